@@ -1,0 +1,30 @@
+"""Why won't my loss converge? A TensorBoard plugin that names the cause.
+
+Public names are loaded when they are first used: importing this package loads neither TensorFlow
+nor TensorBoard.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tb_convergence.core.diagnosis import Finding, RunDiagnosis
+    from tb_convergence.reading import diagnose
+
+__version__ = "0.1.0"
+
+_PUBLIC = {
+    "diagnose": "tb_convergence.reading",
+    "Finding": "tb_convergence.core.diagnosis",
+    "RunDiagnosis": "tb_convergence.core.diagnosis",
+}
+
+__all__ = ["Finding", "RunDiagnosis", "__version__", "diagnose"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PUBLIC:
+        return getattr(import_module(_PUBLIC[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

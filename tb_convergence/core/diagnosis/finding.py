@@ -1,0 +1,145 @@
+"""What a diagnosis says, as data. `as_json` is the contract of the command line and of HTTP."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from tb_convergence.core.history import Skipped
+
+Kind = Literal["cause", "symptom", "caution"]
+Severity = Literal["critical", "warning", "info"]
+
+SEVERITIES: Final[tuple[Severity, ...]] = ("critical", "warning", "info")
+"""Worst first."""
+
+FINDINGS_SCHEMA: Final = 1
+"""Version of the JSON form."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One observed number and what it was held against.
+
+    Attributes:
+        name: statistic, in words a person reads.
+        value: what was observed; NaN and infinities are allowed.
+        threshold: what it was compared with; None for a plain observation.
+        step: where; None for a number over the whole run.
+        layer: where; None for a number of the whole run.
+    """
+
+    name: str
+    value: float
+    threshold: float | None = None
+    step: int | None = None
+    layer: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A rule that fired. Fields as in docs/architecture.md, section Findings."""
+
+    id: str
+    kind: Kind
+    severity: Severity
+    confidence: float
+    title: str
+    summary: str
+    first_step: int
+    last_step: int
+    layers: tuple[str, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+    explains: tuple[str, ...] = ()
+    explained_by: str | None = None
+    advice: tuple[str, ...] = ()
+    disproof: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NotEvaluated:
+    """A rule that could not be decided, and the data that would decide it."""
+
+    id: str
+    needs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RunDiagnosis:
+    """All that is said of one run: findings in the order a person should read them."""
+
+    run: str
+    last_step: int
+    findings: tuple[Finding, ...]
+    not_evaluated: tuple[NotEvaluated, ...]
+    skipped: tuple[Skipped, ...]
+
+    @property
+    def first_cause(self) -> Finding | None:
+        """The most likely root: the first finding that is a cause; None without one."""
+        return next((f for f in self.findings if f.kind == "cause"), None)
+
+    @property
+    def severity(self) -> Severity | None:
+        """Severity of the worst finding; None without findings."""
+        found = {finding.severity for finding in self.findings}
+        return next((severity for severity in SEVERITIES if severity in found), None)
+
+
+def strict_number(value: float | None) -> float | str | None:
+    """`value` for strict JSON: NaN and infinities become "NaN", "Infinity", "-Infinity".
+
+    >>> strict_number(float("-inf")), strict_number(0.5), strict_number(None)
+    ('-Infinity', 0.5, None)
+    """
+    if value is None or math.isfinite(value):
+        return value if value is None else float(value)
+    return "NaN" if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")
+
+
+def as_json(diagnosis: RunDiagnosis) -> dict[str, Any]:
+    """The JSON object of one run; strict: no bare NaN, plain Python types only."""
+    return {
+        "run": diagnosis.run,
+        "last_step": diagnosis.last_step,
+        "findings": [_finding(finding) for finding in diagnosis.findings],
+        "not_evaluated": [
+            {"id": item.id, "needs": list(item.needs)} for item in diagnosis.not_evaluated
+        ],
+        "skipped": [
+            {"tag": item.tag, "step": item.step, "reason": item.reason}
+            for item in diagnosis.skipped
+        ],
+    }
+
+
+def _finding(finding: Finding) -> Mapping[str, Any]:
+    return {
+        "id": finding.id,
+        "kind": finding.kind,
+        "severity": finding.severity,
+        "confidence": round(float(finding.confidence), 3),
+        "title": finding.title,
+        "summary": finding.summary,
+        "first_step": int(finding.first_step),
+        "last_step": int(finding.last_step),
+        "layers": list(finding.layers),
+        "evidence": [
+            {
+                "name": item.name,
+                "value": strict_number(item.value),
+                "threshold": strict_number(item.threshold),
+                "step": None if item.step is None else int(item.step),
+                "layer": item.layer,
+            }
+            for item in finding.evidence
+        ],
+        "explains": list(finding.explains),
+        "explained_by": finding.explained_by,
+        "advice": list(finding.advice),
+        "disproof": list(finding.disproof),
+        "references": list(finding.references),
+    }

@@ -1,0 +1,64 @@
+"""What a rule is: a declaration, and one function from a run's history to a match or None."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from tb_convergence.core.diagnosis.finding import Evidence, Kind, Severity
+from tb_convergence.core.history import RunHistory
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """What a rule saw when it fired. Attributes as in `Finding`.
+
+    `advice` replaces the rule's general advice where the rule can name the concrete change.
+    """
+
+    severity: Severity
+    confidence: float
+    summary: str
+    first_step: int
+    last_step: int
+    layers: tuple[str, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+    advice: tuple[str, ...] = ()
+
+
+Signs = Mapping[str, Match]
+"""Rules that fired before this one, by id: symptoms for a cause; nothing for a symptom."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One diagnosis of the catalogue.
+
+    Attributes:
+        id: contract; never renamed.
+        kind: "cause" (what to fix), "symptom" (what was observed) or "caution".
+        title: headline, plain words.
+        needs: statistics without which the rule cannot be evaluated. "a|b" means either.
+        evaluate: the match, or None where the rule does not fire. Must accept any history that has
+            what it needs, also of one point or all NaN, and never raises on data.
+        at_least: records needed of the first of `needs`.
+        explains: ids this cause accounts for when they begin with it or after it.
+        excluded_by: ids that, when they begin before or with it, account for it instead.
+        advice: what to do, most promising first.
+        disproof: what would show that this finding is wrong.
+        false_alarms: when it is known to fire on a healthy run.
+        references: sources of definition and thresholds.
+    """
+
+    id: str
+    kind: Kind
+    title: str
+    needs: tuple[str, ...]
+    evaluate: Callable[[RunHistory, Signs], Match | None]
+    at_least: int = 1
+    explains: tuple[str, ...] = ()
+    excluded_by: tuple[str, ...] = ()
+    advice: tuple[str, ...] = ()
+    disproof: tuple[str, ...] = ()
+    false_alarms: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()

@@ -1,0 +1,235 @@
+"""RunHistory: everything known of one run, in one shape, whoever wrote it.
+
+The recorder's tables, ordinary histograms and plain scalars all end here; rules and views read
+nothing else. Histograms only bound a statistic, so every table carries a lower and an upper bound;
+for exact data both are the same array.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tb_convergence.core.schema import Row
+
+Steps = NDArray[np.int64]
+Values = NDArray[np.floating[Any]]
+Bound = Literal["low", "high", "middle"]
+Axis = Literal["step", "epoch", "batch"]
+
+_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """Data that was refused, and why. `step` is None where the whole tag was refused."""
+
+    tag: str
+    step: int | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One number over steps.
+
+    Attributes:
+        name: statistic, such as "loss".
+        steps: int64 `[S]`, strictly increasing.
+        values: float `[S]`; NaN and infinities are data, not gaps.
+        wall_times: float64 `[S]`, seconds since the epoch; may be unreliable.
+        source: tag it was read from.
+        axis: what one step counts: optimizer updates ("step"), epochs, or batches (Keras'
+            `batch_*` tags). Only series of one axis may be compared point by point.
+    """
+
+    name: str
+    steps: Steps
+    values: Values
+    wall_times: NDArray[np.float64]
+    source: str = ""
+    axis: Axis = "step"
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Statistics `[S, R, C]`: S recorded steps, R rows, C columns.
+
+    Attributes:
+        group: "variables", "activations", "inputs", "run" or "epoch".
+        rows: R descriptions, in order of depth.
+        columns: C names of statistics.
+        steps: int64 `[S]`, strictly increasing.
+        wall_times: float64 `[S]`, seconds since the epoch.
+        low, high: float `[S, R, C]` bounds of the value; one and the same array where exact.
+        source: "recorder" or "histograms".
+        total: number of records written, where more were written than TensorBoard kept; else None.
+    """
+
+    group: str
+    rows: tuple[Row, ...]
+    columns: tuple[str, ...]
+    steps: Steps
+    wall_times: NDArray[np.float64]
+    low: Values
+    high: Values
+    source: str = "recorder"
+    total: int | None = None
+
+    def __post_init__(self) -> None:
+        shape = (len(self.steps), len(self.rows), len(self.columns))
+        if self.low.shape != shape or self.high.shape != shape:
+            raise ValueError(
+                f"table {self.group!r}: bounds {self.low.shape} and {self.high.shape}, not {shape}"
+            )
+
+    @property
+    def exact(self) -> bool:
+        """Whether values are known exactly rather than as an interval."""
+        return self.low is self.high
+
+    def has(self, column: str) -> bool:
+        """Whether `column` was written at all."""
+        return column in self.columns
+
+    def column(self, name: str, bound: Bound = "middle") -> Values:
+        """Values `[S, R]` of one statistic.
+
+        `bound` chooses the end of the interval: a rule that fires above a threshold asks for
+        "low", one that fires below it for "high", so that it fires only where the data prove it.
+        "middle" is the geometric mean of the bounds where both are positive, else their mean.
+
+        Raises:
+            KeyError: the statistic was not written.
+        """
+        if name not in self.columns:
+            raise KeyError(f"no statistic {name!r} in table {self.group!r}; has {self.columns!r}")
+        index = self.columns.index(name)
+        low: Values = self.low[:, :, index]
+        if bound == "low" or self.exact:
+            return low
+        high: Values = self.high[:, :, index]
+        if bound == "high":
+            return high
+        with np.errstate(invalid="ignore", over="ignore"):
+            return np.where((low > 0) & np.isfinite(high), np.sqrt(low * high), (low + high) / 2)
+
+    def rows_of(self, *kinds: str) -> list[int]:
+        """Indices of the rows whose kind is one of `kinds`, in order of depth."""
+        return [index for index, row in enumerate(self.rows) if row.kind in kinds]
+
+
+@dataclass(frozen=True, slots=True)
+class RunHistory:
+    """One run. See the module docstring.
+
+    Attributes:
+        run: name as TensorBoard shows it.
+        tables: by group.
+        scalars: series from ordinary scalar summaries, by the statistic they mean ("loss",
+            "validation_loss", "learning_rate", "epoch_loss"), where the recorder wrote none.
+        config: static configuration as the recorder wrote it; empty where unknown.
+        skipped: data refused.
+        restarts: steps at which training resumed from an earlier step.
+    """
+
+    run: str
+    tables: Mapping[str, Table] = field(default_factory=lambda: _NOTHING)
+    scalars: Mapping[str, Series] = field(default_factory=lambda: _NOTHING)
+    config: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
+    skipped: tuple[Skipped, ...] = ()
+    restarts: tuple[int, ...] = ()
+
+    @property
+    def last_step(self) -> int:
+        """Largest step with any data; -1 for an empty run."""
+        ends = [int(table.steps[-1]) for table in self.tables.values() if len(table.steps)]
+        ends += [
+            int(series.steps[-1])
+            for series in self.scalars.values()
+            if len(series) and series.axis != "epoch"
+        ]
+        return max(ends, default=-1)
+
+    @property
+    def signals(self) -> frozenset[str]:
+        """Names of all statistics with at least one point: what rules' `needs` are held against."""
+        names = {name for name, series in self.scalars.items() if len(series)}
+        for table in self.tables.values():
+            if len(table.steps) and table.rows:
+                names.update(table.columns)
+        if self.config:
+            names.add("config")
+        return frozenset(names)
+
+    def table(self, group: str) -> Table | None:
+        """The table of `group`, or None where nothing of it was recorded."""
+        return self.tables.get(group)
+
+    def series(self, name: str) -> Series | None:
+        """One number over steps, from the recorder if it wrote it, else from plain scalars.
+
+        Points whose value is undefined (NaN marks both "undefined" and a NaN loss) are kept: the
+        caller knows which statistics may be NaN by nature.
+        """
+        for group in ("run", "epoch"):
+            table = self.tables.get(group)
+            if table is not None and table.has(name) and table.rows:
+                values = table.column(name)[:, 0]
+                source = f"{table.source}: {group}"
+                return Series(name, table.steps, values, table.wall_times, source)
+        return self.scalars.get(name)
+
+
+def fold_restarts(
+    steps: Sequence[int] | Steps, wall_times: Sequence[float] | NDArray[np.float64]
+) -> tuple[NDArray[np.intp], tuple[int, ...]]:
+    """Which records to keep, in order of step, when a run was restarted, and where it was.
+
+    Records come in the order they were written or, where a loader lost it, in any order: wall time
+    then decides. When training resumes at an earlier step, the new record of a step replaces the
+    old one, and old records beyond the restart are dropped as soon as the restarted run wrote any:
+    they belong to an attempt that was given up. Of two records of one step the later one stays.
+
+    Returns:
+        Indices `[K]` into the input, steps strictly increasing; and the steps restarted at.
+
+    >>> kept, restarts = fold_restarts([0, 1, 2, 3, 1, 2], [0.0, 1.0, 2.0, 3.0, 9.0, 10.0])
+    >>> kept.tolist(), restarts
+    ([0, 4, 5], (1,))
+    """
+    step = np.asarray(steps, dtype=np.int64)
+    time = np.nan_to_num(np.asarray(wall_times, dtype=np.float64), nan=0.0)
+    order = np.lexsort((np.arange(len(step)), time))
+    kept: list[int] = []
+    restarts: list[int] = []
+    for index in order.tolist():
+        dropped = 0
+        while kept and step[kept[-1]] >= step[index]:
+            dropped += int(step[kept.pop()] > step[index])
+        if dropped:
+            restarts.append(int(step[index]))
+        kept.append(index)
+    return np.asarray(kept, dtype=np.intp), tuple(restarts)
+
+
+def first_true(mask: Iterable[bool] | NDArray[np.bool_], length: int = 1) -> int | None:
+    """Index where the first stretch of at least `length` consecutive True begins; else None.
+
+    >>> first_true([False, True, False, True, True], 2)
+    3
+    """
+    run = 0
+    for index, value in enumerate(mask):
+        run = run + 1 if value else 0
+        if run >= length:
+            return index - length + 1
+    return None

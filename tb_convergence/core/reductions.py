@@ -1,0 +1,75 @@
+"""The NumPy twin of the recorder's in-graph reductions: one tensor in, its `Reductions` out.
+
+Used for existing arrays (frameworks without our recorder) and as the reference the recorder is
+tested against. Norms neither overflow nor underflow: entries are scaled by the largest before they
+are squared.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class ArrayReductions:
+    """`core.statistics.Reductions` of a NumPy array. Fields as documented there."""
+
+    norm: float
+    max_abs: float
+    mean_abs: float
+    mean: float
+    std: float
+    minimum: float
+    maximum: float
+    zero_fraction: float
+    nan_fraction: float
+    inf_fraction: float
+
+
+EMPTY = ArrayReductions(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+
+
+def reduce(values: ArrayLike) -> ArrayReductions:
+    """Reductions over all entries of `values`, any shape, any real dtype, accumulated in float64.
+
+    >>> reduce([3.0, -4.0, 0.0, float("nan")]).norm
+    5.0
+    >>> reduce([3.0, -4.0, 0.0, float("nan")]).zero_fraction
+    0.25
+    >>> reduce([1e300, 1e300]).norm == 1e300 * 2**0.5
+    True
+    """
+    array: NDArray[np.float64] = np.asarray(values, dtype=np.float64).ravel()
+    if array.size == 0:
+        return EMPTY
+    nan = np.isnan(array)
+    inf = np.isinf(array)
+    fractions = (
+        float(np.count_nonzero(array == 0.0)) / array.size,
+        float(np.count_nonzero(nan)) / array.size,
+        float(np.count_nonzero(inf)) / array.size,
+    )
+    finite = array[~(nan | inf)]
+    if finite.size == 0:
+        undefined = float("nan")
+        return ArrayReductions(*(undefined,) * 7, *fractions)
+    magnitude = np.abs(finite)
+    largest = float(magnitude.max())
+    if largest == 0.0:
+        return ArrayReductions(*(0.0,) * 7, *fractions)
+    # A power of two, so that scaling itself rounds nothing.
+    scale = float(np.exp2(np.clip(np.floor(np.log2(largest)), -1022, 1023)))
+    scaled = finite / scale
+    return ArrayReductions(
+        float(np.sqrt(np.sum(scaled * scaled))) * scale,
+        largest,
+        float(np.mean(np.abs(scaled))) * scale,
+        float(np.mean(scaled)) * scale,
+        float(np.std(scaled)) * scale,
+        float(finite.min()),
+        float(finite.max()),
+        *fractions,
+    )

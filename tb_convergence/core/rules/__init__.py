@@ -1,0 +1,1 @@
+"""The catalogue of diagnoses: one file per rule."""

@@ -1,0 +1,231 @@
+"""Wire format: what a record looks like in an event file, and how a reader checks it.
+
+One tensor summary per group and recorded step: float32 `[R, C]`, R rows (variables, layers,
+features), C columns (statistics, by name). What rows and columns mean travels as plugin metadata, a
+protobuf message, once per tag: TensorBoard keeps the first metadata of a tag and drops the rest.
+
+Because of that a layout must never change under a tag. The tag therefore ends in a digest of the
+layout: a model that gains a layer starts a new tag, and the reader joins the tags of one group.
+
+The message is declared here rather than in a generated module, so that no generated code pins the
+protobuf version of the person who installs us::
+
+    message Layout {
+      int32 version = 1;            // SCHEMA_VERSION
+      string group = 2;             // "variables", "activations", "inputs", "run", "epoch"
+      string model = 3;             // which model, where a run holds several
+      repeated Row rows = 4;
+      repeated string columns = 5;  // statistics by name; the last is "check"
+    }
+    message Row {
+      string name = 1;              // path of the variable, layer or feature; any text
+      string layer = 2;             // the layer a user recognises
+      string kind = 3;              // "kernel", "bias", ... | "output" | "input", "target", ...
+      repeated int64 shape = 4;
+      string dtype = 5;
+      string activation = 6;
+      string initializer = 7;
+    }
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Final
+
+import numpy as np
+from google.protobuf import descriptor_pb2, descriptor_pool, message, message_factory
+from numpy.typing import NDArray
+
+PLUGIN_NAME: Final = "convergence"
+SCHEMA_VERSION: Final = 1
+CONFIG_TAG: Final = "convergence/config"
+"""Tag of the run's static configuration: one JSON document in a string scalar tensor."""
+
+MAX_ROWS: Final = 100_000
+MAX_COLUMNS: Final = 1_000
+MAX_TEXT: Final = 10_000
+"""A layout beyond these is refused: metadata is untrusted input."""
+
+
+class SchemaError(ValueError):
+    """Metadata or a record that is not ours, is damaged, or is newer than this reader."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What one row of a table stands for.
+
+    Attributes:
+        name: path of the variable, name of the layer or of the feature; any text.
+        layer: the layer a user recognises; equal to `name` for layers.
+        kind: role: "kernel", "bias", "gamma", "beta", "embedding", "recurrent_kernel", "other" for
+            variables; "output" for layers; "input", "target", "prediction" for data.
+        shape: static shape; () for a scalar. For features: (first, last + 1) of the group.
+        dtype: name of the dtype, such as "float32".
+        activation: name of the layer's activation, "" where there is none or it is not known.
+        initializer: class name of the initializer, "" where not known.
+    """
+
+    name: str
+    layer: str
+    kind: str
+    shape: tuple[int, ...] = ()
+    dtype: str = ""
+    activation: str = ""
+    initializer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Meaning of the rows `[R]` and columns `[C]` of one tag's tensors."""
+
+    group: str
+    rows: tuple[Row, ...]
+    columns: tuple[str, ...]
+    model: str = ""
+    version: int = SCHEMA_VERSION
+
+    @property
+    def tag(self) -> str:
+        """`convergence/<group>/<digest>`; two layouts share a tag only if they are equal."""
+        digest = hashlib.sha256(encode_layout(self)).hexdigest()[:8]
+        return f"{PLUGIN_NAME}/{self.group}/{digest}"
+
+
+def _field(
+    name: str, number: int, kind: int, repeated: bool = False, type_name: str = ""
+) -> descriptor_pb2.FieldDescriptorProto:
+    field = descriptor_pb2.FieldDescriptorProto
+    return field(
+        name=name,
+        number=number,
+        type=kind,  # type: ignore[arg-type]
+        label=field.LABEL_REPEATED if repeated else field.LABEL_OPTIONAL,
+        type_name=type_name or None,
+    )
+
+
+@cache
+def _layout_message() -> Any:
+    """The generated class of `message Layout` above."""
+    text = descriptor_pb2.FieldDescriptorProto.TYPE_STRING
+    int32 = descriptor_pb2.FieldDescriptorProto.TYPE_INT32
+    int64 = descriptor_pb2.FieldDescriptorProto.TYPE_INT64
+    nested = descriptor_pb2.FieldDescriptorProto.TYPE_MESSAGE
+    file = descriptor_pb2.FileDescriptorProto(
+        name="tb_convergence/schema.proto", package="tb_convergence", syntax="proto3"
+    )
+    file.message_type.add(
+        name="Row",
+        field=[
+            _field("name", 1, text),
+            _field("layer", 2, text),
+            _field("kind", 3, text),
+            _field("shape", 4, int64, repeated=True),
+            _field("dtype", 5, text),
+            _field("activation", 6, text),
+            _field("initializer", 7, text),
+        ],
+    )
+    file.message_type.add(
+        name="Layout",
+        field=[
+            _field("version", 1, int32),
+            _field("group", 2, text),
+            _field("model", 3, text),
+            _field("rows", 4, nested, repeated=True, type_name=".tb_convergence.Row"),
+            _field("columns", 5, text, repeated=True),
+        ],
+    )
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(file)
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName("tb_convergence.Layout"))
+
+
+def encode_layout(layout: Layout) -> bytes:
+    """Plugin metadata for `layout`; equal layouts give equal bytes."""
+    proto = _layout_message()(
+        version=layout.version, group=layout.group, model=layout.model, columns=layout.columns
+    )
+    for row in layout.rows:
+        proto.rows.add(
+            name=row.name, layer=row.layer, kind=row.kind, shape=row.shape,
+            dtype=row.dtype, activation=row.activation, initializer=row.initializer,
+        )
+    return bytes(proto.SerializeToString(deterministic=True))
+
+
+def decode_layout(content: bytes) -> Layout:
+    """Inverse of `encode_layout`, for untrusted bytes.
+
+    Raises:
+        SchemaError: not a layout, of an unknown version, or beyond the limits above.
+    """
+    proto = _layout_message()()
+    try:
+        proto.ParseFromString(content)
+    except (message.DecodeError, UnicodeDecodeError) as error:
+        raise SchemaError(f"plugin metadata is not a layout: {error}") from error
+    if proto.version > SCHEMA_VERSION:
+        raise SchemaError(
+            f"written by a newer version (schema {proto.version}, this reader knows "
+            f"{SCHEMA_VERSION}): upgrade tensorboard-plugin-convergence"
+        )
+    if proto.version < 1 or not proto.group:
+        raise SchemaError(f"plugin metadata is not a layout: {content[:40]!r}")
+    if len(proto.rows) > MAX_ROWS or len(proto.columns) > MAX_COLUMNS:
+        raise SchemaError(f"layout of {len(proto.rows)} rows, {len(proto.columns)} columns refused")
+    rows = tuple(
+        Row(
+            row.name[:MAX_TEXT], row.layer[:MAX_TEXT], row.kind, tuple(row.shape),
+            row.dtype, row.activation, row.initializer,
+        )
+        for row in proto.rows
+    )
+    columns = tuple(proto.columns)
+    if len(set(columns)) != len(columns):
+        raise SchemaError("layout with two columns of one name refused")
+    return Layout(proto.group, rows, columns, proto.model, proto.version)
+
+
+def row_checks(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Checksum of each row of `values` `[R, C]` as float32 `[R]`: 24 bits, so exact in float32.
+
+    Computed over the little-endian bytes of all columns but the check column itself.
+    """
+    table = np.ascontiguousarray(values, dtype="<f4")
+    return np.array([zlib.crc32(row.tobytes()) & 0xFFFFFF for row in table], dtype=np.float32)
+
+
+def seal(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Append the check column: `[R, C]` -> `[R, C + 1]`."""
+    table = np.ascontiguousarray(values, dtype=np.float32)
+    return np.concatenate([table, row_checks(table)[:, None]], axis=1)
+
+
+def unseal(layout: Layout, record: NDArray[Any]) -> NDArray[np.float32]:
+    """Verify a record `[R, C]` against `layout` and its own checks; return it, check included.
+
+    Raises:
+        SchemaError: wrong dtype or shape, or a row whose checksum does not hold.
+    """
+    expected = (len(layout.rows), len(layout.columns))
+    if record.dtype != np.float32 or record.shape != expected:
+        raise SchemaError(
+            f"record of {record.dtype} {list(record.shape)}, expected float32 {list(expected)}"
+        )
+    if layout.columns and layout.columns[-1] == "check":
+        wrong = np.flatnonzero(row_checks(record[:, :-1]) != record[:, -1])
+        if wrong.size:
+            raise SchemaError(f"checksum of row {int(wrong[0])} does not hold: damaged record")
+    return record
+
+
+def layout_of(group: str, rows: Sequence[Row], columns: Sequence[str], model: str = "") -> Layout:
+    """A layout for writing: `columns` are statistics; the check column is added."""
+    return Layout(group, tuple(rows), (*columns, "check"), model)

@@ -1,0 +1,345 @@
+"""The catalogue: one record per statistic that a run can carry.
+
+A record feeds everything that speaks of the statistic: the column the recorder writes, its NumPy
+twin, the metric the heat map offers, the unit in a tooltip, the row in the documentation. Adding a
+statistic is adding one record here.
+
+Columns travel by name (see `schema`), so a name is a contract: it is never reused with another
+meaning.
+
+Two conventions hold for every statistic:
+
+* values are taken over the **finite** entries; how many entries are not finite is a statistic of
+  its own (`*_nan_fraction`, `*_inf_fraction`). A corrupted tensor so still tells its scale.
+* NaN as a *value* means "undefined here" (no finite entry, no gradient, ratio to a zero norm):
+  it is never evidence of corruption, and never drawn as such.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import inf
+from typing import Any, Final, Literal, Protocol, TypeVar
+
+T_co = TypeVar("T_co", covariant=True)
+
+Group = Literal["variables", "activations", "inputs", "run", "epoch"]
+Scale = Literal["log10", "linear"]
+Worst = Literal["high", "low", "both"]
+"""Which end of a statistic a reader should be shown when several steps share one pixel."""
+
+
+class Reductions(Protocol[T_co]):
+    """What is known of one tensor. `core.reductions` computes it with NumPy, the recorder in-graph.
+
+    All over the finite entries, accumulated in at least float32; a tensor without a finite entry
+    has NaN for `norm`, `max_abs`, `mean_abs`, `mean`, `std`, `minimum` and `maximum`; an empty
+    tensor has 0 for all of them. Fractions are of all entries, in [0, 1]; 0 for an empty tensor.
+    """
+
+    @property
+    def norm(self) -> T_co: ...
+    @property
+    def max_abs(self) -> T_co: ...
+    @property
+    def mean_abs(self) -> T_co: ...
+    @property
+    def mean(self) -> T_co: ...
+    @property
+    def std(self) -> T_co: ...
+    @property
+    def minimum(self) -> T_co: ...
+    @property
+    def maximum(self) -> T_co: ...
+    @property
+    def zero_fraction(self) -> T_co: ...
+    @property
+    def nan_fraction(self) -> T_co: ...
+    @property
+    def inf_fraction(self) -> T_co: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Statistic:
+    """One column of one group.
+
+    Attributes:
+        name: column name on the wire and in every API.
+        group: which table it is a column of.
+        title: what a person reads.
+        symbol: short mathematical form for axes.
+        unit: of the value; "1" for dimensionless.
+        range: closed interval of possible values; a value outside is damage.
+        summary: definition, in one sentence.
+        formula: from the row's `Reductions` to the value (see `core.reductions` for the rows'
+            attributes), or None where only the recorder's own state can supply it.
+        scale: how differences are best seen.
+        worst: which end matters when values are pooled.
+        heat: whether the heat map offers it.
+        references: sources of the definition.
+    """
+
+    name: str
+    group: Group
+    title: str
+    symbol: str
+    unit: str
+    range: tuple[float, float]
+    summary: str
+    formula: Callable[[Any], Any] | None = None
+    scale: Scale = "linear"
+    worst: Worst = "high"
+    heat: bool = False
+    references: tuple[str, ...] = ()
+
+
+FRACTION: Final = (0.0, 1.0)
+POSITIVE: Final = (0.0, inf)
+REAL: Final = (-inf, inf)
+
+VARIABLES: Final[tuple[Statistic, ...]] = (
+    Statistic(
+        "gradient_norm", "variables", "Gradient norm", "‖g‖", "loss per unit of the variable",
+        POSITIVE, "L2 norm of the gradient, unscaled, before clipping.",
+        lambda row: row.gradient.norm, "log10", "both", True,
+        ("Pascanu et al. 2013, arXiv:1211.5063",),
+    ),
+    Statistic(
+        "gradient_max", "variables", "Largest gradient entry", "max|g|",
+        "loss per unit of the variable", POSITIVE, "Largest absolute entry of the gradient.",
+        lambda row: row.gradient.max_abs, "log10",
+    ),
+    Statistic(
+        "gradient_mean_abs", "variables", "Mean gradient entry", "mean|g|",
+        "loss per unit of the variable", POSITIVE, "Mean absolute entry of the gradient.",
+        lambda row: row.gradient.mean_abs, "log10", "both",
+    ),
+    Statistic(
+        "gradient_zero_fraction", "variables", "Zero gradients", "g = 0", "1",
+        FRACTION, "Fraction of the gradient's entries that are exactly zero.",
+        lambda row: row.gradient.zero_fraction, heat=True,
+    ),
+    Statistic(
+        "gradient_nan_fraction", "variables", "NaN gradients", "g = NaN", "1",
+        FRACTION, "Fraction of the gradient's entries that are NaN.",
+        lambda row: row.gradient.nan_fraction, heat=True,
+    ),
+    Statistic(
+        "gradient_inf_fraction", "variables", "Infinite gradients", "|g| = ∞", "1",
+        FRACTION, "Fraction of the gradient's entries that are infinite.",
+        lambda row: row.gradient.inf_fraction,
+    ),
+    Statistic(
+        "gradient_missing", "variables", "No gradient", "g = none", "1",
+        FRACTION, "1 where the loss does not depend on the variable (gradient None), else 0.",
+    ),
+    Statistic(
+        "variable_norm", "variables", "Variable norm", "‖w‖", "unit of the variable",
+        POSITIVE, "L2 norm of the variable before the update.",
+        lambda row: row.variable.norm, "log10", "both", True,
+    ),
+    Statistic(
+        "variable_mean", "variables", "Variable mean", "mean w", "unit of the variable",
+        REAL, "Mean of the variable's entries before the update.",
+        lambda row: row.variable.mean,
+    ),
+    Statistic(
+        "variable_std", "variables", "Variable spread", "std w", "unit of the variable",
+        POSITIVE, "Standard deviation of the variable's entries before the update.",
+        lambda row: row.variable.std, "log10", "both",
+        references=("Glorot & Bengio 2010", "He et al. 2015, arXiv:1502.01852"),
+    ),
+    Statistic(
+        "variable_nonfinite_fraction", "variables", "Non-finite variable", "w ≠ finite", "1",
+        FRACTION, "Fraction of the variable's entries that are NaN or infinite, before the update.",
+        lambda row: row.variable.nan_fraction + row.variable.inf_fraction, heat=True,
+    ),
+    Statistic(
+        "update_norm", "variables", "Update norm", "‖Δw‖", "unit of the variable",
+        POSITIVE, "L2 norm of new value minus old value.",
+        lambda row: row.update.norm, "log10", "both",
+    ),
+    Statistic(
+        "update_ratio", "variables", "Update ratio", "‖Δw‖ / ‖w‖", "1",
+        POSITIVE,
+        "Update norm over variable norm before the update; undefined for an all-zero variable.",
+        lambda row: row.ratio(row.update.norm, row.variable.norm), "log10", "both", True,
+        ("Karpathy, CS231n notes: about 1e-3 is healthy",),
+    ),
+    Statistic(
+        "window_gradient_norm_max", "variables", "Largest gradient norm", "max ‖g‖",
+        "loss per unit of the variable", POSITIVE,
+        "Largest gradient norm among all steps since the previous record.", None, "log10",
+    ),
+    Statistic(
+        "window_nonfinite_steps", "variables", "Non-finite steps", "steps", "steps",
+        POSITIVE, "Steps since the previous record at which the gradient held NaN or Inf.",
+    ),
+)
+
+ACTIVATIONS: Final[tuple[Statistic, ...]] = (
+    Statistic(
+        "activation_mean", "activations", "Mean output", "mean a", "unit of the output",
+        REAL, "Mean of the layer's output over the batch.", lambda row: row.output.mean,
+    ),
+    Statistic(
+        "activation_std", "activations", "Output spread", "std a", "unit of the output",
+        POSITIVE, "Standard deviation of the layer's output over the batch and its units.",
+        lambda row: row.output.std, "log10", "both", True,
+        ("Glorot & Bengio 2010",),
+    ),
+    Statistic(
+        "activation_batch_std", "activations", "Spread over the batch", "std over batch",
+        "unit of the output", POSITIVE,
+        "Standard deviation over the batch, averaged over the units: 0 when the output ignores "
+        "the input; undefined for a batch of one.", None, "log10", "low", True,
+    ),
+    Statistic(
+        "activation_max_abs", "activations", "Largest output", "max|a|", "unit of the output",
+        POSITIVE, "Largest absolute output.", lambda row: row.output.max_abs, "log10",
+    ),
+    Statistic(
+        "activation_zero_fraction", "activations", "Zero outputs", "a = 0", "1",
+        FRACTION, "Fraction of outputs that are exactly zero.",
+        lambda row: row.output.zero_fraction, heat=True,
+    ),
+    Statistic(
+        "activation_nan_fraction", "activations", "NaN outputs", "a = NaN", "1",
+        FRACTION, "Fraction of outputs that are NaN.",
+        lambda row: row.output.nan_fraction, heat=True,
+    ),
+    Statistic(
+        "activation_inf_fraction", "activations", "Infinite outputs", "|a| = ∞", "1",
+        FRACTION, "Fraction of outputs that are infinite.", lambda row: row.output.inf_fraction,
+    ),
+    Statistic(
+        "activation_dead_fraction", "activations", "Dead units", "dead", "1",
+        FRACTION,
+        "Fraction of units positive for less than 1 % of the recorded inputs (moving average with "
+        "weight 0.1 a record); only for ReLU-like activations.",
+        None, heat=True, references=("TheDeepChecker, TOSEM 2022",),
+    ),
+    Statistic(
+        "activation_saturated_fraction", "activations", "Saturated outputs", "saturated", "1",
+        FRACTION,
+        "Fraction of outputs where the slope has fallen to that of a sigmoid at ±5 (tanh: ±2.5); "
+        "only for sigmoid and tanh.", None, heat=True, references=("Glorot & Bengio 2010",),
+    ),
+)
+
+INPUTS: Final[tuple[Statistic, ...]] = (
+    Statistic(
+        "feature_mean", "inputs", "Mean", "mean x", "unit of the feature",
+        REAL, "Mean over the batch.", lambda row: row.feature.mean,
+    ),
+    Statistic(
+        "feature_std", "inputs", "Spread", "std x", "unit of the feature",
+        POSITIVE, "Standard deviation over the batch.",
+        lambda row: row.feature.std, "log10", "both",
+    ),
+    Statistic(
+        "feature_min", "inputs", "Smallest", "min x", "unit of the feature",
+        REAL, "Smallest value in the batch.", lambda row: row.feature.minimum, worst="low",
+    ),
+    Statistic(
+        "feature_max", "inputs", "Largest", "max x", "unit of the feature",
+        REAL, "Largest value in the batch.", lambda row: row.feature.maximum,
+    ),
+    Statistic(
+        "feature_nan_fraction", "inputs", "NaN values", "x = NaN", "1",
+        FRACTION, "Fraction of values that are NaN.", lambda row: row.feature.nan_fraction,
+    ),
+    Statistic(
+        "feature_inf_fraction", "inputs", "Infinite values", "|x| = ∞", "1",
+        FRACTION, "Fraction of values that are infinite.", lambda row: row.feature.inf_fraction,
+    ),
+)
+
+RUN: Final[tuple[Statistic, ...]] = (
+    Statistic(
+        "loss", "run", "Batch loss", "L", "loss", REAL,
+        "Loss of this step's batch before the update, penalties included (not a running mean).",
+    ),
+    Statistic(
+        "learning_rate", "run", "Learning rate", "α", "1", REAL,
+        "Learning rate the optimizer used at this step.", scale="log10",
+    ),
+    Statistic(
+        "gradient_global_norm", "run", "Global gradient norm", "‖g‖", "loss per unit of variable",
+        POSITIVE, "L2 norm over all gradients together, before clipping.", scale="log10",
+    ),
+    Statistic(
+        "variable_global_norm", "run", "Global variable norm", "‖w‖", "unit of the variables",
+        POSITIVE, "L2 norm over all trainable variables before the update.", scale="log10",
+    ),
+    Statistic(
+        "update_global_norm", "run", "Global update norm", "‖Δw‖", "unit of the variables",
+        POSITIVE, "L2 norm over all updates together.", scale="log10",
+    ),
+    Statistic(
+        "window_steps", "run", "Steps observed", "steps", "steps", POSITIVE,
+        "Steps observed since the previous record, this one included.",
+    ),
+    Statistic(
+        "window_loss_mean", "run", "Mean batch loss", "mean L", "loss", REAL,
+        "Mean of the finite batch losses since the previous record, this step included.",
+    ),
+    Statistic(
+        "window_loss_max", "run", "Largest batch loss", "max L", "loss", REAL,
+        "Largest finite batch loss since the previous record.",
+    ),
+    Statistic(
+        "window_loss_min", "run", "Smallest batch loss", "min L", "loss", REAL,
+        "Smallest finite batch loss since the previous record.", worst="low",
+    ),
+    Statistic(
+        "window_nonfinite_steps", "run", "Non-finite steps", "steps", "steps", POSITIVE,
+        "Steps since the previous record at which the loss or any gradient was NaN or Inf.",
+    ),
+    Statistic(
+        "first_nonfinite_age_steps", "run", "Age of the first non-finite step", "steps", "steps",
+        POSITIVE,
+        "How many steps before this record the first non-finite step of the window lies; "
+        "undefined when there was none.",
+    ),
+)
+
+EPOCH: Final[tuple[Statistic, ...]] = (
+    Statistic(
+        "epoch_loss", "epoch", "Training loss", "L", "loss", REAL,
+        "Training loss as the framework reports it at the end of an epoch.",
+    ),
+    Statistic(
+        "validation_loss", "epoch", "Validation loss", "L val", "loss", REAL,
+        "Loss on the validation data at the end of an epoch.",
+    ),
+)
+
+CATALOGUE: Final[dict[Group, tuple[Statistic, ...]]] = {
+    "variables": VARIABLES,
+    "activations": ACTIVATIONS,
+    "inputs": INPUTS,
+    "run": RUN,
+    "epoch": EPOCH,
+}
+
+CHECK_COLUMN: Final = "check"
+"""Last column of every written table: a checksum of the row (see `schema.row_checks`)."""
+
+
+def columns(group: Group) -> tuple[str, ...]:
+    """Names of the statistics of `group`, in the order they are written.
+
+    >>> columns("epoch")
+    ('epoch_loss', 'validation_loss')
+    """
+    return tuple(statistic.name for statistic in CATALOGUE[group])
+
+
+def find(group: str, name: str) -> Statistic | None:
+    """The record of column `name` of `group`; None for a column of another writer or version."""
+    for statistic in CATALOGUE.get(group, ()):  # type: ignore[call-overload]
+        if statistic.name == name:
+            return statistic  # type: ignore[no-any-return]
+    return None
