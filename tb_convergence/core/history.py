@@ -174,6 +174,13 @@ class RunHistory:
         """The table of `group`, or None where nothing of it was recorded."""
         return self.tables.get(group)
 
+    def points(self, name: str) -> int:
+        """Number of recorded steps of one statistic; 0 where it was not written."""
+        lengths = [len(table.steps) for table in self.tables.values() if table.has(name)]
+        if name in self.scalars:
+            lengths.append(len(self.scalars[name]))
+        return max(lengths, default=0)
+
     def series(self, name: str) -> Series | None:
         """One number over steps, from the recorder if it wrote it, else from plain scalars.
 

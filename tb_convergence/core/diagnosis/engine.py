@@ -1,11 +1,153 @@
-"""Evaluates every rule on a run's history and ranks what fired."""
+"""Evaluates every rule on a run's history and ranks what fired.
+
+The order of reasoning:
+
+1. symptoms and cautions are evaluated on the history alone; causes see which symptoms fired;
+2. a rule that lacks data is listed as not evaluated, with what it needs;
+3. a finding whose rival (`excluded_by`) began before it or with it is dropped;
+4. causes are ranked: worse severity, then higher confidence, then earlier onset. A cause that a
+   better cause explains is attached to it, as is every symptom: one fault gives one story.
+"""
 
 from __future__ import annotations
 
-from tb_convergence.core.diagnosis.finding import RunDiagnosis
+import logging
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from tb_convergence.core.diagnosis.finding import (
+    SEVERITIES,
+    Evidence,
+    Finding,
+    NotEvaluated,
+    RunDiagnosis,
+)
+from tb_convergence.core.diagnosis.rule import Match, Rule
 from tb_convergence.core.history import RunHistory
 
+_LOG = logging.getLogger(__name__)
 
-def diagnose_history(history: RunHistory) -> RunDiagnosis:
-    """All that can be said of `history`. Never raises on data."""
-    return RunDiagnosis(history.run, history.last_step, (), (), history.skipped)
+MAX_LAYERS: Final = 50
+"""Layers named by one finding: a person reads a few, and a reply stays bounded."""
+
+
+def diagnose_history(history: RunHistory, rules: Sequence[Rule] | None = None) -> RunDiagnosis:
+    """All that can be said of `history`, in the order a person should read it.
+
+    Never raises on data: a rule that fails is reported as not evaluated, and the failure logged.
+
+    Args:
+        history: the run.
+        rules: the catalogue to apply; all of `core.rules` by default.
+    """
+    if rules is None:
+        # Rules import this package for their types, so the catalogue is reached when it is needed.
+        from tb_convergence.core.rules import RULES  # noqa: PLC0415
+
+        rules = RULES
+    fired: dict[str, Match] = {}
+    missing: list[NotEvaluated] = []
+    for rule in sorted(rules, key=lambda rule: rule.kind == "cause"):
+        lacks = _lacks(rule, history)
+        if lacks:
+            missing.append(NotEvaluated(rule.id, lacks))
+            continue
+        try:
+            match = rule.evaluate(history, fired)
+        except Exception:
+            _LOG.exception("rule %s failed on run %r", rule.id, history.run)
+            missing.append(NotEvaluated(rule.id, ("a fix: this rule failed, see the log",)))
+            continue
+        if match is not None:
+            fired[rule.id] = match
+    known = {rule.id: rule for rule in rules}
+    kept = {id_: match for id_, match in fired.items() if not _excluded(known[id_], match, fired)}
+    findings = _rank([(known[id_], match) for id_, match in kept.items()])
+    order = {rule.id: position for position, rule in enumerate(rules)}
+    missing.sort(key=lambda item: order[item.id])
+    return RunDiagnosis(
+        history.run, history.last_step, tuple(findings), tuple(missing), history.skipped
+    )
+
+
+def _lacks(rule: Rule, history: RunHistory) -> tuple[str, ...]:
+    """What `rule` needs and `history` does not have; empty where it can be evaluated."""
+    signals = history.signals
+    lacks = tuple(
+        need.replace("|", " or ")
+        for need in rule.needs
+        if not any(name in signals for name in need.split("|"))
+    )
+    if lacks or rule.at_least <= 1 or not rule.needs:
+        return lacks
+    names = rule.needs[0].split("|")
+    points = max(history.points(name) for name in names)
+    if points >= rule.at_least:
+        return ()
+    return (f"{rule.at_least} records of {' or '.join(names)} (has {points})",)
+
+
+def _excluded(rule: Rule, match: Match, fired: dict[str, Match]) -> bool:
+    rivals = (fired[id_] for id_ in rule.excluded_by if id_ in fired)
+    return any(rival.first_step <= match.first_step for rival in rivals)
+
+
+def _priority(pair: tuple[Rule, Match]) -> tuple[int, float, int]:
+    _, match = pair
+    return (SEVERITIES.index(match.severity), -match.confidence, match.first_step)
+
+
+def _rank(pairs: Iterable[tuple[Rule, Match]]) -> list[Finding]:
+    ordered = sorted(pairs, key=_priority)
+    causes = [pair for pair in ordered if pair[0].kind == "cause"]
+    explained_by: dict[str, str] = {}
+    for rule, match in causes:
+        for other, effect in ordered:
+            if other.id not in rule.explains or other.id in explained_by or other.id == rule.id:
+                continue
+            # Two causes may name each other; the better one explains, never both.
+            if explained_by.get(rule.id) == other.id or _comes_later(match, effect):
+                continue
+            explained_by[other.id] = rule.id
+    findings = [
+        _finding(rule, match, explained_by.get(rule.id), _explained(rule.id, explained_by))
+        for rule, match in ordered
+    ]
+    return sorted(
+        findings, key=lambda finding: (finding.explained_by is not None, finding.kind != "cause")
+    )
+
+
+def _comes_later(cause: Match, effect: Match) -> bool:
+    """Whether the cause began after what it would explain, so cannot be its cause."""
+    return cause.first_step > effect.first_step
+
+
+def _explained(cause: str, explained_by: dict[str, str]) -> tuple[str, ...]:
+    return tuple(effect for effect, by in explained_by.items() if by == cause)
+
+
+def _finding(
+    rule: Rule, match: Match, explained_by: str | None, explains: tuple[str, ...]
+) -> Finding:
+    return Finding(
+        id=rule.id,
+        kind=rule.kind,
+        severity=match.severity,
+        confidence=min(1.0, max(0.0, match.confidence)),
+        title=rule.title,
+        summary=match.summary,
+        first_step=match.first_step,
+        last_step=match.last_step,
+        layers=match.layers[:MAX_LAYERS],
+        evidence=tuple(_bounded(match.evidence)),
+        explains=explains,
+        explained_by=explained_by,
+        advice=match.advice or rule.advice,
+        disproof=rule.disproof,
+        references=rule.references,
+    )
+
+
+def _bounded(evidence: Iterable[Evidence]) -> list[Evidence]:
+    return list(evidence)[:MAX_LAYERS]

@@ -1,0 +1,215 @@
+"""Derived signals that several rules ask for: the loss's course, weight rows, depth profiles.
+
+A rule states a condition in these words; how the number is got from a table is said once, here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tb_convergence.core.history import Bound, RunHistory, Table
+
+Floats = NDArray[np.floating[Any]]
+
+WEIGHT_KINDS: Final = ("kernel", "recurrent_kernel")
+"""Rows whose scale means something: biases and gains start at 0 or 1 and move freely."""
+
+
+@dataclass(frozen=True, slots=True)
+class LossCourse:
+    """How the training loss went, from the finest record there is.
+
+    Attributes:
+        steps: `[S]`, last step of each window.
+        level: `[S]`, mean loss of each window (one step wide where recorded densely).
+        weights: `[S]`, steps in each window.
+        start: mean over the first three steps: the level before anything was learned.
+        end: mean over the last tenth of the steps.
+        lowest: smallest mean over a tenth of the steps, or a single one of the first ten windows.
+        noise: standard deviation of one batch's loss around its level, robustly estimated.
+        nonfinite_step: first step whose loss was NaN or infinite; None without one.
+        axis: "step", "batch" or "epoch".
+    """
+
+    steps: NDArray[np.int64]
+    level: Floats
+    weights: Floats
+    start: float
+    end: float
+    lowest: float
+    noise: float
+    nonfinite_step: int | None
+    axis: str
+
+    @property
+    def observed(self) -> int:
+        """Number of steps (or epochs) the course rests on."""
+        return int(self.weights.sum())
+
+    @property
+    def fall(self) -> float:
+        """Part of the starting loss that was lost: 1 at zero loss, negative when it grew."""
+        return (self.start - self.end) / max(abs(self.start), 1e-30)
+
+    @property
+    def fell(self) -> bool:
+        """Whether the loss fell by more than its noise explains (two standard errors)."""
+        tail = max(1.0, self.weights.sum() / 10)
+        error = self.noise * math.sqrt(1 / min(3.0, self.weights.sum()) + 1 / tail)
+        return self.fall >= 0.001 and (self.start - self.end > 2 * error or self.fall >= 0.05)
+
+    def first_step_above(self, threshold: float) -> int | None:
+        """First step of the final stretch in which the level stays above `threshold`."""
+        above = ~(self.level <= threshold)
+        if not len(above) or not above[-1]:
+            return None
+        below = np.flatnonzero(~above)
+        return int(self.steps[below[-1] + 1 if len(below) else 0])
+
+
+def loss_course(history: RunHistory) -> LossCourse | None:
+    """Course of the training loss; None where no finite loss was recorded."""
+    run = history.table("run")
+    if run is not None and run.has("loss") and len(run.steps):
+        loss = run.column("loss")[:, 0].astype(np.float64)
+        level = run.column("window_loss_mean")[:, 0] if run.has("window_loss_mean") else loss
+        weights = run.column("window_steps")[:, 0] if run.has("window_steps") else None
+        return _course(run.steps, loss, level, weights, "step", _first_bad_loss(run, loss))
+    for name in ("loss", "epoch_loss"):
+        series = history.series(name)
+        if series is not None and len(series):
+            values = np.asarray(series.values, dtype=np.float64)
+            bad = np.flatnonzero(~np.isfinite(values))
+            first_bad = int(series.steps[bad[0]]) if len(bad) else None
+            if np.isfinite(values).any():
+                return _course(series.steps, values, values, None, series.axis, first_bad)
+    return None
+
+
+def _first_bad_loss(run: Table, loss: Floats) -> int | None:
+    bad = np.flatnonzero(~np.isfinite(loss))
+    return int(run.steps[bad[0]]) if len(bad) else None
+
+
+def _course(
+    steps: NDArray[np.int64],
+    loss: Floats,
+    level: Floats,
+    weights: Floats | None,
+    axis: str,
+    nonfinite_step: int | None,
+) -> LossCourse | None:
+    levels = np.where(np.isfinite(level), level, loss).astype(np.float64)
+    finite = np.isfinite(levels)
+    if not finite.any():
+        return None
+    width = np.ones(len(levels)) if weights is None else np.maximum(np.nan_to_num(weights), 1.0)
+    kept, sizes = levels[finite], width[finite].astype(np.float64)
+    reached = np.cumsum(sizes)
+    tail = reached > reached[-1] * 0.9 - 1e-9
+    head = reached <= max(3.0, float(sizes[0]))
+    return LossCourse(
+        steps=np.asarray(steps)[finite],
+        level=kept,
+        weights=sizes,
+        start=float(np.average(kept[head], weights=sizes[head])),
+        end=float(np.average(kept[tail], weights=sizes[tail])),
+        lowest=_lowest(kept, sizes),
+        noise=_noise(loss[np.isfinite(loss)]),
+        nonfinite_step=nonfinite_step,
+        axis=axis,
+    )
+
+
+def _lowest(level: Floats, sizes: Floats) -> float:
+    """Smallest mean over a stretch of a tenth of the steps; single windows among the first ten."""
+    candidates = list(level[:10])
+    total, reached = float(sizes.sum()), np.cumsum(sizes)
+    mass = np.cumsum(level * sizes)
+    start = 0
+    for end in range(len(level)):
+        while reached[end] - reached[start] >= total / 10:
+            start += 1
+        before, weight = (mass[start - 1], reached[start - 1]) if start else (0.0, 0.0)
+        if reached[end] - weight >= total / 10:
+            candidates.append((mass[end] - before) / (reached[end] - weight))
+    return float(min(candidates))
+
+
+def _noise(loss: Floats) -> float:
+    """Robust standard deviation from successive differences, which a trend does not inflate."""
+    if len(loss) < 3:
+        return 0.0
+    half = loss[len(loss) // 2 :] if len(loss) >= 12 else loss
+    # 1.4826 turns a median absolute deviation into a normal standard deviation.
+    return float(1.4826 * np.median(np.abs(np.diff(half))) / math.sqrt(2))
+
+
+def weight_rows(table: Table) -> list[int]:
+    """Rows of kernels in order of depth; all rows where no row says what it is."""
+    rows = table.rows_of(*WEIGHT_KINDS)
+    return rows or [i for i, row in enumerate(table.rows) if row.kind in ("", "other")]
+
+
+def median_over_time(values: Floats) -> Floats:
+    """Median over records of `[S, R]` -> `[R]`; NaN is left out, NaN only where nothing remains."""
+    result = np.full(values.shape[1], np.nan)
+    for row in range(values.shape[1]):
+        finite = values[:, row][np.isfinite(values[:, row])]
+        if len(finite):
+            result[row] = float(np.median(finite))
+    return result
+
+
+def largest_per_record(values: Floats) -> Floats:
+    """Largest finite value of each record of `[S, R]` -> `[S]`; NaN where none is finite."""
+    masked = np.where(np.isfinite(values), values, -np.inf)
+    if masked.shape[1] == 0:
+        return np.full(len(masked), np.nan)
+    top = masked.max(axis=1)
+    return np.where(np.isneginf(top), np.nan, top)
+
+
+def weights_column(table: Table, name: str, bound: Bound = "middle") -> Floats:
+    """Values `[S, K]` of one statistic for the K weight rows."""
+    return table.column(name, bound)[:, weight_rows(table)]
+
+
+def layers_of(table: Table, rows: Iterable[int]) -> tuple[str, ...]:
+    """Names of the layers of `rows`, each once, in order of depth."""
+    return tuple(dict.fromkeys(table.rows[row].layer for row in rows))
+
+
+def optimizer_text(history: RunHistory) -> str:
+    """The optimizer as a user wrote it, such as "SGD(3.0)"; "" where it is not recorded."""
+    optimizer = history.config.get("optimizer")
+    if not isinstance(optimizer, Mapping):
+        return ""
+    name, rate = optimizer.get("class"), optimizer.get("learning_rate")
+    if not isinstance(name, str):
+        return ""
+    return f"{name}({rate:g})" if isinstance(rate, int | float) else name
+
+
+def learning_rate(history: RunHistory) -> float | None:
+    """Median learning rate of the run; None where it was not recorded."""
+    series = history.series("learning_rate")
+    if series is None:
+        return None
+    finite = series.values[np.isfinite(series.values)]
+    return float(np.median(finite)) if len(finite) else None
+
+
+def config_layers(history: RunHistory) -> list[Mapping[str, Any]]:
+    """The model's layers as recorded, in order; empty where the configuration is unknown."""
+    model = history.config.get("model")
+    layers = model.get("layers") if isinstance(model, Mapping) else None
+    if not isinstance(layers, list):
+        return []
+    return [item for item in layers if isinstance(item, Mapping)]

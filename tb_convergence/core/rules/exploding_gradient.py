@@ -1,0 +1,118 @@
+"""Gradients grow beyond any use, over time or from layer to layer.
+
+Three signs: entries that are huge (mean |g| above 1e6), a global norm that grew a hundredfold and
+stayed there, or gradients that grow by depth so that the first layers get far more than the last.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tb_convergence.core.diagnosis.finding import Evidence
+from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
+from tb_convergence.core.diagnosis.signals import (
+    largest_per_record,
+    layers_of,
+    median_over_time,
+    weight_rows,
+)
+from tb_convergence.core.history import RunHistory, Table, first_true
+
+HUGE = 1e6
+"""Mean |g| (Cao et al. 2022, DeepFD's and DeepDiagnosis' order of magnitude)."""
+GROWTH = 100.0
+"""Norm at the end of the run over its median in the first ten records."""
+DEPTH_RATIO = 70.0
+"""First over last layer's mean |g| (Schoop et al. 2021 and AutoTrainer use the same figure)."""
+AT_LEAST_LAYERS = 4
+
+
+def _evaluate(history: RunHistory, _: Signs) -> Match | None:
+    table = history.table("variables")
+    if table is None:
+        return None
+    return _over_time(history, table) or _over_depth(table)
+
+
+def _over_time(history: RunHistory, table: Table) -> Match | None:
+    rows = weight_rows(table)
+    norm = largest_per_record(table.column("gradient_norm", "low")[:, rows])
+    known = np.isfinite(norm)
+    if known.sum() < 5:
+        return None
+    steps, norm = table.steps[known], norm[known]
+    start = float(np.median(norm[: min(10, max(1, len(norm) // 2))]))
+    start = min(start, float(norm[0])) if norm[0] > 0 else start
+    grown = norm > GROWTH * start if start > 0 else np.zeros(len(norm), bool)
+    huge = np.zeros(len(norm), bool)
+    if table.has("gradient_mean_abs"):
+        mean = largest_per_record(table.column("gradient_mean_abs", "low")[:, rows])[known]
+        huge = mean > HUGE
+    bad = grown | huge
+    # Sustained until the values stop: a spike that recovers is not an explosion.
+    if not bad[-min(3, len(bad)) :].all():
+        return None
+    calm = np.flatnonzero(~bad)
+    onset = int(calm[-1] + 1) if len(calm) else 0
+    peak = int(np.argmax(norm))
+    at_peak = table.column("gradient_norm", "low")[np.flatnonzero(known)[peak]][rows]
+    loudest = rows[int(np.nanargmax(np.where(np.isfinite(at_peak), at_peak, -1.0)))]
+    return Match(
+        severity="critical",
+        confidence=0.9,
+        summary=(
+            f"The largest gradient norm of a layer grew from {start:.2g} to {norm[peak]:.2g} "
+            f"(step {int(steps[peak]):,}, {table.rows[loudest].layer})."
+        ),
+        first_step=int(steps[onset]),
+        last_step=history.last_step,
+        layers=layers_of(table, [loudest]),
+        evidence=(
+            Evidence("gradient norm over its start", float(norm[peak]) / max(start, 1e-300),
+                     GROWTH, int(steps[peak]), table.rows[loudest].layer),
+        ),
+    )
+
+
+def _over_depth(table: Table) -> Match | None:
+    rows = table.rows_of("kernel")
+    if len(rows) < AT_LEAST_LAYERS or not table.has("gradient_mean_abs"):
+        return None
+    low = median_over_time(table.column("gradient_mean_abs", "low")[:, rows])
+    high = median_over_time(table.column("gradient_mean_abs", "high")[:, rows])
+    third = max(1, len(rows) // 3)
+    first, last = float(np.median(low[:third])), float(np.median(high[-third:]))
+    if not (last > 0 and first / last > DEPTH_RATIO):
+        return None
+    values = table.column("gradient_mean_abs", "low")[:, rows]
+    per_record = np.nanmedian(np.where(np.isfinite(values), values, 0), axis=1) > 0
+    onset = first_true(per_record) or 0
+    return Match(
+        severity="warning",
+        confidence=0.6,
+        summary=(
+            f"Gradients grow towards the input: mean |g| of {table.rows[rows[0]].layer} is "
+            f"{first / last:.3g} times that of {table.rows[rows[-1]].layer}."
+        ),
+        first_step=int(table.steps[onset]),
+        last_step=int(table.steps[-1]),
+        layers=layers_of(table, rows[:third]),
+        evidence=(Evidence("first over last layer's mean |g|", first / last, DEPTH_RATIO),),
+    )
+
+
+RULE = Rule(
+    id="exploding-gradient",
+    kind="symptom",
+    title="Gradients explode",
+    needs=("gradient_norm",),
+    at_least=5,
+    evaluate=_evaluate,
+    advice=(
+        "Lower the learning rate, or warm it up; clip by global norm only against rare outliers.",
+        "In recurrent layers keep tanh and orthogonal recurrent kernels.",
+    ),
+    disproof=("The norm returns to its early level without a change of settings.",),
+    false_alarms=("Inputs on a large scale make the first layer's gradients large.",),
+    references=("Pascanu et al. 2013, arXiv:1211.5063", "Zhang et al. 2021, AutoTrainer, ICSE"),
+)

@@ -1,0 +1,180 @@
+"""Steps so large that they leave the region where the gradient meant anything.
+
+The finding needs both halves: updates that are large against the weights (or, where updates were
+not recorded, gradients that grow), *and* a loss that suffers: it diverges, turns non-finite, or
+does not fall. Large updates alone are how many healthy runs begin.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from tb_convergence.core.diagnosis.finding import Evidence
+from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
+from tb_convergence.core.diagnosis.signals import (
+    Floats,
+    LossCourse,
+    largest_per_record,
+    layers_of,
+    learning_rate,
+    loss_course,
+    optimizer_text,
+    weight_rows,
+    weights_column,
+)
+from tb_convergence.core.history import RunHistory, Table
+
+RATIO: Final = 0.1
+"""Update over weight norm: a step that moves a layer by a tenth of its size (1e-3 is healthy)."""
+GROWTH: Final = 2.0
+"""Gradient norm at its peak over its start (DIAGNOSES: growing at least twofold)."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Harm:
+    """What the loss suffered, and from which step."""
+
+    text: str
+    step: int
+    confidence: float
+
+
+def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
+    course, table = loss_course(history), history.table("variables")
+    if table is None:
+        return None
+    harm = _harm(course, signs)
+    if harm is None:
+        return None
+    if table.has("update_ratio"):
+        return _by_updates(history, table, course, harm)
+    return _by_gradients(history, table, harm)
+
+
+def _harm(course: LossCourse | None, signs: Signs) -> _Harm | None:
+    bad = signs.get("non-finite-values")
+    divergence = signs.get("loss-divergence")
+    if bad is not None:
+        return _Harm(f"NaN or Inf followed at step {bad.first_step:,}", bad.first_step, 0.9)
+    if divergence is not None:
+        text = f"the loss diverged from step {divergence.first_step:,}"
+        return _Harm(text, divergence.first_step, 0.85)
+    if course is not None and "loss-not-decreasing" in signs:
+        return _Harm("the loss does not fall", int(course.steps[-1]), 0.7)
+    return None
+
+
+def _by_updates(
+    history: RunHistory, table: Table, course: LossCourse | None, harm: _Harm
+) -> Match | None:
+    ratios = weights_column(table, "update_ratio", "low")
+    ratio = largest_per_record(ratios)
+    before = (table.steps <= harm.step) & np.isfinite(ratio)
+    large = before & (ratio > RATIO)
+    # A lasting state, or the steps right before the harm: one large step long ago is no cause.
+    share = float(large.sum()) / max(1, int(before.sum()))
+    if not large.any() or share < 0.25:
+        return None
+    onset = int(np.flatnonzero(large)[0])
+    peak = int(np.flatnonzero(large)[np.argmax(ratio[large])])
+    rows = weight_rows(table)
+    loud = [rows[i] for i in np.flatnonzero(np.nan_to_num(ratios[peak]) > RATIO).tolist()]
+    evidence = [
+        Evidence("update ratio of the fastest layer", float(ratio[peak]), RATIO,
+                 int(table.steps[peak]), table.rows[loud[0]].layer if loud else None),
+        Evidence("share of records with a ratio above it", share, 0.25),
+    ]
+    if course is not None:
+        evidence.append(Evidence("relative fall of the loss", course.fall, 0.0))
+    growth = _gradient_growth(table, harm.step)
+    if growth is not None:
+        evidence.append(Evidence("growth of the gradient norm until then", growth, GROWTH))
+    return Match(
+        severity="critical",
+        confidence=min(0.97, harm.confidence + (0.05 if (growth or 0) > GROWTH else 0.0)),
+        summary=(
+            f"A single step changes a layer by up to {_times(float(ratio[peak]))} its own size "
+            f"(step {int(table.steps[peak]):,}), and {harm.text}."
+        ),
+        first_step=int(table.steps[onset]),
+        last_step=history.last_step,
+        layers=layers_of(table, loud),
+        evidence=tuple(evidence),
+        advice=_advice(history, float(np.median(ratio[large]))),
+    )
+
+
+def _by_gradients(history: RunHistory, table: Table, harm: _Harm) -> Match | None:
+    growth = _gradient_growth(table, harm.step)
+    if growth is None or growth < 10 * GROWTH:
+        return None
+    return Match(
+        severity="critical",
+        confidence=harm.confidence - 0.25,
+        summary=f"The gradient norm grew {growth:.3g}-fold, and {harm.text}.",
+        first_step=int(table.steps[0]),
+        last_step=history.last_step,
+        layers=(),
+        evidence=(Evidence("growth of the gradient norm until then", growth, 10 * GROWTH),),
+        advice=_advice(history, None),
+    )
+
+
+def _gradient_growth(table: Table, until: int) -> float | None:
+    norm: Floats = largest_per_record(weights_column(table, "gradient_norm", "low"))
+    usable = np.isfinite(norm) & (norm > 0) & (table.steps <= until)
+    if usable.sum() < 2:
+        return None
+    values = norm[usable].astype(np.float64)
+    return float(values.max() / values[0])
+
+
+def _times(ratio: float) -> str:
+    return f"{ratio:.0%} of" if ratio < 2 else f"{ratio:.2g} times"
+
+
+def _advice(history: RunHistory, ratio: float | None) -> tuple[str, ...]:
+    rate, name = learning_rate(history), optimizer_text(history)
+    first = "Lower the learning rate 3- to 10-fold."
+    if rate:
+        factor = 10.0
+        if ratio is not None and np.isfinite(ratio):
+            # Down to the upper end of the healthy range, at least by ten, at most by a thousand.
+            factor = min(1000.0, max(10.0, 10 ** np.ceil(np.log10(ratio / 0.01))))
+        first = f"Lower the learning rate: {rate / factor:.1g} instead of {rate:.3g}"
+        first += f" (now {name})." if name else "."
+    return (
+        first,
+        "Find the right rate with the LR range test: a little below the highest one that makes no "
+        "mistakes, usually 1e-4 to 1e-1.",
+        "Warm the rate up over the first hundreds of steps; try Adam(1e-3) first, SGD at the end.",
+    )
+
+
+RULE = Rule(
+    id="learning-rate-too-high",
+    kind="cause",
+    title="The learning rate is too high",
+    needs=("update_ratio|gradient_norm", "loss|epoch_loss"),
+    evaluate=_evaluate,
+    explains=(
+        "non-finite-values", "loss-divergence", "loss-not-decreasing", "exploding-gradient",
+        "dead-relu", "zero-gradient", "saturated-activation", "vanishing-gradient",
+    ),
+    excluded_by=("non-finite-input",),
+    disproof=(
+        "The same run with a ten times lower rate fails in the same way.",
+        "The first abnormal value comes before the first large update.",
+    ),
+    false_alarms=(
+        "A few large steps at the very start are normal, and are not reported unless the loss "
+        "suffers.",
+    ),
+    references=(
+        "Smith 2017, Cyclical Learning Rates, arXiv:1506.01186",
+        "Bengio 2012, Practical Recommendations, arXiv:1206.5533",
+    ),
+)

@@ -1,0 +1,67 @@
+"""The loss left its best level and did not come back.
+
+The level a run ends at is compared with the lowest it had reached and with where it started: a loss
+near zero may double by noise, so growth alone is not enough.
+"""
+
+from __future__ import annotations
+
+from tb_convergence.core.diagnosis.finding import Evidence
+from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
+from tb_convergence.core.diagnosis.signals import LossCourse, loss_course
+from tb_convergence.core.history import RunHistory
+
+GROWTH = 2.0
+"""Loss at the end over its lowest level. TheDeepChecker's divergence check uses the same factor."""
+
+
+def _threshold(course: LossCourse) -> float:
+    """Level that only a diverging run ends above."""
+    spread = 4 * course.noise
+    if course.lowest <= 0:
+        return max(course.start, course.lowest) + spread + abs(course.start - course.lowest)
+    # Twice the best level, and at least half way back up to the start: noise around a loss that
+    # is nearly zero doubles it all the time.
+    half_way = course.lowest + (course.start - course.lowest) / 2
+    return max(GROWTH * course.lowest, half_way, course.lowest + spread)
+
+
+def _evaluate(history: RunHistory, _: Signs) -> Match | None:
+    course = loss_course(history)
+    if course is None or course.observed < 5:
+        return None
+    threshold = _threshold(course)
+    if not course.end > threshold:
+        return None
+    onset = course.first_step_above(threshold)
+    if onset is None:
+        onset = int(course.steps[-1])
+    return Match(
+        severity="critical" if course.end > course.start else "warning",
+        confidence=0.9 if course.end > 2 * abs(course.start) else 0.7,
+        summary=(
+            f"The loss rose from {course.lowest:.3g} at its best to {course.end:.3g}, and stayed "
+            f"there from step {onset:,}."
+        ),
+        first_step=onset,
+        last_step=int(course.steps[-1]),
+        evidence=(
+            Evidence("loss at the end", course.end, threshold, int(course.steps[-1])),
+            Evidence("lowest loss", course.lowest),
+            Evidence("loss at the start", course.start, None, int(course.steps[0])),
+        ),
+    )
+
+
+RULE = Rule(
+    id="loss-divergence",
+    kind="symptom",
+    title="The loss diverges",
+    needs=("loss|epoch_loss",),
+    at_least=5,
+    evaluate=_evaluate,
+    advice=("Return to the last step before the rise, and lower the learning rate from there.",),
+    disproof=("The loss falls back below its earlier level when training goes on.",),
+    false_alarms=("A change of the loss or of the data in the middle of a run moves its level.",),
+    references=("Braiek & Khomh 2022, TheDeepChecker, TOSEM",),
+)

@@ -1,0 +1,61 @@
+"""The loss ends where it began: nothing was learned.
+
+The level over the last tenth of the run is compared with the mean of the first three steps. A
+difference within the noise of single batches is no fall.
+"""
+
+from __future__ import annotations
+
+from tb_convergence.core.diagnosis.finding import Evidence
+from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
+from tb_convergence.core.diagnosis.signals import loss_course
+from tb_convergence.core.history import RunHistory
+
+MINIMUM_STEPS = 30
+"""Fewer steps than this and a loss that stands still says nothing."""
+
+
+def _evaluate(history: RunHistory, _: Signs) -> Match | None:
+    course = loss_course(history)
+    if course is None or course.observed < (MINIMUM_STEPS if course.axis != "epoch" else 5):
+        return None
+    if course.fell or (course.axis == "epoch" and _unknown_start(course.fall)):
+        return None
+    return Match(
+        severity="warning",
+        confidence=0.8 if course.fall < 0.02 else 0.6,
+        summary=(
+            f"After {course.observed:,} {'epochs' if course.axis == 'epoch' else 'steps'} the loss "
+            f"is {course.end:.4g}; it began at {course.start:.4g}."
+        ),
+        first_step=int(course.steps[0]),
+        last_step=int(course.steps[-1]),
+        evidence=(
+            Evidence("relative fall of the loss", course.fall, 0.001),
+            Evidence("loss at the start", course.start, None, int(course.steps[0])),
+            Evidence("loss at the end", course.end, None, int(course.steps[-1])),
+            Evidence("noise of one batch's loss", course.noise),
+        ),
+    )
+
+
+def _unknown_start(fall: float) -> bool:
+    """Epoch means alone do not show the first steps: a small fall may follow a large unseen one."""
+    return fall > -0.02
+
+
+RULE = Rule(
+    id="loss-not-decreasing",
+    kind="symptom",
+    title="The loss does not decrease",
+    needs=("loss|epoch_loss",),
+    at_least=5,
+    evaluate=_evaluate,
+    advice=(
+        "Fit ten samples until the loss is nearly zero: if that fails, model, loss or labels are "
+        "wrong; if it works, look at learning rate, data and regularization.",
+    ),
+    disproof=("The loss falls clearly when training goes on with the same settings.",),
+    false_alarms=("A model that starts from trained weights may have little left to learn.",),
+    references=("Rauschmayr et al. 2021, SageMaker Debugger: LossNotDecreasing",),
+)

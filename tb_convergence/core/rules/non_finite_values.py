@@ -1,0 +1,148 @@
+"""NaN or Inf appeared in training: what went bad first, and at exactly which step.
+
+The tensors of one step are searched in the order in which they are computed: inputs, outputs by
+depth, loss, gradients from the output back, variables. The first one bad is where to look.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tb_convergence.core.diagnosis.finding import Evidence
+from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
+from tb_convergence.core.history import RunHistory, Table
+
+
+@dataclass(frozen=True, slots=True)
+class _Bad:
+    """First appearance in one kind of tensor."""
+
+    step: int
+    order: int
+    what: str
+    layers: tuple[str, ...]
+    fraction: float
+    kind: str
+
+
+def _first_in_table(
+    table: Table | None, columns: tuple[tuple[str, str], ...], order: int, what: str, reverse: bool
+) -> _Bad | None:
+    if table is None:
+        return None
+    present = [(name, kind) for name, kind in columns if table.has(name)]
+    if not present:
+        return None
+    stacked = np.stack([np.nan_to_num(table.column(name, "low")) for name, _ in present])
+    bad = stacked > 0
+    records = np.flatnonzero(bad.any(axis=(0, 2)))
+    if not len(records):
+        return None
+    record = int(records[0])
+    rows = np.flatnonzero(bad[:, record].any(axis=0))
+    row = int(rows[-1] if reverse else rows[0])
+    worst = int(np.argmax(stacked[:, record, row]))
+    names = dict.fromkeys(table.rows[int(i)].layer for i in (reversed(rows) if reverse else rows))
+    return _Bad(
+        int(table.steps[record]), order, what.format(name=table.rows[row].name), tuple(names),
+        float(stacked[worst, record, row]), present[worst][1],
+    )
+
+
+def _first_in_loss(history: RunHistory) -> _Bad | None:
+    for name in ("loss", "epoch_loss"):
+        series = history.series(name)
+        if series is None or not len(series):
+            continue
+        bad = np.flatnonzero(~np.isfinite(series.values))
+        # An epoch table has NaN where a framework reported no loss at all.
+        if len(bad) and (name == "loss" or np.isfinite(series.values).any()):
+            kind = "NaN" if np.isnan(series.values[bad[0]]) else "Inf"
+            return _Bad(int(series.steps[bad[0]]), 2, "the loss", (), 1.0, kind)
+        return None
+    return None
+
+
+def _is_loss_scaled(history: RunHistory) -> bool:
+    """Whether infinite gradients are routine: dynamic loss scaling looks for its limit by them."""
+    optimizer = history.config.get("optimizer")
+    return isinstance(optimizer, dict) and optimizer.get("class") == "LossScaleOptimizer"
+
+
+def _evaluate(history: RunHistory, _: Signs) -> Match | None:
+    found = [
+        _first_in_table(
+            history.table("inputs"),
+            (("feature_nan_fraction", "NaN"), ("feature_inf_fraction", "Inf")),
+            0, "the data ({name})", False,
+        ),
+        _first_in_table(
+            history.table("activations"),
+            (("activation_nan_fraction", "NaN"), ("activation_inf_fraction", "Inf")),
+            1, "the output of {name}", False,
+        ),
+        _first_in_loss(history),
+        None
+        if _is_loss_scaled(history)
+        else _first_in_table(
+            history.table("variables"),
+            (("gradient_nan_fraction", "NaN"), ("gradient_inf_fraction", "Inf")),
+            3, "the gradient of {name}", True,
+        ),
+        _first_in_table(
+            history.table("variables"), (("variable_nonfinite_fraction", "NaN or Inf"),),
+            4, "the variable {name}", False,
+        ),
+    ]
+    bad = sorted((item for item in found if item), key=lambda item: (item.step, item.order))
+    if not bad:
+        return None
+    first = bad[0]
+    exact = _exact_step(history, first.step)
+    others = tuple(dict.fromkeys(layer for item in bad for layer in item.layers))
+    return Match(
+        severity="critical",
+        confidence=1.0,
+        summary=f"{first.kind} appeared first in {first.what}, at step {exact:,}.",
+        first_step=exact,
+        last_step=history.last_step,
+        layers=others,
+        evidence=tuple(
+            Evidence(f"{item.kind} fraction of {item.what}", item.fraction, 0.0, item.step,
+                     item.layers[0] if item.layers else None)
+            for item in bad
+        ),
+    )
+
+
+def _exact_step(history: RunHistory, recorded: int) -> int:
+    """The true first step where the recorder counted it back from the record that shows it."""
+    run = history.table("run")
+    if run is None or not run.has("first_nonfinite_age_steps"):
+        return recorded
+    age = run.column("first_nonfinite_age_steps")[:, 0]
+    known = np.flatnonzero(np.isfinite(age))
+    if not len(known):
+        return recorded
+    return min(recorded, int(run.steps[known[0]]) - int(age[known[0]]))
+
+
+RULE = Rule(
+    id="non-finite-values",
+    kind="symptom",
+    title="NaN or Inf in training",
+    needs=("loss|gradient_nan_fraction|epoch_loss",),
+    evaluate=_evaluate,
+    advice=(
+        "Look at the tensor named first: everything after it is a consequence.",
+        "If no cause is named, look for a division by zero, a log of zero or an overflow there; "
+        "tf.debugging.enable_check_numerics() names the operation.",
+    ),
+    disproof=("The loss stays finite when the same batch is run again from the same weights.",),
+    false_alarms=(
+        "Infinite gradients under dynamic loss scaling are routine and not reported.",
+    ),
+    references=("Zhang et al. 2021, AutoTrainer, ICSE",),
+)

@@ -1,0 +1,61 @@
+"""Hidden sigmoid or tanh units sit on their flat ends, where no gradient passes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tb_convergence.core.diagnosis.finding import Evidence
+from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
+from tb_convergence.core.diagnosis.signals import layers_of
+from tb_convergence.core.history import RunHistory, first_true
+
+FRACTION = 0.5
+RECORDS = 5
+
+
+def _evaluate(history: RunHistory, _: Signs) -> Match | None:
+    table = history.table("activations")
+    if table is None or not table.has("activation_saturated_fraction"):
+        return None
+    # The last layer is left out: a sure classifier's output is saturated, and should be.
+    rows = list(range(len(table.rows) - 1))
+    if not rows or len(table.steps) < RECORDS:
+        return None
+    saturated = np.nan_to_num(table.column("activation_saturated_fraction", "low")[:, rows])
+    lasting = np.flatnonzero((saturated[-RECORDS:] > FRACTION).all(axis=0))
+    if not len(lasting):
+        return None
+    onset = min(first_true(saturated[:, int(i)] > FRACTION, RECORDS) or 0 for i in lasting)
+    worst = int(lasting[np.argmax(saturated[-1, lasting])])
+    return Match(
+        severity="warning",
+        confidence=0.8,
+        summary=(
+            f"{saturated[-1, worst]:.0%} of the outputs of {table.rows[worst].layer} are on the "
+            f"flat ends of its {table.rows[worst].activation or 'activation'}."
+        ),
+        first_step=int(table.steps[onset]),
+        last_step=int(table.steps[-1]),
+        layers=layers_of(table, [int(i) for i in lasting]),
+        evidence=tuple(
+            Evidence("saturated fraction", float(saturated[-1, int(i)]), FRACTION,
+                     int(table.steps[-1]), table.rows[int(i)].layer)
+            for i in lasting
+        ),
+    )
+
+
+RULE = Rule(
+    id="saturated-activation",
+    kind="symptom",
+    title="Hidden units are saturated",
+    needs=("activation_saturated_fraction",),
+    at_least=RECORDS,
+    evaluate=_evaluate,
+    advice=(
+        "Scale the inputs and use glorot_uniform initialization; in hidden layers prefer ReLU.",
+    ),
+    disproof=("The layer's gradients are as large as those of its neighbours.",),
+    false_alarms=("Gates of recurrent cells are meant to open and close fully.",),
+    references=("Glorot & Bengio 2010",),
+)

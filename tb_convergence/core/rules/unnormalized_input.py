@@ -1,0 +1,139 @@
+"""Features on a large scale, or on very different scales.
+
+Gradients of the first layer grow with its inputs, so one learning rate cannot suit features of
+scale 1 and of scale 1,000. Batches are combined by the law of total variance, so the scale is that
+of the data seen, not of one batch.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+
+from tb_convergence.core.diagnosis.finding import Evidence
+from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
+from tb_convergence.core.diagnosis.signals import Floats, config_layers
+from tb_convergence.core.history import RunHistory, Table
+
+LARGE: Final = 10.0
+"""Root mean square of a feature. z-scores, [0, 1] and [-1, 1] all lie within about 1; ten times
+that multiplies the curvature of the first layer's loss by a hundred (LeCun et al. 1998, 4.3)."""
+VERY_LARGE: Final = 100.0
+SPREAD: Final = 100.0
+"""Largest feature's scale over the median feature's, when the largest is above 3."""
+
+NORMALIZING: Final = frozenset(
+    {"Normalization", "BatchNormalization", "LayerNormalization", "Rescaling", "UnitNormalization",
+     "GroupNormalization", "RMSNormalization"}
+)
+LOOKUP: Final = frozenset(
+    {"Embedding", "StringLookup", "IntegerLookup", "Hashing", "CategoryEncoding", "Discretization",
+     "TextVectorization", "HashedCrossing"}
+)
+
+
+def feature_scales(table: Table, rows: list[int]) -> tuple[Floats, Floats]:
+    """Mean and standard deviation `[F]` of each feature over all recorded batches."""
+    mean = table.column("feature_mean")[:, rows].astype(np.float64)
+    std = table.column("feature_std")[:, rows].astype(np.float64)
+    known = np.isfinite(mean) & np.isfinite(std)
+    count = np.maximum(known.sum(axis=0), 1)
+    total = np.where(known, mean, 0).sum(axis=0) / count
+    within = np.where(known, std**2, 0).sum(axis=0) / count
+    between = np.where(known, (mean - total) ** 2, 0).sum(axis=0) / count
+    return total, np.sqrt(within + between)
+
+
+def _consumers(history: RunHistory) -> dict[str, set[str]]:
+    """Classes of the layers that read each input, by the input's name."""
+    layers = config_layers(history)
+    classes = {str(layer.get("name")): str(layer.get("class")) for layer in layers}
+    inputs = [name for name, cls in classes.items() if cls == "InputLayer"]
+    readers: dict[str, set[str]] = {name: set() for name in inputs}
+    for layer in layers:
+        for source in _names(layer.get("inputs")):
+            readers.setdefault(source, set()).add(str(layer.get("class")))
+    if not inputs and layers:
+        # A Sequential model does not list its input: its first layer reads it.
+        readers[""] = {str(layers[0].get("class"))}
+    return readers
+
+
+def _names(value: Any) -> list[str]:
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+
+
+def _is_handled(name: str, readers: dict[str, set[str]]) -> bool:
+    """Whether the model itself normalizes this input or uses it as an index."""
+    classes = readers.get(name) or readers.get("") or set()
+    if not classes and len(readers) == 1:
+        classes = next(iter(readers.values()))
+    return bool(classes) and classes <= NORMALIZING | LOOKUP
+
+
+def _evaluate(history: RunHistory, _: Signs) -> Match | None:
+    table = history.table("inputs")
+    if table is None or not table.has("feature_mean") or not table.has("feature_std"):
+        return None
+    readers = _consumers(history)
+    rows = [
+        row for row in table.rows_of("input") if not _is_handled(table.rows[row].layer, readers)
+    ]
+    if not rows:
+        return None
+    mean, std = feature_scales(table, rows)
+    rms = np.hypot(mean, std)
+    worst = int(np.argmax(rms))
+    largest = float(rms[worst])
+    varying = std[std > 0]
+    spread = float(std.max() / np.median(varying)) if len(varying) else 1.0
+    uneven = spread > SPREAD and std.max() > 3
+    if largest <= LARGE and not uneven:
+        return None
+    big = [i for i in np.argsort(-rms).tolist() if rms[i] > LARGE] or [worst]
+    name = table.rows[rows[worst]].name
+    small = int(np.argmin(np.where(std > 0, rms, np.inf))) if len(varying) else worst
+    return Match(
+        severity="critical" if largest > VERY_LARGE else "warning",
+        confidence=min(0.95, 0.65 + 0.15 * float(np.log10(max(largest, spread / 10) / LARGE))),
+        summary=(
+            f"{name} has mean {mean[worst]:.3g} and standard deviation {std[worst]:.3g}"
+            + (f"; {table.rows[rows[small]].name} only {std[small]:.2g}. " if uneven else ". ")
+            + f"{len(big)} of {len(rows)} features are larger than {LARGE:g}."
+        ),
+        first_step=int(table.steps[0]),
+        last_step=int(table.steps[-1]),
+        layers=tuple(table.rows[rows[i]].name for i in big),
+        evidence=(
+            Evidence("root mean square of the largest feature", largest, LARGE, None, name),
+            Evidence("largest over median spread of a feature", spread, SPREAD),
+        ),
+        advice=(
+            f"Standardise every feature to mean 0 and standard deviation 1, {name} first: "
+            "keras.layers.Normalization(), adapt() on the training split only.",
+            "Use the same statistics for validation data and at prediction time.",
+        ),
+    )
+
+
+RULE = Rule(
+    id="unnormalized-input",
+    kind="cause",
+    title="The input is not normalized",
+    needs=("feature_mean", "feature_std"),
+    evaluate=_evaluate,
+    explains=(
+        "learning-rate-too-high", "dead-relu", "exploding-gradient", "non-finite-values",
+        "loss-divergence", "loss-not-decreasing", "saturated-activation", "zero-gradient",
+        "vanishing-gradient",
+    ),
+    disproof=(
+        "Training goes no better after the same data is standardised.",
+        "The model normalizes its input itself, in a way that is not visible in its layers.",
+    ),
+    false_alarms=(
+        "Inputs that are indices (ids fed to a lookup inside a custom layer) have no scale.",
+    ),
+    references=("LeCun et al. 1998, Efficient BackProp", "Google, Rules of ML: data preparation"),
+)

@@ -1,0 +1,93 @@
+"""Gradients shrink towards the input until the early layers no longer learn.
+
+Compared is the mean |g| of kernels, first third of the depth against the last third, median over
+the records. Layers whose gradient is exactly zero are another finding (`zero-gradient`).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tb_convergence.core.diagnosis.finding import Evidence
+from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
+from tb_convergence.core.diagnosis.signals import Floats, layers_of, median_over_time
+from tb_convergence.core.history import RunHistory, Table, first_true
+
+RATIO = 1e-3
+"""First over last layers (Glorot & Bengio 2010 show healthy stacks within a factor of ten)."""
+AT_LEAST_LAYERS = 3
+
+
+def depth_ratio(table: Table, name: str, rows: list[int]) -> Floats:
+    """First third over last third of the K kernels `rows`, per record: `[S]`.
+
+    Upper bound of the numerator over lower bound of the denominator, so that a value below a
+    threshold is proven; NaN where either is zero or undefined.
+    """
+    third = max(1, len(rows) // 3)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        first = np.median(table.column(name, "high")[:, rows[:third]], axis=1)
+        last = np.median(table.column(name, "low")[:, rows[-third:]], axis=1)
+        ratio = np.where((first > 0) & (last > 0), first / last, np.nan)
+    return np.asarray(ratio, dtype=np.float64)
+
+
+def _evaluate(history: RunHistory, _: Signs) -> Match | None:
+    table = history.table("variables")
+    name = "gradient_mean_abs"
+    if table is None or not table.has(name):
+        return None
+    rows = table.rows_of("kernel")
+    if len(rows) < AT_LEAST_LAYERS:
+        return None
+    ratio = depth_ratio(table, name, rows)
+    known = np.isfinite(ratio)
+    if known.sum() < 5:
+        return None
+    typical = float(np.median(ratio[known]))
+    if not typical < RATIO:
+        return None
+    onset = first_true(ratio < RATIO, min(3, int(known.sum()))) or 0
+    means = median_over_time(table.column(name, "high")[:, rows])
+    largest = float(np.nanmax(means))
+    quiet = [row for row, mean in zip(rows, means, strict=True) if mean < largest * RATIO]
+    shrink = typical ** (1 / max(1, len(rows) - 1))
+    return Match(
+        severity="critical" if typical < RATIO / 10 else "warning",
+        confidence=min(0.95, 0.6 + 0.1 * float(np.log10(RATIO / max(typical, 1e-12)))),
+        summary=(
+            f"Mean |g| falls from {table.rows[rows[-1]].layer} to {table.rows[rows[0]].layer} to "
+            f"{typical:.1e} of its value: about a factor of {1 / shrink:.2g} a layer."
+        ),
+        first_step=int(table.steps[onset]),
+        last_step=int(table.steps[-1]),
+        layers=layers_of(table, quiet or rows[:1]),
+        evidence=(
+            Evidence("first over last layers' mean |g|", typical, RATIO),
+            Evidence("mean |g| of the first layer", float(means[0]), None, None,
+                     table.rows[rows[0]].layer),
+            Evidence("mean |g| of the last layer", float(means[-1]), None, None,
+                     table.rows[rows[-1]].layer),
+        ),
+    )
+
+
+RULE = Rule(
+    id="vanishing-gradient",
+    kind="symptom",
+    title="Gradients vanish in the early layers",
+    needs=("gradient_mean_abs",),
+    at_least=5,
+    evaluate=_evaluate,
+    advice=(
+        "Replace sigmoid or tanh in hidden layers by ReLU with He initialization.",
+        "In deep stacks add skip connections or normalization layers.",
+    ),
+    disproof=("Early layers' weights move as far, relative to their size, as the last ones'.",),
+    false_alarms=("Adaptive optimizers still move layers whose gradients are small.",),
+    references=(
+        "Hochreiter 1991",
+        "Glorot & Bengio 2010",
+        "He et al. 2015, arXiv:1502.01852",
+    ),
+)
