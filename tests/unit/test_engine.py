@@ -1,0 +1,113 @@
+"""Ranking: one fault gives one story, and a cause never explains what came before it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import histories as draw
+import numpy as np
+import pytest
+
+from tb_convergence.core.diagnosis import Match, Rule, diagnose_history
+from tb_convergence.core.history import RunHistory
+
+
+def rule(
+    name: str,
+    kind: str = "symptom",
+    *,
+    severity: str = "warning",
+    confidence: float = 0.5,
+    step: int = 0,
+    **more: tuple[str, ...],
+) -> Rule:
+    match = Match(severity, confidence, f"{name} happened", step, 99)
+    return Rule(name, kind, name, (), lambda history, signs: match, **more)
+
+
+def diagnose(*rules: Rule):
+    return diagnose_history(RunHistory("drawn"), rules).findings
+
+
+def test_worse_then_surer_then_earlier_cause_comes_first() -> None:
+    found = diagnose(
+        rule("mild", "cause", confidence=0.9),
+        rule("late", "cause", severity="critical", confidence=0.8, step=9),
+        rule("sure", "cause", severity="critical", confidence=0.9, step=20),
+        rule("early", "cause", severity="critical", confidence=0.8, step=3),
+    )
+    assert [f.id for f in found] == ["sure", "early", "late", "mild"]
+
+
+def test_a_cause_takes_its_symptoms_with_it() -> None:
+    found = diagnose(
+        rule("symptom", severity="critical", step=5),
+        rule("stranger", severity="critical", step=5),
+        rule("cause", "cause", step=2, explains=("symptom",)),
+    )
+    assert [f.id for f in found] == ["cause", "stranger", "symptom"]
+    assert found[0].explains == ("symptom",)
+    assert found[2].explained_by == "cause"
+
+
+def test_what_came_before_is_not_explained() -> None:
+    found = diagnose(rule("symptom", step=1), rule("cause", "cause", step=2, explains=("symptom",)))
+    assert all(f.explained_by is None for f in found)
+
+
+def test_two_causes_that_name_each_other_do_not_swallow_each_other() -> None:
+    found = diagnose(
+        rule("a", "cause", confidence=0.9, explains=("b",)),
+        rule("b", "cause", confidence=0.5, explains=("a",)),
+    )
+    assert [f.explained_by for f in found] == [None, "a"]
+
+
+@pytest.mark.parametrize(("rival_step", "expected"), [(3, ["rival"]), (9, ["rival", "excluded"])])
+def test_an_earlier_rival_excludes(rival_step: int, expected: list[str]) -> None:
+    found = diagnose(
+        rule("rival", "cause", severity="critical", step=rival_step),
+        rule("excluded", "cause", step=5, excluded_by=("rival",)),
+    )
+    assert [f.id for f in found] == expected
+
+
+def test_a_failing_rule_is_reported_and_hides_nothing(caplog) -> None:
+    def fail(history, signs):
+        raise ZeroDivisionError("planted")
+
+    broken = Rule("broken", "symptom", "broken", (), fail)
+    diagnosis = diagnose_history(RunHistory("drawn"), [broken, rule("other")])
+    assert [f.id for f in diagnosis.findings] == ["other"]
+    assert [item.id for item in diagnosis.not_evaluated] == ["broken"]
+    assert "planted" in caplog.text
+
+
+def test_too_few_records_are_counted_in_the_answer() -> None:
+    one = replace(rule("needy"), needs=("loss",), at_least=5)
+    history = draw.history(draw.run_table(np.ones(3)))
+    (item,) = diagnose_history(history, [one]).not_evaluated
+    assert item.needs == ("5 records of loss (has 3)",)
+
+
+def test_a_rate_too_high_is_the_root_of_the_units_it_killed() -> None:
+    """Updates are large from step 1, units are dead from step 3: the rate comes first."""
+    length = 200
+    base = draw.healthy(length)
+    variables, activations = base.tables["variables"], base.tables["activations"]
+    ratios = np.array(variables.low)
+    ratios[:, :, variables.columns.index("update_ratio")] = 0.8
+    dead = np.array(activations.low)
+    dead[3:, :2, activations.columns.index("activation_dead_fraction")] = 1.0
+    history = replace(
+        base,
+        tables={
+            **base.tables,
+            "variables": replace(variables, low=ratios, high=ratios),
+            "activations": replace(activations, low=dead, high=dead),
+            "run": draw.run_table(draw.flat(length)),
+        },
+    )
+    found = diagnose_history(history).findings
+    assert found[0].id == "learning-rate-too-high"
+    assert {f.id: f.explained_by for f in found}["dead-relu"] == "learning-rate-too-high"
