@@ -24,7 +24,7 @@ def table(
 ) -> Table:
     """A table from columns; each column broadcasts to `[S, R]` (`[S]` applies to all rows)."""
     arrays = {name: np.asarray(values, float) for name, values in columns.items()}
-    length = len(np.atleast_1d(steps)) if steps is not None else max(len(a) for a in arrays.values())
+    length = max(len(a) for a in arrays.values()) if steps is None else len(np.atleast_1d(steps))
 
     def stack(source: Mapping[str, np.ndarray]) -> np.ndarray:
         shaped = [a[:, None] if a.ndim == 1 else a for a in source.values()]
@@ -66,19 +66,25 @@ def run_table(loss: ArrayLike, **more: ArrayLike) -> Table:
     return table("run", (Row("run", "run", "run"),), columns)
 
 
-def history(*tables: Table, config: Mapping[str, Any] | None = None, **scalars: Series) -> RunHistory:
+def history(
+    *tables: Table, config: Mapping[str, Any] | None = None, **scalars: Series
+) -> RunHistory:
     """A history of the given tables."""
     return RunHistory("drawn", {t.group: t for t in tables}, scalars, config or {})
 
 
-def series(name: str, values: ArrayLike, steps: ArrayLike | None = None, axis: Any = "step") -> Series:
+def series(
+    name: str, values: ArrayLike, steps: ArrayLike | None = None, axis: Any = "step"
+) -> Series:
     """A plain scalar series."""
     array = np.asarray(values, float)
     at = np.arange(len(array)) if steps is None else np.asarray(steps)
     return Series(name, at.astype(np.int64), array, at.astype(float), "drawn", axis)
 
 
-def falling(length: int = 200, start: float = 2.3, end: float = 0.1, noise: float = 0.02) -> np.ndarray:
+def falling(
+    length: int = 200, start: float = 2.3, end: float = 0.1, noise: float = 0.02
+) -> np.ndarray:
     """A healthy loss: exponential fall with seeded noise."""
     t = np.linspace(0, 5, length)
     rng = np.random.default_rng(7)
