@@ -139,6 +139,8 @@ class RunHistory:
         config: static configuration as the recorder wrote it; empty where unknown.
         skipped: data refused.
         restarts: steps at which training resumed from an earlier step.
+        source_runs: TensorBoard's runs it was read from, such as "a/train" and "a/validation" for
+            the run "a"; empty where it did not come from TensorBoard.
     """
 
     run: str
@@ -147,6 +149,7 @@ class RunHistory:
     config: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
     skipped: tuple[Skipped, ...] = ()
     restarts: tuple[int, ...] = ()
+    source_runs: tuple[str, ...] = ()
 
     @property
     def last_step(self) -> int:
@@ -202,9 +205,11 @@ def fold_restarts(
     """Which records to keep, in order of step, when a run was restarted, and where it was.
 
     Records come in the order they were written or, where a loader lost it, in any order: wall time
-    then decides. When training resumes at an earlier step, the new record of a step replaces the
-    old one, and old records beyond the restart are dropped as soon as the restarted run wrote any:
-    they belong to an attempt that was given up. Of two records of one step the later one stays.
+    then decides, or the order given where wall times are not finite. Steps that only ever grow are
+    left alone, whatever a clock that was set back says. When training resumes at an earlier step,
+    the new record of a step replaces the old one, and old records beyond the restart are dropped as
+    soon as the restarted run wrote any: they belong to an attempt that was given up. Of two records
+    of one step the later one stays.
 
     Returns:
         Indices `[K]` into the input, steps strictly increasing; and the steps restarted at.
@@ -214,7 +219,11 @@ def fold_restarts(
     ([0, 4, 5], (1,))
     """
     step = np.asarray(steps, dtype=np.int64)
-    time = np.nan_to_num(np.asarray(wall_times, dtype=np.float64), nan=0.0)
+    if np.all(step[1:] > step[:-1]):
+        return np.arange(len(step), dtype=np.intp), ()
+    time = np.asarray(wall_times, dtype=np.float64)
+    if not np.isfinite(time).all():
+        time = np.zeros(len(step))
     order = np.lexsort((np.arange(len(step)), time))
     kept: list[int] = []
     restarts: list[int] = []

@@ -1,0 +1,43 @@
+"""From a log directory or a TensorBoard data provider to `RunHistory`.
+
+The only place that knows a loader. Nothing of TensorBoard is imported before it is used, so that
+importing this package stays cheap for the server's plugin hooks.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tb_convergence.reading.logdir import LogdirError, diagnose, open_logdir
+    from tb_convergence.reading.provider import RunNotFoundError, list_runs, read_run
+    from tb_convergence.reading.source import DataUnavailableError, Source
+
+_PUBLIC = {
+    "DataUnavailableError": "source",
+    "LogdirError": "logdir",
+    "RunNotFoundError": "provider",
+    "Source": "source",
+    "diagnose": "logdir",
+    "list_runs": "provider",
+    "open_logdir": "logdir",
+    "read_run": "provider",
+}
+
+__all__ = [
+    "DataUnavailableError",
+    "LogdirError",
+    "RunNotFoundError",
+    "Source",
+    "diagnose",
+    "list_runs",
+    "open_logdir",
+    "read_run",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PUBLIC:
+        return getattr(import_module(f"{__name__}.{_PUBLIC[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

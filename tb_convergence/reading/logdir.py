@@ -1,0 +1,110 @@
+"""A log directory -> a TensorBoard data provider, with either of TensorBoard's loaders.
+
+"fast" is TensorBoard's Rust data server, a child process; "python" is its Python loader, in this
+process. Everything is loaded once, before the provider is handed out.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, Literal
+
+from tb_convergence.core.diagnosis import RunDiagnosis, diagnose_history
+from tb_convergence.core.history import Skipped
+from tb_convergence.reading import loaders
+from tb_convergence.reading.provider import read_folded
+from tb_convergence.reading.reasons import reason_of
+from tb_convergence.reading.runs import fold_runs
+from tb_convergence.reading.source import DataUnavailableError, Source
+
+Loader = Literal["auto", "fast", "python"]
+Progress = Callable[[int, int, str], None]
+"""Called with the number of runs done, the number of all runs, and the name of the next one."""
+
+SAMPLES: Final = {"convergence": 20_000, "histograms": 2_000, "scalars": 10_000}
+"""Points TensorBoard keeps of each series, by plugin."""
+
+
+class LogdirError(ValueError):
+    """A log directory that cannot be read: missing, not a directory, or without event files."""
+
+
+def diagnose(
+    logdir: str | os.PathLike[str], *, loader: Loader = "auto", progress: Progress | None = None
+) -> tuple[RunDiagnosis, ...]:
+    """What is wrong with each run in `logdir`, sorted by the run's name.
+
+    A run that cannot be read at all is part of the result, with the reason under `skipped`.
+
+    Raises:
+        LogdirError: `logdir` is missing, not a directory, or holds no event files.
+    """
+    results = []
+    with open_logdir(logdir, loader) as source:
+        runs = fold_runs(source.runs())
+        for index, run in enumerate(runs):
+            if progress is not None:
+                progress(index, len(runs), run.name)
+            try:
+                results.append(diagnose_history(read_folded(source, run)))
+            except DataUnavailableError:
+                raise
+            except Exception as error:
+                reason = f"the run could not be read: {reason_of(error)}"
+                skipped = (Skipped("", None, reason),)
+                results.append(RunDiagnosis(run.name, -1, (), (), skipped))
+        if progress is not None:
+            progress(len(runs), len(runs), "")
+    return tuple(results)
+
+
+@contextmanager
+def open_logdir(path: str | os.PathLike[str], loader: Loader = "auto") -> Iterator[Source]:
+    """A loaded `Source` for the log directory `path`; whatever it needs ends with the context.
+
+    "auto" takes the fast loader where the platform has it.
+
+    Raises:
+        LogdirError: `path` is missing, not a directory, or holds no event files; or "fast" was
+            asked for where it does not exist.
+    """
+    directory = check_logdir(path)
+    if loader not in ("auto", "fast", "python"):
+        raise LogdirError(f"loader {loader!r}: expected 'auto', 'fast' or 'python'")
+    binary = None if loader == "python" else loaders.fast_binary()
+    if binary is not None:
+        with loaders.fast(directory, binary, SAMPLES) as source:
+            yield source
+    elif loader == "fast":
+        raise LogdirError("TensorBoard's fast loader does not exist for this platform")
+    else:
+        with loaders.python(directory, SAMPLES) as source:
+            yield source
+
+
+def check_logdir(path: str | os.PathLike[str]) -> Path:
+    """`path` as an absolute directory with at least one event file somewhere below it.
+
+    Raises:
+        LogdirError: it is none.
+    """
+    text = os.fspath(path)
+    if "://" in text:
+        raise LogdirError(f"log directory {text!r}: only local directories can be read")
+    directory = Path(text).expanduser().absolute()
+    try:
+        if not directory.exists():
+            raise LogdirError(f"log directory {text!r} does not exist")
+        if not directory.is_dir():
+            raise LogdirError(f"log directory {text!r} is not a directory: name the folder that "
+                              "holds the event files")
+        os.scandir(directory).close()
+    except OSError as error:
+        raise LogdirError(f"log directory {text!r} cannot be read: {error.strerror}") from error
+    for _, _, names in os.walk(directory):
+        if any("tfevents" in name for name in names):
+            return directory
+    raise LogdirError(f"log directory {text!r} holds no event files (*tfevents*)")

@@ -1,0 +1,55 @@
+"""A run, as TensorBoard's data provider has it -> `RunHistory`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tb_convergence.core.history import RunHistory
+from tb_convergence.reading.records import read_records
+from tb_convergence.reading.runs import FoldedRun, fold_runs
+from tb_convergence.reading.scalars import read_scalars
+from tb_convergence.reading.source import Source
+
+
+class RunNotFoundError(LookupError):
+    """There is no run of that name (any more)."""
+
+
+def list_runs(provider: Any, ctx: Any, experiment_id: str) -> tuple[str, ...]:
+    """Names of the runs a person sees, sorted; see `runs.fold_runs`.
+
+    Raises:
+        DataUnavailableError: the loader does not answer.
+    """
+    return tuple(run.name for run in fold_runs(Source(provider, ctx, experiment_id).runs()))
+
+
+def read_run(provider: Any, ctx: Any, experiment_id: str, run: str) -> RunHistory:
+    """Everything known of `run`, one of the names that `list_runs` gives.
+
+    Data that cannot be read is listed in the history's `skipped`; it costs nothing else.
+
+    Raises:
+        RunNotFoundError: there is no such run.
+        DataUnavailableError: the loader does not answer.
+    """
+    source = Source(provider, ctx, experiment_id)
+    for folded in fold_runs(source.runs()):
+        if folded.name == run:
+            return read_folded(source, folded)
+    raise RunNotFoundError(f"no run {run[:200]!r}")
+
+
+def read_folded(source: Source, run: FoldedRun) -> RunHistory:
+    """As `read_run`, for a run whose members are known."""
+    recorder = read_records(source, run.members)
+    scalars = read_scalars(source, run, recorder.tables)
+    return RunHistory(
+        run=run.name,
+        tables=recorder.tables,
+        scalars=scalars.series,
+        config=recorder.config,
+        skipped=(*recorder.skipped, *scalars.skipped),
+        restarts=recorder.restarts,
+        source_runs=run.members,
+    )

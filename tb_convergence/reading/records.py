@@ -1,0 +1,241 @@
+"""Our own tensors of one run -> tables and configuration.
+
+A group's records come under one tag per layout (see `core.schema`). Each record is verified by
+itself: one damaged record costs one point, one bad tag costs that tag, and both are reported.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tb_convergence.core.history import Skipped, Table
+from tb_convergence.core.schema import (
+    CONFIG_TAG,
+    PLUGIN_NAME,
+    Layout,
+    SchemaError,
+    decode_layout,
+    unseal,
+)
+from tb_convergence.core.statistics import CHECK_COLUMN, find
+from tb_convergence.reading.merging import Stream, merge_group
+from tb_convergence.reading.reasons import SkippedPoints, reason_of
+from tb_convergence.reading.source import Source
+
+MAX_CONFIG_BYTES: Final = 2**20
+RANGE_TOLERANCE: Final = 1e-5
+"""Float32 sums of fractions may leave their range by rounding."""
+
+
+@dataclass(slots=True)
+class RecorderData:
+    """What the recorder wrote for one run."""
+
+    tables: dict[str, Table] = field(default_factory=dict)
+    config: Mapping[str, Any] = field(default_factory=dict)
+    restarts: tuple[int, ...] = ()
+    skipped: list[Skipped] = field(default_factory=list)
+
+
+def read_records(source: Source, runs: tuple[str, ...]) -> RecorderData:
+    """All records of the recorder in TensorBoard's runs `runs`, which are one training."""
+    result = RecorderData()
+    streams: dict[str, list[Stream]] = {}
+    config: tuple[float, Mapping[str, Any]] | None = None
+    for run in runs:
+        layouts = _layouts(source, run, result.skipped)
+        sizes = {
+            tag: MAX_CONFIG_BYTES // 64 if layout is None else _record_bytes(layout)
+            for tag, layout in layouts.items()
+        }
+        for tag, data in source.read_tensors(run, PLUGIN_NAME, sizes):
+            layout = layouts[tag]
+            if isinstance(data, Exception):
+                result.skipped.append(Skipped(tag, None, reason_of(data)))
+            elif layout is None:
+                config = _newer(config, _read_config(data, result.skipped))
+            else:
+                stream = _read_stream(tag, layout, data, result.skipped)
+                streams.setdefault(layout.group, []).append(stream)
+    restarts: set[int] = set()
+    for group in sorted(streams):
+        merged = merge_group(group, streams.pop(group))
+        if merged is not None:
+            result.tables[group] = merged.table
+            restarts.update(merged.restarts)
+            result.skipped.extend(_mask_impossible(merged.table))
+    result.restarts = tuple(sorted(restarts))
+    if config is not None:
+        result.config = config[1]
+    _count_written(result.tables)
+    return result
+
+
+def _layouts(source: Source, run: str, skipped: list[Skipped]) -> dict[str, Layout | None]:
+    """Layouts of our tags that can be read; None for the configuration."""
+    layouts: dict[str, Layout | None] = {}
+    for tag, series in sorted(source.list_tensors(run, PLUGIN_NAME).items()):
+        if tag == CONFIG_TAG:
+            layouts[tag] = None
+            continue
+        try:
+            layouts[tag] = decode_layout(series.plugin_content)
+        except SchemaError as error:
+            skipped.append(Skipped(tag, None, reason_of(error)))
+    return layouts
+
+
+def _record_bytes(layout: Layout) -> int:
+    return 4 * len(layout.rows) * len(layout.columns)
+
+
+def _read_stream(tag: str, layout: Layout, data: list[Any], skipped: list[Skipped]) -> Stream:
+    """Verified records of one tag. Empties `data` on the way: only one copy is held at a time."""
+    width = len(layout.columns) - (layout.columns[-1:] == (CHECK_COLUMN,))
+    columns = layout.columns[:width]
+    # Room for records of the right shape only: metadata alone must not make us reserve memory.
+    shape = (len(layout.rows), len(layout.columns))
+    fitting = sum(np.shape(datum.numpy) == shape for datum in data)
+    values = np.empty((fitting, len(layout.rows), width), dtype=np.float32)
+    steps = np.empty(len(data), dtype=np.int64)
+    wall_times = np.empty(len(data), dtype=np.float64)
+    kept = 0
+    refused = SkippedPoints(tag, skipped)
+    data.reverse()
+    while data:
+        datum = data.pop()
+        step = int(datum.step)
+        if step < 0:
+            refused.add(step, "negative step")
+            continue
+        try:
+            record = unseal(layout, np.asarray(datum.numpy))
+        except SchemaError as error:
+            refused.add(step, reason_of(error))
+            continue
+        values[kept] = record[:, :width]
+        steps[kept] = step
+        wall_times[kept] = datum.wall_time
+        kept += 1
+    refused.close()
+    return Stream(tag, layout, columns, steps[:kept], wall_times[:kept], values[:kept])
+
+
+def _mask_impossible(table: Table) -> list[Skipped]:
+    """Set values outside their statistic's range to NaN, in place, and say so."""
+    found: list[Skipped] = []
+    for index, column in enumerate(table.columns):
+        statistic = find(table.group, column)
+        if statistic is None or statistic.range == (-math.inf, math.inf):
+            continue
+        low, high = statistic.range
+        values = table.low[:, :, index]
+        wrong = (values < low - RANGE_TOLERANCE) | (values > high + RANGE_TOLERANCE)
+        count = int(np.count_nonzero(wrong))
+        if count:
+            values[wrong] = np.nan
+            step = int(table.steps[int(np.flatnonzero(wrong.any(axis=1))[0])])
+            found.append(
+                Skipped(
+                    f"{PLUGIN_NAME}/{table.group}",
+                    step,
+                    f"{count} values of {column} outside [{low:g}, {high:g}], first at this step",
+                )
+            )
+    return found
+
+
+def _newer(
+    known: tuple[float, Mapping[str, Any]] | None, found: tuple[float, Mapping[str, Any]] | None
+) -> tuple[float, Mapping[str, Any]] | None:
+    if known is None or (found is not None and found[0] >= known[0]):
+        return found
+    return known
+
+
+def _read_config(
+    data: list[Any], skipped: list[Skipped]
+) -> tuple[float, Mapping[str, Any]] | None:
+    """Wall time and content of the newest readable configuration."""
+    newest: tuple[float, Mapping[str, Any]] | None = None
+    for datum in data:
+        try:
+            config = parse_config(datum.numpy)
+        except ValueError as error:
+            skipped.append(Skipped(CONFIG_TAG, int(datum.step), reason_of(error)))
+        else:
+            newest = _newer(newest, (float(datum.wall_time), config))
+    return newest
+
+
+def parse_config(value: NDArray[Any]) -> Mapping[str, Any]:
+    """The configuration in a string scalar tensor. Untrusted: bounded, JSON, an object.
+
+    Raises:
+        ValueError: anything else.
+    """
+    array = np.asarray(value)
+    if array.size != 1:
+        raise ValueError(f"configuration of shape {list(array.shape)}, expected one string")
+    text = array.reshape(-1)[0]
+    if isinstance(text, str):
+        text = text.encode("utf-8", "replace")
+    if not isinstance(text, bytes):
+        raise ValueError(f"configuration of {array.dtype}, expected a string")
+    if len(text) > MAX_CONFIG_BYTES:
+        raise ValueError(f"configuration of {len(text)} bytes refused, at most {MAX_CONFIG_BYTES}")
+    try:
+        config = json.loads(text)
+    except RecursionError:
+        raise ValueError("configuration nested too deeply") from None
+    except ValueError as error:
+        raise ValueError(f"configuration is not JSON: {error}") from error
+    if not isinstance(config, dict):
+        raise ValueError(f"configuration is {type(config).__name__}, expected a JSON object")
+    return config
+
+
+def _count_written(tables: dict[str, Table]) -> None:
+    """Fill in `Table.total` where the recorder's own counts show that records are missing.
+
+    Each record of the run table says how many steps it stands for; steps that no kept record stands
+    for were in records that TensorBoard dropped.
+    """
+    run = tables.get("run")
+    if run is None or not run.rows or not run.has("window_steps"):
+        return
+    missing = missing_records(run.steps, run.column("window_steps")[:, 0])
+    if not missing:
+        return
+    for group, table in tables.items():
+        if np.array_equal(table.steps, run.steps):
+            tables[group] = replace(table, total=len(table.steps) + missing)
+
+
+def missing_records(steps: NDArray[np.int64], windows: NDArray[np.floating[Any]]) -> int:
+    """At least how many records are missing between those at `steps` `[S]`; 0 if none provably are.
+
+    `windows` `[S]`: how many steps each record stands for. The cadence only ever grows, so a gap
+    held at least as many records as it is windows of the record after it long. A few gaps are what
+    resuming a training leaves, so nothing is concluded from them.
+
+    >>> steps = np.arange(0, 1000, 10)
+    >>> missing_records(steps[::2], np.full(50, 10.0)), missing_records(steps, np.full(100, 10.0))
+    (49, 0)
+    """
+    if len(steps) < 2:
+        return 0
+    window = np.asarray(windows[1:], dtype=np.float64)
+    gap = np.diff(steps).astype(np.float64) - window
+    known = np.isfinite(window) & (window >= 1) & (gap > 0)
+    gaps = int(np.count_nonzero(known))
+    if gaps < max(3, 0.1 * len(steps)):
+        return 0
+    return int(np.sum(np.maximum(1, gap[known] // window[known])))

@@ -1,0 +1,94 @@
+"""Which of TensorBoard's runs belong together as one training.
+
+Keras writes `<base>/train` and `<base>/validation`, TensorFlow's estimators `<base>` and
+`<base>/eval`: two runs for TensorBoard, one training for a person. They are folded into one run
+named `<base>` ("." at the root of the log directory). Names only; no data is read here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+TRAINING: Final = ("train", "training")
+VALIDATION: Final = ("validation", "val", "valid", "eval", "test")
+"""Last parts of run names, first choice first. The second run of a role stays by itself."""
+
+ROOT: Final = "."
+"""TensorBoard's name of the run whose event files lie in the log directory itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoldedRun:
+    """One training, and TensorBoard's runs that tell of it.
+
+    Attributes:
+        name: what a person sees.
+        training: runs with training data: the base run, then its training run; any may be missing.
+        validation: runs with validation data.
+    """
+
+    name: str
+    training: tuple[str, ...]
+    validation: tuple[str, ...] = ()
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """All runs of TensorBoard that it is made of."""
+        return self.training + self.validation
+
+
+def split(run: str) -> tuple[str, str]:
+    """Base and last part of a run's name; the base of a run without "/" is the root.
+
+    >>> split("logs/a/train"), split("train")
+    (('logs/a', 'train'), ('.', 'train'))
+    """
+    base, _, last = run.replace("\\", "/").rpartition("/")
+    return base or ROOT, last
+
+
+def fold_runs(runs: Iterable[str]) -> tuple[FoldedRun, ...]:
+    """Runs as a person has them, sorted by name.
+
+    A training run is always folded into its base, a validation run only where the base or its
+    training run exists: alone it is the only data there is, and keeps its name.
+
+    >>> [(run.name, run.members) for run in fold_runs(["a/validation", "a/train", "b", "val"])]
+    [('a', ('a/train', 'a/validation')), ('b', ('b',)), ('val', ('val',))]
+    """
+    names = sorted(set(runs))
+    known = {name.replace("\\", "/") for name in names}
+    training: dict[str, list[str]] = {}
+    validation: dict[str, list[str]] = {}
+    for name in names:
+        base, last = split(name)
+        if last.lower() in TRAINING and _first_of_role(base, last, TRAINING, known):
+            training.setdefault(base, []).append(name)
+        elif (
+            last.lower() in VALIDATION
+            and _has_training(base, known)
+            and _first_of_role(base, last, VALIDATION, known)
+        ):
+            validation.setdefault(base, []).append(name)
+        else:
+            training.setdefault(name, []).insert(0, name)
+    return tuple(
+        FoldedRun(name, tuple(training.get(name, ())), tuple(validation.get(name, ())))
+        for name in sorted(training.keys() | validation.keys())
+    )
+
+
+def _join(base: str, last: str) -> str:
+    return last if base == ROOT else f"{base}/{last}"
+
+
+def _has_training(base: str, known: set[str]) -> bool:
+    return base in known or any(_join(base, last) in known for last in TRAINING)
+
+
+def _first_of_role(base: str, last: str, role: tuple[str, ...], known: set[str]) -> bool:
+    """Whether `last` is the first choice among the siblings that exist."""
+    present = [choice for choice in role if _join(base, choice) in known]
+    return not present or last == present[0]

@@ -1,0 +1,159 @@
+"""A TensorBoard data provider with what every call to it needs, and with bounded answers.
+
+Answers of the fast loader travel as one message each: beyond 256 MiB it fails, and long before that
+it costs memory twice. So a call asks for at most `CALL_BYTES`, and many small series share a call.
+A provider can only be asked for "at most n points of each series", not for a range: a series larger
+than one call is therefore thinned by the provider itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+from tensorboard.data.provider import RunTagFilter
+
+from tb_convergence.reading.reasons import reason_of
+
+CALL_BYTES: Final = 64 * 2**20
+MAX_POINTS: Final = 50_000
+"""Most points of one series that are ever asked for."""
+MIN_SHARED_POINTS: Final = 2_500
+"""Series share a call as long as each of them may still answer this many points."""
+POINT_OVERHEAD_BYTES: Final = 64
+"""What a point costs beside its values."""
+
+_UNAVAILABLE: Final = frozenset({"UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED"})
+
+
+class DataUnavailableError(RuntimeError):
+    """The loader does not answer at all; another try may succeed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where to read from. `provider` is a `tensorboard.data.provider.DataProvider`."""
+
+    provider: Any
+    context: Any
+    experiment_id: str
+
+    def runs(self) -> tuple[str, ...]:
+        """Names of TensorBoard's runs, in any order."""
+        with _translated():
+            listing = self.provider.list_runs(self.context, experiment_id=self.experiment_id)
+        return tuple(run.run_name for run in listing)
+
+    def list_tensors(self, run: str, plugin: str) -> Mapping[str, Any]:
+        """Tensor series of one run and plugin: tag -> `TensorTimeSeries`."""
+        return self._call(self.provider.list_tensors, run, plugin)
+
+    def list_scalars(self, run: str, plugin: str = "scalars") -> Mapping[str, Any]:
+        """Scalar series of one run: tag -> `ScalarTimeSeries`."""
+        return self._call(self.provider.list_scalars, run, plugin)
+
+    def read_tensors(
+        self, run: str, plugin: str, point_bytes: Mapping[str, int]
+    ) -> Iterator[tuple[str, list[Any] | Exception]]:
+        """Points of the tags in `point_bytes` (tag -> expected bytes of one point).
+
+        Yields each tag once, with its `TensorDatum`s in the order the provider gives them, or with
+        the exception that reading this tag alone raised.
+        """
+        yield from self._read(self.provider.read_tensors, run, plugin, point_bytes)
+
+    def read_scalars(
+        self, run: str, tags: Iterable[str], plugin: str = "scalars"
+    ) -> Iterator[tuple[str, list[Any] | Exception]]:
+        """As `read_tensors`, for scalars."""
+        yield from self._read(self.provider.read_scalars, run, plugin, dict.fromkeys(tags, 8))
+
+    def _call(self, method: Any, run: str, plugin: str, **options: Any) -> Mapping[str, Any]:
+        tags = options.pop("tags", None)
+        with _translated():
+            answer = method(
+                self.context,
+                experiment_id=self.experiment_id,
+                plugin_name=plugin,
+                run_tag_filter=RunTagFilter(runs=[run], tags=tags),
+                **options,
+            )
+        found: Mapping[str, Any] = answer.get(run, {})
+        return found
+
+    def _read(
+        self, method: Any, run: str, plugin: str, point_bytes: Mapping[str, int]
+    ) -> Iterator[tuple[str, list[Any] | Exception]]:
+        sizes = {tag: size + POINT_OVERHEAD_BYTES for tag, size in point_bytes.items()}
+        for tags in _shared_calls(sizes):
+            points = _points(sum(sizes[tag] for tag in tags))
+            try:
+                answer = dict(self._call(method, run, plugin, tags=tags, downsample=points))
+            except DataUnavailableError:
+                raise
+            except Exception as error:
+                if len(tags) == 1:
+                    yield tags[0], error
+                else:
+                    yield from self._read_singly(method, run, plugin, tags, sizes)
+                continue
+            for tag in tags:
+                data = list(answer.pop(tag, ()))
+                if len(data) >= points and points < _points(sizes[tag]):
+                    yield from self._read_singly(method, run, plugin, (tag,), sizes)
+                else:
+                    yield tag, data
+
+    def _read_singly(
+        self, method: Any, run: str, plugin: str, tags: Sequence[str], sizes: Mapping[str, int]
+    ) -> Iterator[tuple[str, list[Any] | Exception]]:
+        for tag in tags:
+            points = _points(sizes[tag])
+            try:
+                answer = self._call(method, run, plugin, tags=(tag,), downsample=points)
+            except DataUnavailableError:
+                raise
+            except Exception as error:
+                yield tag, error
+            else:
+                yield tag, list(answer.get(tag, ()))
+
+
+def _points(point_bytes: int) -> int:
+    """How many points of this size one call may answer; at least one."""
+    return max(1, min(MAX_POINTS, CALL_BYTES // point_bytes))
+
+
+def _shared_calls(sizes: Mapping[str, int]) -> Iterator[tuple[str, ...]]:
+    """Tags in groups that may share a call, smallest first."""
+    limit = CALL_BYTES // MIN_SHARED_POINTS
+    call: list[str] = []
+    total = 0
+    for tag in sorted(sizes, key=lambda tag: (sizes[tag], tag)):
+        if call and total + sizes[tag] > limit:
+            yield tuple(call)
+            call, total = [], 0
+        call.append(tag)
+        total += sizes[tag]
+    if call:
+        yield tuple(call)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Tell "the loader is gone" from "this data cannot be read".
+
+    By the status code's name: the error class belongs to gRPC, which only one of the loaders needs.
+    """
+    try:
+        yield
+    except Exception as error:
+        code = getattr(error, "code", None)
+        status = str(getattr(code(), "name", "")) if callable(code) else ""
+        if status in _UNAVAILABLE:
+            raise DataUnavailableError(
+                f"TensorBoard's data server does not answer ({status}): {reason_of(error)}"
+            ) from error
+        raise
