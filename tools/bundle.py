@@ -1,11 +1,12 @@
-"""Provides the built page: the bundle that lies in the source tree if it is current, else a new one.
+"""Provides the built page: the bundle in the source tree if it is current, else a new one.
 
-A bundle is current when it was built from exactly the sources in `frontend/`; a digest of them lies
+A bundle is current when it was built from exactly the sources in `frontend/`; a digest of both lies
 beside it. A source archive holds the bundle, the sources and the digest, so building a wheel from
 it needs neither Node.js nor the network; in a checkout a stale bundle is never packaged.
 
     python tools/bundle.py            build in place if needed: tb_convergence/serving/static/
     python tools/bundle.py run ...    run `npm ...` or `node ...` in frontend/
+    python tools/bundle.py needs      print what to install with pip first; nothing if all is there
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from toolchain import ToolchainError, find
+from toolchain import WHEEL, ToolchainError, find, is_available
 
 ROOT = Path(__file__).resolve().parent.parent
 FRONTEND = ROOT / "frontend"
@@ -26,9 +27,12 @@ STATIC = Path("tb_convergence", "serving", "static")
 """Where the bundle lies, relative to the root of the sources and of a wheel."""
 
 DIGEST = ".sources"
-"""File beside the bundle: digest of the sources it was built from. Not installed."""
+"""File beside the bundle: digest of it and of its sources. Not installed."""
 
-NOT_SOURCES = frozenset({"node_modules", "test", "tests", "coverage"})
+NPM_OPTIONS = ("--ignore-scripts", "--no-audit", "--no-fund")
+"""No package that we use has to run code while it is installed."""
+
+NOT_SOURCES = frozenset({"test", "tests", "coverage"})
 """Folders of `frontend/` that do not influence the bundle."""
 
 
@@ -53,37 +57,43 @@ def provide(destination: Path, with_digest: bool = False) -> list[Path]:
         with tempfile.TemporaryDirectory(prefix="tb-convergence-") as folder:
             _replace(_build(Path(folder)), destination)
     if with_digest:
-        (destination / DIGEST).write_text(digest() + "\n", encoding="ascii")
+        (destination / DIGEST).write_text(digest(destination) + "\n", encoding="ascii")
     else:
         (destination / DIGEST).unlink(missing_ok=True)
-    return sorted(p for p in destination.rglob("*") if p.is_file() and p.name != DIGEST)
+    return [destination / path for path in _files(destination)]
 
 
 def is_current() -> bool:
     """Whether the bundle in the source tree was built from the sources beside it."""
     mark = ROOT / STATIC / DIGEST
-    return mark.is_file() and mark.read_text(encoding="ascii").strip() == digest()
+    return mark.is_file() and mark.read_text(encoding="ascii").strip() == digest(mark.parent)
 
 
 def sources() -> list[Path]:
     """The files the bundle is made from, relative to `frontend/`, sorted."""
-    found = []
-    for path in FRONTEND.rglob("*"):
-        parts = path.relative_to(FRONTEND).parts
-        hidden = any(part.startswith(".") for part in parts)
-        if path.is_file() and not hidden and NOT_SOURCES.isdisjoint(parts):
-            found.append(Path(*parts))
-    return sorted(found, key=Path.as_posix)
+    return [path for path in _files(FRONTEND) if NOT_SOURCES.isdisjoint(path.parts)]
 
 
-def digest() -> str:
-    """SHA-256 over names and contents of the sources."""
+def digest(bundle: Path) -> str:
+    """SHA-256 over names and contents of the sources and of the files in the folder `bundle`."""
     total = hashlib.sha256()
-    for path in sources():
-        content = (FRONTEND / path).read_bytes()
-        total.update(f"{path.as_posix()}\0{len(content)}\0".encode())
-        total.update(content)
+    for folder, paths in ((FRONTEND, sources()), (bundle, _files(bundle))):
+        for path in paths:
+            content = (folder / path).read_bytes()
+            total.update(f"{path.as_posix()}\0{len(content)}\0".encode())
+            total.update(content)
     return total.hexdigest()
+
+
+def _files(folder: Path) -> list[Path]:
+    """Files below `folder`, relative to it, sorted; no hidden ones, nothing npm installed."""
+    found = []
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if path.name.startswith(".") or path.name == "node_modules":
+            continue
+        below = _files(path) if path.is_dir() else [Path()]
+        found += [path.name / inner for inner in below]
+    return found
 
 
 def _build(folder: Path) -> Path:
@@ -102,7 +112,7 @@ def _build(folder: Path) -> Path:
     shutil.copyfile(ROOT / "LICENSE", folder / "LICENSE")
     shutil.copyfile(ROOT / "tb_convergence/__init__.py", folder / "tb_convergence/__init__.py")
     try:
-        toolchain.run(("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"), copy)
+        toolchain.run(("npm", "ci", "--omit=dev", *NPM_OPTIONS), copy)
         toolchain.run(("node", "build.mjs"), copy)
     except ToolchainError as error:
         raise ToolchainError(
@@ -125,6 +135,8 @@ def main(arguments: list[str]) -> int:
     try:
         if arguments[:1] == ["run"]:
             find().run(arguments[1:], FRONTEND)
+        elif arguments == ["needs"]:
+            sys.stdout.write("" if is_available() else f"{WHEEL}\n")
         else:
             provide(ROOT / STATIC, with_digest=True)
     except ToolchainError as error:

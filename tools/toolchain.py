@@ -47,7 +47,9 @@ class Toolchain:
             ToolchainError: it ended with a status other than 0.
         """
         head = {"npm": self.npm, "node": (self.node,)}[command[0]]
-        result = subprocess.run([*head, *command[1:]], cwd=directory, env=self._environment())
+        result = subprocess.run(  # noqa: S603 - our own commands
+            [*head, *command[1:]], cwd=directory, env=self._environment(), check=False
+        )
         if result.returncode:
             text = " ".join(command)
             raise ToolchainError(f"{text!r} failed in {directory} with status {result.returncode}")
@@ -73,6 +75,11 @@ def find() -> Toolchain:
             "A released wheel or source archive holds the built page and needs no Node.js."
         )
     return found
+
+
+def is_available() -> bool:
+    """Whether `find` would succeed."""
+    return (on_path() or _in_wheel()) is not None
 
 
 def on_path() -> Toolchain | None:
@@ -111,7 +118,9 @@ def _in_wheel() -> Toolchain | None:
 def _major(node: str) -> int:
     """Major version of the executable `node`; 0 where it does not run."""
     try:
-        result = subprocess.run([node, "--version"], capture_output=True, text=True, timeout=60)
+        result = subprocess.run(  # noqa: S603 - found on PATH or in a wheel
+            [node, "--version"], capture_output=True, text=True, timeout=60, check=False
+        )
     except (OSError, subprocess.TimeoutExpired):
         return 0
     match = re.match(r"v(\d+)\.", result.stdout)
