@@ -1,0 +1,60 @@
+"""The binary document of `heatmap`: a JSON header, float32 values, uint8 codes.
+
+JSON would be ten times as long and take the page ten times as long to read.
+"""
+
+from __future__ import annotations
+
+import struct
+
+from tb_convergence.core.history import RunHistory, Table
+from tb_convergence.serving.limits import Limits
+from tb_convergence.serving.payloads import SCHEMA
+from tb_convergence.serving.pooling import Pooled, pool
+from tb_convergence.serving.strict_json import Json, encode, integers
+
+
+def heatmap(
+    history: RunHistory, table: Table, metric: str, width: int, limits: Limits
+) -> bytes:
+    """The document of `heatmap`, before compression.
+
+    Raises:
+        KeyError: `table` has no column `metric`.
+    """
+    rows = len(table.rows)
+    cells = max(1, min(width, limits.heatmap_cells // max(1, rows)))
+    pooled = pool(table, metric, cells)
+    return pack(header(history.run, table, metric, pooled), pooled)
+
+
+def header(run: str, table: Table, metric: str, pooled: Pooled) -> dict[str, Json]:
+    """The header of docs/http_api.md."""
+    ends = pooled.range
+    return {
+        "schema": SCHEMA,
+        "run": run,
+        "group": table.group,
+        "metric": metric,
+        "rows": len(table.rows),
+        "cells": len(pooled.first),
+        "first_steps": integers(table.steps[pooled.first]),
+        "last_steps": integers(table.steps[pooled.last]),
+        "minimum": float(f"{ends[0]:.9g}") if ends else None,
+        "maximum": float(f"{ends[1]:.9g}") if ends else None,
+    }
+
+
+def pack(head: dict[str, Json], pooled: Pooled) -> bytes:
+    """`uint32` length, header, zeros to a multiple of 4, values, codes; all little-endian."""
+    text = encode(head)
+    padding = bytes(-len(text) % 4)
+    return b"".join(
+        (
+            struct.pack("<I", len(text)),
+            text,
+            padding,
+            pooled.values.astype("<f4").tobytes(),
+            pooled.codes.tobytes(),
+        )
+    )

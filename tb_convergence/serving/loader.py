@@ -1,0 +1,50 @@
+"""What TensorBoard imports at start-up: the entry point of group `tensorboard_plugins`.
+
+An exception here, or in the two flag hooks, would stop TensorBoard for everyone who has this
+package installed. So this module imports the standard library and TensorBoard's base class only,
+and its hooks never raise.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, Final
+
+from tensorboard.plugins import base_plugin
+
+RECORDS: Final = 2_000
+"""Records that TensorBoard keeps of each of our tags. Its own defaults, 10 with one loader and 100
+with the other, would drop most of a run; the recorder writes about this many."""
+
+_logger: Final = logging.getLogger("tensorboard.plugins.convergence")
+
+
+class ConvergenceLoader(base_plugin.TBLoader):  # type: ignore[misc]
+    """Loads the plugin; if that fails, TensorBoard runs without it."""
+
+    def define_flags(self, parser: Any) -> None:
+        """The plugin has no flags of its own."""
+
+    def fix_flags(self, flags: Any) -> None:
+        """Ask TensorBoard to keep `RECORDS` records, unless the user chose a number."""
+        try:
+            chosen = flags.samples_per_plugin
+            if isinstance(chosen, dict):
+                # A new dictionary: the one given may belong to the program that starts TensorBoard.
+                flags.samples_per_plugin = {"convergence": RECORDS, **chosen}
+        except Exception as error:
+            _logger.warning("convergence: TensorBoard keeps its default of records (%s)", error)
+
+    def load(self, context: Any) -> Any:
+        """The plugin, or None where it cannot be loaded."""
+        try:
+            from tb_convergence.serving.plugin import ConvergencePlugin  # noqa: PLC0415
+
+            return ConvergencePlugin(context)
+        except Exception as error:
+            _logger.error(
+                "convergence: the plugin cannot be loaded and is left out: %s: %s",
+                type(error).__name__,
+                error,
+            )
+            return None

@@ -1,0 +1,108 @@
+"""Runs of TensorBoard's data provider: which there are, how far they are read, what they hold."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from tensorboard import errors
+from tensorboard.data.provider import RunTagFilter
+
+from tb_convergence.core.history import RunHistory
+from tb_convergence.core.schema import PLUGIN_NAME
+from tb_convergence.reading import DataUnavailableError, RunNotFoundError, read_run
+from tb_convergence.reading.runs import FoldedRun, fold_runs
+from tb_convergence.serving.source import NoSuchRunError, Scope, UnavailableError, Version
+
+_LISTED: Final = (
+    ("list_tensors", PLUGIN_NAME),
+    ("list_tensors", "histograms"),
+    ("list_scalars", "scalars"),
+)
+"""What a history is made of: method of the data provider, plugin that owns the data."""
+
+
+class ProviderSource:
+    """The `Source` behind a `tensorboard.data.provider.DataProvider`."""
+
+    def __init__(self, provider: Any) -> None:
+        """Args:
+            provider: None where TensorBoard was started without one.
+        """
+        self._provider = provider
+
+    def versions(self, scope: Scope, run: str | None = None) -> dict[str, Version]:
+        """Runs and how far TensorBoard has read them.
+
+        Both loaders give the largest step and wall time of every tag; one of them moves with any
+        record that is read, except one that repeats a step with a clock that stands still.
+
+        Raises:
+            UnavailableError: the data provider does not answer.
+            PublicError: it refuses, for instance this user.
+        """
+        if self._provider is None:
+            raise UnavailableError("TensorBoard was started without a data provider")
+        try:
+            listing = self._provider.list_runs(
+                scope.context, experiment_id=scope.experiment_id
+            )
+            folded = fold_runs(found.run_name for found in listing)
+            if run is not None:
+                folded = tuple(one for one in folded if one.name == run)
+                if not folded:
+                    return {}
+            members = None if run is None else {name for one in folded for name in one.members}
+            listings = [
+                self._listing(scope, method, plugin, members) for method, plugin in _LISTED
+            ]
+        except errors.PublicError:
+            raise
+        except Exception as error:
+            raise UnavailableError(
+                f"TensorBoard's data cannot be listed now ({type(error).__name__}); try again"
+            ) from error
+        return {one.name: _version(one, listings) for one in folded}
+
+    def _listing(
+        self, scope: Scope, method: str, plugin: str, runs: Iterable[str] | None
+    ) -> Mapping[str, Mapping[str, Any]]:
+        listing: Mapping[str, Mapping[str, Any]] = getattr(self._provider, method)(
+            scope.context,
+            experiment_id=scope.experiment_id,
+            plugin_name=plugin,
+            run_tag_filter=RunTagFilter(runs=runs),
+        )
+        return listing
+
+    def history(self, scope: Scope, run: str) -> RunHistory:
+        """All that is known of `run`.
+
+        Raises:
+            NoSuchRunError: it is gone.
+            UnavailableError: the data provider does not answer.
+        """
+        try:
+            history: RunHistory = read_run(
+                self._provider, scope.context, scope.experiment_id, run
+            )
+        except RunNotFoundError as error:
+            raise NoSuchRunError(run) from error
+        except DataUnavailableError as error:
+            raise UnavailableError(
+                "TensorBoard's data server does not answer; try again"
+            ) from error
+        return history
+
+
+def _version(run: FoldedRun, listings: Iterable[Mapping[str, Mapping[str, Any]]]) -> Version:
+    digest = hashlib.sha256()
+    latest = 0.0
+    for listing in listings:
+        for member in run.members:
+            for tag, series in sorted(listing.get(member, {}).items()):
+                mark = repr((member, tag, series.max_step, series.max_wall_time))
+                digest.update(mark.encode("utf-8", "surrogatepass"))
+                latest = max(latest, series.max_wall_time or 0.0)
+    return Version(digest.hexdigest(), latest)

@@ -1,0 +1,279 @@
+"""What the routes answer, apart from HTTP: reads runs once, diagnoses them once, remembers replies.
+
+One broken run must not hide the others, and fifty clients must not read a run fifty times.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from tb_convergence import __version__
+from tb_convergence.core.diagnosis import RunDiagnosis, diagnose_history
+from tb_convergence.core.history import RunHistory, Table
+from tb_convergence.core.rules import RULES
+from tb_convergence.serving import payloads
+from tb_convergence.serving.cache import BusyError, Cache
+from tb_convergence.serving.failures import Failures, RunUnreadableError
+from tb_convergence.serving.heatmap import heatmap
+from tb_convergence.serving.limits import LIMITS, Limits, quoted, shortened
+from tb_convergence.serving.parameters import RefusedError
+from tb_convergence.serving.source import NoSuchRunError, Scope, Source, UnavailableError, Version
+from tb_convergence.serving.strict_json import Json, encode
+
+JSON: Final = "application/json"
+BINARY: Final = "application/octet-stream"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A finished answer.
+
+    Attributes:
+        packed: the body, gzip-compressed.
+        content_type: of the body before compression.
+        etag: identifies the body; weak, because it may be sent with or without compression.
+    """
+
+    packed: bytes
+    content_type: str
+    etag: str
+
+
+def reply(body: bytes, content_type: str = JSON) -> Reply:
+    """`body` as a reply."""
+    digest = hashlib.sha256(body).hexdigest()[:20]
+    # The lowest level: float32 noise does not get smaller by trying harder, only slower.
+    return Reply(gzip.compress(body, compresslevel=1, mtime=0), content_type, f'W/"{digest}"')
+
+
+@dataclass(frozen=True, slots=True)
+class RunKey:
+    """One run as TensorBoard has read it so far: what everything remembered is remembered by."""
+
+    experiment_id: str
+    run: str
+    digest: str
+
+
+class Service:
+    """The plugin's answers about the runs of one source. Thread-safe."""
+
+    def __init__(
+        self,
+        source: Source,
+        diagnose: Callable[[RunHistory], RunDiagnosis] = diagnose_history,
+        rules: int = len(RULES),
+        limits: Limits = LIMITS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Args:
+            source: where runs come from.
+            diagnose: what is said of a history.
+            rules: how many rules `diagnose` applies.
+            limits: bounds of every reply.
+            clock: seconds, for the time budget.
+        """
+        wait = limits.wait_seconds
+        self.limits = limits
+        self._source = source
+        self._diagnose = diagnose
+        self._rules = rules
+        self._clock = clock
+        self._histories: Cache[RunKey, RunHistory] = Cache(limits.history_bytes, held_bytes, wait)
+        self._diagnoses: Cache[RunKey, tuple[RunDiagnosis, Json]] = Cache(
+            limits.diagnoses, wait_seconds=wait
+        )
+        self._replies: Cache[tuple[RunKey, str], Reply] = Cache(
+            limits.reply_cache_bytes, lambda kept: len(kept.packed) + 500.0, wait
+        )
+        self._reading = threading.BoundedSemaphore(limits.concurrent_reads)
+        self._failures = Failures(limits.failure_seconds, clock)
+
+    def runs(self, scope: Scope, offset: int = 0) -> Reply:
+        """The document of `runs`; see docs/http_api.md for how it is paged and what "pending" is.
+
+        Raises:
+            RefusedError: 503, no runs can be listed now.
+        """
+        versions = self._versions(scope)
+        names = sorted(versions)[offset : offset + self.limits.page_items]
+        entries = self._examined(scope, {name: versions[name] for name in names})
+        page: list[Json] = []
+        size = 0
+        for name in names:
+            size += len(encode(entries[name]))
+            if size > self.limits.page_bytes and page:
+                break
+            page.append(entries[name])
+        end = offset + len(page)
+        return reply(
+            encode(
+                {
+                    "schema": payloads.SCHEMA,
+                    "version": __version__,
+                    "total": len(versions),
+                    "pending": sum(entry["severity"] == "pending" for entry in page),
+                    "next_offset": end if end < len(versions) else None,
+                    "runs": page,
+                }
+            )
+        )
+
+    def _examined(self, scope: Scope, versions: Mapping[str, Version]) -> dict[str, Json]:
+        """An entry for each run, the newest examined first, until the time is used up."""
+        end = self._clock() + self.limits.runs_seconds
+        entries: dict[str, Json] = {}
+        for name in sorted(versions, key=lambda name: -versions[name].latest_seconds):
+            if len(name) > self.limits.parameter_characters:
+                entries[name] = payloads.unread(
+                    shortened(name), "unknown", "its name is too long to be asked for"
+                )
+                continue
+            key = RunKey(scope.experiment_id, name, versions[name].digest)
+            known = self._diagnoses.peek(key)
+            if known is not None:
+                entries[name] = known[1]
+            elif self._clock() >= end:
+                entries[name] = payloads.unread(name, "pending")
+            else:
+                entries[name] = self._entry(scope, key)
+        return entries
+
+    def _entry(self, scope: Scope, key: RunKey) -> Json:
+        try:
+            return self._diagnosed(scope, key)[1]
+        except RunUnreadableError as failure:
+            return payloads.unread(key.run, "unknown", failure.public)
+        except NoSuchRunError:
+            return payloads.unread(key.run, "unknown", "the run no longer exists")
+        except BusyError:
+            return payloads.unread(key.run, "pending")
+        except UnavailableError as error:
+            raise RefusedError(503, str(error)) from error
+
+    def findings(self, scope: Scope, run: str) -> Reply:
+        """The document of `findings`."""
+        return self._about(scope, run, "findings", self._findings)
+
+    def series(self, scope: Scope, run: str, points: int) -> Reply:
+        """The document of `series`."""
+        return self._about(
+            scope, run, f"series {points}",
+            lambda scope, key: reply(
+                payloads.series(self._history(scope, key), points, self.limits)
+            ),
+        )
+
+    def layers(self, scope: Scope, run: str, offset: int = 0) -> Reply:
+        """The document of `layers`."""
+        return self._about(
+            scope, run, f"layers {offset}",
+            lambda scope, key: reply(
+                payloads.layers(self._history(scope, key), offset, self.limits)
+            ),
+        )
+
+    def heatmap(self, scope: Scope, run: str, group: str, metric: str, width: int) -> Reply:
+        """The document of `heatmap`."""
+
+        def build(scope: Scope, key: RunKey) -> Reply:
+            history = self._history(scope, key)
+            table = _table(history, group)
+            if not table.has(metric):
+                raise RefusedError(404, f"group {quoted(group)} has no metric {quoted(metric)}")
+            return reply(heatmap(history, table, metric, width, self.limits), BINARY)
+
+        return self._about(scope, run, f"heatmap {width} {group!r} {metric!r}", build)
+
+    def layer(self, scope: Scope, run: str, group: str, row: int, points: int) -> Reply:
+        """The document of `layer`."""
+
+        def build(scope: Scope, key: RunKey) -> Reply:
+            history = self._history(scope, key)
+            table = _table(history, group)
+            if row >= len(table.rows):
+                raise RefusedError(
+                    404, f"group {quoted(group)} has {len(table.rows)} rows; there is no row {row}"
+                )
+            return reply(payloads.layer(history, table, row, points, self.limits))
+
+        return self._about(scope, run, f"layer {row} {points} {group!r}", build)
+
+    def _about(
+        self, scope: Scope, run: str, what: str, build: Callable[[Scope, RunKey], Reply]
+    ) -> Reply:
+        """A reply about one run, built once for each state of that run.
+
+        Raises:
+            RefusedError: 404, no such run; 503, it cannot be read now.
+        """
+        version = self._versions(scope, run).get(run)
+        if version is None:
+            raise RefusedError(404, f"there is no run {quoted(run)} (any more)")
+        key = RunKey(scope.experiment_id, run, version.digest)
+        try:
+            return self._replies.get((key, what), lambda: build(scope, key))
+        except NoSuchRunError as error:
+            raise RefusedError(404, f"there is no run {quoted(run)} (any more)") from error
+        except RunUnreadableError as failure:
+            raise RefusedError(503, f"run {quoted(run)}: {failure.public}") from failure
+        except BusyError as error:
+            raise RefusedError(503, f"run {quoted(run)} is still being read; try again") from error
+        except UnavailableError as error:
+            raise RefusedError(503, str(error)) from error
+
+    def _findings(self, scope: Scope, key: RunKey) -> Reply:
+        diagnosis, _ = self._diagnosed(scope, key)
+        return reply(payloads.findings(self._history(scope, key), diagnosis, self.limits))
+
+    def _versions(self, scope: Scope, run: str | None = None) -> Mapping[str, Version]:
+        try:
+            return self._source.versions(scope, run)
+        except UnavailableError as error:
+            raise RefusedError(503, str(error)) from error
+
+    def _diagnosed(self, scope: Scope, key: RunKey) -> tuple[RunDiagnosis, Json]:
+        """What is said of a run, and its entry of `runs`."""
+
+        def compute() -> tuple[RunDiagnosis, Json]:
+            history = self._history(scope, key)
+            diagnosis = self._diagnose(history)
+            return diagnosis, payloads.summary(history, diagnosis, self._rules)
+
+        return self._failures.guarded(key, lambda: self._diagnoses.get(key, compute))
+
+    def _history(self, scope: Scope, key: RunKey) -> RunHistory:
+        def read() -> RunHistory:
+            if not self._reading.acquire(timeout=self.limits.wait_seconds):
+                raise BusyError
+            try:
+                return self._source.history(scope, key.run)
+            finally:
+                self._reading.release()
+
+        return self._failures.guarded(key, lambda: self._histories.get(key, read))
+
+
+def _table(history: RunHistory, group: str) -> Table:
+    table = history.table(group)
+    if table is None or group in payloads.WHOLE_RUN:
+        raise RefusedError(404, f"the run has no group {quoted(group)}")
+    return table
+
+
+def held_bytes(history: RunHistory) -> float:
+    """Memory that `history` holds, nearly."""
+    total = 10_000.0
+    for table in history.tables.values():
+        total += table.low.nbytes + table.steps.nbytes + table.wall_times.nbytes
+        total += 0 if table.exact else table.high.nbytes
+        total += 500 * len(table.rows)
+    for series in history.scalars.values():
+        total += series.steps.nbytes + series.values.nbytes + series.wall_times.nbytes
+    return total + 500 * len(history.skipped)

@@ -1,0 +1,117 @@
+"""JSON that every parser accepts: no bare NaN, no integer a browser rounds, no NumPy scalar.
+
+TensorBoard's own encoder writes NaN as the *string* "NaN" among numbers and fails on NumPy scalars,
+so replies are encoded here and handed over as finished bytes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tb_convergence.core.diagnosis.finding import strict_number
+from tb_convergence.serving.limits import shortened
+
+Json: TypeAlias = Any
+"""None, bool, int, float, str, or lists and string-keyed dicts of these."""
+
+SAFE_INTEGER: Final = 2**53
+"""Beyond this a JavaScript number cannot hold every integer."""
+
+
+def encode(document: Json) -> bytes:
+    """`document` as ASCII JSON without blanks.
+
+    Raises:
+        ValueError: it holds a NaN or an infinity; callers send those as null or as text.
+    """
+    text = json.dumps(document, allow_nan=False, ensure_ascii=True, separators=(",", ":"))
+    return text.encode("ascii")
+
+
+def integer(value: int) -> int | str:
+    """`value`, as a string where a browser would round it.
+
+    >>> integer(np.int64(7)), integer(2**53 + 1)
+    (7, '9007199254740993')
+    """
+    whole = int(value)
+    return whole if -SAFE_INTEGER <= whole <= SAFE_INTEGER else str(whole)
+
+
+def integers(values: Iterable[int] | NDArray[np.int64]) -> list[int | str]:
+    """`integer` of each of `values` `[S]`."""
+    plain = values.tolist() if isinstance(values, np.ndarray) else list(values)
+    return [integer(value) for value in plain]
+
+
+def numbers(values: NDArray[np.floating[Any]]) -> list[float | None]:
+    """`values` `[S]` with null for NaN and infinities.
+
+    Values that float32 holds exactly are written with the nine digits that identify a float32:
+    half the bytes of the same number printed as a float64.
+
+    >>> numbers(np.array([0.1, np.nan, np.inf], dtype=np.float32))
+    [0.1, None, None]
+    """
+    wide = values.astype(np.float64)
+    finite = np.isfinite(wide)
+    with np.errstate(over="ignore"):
+        single = bool(np.all(wide[finite] == wide[finite].astype(np.float32)))
+    plain = wide.tolist()
+    if single:
+        plain = [float(f"{value:.9g}") for value in plain]
+    return [value if good else None for value, good in zip(plain, finite.tolist(), strict=True)]
+
+
+def nonfinite(values: NDArray[np.floating[Any]], nan: bool = True) -> list[list[int | str]]:
+    """`[index, "NaN" | "Infinity" | "-Infinity"]` of the non-finite among `values` `[S]`.
+
+    Args:
+        nan: whether NaN is data; False where it means "undefined".
+
+    >>> nonfinite(np.array([1.0, np.nan, -np.inf]), nan=False)
+    [[2, '-Infinity']]
+    """
+    marks: list[list[int | str]] = []
+    for index in np.flatnonzero(~np.isfinite(values)).tolist():
+        if nan or not np.isnan(values[index]):
+            marks.append([index, str(strict_number(float(values[index])))])
+    return marks
+
+
+def bounded(value: object, characters: int, items: int, depth: int = 16) -> Json:
+    """Any data as JSON: long texts shortened, long lists and deep nesting cut.
+
+    Args:
+        value: what a run recorded about itself; untrusted.
+        characters: most characters of a text, keys included.
+        items: most entries of a list or mapping.
+        depth: levels of nesting that are kept.
+
+    >>> bounded({"a": [1, 2, 3], "b": float("nan")}, characters=9, items=2)
+    {'a': [1, 2], 'b': 'NaN'}
+    """
+    if value is None or isinstance(value, (bool, np.bool_)):
+        return None if value is None else bool(value)
+    if isinstance(value, (int, np.integer)):
+        return shortened(str(whole), characters) if isinstance(
+            whole := integer(int(value)), str
+        ) else whole
+    if isinstance(value, (float, np.floating)):
+        return strict_number(float(value))
+    if isinstance(value, (Mapping, list, tuple)) and depth <= 0:
+        return "…"
+    if isinstance(value, Mapping):
+        kept = list(value.items())[:items]
+        return {
+            shortened(str(key), characters): bounded(item, characters, items, depth - 1)
+            for key, item in kept
+        }
+    if isinstance(value, (list, tuple)):
+        return [bounded(item, characters, items, depth - 1) for item in value[:items]]
+    return shortened(str(value), characters)
