@@ -88,4 +88,4 @@ class Failures:
             while len(self._logged) > _REMEMBERED:
                 self._logged.popitem(last=False)
         if not known:
-            _logger.error("convergence: %r could not be read", key, exc_info=error)
+            _logger.error("convergence: no answer about %r", key, exc_info=error)

@@ -24,6 +24,8 @@ class Limits:
         width_default, width_most: cells of a heat map's row.
         heatmap_cells: rows times cells of one heat map.
         numbers: array elements in one JSON reply; thinning keeps fewer points to hold it.
+        lines: series or columns in one reply; groups: groups of layers of one run.
+        group_characters: name of a group.
         reply_bytes: a JSON reply before compression.
         page_bytes: where a listing (`runs`, `layers`) ends a page; below `reply_bytes`.
         page_items: entries of one page of a listing.
@@ -46,7 +48,10 @@ class Limits:
     width_default: int = 600
     width_most: int = 2_000
     heatmap_cells: int = 200_000
-    numbers: int = 40_000
+    numbers: int = 60_000
+    lines: int = 100
+    groups: int = 20
+    group_characters: int = 200
     reply_bytes: int = 1_000_000
     page_bytes: int = 700_000
     page_items: int = 2_000

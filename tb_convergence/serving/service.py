@@ -17,7 +17,7 @@ from tb_convergence import __version__
 from tb_convergence.core.diagnosis import RunDiagnosis, diagnose_history
 from tb_convergence.core.history import RunHistory, Table
 from tb_convergence.core.rules import RULES
-from tb_convergence.serving import payloads
+from tb_convergence.serving import lines, payloads
 from tb_convergence.serving.cache import BusyError, Cache
 from tb_convergence.serving.failures import Failures, RunUnreadableError
 from tb_convergence.serving.heatmap import heatmap
@@ -159,54 +159,60 @@ class Service:
 
     def findings(self, scope: Scope, run: str) -> Reply:
         """The document of `findings`."""
-        return self._about(scope, run, "findings", self._findings)
+
+        def build(key: RunKey) -> bytes:
+            diagnosis, _ = self._diagnosed(scope, key)
+            return payloads.findings(self._history(scope, key), diagnosis, self.limits)
+
+        return self._about(scope, run, "findings", build)
 
     def series(self, scope: Scope, run: str, points: int) -> Reply:
         """The document of `series`."""
         return self._about(
             scope, run, f"series {points}",
-            lambda scope, key: reply(
-                payloads.series(self._history(scope, key), points, self.limits)
-            ),
+            lambda key: lines.series(self._history(scope, key), points, self.limits),
         )
 
     def layers(self, scope: Scope, run: str, offset: int = 0) -> Reply:
         """The document of `layers`."""
         return self._about(
             scope, run, f"layers {offset}",
-            lambda scope, key: reply(
-                payloads.layers(self._history(scope, key), offset, self.limits)
-            ),
+            lambda key: payloads.layers(self._history(scope, key), offset, self.limits),
         )
 
     def heatmap(self, scope: Scope, run: str, group: str, metric: str, width: int) -> Reply:
         """The document of `heatmap`."""
 
-        def build(scope: Scope, key: RunKey) -> Reply:
+        def build(key: RunKey) -> bytes:
             history = self._history(scope, key)
-            table = _table(history, group)
+            table = self._table(history, group)
             if not table.has(metric):
                 raise RefusedError(404, f"group {quoted(group)} has no metric {quoted(metric)}")
-            return reply(heatmap(history, table, metric, width, self.limits), BINARY)
+            return heatmap(history, table, metric, width, self.limits)
 
-        return self._about(scope, run, f"heatmap {width} {group!r} {metric!r}", build)
+        return self._about(scope, run, f"heatmap {width} {group!r} {metric!r}", build, BINARY)
 
     def layer(self, scope: Scope, run: str, group: str, row: int, points: int) -> Reply:
         """The document of `layer`."""
 
-        def build(scope: Scope, key: RunKey) -> Reply:
+        def build(key: RunKey) -> bytes:
             history = self._history(scope, key)
-            table = _table(history, group)
+            table = self._table(history, group)
             if row >= len(table.rows):
                 raise RefusedError(
                     404, f"group {quoted(group)} has {len(table.rows)} rows; there is no row {row}"
                 )
-            return reply(payloads.layer(history, table, row, points, self.limits))
+            return lines.layer(history, table, row, points, self.limits)
 
         return self._about(scope, run, f"layer {row} {points} {group!r}", build)
 
     def _about(
-        self, scope: Scope, run: str, what: str, build: Callable[[Scope, RunKey], Reply]
+        self,
+        scope: Scope,
+        run: str,
+        what: str,
+        build: Callable[[RunKey], bytes],
+        content_type: str = JSON,
     ) -> Reply:
         """A reply about one run, built once for each state of that run.
 
@@ -218,7 +224,10 @@ class Service:
             raise RefusedError(404, f"there is no run {quoted(run)} (any more)")
         key = RunKey(scope.experiment_id, run, version.digest)
         try:
-            return self._replies.get((key, what), lambda: build(scope, key))
+            return self._failures.guarded(
+                (key, what),
+                lambda: self._replies.get((key, what), lambda: reply(build(key), content_type)),
+            )
         except NoSuchRunError as error:
             raise RefusedError(404, f"there is no run {quoted(run)} (any more)") from error
         except RunUnreadableError as failure:
@@ -228,9 +237,11 @@ class Service:
         except UnavailableError as error:
             raise RefusedError(503, str(error)) from error
 
-    def _findings(self, scope: Scope, key: RunKey) -> Reply:
-        diagnosis, _ = self._diagnosed(scope, key)
-        return reply(payloads.findings(self._history(scope, key), diagnosis, self.limits))
+    def _table(self, history: RunHistory, group: str) -> Table:
+        for table in payloads.layered(history, self.limits):
+            if table.group == group:
+                return table
+        raise RefusedError(404, f"the run has no group {quoted(group)}")
 
     def _versions(self, scope: Scope, run: str | None = None) -> Mapping[str, Version]:
         try:
@@ -258,13 +269,6 @@ class Service:
                 self._reading.release()
 
         return self._failures.guarded(key, lambda: self._histories.get(key, read))
-
-
-def _table(history: RunHistory, group: str) -> Table:
-    table = history.table(group)
-    if table is None or group in payloads.WHOLE_RUN:
-        raise RefusedError(404, f"the run has no group {quoted(group)}")
-    return table
 
 
 def held_bytes(history: RunHistory) -> float:

@@ -132,7 +132,7 @@ def trained(
                                      for row in outputs],
     }
     tables = {t.group: t for t in (variables, activations, inputs, run_table, epoch)}
-    return RunHistory(run, tables, config=config)
+    return RunHistory(run, tables, config=config, source_runs=(f"{run}/train", f"{run}/validation"))
 
 
 def edited(history: RunHistory, group: str, start: int, values: Mapping[str, Any],

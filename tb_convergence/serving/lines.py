@@ -1,0 +1,181 @@
+"""The JSON documents of docs/http_api.md that are drawn as lines: `series` and `layer`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tb_convergence.core.history import RunHistory, Series, Table
+from tb_convergence.core.statistics import CHECK_COLUMN, find
+from tb_convergence.serving.limits import Limits, shortened
+from tb_convergence.serving.payloads import SCHEMA, WHOLE_RUN, naming, row
+from tb_convergence.serving.strict_json import Json, encode, integers, nonfinite, numbers
+from tb_convergence.serving.thinning import thin
+
+_BOOKKEEPING: Final = (CHECK_COLUMN, "window_steps", "first_nonfinite_age_steps")
+"""Columns that serve the rules; a line of them would tell a reader nothing."""
+
+_NAN_IS_DATA: Final = ("loss", "epoch_loss", "validation_loss")
+"""Recorded statistics whose NaN is an observation; elsewhere it means "undefined"."""
+
+_NAME: Final = 80
+_SOURCE: Final = 200
+"""Most characters of names and sources of lines: there may be many, and a log may make them up."""
+
+_LATEST_SECONDS: Final = 1e12
+"""A wall time beyond this, some 30,000 years, is nonsense."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """One line of `series`.
+
+    Attributes:
+        statistic: name in the catalogue.
+        owner: which of several models it belongs to; "" for the only or first one.
+        series: its points.
+        nan_is_data: whether NaN was observed, rather than nothing.
+    """
+
+    statistic: str
+    owner: str
+    series: Series
+    nan_is_data: bool
+
+
+def within(
+    build: Callable[[int], Json], points: int, arrays: int, limits: Limits
+) -> bytes:
+    """The document `build(points)` encoded, with fewer points where it would be too long."""
+    points = max(limits.points_least, min(points, limits.numbers // max(1, arrays)))
+    body = encode(build(points))
+    while len(body) > limits.reply_bytes and points > limits.points_least:
+        points = max(limits.points_least, points // 2)
+        body = encode(build(points))
+    return body
+
+
+def series(history: RunHistory, points: int, limits: Limits) -> bytes:
+    """The document of `series`."""
+    lines = [line for line in _lines(history) if len(line.series)][: limits.lines]
+
+    def build(points: int) -> Json:
+        return {
+            "schema": SCHEMA,
+            "run": history.run,
+            "series": [_line(line, points) for line in lines],
+        }
+
+    return within(build, points, 3 * len(lines), limits)
+
+
+def _lines(history: RunHistory) -> Iterator[_Line]:
+    """Lines of the run as a whole: what the recorder wrote, then plain scalars."""
+    seen: set[str] = set()
+    for group in WHOLE_RUN:
+        table = history.table(group)
+        for name in table.columns if table is not None else ():
+            if table is None or name in _BOOKKEEPING or name in seen:
+                continue
+            seen.add(name)
+            for index, owner in enumerate(table.rows):
+                values = table.column(name)[:, index]
+                # A loss that is NaN from the start is the most important line there is.
+                if name == "loss" or not bool(np.isnan(values).all()):
+                    line = Series(name, table.steps, values, table.wall_times, table.source)
+                    yield _Line(name, owner.name if index else "", line, name in _NAN_IS_DATA)
+    for name, line in history.scalars.items():
+        if name not in seen:
+            yield _Line(name, "", line, True)
+
+
+def _line(line: _Line, points: int) -> Json:
+    statistic = find("run", line.statistic) or find("epoch", line.statistic)
+    named = naming(shortened(line.statistic, _NAME), statistic)
+    if line.owner:
+        owner = shortened(line.owner, _NAME)
+        named["name"] += f" {owner}"
+        named["title"] += f" ({owner})"
+    whole = line.series
+    kept = thin(whole.values[:, None], points)
+    values = whole.values[kept]
+    return {
+        **named,
+        "axis": whole.axis,
+        "source": shortened(whole.source, _SOURCE),
+        "steps": integers(whole.steps[kept]),
+        "values": numbers(values),
+        "wall_times": wall_times(whole.wall_times[kept]),
+        "nonfinite": nonfinite(values, nan=line.nan_is_data),
+    }
+
+
+def wall_times(seconds: NDArray[np.float64]) -> list[float | None]:
+    """Wall times in seconds, to the millisecond; null where a clock wrote nonsense."""
+    sane = np.where(np.abs(seconds) < _LATEST_SECONDS, seconds, np.nan)
+    return [None if math.isnan(value) else round(value, 3) for value in sane.tolist()]
+
+
+def layer(history: RunHistory, table: Table, index: int, points: int, limits: Limits) -> bytes:
+    """The document of `layer`: every column of row `index` of `table`.
+
+    Raises:
+        IndexError: `table` has no such row.
+    """
+    places = [
+        place
+        for place, name in enumerate(table.columns)
+        if name != CHECK_COLUMN and not bool(np.isnan(table.low[:, index, place]).all())
+    ][: limits.lines]
+    low = table.low[:, index, places]
+    high = low if table.exact else table.high[:, index, places]
+    names = [table.columns[place] for place in places]
+    drawn = _logarithmic(low, names, table.group)
+
+    def build(points: int) -> Json:
+        kept = thin(drawn, points)
+        return {
+            "schema": SCHEMA,
+            "run": history.run,
+            "group": table.group,
+            "row": row(table.rows[index]),
+            "exact": table.exact,
+            "steps": integers(table.steps[kept]),
+            "wall_times": wall_times(table.wall_times[kept]),
+            "columns": [
+                {
+                    **naming(shortened(name, _NAME), find(table.group, name)),
+                    "low": numbers(low[kept, column]),
+                    "high": None if table.exact else numbers(high[kept, column]),
+                    "nonfinite": nonfinite(low[kept, column], nan=False),
+                }
+                for column, name in enumerate(names)
+            ],
+        }
+
+    arrays = len(places) * (1 if table.exact else 2) + 2
+    return within(build, points, arrays, limits)
+
+
+def _logarithmic(
+    values: NDArray[np.floating[Any]], names: Sequence[str], group: str
+) -> NDArray[np.float64]:
+    """`values` `[S, C]` as they are drawn: columns of logarithmic scale as logarithms.
+
+    Zero becomes one decade below the column's smallest positive value.
+    """
+    wide = values.astype(np.float64)
+    for place, name in enumerate(names):
+        statistic = find(group, name)
+        column = wide[:, place]
+        positive = column > 0
+        if statistic is not None and statistic.scale == "log10" and positive.any():
+            floor = np.log10(column[positive].min()) - 1.0
+            logs = np.log10(np.where(positive, column, 1.0))
+            wide[:, place] = np.where(positive, logs, np.where(np.isnan(column), np.nan, floor))
+    return wide
