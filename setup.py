@@ -7,6 +7,7 @@ where the result goes.
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -72,6 +73,11 @@ class Build(build):
     """`build`, and the page."""
 
     sub_commands = [*build.sub_commands, ("build_page", None)]  # noqa: RUF012 - setuptools' protocol
+
+    def run(self) -> None:
+        """Build from nothing: a module deleted since the last build must not be packaged."""
+        shutil.rmtree(self.build_lib, ignore_errors=True)
+        super().run()
 
 
 class SourceArchive(sdist):
