@@ -44,7 +44,11 @@ from numpy.typing import NDArray
 PLUGIN_NAME: Final = "convergence"
 SCHEMA_VERSION: Final = 1
 CONFIG_TAG: Final = "convergence/config"
-"""Tag of the run's static configuration: one JSON document in a string scalar tensor."""
+"""Tag of the run's static configuration: one strict JSON document in a string scalar tensor.
+
+Its plugin metadata has our plugin name and no content, which no layout has. Where a run holds
+several (a training that was resumed), the last one holds.
+"""
 
 MAX_ROWS: Final = 100_000
 MAX_COLUMNS: Final = 1_000

@@ -1,0 +1,193 @@
+"""The Keras callback: one line in a training script.
+
+It never raises out of `fit`, never changes the training, and leaves the model as it found it.
+The first exception anywhere in here disables it for the rest of the training, with one log line.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+
+from tb_convergence.core.schema import Row
+from tb_convergence.training.cadence import Cadence
+
+logger = logging.getLogger("tb_convergence")
+
+
+class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
+    """Records what TensorBoard's Convergence tab needs to say why a loss does not converge.
+
+    Args:
+        log_dir: where the event file goes; TensorBoard shows the folder as one run.
+        overhead: share of the training time that recording may cost, in (0, 1). Measured while
+            training; the interval between records follows from it.
+        every_n_steps: record every so many steps (and the first ten) whatever it costs.
+        activations: record the outputs of layers.
+        inputs: record inputs, targets and predictions per feature.
+
+    Attributes:
+        disabled_reason: None, or why recording stopped; the training went on without it.
+
+    Raises:
+        ValueError: `log_dir` is empty, `overhead` or `every_n_steps` out of range.
+        TypeError: an argument is of the wrong type.
+
+    Steps are numbered by the optimizer's `iterations`, so several calls of `fit` continue one run.
+    """
+
+    # Nothing is done in on_train_batch_end, so Keras may dispatch the others' asynchronously.
+    async_safe = True
+
+    def __init__(
+        self,
+        log_dir: str | os.PathLike[str],
+        *,
+        overhead: float = 0.01,
+        every_n_steps: int | None = None,
+        activations: bool = True,
+        inputs: bool = True,
+    ) -> None:
+        super().__init__()
+        self.log_dir = _checked_log_dir(log_dir)
+        self.overhead = _checked_overhead(overhead)
+        self.every_n_steps = _checked_interval(every_n_steps)
+        self.activations = bool(activations)
+        self.inputs = bool(inputs)
+        self.disabled_reason: str | None = None
+        self._session: Any = None
+        self._writer: Any = None
+        self._metrics: list[str] = []
+
+    # ---- Keras' hooks ---------------------------------------------------------------------
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Begin to observe the model's train step."""
+        self.disabled_reason = None
+        self._guard(self._begin)
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Write the epoch's losses and metrics."""
+        if self._session is not None:
+            self._guard(lambda: self._write_epoch(dict(logs or {})))
+
+    def on_train_end(self, logs: Any = None) -> None:
+        """Write what is left and leave the model as it was."""
+        if self._session is not None:
+            self._guard(self._session.finish)
+        self._close()
+
+    # ---- parts that may fail --------------------------------------------------------------
+
+    def _begin(self) -> None:
+        self._close()
+        if keras.backend.backend() != "tensorflow":
+            raise RuntimeError(
+                f"the Keras backend is {keras.backend.backend()!r}; only 'tensorflow' is supported"
+            )
+        from tb_convergence.training.describe import describe
+        from tb_convergence.training.session import Session
+        from tb_convergence.training.writer import RunWriter
+
+        model = self.model
+        replicas = model.distribute_strategy.num_replicas_in_sync
+        if replicas > 1:
+            raise RuntimeError(f"training on {replicas} replicas is not supported")
+        self._writer = RunWriter(self.log_dir)
+        cadence = Cadence(self.overhead, self.every_n_steps)
+        params = self.params or {}
+        steps, epochs = params.get("steps"), params.get("epochs")
+        cadence.expect(steps * epochs if steps and epochs else None)
+        self._session = Session(
+            model,
+            self._writer,
+            cadence,
+            activations=self.activations,
+            inputs=self.inputs,
+            guard=self._guard,
+        )
+        self._writer.config(describe(model, params), self._session.last_step + 1)
+
+    def _write_epoch(self, logs: dict[str, Any]) -> None:
+        from tb_convergence.training.writer import channel
+
+        numbers = {name: value for name, value in map(_number, logs.items()) if value is not None}
+        self._metrics += [name for name in numbers if name not in self._metrics]
+        columns = _epoch_columns(self._metrics)
+        values = [[numbers.get(name, float("nan")) for name in columns.values()]]
+        target = channel("epoch", (Row("run", "", "run"),), tuple(columns))
+        step = max(self._session.last_step, 0)
+        self._writer.table(target, np.asarray(values, np.float32), step)
+
+    def _close(self) -> None:
+        session, self._session = self._session, None
+        writer, self._writer = self._writer, None
+        if session is not None:
+            self._guard(session.restore)
+        if writer is not None:
+            self._guard(writer.close)
+
+    def _guard(self, action: Callable[[], Any]) -> Any:
+        """`action()`; None, and recording disabled, if it raises."""
+        if self.disabled_reason is not None:
+            return None
+        try:
+            return action()
+        except Exception as error:
+            self.disabled_reason = f"{type(error).__name__}: {error}"
+            logger.warning(
+                "Recording is off for the rest of this training, which goes on unaffected: %s",
+                self.disabled_reason,
+                exc_info=logger.isEnabledFor(logging.DEBUG),
+            )
+            return None
+
+
+def _number(item: tuple[str, Any]) -> tuple[str, float | None]:
+    name, value = item
+    try:
+        return name, float(value)
+    except (TypeError, ValueError):
+        return name, None
+
+
+def _epoch_columns(names: list[str]) -> dict[str, str]:
+    """Column name -> name in Keras' logs."""
+    columns = {"epoch_loss": "loss", "validation_loss": "val_loss"}
+    for name in names:
+        if name in ("loss", "val_loss"):
+            continue
+        if name.startswith("val_"):
+            columns[f"validation_metric/{name[4:]}"] = name
+        else:
+            columns[f"metric/{name}"] = name
+    return columns
+
+
+def _checked_log_dir(log_dir: Any) -> str:
+    path = os.fspath(log_dir)
+    if isinstance(path, bytes):
+        path = os.fsdecode(path)
+    if not path:
+        raise ValueError("log_dir is empty; give the folder for the event file")
+    return str(path)
+
+
+def _checked_overhead(overhead: Any) -> float:
+    value = float(overhead)
+    if not 0.0 < value < 1.0:
+        raise ValueError(f"overhead is {overhead!r}; expected a share between 0 and 1, such as 0.01")
+    return value
+
+
+def _checked_interval(every_n_steps: Any) -> int | None:
+    if every_n_steps is None:
+        return None
+    if isinstance(every_n_steps, bool) or int(every_n_steps) != every_n_steps or every_n_steps < 1:
+        raise ValueError(f"every_n_steps is {every_n_steps!r}; expected a whole number >= 1")
+    return int(every_n_steps)

@@ -1,0 +1,88 @@
+"""Looking into Keras' train step while it is traced, and leaving no mark on the model.
+
+Keras compiles `model.train_step` once. We have it compile a wrapped one, which patches the
+instances it needs (the loss, the optimizer, the layers) while the original `train_step` runs, that
+is during tracing, and unpatches them before it returns. Between traces the model is untouched, so
+saving, pickling and every later `fit` see what they always saw. Only `model.train_function` is
+ours during the training, and `restore` puts the previous one back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+
+_MISSING: Final = object()
+
+
+@contextmanager
+def patched(patches: Sequence[tuple[Any, str, Any]]) -> Iterator[None]:
+    """Instance attributes replaced for the duration of the block: (object, name, value).
+
+    Works on `__dict__` itself: Keras objects watch what is assigned to them.
+    """
+    saved: list[tuple[dict[str, Any], str, Any]] = []
+    try:
+        for target, name, value in patches:
+            namespace = target.__dict__
+            saved.append((namespace, name, namespace.get(name, _MISSING)))
+            namespace[name] = value
+        yield
+    finally:
+        for namespace, name, previous in reversed(saved):
+            if previous is _MISSING:
+                namespace.pop(name, None)
+            else:
+                namespace[name] = previous
+
+
+class TrainFunction:
+    """Replaces `model.train_function` by one that traces `step`, and puts it back.
+
+    Args:
+        model: a compiled Keras model.
+        step: called with the original `train_step` and the batch, instead of it.
+        around: called with the compiled function and the iterator; calls the function.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        step: Callable[[Callable[[Any], Any], Any], Any],
+        around: Callable[[Callable[[Any], Any], Any], Any],
+    ) -> None:
+        self._model = model
+        self._previous = model.train_function
+        original = model.train_step
+
+        def observed_step(data: Any) -> Any:
+            return step(original, data)
+
+        with patched([(model, "train_step", observed_step)]):
+            model.train_function = None
+            model.make_train_function()
+        inner = model.train_function
+        if inner is None:
+            model.train_function = self._previous
+            raise RuntimeError(f"{type(model).__name__}.make_train_function made no train function")
+
+        def train_function(iterator: Any) -> Any:
+            return around(inner, iterator)
+
+        self.function = train_function
+        model.train_function = train_function
+
+    @property
+    def installed(self) -> bool:
+        """Whether the model still calls our function."""
+        return self._model.train_function is self.function
+
+    def restore(self) -> Callable[[Any], Any]:
+        """Put the previous train function back, if ours is still there; return what to call."""
+        if self.installed:
+            self._model.train_function = self._previous
+        if self._model.train_function is None:
+            self._model.make_train_function()
+        current: Callable[[Any], Any] = self._model.train_function
+        return current
