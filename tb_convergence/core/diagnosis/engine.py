@@ -106,7 +106,7 @@ def _rank(pairs: Iterable[tuple[Rule, Match]]) -> list[Finding]:
             if other.id not in rule.explains or other.id in explained_by or other.id == rule.id:
                 continue
             # Two causes may name each other; the better one explains, never both.
-            if explained_by.get(rule.id) == other.id or _comes_later(match, effect):
+            if explained_by.get(rule.id) == other.id or _comes_later(rule, match, effect):
                 continue
             explained_by[other.id] = rule.id
     findings = [
@@ -118,9 +118,9 @@ def _rank(pairs: Iterable[tuple[Rule, Match]]) -> list[Finding]:
     )
 
 
-def _comes_later(cause: Match, effect: Match) -> bool:
-    """Whether the cause began after what it would explain, so cannot be its cause."""
-    return cause.first_step > effect.first_step
+def _comes_later(rule: Rule, cause: Match, effect: Match) -> bool:
+    """Whether the cause began too late for what it would explain, so cannot be its cause."""
+    return cause.first_step + rule.delay_steps > effect.first_step
 
 
 def _explained(cause: str, explained_by: dict[str, str]) -> tuple[str, ...]:

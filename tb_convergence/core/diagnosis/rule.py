@@ -44,6 +44,8 @@ class Rule:
         at_least: records needed of the first of `needs`.
         explains: ids this cause accounts for when they begin with it or after it.
         excluded_by: ids that, when they begin before or with it, account for it instead.
+        delay_steps: how long after its own first sign the earliest effect can show. A cause that
+            acts through updates has 1: statistics of a step are taken before its update.
         advice: what to do, most promising first.
         disproof: what would show that this finding is wrong.
         false_alarms: when it is known to fire on a healthy run.
@@ -58,6 +60,7 @@ class Rule:
     at_least: int = 1
     explains: tuple[str, ...] = ()
     excluded_by: tuple[str, ...] = ()
+    delay_steps: int = 0
     advice: tuple[str, ...] = ()
     disproof: tuple[str, ...] = ()
     false_alarms: tuple[str, ...] = ()

@@ -64,6 +64,25 @@ class LossCourse:
         error = self.noise * math.sqrt(1 / min(3.0, self.weights.sum()) + 1 / tail)
         return self.fall >= 0.001 and (self.start - self.end > 2 * error or self.fall >= 0.05)
 
+    @property
+    def diverging_above(self) -> float:
+        """Level that only a diverging run ends above.
+
+        Twice the lowest level (TheDeepChecker's factor), and at least half way back up to the
+        start: noise around a loss that is nearly zero doubles it all the time.
+        """
+        spread = 4 * self.noise
+        half_way = self.lowest + abs(self.start - self.lowest) / 2
+        if self.lowest <= 0:
+            return max(self.start, half_way) + spread
+        return max(2 * self.lowest, half_way, self.lowest + spread)
+
+    @property
+    def settled_step(self) -> int:
+        """First step after a tenth of the run: until then no course can be judged."""
+        reached = np.cumsum(self.weights)
+        return int(self.steps[int(np.searchsorted(reached, reached[-1] / 10))])
+
     def first_step_above(self, threshold: float) -> int | None:
         """First step of the final stretch in which the level stays above `threshold`."""
         above = ~(self.level <= threshold)

@@ -31,6 +31,8 @@ RATIO: Final = 0.1
 """Update over weight norm: a step that moves a layer by a tenth of its size (1e-3 is healthy)."""
 GROWTH: Final = 2.0
 """Gradient norm at its peak over its start (DIAGNOSES: growing at least twofold)."""
+LASTING: Final = 0.25
+"""Share of the records before the harm; fewer count only right before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,22 +72,23 @@ def _harm(course: LossCourse | None, signs: Signs) -> _Harm | None:
 def _by_updates(
     history: RunHistory, table: Table, course: LossCourse | None, harm: _Harm
 ) -> Match | None:
-    ratios = weights_column(table, "update_ratio", "low")
+    ratios = np.fmax(weights_column(table, "update_ratio", "low"), implied_ratio(table))
     ratio = largest_per_record(ratios)
     before = (table.steps <= harm.step) & np.isfinite(ratio)
     large = before & (ratio > RATIO)
-    # A lasting state, or the steps right before the harm: one large step long ago is no cause.
+    # A lasting state, or the last records before the harm: one large step long ago is no cause.
     share = float(large.sum()) / max(1, int(before.sum()))
-    if not large.any() or share < 0.25:
+    recent = np.flatnonzero(before)[-3:]
+    if not large.any() or (share < LASTING and not large[recent].any()):
         return None
-    onset = int(np.flatnonzero(large)[0])
+    onset = _onset(table, int(np.flatnonzero(large)[0]))
     peak = int(np.flatnonzero(large)[np.argmax(ratio[large])])
     rows = weight_rows(table)
     loud = [rows[i] for i in np.flatnonzero(np.nan_to_num(ratios[peak]) > RATIO).tolist()]
     evidence = [
         Evidence("update ratio of the fastest layer", float(ratio[peak]), RATIO,
                  int(table.steps[peak]), table.rows[loud[0]].layer if loud else None),
-        Evidence("share of records with a ratio above it", share, 0.25),
+        Evidence("share of records with a ratio above it", share, LASTING),
     ]
     if course is not None:
         evidence.append(Evidence("relative fall of the loss", course.fall, 0.0))
@@ -99,12 +102,36 @@ def _by_updates(
             f"A single step changes a layer by up to {_times(float(ratio[peak]))} its own size "
             f"(step {int(table.steps[peak]):,}), and {harm.text}."
         ),
-        first_step=int(table.steps[onset]),
+        first_step=onset,
         last_step=history.last_step,
         layers=layers_of(table, loud),
         evidence=tuple(evidence),
-        advice=_advice(history, float(np.median(ratio[large]))),
+        advice=_advice(history, float(np.median(ratio[before]))),
     )
+
+
+def _onset(table: Table, record: int) -> int:
+    """Step of the first large update; the first one it can be where only growth proves it."""
+    direct = largest_per_record(weights_column(table, "update_ratio", "low"))[record]
+    if direct > RATIO or record == 0:
+        return int(table.steps[record])
+    return int(table.steps[record - 1]) + 1
+
+
+def implied_ratio(table: Table) -> Floats:
+    """What the growth of the weights between records proves of the steps in between: `[S, K]`.
+
+    A norm that grew from a to b in n steps took at least one step with an update ratio of
+    (b / a)^(1/n) - 1. NaN for the first record and wherever a norm is undefined or zero.
+    """
+    norm = weights_column(table, "variable_norm", "low").astype(np.float64)
+    upper = weights_column(table, "variable_norm", "high").astype(np.float64)
+    implied = np.full(norm.shape, np.nan)
+    steps = np.diff(table.steps)[:, None]
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        growth = np.where(upper[:-1] > 0, norm[1:] / upper[:-1], np.nan)
+        implied[1:] = np.power(growth, 1.0 / steps) - 1
+    return implied
 
 
 def _by_gradients(history: RunHistory, table: Table, harm: _Harm) -> Match | None:
@@ -143,7 +170,7 @@ def _advice(history: RunHistory, ratio: float | None) -> tuple[str, ...]:
         factor = 10.0
         if ratio is not None and np.isfinite(ratio):
             # Down to the upper end of the healthy range, at least by ten, at most by a thousand.
-            factor = min(1000.0, max(10.0, 10 ** np.ceil(np.log10(ratio / 0.01))))
+            factor = min(1000.0, max(10.0, 10 ** np.ceil(np.log10(max(ratio, 1e-9) / 0.01))))
         first = f"Lower the learning rate: {rate / factor:.1g} instead of {rate:.3g}"
         first += f" (now {name})." if name else "."
     return (
@@ -165,6 +192,7 @@ RULE = Rule(
         "dead-relu", "zero-gradient", "saturated-activation", "vanishing-gradient",
     ),
     excluded_by=("non-finite-input",),
+    delay_steps=1,
     disproof=(
         "The same run with a ten times lower rate fails in the same way.",
         "The first abnormal value comes before the first large update.",

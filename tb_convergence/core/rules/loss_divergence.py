@@ -8,29 +8,15 @@ from __future__ import annotations
 
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
-from tb_convergence.core.diagnosis.signals import LossCourse, loss_course
+from tb_convergence.core.diagnosis.signals import loss_course
 from tb_convergence.core.history import RunHistory
-
-GROWTH = 2.0
-"""Loss at the end over its lowest level. TheDeepChecker's divergence check uses the same factor."""
-
-
-def _threshold(course: LossCourse) -> float:
-    """Level that only a diverging run ends above."""
-    spread = 4 * course.noise
-    if course.lowest <= 0:
-        return max(course.start, course.lowest) + spread + abs(course.start - course.lowest)
-    # Twice the best level, and at least half way back up to the start: noise around a loss that
-    # is nearly zero doubles it all the time.
-    half_way = course.lowest + (course.start - course.lowest) / 2
-    return max(GROWTH * course.lowest, half_way, course.lowest + spread)
 
 
 def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     course = loss_course(history)
     if course is None or course.observed < 5:
         return None
-    threshold = _threshold(course)
+    threshold = course.diverging_above
     if not course.end > threshold:
         return None
     onset = course.first_step_above(threshold)

@@ -21,6 +21,8 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         return None
     if course.fell or (course.axis == "epoch" and _unknown_start(course.fall)):
         return None
+    if course.end > course.diverging_above or course.end > 2 * abs(course.start):
+        return None  # that is more than standing still: see loss-divergence
     return Match(
         severity="warning",
         confidence=0.8 if course.fall < 0.02 else 0.6,
@@ -28,7 +30,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
             f"After {course.observed:,} {'epochs' if course.axis == 'epoch' else 'steps'} the loss "
             f"is {course.end:.4g}; it began at {course.start:.4g}."
         ),
-        first_step=int(course.steps[0]),
+        first_step=course.settled_step,
         last_step=int(course.steps[-1]),
         evidence=(
             Evidence("relative fall of the loss", course.fall, 0.001),

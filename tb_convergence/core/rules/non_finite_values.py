@@ -28,26 +28,36 @@ class _Bad:
 
 
 def _first_in_table(
-    table: Table | None, columns: tuple[tuple[str, str], ...], order: int, what: str, reverse: bool
+    table: Table | None,
+    columns: tuple[tuple[str, str], ...],
+    order: int,
+    what: str,
+    *,
+    kinds: tuple[str, ...] = (),
+    reverse: bool = False,
 ) -> _Bad | None:
+    """Where the first bad record is bad first; `reverse` reads rows from the output back."""
     if table is None:
         return None
     present = [(name, kind) for name, kind in columns if table.has(name)]
-    if not present:
+    among = table.rows_of(*kinds) if kinds else list(range(len(table.rows)))
+    if not present or not among:
         return None
-    stacked = np.stack([np.nan_to_num(table.column(name, "low")) for name, _ in present])
+    stacked = np.stack([np.nan_to_num(table.column(name, "low")[:, among]) for name, _ in present])
     bad = stacked > 0
     records = np.flatnonzero(bad.any(axis=(0, 2)))
     if not len(records):
         return None
     record = int(records[0])
-    rows = np.flatnonzero(bad[:, record].any(axis=0))
-    row = int(rows[-1] if reverse else rows[0])
-    worst = int(np.argmax(stacked[:, record, row]))
-    names = dict.fromkeys(table.rows[int(i)].layer for i in (reversed(rows) if reverse else rows))
+    places = np.flatnonzero(bad[:, record].any(axis=0)).tolist()
+    if reverse:
+        places.reverse()
+    worst = int(np.argmax(stacked[:, record, places[0]]))
+    row = among[places[0]]
+    names = dict.fromkeys(table.rows[among[place]].layer for place in places)
     return _Bad(
         int(table.steps[record]), order, what.format(name=table.rows[row].name), tuple(names),
-        float(stacked[worst, record, row]), present[worst][1],
+        float(stacked[worst, record, places[0]]), present[worst][1],
     )
 
 
@@ -76,12 +86,12 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         _first_in_table(
             history.table("inputs"),
             (("feature_nan_fraction", "NaN"), ("feature_inf_fraction", "Inf")),
-            0, "the data ({name})", False,
+            0, "the data ({name})", kinds=("input", "target"),
         ),
         _first_in_table(
             history.table("activations"),
             (("activation_nan_fraction", "NaN"), ("activation_inf_fraction", "Inf")),
-            1, "the output of {name}", False,
+            1, "the output of {name}",
         ),
         _first_in_loss(history),
         None
@@ -89,11 +99,11 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         else _first_in_table(
             history.table("variables"),
             (("gradient_nan_fraction", "NaN"), ("gradient_inf_fraction", "Inf")),
-            3, "the gradient of {name}", True,
+            3, "the gradient of {name}", reverse=True,
         ),
         _first_in_table(
             history.table("variables"), (("variable_nonfinite_fraction", "NaN or Inf"),),
-            4, "the variable {name}", False,
+            4, "the variable {name}",
         ),
     ]
     bad = sorted((item for item in found if item), key=lambda item: (item.step, item.order))
