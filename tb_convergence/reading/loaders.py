@@ -1,31 +1,69 @@
-"""Starting and ending TensorBoard's two loaders for one log directory."""
+"""Starting and ending TensorBoard's two loaders for one log directory.
+
+Both load everything once. What a loader could not read is collected per run, from the only place
+where either of them says so: its log.
+"""
 
 from __future__ import annotations
 
+import importlib
 import logging
+import os
+import re
 import subprocess
+import sys
 import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from types import ModuleType
+from typing import Any, Final
 
-from tensorboard.backend.event_processing import data_provider, plugin_event_multiplexer
+from tensorboard.backend.event_processing import (
+    data_provider,
+    directory_loader,
+    directory_watcher,
+    event_file_loader,
+    io_wrapper,
+    plugin_event_multiplexer,
+)
 from tensorboard.context import RequestContext
 from tensorboard.data import server_ingester
-from tensorboard.util import grpc_util
+from tensorboard.util import grpc_util, tb_logging
 
+from tb_convergence.reading.reasons import reason_of
 from tb_convergence.reading.source import DataUnavailableError, Source
 
 START_SECONDS: Final = 30.0
 """How long the data server may take to open its port, and to begin loading after that."""
 
-_BEGUN: Final = "Starting load cycle"
-_LOADED: Final = "Finished load cycle"
-
 logger = logging.getLogger(__name__)
+
+
+class _Problems:
+    """Reasons by TensorBoard's name of the run."""
+
+    def __init__(self, logdir: Path) -> None:
+        self._logdir = logdir
+        self.by_run: dict[str, list[str]] = {}
+
+    def add(self, run: str, reason: str) -> None:
+        """Once for each reason."""
+        known = self.by_run.setdefault(run, [])
+        if reason not in known:
+            known.append(reason)
+            logger.info("run %r: %s", run, reason)
+
+    def add_damaged(self, path: str) -> None:
+        """An event file with a record that is not what was written."""
+        file = Path(path)
+        run = os.path.relpath(file.parent, self._logdir)
+        self.add(run, f"damaged record in {file.name}: data after it may be missing")
+
+
+# The fast loader ----------------------------------------------------------------------------------
 
 
 def fast_binary() -> str | None:
@@ -41,7 +79,10 @@ def fast(logdir: Path, binary: str, samples: Mapping[str, int]) -> Iterator[Sour
     """A `Source` from a data server of our own, loaded; the server is gone afterwards.
 
     TensorBoard's own ingester neither says when loading is done nor ends its child, so the server
-    is started here; it is the binary's documented interface that is used.
+    is started here, through the same command line.
+
+    Raises:
+        DataUnavailableError: the server does not start, or ends while it loads.
     """
     with tempfile.TemporaryDirectory(prefix="tb_convergence_") as folder:
         port_file = Path(folder, "port")
@@ -56,30 +97,44 @@ def fast(logdir: Path, binary: str, samples: Mapping[str, int]) -> Iterator[Sour
             "--checksum",
             "--verbose",
         ]
-        with subprocess.Popen(  # noqa: S603 - the binary that TensorBoard names, no shell
+        with _started(arguments) as server:
+            try:
+                watch = _Watch(server, _Problems(logdir))
+                port = _port(port_file, watch)
+                watch.wait_until_loaded()
+                ingester = server_ingester.ExistingServerDataIngester(
+                    f"localhost:{port}", channel_creds_type=grpc_util.ChannelCredsType.LOCAL
+                )
+                yield Source(
+                    ingester.data_provider, RequestContext(), "", watch.problems.by_run
+                )
+            finally:
+                server.kill()
+
+
+def _started(arguments: list[str]) -> subprocess.Popen[str]:
+    try:
+        return subprocess.Popen(  # noqa: S603 - the binary that TensorBoard names, no shell
             arguments,
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             encoding="utf-8",
             errors="replace",
-        ) as server:
-            try:
-                watch = _Watch(server)
-                port = _port(port_file, server, watch)
-                watch.wait_until_loaded()
-                ingester = server_ingester.ExistingServerDataIngester(
-                    f"localhost:{port}", channel_creds_type=grpc_util.ChannelCredsType.LOCAL
-                )
-                yield Source(ingester.data_provider, RequestContext(), "")
-            finally:
-                server.kill()
+        )
+    except OSError as error:
+        raise DataUnavailableError(f"TensorBoard's data server does not start: {error}") from error
 
 
 class _Watch:
-    """Follows the server's log: it is the only place that says when loading is done."""
+    """Follows the server's log: it alone says when loading is done, and what could not be read."""
 
-    def __init__(self, server: subprocess.Popen[str]) -> None:
+    BEGUN: Final = "Starting load cycle"
+    LOADED: Final = "Finished load cycle"
+    DAMAGED: Final = re.compile(r"Read error in (.*?): ")
+
+    def __init__(self, server: subprocess.Popen[str], problems: _Problems) -> None:
+        self.problems = problems
         self._server = server
         self._begun = threading.Event()
         self._loaded = threading.Event()
@@ -91,12 +146,15 @@ class _Watch:
         for line in self._server.stderr:
             text = line.strip()
             self._last = text or self._last
-            if _BEGUN in text:
+            damaged = self.DAMAGED.search(text)
+            if self.BEGUN in text:
                 self._begun.set()
-            elif _LOADED in text:
+            elif self.LOADED in text:
                 self._loaded.set()
-            elif "WARN" in text or "ERROR" in text:
-                logger.warning("TensorBoard's data server: %s", text)
+            elif damaged is not None:
+                self.problems.add_damaged(damaged[1])
+            elif " WARN " in text or " ERROR " in text:
+                logger.info("TensorBoard's data server: %s", text)
         self._begun.set()
         self._loaded.set()
 
@@ -114,30 +172,107 @@ class _Watch:
     def check(self) -> None:
         """Raise `DataUnavailableError` if the server has ended."""
         if self._server.poll() is not None:
+            code = self._server.returncode
             raise DataUnavailableError(
-                f"TensorBoard's data server ended with {self._server.returncode}: {self._last}"
+                f"TensorBoard's data server ended with {code}: {reason_of(self._last)}"
             )
 
 
-def _port(port_file: Path, server: subprocess.Popen[str], watch: _Watch) -> int:
+def _port(port_file: Path, watch: _Watch) -> int:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
-        if port_file.exists():
-            text = port_file.read_text()
-            if text.endswith("\n"):
-                return int(text)
+        text = port_file.read_text() if port_file.exists() else ""
+        if text.endswith("\n"):
+            return int(text)
         watch.check()
         time.sleep(0.005)
     raise DataUnavailableError("TensorBoard's data server does not open a port")
 
 
+# The Python loader --------------------------------------------------------------------------------
+
+
 @contextmanager
 def python(logdir: Path, samples: Mapping[str, int]) -> Iterator[Source]:
     """A `Source` from TensorBoard's Python loader in this process, loaded."""
-    multiplexer = plugin_event_multiplexer.EventMultiplexer(
-        tensor_size_guidance=dict(samples), purge_orphaned_data=False
-    )
-    multiplexer.AddRunsFromDirectory(str(logdir))
-    multiplexer.Reload()
-    provider = data_provider.MultiplexerDataProvider(multiplexer, str(logdir))
-    yield Source(provider, RequestContext(), "")
+    problems = _Problems(logdir)
+    with _without_tensorflow():
+        multiplexer = plugin_event_multiplexer.EventMultiplexer(
+            tensor_size_guidance=dict(samples), purge_orphaned_data=False
+        )
+        with _own_log(problems):
+            multiplexer.AddRunsFromDirectory(str(logdir))
+            for run in sorted(multiplexer.Runs()):
+                # One at a time: an exception of one run would keep the others from loading.
+                try:
+                    multiplexer.GetAccumulator(run).Reload()
+                except Exception as error:
+                    problems.add(run, f"loading stopped: {reason_of(error)}")
+        provider = data_provider.MultiplexerDataProvider(multiplexer, str(logdir))
+        yield Source(provider, RequestContext(), "", problems.by_run)
+
+
+@contextmanager
+def _own_log(problems: _Problems) -> Iterator[None]:
+    """Read TensorBoard's log ourselves while it loads, instead of letting it reach a terminal.
+
+    That a record is damaged, TensorBoard says at debug level only.
+    """
+    truncated = re.compile(r"Truncated record in (.*) \(.*\bcrc32\b", re.DOTALL)
+
+    def read(record: logging.LogRecord) -> bool:
+        text = record.getMessage()
+        damaged = truncated.match(text)
+        if damaged is not None:
+            problems.add_damaged(damaged[1])
+        elif record.levelno >= logging.WARNING:
+            logger.info("TensorBoard: %s", text)
+        return False
+
+    theirs = tb_logging.get_logger()
+    level = theirs.level
+    theirs.addFilter(read)
+    theirs.setLevel(logging.DEBUG)
+    try:
+        yield
+    finally:
+        theirs.setLevel(level)
+        theirs.removeFilter(read)
+
+
+_FILE_MODULES: Final = (directory_loader, directory_watcher, event_file_loader, io_wrapper)
+_stub_lock = threading.Lock()
+_stub_users = 0
+_stub_replaced: list[tuple[ModuleType, Any]] = []
+
+
+@contextmanager
+def _without_tensorflow() -> Iterator[None]:
+    """Keep TensorBoard from importing TensorFlow, seconds and pages of log, only to open files.
+
+    TensorBoard comes with a stand-in for installations without TensorFlow; while this context is
+    open, its file readers use that. Its global switch (a module `tensorboard.compat.notf`) would
+    break `tf.summary` for the rest of the process. Where TensorFlow is loaded already it is used:
+    it reads large files faster.
+    """
+    global _stub_users  # noqa: PLW0603 - patches are global, so is their count
+    if "tensorflow" in sys.modules:
+        yield
+        return
+    stub = importlib.import_module("tensorboard.compat.tensorflow_stub")
+    with _stub_lock:
+        if not _stub_users:
+            _stub_replaced[:] = [
+                (module, module.tf) for module in _FILE_MODULES if hasattr(module, "tf")
+            ]
+            for module, _ in _stub_replaced:
+                module.tf = stub  # type: ignore[attr-defined]
+        _stub_users += 1
+    try:
+        yield
+    finally:
+        with _stub_lock:
+            _stub_users -= 1
+            if not _stub_users:
+                for module, original in _stub_replaced:
+                    module.tf = original  # type: ignore[attr-defined]

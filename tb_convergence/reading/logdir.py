@@ -6,9 +6,10 @@ process. Everything is loaded once, before the provider is handed out.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final, Literal
 
@@ -26,6 +27,9 @@ Progress = Callable[[int, int, str], None]
 
 SAMPLES: Final = {"convergence": 20_000, "histograms": 2_000, "scalars": 10_000}
 """Points TensorBoard keeps of each series, by plugin."""
+
+
+logger = logging.getLogger(__name__)
 
 
 class LogdirError(ValueError):
@@ -75,14 +79,20 @@ def open_logdir(path: str | os.PathLike[str], loader: Loader = "auto") -> Iterat
     if loader not in ("auto", "fast", "python"):
         raise LogdirError(f"loader {loader!r}: expected 'auto', 'fast' or 'python'")
     binary = None if loader == "python" else loaders.fast_binary()
-    if binary is not None:
-        with loaders.fast(directory, binary, SAMPLES) as source:
-            yield source
-    elif loader == "fast":
+    if loader == "fast" and binary is None:
         raise LogdirError("TensorBoard's fast loader does not exist for this platform")
-    else:
-        with loaders.python(directory, SAMPLES) as source:
-            yield source
+    with ExitStack() as stack:
+        source = None
+        if binary is not None:
+            try:
+                source = stack.enter_context(loaders.fast(directory, binary, SAMPLES))
+            except DataUnavailableError as error:
+                if loader == "fast":
+                    raise
+                logger.warning("reading with TensorBoard's Python loader instead: %s", error)
+        if source is None:
+            source = stack.enter_context(loaders.python(directory, SAMPLES))
+        yield source
 
 
 def check_logdir(path: str | os.PathLike[str]) -> Path:

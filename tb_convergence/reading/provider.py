@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tb_convergence.core.history import RunHistory
+from tb_convergence.core.history import RunHistory, Skipped
+from tb_convergence.reading.histograms import HistogramData, read_histograms
 from tb_convergence.reading.records import read_records
 from tb_convergence.reading.runs import FoldedRun, fold_runs
 from tb_convergence.reading.scalars import read_scalars
@@ -42,14 +43,25 @@ def read_run(provider: Any, ctx: Any, experiment_id: str, run: str) -> RunHistor
 
 def read_folded(source: Source, run: FoldedRun) -> RunHistory:
     """As `read_run`, for a run whose members are known."""
+    problems = [
+        Skipped("", None, reason)
+        for member in run.members
+        for reason in source.problems.get(member, ())
+    ]
     recorder = read_records(source, run.members)
     scalars = read_scalars(source, run, recorder.tables)
+    histograms = HistogramData()
+    if "variables" not in recorder.tables:
+        histograms = read_histograms(source, run.training)
+    tables = dict(recorder.tables)
+    if histograms.table is not None:
+        tables[histograms.table.group] = histograms.table
     return RunHistory(
         run=run.name,
-        tables=recorder.tables,
+        tables=tables,
         scalars=scalars.series,
         config=recorder.config,
-        skipped=(*recorder.skipped, *scalars.skipped),
-        restarts=recorder.restarts,
+        skipped=(*problems, *recorder.skipped, *histograms.skipped, *scalars.skipped),
+        restarts=tuple(sorted({*recorder.restarts, *histograms.restarts})),
         source_runs=run.members,
     )

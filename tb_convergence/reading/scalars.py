@@ -11,8 +11,8 @@ import numpy as np
 from tb_convergence.core.history import Series, Skipped, Table, fold_restarts
 from tb_convergence.reading.reasons import SkippedPoints, reason_of
 from tb_convergence.reading.runs import FoldedRun
+from tb_convergence.reading.scalar_tags import ScalarMeaning, scalar_meaning
 from tb_convergence.reading.source import Source
-from tb_convergence.reading.tags import ScalarMeaning, scalar_meaning
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from tensorboard.data.provider import RunTagFilter
@@ -34,11 +34,18 @@ class DataUnavailableError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where to read from. `provider` is a `tensorboard.data.provider.DataProvider`."""
+    """Where to read from.
+
+    Attributes:
+        provider: a `tensorboard.data.provider.DataProvider`.
+        context, experiment_id: passed on with each call.
+        problems: what the loader could not read, by TensorBoard's name of the run, where known.
+    """
 
     provider: Any
     context: Any
     experiment_id: str
+    problems: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def runs(self) -> tuple[str, ...]:
         """Names of TensorBoard's runs, in any order."""
@@ -93,11 +100,8 @@ class Source:
                 answer = dict(self._call(method, run, plugin, tags=tags, downsample=points))
             except DataUnavailableError:
                 raise
-            except Exception as error:
-                if len(tags) == 1:
-                    yield tags[0], error
-                else:
-                    yield from self._read_singly(method, run, plugin, tags, sizes)
+            except Exception:
+                yield from self._read_singly(method, run, plugin, tags, sizes)
                 continue
             for tag in tags:
                 data = list(answer.pop(tag, ()))
@@ -110,15 +114,23 @@ class Source:
         self, method: Any, run: str, plugin: str, tags: Sequence[str], sizes: Mapping[str, int]
     ) -> Iterator[tuple[str, list[Any] | Exception]]:
         for tag in tags:
-            points = _points(sizes[tag])
+            yield tag, self._read_one(method, run, plugin, tag, _points(sizes[tag]))
+
+    def _read_one(
+        self, method: Any, run: str, plugin: str, tag: str, points: int
+    ) -> list[Any] | Exception:
+        """One series; fewer points of it where its points are larger than was expected."""
+        while True:
             try:
                 answer = self._call(method, run, plugin, tags=(tag,), downsample=points)
             except DataUnavailableError:
                 raise
             except Exception as error:
-                yield tag, error
+                if _status(error) != "RESOURCE_EXHAUSTED" or points == 1:
+                    return error
+                points = max(1, points // 8)
             else:
-                yield tag, list(answer.get(tag, ()))
+                return list(answer.get(tag, ()))
 
 
 def _points(point_bytes: int) -> int:
@@ -143,17 +155,22 @@ def _shared_calls(sizes: Mapping[str, int]) -> Iterator[tuple[str, ...]]:
 
 @contextmanager
 def _translated() -> Iterator[None]:
-    """Tell "the loader is gone" from "this data cannot be read".
-
-    By the status code's name: the error class belongs to gRPC, which only one of the loaders needs.
-    """
+    """Tell "the loader is gone" from "this data cannot be read"."""
     try:
         yield
     except Exception as error:
-        code = getattr(error, "code", None)
-        status = str(getattr(code(), "name", "")) if callable(code) else ""
+        status = _status(error)
         if status in _UNAVAILABLE:
             raise DataUnavailableError(
                 f"TensorBoard's data server does not answer ({status}): {reason_of(error)}"
             ) from error
         raise
+
+
+def _status(error: Exception) -> str:
+    """Name of a gRPC error's status code; "" for any other error.
+
+    By name: the class belongs to gRPC, which only one of the loaders needs.
+    """
+    code = getattr(error, "code", None)
+    return str(getattr(code(), "name", "")) if callable(code) else ""

@@ -1,101 +1,235 @@
-"""What the tags of other people's summaries mean: a table of what frameworks write, no guesses.
+"""Which histograms are gradients and which variables, by the names people give them; no guesses.
 
-Pure functions of names. See PATTERNS and the tables for who writes what.
+Pure functions of names; the tables say who writes what. A tag that could be either is reported as
+ambiguous.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Final
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal
 
-from tb_convergence.core.history import Axis
+from tb_convergence.core.schema import Row
+
+Role = Literal["gradient", "variable"]
+
+_MARKS: Final[Mapping[str, Role]] = {
+    "grad": "gradient",
+    "grads": "gradient",
+    "gradient": "gradient",
+    "gradients": "gradient",
+    "param": "variable",
+    "params": "variable",
+    "parameter": "variable",
+    "parameters": "variable",
+    "value": "variable",
+    "values": "variable",
+    "var": "variable",
+    "vars": "variable",
+    "variable": "variable",
+    "variables": "variable",
+    "trainable_variables": "variable",
+}
+"""Parts of a tag between slashes that say what it is: `gradients/x`, `x/grad`, `variables/x`."""
+
+_FIRST_MARKS: Final[Mapping[str, Role]] = {"weight": "variable", "weights": "variable"}
+"""Marks only in front: behind, they are the variable's own name (`conv1/weights`)."""
+
+_ENDINGS: Final[Mapping[str, Role]] = {
+    "grad": "gradient",
+    "grads": "gradient",
+    "gradient": "gradient",
+    "gradients": "gradient",
+    "data": "variable",
+}
+_ENDING: Final = re.compile(rf"(?<=.)[._-]({'|'.join(_ENDINGS)})$", re.IGNORECASE)
+"""Ends of the last part that say what it is: `layer1.weight.grad`, `fc1_grad`."""
+
+KINDS: Final[Mapping[str, str]] = {
+    "kernel": "kernel",
+    "kernels": "kernel",
+    "weight": "kernel",
+    "weights": "kernel",
+    "w": "kernel",
+    "filters": "kernel",
+    "depthwise_kernel": "kernel",
+    "depthwise_weights": "kernel",
+    "pointwise_kernel": "kernel",
+    "pointwise_weights": "kernel",
+    "in_proj_weight": "kernel",
+    "weight_ih": "kernel",
+    "weight_hh": "recurrent_kernel",
+    "recurrent_kernel": "recurrent_kernel",
+    "bias": "bias",
+    "biases": "bias",
+    "b": "bias",
+    "in_proj_bias": "bias",
+    "bias_ih": "bias",
+    "bias_hh": "bias",
+    "gamma": "gamma",
+    "beta": "beta",
+    "embedding": "embedding",
+    "embeddings": "embedding",
+    "embedding_weights": "embedding",
+}
+"""Last part of a variable's name -> its kind."""
+
+KERAS_ENDING: Final = "/histogram"
+"""Keras' callback writes `<weight path>/histogram`, of weights only."""
 
 
 @dataclass(frozen=True, slots=True)
-class ScalarMeaning:
-    """What a scalar tag stands for; of two tags for one statistic the lower rank is read."""
+class HistogramTags:
+    """Which histogram tags belong to which variable.
 
-    name: str
-    axis: Axis
-    rank: int
-
-
-_LOSS_TAGS: Final[tuple[tuple[str, str, Axis], ...]] = (
-    # Best first. Tags are compared in lower case with "/" for every separator.
-    ("loss", "batch/loss", "batch"),  # Keras TensorBoard(update_freq="batch")
-    ("loss", "train/loss/step", "step"),  # Lightning on_step
-    ("loss", "loss/step", "step"),
-    ("loss", "train/loss", "step"),  # Hugging Face, many
-    ("loss", "loss/train", "step"),  # PyTorch's tutorials
-    ("loss", "train/batch/loss", "step"),
-    ("loss", "training/loss", "step"),
-    ("loss", "loss/training", "step"),
-    ("loss", "train/total/loss", "step"),
-    ("loss", "losses/total/loss", "step"),  # TF-Slim
-    ("loss", "loss/total/loss", "step"),  # TensorFlow Object Detection
-    ("loss", "total/loss", "step"),
-    ("loss", "loss", "step"),  # estimators, hand-written loops
-    ("loss", "loss/1", "step"),  # estimators: the name made unique
-    ("epoch_loss", "epoch/loss", "epoch"),  # Keras, in its training run
-    ("epoch_loss", "train/loss/epoch", "step"),  # Lightning on_epoch: counted in steps
-    ("epoch_loss", "loss/epoch", "step"),
-    ("validation_loss", "epoch/val/loss", "epoch"),  # Keras before 2.0
-    ("validation_loss", "val/loss/epoch", "step"),
-    ("validation_loss", "val/loss", "step"),
-    ("validation_loss", "loss/val", "step"),
-    ("validation_loss", "valid/loss", "step"),
-    ("validation_loss", "loss/valid", "step"),
-    ("validation_loss", "validation/loss", "step"),
-    ("validation_loss", "loss/validation", "step"),
-    ("validation_loss", "eval/loss", "step"),  # Hugging Face
-    ("validation_loss", "loss/eval", "step"),
-    ("validation_loss", "test/loss", "step"),
-    ("validation_loss", "loss/test", "step"),
-    ("learning_rate", "train/learning/rate", "step"),  # Hugging Face
-    ("learning_rate", "learning/rate", "step"),
-    ("learning_rate", "train/lr", "step"),
-    ("learning_rate", "lr", "step"),
-    ("learning_rate", "learning/rate/1", "step"),
-    ("learning_rate", "batch/learning/rate", "batch"),
-    ("learning_rate", "epoch/learning/rate", "epoch"),  # Keras 3
-    ("learning_rate", "epoch/lr", "epoch"),  # Keras 2
-)
-
-_VALIDATION_RUN_TAGS: Final[tuple[tuple[str, str, Axis], ...]] = (
-    # In a validation run every loss is a validation loss.
-    ("validation_loss", "epoch/loss", "epoch"),
-    ("validation_loss", "evaluation/loss/vs/iterations", "step"),
-    ("validation_loss", "loss", "step"),
-    ("validation_loss", "loss/1", "step"),
-    ("validation_loss", "total/loss", "step"),
-)
-
-_LIGHTNING_RATE: Final = re.compile(r"lr-[a-z]+(/pg1|/group0)?", re.IGNORECASE)
-"""Lightning's LearningRateMonitor, first parameter group: `lr-Adam`, `lr-SGD/pg1`."""
-
-
-def _by_tag(
-    rows: tuple[tuple[str, str, Axis], ...],
-) -> dict[str, ScalarMeaning]:
-    return {tag: ScalarMeaning(name, axis, rank) for rank, (name, tag, axis) in enumerate(rows)}
-
-
-_TRAINING: Final = _by_tag(_LOSS_TAGS)
-_VALIDATION: Final = _by_tag(_VALIDATION_RUN_TAGS) | {
-    tag: meaning for tag, meaning in _TRAINING.items() if meaning.name == "validation_loss"
-}
-
-
-def scalar_meaning(tag: str, validation: bool = False) -> ScalarMeaning | None:
-    """What `tag` of a training (or validation) run means; None for anything not in the tables.
-
-    >>> scalar_meaning("Loss/train").name, scalar_meaning("epoch_loss", validation=True).name
-    ('loss', 'validation_loss')
-    >>> scalar_meaning("loss/train/classifier") is None
-    True
+    Attributes:
+        rows: one per variable, in natural order of the names ("layer2" before "layer10").
+        gradients, variables: index of the row -> tag.
+        ambiguous: tag -> why it is not used.
     """
-    if not validation and _LIGHTNING_RATE.fullmatch(tag):
-        return ScalarMeaning("learning_rate", "step", len(_LOSS_TAGS))
-    key = re.sub(r"[\s_./-]+", "/", tag.strip().lower())
-    return (_VALIDATION if validation else _TRAINING).get(key)
+
+    rows: tuple[Row, ...] = ()
+    gradients: Mapping[int, str] = field(default_factory=dict)
+    variables: Mapping[int, str] = field(default_factory=dict)
+    ambiguous: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """How one tag can be read: its role (None where the name does not say), and the variable."""
+
+    role: Role | None
+    name: str
+    marks: int = 0
+
+
+def match_histograms(tags: Iterable[str]) -> HistogramTags:
+    """Pair gradients with variables by the patterns frameworks and people use.
+
+    `gradients/{v}` and `variables/{v}` (the classic recipe), `{v}/gradients`, `{v}_grad`,
+    `grads/{v}`, `{v}.grad`, `{v}/grad`, `{v}/histogram` (Keras: a weight). A bare `{v}` is a
+    variable if a gradient of that name exists; if not, it could be either, and is reported.
+
+    >>> found = match_histograms(["gradients/dense/kernel_0", "variables/dense/kernel_0"])
+    >>> found.rows[0].name, found.gradients, found.variables
+    ('dense/kernel', {0: 'gradients/dense/kernel_0'}, {0: 'variables/dense/kernel_0'})
+    """
+    readings = {tag: _read(tag) for tag in sorted(set(tags))}
+    ambiguous = {
+        tag: "the name marks it as a gradient or a variable twice"
+        for tag, reading in readings.items()
+        if reading.marks > 1
+    }
+    marked = {tag: r for tag, r in readings.items() if r.role and tag not in ambiguous}
+    bare = {tag: r for tag, r in readings.items() if r.role is None and tag not in ambiguous}
+    short = _short_names([*marked.values(), *bare.values()])
+    found: dict[Role, dict[str, str]] = {"gradient": {}, "variable": {}}
+    for tag, reading in marked.items():
+        assert reading.role is not None
+        _claim(found[reading.role], short[reading.name], tag, ambiguous)
+    for tag, reading in bare.items():
+        name = short[reading.name]
+        if name in found["gradient"]:
+            _claim(found["variable"], name, tag, ambiguous)
+        elif kind_of(name) != "other":
+            ambiguous[tag] = "the name does not say whether it is a variable or its gradient"
+    names = sorted(found["gradient"].keys() | found["variable"].keys(), key=natural_order)
+    index = {name: place for place, name in enumerate(names)}
+    return HistogramTags(
+        tuple(Row(name, layer_of(name), kind_of(name)) for name in names),
+        {index[name]: tag for name, tag in found["gradient"].items()},
+        {index[name]: tag for name, tag in found["variable"].items()},
+        ambiguous,
+    )
+
+
+def _claim(found: dict[str, str], name: str, tag: str, ambiguous: dict[str, str]) -> None:
+    """`tag` is the histogram of `name`, unless another tag is already."""
+    if name in found:
+        ambiguous[tag] = f"means the same as {found[name]!r}, which is read"
+    else:
+        found[name] = tag
+
+
+def _read(tag: str) -> _Reading:
+    keras = tag.endswith(KERAS_ENDING)
+    parts = (tag[: -len(KERAS_ENDING)] if keras else tag).split("/")
+    marks: list[Role] = []
+    rest: list[str] = []
+    for place, part in enumerate(parts):
+        word = part.lower()
+        mark = _MARKS.get(word) or (_FIRST_MARKS.get(word) if place == 0 else None)
+        if mark is not None and len(parts) > 1:
+            marks.append(mark)
+        else:
+            rest.append(part)
+    if rest and not marks:
+        ending = _ENDING.search(rest[-1])
+        if ending is not None:
+            marks.append(_ENDINGS[ending[1].lower()])
+            rest[-1] = rest[-1][: ending.start()]
+    elif marks and any(part.lower().endswith("_grad") for part in rest):
+        # TensorFlow's own names of gradient operations: gradients/dense/MatMul_grad/...
+        marks.append("gradient")
+    name = "/".join(rest)
+    if not name:
+        return _Reading(None, tag)
+    if not marks:
+        return _Reading("variable" if keras else None, name)
+    return _Reading(marks[0], name, len(marks))
+
+
+_OUTPUT: Final = re.compile(r"[:_]0$")
+"""TensorFlow 1 names the first output of an operation `x:0`; a tag writes the colon as "_"."""
+
+
+def _short_names(readings: Iterable[_Reading]) -> dict[str, str]:
+    """Names without TensorFlow 1's `_0`, where that makes no two variables one."""
+    names = sorted({reading.name for reading in readings})
+    shortened = {name: _OUTPUT.sub("", name) for name in names}
+    times = Counter(shortened.values())
+    return {name: short if times[short] == 1 else name for name, short in shortened.items()}
+
+
+def _last_part(name: str) -> tuple[str, str]:
+    """Name before the last part and that part; parts end at "/" or, without one, at "."."""
+    separator = "/" if "/" in name else "."
+    before, _, last = name.rpartition(separator)
+    return before, last
+
+
+def layer_of(variable: str) -> str:
+    """The layer of a variable: its name without the last part.
+
+    >>> layer_of("block1/dense/kernel"), layer_of("encoder.0.weight"), layer_of("w")
+    ('block1/dense', 'encoder.0', 'w')
+    """
+    before, last = _last_part(variable)
+    return before or last
+
+
+def kind_of(variable: str) -> str:
+    """Kind of a variable by the last part of its name; "other" where that says nothing.
+
+    >>> kind_of("dense/kernel"), kind_of("encoder.0.bias"), kind_of("rnn.weight_hh_l0")
+    ('kernel', 'bias', 'recurrent_kernel')
+    """
+    _, last = _last_part(variable)
+    # A name made unique (kernel_1), a layer's number (weight_hh_l0), TensorFlow's output (_0).
+    plain = re.sub(r"(_l\d{1,4}(_reverse)?|[_:]?\d{1,4})$", "", last.lower())
+    return KINDS.get(plain, "other")
+
+
+def natural_order(name: str) -> tuple[tuple[int, int, str], ...]:
+    """Sort key that puts numbers in the order of their values.
+
+    >>> sorted(["dense_10", "dense_2", "dense"], key=natural_order)
+    ['dense', 'dense_2', 'dense_10']
+    """
+    return tuple(
+        (0, int(part), "") if part.isdecimal() and len(part) < 20 else (1, 0, part)
+        for part in re.findall(r"\d+|\D+", name)
+    )

@@ -1,0 +1,206 @@
+"""Histograms of gradients and variables of one run -> a table of variables, as intervals.
+
+For runs that our recorder did not write. Reading them is the costliest thing done here (a
+histogram of TensorFlow 1 has hundreds of rows), so series are read a few at a time and turned into
+bounds at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tb_convergence.core.histogram import HistogramError, checked, intervals
+from tb_convergence.core.history import Skipped, Table, fold_restarts
+from tb_convergence.reading.reasons import SkippedPoints, reason_of
+from tb_convergence.reading.source import Source
+from tb_convergence.reading.tags import HistogramTags, Role, match_histograms
+
+PLUGIN: Final = "histograms"
+
+COLUMNS: Final[Mapping[Role, tuple[tuple[str, str], ...]]] = {
+    "gradient": (
+        ("gradient_norm", "norm"),
+        ("gradient_max", "max_abs"),
+        ("gradient_mean_abs", "mean_abs"),
+        ("gradient_zero_fraction", "zero_fraction"),
+        ("gradient_nan_fraction", "nan_fraction"),
+        ("gradient_inf_fraction", "inf_fraction"),
+    ),
+    "variable": (
+        ("variable_norm", "norm"),
+        ("variable_mean", "mean"),
+        ("variable_std", "std"),
+        ("variable_nonfinite_fraction", "nonfinite_fraction"),
+    ),
+}
+"""Columns of the table (see `core.statistics`), and the statistic of the histogram each is."""
+
+MAX_TABLE_BYTES: Final = 2**30
+
+_POINT_BYTES: Final = 16_384
+"""Expected size of a histogram with buckets as needed: hundreds of rows."""
+
+
+@dataclass(slots=True)
+class HistogramData:
+    """The table, or None where the run holds no histograms that are known to be of variables."""
+
+    table: Table | None = None
+    restarts: tuple[int, ...] = ()
+    skipped: list[Skipped] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Bounds float32 `[S, C]` of the columns of one role of one row."""
+
+    row: int
+    role: Role
+    steps: NDArray[np.int64]
+    wall_times: NDArray[np.float64]
+    low: NDArray[np.float32]
+    high: NDArray[np.float32]
+
+
+def read_histograms(source: Source, runs: tuple[str, ...]) -> HistogramData:
+    """The table of variables from the histograms in TensorBoard's runs `runs`.
+
+    The first run that has recognisable histograms is read; several runs of one training do not
+    share them.
+    """
+    result = HistogramData()
+    for run in runs:
+        listed = source.list_tensors(run, PLUGIN)
+        tags = match_histograms(listed)
+        result.skipped += [
+            Skipped(tag, None, f"histogram not used: {reason_of(why)}")
+            for tag, why in sorted(tags.ambiguous.items())
+        ]
+        if listed and not tags.rows and not tags.ambiguous:
+            reason = f"none of {len(listed)} histograms is named as a gradient or a variable"
+            result.skipped.append(Skipped(min(listed), None, reason))
+        if tags.rows and result.table is None:
+            restarts: set[int] = set()
+            parts = list(_parts(source, run, tags, restarts, result.skipped))
+            result.table = _table(tags, parts, result.skipped)
+            result.restarts = tuple(sorted(restarts))
+    return result
+
+
+def _parts(
+    source: Source, run: str, tags: HistogramTags, restarts: set[int], skipped: list[Skipped]
+) -> Iterator[_Part]:
+    owners: dict[str, tuple[int, Role]] = {}
+    owners |= {tag: (row, "gradient") for row, tag in tags.gradients.items()}
+    owners |= {tag: (row, "variable") for row, tag in tags.variables.items()}
+    order = sorted(owners)
+    point_bytes = _POINT_BYTES
+    # The first series alone tells how large histograms are in this run.
+    for batch in (order[:1], order[1:]):
+        for tag, data in source.read_tensors(run, PLUGIN, dict.fromkeys(batch, point_bytes)):
+            if isinstance(data, Exception):
+                skipped.append(Skipped(tag, None, reason_of(data)))
+                continue
+            if tag == order[0]:
+                point_bytes = _expected_bytes(data)
+            row, role = owners[tag]
+            part = _part(row, role, tag, data, restarts, skipped)
+            if part is not None:
+                yield part
+
+
+def _expected_bytes(data: list[Any]) -> int:
+    """Size of one histogram of a run in which `data` was seen.
+
+    TensorFlow 2 writes the same number of buckets each time; other writers what they need, and the
+    first series may well have needed few.
+    """
+    sizes = {np.asarray(datum.numpy).nbytes for datum in data}
+    return max(sizes) if len(sizes) == 1 and len(data) > 1 else _POINT_BYTES
+
+
+def _part(
+    row: int, role: Role, tag: str, data: list[Any], restarts: set[int], skipped: list[Skipped]
+) -> _Part | None:
+    refused = SkippedPoints(tag, skipped)
+    good: list[tuple[int, float, NDArray[Any]]] = []
+    for datum in data:
+        try:
+            if datum.step < 0:
+                raise HistogramError("negative step")
+            good.append((int(datum.step), float(datum.wall_time), checked(np.asarray(datum.numpy))))
+        except HistogramError as error:
+            refused.add(int(datum.step), reason_of(error))
+    refused.close()
+    if not good:
+        return None
+    steps = np.array([step for step, _, _ in good], dtype=np.int64)
+    wall_times = np.array([wall_time for _, wall_time, _ in good], dtype=np.float64)
+    kept, restarted = fold_restarts(steps, wall_times)
+    restarts.update(restarted)
+    found = intervals([good[index][2] for index in kept])
+    bounds = {name: found.of(name) for _, name in COLUMNS[role] if name != "nonfinite_fraction"}
+    if role == "variable":
+        bounds["nonfinite_fraction"] = _nonfinite(*found.of("nan_fraction"),
+                                                  *found.of("inf_fraction"))
+    low = np.stack([bounds[name][0] for _, name in COLUMNS[role]], axis=1)
+    high = np.stack([bounds[name][1] for _, name in COLUMNS[role]], axis=1)
+    return _Part(row, role, steps[kept], wall_times[kept], _down(low), _up(high))
+
+
+Float = NDArray[np.float64]
+
+
+def _nonfinite(
+    nan_low: Float, nan_high: Float, inf_low: Float, inf_high: Float
+) -> tuple[Float, Float]:
+    """Bounds of NaN and infinite together: unknown only where both are."""
+    low = np.fmax(nan_low, inf_low)
+    high = np.minimum(np.fmax(nan_high, 0) + np.fmax(inf_high, 0), 1.0)
+    return low, np.where(np.isnan(low), np.nan, high)
+
+
+def _down(values: Float) -> NDArray[np.float32]:
+    """As float32, never above the value."""
+    with np.errstate(over="ignore"):
+        result = values.astype(np.float32)
+    return np.where(result > values, np.nextafter(result, np.float32(-np.inf)), result)
+
+
+def _up(values: Float) -> NDArray[np.float32]:
+    """As float32, never below the value."""
+    with np.errstate(over="ignore"):
+        result = values.astype(np.float32)
+    return np.where(result < values, np.nextafter(result, np.float32(np.inf)), result)
+
+
+def _table(tags: HistogramTags, parts: list[_Part], skipped: list[Skipped]) -> Table | None:
+    roles: list[Role] = [role for role in COLUMNS if any(part.role == role for part in parts)]
+    if not parts:
+        return None
+    columns = tuple(column for role in roles for column, _ in COLUMNS[role])
+    present = sorted({part.row for part in parts})
+    steps, position = np.unique(np.concatenate([part.steps for part in parts]), return_inverse=True)
+    size = 8 * len(steps) * len(present) * len(columns)
+    if size > MAX_TABLE_BYTES:
+        skipped.append(Skipped("", None, f"{len(present)} histograms at {len(steps)} different "
+                                         "steps do not fit into memory"))
+        return None
+    wall_times = np.empty(len(steps), dtype=np.float64)
+    wall_times[position] = np.concatenate([part.wall_times for part in parts])
+    low = np.full((len(steps), len(present), len(columns)), np.nan, dtype=np.float32)
+    high = low.copy()
+    for part in parts:
+        places = np.searchsorted(steps, part.steps)
+        row = present.index(part.row)
+        first = columns.index(COLUMNS[part.role][0][0])
+        last = first + len(COLUMNS[part.role])
+        low[places, row, first:last] = part.low
+        high[places, row, first:last] = part.high
+    rows = tuple(tags.rows[row] for row in present)
+    return Table("variables", rows, columns, steps, wall_times, low, high, "histograms")
