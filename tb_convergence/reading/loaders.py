@@ -137,7 +137,8 @@ class _Watch:
         self.problems = problems
         self._server = server
         self._begun = threading.Event()
-        self._loaded = threading.Event()
+        self._ended = threading.Event()
+        self._loaded = False
         self._last = ""
         threading.Thread(target=self._follow, name="data server log", daemon=True).start()
 
@@ -150,13 +151,14 @@ class _Watch:
             if self.BEGUN in text:
                 self._begun.set()
             elif self.LOADED in text:
-                self._loaded.set()
+                self._loaded = True
+                self._ended.set()
             elif damaged is not None:
                 self.problems.add_damaged(damaged[1])
             elif " WARN " in text or " ERROR " in text:
                 logger.info("TensorBoard's data server: %s", text)
         self._begun.set()
-        self._loaded.set()
+        self._ended.set()
 
     def wait_until_loaded(self) -> None:
         """Block until everything is loaded, however long that takes.
@@ -166,8 +168,12 @@ class _Watch:
         """
         if not self._begun.wait(START_SECONDS):
             raise DataUnavailableError("TensorBoard's data server does not begin to load")
-        self._loaded.wait()
-        self.check()
+        self._ended.wait()
+        if not self._loaded:
+            # Its log has ended, so it has, or is about to.
+            self._server.kill()
+            self._server.wait()
+            self.check()
 
     def check(self) -> None:
         """Raise `DataUnavailableError` if the server has ended."""

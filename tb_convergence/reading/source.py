@@ -48,10 +48,10 @@ class Source:
     problems: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def runs(self) -> tuple[str, ...]:
-        """Names of TensorBoard's runs, in any order."""
+        """Names of TensorBoard's runs, sorted, also of those of which nothing could be read."""
         with _translated():
             listing = self.provider.list_runs(self.context, experiment_id=self.experiment_id)
-        return tuple(run.run_name for run in listing)
+        return tuple(sorted({run.run_name for run in listing} | self.problems.keys()))
 
     def list_tensors(self, run: str, plugin: str) -> Mapping[str, Any]:
         """Tensor series of one run and plugin: tag -> `TensorTimeSeries`."""
