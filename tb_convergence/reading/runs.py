@@ -62,33 +62,29 @@ def fold_runs(runs: Iterable[str]) -> tuple[FoldedRun, ...]:
     known = {name.replace("\\", "/") for name in names}
     training: dict[str, list[str]] = {}
     validation: dict[str, list[str]] = {}
+    rest: list[str] = []
     for name in names:
-        base, last = split(name)
-        if last.lower() in TRAINING and _first_of_role(base, last, TRAINING, known):
+        base, _ = split(name)
+        if _chosen(name, TRAINING, known):
             training.setdefault(base, []).append(name)
-        elif (
-            last.lower() in VALIDATION
-            and _has_training(base, known)
-            and _first_of_role(base, last, VALIDATION, known)
-        ):
+        elif _chosen(name, VALIDATION, known):
+            rest.append(name)
+        else:
+            training.setdefault(name, []).insert(0, name)
+    for name in rest:
+        base, _ = split(name)
+        if base in training:
             validation.setdefault(base, []).append(name)
         else:
             training.setdefault(name, []).insert(0, name)
     return tuple(
-        FoldedRun(name, tuple(training.get(name, ())), tuple(validation.get(name, ())))
-        for name in sorted(training.keys() | validation.keys())
+        FoldedRun(name, tuple(training[name]), tuple(validation.get(name, ())))
+        for name in sorted(training)
     )
 
 
-def _join(base: str, last: str) -> str:
-    return last if base == ROOT else f"{base}/{last}"
-
-
-def _has_training(base: str, known: set[str]) -> bool:
-    return base in known or any(_join(base, last) in known for last in TRAINING)
-
-
-def _first_of_role(base: str, last: str, role: tuple[str, ...], known: set[str]) -> bool:
-    """Whether `last` is the first choice among the siblings that exist."""
-    present = [choice for choice in role if _join(base, choice) in known]
-    return not present or last == present[0]
+def _chosen(name: str, role: tuple[str, ...], known: set[str]) -> bool:
+    """Whether `name` is the first choice of `role` among its siblings."""
+    _, last = split(name)
+    folder = name.replace("\\", "/").removesuffix(last)
+    return last == next((choice for choice in role if folder + choice in known), None)

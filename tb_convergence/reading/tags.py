@@ -38,14 +38,9 @@ _MARKS: Final[Mapping[str, Role]] = {
 _FIRST_MARKS: Final[Mapping[str, Role]] = {"weight": "variable", "weights": "variable"}
 """Marks only in front: behind, they are the variable's own name (`conv1/weights`)."""
 
-_ENDINGS: Final[Mapping[str, Role]] = {
-    "grad": "gradient",
-    "grads": "gradient",
-    "gradient": "gradient",
-    "gradients": "gradient",
-    "data": "variable",
-}
-_ENDING: Final = re.compile(rf"(?<=.)[._-]({'|'.join(_ENDINGS)})$", re.IGNORECASE)
+_ENDING: Final = re.compile(
+    r"(?<=.)(?:[._-](?P<gradient>grads?|gradients?)(?:\.data)?|\.data)$", re.IGNORECASE
+)
 """Ends of the last part that say what it is: `layer1.weight.grad`, `fc1_grad`."""
 
 KINDS: Final[Mapping[str, str]] = {
@@ -169,7 +164,7 @@ def _read(tag: str) -> _Reading:
     if rest and not marks:
         ending = _ENDING.search(rest[-1])
         if ending is not None:
-            marks.append(_ENDINGS[ending[1].lower()])
+            marks.append("gradient" if ending["gradient"] else "variable")
             rest[-1] = rest[-1][: ending.start()]
     elif marks and any(part.lower().endswith("_grad") for part in rest):
         # TensorFlow's own names of gradient operations: gradients/dense/MatMul_grad/...
@@ -187,11 +182,12 @@ _OUTPUT: Final = re.compile(r"[:_]0$")
 
 
 def _short_names(readings: Iterable[_Reading]) -> dict[str, str]:
-    """Names without TensorFlow 1's `_0`, where that makes no two variables one."""
-    names = sorted({reading.name for reading in readings})
-    shortened = {name: _OUTPUT.sub("", name) for name in names}
-    times = Counter(shortened.values())
-    return {name: short if times[short] == 1 else name for name, short in shortened.items()}
+    """Names without TensorFlow 1's `_0`, where that does not make two variables one."""
+    names = {(reading.role, reading.name) for reading in readings}
+    times = Counter((role, _OUTPUT.sub("", name)) for role, name in names)
+    taken = {short for (_, short), count in times.items() if count > 1}
+    shortened = {name: _OUTPUT.sub("", name) for _, name in names}
+    return {name: name if short in taken else short for name, short in shortened.items()}
 
 
 def _last_part(name: str) -> tuple[str, str]:
@@ -229,7 +225,9 @@ def natural_order(name: str) -> tuple[tuple[int, int, str], ...]:
     >>> sorted(["dense_10", "dense_2", "dense"], key=natural_order)
     ['dense', 'dense_2', 'dense_10']
     """
-    return tuple(
+    parts = [
         (0, int(part), "") if part.isdecimal() and len(part) < 20 else (1, 0, part)
         for part in re.findall(r"\d+|\D+", name)
-    )
+    ]
+    # "a1" and "a01" are different names all the same.
+    return (*parts, (2, 0, name))

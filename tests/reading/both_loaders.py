@@ -67,7 +67,8 @@ def _same_table(one: Table, other: Table) -> None:
 
 def _same_bounds(one: Any, other: Any) -> None:
     np.testing.assert_array_equal(np.isnan(one), np.isnan(other))
-    np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6 * np.nanmax(np.abs(other), initial=0))
+    largest = np.nanmax(np.abs(other), initial=0.0)
+    np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6 * largest)
 
 
 def _same_series(one: Series, other: Series) -> None:

@@ -1,0 +1,59 @@
+"""Which of TensorBoard's runs are one training."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tb_convergence.reading.runs import fold_runs
+
+
+@pytest.mark.parametrize(("names", "folded"), [
+    pytest.param([], {}, id="nothing"),
+    pytest.param(["train", "validation"], {".": (["train"], ["validation"])}, id="Keras, root"),
+    pytest.param(
+        ["a/train", "a/validation"], {"a": (["a/train"], ["a/validation"])}, id="Keras"
+    ),
+    pytest.param(["a/train"], {"a": (["a/train"], [])}, id="Keras before the first epoch's end"),
+    pytest.param(
+        ["a", "a/train", "a/validation"],
+        {"a": (["a", "a/train"], ["a/validation"])},
+        id="our recorder beside Keras",
+    ),
+    pytest.param(
+        [".", "train", "validation"],
+        {".": ([".", "train"], ["validation"])},
+        id="our recorder beside Keras, root",
+    ),
+    pytest.param(["a", "a/eval"], {"a": (["a"], ["a/eval"])}, id="an estimator"),
+    pytest.param([".", "eval"], {".": (["."], ["eval"])}, id="an estimator, root"),
+    pytest.param(["a/validation"], {"a/validation": (["a/validation"], [])}, id="no training"),
+    pytest.param(
+        ["a/train", "a/val", "a/test"],
+        {"a": (["a/train"], ["a/val"]), "a/test": (["a/test"], [])},
+        id="one validation run only",
+    ),
+    pytest.param(
+        ["1", "1/train", "2/train", "train_big"],
+        {"1": (["1", "1/train"], []), "2": (["2/train"], []), "train_big": (["train_big"], [])},
+        id="several",
+    ),
+    pytest.param(["a\\train", "a\\validation"],
+                 {"a": (["a\\train"], ["a\\validation"])}, id="Windows"),
+])
+def test_folding(names: list[str], folded: dict[str, tuple[list[str], list[str]]]) -> None:
+    found = {run.name: (list(run.training), list(run.validation)) for run in fold_runs(names)}
+    assert found == folded
+
+
+@given(st.lists(st.lists(
+    st.sampled_from(["train", "validation", "val", "a", "Train", ".", "", "eval"]),
+    max_size=3,
+).map("/".join)))
+def test_every_run_has_one_place(names: list[str]) -> None:
+    found = fold_runs(names)
+    members = [member for run in found for member in run.members]
+    assert sorted(members) == sorted(set(names))
+    assert len({run.name for run in found}) == len(found)
+    assert all(run.training for run in found)
