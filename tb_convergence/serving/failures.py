@@ -52,17 +52,22 @@ class Failures:
         self._clock = clock
         self._lock = threading.Lock()
         self._failed: OrderedDict[Hashable, tuple[float, RunUnreadableError]] = OrderedDict()
-        self._logged: OrderedDict[tuple[Hashable, str], None] = OrderedDict()
+        self._logged: OrderedDict[Hashable, None] = OrderedDict()
 
-    def guarded(self, key: Hashable, compute: Callable[[], Value]) -> Value:
-        """What `compute` returns for the run `key`.
+    def guarded(self, key: Hashable, action: str, compute: Callable[[], Value]) -> Value:
+        """What `compute` returns.
+
+        Args:
+            key: which run, in which state.
+            action: what is done to it, as "read" in "could not be read".
+            compute: does it.
 
         Raises:
             RunUnreadableError: it failed, now or lately.
             Other errors that already say what to answer, as `compute` raises them.
         """
         with self._lock:
-            failed = self._failed.get(key)
+            failed = self._failed.get((key, action))
         if failed is not None and self._clock() - failed[0] < self._seconds:
             raise RunUnreadableError(failed[1].public)
         try:
@@ -71,12 +76,14 @@ class Failures:
             raise
         except Exception as error:
             failure = RunUnreadableError(
-                f"it could not be read ({type(error).__name__}); TensorBoard's log says more"
+                f"it could not be {action} ({type(error).__name__}); TensorBoard's log says more"
             )
-            self._remember(key, failure, error)
+            self._remember((key, action), failure, error)
             raise failure from error
 
-    def _remember(self, key: Hashable, failure: RunUnreadableError, error: Exception) -> None:
+    def _remember(
+        self, key: tuple[Hashable, str], failure: RunUnreadableError, error: Exception
+    ) -> None:
         kind = (key, f"{type(error).__name__}: {error}")
         with self._lock:
             self._failed[key] = (self._clock(), failure)
@@ -88,4 +95,4 @@ class Failures:
             while len(self._logged) > _REMEMBERED:
                 self._logged.popitem(last=False)
         if not known:
-            _logger.error("convergence: no answer about %r", key, exc_info=error)
+            _logger.error("convergence: %r could not be %s", *key, exc_info=error)

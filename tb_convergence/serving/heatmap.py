@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import struct
 
+import numpy as np
+
 from tb_convergence.core.history import RunHistory, Table
 from tb_convergence.serving.limits import Limits
 from tb_convergence.serving.payloads import SCHEMA
 from tb_convergence.serving.pooling import Pooled, pool
-from tb_convergence.serving.strict_json import Json, encode, integers
+from tb_convergence.serving.strict_json import Json, encode, integers, numbers
 
 
 def heatmap(
@@ -30,7 +32,8 @@ def heatmap(
 
 def header(run: str, table: Table, metric: str, pooled: Pooled) -> dict[str, Json]:
     """The header of docs/http_api.md."""
-    ends = pooled.range
+    known = pooled.range
+    ends = numbers(np.array(known, dtype=np.float32)) if known else None
     return {
         "schema": SCHEMA,
         "run": run,
@@ -40,8 +43,8 @@ def header(run: str, table: Table, metric: str, pooled: Pooled) -> dict[str, Jso
         "cells": len(pooled.first),
         "first_steps": integers(table.steps[pooled.first]),
         "last_steps": integers(table.steps[pooled.last]),
-        "minimum": float(f"{ends[0]:.9g}") if ends else None,
-        "maximum": float(f"{ends[1]:.9g}") if ends else None,
+        "minimum": ends[0] if ends else None,
+        "maximum": ends[1] if ends else None,
     }
 
 

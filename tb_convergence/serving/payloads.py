@@ -15,7 +15,14 @@ from tb_convergence.core.schema import Row
 from tb_convergence.core.statistics import CATALOGUE, Statistic, find
 from tb_convergence.serving.limits import Limits, shortened
 from tb_convergence.serving.pooling import NO_DATA, record_codes
-from tb_convergence.serving.strict_json import Json, bounded, encode, integer, integers
+from tb_convergence.serving.strict_json import (
+    Json,
+    bounded,
+    encode,
+    integer,
+    integers,
+    longer_than,
+)
 
 SCHEMA: Final = 1
 """Version of the HTTP interface; the page compares it with its own."""
@@ -25,20 +32,21 @@ WHOLE_RUN: Final = ("run", "epoch")
 
 _NO_COUNTS: Final = dict.fromkeys(SEVERITIES, 0)
 
-_DEPTH: Final = 50
+_WHOLE: Final = (10**9, 10**9, 50)
 _TIGHTER: Final = ((2_000, 500, 16), (500, 200, 8), (200, 50, 6), (80, 12, 5), (40, 4, 5))
 """(characters of a text, entries of a list, levels) to try until a document fits."""
 
 
 def fitting(document: Mapping[str, Json], limits: Limits) -> bytes:
     """`document` encoded, cut until it fits; `"shortened"` says whether anything was left out."""
-    body = encode({**bounded(document, 10**9, 10**9, _DEPTH), "shortened": False})
-    for characters, items, depth in _TIGHTER:
-        if len(body) <= limits.reply_bytes:
-            break
+    for characters, items, depth in (_WHOLE, *_TIGHTER):
         cut = {key: bounded(value, characters, items, depth) for key, value in document.items()}
-        body = encode({**cut, "shortened": True})
-    return body
+        if longer_than(cut, limits.reply_bytes):
+            continue
+        body = encode({**cut, "shortened": characters != _WHOLE[0]})
+        if len(body) <= limits.reply_bytes:
+            return body
+    raise AssertionError("a few short texts are never longer than a reply")
 
 
 def summary(history: RunHistory, diagnosis: RunDiagnosis, rules: int) -> dict[str, Json]:

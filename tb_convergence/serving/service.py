@@ -226,6 +226,7 @@ class Service:
         try:
             return self._failures.guarded(
                 (key, what),
+                "shown",
                 lambda: self._replies.get((key, what), lambda: reply(build(key), content_type)),
             )
         except NoSuchRunError as error:
@@ -257,7 +258,7 @@ class Service:
             diagnosis = self._diagnose(history)
             return diagnosis, payloads.summary(history, diagnosis, self._rules)
 
-        return self._failures.guarded(key, lambda: self._diagnoses.get(key, compute))
+        return self._failures.guarded(key, "diagnosed", lambda: self._diagnoses.get(key, compute))
 
     def _history(self, scope: Scope, key: RunKey) -> RunHistory:
         def read() -> RunHistory:
@@ -268,7 +269,7 @@ class Service:
             finally:
                 self._reading.release()
 
-        return self._failures.guarded(key, lambda: self._histories.get(key, read))
+        return self._failures.guarded(key, "read", lambda: self._histories.get(key, read))
 
 
 def held_bytes(history: RunHistory) -> float:

@@ -52,8 +52,8 @@ def integers(values: Iterable[int] | NDArray[np.int64]) -> list[int | str]:
 def numbers(values: NDArray[np.floating[Any]]) -> list[float | None]:
     """`values` `[S]` with null for NaN and infinities.
 
-    Values that float32 holds exactly are written with the nine digits that identify a float32:
-    half the bytes of the same number printed as a float64.
+    Values that float32 holds exactly are written with the fewest digits that identify a float32:
+    half the bytes of the same number as a float64, and 0.1 reads as 0.1.
 
     >>> numbers(np.array([0.1, np.nan, np.inf], dtype=np.float32))
     [0.1, None, None]
@@ -61,10 +61,15 @@ def numbers(values: NDArray[np.floating[Any]]) -> list[float | None]:
     wide = values.astype(np.float64)
     finite = np.isfinite(wide)
     with np.errstate(over="ignore"):
-        single = bool(np.all(wide[finite] == wide[finite].astype(np.float32)))
+        narrow = wide.astype(np.float32)
+    single = bool(np.all(wide[finite] == narrow[finite]))
     plain = wide.tolist()
     if single:
-        plain = [float(f"{value:.9g}") for value in plain]
+        # An integer is written in full: the fewest digits of 2^27 as a float32 are 134217730.
+        plain = [
+            value if value.is_integer() and abs(value) < SAFE_INTEGER else float(str(short))
+            for value, short in zip(plain, narrow, strict=True)
+        ]
     return [value if good else None for value, good in zip(plain, finite.tolist(), strict=True)]
 
 
@@ -82,6 +87,25 @@ def nonfinite(values: NDArray[np.floating[Any]], nan: bool = True) -> list[list[
         if nan or not np.isnan(values[index]):
             marks.append([index, str(strict_number(float(values[index])))])
     return marks
+
+
+def longer_than(document: Json, characters: int) -> bool:
+    """Whether the texts of `document` alone exceed `characters`; stops as soon as they do."""
+    left = characters
+    waiting = [document]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, str):
+            left -= len(part)
+        elif isinstance(part, dict):
+            waiting += part.keys()
+            waiting += part.values()
+        elif isinstance(part, list):
+            waiting += part
+        left -= 1
+        if left < 0:
+            return True
+    return False
 
 
 def bounded(value: object, characters: int, items: int, depth: int = 16) -> Json:

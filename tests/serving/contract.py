@@ -1,0 +1,263 @@
+"""docs/http_api.md as checks, written from the document and not from the code.
+
+Every function takes a decoded reply and raises AssertionError where it departs from the contract.
+"""
+
+from __future__ import annotations
+
+import gzip
+import itertools
+import json
+import math
+import struct
+from typing import Any
+
+from werkzeug.test import TestResponse
+
+PREFIX = "/data/plugin/convergence"
+ROUTES = ("runs", "findings", "series", "layers", "heatmap", "layer")
+MOST_BYTES = 1_000_000
+NONFINITE = {"NaN", "Infinity", "-Infinity"}
+
+
+def strict(text: bytes | str) -> Any:
+    """`text` as JSON: no NaN, no Infinity, no repeated key, no integer a browser would round."""
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"bare {constant}")
+
+    def whole(digits: str) -> int:
+        assert abs(int(digits)) <= 2**53, digits
+        return int(digits)
+
+    def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
+        assert len(dict(items)) == len(items), "repeated key"
+        return dict(items)
+
+    return json.loads(text, parse_constant=refuse, parse_int=whole, object_pairs_hook=pairs)
+
+
+def document(response: TestResponse, status: int = 200) -> Any:
+    """The JSON document of a response with the headers every reply has."""
+    assert response.status_code == status, response.get_data()[:300]
+    headers(response)
+    assert response.content_type == "application/json"
+    body = plain(response)
+    assert len(body) <= MOST_BYTES
+    found = strict(body)
+    assert found["schema"] == 1
+    return found
+
+
+def error(response: TestResponse, status: int) -> str:
+    """The message of a refusal."""
+    found = document(response, status)
+    assert found.keys() == {"schema", "error"}
+    assert found["error"].keys() == {"message"}
+    message = found["error"]["message"]
+    assert isinstance(message, str)
+    assert 0 < len(message) < 400
+    assert "Traceback" not in message
+    assert "/home/" not in message
+    return message
+
+
+def headers(response: TestResponse) -> None:
+    """What every reply carries, and what none may."""
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+    assert "no-cache" in response.headers["Cache-Control"]
+    assert not [name for name, _ in response.headers if name.startswith("Access-Control")]
+
+
+def plain(response: TestResponse) -> bytes:
+    """The body, decompressed where it was compressed."""
+    body = response.get_data()
+    return gzip.decompress(body) if response.headers.get("Content-Encoding") == "gzip" else body
+
+
+def check_step(value: Any) -> int:
+    """An integer, as a string beyond 2^53."""
+    if isinstance(value, str):
+        assert abs(int(value)) > 2**53
+        return int(value)
+    assert type(value) is int
+    return value
+
+
+def check_steps(values: list[Any]) -> list[int]:
+    """Strictly increasing."""
+    steps = [check_step(value) for value in values]
+    assert all(a < b for a, b in itertools.pairwise(steps))
+    return steps
+
+
+def check_number(value: Any) -> None:
+    """A finite number or null."""
+    assert value is None or (type(value) in {int, float} and math.isfinite(value)), value
+
+
+def keys(found: dict[str, Any], wanted: str) -> None:
+    """Exactly the fields the document names."""
+    assert set(found) == set(wanted.split()), set(found) ^ set(wanted.split())
+
+
+def check_runs(found: dict[str, Any]) -> None:
+    """`runs`"""
+    keys(found, "schema version total pending next_offset runs")
+    assert found["next_offset"] is None or type(found["next_offset"]) is int
+    assert found["pending"] == sum(entry["severity"] == "pending" for entry in found["runs"])
+    for entry in found["runs"]:
+        keys(entry, "run source_runs last_step severity first counts sources sampled error")
+        check_step(entry["last_step"])
+        assert entry["severity"] in {
+            "critical", "warning", "info", "healthy", "unknown", "pending"
+        }
+        assert entry["counts"].keys() == {"critical", "warning", "info"}
+        worst = next((s for s, n in entry["counts"].items() if n), None)
+        assert entry["severity"] == worst or worst is None
+        assert (entry["first"] is None) == (sum(entry["counts"].values()) == 0)
+        if entry["first"]:
+            keys(entry["first"], "id kind title")
+        assert set(entry["sources"]) <= {"recorder", "histograms", "scalars"}
+        if entry["sampled"] is not None:
+            keys(entry["sampled"], "kept total")
+            assert entry["sampled"]["kept"] < entry["sampled"]["total"]
+        assert entry["error"] is None or isinstance(entry["error"], str)
+
+
+def check_findings(found: dict[str, Any]) -> None:
+    """`findings`"""
+    keys(
+        found,
+        "schema run last_step findings not_evaluated skipped config restarts shortened",
+    )
+    check_step(found["last_step"])
+    assert type(found["shortened"]) is bool
+    for finding in found["findings"]:
+        keys(
+            finding,
+            "id kind severity confidence title summary first_step last_step layers evidence "
+            "explains explained_by advice disproof references",
+        )
+        assert 0 <= finding["confidence"] <= 1
+        for item in finding["evidence"]:
+            keys(item, "name value threshold step layer")
+            assert type(item["value"]) in {int, float} or item["value"] in NONFINITE
+    for item in found["not_evaluated"]:
+        keys(item, "id needs")
+    for item in found["skipped"]:
+        keys(item, "tag step reason")
+        assert item["step"] is None or check_step(item["step"]) is not None
+
+
+def check_marks(marks: list[Any], values: list[Any]) -> None:
+    """`nonfinite`: where `values` are null because they are not finite."""
+    assert [index for index, _ in marks] == sorted({index for index, _ in marks})
+    for index, name in marks:
+        assert name in NONFINITE
+        assert values[index] is None
+
+
+def check_series(found: dict[str, Any], points: int) -> None:
+    """`series`"""
+    keys(found, "schema run series")
+    names = [line["name"] for line in found["series"]]
+    assert len(set(names)) == len(names)
+    for line in found["series"]:
+        keys(
+            line,
+            "name title symbol unit scale axis source steps values wall_times nonfinite",
+        )
+        assert line["axis"] in {"step", "epoch", "batch"}
+        assert line["scale"] in {"log10", "linear"}
+        assert 0 < len(line["steps"]) <= points
+        assert len(line["steps"]) == len(line["values"]) == len(line["wall_times"])
+        check_steps(line["steps"])
+        for value in line["values"] + line["wall_times"]:
+            check_number(value)
+        check_marks(line["nonfinite"], line["values"])
+
+
+def check_row(row: dict[str, Any]) -> None:
+    """A row as `layers` and `layer` give it."""
+    keys(row, "name layer kind shape dtype activation initializer")
+    assert len(row["name"]) <= 500
+    assert len(row["layer"]) <= 500
+
+
+def check_layers(found: dict[str, Any]) -> None:
+    """`layers`"""
+    keys(found, "schema run next_offset groups")
+    for group in found["groups"]:
+        keys(group, "group exact records total row_count rows metrics")
+        assert group["group"] not in {"run", "epoch"}
+        assert len(group["rows"]) <= group["row_count"]
+        for row in group["rows"]:
+            check_row(row)
+        for metric in group["metrics"]:
+            keys(metric, "name title symbol unit scale worst summary")
+
+
+def check_layer(found: dict[str, Any], points: int) -> None:
+    """`layer`"""
+    keys(found, "schema run group row exact steps wall_times columns")
+    check_row(found["row"])
+    assert len(check_steps(found["steps"])) == len(found["wall_times"]) <= points
+    for column in found["columns"]:
+        keys(column, "name title symbol unit scale low high nonfinite")
+        assert (column["high"] is None) == found["exact"]
+        for values in (column["low"], column["high"] or column["low"]):
+            assert len(values) == len(found["steps"])
+            for value in values:
+                check_number(value)
+        check_marks(column["nonfinite"], column["low"])
+
+
+class HeatMap:
+    """A heat map, decoded with nothing but `struct` and lists."""
+
+    def __init__(self, body: bytes) -> None:
+        (length,) = struct.unpack_from("<I", body)
+        self.header = strict(body[4 : 4 + length])
+        keys(
+            self.header,
+            "schema run group metric rows cells first_steps last_steps minimum maximum",
+        )
+        rows, cells = self.header["rows"], self.header["cells"]
+        assert rows * cells <= 200_000
+        start = (4 + length + 3) // 4 * 4
+        assert set(body[4 + length : start]) <= {0}
+        end = start + 4 * rows * cells
+        assert len(body) == end + rows * cells
+        flat = struct.unpack_from(f"<{rows * cells}f", body, start)
+        codes = body[end:]
+        self.values = [flat[r * cells : (r + 1) * cells] for r in range(rows)]
+        self.codes = [list(codes[r * cells : (r + 1) * cells]) for r in range(rows)]
+        first, last = self.header["first_steps"], self.header["last_steps"]
+        assert len(check_steps(first)) == len(check_steps(last)) == cells
+        assert all(check_step(a) <= check_step(b) for a, b in zip(first, last, strict=True))
+        self._check_codes(flat, codes)
+
+    def _check_codes(self, flat: tuple[float, ...], codes: bytes) -> None:
+        plain = []
+        for value, code in zip(flat, codes, strict=True):
+            assert code in {0, 1, 2, 3}
+            assert not math.isinf(value)
+            assert code != 0 or not math.isnan(value)
+            assert code != 1 or math.isnan(value)
+            if code == 0:
+                plain.append(value)
+        for name, pick in (("minimum", min), ("maximum", max)):
+            end = self.header[name]
+            if plain:
+                assert struct.pack("<f", end) == struct.pack("<f", pick(plain))
+            else:
+                assert end is None
+
+
+def heat_map(response: TestResponse) -> HeatMap:
+    """The heat map of a response."""
+    assert response.status_code == 200, response.get_data()[:300]
+    headers(response)
+    assert response.content_type == "application/octet-stream"
+    return HeatMap(plain(response))

@@ -1,0 +1,225 @@
+"""Every route over every sample: the contract, methods, caching headers."""
+
+from __future__ import annotations
+
+import gzip
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from werkzeug.test import Client
+
+from tests.serving import contract
+from tests.serving.contract import PREFIX, ROUTES, document
+from tests.serving.sample_server import build
+from tests.serving.samples import SampleSource, all_samples, healthy, trained
+
+RUNS = sorted(all_samples().histories)
+GZIP = {"Accept-Encoding": "gzip"}
+
+QUERIES: dict[str, dict[str, Any]] = {
+    "runs": {},
+    "findings": {"run": "mlp/explodes"},
+    "series": {"run": "mlp/explodes"},
+    "layers": {"run": "mlp/explodes"},
+    "heatmap": {"run": "mlp/explodes", "group": "variables", "metric": "gradient_norm"},
+    "layer": {"run": "mlp/explodes", "group": "variables", "row": 3},
+}
+
+
+def address(route: str, **given: Any) -> str:
+    return f"{PREFIX}/{route}?{urlencode(given)}"
+
+
+def test_runs_lists_all_with_their_state(client: Client, samples: SampleSource) -> None:
+    found = document(client.get(address("runs")))
+    contract.check_runs(found)
+    assert found["pending"] == 0
+    entries = {entry["run"]: entry for entry in found["runs"]}
+    assert list(entries) == sorted([*samples.histories, "broken"])
+    assert found["total"] == len(entries)
+    assert entries["mlp/healthy"]["severity"] == "healthy"
+    assert entries["mlp/healthy"]["source_runs"] == ["mlp/healthy/train", "mlp/healthy/validation"]
+    assert entries["mlp/explodes"]["severity"] == "critical"
+    assert entries["empty"]["severity"] == "unknown"
+    assert entries["empty"]["last_step"] == -1
+    assert entries["restarted"]["sampled"] == {"kept": 250, "total": 1000}
+    assert entries["keras/histograms"]["sources"] == ["histograms", "scalars"]
+    assert entries["scalars/only"]["last_step"] == str(2**53 + 1)
+    assert "ValueError" in entries["broken"]["error"]
+    assert "/home/" not in entries["broken"]["error"]
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_findings(client: Client, run: str) -> None:
+    found = document(client.get(address("findings", run=run)))
+    contract.check_findings(found)
+    assert found["run"] == run
+    assert not found["shortened"]
+
+
+def test_findings_tell_the_story_and_what_was_skipped(client: Client) -> None:
+    explodes = document(client.get(address("findings", run="mlp/explodes")))
+    assert "non-finite-values" in [finding["id"] for finding in explodes["findings"]]
+    restarted = document(client.get(address("findings", run="restarted")))
+    assert restarted["restarts"] == [500, 1200]
+    assert [item["step"] for item in restarted["skipped"]] == [870, None]
+    assert restarted["config"]["batch_size"] == 32
+    empty = document(client.get(address("findings", run="empty")))
+    assert empty["config"] is None
+    assert empty["not_evaluated"]
+
+
+@pytest.mark.parametrize("points", [10, 57, 2000])
+@pytest.mark.parametrize("run", RUNS)
+def test_series(client: Client, run: str, points: int) -> None:
+    found = document(client.get(address("series", run=run, points=points)))
+    contract.check_series(found, points)
+
+
+def test_series_keep_non_finite_points(client: Client) -> None:
+    found = document(client.get(address("series", run="scalars/only", points=60)))
+    (line,) = found["series"]
+    marks = {line["steps"][index]: name for index, name in line["nonfinite"]}
+    assert {100: "NaN", 109: "NaN", 200: "Infinity", 201: "-Infinity"}.items() <= marks.items()
+    assert line["steps"][-1] == str(2**53 + 1)
+    recorded = document(client.get(address("series", run="mlp/explodes")))["series"]
+    by_name = {line["name"]: line for line in recorded}
+    assert {"NaN"} == {name for _, name in by_name["loss"]["nonfinite"]}
+    # A norm that is undefined is not a norm that is NaN.
+    assert None in by_name["gradient_global_norm"]["values"]
+    assert by_name["gradient_global_norm"]["nonfinite"] == []
+
+
+def test_series_of_histograms_have_their_own_axis(client: Client) -> None:
+    found = document(client.get(address("series", run="keras/histograms")))
+    assert {line["name"]: line["axis"] for line in found["series"]} == {
+        "epoch_loss": "epoch", "validation_loss": "epoch", "learning_rate": "epoch"
+    }
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_layers_heat_maps_and_every_layer(client: Client, run: str, samples: SampleSource) -> None:
+    found = document(client.get(address("layers", run=run)))
+    contract.check_layers(found)
+    assert found["next_offset"] is None
+    for group in found["groups"]:
+        assert len(group["rows"]) == group["row_count"]
+        table = samples.histories[run].tables[group["group"]]
+        for metric in group["metrics"]:
+            given = {"run": run, "group": group["group"], "metric": metric["name"]}
+            heat = contract.heat_map(client.get(address("heatmap", **given, width=50)))
+            assert heat.header["rows"] == group["row_count"]
+            assert heat.header["cells"] == min(50, len(table.steps))
+            assert heat.header["first_steps"][0] == table.steps[0]
+            assert heat.header["last_steps"][-1] == table.steps[-1]
+        for row in range(0, group["row_count"], 37):
+            given = {"run": run, "group": group["group"], "row": row, "points": 40}
+            layer = document(client.get(address("layer", **given)))
+            contract.check_layer(layer, 40)
+            assert layer["row"] == group["rows"][row]
+
+
+def test_layer_of_histograms_is_a_band(client: Client) -> None:
+    given = {"run": "keras/histograms", "group": "variables", "row": 3}
+    found = document(client.get(address("layer", **given)))
+    assert not found["exact"]
+    norm = next(c for c in found["columns"] if c["name"] == "gradient_norm")
+    # An open upper end is null beside a lower one; an undefined value is null in both.
+    assert norm["high"][60:64] == [None] * 4
+    assert None not in norm["low"][60:64]
+    pairs = zip(norm["low"], norm["high"], strict=True)
+    assert all(high is None or low <= high for low, high in pairs if low is not None)
+
+
+def test_metrics_known_only_by_their_corruption_are_offered(client: Client) -> None:
+    """A gradient that is NaN from the first record on has no value, but must be seen."""
+    found = document(client.get(address("layers", run="large/transformer")))
+    names = [metric["name"] for metric in found["groups"][0]["metrics"]]
+    assert names[0] == "gradient_norm"
+    assert "window_gradient_norm_max" not in names
+
+
+def test_names_of_findings_are_those_of_rows(client: Client) -> None:
+    rows = document(client.get(address("layers", run="mlp/dies")))["groups"]
+    known = {row[key] for group in rows for row in group["rows"] for key in ("name", "layer")}
+    found = document(client.get(address("findings", run="mlp/dies")))
+    named = {name for finding in found["findings"] for name in finding["layers"]}
+    assert named
+    assert named <= known
+
+
+@pytest.mark.parametrize("route", ROUTES)
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "BREW"])
+def test_other_methods_are_refused(client: Client, route: str, method: str) -> None:
+    response = client.open(address(route, **QUERIES[route]), method=method, data=b"x" * 100)
+    contract.error(response, 405)
+    assert response.headers["Allow"] == "GET, HEAD"
+
+
+@pytest.mark.parametrize("accept", [{}, GZIP], ids=["plain", "gzip"])
+@pytest.mark.parametrize("route", [*ROUTES, "index.js"])
+def test_head_is_get_without_a_body(client: Client, route: str, accept: dict[str, str]) -> None:
+    get = client.get(address(route, **QUERIES.get(route, {})), headers=accept)
+    head = client.head(address(route, **QUERIES.get(route, {})), headers=accept)
+    assert head.status_code == get.status_code == 200
+    assert head.get_data() == b""
+    ignored = {"Date"}
+    assert {k: v for k, v in head.headers.items() if k not in ignored} == {
+        k: v for k, v in get.headers.items() if k not in ignored
+    }
+    assert int(get.headers["Content-Length"]) == len(get.get_data())
+
+
+@pytest.mark.parametrize("route", [*ROUTES, "index.js"])
+def test_compressed_where_accepted_and_the_same_bytes(client: Client, route: str) -> None:
+    where = address(route, **QUERIES.get(route, {}))
+    plain = client.get(where)
+    packed = client.get(where, headers=GZIP)
+    assert "Content-Encoding" not in plain.headers
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert "Accept-Encoding" in packed.headers["Vary"]
+    assert gzip.decompress(packed.get_data()) == plain.get_data()
+
+
+@pytest.mark.parametrize("route", [*ROUTES, "index.js"])
+def test_unchanged_replies_are_not_sent_again(client: Client, route: str) -> None:
+    where = address(route, **QUERIES.get(route, {}))
+    etag = client.get(where).headers["ETag"]
+    for sent in (etag, f'"other", {etag}', etag.removeprefix("W/"), "*"):
+        again = client.get(where, headers={"If-None-Match": sent})
+        assert again.status_code == 304, sent
+        assert again.get_data() == b""
+        contract.headers(again)
+    assert client.get(where, headers={"If-None-Match": 'W/"other"'}).status_code == 200
+
+
+def test_reply_changes_when_tensorboard_has_read_more(client: Client) -> None:
+    source = SampleSource(healthy())
+    own = Client(build(source))
+    where = address("series", run="mlp/healthy")
+    before = own.get(where)
+    source.histories["mlp/healthy"] = trained("mlp/healthy", records=500)
+    assert own.get(where).get_data() == before.get_data()  # not announced: the cache answers
+    source.generation += 1
+    after = own.get(where, headers={"If-None-Match": before.headers["ETag"]})
+    assert after.status_code == 200
+    assert document(after)["series"][0]["steps"][-1] == 4900
+
+
+def test_context_and_experiment_reach_every_read() -> None:
+    source = SampleSource(healthy())
+    client = Client(build(source))
+    flags = {"tensorBoardFeatureFlags": '{"mark": 7}'}
+    for route in ROUTES:
+        given = {**QUERIES[route], **flags}
+        if "run" in given:
+            given["run"] = "mlp/healthy"
+        assert client.get(f"/experiment/e1{address(route, **given)}").status_code == 200
+    assert source.scopes
+    assert {scope.experiment_id for scope in source.scopes} == {"e1"}
+    assert [scope.context.client_feature_flags["mark"] for scope in source.scopes]
+    # Another experiment's run of the same name is another run.
+    reads = len(source.reads)
+    assert client.get(f"/experiment/e2{address('series', run='mlp/healthy')}").status_code == 200
+    assert len(source.reads) == reads + 1
