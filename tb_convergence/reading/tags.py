@@ -219,15 +219,15 @@ def kind_of(variable: str) -> str:
     return KINDS.get(plain, "other")
 
 
-def natural_order(name: str) -> tuple[tuple[int, int, str], ...]:
+def natural_order(name: str) -> tuple[tuple[tuple[int, int, str], ...], str]:
     """Sort key that puts numbers in the order of their values.
 
-    >>> sorted(["dense_10", "dense_2", "dense"], key=natural_order)
-    ['dense', 'dense_2', 'dense_10']
+    >>> sorted(["dense10", "dense2", "dense"], key=natural_order)
+    ['dense', 'dense2', 'dense10']
     """
-    parts = [
+    parts = tuple(
         (0, int(part), "") if part.isdecimal() and len(part) < 20 else (1, 0, part)
         for part in re.findall(r"\d+|\D+", name)
-    ]
+    )
     # "a1" and "a01" are different names all the same.
-    return (*parts, (2, 0, name))
+    return parts, name
