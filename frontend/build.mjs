@@ -1,0 +1,97 @@
+/**
+ * Builds the page into `tb_convergence/serving/static/`:
+ *
+ *   index.js                 the ES module TensorBoard's plugin loader imports
+ *   index.css                the styles; index.js links them
+ *   THIRD_PARTY_NOTICES.txt  licences of the packages whose code is inside, from esbuild's metafile
+ *
+ * `node build.mjs --outdir DIR` builds elsewhere; `--dev` keeps names and adds source maps.
+ */
+import { createHash } from "node:crypto";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+import { build } from "esbuild";
+
+/** Beyond this the build fails: the page has to open fast over a slow tunnel. */
+const LIMIT_GZIP_BYTES = 80_000;
+
+const here = path.dirname(fileURLToPath(import.meta.url));
+const arguments_ = process.argv.slice(2);
+const dev = arguments_.includes("--dev");
+const given = arguments_.indexOf("--outdir");
+const outdir =
+  given >= 0
+    ? path.resolve(arguments_[given + 1])
+    : path.resolve(here, "../tb_convergence/serving/static");
+
+const common = {
+  absWorkingDir: here,
+  bundle: true,
+  charset: "utf8",
+  legalComments: "none",
+  logLevel: "warning",
+  metafile: true,
+  minify: !dev,
+  sourcemap: dev ? "inline" : false,
+  target: ["chrome110", "firefox110", "safari16"],
+  write: false,
+};
+
+/**
+ * Folders of the packages that gave at least one byte to the bundle.
+ * @param {import("esbuild").Metafile[]} metafiles
+ */
+function packagesIn(metafiles) {
+  const found = new Set();
+  for (const metafile of metafiles) {
+    for (const output of Object.values(metafile.outputs)) {
+      for (const [input, { bytesInOutput }] of Object.entries(output.inputs)) {
+        const match = /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(input);
+        if (match && bytesInOutput > 0) found.add(match[1]);
+      }
+    }
+  }
+  return [...found].sort();
+}
+
+/** @param {string} folder */
+function notice(folder) {
+  const absolute = path.join(here, folder);
+  const { name, version, license } = JSON.parse(
+    readFileSync(path.join(absolute, "package.json"), "utf8"),
+  );
+  const file = readdirSync(absolute).find((entry) => /^licen[cs]e(\.(md|txt))?$/i.test(entry));
+  if (!file) throw new Error(`${name} ${version} carries no licence file: it cannot be bundled`);
+  const text = readFileSync(path.join(absolute, file), "utf8").trim();
+  return `${name} ${version} (${license})\n\n${text}\n`;
+}
+
+const css = await build({ ...common, entryPoints: { index: "src/styles/index.css" }, outdir: "/" });
+const styles = css.outputFiles[0].contents;
+const version = createHash("sha256").update(styles).digest("hex").slice(0, 10);
+const js = await build({
+  ...common,
+  define: { STYLES_VERSION: JSON.stringify(version) },
+  entryPoints: { index: "src/index.js" },
+  format: "esm",
+  outdir: "/",
+});
+const script = js.outputFiles[0].contents;
+
+const size = gzipSync(script).length + gzipSync(styles).length;
+process.stdout.write(`index.js + index.css: ${(size / 1000).toFixed(1)} kB gzip\n`);
+if (!dev && size > LIMIT_GZIP_BYTES) {
+  throw new Error(`bundle is ${size} bytes gzip, the limit is ${LIMIT_GZIP_BYTES}`);
+}
+
+const notices = packagesIn([css.metafile, js.metafile]).map(notice);
+const head = "The page of the Convergence tab contains code of these packages.\n";
+mkdirSync(outdir, { recursive: true });
+writeFileSync(path.join(outdir, "index.js"), script);
+writeFileSync(path.join(outdir, "index.css"), styles);
+writeFileSync(
+  path.join(outdir, "THIRD_PARTY_NOTICES.txt"),
+  [head, ...notices].join(`\n${"-".repeat(78)}\n\n`),
+);

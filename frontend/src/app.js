@@ -1,0 +1,134 @@
+/**
+ * Holds the state, fetches what the selection asks for, and draws the page after every change.
+ *
+ * @import { Cursor, Hover } from "./charts/cursor.js"
+ * @import { Api } from "./data/api.js"
+ * @import { State } from "./state/state.js"
+ */
+import { render } from "lit-html";
+import { createSignal } from "./charts/cursor.js";
+import { readPalette } from "./charts/palette.js";
+import { createLoader } from "./data/loader.js";
+import { wanted } from "./data/wanted.js";
+import { createHandlers } from "./handlers.js";
+import { readHash, writeHash } from "./host/address.js";
+import { onReload } from "./host/reload.js";
+import { followTheme } from "./host/theme.js";
+import { createModel } from "./model/model.js";
+import { readLink, writeLink } from "./state/link.js";
+import { announcement } from "./state/said.js";
+import { settle } from "./state/selection.js";
+import { DEFAULT_VIEW, initialState } from "./state/state.js";
+import { page } from "./views/page.js";
+
+/** Quiet time before the address follows the state. */
+const ADDRESS_DELAY_MILLISECONDS = 250;
+/** Pause before asking again for runs that are still being examined. */
+const PENDING_DELAY_MILLISECONDS = 150;
+
+/**
+ * @param {HTMLElement} root
+ * @param {Api} api
+ */
+export function startApp(root, api) {
+  let state = initialState(readLink(readHash()));
+  const model = createModel();
+  const around = {
+    palette: readPalette(root),
+    cursor: /** @type {Cursor} */ (createSignal()),
+    hover: /** @type {Hover} */ (createSignal()),
+  };
+
+  const loader = createLoader((name, slot) => {
+    const said = announcement(name, slot) || state.said;
+    change({ slots: { ...state.slots, [name]: slot }, said });
+    if (name === "runs" && slot.status === "ready" && slot.data.pending > 0) {
+      setTimeout(() => again("runs"), PENDING_DELAY_MILLISECONDS);
+    }
+  });
+
+  /** @param {string} name */
+  function again(name) {
+    loader.again(name, wanted(state, api)[name].fetchReply);
+  }
+
+  function refresh() {
+    loader.forget();
+    for (const name of Object.keys(wanted(state, api))) again(name);
+  }
+
+  const handlers = createHandlers({
+    current: () => state,
+    change,
+    again,
+    refresh,
+    map: () => model(state, around).map,
+    hover: around.hover,
+  });
+
+  let scheduled = false;
+  /** @param {Partial<State>} part */
+  function change(part) {
+    state = { ...state, ...part };
+    if (scheduled) return;
+    scheduled = true;
+    queueMicrotask(() => {
+      scheduled = false;
+      draw();
+    });
+  }
+
+  function draw() {
+    const { slots } = state;
+    const selection = settle(state.selection, {
+      runs: slots.runs.data?.runs ?? null,
+      findings: slots.findings.data?.findings ?? null,
+      groups: slots.layers.data?.groups ?? null,
+    });
+    if (selection !== state.selection) state = { ...state, selection };
+    for (const [name, { key, fetchReply }] of Object.entries(wanted(state, api))) {
+      loader.want(name, key, fetchReply);
+    }
+    render(page(state, model(state, around), handlers, around), root);
+    if (isReady(state)) root.dataset.ready = "true";
+    saveAddress();
+  }
+
+  let addressTimer = 0;
+  function saveAddress() {
+    clearTimeout(addressTimer);
+    addressTimer = window.setTimeout(() => {
+      if (state.selection.run === null) return;
+      const hash = readHash();
+      const next = writeLink(hash, state.selection, state.view, DEFAULT_VIEW);
+      if (next !== hash) writeHash(next);
+    }, ADDRESS_DELAY_MILLISECONDS);
+  }
+
+  followTheme((theme) => {
+    document.documentElement.dataset.theme = theme;
+    around.palette = readPalette(root);
+    change({ theme });
+  });
+  onReload(refresh);
+  new ResizeObserver(() => {
+    const [width, height] = [root.clientWidth, window.innerHeight];
+    const { size } = state;
+    if (width > 0 && height > 0 && (width !== size.width || height !== size.height)) {
+      change({ size: { width, height } });
+    }
+  }).observe(document.documentElement);
+  change({});
+}
+
+/**
+ * Whether the first findings (or the reason there are none) are on screen.
+ *
+ * @param {State} state
+ */
+function isReady({ slots }) {
+  if (slots.runs.status === "error") return true;
+  if (slots.runs.data === null) return false;
+  if (slots.findings.key === "") return true;
+  return slots.findings.data !== null || slots.findings.status === "error";
+}

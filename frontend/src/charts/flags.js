@@ -1,0 +1,86 @@
+/**
+ * Flags on a line chart where findings begin: a vertical line each, and a label that is a button.
+ * Labels that would overlap move to the next lane; those without a free lane are left to the line.
+ *
+ * @import uPlot from "uplot"
+ * @import { Flag } from "./line.js"
+ */
+import { iconElement } from "../views/icon.js";
+
+const LANE_HEIGHT = 20;
+const LANES = 3;
+const GAP = 6;
+
+/**
+ * @param {uPlot} plot
+ * @param {Flag[]} flags
+ * @param {((id: string) => void) | null} onFlag
+ */
+export function flagElements(plot, flags, onFlag) {
+  const layer = document.createElement("div");
+  layer.className = "flags";
+  plot.over.append(layer);
+  const lay = () => place(plot, layer, flags, onFlag);
+  plot.hooks.setSize = [...(plot.hooks.setSize ?? []), lay];
+  lay();
+}
+
+/**
+ * @param {uPlot} plot
+ * @param {HTMLElement} layer
+ * @param {Flag[]} flags
+ * @param {((id: string) => void) | null} onFlag
+ */
+function place(plot, layer, flags, onFlag) {
+  layer.replaceChildren();
+  const width = plot.over.clientWidth;
+  const ends = new Array(LANES).fill(-Infinity);
+  // The selected flag first: it gets a lane for sure.
+  const ordered = [...flags].sort((a, b) => Number(b.selected) - Number(a.selected) || a.x - b.x);
+  const taken = /** @type {{left: number, right: number, lane: number}[]} */ ([]);
+  for (const flag of ordered) {
+    const left = plot.valToPos(flag.x, "x");
+    if (!(left >= -1) || left > width + 1) continue;
+    const line = document.createElement("i");
+    line.className = `flag-line ${flag.verdict}${flag.selected ? " selected" : ""}`;
+    line.style.left = `${left}px`;
+    const label = flagLabel(flag, onFlag);
+    layer.append(line, label);
+    const size = label.offsetWidth;
+    const start = left + size + GAP > width && left - size - GAP > 0 ? left - size - 3 : left + 3;
+    const lane = ends.findIndex((_end, index) =>
+      taken.every(
+        (other) =>
+          other.lane !== index || other.right + GAP < start || other.left > start + size + GAP,
+      ),
+    );
+    if (lane < 0) {
+      label.remove();
+      continue;
+    }
+    taken.push({ left: start, right: start + size, lane });
+    label.style.left = `${start}px`;
+    label.style.top = `${lane * LANE_HEIGHT + 2}px`;
+  }
+}
+
+/**
+ * @param {Flag} flag
+ * @param {((id: string) => void) | null} onFlag
+ */
+function flagLabel(flag, onFlag) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = `flag ${flag.verdict}${flag.selected ? " selected" : ""}`;
+  const text = document.createElement("span");
+  text.textContent = flag.label;
+  button.append(iconElement(flag.verdict), text);
+  button.title = flag.label;
+  // The chart beneath would take the press for the beginning of a zoom.
+  button.addEventListener("mousedown", (event) => event.stopPropagation());
+  button.addEventListener("click", (event) => {
+    event.stopPropagation();
+    onFlag?.(flag.id);
+  });
+  return button;
+}

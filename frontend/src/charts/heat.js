@@ -1,0 +1,339 @@
+/**
+ * The heat map, layers by steps, on two canvases: the picture, and above it what follows pointer,
+ * keyboard and selection.
+ *
+ * @import { Cursor } from "./cursor.js"
+ * @import { ColorRange } from "./ranges.js"
+ * @import { Palette } from "./palette.js"
+ * @import { Heat, Metric, Row, Verdict } from "../types.js"
+ */
+import { cellAt } from "../data/decode.js";
+import { drawAxis, drawLabels, drawOverlay, drawScale } from "./heat_draw.js";
+import { heatLayout, rowAt } from "./heat_layout.js";
+import { paint } from "./paint.js";
+import { axisSpans, badnessOf, evenSpans, pool } from "./pool.js";
+import { watchSize } from "./size.js";
+
+/**
+ * @typedef {object} HeatProps
+ * @property {Heat} heat
+ * @property {Row[]} rows
+ * @property {number[]} order  Row indices to show.
+ * @property {Metric} metric
+ * @property {ColorRange} range
+ * @property {Map<number, Verdict>} verdicts  By row index: rows that findings name.
+ * @property {number} selectedRow  -1 for none.
+ * @property {number | null} selectedStep
+ * @property {{step: number, verdict: Verdict} | null} onset
+ * @property {[number, number]} extent  Of the step axis.
+ * @property {{left: number, right: number}} gutter
+ * @property {number} height  Of the whole element.
+ * @property {string} label
+ * @property {Palette} palette
+ * @property {Cursor} cursor
+ * @property {(place: Place | null, byKeyboard: boolean) => void} onHover
+ * @property {(row: number, step: number) => void} onOpen
+ *
+ * @typedef {{row: number, cell: number}} Place  Row index (not position) and cell.
+ */
+
+/** @returns {import("../views/mount.js").Component<HeatProps>} */
+export function createHeatMap() {
+  const element = document.createElement("div");
+  element.className = "heat";
+  const picture = document.createElement("canvas");
+  picture.dataset.testid = "heatmap";
+  picture.tabIndex = 0;
+  picture.setAttribute("role", "application");
+  picture.setAttribute("aria-roledescription", "heat map");
+  const overlay = document.createElement("canvas");
+  overlay.className = "overlay";
+  overlay.setAttribute("aria-hidden", "true");
+  element.append(picture, overlay);
+
+  /** @type {HeatProps | null} */
+  let props = null;
+  /** @type {Place | null} */
+  let place = null;
+  /** @type {number | null} */
+  let hoverStep = null;
+  let stopFollowing = () => {};
+
+  const layout = () =>
+    heatLayout(element.clientWidth, element.clientHeight, props?.gutter ?? { left: 0, right: 0 });
+
+  function redraw() {
+    if (!props || element.clientWidth === 0 || element.clientHeight === 0) return;
+    drawPicture(picture, layout(), props);
+    redrawOverlay();
+  }
+
+  function redrawOverlay() {
+    if (!props || element.clientWidth === 0) return;
+    const context = fit(overlay, element);
+    if (context) drawOverlay(context, layout(), props, place, hoverStep);
+  }
+
+  /** @param {Place | null} next @param {boolean} byKeyboard */
+  function moveTo(next, byKeyboard) {
+    if (!props) return;
+    place = next;
+    const step = next ? middle(props.heat.edges, next.cell) : null;
+    hoverStep = step;
+    props.onHover(next, byKeyboard);
+    props.cursor.move(step === null ? null : { step, source: element });
+    redrawOverlay();
+  }
+
+  listenToPointer(picture, () => props, layout, moveTo);
+  listenToKeys(
+    picture,
+    () => props,
+    () => place,
+    moveTo,
+  );
+  const stopWatching = watchSize(element, redraw);
+
+  return {
+    element,
+    update(next) {
+      if (props && samePicture(props, next)) {
+        const same = sameOverlay(props, next);
+        props = next;
+        if (!same) redraw();
+        return;
+      }
+      if (props?.cursor !== next.cursor) {
+        stopFollowing();
+        stopFollowing = next.cursor.follow((at) => {
+          if (at?.source === element) return;
+          hoverStep = at?.step ?? null;
+          redrawOverlay();
+        });
+      }
+      if (props?.heat !== next.heat || props.order !== next.order) place = null;
+      props = next;
+      picture.setAttribute("aria-label", next.label);
+      element.style.height = `${next.height}px`;
+      redraw();
+    },
+    destroy() {
+      stopFollowing();
+      stopWatching();
+    },
+  };
+}
+
+/** @param {HeatProps} a @param {HeatProps} b */
+function samePicture(a, b) {
+  return (
+    a.heat === b.heat &&
+    a.order === b.order &&
+    a.range === b.range &&
+    a.palette === b.palette &&
+    a.verdicts === b.verdicts &&
+    a.height === b.height &&
+    a.extent[0] === b.extent[0] &&
+    a.extent[1] === b.extent[1] &&
+    a.gutter.left === b.gutter.left &&
+    a.gutter.right === b.gutter.right
+  );
+}
+
+/** @param {HeatProps} a @param {HeatProps} b */
+function sameOverlay(a, b) {
+  return (
+    a.selectedRow === b.selectedRow &&
+    a.selectedStep === b.selectedStep &&
+    a.onset?.step === b.onset?.step &&
+    a.onset?.verdict === b.onset?.verdict
+  );
+}
+
+/**
+ * Sizes a canvas to its element in device pixels and clears it; the context then counts CSS pixels.
+ *
+ * @param {HTMLCanvasElement} canvas
+ * @param {HTMLElement} element
+ */
+function fit(canvas, element) {
+  const ratio = devicePixelRatio;
+  const [width, height] = [element.clientWidth, element.clientHeight];
+  const [w, h] = [Math.round(width * ratio), Math.round(height * ratio)];
+  if (canvas.width !== w || canvas.height !== h) {
+    canvas.width = w;
+    canvas.height = h;
+  }
+  const context = canvas.getContext("2d");
+  context?.setTransform(ratio, 0, 0, ratio, 0, 0);
+  context?.clearRect(0, 0, width, height);
+  return context;
+}
+
+/**
+ * @param {HTMLCanvasElement} canvas
+ * @param {import("./heat_layout.js").HeatLayout} layout
+ * @param {HeatProps} props
+ */
+function drawPicture(canvas, layout, props) {
+  const context = fit(canvas, /** @type {HTMLElement} */ (canvas.parentElement));
+  if (!context) return;
+  const ratio = devicePixelRatio;
+  const left = Math.round(layout.left * ratio);
+  const top = Math.round(layout.top * ratio);
+  const width = Math.max(1, Math.round((layout.left + layout.width) * ratio) - left);
+  const height = Math.max(1, Math.round((layout.top + layout.height) * ratio) - top);
+  if (props.order.length > 0 && props.heat.cells > 0) {
+    const pixels = heatPixels(props, width, height, ratio);
+    const image = new ImageData(new Uint8ClampedArray(pixels.buffer), width, height);
+    context.putImageData(image, left, top);
+    separateRows(context, layout, props.order.length, props.palette.card);
+  }
+  drawLabels(context, layout, props);
+  drawAxis(context, layout, props);
+  drawScale(context, layout, props);
+}
+
+/**
+ * @param {HeatProps} props
+ * @param {number} width In device pixels.
+ * @param {number} height
+ * @param {number} ratio
+ * @returns {Uint32Array<ArrayBuffer>}
+ */
+export function heatPixels(props, width, height, ratio) {
+  const { heat, order, metric, range, extent } = props;
+  const center = range.log ? Math.sqrt(range.low * range.high) : (range.low + range.high) / 2;
+  const grid = pool(
+    heat,
+    order,
+    evenSpans(order.length, height),
+    axisSpans(heat.edges, extent[0], extent[1], width),
+    badnessOf(metric.worst, range.log, center),
+  );
+  return paint(grid, range, props.palette.heat, Math.max(1, Math.round(2 * ratio)));
+}
+
+/**
+ * Hair lines between rows that are tall enough to carry them.
+ *
+ * @param {CanvasRenderingContext2D} context
+ * @param {import("./heat_layout.js").HeatLayout} layout
+ * @param {number} count
+ * @param {string} color
+ */
+function separateRows(context, layout, count, color) {
+  const each = layout.height / count;
+  if (each < 7) return;
+  context.fillStyle = color;
+  for (let position = 1; position < count; position += 1) {
+    const y = Math.round(layout.top + position * each);
+    context.fillRect(layout.left, y, layout.width, 1);
+  }
+}
+
+/** @param {Float64Array} edges @param {number} cell */
+function middle(edges, cell) {
+  // A cell of one step is that step, however far the next record is away.
+  return edges[cell];
+}
+
+/**
+ * @param {HTMLCanvasElement} canvas
+ * @param {() => HeatProps | null} current
+ * @param {() => import("./heat_layout.js").HeatLayout} layout
+ * @param {(place: Place | null, byKeyboard: boolean) => void} moveTo
+ */
+function listenToPointer(canvas, current, layout, moveTo) {
+  /** @param {PointerEvent | MouseEvent} event @returns {Place | null} */
+  const under = (event) => {
+    const props = current();
+    if (!props) return null;
+    const box = canvas.getBoundingClientRect();
+    const { left, top, width, height } = layout();
+    const [x, y] = [event.clientX - box.left - left, event.clientY - box.top - top];
+    const position = rowAt(y, props.order.length, height);
+    if (position < 0 || x >= width || x < -left) return null;
+    const [low, high] = props.extent;
+    const step = low + (Math.max(0, x) / width) * (high - low);
+    const cell = cellAt(props.heat.edges, step);
+    return cell < 0 ? null : { row: props.order[position], cell };
+  };
+  canvas.addEventListener("pointermove", (event) => moveTo(under(event), false));
+  canvas.addEventListener("pointerleave", () => moveTo(null, false));
+  canvas.addEventListener("click", (event) => {
+    const place = under(event);
+    const props = current();
+    if (place && props) props.onOpen(place.row, props.heat.edges[place.cell]);
+  });
+}
+
+/**
+ * Arrow keys move by a cell, with Page Up and Page Down by ten rows, Home and End to the ends of
+ * the row, Enter opens.
+ *
+ * @param {HTMLCanvasElement} canvas
+ * @param {() => HeatProps | null} current
+ * @param {() => Place | null} placed
+ * @param {(place: Place | null, byKeyboard: boolean) => void} moveTo
+ */
+function listenToKeys(canvas, current, placed, moveTo) {
+  canvas.addEventListener("keydown", (event) => {
+    const props = current();
+    if (!props || props.order.length === 0 || props.heat.cells === 0) return;
+    const at = placed() ?? start(props);
+    if (event.key === "Enter" || event.key === " ") {
+      props.onOpen(at.row, props.heat.edges[at.cell]);
+    } else {
+      const next = placed() ? moved(event.key, at, props) : at;
+      if (!next) return;
+      moveTo(next, true);
+    }
+    event.preventDefault();
+  });
+  canvas.addEventListener("blur", () => moveTo(null, false));
+}
+
+/** @param {HeatProps} props @returns {Place} */
+function start(props) {
+  const row = props.order.includes(props.selectedRow) ? props.selectedRow : props.order[0];
+  return { row, cell: Math.max(0, cellAt(props.heat.edges, props.selectedStep ?? Infinity)) };
+}
+
+/**
+ * @param {string} key
+ * @param {Place} at
+ * @param {HeatProps} props
+ * @returns {Place | null} null for a key that means nothing here.
+ */
+export function moved(key, at, { order, heat }) {
+  const position = order.indexOf(at.row);
+  const rowBy = (/** @type {number} */ by) => ({
+    row: order[Math.min(order.length - 1, Math.max(0, position + by))],
+    cell: at.cell,
+  });
+  const cellTo = (/** @type {number} */ cell) => ({
+    row: at.row,
+    cell: Math.min(heat.cells - 1, Math.max(0, cell)),
+  });
+  switch (key) {
+    case "ArrowUp":
+      return rowBy(-1);
+    case "ArrowDown":
+      return rowBy(1);
+    case "PageUp":
+      return rowBy(-10);
+    case "PageDown":
+      return rowBy(10);
+    case "ArrowLeft":
+      return cellTo(at.cell - 1);
+    case "ArrowRight":
+      return cellTo(at.cell + 1);
+    case "Home":
+      return cellTo(0);
+    case "End":
+      return cellTo(heat.cells - 1);
+    default:
+      return null;
+  }
+}

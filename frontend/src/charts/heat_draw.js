@@ -1,0 +1,208 @@
+/**
+ * What surrounds and overlies the heat map's cells: labels, ticks, the colour scale, the cross-hair.
+ * Coordinates are CSS pixels.
+ *
+ * @import { HeatLayout } from "./heat_layout.js"
+ * @import { HeatProps, Place } from "./heat.js"
+ * @import { Verdict } from "../types.js"
+ */
+import { fitName } from "../format/names.js";
+import { formatPercent, formatTick, isFraction } from "../format/numbers.js";
+import { badness, VERDICT_PATH } from "../format/severity.js";
+import { formatStepShort } from "../format/steps.js";
+import { cividisHex } from "./cividis.js";
+import { labelled } from "./heat_layout.js";
+import { ABOVE_ZERO, linearTicks, logTicks } from "./ranges.js";
+
+const FONT_PIXELS = 11;
+const LABEL_SPACING = 14;
+const ICON = 11;
+const ICON_ROOM = 18;
+
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {HeatLayout} layout
+ * @param {HeatProps} props
+ */
+export function drawLabels(context, layout, props) {
+  const { order, rows, verdicts, palette, selectedRow } = props;
+  const each = layout.height / Math.max(1, order.length);
+  const importance = (/** @type {number} */ position) => {
+    const row = order[position];
+    if (row === selectedRow) return 20;
+    const verdict = verdicts.get(row);
+    return verdict ? 10 - badness(verdict) : 0;
+  };
+  context.textBaseline = "middle";
+  context.textAlign = "right";
+  const room = layout.left - ICON_ROOM - 4;
+  for (const position of labelled(order.length, layout.height, LABEL_SPACING, importance)) {
+    const row = order[position];
+    const verdict = verdicts.get(row);
+    const y = layout.top + (position + 0.5) * each;
+    const strong = row === selectedRow || verdict !== undefined;
+    context.font = `${row === selectedRow ? "600 " : ""}${FONT_PIXELS}px ${palette.font}`;
+    context.fillStyle = strong ? palette.ink : palette.soft;
+    const text = fitName(rows[row].name, room, (name) => context.measureText(name).width);
+    context.fillText(text, layout.left - ICON_ROOM, y + 0.5);
+    if (verdict)
+      drawIcon(context, verdict, layout.left - 15, y - ICON / 2, palette.verdict[verdict]);
+  }
+}
+
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {Verdict} verdict
+ * @param {number} x
+ * @param {number} y
+ * @param {string} color
+ */
+function drawIcon(context, verdict, x, y, color) {
+  context.save();
+  context.translate(x, y);
+  context.scale(ICON / 16, ICON / 16);
+  context.fillStyle = color;
+  context.fill(new Path2D(VERDICT_PATH[verdict]), "evenodd");
+  context.restore();
+}
+
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {HeatLayout} layout
+ * @param {HeatProps} props
+ */
+export function drawAxis(context, layout, { extent, palette }) {
+  const [low, high] = extent;
+  context.font = `${FONT_PIXELS}px ${palette.font}`;
+  context.textBaseline = "top";
+  context.textAlign = "center";
+  const y = layout.top + layout.height;
+  for (const tick of linearTicks(low, high, Math.max(2, Math.floor(layout.width / 90)), true)) {
+    const x = layout.left + ((tick - low) / (high - low)) * layout.width;
+    context.fillStyle = palette.grid;
+    context.fillRect(Math.round(x), y, 1, 4);
+    context.fillStyle = palette.soft;
+    context.fillText(formatStepShort(tick), x, y + 7);
+  }
+}
+
+/**
+ * The colour scale in the right gutter, with its ticks.
+ *
+ * @param {CanvasRenderingContext2D} context
+ * @param {HeatLayout} layout
+ * @param {HeatProps} props
+ */
+export function drawScale(context, layout, { range, metric, palette, gutter }) {
+  const bar = {
+    x: layout.left + layout.width + 10,
+    width: 9,
+    top: layout.top,
+    height: layout.height,
+  };
+  if (gutter.right < 30) return;
+  for (let y = 0; y < bar.height; y += 1) {
+    context.fillStyle = cividisHex(1 - y / Math.max(1, bar.height - 1));
+    context.fillRect(bar.x, bar.top + y, bar.width, 1);
+  }
+  const floor = range.log && range.zeros ? ABOVE_ZERO : 0;
+  const place = (/** @type {number} */ value) => {
+    const part = range.log
+      ? Math.log(value / range.low) / Math.log(range.high / range.low)
+      : (value - range.low) / (range.high - range.low);
+    return bar.top + bar.height * (1 - (floor + (1 - floor) * part));
+  };
+  const count = Math.max(2, Math.floor(bar.height / 36));
+  const ticks = range.log
+    ? logTicks(range.low, range.high, count)
+    : linearTicks(range.low, range.high, count);
+  context.font = `${FONT_PIXELS - 1}px ${palette.font}`;
+  context.textAlign = "left";
+  context.textBaseline = "middle";
+  context.fillStyle = palette.soft;
+  const write = isFraction(metric) ? formatPercent : formatTick;
+  const inside = (/** @type {number} */ y) =>
+    Math.min(bar.top + bar.height - 5, Math.max(bar.top + 5, y));
+  for (const tick of ticks) {
+    context.fillText(write(tick), bar.x + bar.width + 4, inside(place(tick)), gutter.right - 24);
+  }
+  if (floor > 0) context.fillText("0", bar.x + bar.width + 4, inside(bar.top + bar.height));
+}
+
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {HeatLayout} layout
+ * @param {HeatProps} props
+ * @param {Place | null} place
+ * @param {number | null} hoverStep
+ */
+export function drawOverlay(context, layout, props, place, hoverStep) {
+  const { order, extent, palette, selectedRow, selectedStep, onset, heat } = props;
+  const x = (/** @type {number} */ step) =>
+    layout.left + ((step - extent[0]) / (extent[1] - extent[0])) * layout.width;
+  const inside = (/** @type {number} */ at) =>
+    at >= layout.left - 0.5 && at <= layout.left + layout.width + 0.5;
+  const each = layout.height / Math.max(1, order.length);
+  const top = (/** @type {number} */ position) => layout.top + position * each;
+  const column = (
+    /** @type {number} */ at,
+    /** @type {string} */ color,
+    /** @type {number[]} */ dash,
+  ) => {
+    if (!inside(at)) return;
+    // White under the colour: seen on dark cells as on light ones.
+    for (const [width, stroke] of /** @type {const} */ ([
+      [3, "#ffffffb0"],
+      [1.25, color],
+    ])) {
+      context.lineWidth = width;
+      context.strokeStyle = stroke;
+      context.setLineDash(dash);
+      context.beginPath();
+      context.moveTo(at, layout.top);
+      context.lineTo(at, layout.top + layout.height);
+      context.stroke();
+    }
+    context.setLineDash([]);
+  };
+  if (selectedStep !== null && selectedStep !== onset?.step) column(x(selectedStep), "#000", []);
+  if (onset) column(x(onset.step), palette.verdict[onset.verdict], [4, 3]);
+  if (hoverStep !== null) column(x(hoverStep), "#000", []);
+  const selected = order.indexOf(selectedRow);
+  if (selected >= 0) {
+    outline(context, layout.left - 1, top(selected), layout.width + 2, each, palette.ink);
+  }
+  if (place) {
+    const left = Math.max(layout.left, x(heat.edges[place.cell]));
+    const right = Math.min(layout.left + layout.width, x(heat.edges[place.cell + 1]));
+    if (right > left) {
+      const y = top(order.indexOf(place.row));
+      outline(
+        context,
+        left - 1,
+        y - 1,
+        Math.max(3, right - left) + 2,
+        Math.max(3, each) + 2,
+        "#000",
+      );
+    }
+  }
+}
+
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {number} x
+ * @param {number} y
+ * @param {number} width
+ * @param {number} height
+ * @param {string} color
+ */
+function outline(context, x, y, width, height, color) {
+  const least = Math.max(3, height);
+  context.lineWidth = 3;
+  context.strokeStyle = "#ffffffd0";
+  context.strokeRect(x, y, width, least);
+  context.lineWidth = 1.5;
+  context.strokeStyle = color;
+  context.strokeRect(x, y, width, least);
+}

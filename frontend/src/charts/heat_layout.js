@@ -1,0 +1,90 @@
+/**
+ * Where things lie in a heat map, in CSS pixels: the plot between its gutters, rows, labels.
+ *
+ * @typedef {object} HeatLayout
+ * @property {number} left
+ * @property {number} top
+ * @property {number} width  Of the plot.
+ * @property {number} height
+ */
+
+const TOP = 6;
+/** Room for the ticks of the x axis. */
+export const AXIS_HEIGHT = 24;
+const ROW_HEIGHT = 20;
+const LEAST_HEIGHT = 60;
+
+/**
+ * The height a map wants: rows a person can point at while they fit, never beyond `most`.
+ *
+ * @param {number} rows
+ * @param {number} most
+ */
+export function wantedHeight(rows, most) {
+  return Math.round(Math.max(LEAST_HEIGHT, Math.min(rows * ROW_HEIGHT, most))) + TOP + AXIS_HEIGHT;
+}
+
+/**
+ * @param {number} width Of the whole element.
+ * @param {number} height
+ * @param {{left: number, right: number}} gutter
+ * @returns {HeatLayout}
+ */
+export function heatLayout(width, height, gutter) {
+  return {
+    left: gutter.left,
+    top: TOP,
+    width: Math.max(1, width - gutter.left - gutter.right),
+    height: Math.max(1, height - TOP - AXIS_HEIGHT),
+  };
+}
+
+/**
+ * Which of `count` rows lies at `y` within a plot `height` tall; -1 outside.
+ *
+ * @param {number} y
+ * @param {number} count
+ * @param {number} height
+ */
+export function rowAt(y, count, height) {
+  if (y < 0 || y >= height || count === 0) return -1;
+  return Math.min(count - 1, Math.floor((y * count) / height));
+}
+
+/**
+ * Which rows get a label when there is not room for all: those that matter most first, then evenly
+ * spread ones.
+ *
+ * @param {number} count
+ * @param {number} height
+ * @param {number} spacing Least distance of two labels.
+ * @param {(position: number) => number} importance 0 for an ordinary row.
+ * @returns {number[]} Positions, increasing.
+ */
+export function labelled(count, height, spacing, importance) {
+  const each = height / count;
+  if (each >= spacing) return Array.from({ length: count }, (_, index) => index);
+  const stride = Math.max(1, Math.ceil(spacing / each));
+  const candidates = [];
+  for (let position = 0; position < count; position += 1) {
+    const weight = importance(position);
+    if (weight > 0 || position % stride === 0) candidates.push({ position, weight });
+  }
+  candidates.sort((a, b) => b.weight - a.weight || a.position - b.position);
+  /** @type {Set<number>} */
+  const slots = new Set();
+  /** @type {number[]} */
+  const chosen = [];
+  for (const { position } of candidates) {
+    const slot = Math.floor(((position + 0.5) * each) / spacing);
+    // Two labels one slot apart may still touch; two slots apart never do.
+    const near = [slot - 1, slot, slot + 1].some((other) => {
+      if (!slots.has(other)) return false;
+      return chosen.some((one) => Math.abs(one - position) * each < spacing);
+    });
+    if (near) continue;
+    slots.add(slot);
+    chosen.push(position);
+  }
+  return chosen.sort((a, b) => a - b);
+}

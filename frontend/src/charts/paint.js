@@ -1,0 +1,105 @@
+/**
+ * Turns a pooled grid into pixels. No canvas here: a `Uint32Array` in, a picture out, so that tests
+ * can look at single pixels.
+ *
+ * @import { ColorRange } from "./ranges.js"
+ * @import { Grid } from "./pool.js"
+ */
+import { INFINITE, NAN, VALUE } from "../data/decode.js";
+import { cividis } from "./cividis.js";
+import { colorPosition } from "./ranges.js";
+
+/**
+ * Colours as `[r, g, b]`.
+ *
+ * @typedef {object} HeatColors
+ * @property {[number, number, number]} nan
+ * @property {[number, number, number]} nanMark
+ * @property {[number, number, number]} infinite
+ * @property {[number, number, number]} infiniteMark
+ * @property {[number, number, number]} noData
+ * @property {[number, number, number]} noDataMark
+ */
+
+const SHADES = 256;
+
+/** @param {[number, number, number]} color */
+function packed([red, green, blue]) {
+  return ((255 << 24) | (blue << 16) | (green << 8) | red) >>> 0;
+}
+
+/**
+ * The colour scale as pixels, `[256]`.
+ *
+ * @returns {Uint32Array}
+ */
+export function shades() {
+  return Uint32Array.from({ length: SHADES }, (_, index) => packed(cividis(index / (SHADES - 1))));
+}
+
+const TABLE = shades();
+
+/**
+ * Patterns, so that what is not a value is told apart without colour: NaN a chequer, an infinity
+ * rising stripes, no data sparse dots.
+ *
+ * @param {number} code
+ * @param {number} x
+ * @param {number} y
+ * @param {number} unit Size of the pattern in pixels.
+ * @returns {boolean} Whether the pixel belongs to the mark rather than to the ground.
+ */
+export function isMark(code, x, y, unit) {
+  const [column, row] = [Math.floor(x / unit), Math.floor(y / unit)];
+  if (code === NAN) return ((column + row) & 1) === 0;
+  if (code === INFINITE) return ((column + row) & 3) < 2;
+  return column % 4 === 0 && row % 4 === 0 && x % unit === 0 && y % unit === 0;
+}
+
+/**
+ * @param {Grid} grid
+ * @param {ColorRange} range
+ * @param {HeatColors} colors
+ * @param {number} unit Size of the patterns in pixels.
+ * @returns {Uint32Array<ArrayBuffer>} `[height * width]`, RGBA in memory order on little-endian machines.
+ */
+export function paint(grid, range, colors, unit) {
+  const { width, height, values, codes } = grid;
+  const ground = new Uint32Array(4);
+  const mark = new Uint32Array(4);
+  [colors.noData, colors.nan, colors.infinite].forEach((color, index) => {
+    ground[index + 1] = packed(color);
+  });
+  [colors.noDataMark, colors.nanMark, colors.infiniteMark].forEach((color, index) => {
+    mark[index + 1] = packed(color);
+  });
+  const pixels = new Uint32Array(width * height);
+  const position = positions(range);
+  for (let y = 0, at = 0; y < height; y += 1) {
+    for (let x = 0; x < width; x += 1, at += 1) {
+      const code = codes[at];
+      if (code === VALUE) pixels[at] = TABLE[position(values[at])];
+      else pixels[at] = isMark(code, x, y, unit) ? mark[code] : ground[code];
+    }
+  }
+  return pixels;
+}
+
+/**
+ * Index into the table of shades, for the many pixels of a map: `colorPosition` with its constants
+ * computed once, and the last value remembered (neighbouring pixels often share a cell).
+ *
+ * @param {ColorRange} range
+ * @returns {(value: number) => number}
+ */
+function positions(range) {
+  let seen = Number.NaN;
+  let index = 0;
+  return (value) => {
+    if (value !== seen) {
+      seen = value;
+      index = Math.round(colorPosition(value, range) * (SHADES - 1));
+    }
+    return index;
+  };
+}

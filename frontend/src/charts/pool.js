@@ -1,0 +1,178 @@
+/**
+ * Pools a heat map's cells into the pixels there are: a pixel shows the *worst* of what falls into
+ * it, so that one bad layer among 2,000 is never lost. NaN beats infinity beats any value beats no
+ * data.
+ *
+ * @import { Heat, Worst } from "../types.js"
+ */
+import { INFINITE, NAN, NO_DATA, VALUE } from "../data/decode.js";
+
+/** @typedef {{values: Float32Array, codes: Uint8Array, width: number, height: number}} Grid */
+
+const RANK = new Uint8Array(4);
+RANK[NO_DATA] = 0;
+RANK[VALUE] = 1;
+RANK[INFINITE] = 2;
+RANK[NAN] = 3;
+
+/**
+ * How bad a value is among values; higher is worse. For "both" the distance from `center`, on the
+ * scale that is drawn.
+ *
+ * @param {Worst} worst
+ * @param {boolean} log
+ * @param {number} center
+ * @returns {(value: number) => number}
+ */
+export function badnessOf(worst, log, center) {
+  if (worst === "high") return (value) => value;
+  if (worst === "low") return (value) => -value;
+  if (!log) return (value) => Math.abs(value - center);
+  const middle = Math.log(center > 0 ? center : 1);
+  return (value) => (value > 0 ? Math.abs(Math.log(value) - middle) : Number.MAX_VALUE);
+}
+
+/**
+ * Which cells of `[first, last)` each of `pixels` shows.
+ *
+ * @param {number} count Cells, evenly spread over the pixels.
+ * @param {number} pixels
+ * @returns {Int32Array} `[2 * pixels]`: first and one beyond the last.
+ */
+export function evenSpans(count, pixels) {
+  const spans = new Int32Array(2 * pixels);
+  for (let pixel = 0; pixel < pixels; pixel += 1) {
+    const first = Math.floor((pixel * count) / pixels);
+    spans[2 * pixel] = first;
+    spans[2 * pixel + 1] = Math.max(first + 1, Math.ceil(((pixel + 1) * count) / pixels));
+  }
+  if (count >= pixels) return spans;
+  // Fewer cells than pixels: each pixel belongs to one cell, that of its centre.
+  for (let pixel = 0; pixel < pixels; pixel += 1) {
+    const cell = Math.min(count - 1, Math.floor(((pixel + 0.5) * count) / pixels));
+    spans[2 * pixel] = cell;
+    spans[2 * pixel + 1] = cell + 1;
+  }
+  return spans;
+}
+
+/**
+ * Which cells each pixel column shows when cells lie at `edges` on an axis shown from `low` to
+ * `high`. A cell narrower than a pixel still gets one. Pixels outside the data get none (-1, -1).
+ *
+ * @param {Float64Array} edges `[cells + 1]`, increasing
+ * @param {number} low
+ * @param {number} high
+ * @param {number} pixels
+ * @returns {Int32Array} `[2 * pixels]`
+ */
+export function axisSpans(edges, low, high, pixels) {
+  const spans = new Int32Array(2 * pixels).fill(-1);
+  const cells = edges.length - 1;
+  const scale = pixels / (high - low);
+  for (let cell = 0; cell < cells; cell += 1) {
+    const left = (edges[cell] - low) * scale;
+    const right = (edges[cell + 1] - low) * scale;
+    if (right <= 0 || left >= pixels) continue;
+    // Pixels whose centre lies in the cell; the nearest one if there is none.
+    let first = Math.ceil(left - 0.5);
+    let last = Math.ceil(right - 0.5) - 1;
+    if (last < first) {
+      first = Math.floor((left + right) / 2);
+      last = first;
+    }
+    first = Math.max(0, first);
+    last = Math.min(pixels - 1, last);
+    for (let pixel = first; pixel <= last; pixel += 1) {
+      if (spans[2 * pixel] < 0) spans[2 * pixel] = cell;
+      spans[2 * pixel + 1] = cell + 1;
+    }
+  }
+  return spans;
+}
+
+/**
+ * @param {Heat} heat
+ * @param {ArrayLike<number>} order Rows to show, in this order.
+ * @param {Int32Array} rowSpans `[2 * height]` over positions in `order`
+ * @param {Int32Array} cellSpans `[2 * width]` over cells
+ * @param {(value: number) => number} badness
+ * @returns {Grid} `[height, width]`
+ */
+export function pool(heat, order, rowSpans, cellSpans, badness) {
+  const height = rowSpans.length / 2;
+  const width = cellSpans.length / 2;
+  const values = new Float32Array(height * width).fill(Number.NaN);
+  const codes = new Uint8Array(height * width).fill(NO_DATA);
+  let copied = -1;
+  for (let y = 0; y < height; y += 1) {
+    const [top, bottom] = [rowSpans[2 * y], rowSpans[2 * y + 1]];
+    const single = bottom - top === 1;
+    if (single && top === copied) {
+      values.copyWithin(y * width, (y - 1) * width, y * width);
+      codes.copyWithin(y * width, (y - 1) * width, y * width);
+      continue;
+    }
+    copied = single ? top : -1;
+    for (let position = top; position < bottom; position += 1) {
+      poolRow(heat, order[position] * heat.cells, cellSpans, badness, values, codes, y * width);
+    }
+  }
+  return { values, codes, width, height };
+}
+
+/**
+ * Pools one row of cells into one row of pixels, on top of what is there.
+ *
+ * @param {Heat} heat
+ * @param {number} from
+ * @param {Int32Array} cellSpans
+ * @param {(value: number) => number} badness
+ * @param {Float32Array} values
+ * @param {Uint8Array} codes
+ * @param {number} to
+ */
+function poolRow(heat, from, cellSpans, badness, values, codes, to) {
+  const width = cellSpans.length / 2;
+  for (let x = 0; x < width; x += 1) {
+    const last = cellSpans[2 * x + 1];
+    for (let cell = cellSpans[2 * x]; cell >= 0 && cell < last; cell += 1) {
+      const code = heat.codes[from + cell];
+      const value = heat.values[from + cell];
+      const held = codes[to + x];
+      const worse =
+        code === VALUE && held === VALUE
+          ? badness(value) > badness(values[to + x])
+          : RANK[code] > RANK[held];
+      if (worse) {
+        codes[to + x] = code;
+        values[to + x] = value;
+      }
+    }
+  }
+}
+
+/**
+ * The worst cell of each row, for ordering and for the table of worst layers.
+ *
+ * @param {Heat} heat
+ * @param {(value: number) => number} badness
+ * @returns {{code: number, value: number, cell: number, rank: number, badness: number}[]} By row.
+ */
+export function worstByRow(heat, badness) {
+  const found = [];
+  for (let row = 0; row < heat.rows; row += 1) {
+    const worst = { code: NO_DATA, value: Number.NaN, cell: -1, rank: 0, badness: -Infinity };
+    for (let cell = 0; cell < heat.cells; cell += 1) {
+      const at = row * heat.cells + cell;
+      const rank = RANK[heat.codes[at]];
+      const bad = rank === 1 ? badness(heat.values[at]) : 0;
+      if (rank > worst.rank || (rank === worst.rank && rank === 1 && bad > worst.badness)) {
+        Object.assign(worst, { code: heat.codes[at], value: heat.values[at], cell, rank });
+        worst.badness = bad;
+      }
+    }
+    found.push(worst);
+  }
+  return found;
+}

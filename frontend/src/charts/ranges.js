@@ -1,0 +1,209 @@
+/**
+ * Which values a scale spans, and where its ticks lie.
+ *
+ * @import { Heat, Metric } from "../types.js"
+ */
+import { VALUE } from "../data/decode.js";
+import { isFraction } from "../format/numbers.js";
+
+/**
+ * @typedef {object} ColorRange
+ * @property {number} low  In the value's own unit.
+ * @property {number} high
+ * @property {boolean} log
+ * @property {boolean} clippedLow  Whether values lie below `low`.
+ * @property {boolean} clippedHigh
+ * @property {boolean} zeros  Whether an exact 0 occurs on a logarithmic scale.
+ */
+
+/** Share of cells at either end that may fall outside the scale, so that an outlier hides nothing. */
+const TRIM = 0.01;
+const SAMPLE = 20_000;
+
+/**
+ * The range of a heat map's colours: 0 to 1 for fractions, else the cells' values without the
+ * outermost per cent; at least one decade on a logarithmic scale.
+ *
+ * @param {Heat} heat
+ * @param {Metric} metric
+ * @returns {ColorRange}
+ */
+export function colorRange(heat, metric) {
+  const log = metric.scale === "log10";
+  if (isFraction(metric)) {
+    return { low: 0, high: 1, log: false, clippedLow: false, clippedHigh: false, zeros: false };
+  }
+  const { minimum, maximum } = heat.header;
+  const { sample, zeros } = finiteSample(heat, log);
+  if (sample.length === 0) {
+    const [low, high] = log ? [1e-3, 1] : [0, 1];
+    return { low, high, log, clippedLow: false, clippedHigh: false, zeros };
+  }
+  const at = (/** @type {number} */ part) => sample[Math.round(part * (sample.length - 1))];
+  const [low, high] = widen(at(TRIM), at(1 - TRIM), log);
+  const clippedLow = minimum !== null && minimum < low && !(log && minimum <= 0);
+  return { low, high, log, clippedLow, clippedHigh: maximum !== null && maximum > high, zeros };
+}
+
+/**
+ * @param {Heat} heat
+ * @param {boolean} log
+ */
+function finiteSample({ values, codes }, log) {
+  const stride = Math.max(1, Math.floor(values.length / SAMPLE));
+  const sample = [];
+  let zeros = false;
+  for (let index = 0; index < values.length; index += 1) {
+    if (codes[index] !== VALUE) continue;
+    if (log && values[index] <= 0) zeros = true;
+    else if (index % stride === 0) sample.push(values[index]);
+  }
+  return { sample: Float64Array.from(sample).sort(), zeros };
+}
+
+/**
+ * @param {number} low
+ * @param {number} high
+ * @param {boolean} log
+ * @returns {[number, number]}
+ */
+function widen(low, high, log) {
+  if (!log) {
+    if (high > low) return [low, high];
+    const pad = Math.abs(low) * 0.1 || 1;
+    return [low - pad, high + pad];
+  }
+  const missing = 1 - Math.log10(high / low);
+  if (!(missing > 0)) return [low, high];
+  return [low * 10 ** (-missing / 2), high * 10 ** (missing / 2)];
+}
+
+/** Where positive values begin on a logarithmic colour scale that has to show zeros as well. */
+export const ABOVE_ZERO = 0.16;
+
+/**
+ * Position of a value on the colour scale, 0 to 1. An exact zero on a logarithmic scale is 0, and
+ * everything above it is kept clear of it.
+ *
+ * @param {number} value
+ * @param {ColorRange} range
+ */
+export function colorPosition(value, { low, high, log, zeros }) {
+  if (!log) return clamp((value - low) / (high - low));
+  const floor = zeros ? ABOVE_ZERO : 0;
+  if (value <= 0) return 0;
+  return floor + (1 - floor) * clamp(Math.log(value / low) / Math.log(high / low));
+}
+
+/** @param {number} part */
+function clamp(part) {
+  return Math.min(1, Math.max(0, part));
+}
+
+/**
+ * Round ticks within `[low, high]`, at most `count`.
+ *
+ * @param {number} low
+ * @param {number} high
+ * @param {number} count
+ * @param {boolean} [whole] Only integers, as for steps.
+ * @returns {number[]}
+ */
+export function linearTicks(low, high, count, whole = false) {
+  if (!(high > low) || !Number.isFinite(high - low)) return Number.isFinite(low) ? [low] : [];
+  const rough = (high - low) / Math.max(1, count);
+  const power = 10 ** Math.floor(Math.log10(rough));
+  let step = [1, 2, 2.5, 5, 10].map((factor) => factor * power).find((size) => size >= rough);
+  step = step ?? 10 * power;
+  if (whole) step = Math.max(1, step === 2.5 * power && power === 1 ? 5 : step);
+  const ticks = [];
+  for (let index = Math.ceil(low / step - 1e-9); index * step <= high + step * 1e-9; index += 1) {
+    ticks.push(Number((index * step).toPrecision(12)));
+  }
+  return ticks;
+}
+
+/**
+ * Powers of ten within `[low, high]`, thinned to at most `count`; 1, 2, 5 where less than two
+ * decades are shown.
+ *
+ * @param {number} low > 0
+ * @param {number} high
+ * @param {number} count
+ * @returns {number[]}
+ */
+export function logTicks(low, high, count) {
+  if (!(low > 0) || !(high > low)) return low > 0 ? [low] : [];
+  const first = Math.floor(Math.log10(low) + 1e-9);
+  const last = Math.ceil(Math.log10(high) - 1e-9);
+  const inside = (/** @type {number} */ tick) => tick >= low * 0.999 && tick <= high * 1.001;
+  const decades = powers(first, last, 1).filter(inside);
+  if (decades.length > 2) {
+    const stride = Math.ceil(decades.length / Math.max(2, count));
+    return powers(first, last, stride).filter(inside);
+  }
+  const fine = powers(first, last, 1)
+    .flatMap((power) => [power, 2 * power, 5 * power])
+    .filter(inside);
+  return fine.length >= 2 && fine.length <= Math.max(count, 3) ? fine : decades;
+}
+
+/**
+ * @param {number} first
+ * @param {number} last
+ * @param {number} stride
+ */
+function powers(first, last, stride) {
+  const found = [];
+  for (let power = Math.ceil(first / stride) * stride; power <= last; power += stride) {
+    found.push(Number(`1e${power}`));
+  }
+  return found;
+}
+
+const HOUR = 3600;
+const DURATIONS = [
+  0.1,
+  0.2,
+  0.5,
+  1,
+  2,
+  5,
+  10,
+  15,
+  30,
+  60,
+  120,
+  300,
+  600,
+  900,
+  1800,
+  HOUR,
+  2 * HOUR,
+  3 * HOUR,
+  6 * HOUR,
+  12 * HOUR,
+  24 * HOUR,
+  48 * HOUR,
+  96 * HOUR,
+  168 * HOUR,
+];
+
+/**
+ * Ticks for a time axis, in seconds.
+ *
+ * @param {number} low
+ * @param {number} high
+ * @param {number} count
+ * @param {number} [offset] Seconds by which local time is ahead, so that ticks fall on full hours.
+ */
+export function timeTicks(low, high, count, offset = 0) {
+  const rough = (high - low) / Math.max(1, count);
+  const step = DURATIONS.find((size) => size >= rough);
+  if (step === undefined || !(high > low)) return linearTicks(low, high, count);
+  const ticks = [];
+  for (let index = Math.ceil((low + offset) / step); index * step - offset <= high; index += 1) {
+    ticks.push(index * step - offset);
+  }
+  return ticks;
+}

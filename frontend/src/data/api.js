@@ -1,0 +1,186 @@
+/**
+ * Talks to the plugin's routes. Addresses are relative to the page, so they hold under any path
+ * prefix and behind a proxy.
+ */
+import { decodeHeat } from "./decode.js";
+
+/** @import { FindingsReply, Heat, LayerReply, LayersReply, RunsReply, SeriesReply } from "../types.js" */
+
+/** Version of the interface this page understands. */
+export const SCHEMA = 1;
+
+/** Cells across that a heat map is asked for; the server may send fewer. */
+const HEAT_WIDTH = 1000;
+const SERIES_POINTS = 1000;
+const LAYER_POINTS = 600;
+
+/** What went wrong, in words for a person, and whether trying again can help. */
+export class ApiError extends Error {
+  /**
+   * @param {string} message
+   * @param {"schema" | "network" | "missing" | "refused" | "server" | "damaged"} reason
+   */
+  constructor(message, reason) {
+    super(message);
+    this.name = "ApiError";
+    this.reason = reason;
+  }
+}
+
+/**
+ * @param {string} route
+ * @param {Record<string, string | number>} parameters
+ */
+export function address(route, parameters) {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(parameters)) query.set(name, String(value));
+  const text = query.toString();
+  return text ? `${route}?${text}` : route;
+}
+
+/**
+ * @param {typeof fetch} fetcher
+ */
+export function createApi(fetcher) {
+  /**
+   * @param {string} route
+   * @param {Record<string, string | number>} parameters
+   * @param {AbortSignal} signal
+   */
+  async function request(route, parameters, signal) {
+    let response;
+    try {
+      response = await fetcher(address(route, parameters), { signal, cache: "no-store" });
+    } catch (error) {
+      if (signal.aborted) throw error;
+      throw new ApiError("TensorBoard does not answer. Is it still running?", "network");
+    }
+    if (!response.ok) throw await refusal(response);
+    return response;
+  }
+
+  /**
+   * @template {{schema: number}} Reply
+   * @param {string} route
+   * @param {Record<string, string | number>} parameters
+   * @param {AbortSignal} signal
+   * @returns {Promise<Reply>}
+   */
+  async function json(route, parameters, signal) {
+    const response = await request(route, parameters, signal);
+    const reply = /** @type {Reply} */ (await body(response, signal));
+    requireSchema(reply?.schema);
+    return reply;
+  }
+
+  /**
+   * @param {AbortSignal} signal
+   * @returns {Promise<RunsReply>} All pages as one reply.
+   */
+  async function runs(signal) {
+    /** @type {RunsReply} */
+    const whole = await json("runs", {}, signal);
+    for (let page = whole; page.next_offset !== null; ) {
+      page = await json("runs", { offset: page.next_offset }, signal);
+      whole.runs.push(...page.runs);
+      whole.pending = page.pending;
+    }
+    return whole;
+  }
+
+  /**
+   * @param {string} run
+   * @param {AbortSignal} signal
+   * @returns {Promise<LayersReply>} All pages as one reply.
+   */
+  async function layers(run, signal) {
+    /** @type {LayersReply} */
+    const whole = await json("layers", { run }, signal);
+    const groups = new Map(whole.groups.map((group) => [group.group, group]));
+    for (let page = whole; page.next_offset !== null; ) {
+      page = await json("layers", { run, offset: page.next_offset }, signal);
+      for (const group of page.groups) groups.get(group.group)?.rows.push(...group.rows);
+    }
+    return whole;
+  }
+
+  return {
+    runs,
+    layers,
+    /** @param {string} run @param {AbortSignal} signal @returns {Promise<FindingsReply>} */
+    findings: (run, signal) => json("findings", { run }, signal),
+    /** @param {string} run @param {AbortSignal} signal @returns {Promise<SeriesReply>} */
+    series: (run, signal) => json("series", { run, points: SERIES_POINTS }, signal),
+    /**
+     * @param {string} run
+     * @param {string} group
+     * @param {number} row
+     * @param {AbortSignal} signal
+     * @returns {Promise<LayerReply>}
+     */
+    layer: (run, group, row, signal) =>
+      json("layer", { run, group, row, points: LAYER_POINTS }, signal),
+    /**
+     * @param {string} run
+     * @param {string} group
+     * @param {string} metric
+     * @param {AbortSignal} signal
+     * @returns {Promise<Heat>}
+     */
+    heatmap: async (run, group, metric, signal) => {
+      const parameters = { run, group, metric, width: HEAT_WIDTH };
+      const response = await request("heatmap", parameters, signal);
+      try {
+        const heat = decodeHeat(await response.arrayBuffer());
+        requireSchema(heat.header.schema);
+        return heat;
+      } catch (error) {
+        if (signal.aborted || error instanceof ApiError) throw error;
+        throw new ApiError(`The heat map could not be read: ${text(error)}.`, "damaged");
+      }
+    },
+  };
+}
+
+/** @typedef {ReturnType<typeof createApi>} Api */
+
+/** @param {unknown} schema */
+function requireSchema(schema) {
+  if (schema === SCHEMA) return;
+  throw new ApiError(
+    `This page speaks version ${SCHEMA} of the plugin's interface, the server version ` +
+      `${typeof schema === "number" ? schema : "unknown"}.`,
+    "schema",
+  );
+}
+
+/**
+ * @param {Response} response
+ * @param {AbortSignal} signal
+ */
+async function body(response, signal) {
+  try {
+    return await response.json();
+  } catch (error) {
+    if (signal.aborted) throw error;
+    throw new ApiError("The server's reply could not be read.", "damaged");
+  }
+}
+
+/** @param {Response} response */
+async function refusal(response) {
+  let message = "";
+  try {
+    const reply = await response.json();
+    message = typeof reply?.error?.message === "string" ? reply.error.message : "";
+  } catch {
+    // Not our JSON: a proxy's page, or TensorBoard's own error.
+  }
+  const reason = response.status === 404 ? "missing" : response.status < 500 ? "refused" : "server";
+  return new ApiError(message || `The server answered ${response.status}.`, reason);
+}
+
+/** @param {unknown} error */
+function text(error) {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,176 @@
+/**
+ * From the run's series to the curves of the top chart.
+ *
+ * @import { Line } from "../charts/line.js"
+ * @import { Palette } from "../charts/palette.js"
+ * @import { Placement } from "./axes.js"
+ * @import { Series, View } from "../types.js"
+ */
+import { smooth } from "../charts/smoothing.js";
+
+/** Curves of the loss chart, in the order of the legend; the learning rate has its own scale. */
+const LOSS = ["loss", "epoch_loss", "validation_loss", "learning_rate"];
+const NORMS = ["gradient_global_norm", "variable_global_norm", "update_global_norm"];
+/** Shorter curves are shown as they are: smoothing would hide more than noise. */
+const SMOOTH_FROM = 30;
+/** Beyond this ratio of largest to smallest value a logarithmic scale shows more. */
+const LOG_FROM = 1000;
+
+/**
+ * The series a chart shows, in the order of its legend.
+ *
+ * @param {Series[]} series
+ * @param {View["chart"]} chart
+ */
+export function chosenSeries(series, chart) {
+  const names = chart === "loss" ? LOSS : NORMS;
+  return names.flatMap((name) => series.find((one) => one.name === name) ?? []);
+}
+
+/**
+ * Whether a logarithmic scale is better when the person did not say: norms always; losses when all
+ * are positive and span many decades.
+ *
+ * @param {Series[]} chosen
+ * @param {View["chart"]} chart
+ */
+export function logByDefault(chosen, chart) {
+  if (chart === "norms") return true;
+  let [low, high] = [Infinity, 0];
+  for (const one of chosen) {
+    if (one.name === "learning_rate") continue;
+    for (const value of one.values) {
+      if (value === null) continue;
+      if (value <= 0) return false;
+      low = Math.min(low, value);
+      high = Math.max(high, value);
+    }
+  }
+  return high > low * LOG_FROM;
+}
+
+/**
+ * @param {Series[]} chosen
+ * @param {Placement} placement
+ * @param {{smoothing: number, hidden: string[]}} view
+ * @param {boolean} log
+ * @param {string} color Of the run.
+ * @param {Palette} palette
+ * @returns {Line[]}
+ */
+export function curves(chosen, placement, view, log, color, palette) {
+  return chosen.flatMap((series, index) => {
+    const x = placement.x.get(series.name);
+    if (!x || view.hidden.includes(series.name)) return [];
+    const style = styleOf(series.name, index, color, palette);
+    const onRight = style.scale === "right";
+    const bad = badPoints(series, x, log && !onRight);
+    const y = log && !onRight ? series.values.map(positive) : series.values;
+    const smoothable = series.axis !== "epoch" && !onRight && y.length >= SMOOTH_FROM;
+    if (!smoothable || view.smoothing === 0) return [{ ...style, x, y, bad }];
+    const { label, scale } = style;
+    return [
+      // The curve itself, faint, behind its smoothed form; marks only once.
+      { ...style, id: `${series.name} raw`, label, scale, width: 1, alpha: 0.28, x, y, bad: [] },
+      { ...style, x, y: smooth(y, view.smoothing), bad },
+    ];
+  });
+}
+
+/**
+ * @param {string} name
+ * @param {number} index
+ * @param {string} color
+ * @param {Palette} palette
+ * @returns {Omit<Line, "x" | "y" | "bad">}
+ */
+function styleOf(name, index, color, palette) {
+  const label = LABELS.get(name) ?? name;
+  switch (name) {
+    case "loss":
+      return { id: name, label, color, width: 2 };
+    case "epoch_loss":
+      return { id: name, label, color, width: 1.25, dots: true };
+    case "validation_loss":
+      return { id: name, label, color: palette.series[1], width: 2, dash: [6, 4], dots: true };
+    case "learning_rate":
+      return { id: name, label, color: palette.soft, width: 1.25, dash: [2, 3], scale: "right" };
+    default:
+      return { id: name, label, color: palette.series[index % palette.series.length], width: 1.75 };
+  }
+}
+
+export const LABELS = new Map([
+  ["loss", "Loss"],
+  ["epoch_loss", "Loss, per epoch"],
+  ["validation_loss", "Validation loss"],
+  ["learning_rate", "Learning rate"],
+  ["gradient_global_norm", "Gradient ‖g‖"],
+  ["variable_global_norm", "Weights ‖w‖"],
+  ["update_global_norm", "Update ‖Δw‖"],
+]);
+
+/** @param {number | null} value */
+function positive(value) {
+  return value !== null && value > 0 ? value : null;
+}
+
+/**
+ * Points that have no height on the scale: non-finite ones, and on a logarithmic scale those that
+ * are not positive.
+ *
+ * @param {Series} series
+ * @param {number[]} x
+ * @param {boolean} log
+ * @returns {Line["bad"]}
+ */
+export function badPoints(series, x, log) {
+  /** @type {Line["bad"]} */
+  const found = series.nonfinite
+    .filter(([index]) => index >= 0 && index < x.length)
+    .map(([index, kind]) => ({ x: x[index], kind }));
+  if (log) {
+    series.values.forEach((value, index) => {
+      if (value !== null && value <= 0) found.push({ x: x[index], kind: "nonpositive" });
+    });
+  }
+  return found.sort((a, b) => a.x - b.x);
+}
+
+/**
+ * What a curve says nearest to `x`: its value, or which kind of non-finite it is there.
+ *
+ * @param {Series} series
+ * @param {number[]} xs
+ * @param {number} x
+ * @returns {{value: number | null, index: number} | null} null for an empty curve.
+ */
+export function readAt(series, xs, x) {
+  if (xs.length === 0) return null;
+  let [low, high] = [0, xs.length - 1];
+  while (high - low > 1) {
+    const middle = (low + high) >> 1;
+    if (xs[middle] <= x) low = middle;
+    else high = middle;
+  }
+  const index = Math.abs(xs[low] - x) <= Math.abs(xs[high] - x) ? low : high;
+  const bad = series.nonfinite.find(([at]) => at === index);
+  return { value: bad ? Number(bad[1]) : series.values[index], index };
+}
+
+/**
+ * The stretch all curves cover; a single point gets room on both sides.
+ *
+ * @param {Iterable<number[]>} xs
+ * @returns {[number, number] | null} null where there is no point at all.
+ */
+export function extentOf(xs) {
+  let [low, high] = [Infinity, -Infinity];
+  for (const values of xs) {
+    if (values.length === 0) continue;
+    low = Math.min(low, values[0]);
+    high = Math.max(high, values[values.length - 1]);
+  }
+  if (!(high >= low)) return null;
+  return high > low ? [low, high] : [low - 0.5, high + 0.5];
+}

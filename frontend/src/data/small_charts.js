@@ -1,0 +1,139 @@
+/**
+ * Which small charts a layer's columns make: those that belong together share one.
+ *
+ * @import { Line } from "../charts/line.js"
+ * @import { Column, LayerReply } from "../types.js"
+ */
+import { isFraction } from "../format/numbers.js";
+import { stepNumber } from "../format/steps.js";
+
+/**
+ * @typedef {object} SmallChart
+ * @property {string} id
+ * @property {string} title
+ * @property {Column[]} columns  The first one is the chart's main curve.
+ * @property {boolean} log
+ * @property {boolean} fraction
+ * @property {[number, number] | null} healthy
+ */
+
+/** Update over weight norm: about 1e-3 is healthy (Karpathy, CS231n notes). */
+const HEALTHY_UPDATE = /** @type {[number, number]} */ ([1e-4, 1e-1]);
+
+/** Charts with columns of several statistics, in the order they are shown. */
+const TOGETHER = [
+  { id: "gradient", title: "Gradient norm", names: ["gradient_norm", "window_gradient_norm_max"] },
+  { id: "update_ratio", title: "Update ratio", names: ["update_ratio"] },
+  { id: "weights", title: "Weights and update", names: ["variable_norm", "update_norm"] },
+  { id: "entries", title: "Gradient entries", names: ["gradient_max", "gradient_mean_abs"] },
+  {
+    id: "gradient_fractions",
+    title: "Share of gradient entries",
+    names: ["gradient_zero_fraction", "gradient_nan_fraction", "gradient_inf_fraction"],
+  },
+  { id: "output", title: "Output spread", names: ["activation_std", "activation_batch_std"] },
+  {
+    id: "output_fractions",
+    title: "Share of outputs",
+    names: [
+      "activation_dead_fraction",
+      "activation_saturated_fraction",
+      "activation_zero_fraction",
+      "activation_nan_fraction",
+      "activation_inf_fraction",
+    ],
+  },
+];
+
+/**
+ * @param {LayerReply} reply
+ * @returns {{charts: SmallChart[], constant: {column: Column, value: number}[]}} Columns that never
+ *     change are named with their value instead of being drawn.
+ */
+export function smallCharts({ columns }) {
+  const constant = columns.flatMap((column) => {
+    const value = constantOf(column);
+    return value === null ? [] : [{ column, value }];
+  });
+  const left = new Map(
+    columns
+      .filter((column) => !constant.some((one) => one.column === column))
+      .map((column) => [column.name, column]),
+  );
+  const charts = [];
+  for (const { id, title, names } of TOGETHER) {
+    const found = names.flatMap((name) => left.get(name) ?? []);
+    if (found.length === 0) continue;
+    for (const column of found) left.delete(column.name);
+    const healthy = id === "update_ratio" ? HEALTHY_UPDATE : null;
+    charts.push(chart(id, found.length === 1 ? found[0].title : title, found, healthy));
+  }
+  for (const column of left.values()) charts.push(chart(column.name, column.title, [column], null));
+  return { charts, constant };
+}
+
+/**
+ * @param {string} id
+ * @param {string} title
+ * @param {Column[]} columns
+ * @param {[number, number] | null} healthy
+ * @returns {SmallChart}
+ */
+function chart(id, title, columns, healthy) {
+  return {
+    id,
+    title,
+    columns,
+    healthy,
+    log: columns.every((column) => column.scale === "log10"),
+    fraction: columns.every(isFraction),
+  };
+}
+
+/** @param {Column} column */
+function constantOf({ low, high, nonfinite }) {
+  if (high !== null || nonfinite.length > 0) return null;
+  const defined = low.filter((value) => value !== null);
+  if (defined.length < 2) return null;
+  return defined.every((value) => value === defined[0]) ? defined[0] : null;
+}
+
+/**
+ * @param {SmallChart} small
+ * @param {LayerReply} reply
+ * @param {string[]} colors
+ * @returns {Line[]}
+ */
+export function smallLines(small, reply, colors) {
+  const x = reply.steps.map(stepNumber);
+  const shown = (/** @type {number | null} */ value) =>
+    value !== null && small.log && value <= 0 ? null : value;
+  return small.columns.map((column, index) => ({
+    id: column.name,
+    label: column.title,
+    color: colors[index % colors.length],
+    width: index === 0 ? 1.75 : 1.25,
+    x,
+    y: column.low.map(shown),
+    high: column.high ? column.high.map(shown) : null,
+    bad: [
+      ...column.nonfinite.map(([at, kind]) => ({ x: x[at], kind })),
+      ...(small.log ? zeros(column, x) : []),
+    ].sort((a, b) => a.x - b.x),
+  }));
+}
+
+/**
+ * Zeros, which a logarithmic scale cannot show.
+ *
+ * @param {Column} column
+ * @param {number[]} x
+ * @returns {Line["bad"]}
+ */
+function zeros(column, x) {
+  return column.low.flatMap((value, index) =>
+    value !== null && value <= 0 && !(Number(column.high?.[index]) > 0)
+      ? [{ x: x[index], kind: /** @type {const} */ ("nonpositive") }]
+      : [],
+  );
+}

@@ -1,0 +1,94 @@
+/**
+ * Names of runs, tags and layers as text. They come from event files and are not trusted: control
+ * and direction characters are shown as escapes, long names are cut in the middle.
+ */
+
+/** Control and format characters (direction, zero width), line and paragraph separators. */
+const INVISIBLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
+const LONE_SURROGATE = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
+/** More combining marks than any script stacks. */
+const STACKED_MARKS = /(\p{M}{4})\p{M}+/gu;
+
+export const MAX_NAME = 160;
+export const MAX_TITLE = 1000;
+
+/**
+ * `"a\u202eb"` -> `"a\\u202eb"`.
+ *
+ * @param {string} text
+ */
+export function visible(text) {
+  return text
+    .slice(0, 20_000)
+    .replace(LONE_SURROGATE, escaped)
+    .replace(INVISIBLE, escaped)
+    .replace(STACKED_MARKS, "$1…");
+}
+
+/** @param {string} character */
+function escaped(character) {
+  const code = (character.codePointAt(0) ?? 0).toString(16);
+  return code.length > 4 ? `\\u{${code}}` : `\\u${code.padStart(4, "0")}`;
+}
+
+/**
+ * At most `limit` characters, cut in the middle: both ends of a path matter. Never between the
+ * halves of a character.
+ *
+ * @param {string} text
+ * @param {number} limit
+ */
+export function middleEllipsis(text, limit) {
+  const characters = [...text];
+  if (characters.length <= limit) return text;
+  if (limit < 2) return "…";
+  const tail = Math.ceil((limit - 1) / 2);
+  const head = limit - 1 - tail;
+  return `${characters.slice(0, head).join("")}…${characters.slice(-tail).join("")}`;
+}
+
+/**
+ * The longest middle-cut form of `text` that is at most `width` wide.
+ *
+ * @param {string} text
+ * @param {number} width
+ * @param {(text: string) => number} measure
+ */
+export function fitName(text, width, measure) {
+  const name = middleEllipsis(visible(text), MAX_NAME);
+  if (measure(name) <= width) return name;
+  let [low, high] = [1, [...name].length];
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if (measure(middleEllipsis(name, middle)) <= width) low = middle;
+    else high = middle - 1;
+  }
+  return middleEllipsis(name, low);
+}
+
+/**
+ * For a `title`: the whole name, within reason.
+ *
+ * @param {string} text
+ */
+export function fullName(text) {
+  return middleEllipsis(visible(text), MAX_TITLE);
+}
+
+/**
+ * `[784, 128]` -> "784 × 128"; a scalar's shape is "scalar".
+ *
+ * @param {number[]} shape
+ */
+export function formatShape(shape) {
+  return shape.length ? shape.map((size) => (size < 0 ? "?" : String(size))).join(" × ") : "scalar";
+}
+
+/**
+ * An id or a statistic's name as words: "activation_dead_fraction" -> "activation dead fraction".
+ *
+ * @param {string} id
+ */
+export function words(id) {
+  return visible(id).replaceAll(/[_-]+/g, " ");
+}

@@ -1,0 +1,104 @@
+/**
+ * Numbers as text: the one place that decides how many digits a person sees.
+ *
+ * @import { StrictNumber } from "../types.js"
+ */
+
+/**
+ * A number of strict JSON, where NaN and infinities are text; null stays null.
+ *
+ * @param {StrictNumber | null | undefined} value
+ * @returns {number | null}
+ */
+export function looseNumber(value) {
+  if (value === null || value === undefined) return null;
+  return typeof value === "number" ? value : Number(value);
+}
+
+/**
+ * Three significant digits, grouped integers, exponents only where zeros would have to be counted.
+ *
+ * `0.00012` -> "1.2e-4", `6112` -> "6,112", `0.25` -> "0.25", NaN -> "NaN", Infinity -> "∞".
+ *
+ * @param {number | null | undefined} value
+ * @param {number} [digits]
+ */
+export function formatNumber(value, digits = 3) {
+  if (value === null || value === undefined) return "–";
+  if (Number.isNaN(value)) return "NaN";
+  if (!Number.isFinite(value)) return value > 0 ? "∞" : "−∞";
+  if (value === 0) return "0";
+  const size = Math.abs(value);
+  if (size >= 1e6 || size < 1e-3) {
+    return minus(Number(value.toPrecision(digits)).toExponential().replace("e+", "e"));
+  }
+  if (Number.isInteger(value) || size >= 10 ** digits) {
+    return minus(String(Math.round(value)).replace(/\B(?=(\d{3})+$)/g, ","));
+  }
+  return minus(String(Number(value.toPrecision(digits))));
+}
+
+/**
+ * A fraction as per cent: `0.625` -> "62.5 %"; never rounds to 0 or 100 what is not.
+ *
+ * @param {number | null | undefined} fraction
+ */
+export function formatPercent(fraction) {
+  if (fraction === null || fraction === undefined) return "–";
+  if (!Number.isFinite(fraction)) return formatNumber(fraction);
+  const value = fraction * 100;
+  if (value > 0 && value < 0.01) return "< 0.01 %";
+  if (value > 99.9 && value < 100) return "> 99.9 %";
+  return `${minus(String(Number(value.toPrecision(3))))} %`;
+}
+
+/**
+ * Whether a statistic is a fraction, and so is read in per cent and drawn from 0 to 1.
+ *
+ * @param {{name: string, unit: string, scale: string}} statistic
+ */
+export function isFraction({ name, unit, scale }) {
+  return unit === "1" && scale === "linear" && /(_fraction|_missing)$/.test(name);
+}
+
+/**
+ * @param {number | null | undefined} value
+ * @param {{name: string, unit: string, scale: string}} statistic
+ */
+export function formatValue(value, statistic) {
+  return isFraction(statistic) ? formatPercent(value) : formatNumber(value);
+}
+
+/**
+ * A tick of an axis: the shortest form that is exact for round numbers.
+ *
+ * @param {number} value
+ */
+export function formatTick(value) {
+  if (value === 0) return "0";
+  const size = Math.abs(value);
+  if (size >= 1e5 || size < 1e-3) {
+    return minus(Number(value.toPrecision(3)).toExponential().replace("e+", "e"));
+  }
+  return minus(
+    String(Number(value.toPrecision(5))).replace(/^(-?)(\d+)/, (_all, sign, digits) => {
+      return sign + digits.replace(/\B(?=(\d{3})+$)/g, ",");
+    }),
+  );
+}
+
+/**
+ * `1` -> "1 finding", `2` -> "2 findings".
+ *
+ * @param {number} count
+ * @param {string} noun
+ * @param {string} [plural]
+ */
+export function counted(count, noun, plural = `${noun}s`) {
+  return `${formatNumber(count, 9)} ${count === 1 ? noun : plural}`;
+}
+
+/** @param {string} text */
+function minus(text) {
+  return text.replace(/^-/, "−");
+}

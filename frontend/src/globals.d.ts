@@ -1,0 +1,2 @@
+/** Put in by build.mjs. */
+declare const STYLES_VERSION: string;

@@ -1,0 +1,137 @@
+/**
+ * What a person can do on the page: each handler turns one action into a change of the state.
+ *
+ * @import { Place } from "./charts/heat.js"
+ * @import { Hover } from "./charts/cursor.js"
+ * @import { State } from "./state/state.js"
+ * @import { Finding, Group, Selection, Verdict, View } from "./types.js"
+ */
+import { visible } from "./format/names.js";
+import { formatStep } from "./format/steps.js";
+import { copyText } from "./host/clipboard.js";
+import { rowKey, showFinding } from "./state/selection.js";
+import { selectRun } from "./state/state.js";
+import { readout } from "./views/heatmap.js";
+
+/**
+ * @typedef {object} Controls
+ * @property {() => State} current
+ * @property {(part: Partial<State>) => void} change
+ * @property {(slot: string) => void} again  Fetches a slot anew.
+ * @property {() => void} refresh  Fetches everything anew.
+ * @property {() => import("./model/map.js").MapModel | null} map
+ * @property {Hover} hover
+ */
+
+/** @param {Controls} controls */
+export function createHandlers({ current, change, again, refresh, map, hover }) {
+  /** @param {Partial<Selection>} part */
+  const select = (part) => change({ selection: { ...current().selection, ...part } });
+  /** @param {Partial<View>} part */
+  const setView = (part) => change({ view: { ...current().view, ...part } });
+  const groups = () => current().slots.layers.data?.groups ?? NO_GROUPS;
+  const findings = () => current().slots.findings.data?.findings ?? NO_FINDINGS;
+  /** @param {string | null} name */
+  const groupOf = (name) => groups().find((one) => one.group === name);
+
+  return {
+    again,
+    refresh,
+    setView,
+    select,
+
+    /** @param {string} run */
+    selectRun(run) {
+      const { selection, view } = current();
+      change({ selection: selectRun(selection, run), view: { ...view, zoom: null } });
+    },
+
+    /** @param {string} runFilter */
+    filterRuns: (runFilter) => setView({ runFilter }),
+
+    /** @param {Verdict | null} runVerdict */
+    filterVerdict: (runVerdict) => setView({ runVerdict }),
+
+    toggleAllRuns: () => setView({ allRuns: !current().view.allRuns }),
+
+    /** @param {string} id */
+    showFinding(id) {
+      const finding = findings().find((one) => one.id === id);
+      if (!finding) return;
+      const { selection, view } = current();
+      change({
+        selection: showFinding(selection, finding, groups()),
+        // What is shown must not be filtered away.
+        view: { ...view, filter: "", zoom: null },
+        said: `Showing ${visible(finding.title)} from step ${formatStep(finding.first_step)} in all views.`,
+      });
+    },
+
+    /** @param {string} name */
+    toggleSeries(name) {
+      const { hidden } = current().view;
+      const shown = hidden.includes(name);
+      setView({ hidden: shown ? hidden.filter((one) => one !== name) : [...hidden, name] });
+    },
+
+    /**
+     * @param {string} group
+     * @param {string} metric
+     */
+    selectMetric: (group, metric) => select({ group, metric, auto: false }),
+
+    /**
+     * @param {number} index
+     * @param {number | null} step null: stay at the selected one.
+     */
+    openRow(index, step) {
+      const { selection } = current();
+      const rows = groupOf(selection.group)?.rows ?? [];
+      if (!rows[index]) return;
+      select({ row: rowKey(rows, index), step: step ?? selection.step, auto: false });
+    },
+
+    /**
+     * @param {string} group
+     * @param {number} index
+     */
+    openSibling(group, index) {
+      const target = groupOf(group);
+      if (!target?.rows[index]) return;
+      const { selection } = current();
+      const same = group === selection.group;
+      const metric = same ? selection.metric : (target.metrics[0]?.name ?? null);
+      select({ group, metric, row: rowKey(target.rows, index), auto: false });
+    },
+
+    /** @param {number} step */
+    selectStep: (step) => select({ step: Math.round(step), auto: false }),
+
+    /**
+     * @param {Place | null} place
+     * @param {boolean} byKeyboard
+     */
+    hoverCell(place, byKeyboard) {
+      const props = map()?.props;
+      if (!place || !props) return hover.move(null);
+      const text = readout(props.heat, props.rows, props.metric, place);
+      hover.move({ text, byKeyboard });
+    },
+
+    /**
+     * @param {string} text
+     * @param {HTMLElement} button
+     */
+    async copy(text, button) {
+      const copied = await copyText(text, button);
+      change({ said: copied ? "Copied." : "The text is selected: copy it with your keyboard." });
+    },
+  };
+}
+
+/** @type {Group[]} */
+const NO_GROUPS = [];
+/** @type {Finding[]} */
+const NO_FINDINGS = [];
+
+/** @typedef {ReturnType<typeof createHandlers>} Handlers */

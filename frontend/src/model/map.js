@@ -1,0 +1,161 @@
+/**
+ * What the heat map is given: the rows in their order, colours, marks.
+ *
+ * @import { HeatProps } from "../charts/heat.js"
+ * @import { Finding, Group, Heat, Metric, Row, Verdict } from "../types.js"
+ * @import { State } from "../state/state.js"
+ * @import { Gutters } from "./layout.js"
+ * @import { Surroundings } from "./model.js"
+ */
+import { wantedHeight } from "../charts/heat_layout.js";
+import { shownRows } from "../charts/order.js";
+import { badnessOf, worstByRow } from "../charts/pool.js";
+import { colorRange } from "../charts/ranges.js";
+import { INFINITE, NAN, NO_DATA } from "../data/decode.js";
+import { formatValue } from "../format/numbers.js";
+import { badness } from "../format/severity.js";
+import { formatStepRange, stepNumber } from "../format/steps.js";
+import { memo } from "../state/memo.js";
+import { rowsOf } from "../state/selection.js";
+import { mostHeat } from "./layout.js";
+
+/** @typedef {Omit<HeatProps, "onHover" | "onOpen">} MapProps */
+
+/**
+ * @typedef {object} WorstRow
+ * @property {number} row
+ * @property {string} name
+ * @property {string} value
+ * @property {string} steps
+ *
+ * @typedef {object} MapModel
+ * @property {MapProps} props
+ * @property {{nan: boolean, infinite: boolean, none: boolean}} codes  Which marks occur.
+ * @property {WorstRow[]} worst
+ */
+
+export function createMapModel() {
+  const worsting = memo(worstOf);
+  const ranging = memo(colorRange);
+  const ordering = memo(shownRows);
+  const judging = memo(verdictsOf);
+  const coding = memo(codesOf);
+  const listing = memo(worstRows);
+
+  /**
+   * @param {State} state
+   * @param {Surroundings} around
+   * @param {{heat: Heat | null, group: Group | null, row: number, findings: Finding[],
+   *   gutter: Gutters, extent: [number, number] | null}} of
+   * @returns {MapModel | null} null while there is no map.
+   */
+  return ({ selection, view, size }, around, { heat, group, row, findings, gutter, extent }) => {
+    const metric = group?.metrics.find((one) => one.name === heat?.header.metric);
+    if (!heat || !group || !metric) return null;
+    const worst = worsting(heat, metric);
+    const order = ordering(group.rows, view.order, view.filter, worst);
+    return {
+      codes: coding(heat),
+      worst: listing(group.rows, heat, metric, worst),
+      props: {
+        heat,
+        rows: group.rows,
+        order,
+        metric,
+        range: ranging(heat, metric),
+        verdicts: judging(findings, group.rows),
+        selectedRow: row,
+        selectedStep: selection.step,
+        onset: onsetOf(findings, selection.finding),
+        extent: extent ?? heatSpan(heat),
+        gutter,
+        height: wantedHeight(order.length, mostHeat(size)),
+        label:
+          `${metric.title}: ${group.rows.length} rows over ${heat.cells} stretches of steps. ` +
+          "Arrow keys move, Enter opens the row.",
+        palette: around.palette,
+        cursor: around.cursor,
+      },
+    };
+  };
+}
+
+/**
+ * The steps a map covers.
+ *
+ * @param {Heat} heat
+ * @returns {[number, number]}
+ */
+export function heatSpan({ edges }) {
+  return edges.length ? [edges[0], edges[edges.length - 1]] : [0, 1];
+}
+
+/**
+ * @param {Finding[]} findings
+ * @param {string | null} selected
+ * @returns {{step: number, verdict: Verdict} | null}
+ */
+function onsetOf(findings, selected) {
+  const finding = findings.find((one) => one.id === selected);
+  return finding ? { step: stepNumber(finding.first_step), verdict: finding.severity } : null;
+}
+
+/**
+ * The worst severity of the findings that name a row, by row.
+ *
+ * @param {Finding[]} findings
+ * @param {Row[]} rows
+ * @returns {Map<number, Verdict>}
+ */
+export function verdictsOf(findings, rows) {
+  /** @type {Map<number, Verdict>} */
+  const found = new Map();
+  for (const finding of findings) {
+    for (const row of rowsOf(finding, rows)) {
+      const held = found.get(row);
+      if (!held || badness(finding.severity) < badness(held)) found.set(row, finding.severity);
+    }
+  }
+  return found;
+}
+
+/** @param {Heat} heat @param {Metric} metric */
+function worstOf(heat, metric) {
+  const { low, high, log } = colorRange(heat, metric);
+  const center = log ? Math.sqrt(low * high) : (low + high) / 2;
+  return worstByRow(heat, badnessOf(metric.worst, log, center));
+}
+
+/** @param {Heat} heat */
+function codesOf({ codes }) {
+  return {
+    nan: codes.includes(NAN),
+    infinite: codes.includes(INFINITE),
+    none: codes.includes(NO_DATA),
+  };
+}
+
+const WORST_ROWS = 12;
+
+/**
+ * @param {Row[]} rows
+ * @param {Heat} heat
+ * @param {Metric} metric
+ * @param {ReturnType<typeof worstByRow>} worst
+ * @returns {WorstRow[]}
+ */
+function worstRows(rows, heat, metric, worst) {
+  const { first_steps: first, last_steps: last } = heat.header;
+  return shownRows(rows, "worst", "", worst)
+    .slice(0, WORST_ROWS)
+    .map((row) => {
+      const { code, value, cell } = worst[row];
+      const said = code === NAN ? "NaN" : code === INFINITE ? "∞" : formatValue(value, metric);
+      return {
+        row,
+        name: rows[row].name,
+        value: cell < 0 ? "no data" : said,
+        steps: cell < 0 ? "" : formatStepRange(first[cell], last[cell]),
+      };
+    });
+}

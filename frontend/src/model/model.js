@@ -1,0 +1,100 @@
+/**
+ * From the state to what each view is given. Pure, and remembered piece by piece: a piece keeps its
+ * identity until something it depends on changes.
+ *
+ * @import { Cursor, Hover } from "../charts/cursor.js"
+ * @import { Palette } from "../charts/palette.js"
+ * @import { Finding, Group, Heat, Metric, RunSummary } from "../types.js"
+ * @import { State } from "../state/state.js"
+ * @import { Gutters } from "./layout.js"
+ * @import { MapModel } from "./map.js"
+ * @import { TimeModel } from "./time.js"
+ */
+import { runColor } from "../charts/palette.js";
+import { memo } from "../state/memo.js";
+import { rowIndex } from "../state/selection.js";
+import { orderRuns } from "../views/runs.js";
+import { createDetailModel } from "./detail.js";
+import { gutters } from "./layout.js";
+import { createMapModel } from "./map.js";
+import { createTimeModel } from "./time.js";
+
+/**
+ * @typedef {object} Surroundings
+ * @property {Palette} palette
+ * @property {Cursor} cursor
+ * @property {Hover} hover
+ *
+ * @typedef {object} Model
+ * @property {{runs: RunSummary[], shown: RunSummary[], pending: number}} runs
+ * @property {RunSummary | null} summary  Of the selected run.
+ * @property {string} color  Of the selected run.
+ * @property {Group[]} groups
+ * @property {Group | null} group  The selected one.
+ * @property {Metric | null} metric  The selected one, of `group`.
+ * @property {number} row  Index of the selected row in `group`; -1 without one.
+ * @property {Gutters} gutter
+ * @property {TimeModel} time
+ * @property {MapModel | null} map
+ * @property {ReturnType<ReturnType<typeof createDetailModel>>} detail
+ */
+
+export function createModel() {
+  const ordering = memo(orderRuns);
+  const time = createTimeModel();
+  const map = createMapModel();
+  const detail = createDetailModel();
+
+  /**
+   * @param {State} state
+   * @param {Surroundings} around
+   * @returns {Model}
+   */
+  return (state, around) => {
+    const { selection, view, slots } = state;
+    const runs = slots.runs.data?.runs ?? [];
+    const position = runs.findIndex((run) => run.run === selection.run);
+    const color = runColor(position, state.theme);
+    const findings = slots.findings.data?.findings ?? NO_FINDINGS;
+    const groups = slots.layers.data?.groups ?? NO_GROUPS;
+    const group = groups.find((one) => one.group === selection.group) ?? null;
+    const row = group ? rowIndex(group.rows, selection.row) : -1;
+    const heat = matching(slots.heat.data ?? slots.heat.previous, group);
+    const gutter = gutters(state.size.width);
+    const timeModel = time(state, around, { color, findings, heat });
+    const extent = timeModel.onSteps ? timeModel.chart.extent : null;
+    return {
+      runs: {
+        runs,
+        shown: ordering(runs, view.runFilter, view.runVerdict),
+        pending: slots.runs.data?.pending ?? 0,
+      },
+      summary: runs[position] ?? null,
+      color,
+      groups,
+      group,
+      metric: group?.metrics.find((one) => one.name === selection.metric) ?? null,
+      row,
+      gutter,
+      time: timeModel,
+      map: map(state, around, { heat, group, row, findings, gutter, extent }),
+      detail: detail(state, around, { heat, group }),
+    };
+  };
+}
+
+/** @type {Finding[]} */
+const NO_FINDINGS = [];
+/** @type {Group[]} */
+const NO_GROUPS = [];
+
+/**
+ * A map must fit the rows on screen: one of another run or group cannot be labelled.
+ *
+ * @param {Heat | null} heat
+ * @param {Group | null} group
+ */
+function matching(heat, group) {
+  if (!heat || !group) return null;
+  return heat.header.group === group.group && heat.rows === group.rows.length ? heat : null;
+}

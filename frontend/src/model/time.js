@@ -1,0 +1,160 @@
+/**
+ * What the curves of the whole run are given: lines, axis, flags.
+ *
+ * @import { LineProps, Flag } from "../charts/line.js"
+ * @import { Placement } from "../data/axes.js"
+ * @import { Finding, Heat, Series, Verdict, XAxis } from "../types.js"
+ * @import { State } from "../state/state.js"
+ * @import { Surroundings } from "./model.js"
+ */
+import { place } from "../data/axes.js";
+import { chosenSeries, curves, extentOf, logByDefault } from "../data/curves.js";
+import { visible } from "../format/names.js";
+import { formatTick } from "../format/numbers.js";
+import {
+  formatClock,
+  formatDuration,
+  formatStep,
+  formatStepShort,
+  stepNumber,
+} from "../format/steps.js";
+import { memo } from "../state/memo.js";
+import { tree } from "../views/findings.js";
+import { heatSpan } from "./map.js";
+
+/**
+ * @typedef {object} TimeModel
+ * @property {Series[]} picked  In the order of the legend.
+ * @property {Placement} placement
+ * @property {boolean} log
+ * @property {boolean} norms  Whether the run has global norms.
+ * @property {boolean} onSteps  Whether the axis counts steps, as the map's does.
+ * @property {(x: number) => string} formatX  A place on the axis, in words.
+ * @property {Omit<LineProps, "gutter" | "onZoom" | "onPick" | "onFlag">} chart
+ */
+
+export function createTimeModel() {
+  const picking = memo(chosenSeries);
+  const placing = memo(place);
+  const drawing = memo(curves);
+  const flagging = memo(flagsOf);
+  const spanning = memo(sharedExtent);
+  const formatting = memo(formats);
+
+  /**
+   * @param {State} state
+   * @param {Surroundings} around
+   * @param {{color: string, findings: Finding[], heat: Heat | null}} of
+   * @returns {TimeModel}
+   */
+  return ({ selection, view, slots }, around, { color, findings, heat }) => {
+    const series = slots.series.data?.series ?? NO_SERIES;
+    const picked = picking(series, view.chart);
+    const placement = placing(series, view.x);
+    const log = view.log ?? logByDefault(picked, view.chart);
+    const onSteps = view.x === "step" && !placement.epochs;
+    const whole = spanning(placement, picked, onSteps ? heat : null);
+    const format = formatting(view.x, placement, whole);
+    return {
+      picked,
+      placement,
+      log,
+      norms: series.some((one) => one.name === "gradient_global_norm"),
+      onSteps,
+      formatX: format.full,
+      chart: {
+        lines: drawing(picked, placement, view, log, color, around.palette),
+        extent: view.zoom ?? whole,
+        kind: KINDS[view.x],
+        formatX: format.tick,
+        log,
+        formatY: formatTick,
+        formatRight: formatTick,
+        flags: flagging(findings, selection.finding, placement),
+        mark: markOf(selection.step, findings, selection.finding, placement),
+        palette: around.palette,
+        cursor: around.cursor,
+        fromStep: placement.fromStep,
+        toStep: placement.toStep,
+      },
+    };
+  };
+}
+
+/** @type {Series[]} */
+const NO_SERIES = [];
+
+/** @type {Record<XAxis, LineProps["kind"]>} */
+const KINDS = { step: "count", relative: "duration", wall: "clock" };
+
+/**
+ * Flags for what is listed first-hand; a finding explained by another only while it is selected.
+ *
+ * @param {Finding[]} findings
+ * @param {string | null} selected
+ * @param {Placement} placement
+ * @returns {Flag[]}
+ */
+export function flagsOf(findings, selected, placement) {
+  const { heads } = tree(findings);
+  return findings
+    .filter((finding) => heads.includes(finding) || finding.id === selected)
+    .map((finding) => ({
+      id: finding.id,
+      x: placement.fromStep(stepNumber(finding.first_step)),
+      label: visible(finding.title),
+      verdict: /** @type {Verdict} */ (finding.severity),
+      selected: finding.id === selected,
+    }))
+    .filter((flag) => Number.isFinite(flag.x));
+}
+
+/**
+ * The stretch that curves and map cover together.
+ *
+ * @param {Placement} placement
+ * @param {Series[]} picked
+ * @param {Heat | null} heat
+ * @returns {[number, number]}
+ */
+function sharedExtent(placement, picked, heat) {
+  const xs = picked.flatMap((series) => {
+    const x = placement.x.get(series.name);
+    return x ? [x] : [];
+  });
+  const span = heat && heat.cells > 0 ? [[...heatSpan(heat)]] : [];
+  return extentOf([...xs, ...span]) ?? [0, 1];
+}
+
+/**
+ * The selected step, where it is not the onset that a flag already shows.
+ *
+ * @param {number | null} step
+ * @param {Finding[]} findings
+ * @param {string | null} selected
+ * @param {Placement} placement
+ */
+function markOf(step, findings, selected, placement) {
+  const finding = findings.find((one) => one.id === selected);
+  if (step === null || (finding && stepNumber(finding.first_step) === step)) return null;
+  const x = placement.fromStep(step);
+  return Number.isFinite(x) ? x : null;
+}
+
+/**
+ * @param {XAxis} x
+ * @param {Placement} placement
+ * @param {[number, number]} extent
+ */
+function formats(x, placement, extent) {
+  if (x === "relative") return { tick: formatDuration, full: formatDuration };
+  if (x === "wall") {
+    const clock = (/** @type {number} */ value) => formatClock(value, extent[1] - extent[0]);
+    return { tick: clock, full: clock };
+  }
+  const unit = placement.epochs ? "epoch" : "step";
+  return {
+    tick: formatStepShort,
+    full: (/** @type {number} */ value) => `${unit} ${formatStep(Math.round(value))}`,
+  };
+}

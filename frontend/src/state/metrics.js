@@ -1,0 +1,62 @@
+/**
+ * Which metric of the heat map shows a finding best.
+ *
+ * @import { Finding, Group, Metric } from "../types.js"
+ */
+
+/** Best first. A diagnosis that is not listed is matched by the names in its evidence. */
+const FITTING = new Map(
+  Object.entries({
+    "learning-rate-too-high": ["update_ratio", "gradient_norm"],
+    "learning-rate-too-low": ["update_ratio"],
+    "clipping-hides-learning-rate": ["gradient_norm"],
+    "unnormalized-input": ["feature_std", "activation_std", "gradient_norm"],
+    "non-finite-input": [
+      "feature_nan_fraction",
+      "activation_nan_fraction",
+      "gradient_nan_fraction",
+    ],
+    "unscaled-target": ["gradient_norm"],
+    "wrong-output-activation": ["activation_saturated_fraction", "activation_batch_std"],
+    "wrong-hidden-activation": ["activation_saturated_fraction", "gradient_norm"],
+    "dead-relu": ["activation_dead_fraction", "activation_zero_fraction", "gradient_zero_fraction"],
+    "poor-initialization": ["variable_norm", "activation_std"],
+    "over-regularization": ["variable_norm"],
+    "batch-norm-masks-gradients": ["gradient_norm"],
+    "too-deep-without-skip": ["gradient_norm"],
+    "insufficient-capacity": ["update_ratio"],
+    "optimizer-mismatch": ["update_ratio", "gradient_norm"],
+    "non-finite-values": [
+      "gradient_nan_fraction",
+      "activation_nan_fraction",
+      "variable_nonfinite_fraction",
+    ],
+    "exploding-gradient": ["gradient_norm"],
+    "vanishing-gradient": ["gradient_norm"],
+    "zero-gradient": ["gradient_zero_fraction"],
+    "saturated-activation": ["activation_saturated_fraction"],
+    "constant-output": ["activation_batch_std"],
+    "frozen-variable": ["update_ratio", "gradient_zero_fraction"],
+    "update-ratio-out-of-range": ["update_ratio"],
+  }),
+);
+
+/**
+ * @param {Finding} finding
+ * @param {Group[]} groups
+ * @returns {{group: Group, metric: Metric} | null} null where nothing on offer shows it.
+ */
+export function fittingMetric(finding, groups) {
+  const offered = groups.flatMap((group) => group.metrics.map((metric) => ({ group, metric })));
+  for (const name of FITTING.get(finding.id) ?? []) {
+    const match = offered.find(({ metric }) => metric.name === name);
+    if (match) return match;
+  }
+  const said = finding.evidence.map((evidence) => evidence.name.toLowerCase()).join("\n");
+  return (
+    offered.find(({ metric }) => {
+      const spoken = metric.name.replaceAll("_", " ");
+      return said.includes(metric.title.toLowerCase()) || said.includes(spoken);
+    }) ?? null
+  );
+}

@@ -1,0 +1,167 @@
+/**
+ * The one selection `{run, finding, group, metric, row, step}` that drives every view: what is
+ * chosen when nothing was, and what "Show" moves to.
+ *
+ * @import { Finding, Group, Row, RunSummary, Selection } from "../types.js"
+ */
+
+import { badness, verdictOf } from "../format/severity.js";
+import { stepNumber } from "../format/steps.js";
+import { fittingMetric } from "./metrics.js";
+
+/** @returns {Selection} */
+export function emptySelection() {
+  return { run: null, finding: null, group: null, metric: null, row: null, step: null, auto: true };
+}
+
+/**
+ * The run to show first: the worst one; of equals the first in the list; null without runs.
+ *
+ * @param {RunSummary[]} runs
+ */
+export function firstRun(runs) {
+  let best = null;
+  for (const run of runs) {
+    if (!best || badness(verdictOf(run)) < badness(verdictOf(best))) best = run;
+  }
+  return best?.run ?? null;
+}
+
+/**
+ * A row's key: its name, and for the second and later rows of one name, which of them. Names are
+ * stable while a model grows, indices are not.
+ *
+ * @param {Row[]} rows
+ * @param {number} index
+ */
+export function rowKey(rows, index) {
+  const { name } = rows[index];
+  let earlier = 0;
+  for (let other = 0; other < index; other += 1) if (rows[other].name === name) earlier += 1;
+  return earlier ? `${name}\u0001${earlier}` : name;
+}
+
+/**
+ * @param {Row[]} rows
+ * @param {string | null} key
+ * @returns {number} -1 if no row has this key.
+ */
+export function rowIndex(rows, key) {
+  if (key === null) return -1;
+  const [name, nth = "0"] = key.split("\u0001");
+  let left = Number(nth);
+  return rows.findIndex((row) => {
+    if (row.name !== name) return false;
+    left -= 1;
+    return left < 0;
+  });
+}
+
+/**
+ * Rows a finding speaks of, by name of the row or of its layer.
+ *
+ * @param {Finding} finding
+ * @param {Row[]} rows
+ * @returns {number[]}
+ */
+export function rowsOf(finding, rows) {
+  const named = new Set(finding.layers);
+  return rows.flatMap((row, index) => (named.has(row.name) || named.has(row.layer) ? [index] : []));
+}
+
+/**
+ * Every view at the finding: its first step, its first layer, a metric that shows it.
+ *
+ * @param {Selection} selection
+ * @param {Finding} finding
+ * @param {Group[]} groups
+ * @returns {Selection}
+ */
+export function showFinding(selection, finding, groups) {
+  const fitting = fittingMetric(finding, groups);
+  const step = stepNumber(finding.first_step);
+  const next = { ...selection, auto: false, finding: finding.id, step };
+  const group = fitting?.group ?? groups.find((one) => one.group === selection.group);
+  if (!group) return next;
+  const row = firstRow(finding, group.rows);
+  return {
+    ...next,
+    group: group.group,
+    metric: fitting?.metric.name ?? selection.metric,
+    row: row >= 0 ? rowKey(group.rows, row) : selection.row,
+  };
+}
+
+/**
+ * The row that the finding names first; a kernel before the bias of the same layer.
+ *
+ * @param {Finding} finding
+ * @param {Row[]} rows
+ */
+function firstRow(finding, rows) {
+  const named = rowsOf(finding, rows);
+  for (const layer of finding.layers) {
+    const here = named.filter((row) => rows[row].name === layer || rows[row].layer === layer);
+    const kernel = here.find((row) => rows[row].kind !== "bias");
+    if (kernel !== undefined) return kernel;
+    if (here.length) return here[0];
+  }
+  return -1;
+}
+
+/**
+ * Fills what is not chosen from the data that have arrived, and drops what they do not have.
+ *
+ * @param {Selection} selection
+ * @param {{runs: RunSummary[] | null, findings: Finding[] | null, groups: Group[] | null}} data
+ * @returns {Selection} The same object if nothing changed.
+ */
+export function settle(selection, { runs, findings, groups }) {
+  let next = selection;
+  if (runs && !runs.some((run) => run.run === next.run)) {
+    next = { ...emptySelection(), run: firstRun(runs) };
+    if (next.run === selection.run) next = selection;
+    else return next;
+  }
+  if (!groups) return next;
+  next = withMetric(next, groups);
+  if (findings && next.auto) next = followFirst(next, findings, groups);
+  return withRow(next, groups);
+}
+
+/**
+ * @param {Selection} selection
+ * @param {Finding[]} findings
+ * @param {Group[]} groups
+ */
+function followFirst(selection, findings, groups) {
+  const wanted = findings.find((one) => one.id === selection.finding) ?? findings[0];
+  return wanted ? showFinding(selection, wanted, groups) : { ...selection, auto: false };
+}
+
+/**
+ * @param {Selection} selection
+ * @param {Group[]} groups
+ */
+function withMetric(selection, groups) {
+  const offered = groups.filter((group) => group.metrics.length > 0);
+  const group = offered.find((one) => one.group === selection.group) ?? offered[0];
+  if (!group) return selection;
+  const metric = group.metrics.find((one) => one.name === selection.metric) ?? group.metrics[0];
+  if (group.group === selection.group && metric.name === selection.metric) return selection;
+  return { ...selection, group: group.group, metric: metric.name };
+}
+
+/**
+ * @param {Selection} selection
+ * @param {Group[]} groups
+ */
+function withRow(selection, groups) {
+  const group = groups.find((one) => one.group === selection.group);
+  if (!group || group.rows.length === 0 || rowIndex(group.rows, selection.row) >= 0) {
+    return selection;
+  }
+  const previous = groups.flatMap((one) => one.rows).find((row) => row.name === selection.row);
+  const sameLayer = group.rows.findIndex((row) => row.layer === previous?.layer);
+  return { ...selection, row: rowKey(group.rows, Math.max(0, sameLayer)) };
+}

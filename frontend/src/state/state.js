@@ -1,0 +1,82 @@
+/**
+ * The page's state: what is selected, how it is looked at, and what has been loaded.
+ *
+ * @import { Slot } from "../data/loader.js"
+ * @import {
+ *   FindingsReply, Heat, LayerReply, LayersReply, RunsReply, Selection, SeriesReply, View
+ * } from "../types.js"
+ */
+import { emptySlot } from "../data/loader.js";
+import { emptySelection } from "./selection.js";
+
+/**
+ * @typedef {object} Slots
+ * @property {Slot<RunsReply>} runs
+ * @property {Slot<FindingsReply>} findings
+ * @property {Slot<SeriesReply>} series
+ * @property {Slot<LayersReply>} layers
+ * @property {Slot<Heat>} heat
+ * @property {Slot<LayerReply>} layer
+ *
+ * @typedef {object} State
+ * @property {Selection} selection
+ * @property {View} view
+ * @property {Slots} slots
+ * @property {"light" | "dark"} theme
+ * @property {{width: number, height: number}} size  Of the page.
+ * @property {string} said  For the screen reader.
+ */
+
+/** @type {Readonly<View>} */
+export const DEFAULT_VIEW = {
+  x: "step",
+  smoothing: 0.6,
+  log: null,
+  chart: "loss",
+  order: "depth",
+  filter: "",
+  tab: "layer",
+  hidden: [],
+  zoom: null,
+  runFilter: "",
+  runVerdict: null,
+  allRuns: false,
+};
+
+/**
+ * @param {import("./link.js").Linked} linked
+ * @returns {State}
+ */
+export function initialState({ selection, view }) {
+  return {
+    selection: { ...emptySelection(), ...selection },
+    view: { ...DEFAULT_VIEW, ...view },
+    slots: {
+      runs: emptySlot(),
+      findings: emptySlot(),
+      series: emptySlot(),
+      layers: emptySlot(),
+      heat: emptySlot(),
+      layer: emptySlot(),
+    },
+    theme: "light",
+    size: { width: 0, height: 0 },
+    said: "",
+  };
+}
+
+/**
+ * Another run. While the person follows findings, the new run's first one is shown; after they
+ * chose a layer or metric by hand, that stays, so that runs can be compared.
+ *
+ * @param {Selection} selection
+ * @param {string} run
+ * @returns {Selection}
+ */
+export function selectRun(selection, run) {
+  if (selection.run === run) return selection;
+  const following = selection.auto || selection.finding !== null;
+  return following
+    ? { ...emptySelection(), run, group: selection.group, metric: selection.metric }
+    : { ...selection, run, step: null };
+}

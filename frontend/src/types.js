@@ -1,0 +1,185 @@
+/**
+ * Shapes of the plugin's replies (docs/http_api.md) and of the page's own state.
+ *
+ * Types only: nothing here exists at run time.
+ *
+ * @typedef {number | string} Step  An integer; text where it is beyond 2^53.
+ * @typedef {number | "NaN" | "Infinity" | "-Infinity"} StrictNumber
+ * @typedef {"critical" | "warning" | "info"} Severity
+ * @typedef {Severity | "healthy" | "unknown" | "pending" | "error"} Verdict
+ * @typedef {"log10" | "linear"} Scale
+ * @typedef {"high" | "low" | "both"} Worst
+ *
+ * @typedef {object} RunSummary
+ * @property {string} run
+ * @property {Step} last_step
+ * @property {Severity | "healthy" | "unknown" | "pending"} severity
+ * @property {{id: string, kind: string, title: string} | null} first
+ * @property {{critical: number, warning: number, info: number}} counts
+ * @property {string[]} sources
+ * @property {{kept: number, total: number} | null} sampled
+ * @property {string | null} error
+ *
+ * @typedef {object} RunsReply
+ * @property {number} schema
+ * @property {string} version
+ * @property {number} total
+ * @property {number} pending
+ * @property {number | null} next_offset
+ * @property {RunSummary[]} runs
+ *
+ * @typedef {object} Evidence
+ * @property {string} name
+ * @property {StrictNumber} value
+ * @property {StrictNumber | null} threshold
+ * @property {Step | null} step
+ * @property {string | null} layer
+ *
+ * @typedef {object} Finding
+ * @property {string} id
+ * @property {"cause" | "symptom" | "caution"} kind
+ * @property {Severity} severity
+ * @property {number} confidence
+ * @property {string} title
+ * @property {string} summary
+ * @property {Step} first_step
+ * @property {Step} last_step
+ * @property {string[]} layers
+ * @property {Evidence[]} evidence
+ * @property {string[]} explains
+ * @property {string | null} explained_by
+ * @property {string[]} advice
+ * @property {string[]} disproof
+ * @property {string[]} references
+ *
+ * @typedef {object} FindingsReply
+ * @property {number} schema
+ * @property {string} run
+ * @property {Step} last_step
+ * @property {Finding[]} findings
+ * @property {number} [evaluated]
+ * @property {{id: string, needs: string[]}[]} not_evaluated
+ * @property {{tag: string, step: Step | null, reason: string}[]} skipped
+ * @property {unknown} config
+ * @property {Step[]} restarts
+ * @property {boolean} shortened
+ *
+ * @typedef {"NaN" | "Infinity" | "-Infinity"} NonFinite
+ *
+ * @typedef {object} Series
+ * @property {string} name
+ * @property {string} title
+ * @property {string} unit
+ * @property {Scale} scale
+ * @property {"step" | "epoch" | "batch"} axis
+ * @property {string} source
+ * @property {Step[]} steps
+ * @property {(number | null)[]} values
+ * @property {(number | null)[]} wall_times
+ * @property {[number, NonFinite][]} nonfinite
+ *
+ * @typedef {object} SeriesReply
+ * @property {number} schema
+ * @property {string} run
+ * @property {Series[]} series
+ *
+ * @typedef {object} Row
+ * @property {string} name
+ * @property {string} layer
+ * @property {string} kind
+ * @property {number[]} shape
+ * @property {string} dtype
+ * @property {string} activation
+ * @property {string} initializer
+ *
+ * @typedef {object} Metric
+ * @property {string} name
+ * @property {string} title
+ * @property {string} symbol
+ * @property {string} unit
+ * @property {Scale} scale
+ * @property {Worst} worst
+ * @property {string} summary
+ *
+ * @typedef {object} Group
+ * @property {string} group
+ * @property {boolean} exact
+ * @property {number} records
+ * @property {number | null} total
+ * @property {number} row_count
+ * @property {Row[]} rows
+ * @property {Metric[]} metrics
+ *
+ * @typedef {object} LayersReply
+ * @property {number} schema
+ * @property {string} run
+ * @property {number | null} next_offset
+ * @property {Group[]} groups
+ *
+ * @typedef {object} Column
+ * @property {string} name
+ * @property {string} title
+ * @property {string} symbol
+ * @property {string} unit
+ * @property {Scale} scale
+ * @property {(number | null)[]} low
+ * @property {(number | null)[] | null} high
+ * @property {[number, NonFinite][]} nonfinite
+ *
+ * @typedef {object} LayerReply
+ * @property {number} schema
+ * @property {string} run
+ * @property {string} group
+ * @property {Row} row
+ * @property {boolean} exact
+ * @property {Step[]} steps
+ * @property {(number | null)[]} wall_times
+ * @property {Column[]} columns
+ *
+ * @typedef {object} HeatHeader
+ * @property {number} schema
+ * @property {string} run
+ * @property {string} group
+ * @property {string} metric
+ * @property {number} rows
+ * @property {number} cells
+ * @property {Step[]} first_steps
+ * @property {Step[]} last_steps
+ * @property {number | null} minimum
+ * @property {number | null} maximum
+ *
+ * @typedef {object} Heat  A decoded heat map; values and codes are row-major `[rows * cells]`.
+ * @property {HeatHeader} header
+ * @property {number} rows
+ * @property {number} cells
+ * @property {Float64Array} edges  `[cells + 1]` where each cell begins on the step axis, and the end.
+ * @property {Float32Array} values
+ * @property {Uint8Array} codes
+ *
+ * @typedef {object} Selection  What every view follows.
+ * @property {string | null} run
+ * @property {string | null} finding
+ * @property {string | null} group
+ * @property {string | null} metric
+ * @property {string | null} row  See `rowKey`.
+ * @property {number | null} step
+ * @property {boolean} auto  Nothing was chosen by hand yet: follow the run's first finding.
+ *
+ * @typedef {"step" | "relative" | "wall"} XAxis
+ * @typedef {"depth" | "name" | "worst"} Order
+ *
+ * @typedef {object} View  How it is looked at.
+ * @property {XAxis} x
+ * @property {number} smoothing
+ * @property {boolean | null} log  null: the data decides.
+ * @property {"loss" | "norms"} chart
+ * @property {Order} order
+ * @property {string} filter
+ * @property {"layer" | "profile"} tab
+ * @property {string[]} hidden  Names of series switched off in the legend.
+ * @property {[number, number] | null} zoom  On the chosen x axis.
+ * @property {string} runFilter
+ * @property {Verdict | null} runVerdict
+ * @property {boolean} allRuns
+ */
+export {};

@@ -1,0 +1,118 @@
+/**
+ * One finding: what, where and since when; why we think so; what to try; what would prove us wrong.
+ *
+ * @import { Evidence, Finding } from "../types.js"
+ * @import { FindingsHandlers } from "./findings.js"
+ */
+import { html, nothing } from "lit-html";
+import { visible } from "../format/names.js";
+import { counted, formatNumber, looseNumber } from "../format/numbers.js";
+import { VERDICT_WORD } from "../format/severity.js";
+import { formatStep } from "../format/steps.js";
+import { sign, verdictIcon } from "./icon.js";
+import { inlineName } from "./name.js";
+
+/** Layers named on a card; the others are counted. */
+const NAMED_LAYERS = 3;
+
+/**
+ * @param {Finding} finding
+ * @param {Finding[]} explained
+ * @param {string | null} selected
+ * @param {FindingsHandlers} handlers
+ * @param {boolean} [nested]
+ * @returns {import("lit-html").TemplateResult}
+ */
+export function findingCard(finding, explained, selected, handlers, nested = false) {
+  const { id, kind, severity } = finding;
+  const shown = id === selected;
+  return html`<article class="finding ${severity} ${shown ? "selected" : ""} ${nested ? "nested" : ""}"
+    data-testid="finding" data-id=${id} data-kind=${kind} aria-current=${shown ? "true" : "false"}>
+    <p class="eyebrow ${severity}">
+      ${verdictIcon(severity)}<span>${VERDICT_WORD[severity]} ${kind}</span>
+      <span class="confidence" title="How sure this finding is, from what was recorded"
+        >${Math.round(finding.confidence * 100)} % sure</span>
+    </p>
+    <h3>${visible(finding.title)}</h3>
+    ${where(finding)}
+    <p class="summary">${visible(finding.summary)}</p>
+    ${
+      shown
+        ? html`${body(finding)}`
+        : html`<div class="actions">
+            <button type="button" class="button" data-testid="show" @click=${() => handlers.showFinding(id)}
+              aria-label="Show ${visible(finding.title)} in all views">${sign("target")} Show</button>
+          </div>`
+    }
+    ${
+      explained.length
+        ? html`<details class="explains" ?open=${explained.some((one) => one.id === selected)}>
+            <summary>Explains ${counted(explained.length, "more finding")}</summary>
+            ${explained.map((one) => findingCard(one, [], selected, handlers, true))}
+          </details>`
+        : nothing
+    }
+  </article>`;
+}
+
+/** @param {Finding} finding */
+function where({ first_step: first, layers }) {
+  const named = layers.slice(0, NAMED_LAYERS);
+  const more = layers.length - named.length;
+  return html`<p class="where">
+    from step ${formatStep(first)}${named.map(
+      (layer, index) => html`${index ? ", " : " · "}${inlineName(layer)}`,
+    )}${more > 0 ? ` and ${more} more` : nothing}
+  </p>`;
+}
+
+/** @param {Finding} finding */
+function body({ advice, evidence, disproof, references }) {
+  return html`
+    ${
+      advice.length
+        ? html`<section class="try"><h4>Try</h4>
+            <ol>${advice.map((item) => html`<li>${visible(item)}</li>`)}</ol></section>`
+        : nothing
+    }
+    ${
+      evidence.length
+        ? html`<details class="fold" open><summary>Why we think so</summary>${evidenceTable(evidence)}</details>`
+        : nothing
+    }
+    ${list("What would prove us wrong", disproof)} ${list("References", references)}`;
+}
+
+/**
+ * @param {string} title
+ * @param {string[]} items
+ */
+function list(title, items) {
+  if (items.length === 0) return nothing;
+  return html`<details class="fold"><summary>${title}</summary>
+    <ul>${items.map((item) => html`<li>${visible(item)}</li>`)}</ul></details>`;
+}
+
+/** @param {Evidence[]} evidence */
+function evidenceTable(evidence) {
+  return html`<table class="evidence">
+    <thead><tr><th scope="col">Observed</th><th scope="col">Value</th><th scope="col">Limit</th></tr></thead>
+    <tbody>
+      ${evidence.map(
+        (one) => html`<tr>
+          <th scope="row">${visible(one.name)}${place(one)}</th>
+          <td>${formatNumber(looseNumber(one.value))}</td>
+          <td>${one.threshold === null ? "" : formatNumber(looseNumber(one.threshold))}</td>
+        </tr>`,
+      )}
+    </tbody>
+  </table>`;
+}
+
+/** @param {Evidence} evidence */
+function place({ layer, step }) {
+  if (layer === null && step === null) return nothing;
+  return html`<span class="soft">${layer === null ? nothing : inlineName(layer)}${
+    layer !== null && step !== null ? ", " : nothing
+  }${step === null ? nothing : `step ${formatStep(step)}`}</span>`;
+}

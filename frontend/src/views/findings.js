@@ -1,0 +1,155 @@
+/**
+ * The findings of one run: causes first, the symptoms each explains folded beneath it.
+ *
+ * @import { Finding, FindingsReply, RunSummary } from "../types.js"
+ */
+import { html, nothing } from "lit-html";
+import { repeat } from "lit-html/directives/repeat.js";
+import { words } from "../format/names.js";
+import { counted } from "../format/numbers.js";
+import { formatStep, stepNumber } from "../format/steps.js";
+import { findingCard } from "./finding_card.js";
+import { verdictIcon } from "./icon.js";
+import { inlineName, name } from "./name.js";
+import { snippet } from "./states.js";
+
+/**
+ * @typedef {object} FindingsHandlers
+ * @property {(id: string) => void} showFinding
+ * @property {(text: string, button: HTMLElement) => void} copy
+ */
+
+/**
+ * @param {{reply: FindingsReply, summary: RunSummary, color: string, selected: string | null}} data
+ * @param {FindingsHandlers} handlers
+ */
+export function findingsPanel({ reply, summary, color, selected }, handlers) {
+  const { heads, explained } = tree(reply.findings);
+  return html`
+    ${heading(reply, summary, color)}
+    <div class="finding-list">
+      ${repeat(
+        heads,
+        (finding) => `${reply.run} ${finding.id}`,
+        (finding) => findingCard(finding, explained.get(finding.id) ?? [], selected, handlers),
+      )}
+      ${reply.findings.length === 0 ? nothingFound(reply, summary, handlers) : nothing}
+      ${notEvaluated(reply)} ${skipped(reply)}
+    </div>`;
+}
+
+/**
+ * Findings to list, and under which of them the others belong. What claims to be explained by
+ * something that is not here stands for itself; order is kept.
+ *
+ * @param {Finding[]} findings
+ */
+export function tree(findings) {
+  const byId = new Map(findings.map((finding) => [finding.id, finding]));
+  /** @type {Map<string, Finding[]>} */
+  const explained = new Map();
+  const heads = [];
+  for (const finding of findings) {
+    const head = root(finding, byId);
+    if (head === finding) heads.push(finding);
+    else explained.set(head.id, [...(explained.get(head.id) ?? []), finding]);
+  }
+  return { heads, explained };
+}
+
+/**
+ * @param {Finding} finding
+ * @param {Map<string, Finding>} byId
+ */
+function root(finding, byId) {
+  const seen = new Set([finding.id]);
+  let head = finding;
+  while (head.explained_by !== null) {
+    const next = byId.get(head.explained_by);
+    if (!next) break;
+    if (seen.has(next.id)) return finding;
+    seen.add(next.id);
+    head = next;
+  }
+  return head;
+}
+
+/**
+ * @param {FindingsReply} reply
+ * @param {RunSummary} summary
+ * @param {string} color
+ */
+function heading(reply, summary, color) {
+  const facts = [];
+  if (stepNumber(reply.last_step) >= 0) facts.push(html`step ${formatStep(reply.last_step)}`);
+  if (summary.sampled) {
+    const { kept, total } = summary.sampled;
+    facts.push(html`<span class="sampled" title="TensorBoard kept a sample of this run's records. Start it with --samples_per_plugin=convergence=N to keep more."
+      >${formatStep(kept)} of ${formatStep(total)} steps (sampled)</span>`);
+  }
+  for (const step of reply.restarts.slice(0, 3)) facts.push(html`restarted at ${formatStep(step)}`);
+  return html`<header class="panel-head">
+    <h2><i class="dot" style="background:${color}"></i>${name(reply.run)}</h2>
+    <p class="facts">${facts.map((fact) => html`<span>${fact}</span>`)}</p>
+  </header>`;
+}
+
+/**
+ * @param {FindingsReply} reply
+ * @param {RunSummary} summary
+ * @param {FindingsHandlers} handlers
+ */
+function nothingFound(reply, summary, handlers) {
+  const open = reply.not_evaluated.length;
+  if (summary.severity === "healthy") {
+    const checks = reply.evaluated;
+    return html`<article class="finding healthy" data-testid="no-finding">
+      <p class="eyebrow healthy">${verdictIcon("healthy")} healthy</p>
+      <h3>No finding</h3>
+      <p>
+        ${checks === undefined ? "Checks were" : `${counted(checks, "check")} ${checks === 1 ? "was" : "were"}`}
+        evaluated and none fired${open ? `; ${open} more ${open === 1 ? "needs" : "need"} data this run does not have` : ""}.
+      </p>
+    </article>`;
+  }
+  return html`<article class="finding unknown" data-testid="no-finding">
+    <p class="eyebrow unknown">${verdictIcon("unknown")} not enough data</p>
+    <h3>Too little is recorded to say</h3>
+    <p>
+      ${inlineName(reply.run)} holds nothing the checks can judge. These two lines record what they
+      need:
+    </p>
+    ${snippet(handlers.copy)}
+  </article>`;
+}
+
+/** @param {FindingsReply} reply */
+function notEvaluated({ not_evaluated: open }) {
+  if (open.length === 0) return nothing;
+  return html`<details class="aside" data-testid="not-evaluated">
+    <summary>Not evaluated: ${counted(open.length, "check")} ${open.length === 1 ? "needs" : "need"} more data</summary>
+    <dl>
+      ${open.map(
+        ({ id, needs }) => html`<dt>${words(id)}</dt>
+          <dd>needs ${needs.map((need) => need.split("|").map(words).join(" or ")).join(", ")}</dd>`,
+      )}
+    </dl>
+  </details>`;
+}
+
+/** @param {FindingsReply} reply */
+function skipped({ skipped: refused, shortened }) {
+  if (refused.length === 0) return nothing;
+  return html`<details class="aside" data-testid="skipped">
+    <summary>Skipped: ${counted(refused.length, "piece")} of damaged or unknown data</summary>
+    <dl>
+      ${refused.map(
+        ({ tag, step, reason }) => html`<dt>${inlineName(tag)}${
+          step === null ? nothing : html` <span class="soft">step ${formatStep(step)}</span>`
+        }</dt>
+          <dd>${inlineName(reason)}</dd>`,
+      )}
+    </dl>
+    ${shortened ? html`<p class="soft">The list is cut short.</p>` : nothing}
+  </details>`;
+}

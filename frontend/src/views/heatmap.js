@@ -1,0 +1,208 @@
+/**
+ * The heat map's panel: which metric, which rows in which order, the map, and what the pointer is on.
+ *
+ * @import { Hover } from "../charts/cursor.js"
+ * @import { HeatProps, Place } from "../charts/heat.js"
+ * @import { WorstRow } from "../model/map.js"
+ * @import { Group, Heat, Metric, Order, Row, View } from "../types.js"
+ */
+import { html, nothing } from "lit-html";
+import { createHeatMap } from "../charts/heat.js";
+import { INFINITE, NAN, NO_DATA, VALUE } from "../data/decode.js";
+import { fullName, words } from "../format/names.js";
+import { counted, formatNumber, formatValue } from "../format/numbers.js";
+import { formatStepRange } from "../format/steps.js";
+import { sign } from "./icon.js";
+import { mount } from "./mount.js";
+import { inlineName } from "./name.js";
+import { createReadout } from "./readout.js";
+
+/**
+ * @typedef {object} HeatData
+ * @property {Group[]} groups  Those that offer a metric.
+ * @property {Group} group
+ * @property {Metric} metric
+ * @property {View} view
+ * @property {HeatProps | null} map  null while it loads.
+ * @property {unknown} instead  What to show while there is no map.
+ * @property {{nan: boolean, infinite: boolean, none: boolean}} codes  Which marks occur.
+ * @property {WorstRow[]} worst
+ * @property {Hover} hover
+ * @property {boolean} pending  Whether `map` is of the metric before.
+ *
+ * @typedef {object} HeatHandlers
+ * @property {(change: Partial<View>) => void} setView
+ * @property {(group: string, metric: string) => void} selectMetric
+ * @property {(row: number, step: number | null) => void} openRow
+ */
+
+const GROUP_TITLE = new Map([
+  ["variables", "Weights"],
+  ["activations", "Activations"],
+  ["inputs", "Inputs"],
+]);
+
+/**
+ * @param {HeatData} data
+ * @param {HeatHandlers} handlers
+ */
+export function heatPanel(data, handlers) {
+  const { map, metric, group, view } = data;
+  const shown = map?.order.length ?? group.rows.length;
+  return html`<header class="panel-head controls">
+      <h2 title=${metric.summary}>${metric.title}</h2>
+      ${metricChoice(data, handlers)}
+      <span class="spring"></span>
+      <label class="field">Order
+        <select @change=${(/** @type {Event} */ event) =>
+          handlers.setView({
+            order: /** @type {Order} */ (/** @type {HTMLSelectElement} */ (event.target).value),
+          })}>
+          ${
+            /** @type {const} */ ([
+              ["depth", "Depth"],
+              ["name", "Name"],
+              ["worst", "Worst first"],
+            ]).map(
+              ([value, label]) =>
+                html`<option value=${value} ?selected=${view.order === value}>${label}</option>`,
+            )
+          }
+        </select>
+      </label>
+      <label class="search">${sign("search")}<span class="hidden-label">Filter rows by name</span>
+        <input type="search" placeholder="Filter, e.g. attn|mlp" .value=${view.filter}
+          title="Words that must all occur; | for alternatives, * for anything"
+          @input=${(/** @type {InputEvent} */ event) =>
+            handlers.setView({ filter: /** @type {HTMLInputElement} */ (event.target).value })} />
+      </label>
+    </header>
+    <div class="heat-frame ${data.pending ? "pending" : ""}">
+      ${map ? mount(createHeatMap, map) : data.instead}
+      ${shown === 0 ? html`<p class="hint over">No row matches the filter.</p>` : nothing}
+    </div>
+    <footer class="heat-foot">
+      ${mount(createReadout, { idle: idle(data, shown), hover: data.hover })}
+      ${marks(data.codes, map?.range.log === true && map.range.zeros)}
+    </footer>
+    ${worstTable(data, handlers)}`;
+}
+
+/**
+ * @param {HeatData} data
+ * @param {HeatHandlers} handlers
+ */
+function metricChoice({ groups, group, metric }, handlers) {
+  return html`<div class="metric-choice">
+      ${groups.map(
+        (
+          one,
+        ) => html`<fieldset class="segments"><legend class="segments-title">${title(one)}</legend>
+          ${one.metrics.map(
+            (
+              each,
+            ) => html`<label title="${each.title}: ${each.summary}"><input type="radio" name="metric"
+              value="${one.group} ${each.name}"
+              .checked=${one === group && each.name === metric.name}
+              aria-label="${title(one)}: ${each.title}"
+              @change=${() => handlers.selectMetric(one.group, each.name)} /><span>${each.symbol}</span></label>`,
+          )}
+        </fieldset>`,
+      )}
+    </div>
+    <label class="field metric-select"><span class="hidden-label">Metric</span>
+      <select @change=${(/** @type {Event} */ event) => {
+        const [chosenGroup, chosen] = /** @type {HTMLSelectElement} */ (event.target).value.split(
+          " ",
+        );
+        handlers.selectMetric(chosenGroup, chosen);
+      }}>
+        ${groups.map(
+          (one) => html`<optgroup label=${title(one)}>
+            ${one.metrics.map(
+              (each) => html`<option value="${one.group} ${each.name}"
+                ?selected=${one === group && each.name === metric.name}>${each.title}</option>`,
+            )}
+          </optgroup>`,
+        )}
+      </select>
+    </label>`;
+}
+
+/** @param {Group} group */
+function title({ group }) {
+  return GROUP_TITLE.get(group) ?? words(group);
+}
+
+/**
+ * @param {HeatData} data
+ * @param {number} shown
+ */
+function idle({ group, map }, shown) {
+  const rows = group.rows.length;
+  const part =
+    shown === rows ? counted(rows, "row") : `${formatNumber(shown, 9)} of ${counted(rows, "row")}`;
+  const kept =
+    group.total === null
+      ? counted(group.records, "record")
+      : `${formatNumber(group.records, 9)} of ${counted(group.total, "record")} (sampled)`;
+  const bound = group.exact ? "" : " · middle of known bounds";
+  return map ? `${part} · ${kept} · worst value per cell${bound}` : "";
+}
+
+/**
+ * What one cell says, in words.
+ *
+ * @param {Heat} heat
+ * @param {Row[]} rows
+ * @param {Metric} metric
+ * @param {Place} place
+ */
+export function readout(heat, rows, metric, { row, cell }) {
+  const { first_steps: first, last_steps: last } = heat.header;
+  const at = row * heat.cells + cell;
+  const value = heat.values[at];
+  const finite = Number.isNaN(value) ? "" : `, finite part ${formatValue(value, metric)}`;
+  const said = new Map([
+    [VALUE, `${metric.symbol} = ${formatValue(value, metric)}`],
+    [NO_DATA, "no data"],
+    [NAN, `NaN${finite}`],
+    [INFINITE, `infinite${finite}`],
+  ]).get(heat.codes[at]);
+  return `${fullName(rows[row].name)} · ${formatStepRange(first[cell], last[cell])} · ${said}`;
+}
+
+/**
+ * @param {HeatData["codes"]} codes
+ * @param {boolean} zeros
+ */
+function marks({ nan, infinite, none }, zeros) {
+  return html`<ul class="marks" aria-label="Marks in the map">
+    ${nan ? html`<li><i class="swatch nan"></i>NaN</li>` : nothing}
+    ${infinite ? html`<li><i class="swatch infinite"></i>infinite</li>` : nothing}
+    ${zeros ? html`<li><i class="swatch zero"></i>exactly 0</li>` : nothing}
+    ${none ? html`<li><i class="swatch none"></i>no data</li>` : nothing}
+  </ul>`;
+}
+
+/**
+ * @param {HeatData} data
+ * @param {HeatHandlers} handlers
+ */
+function worstTable({ worst, metric }, handlers) {
+  if (worst.length === 0) return nothing;
+  return html`<details class="worst">
+    <summary>Worst rows as a table</summary>
+    <table>
+      <thead><tr><th scope="col">Row</th><th scope="col">${metric.title}, worst</th><th scope="col">Where</th></tr></thead>
+      <tbody>
+        ${worst.map(
+          (one) => html`<tr>
+            <th scope="row"><button type="button" class="link" @click=${() => handlers.openRow(one.row, null)}>${inlineName(one.name)}</button></th>
+            <td>${one.value}</td><td>${one.steps}</td>
+          </tr>`,
+        )}
+      </tbody>
+    </table>
+  </details>`;
+}

@@ -1,0 +1,59 @@
+/**
+ * Icons, as outlines of our own: no font, no image to load.
+ *
+ * @import { Verdict } from "../types.js"
+ */
+import { svg } from "lit-html";
+import { VERDICT_PATH } from "../format/severity.js";
+
+/** @type {Record<string, string>} */
+const SIGNS = {
+  previous: "M10.5 2.5 5 8l5.5 5.5",
+  next: "M5.5 2.5 11 8l-5.5 5.5",
+  close: "M3.5 3.5l9 9m0-9-9 9",
+  search: "M11 11l3.5 3.5M12 7A5 5 0 1 1 2 7a5 5 0 0 1 10 0z",
+  copy: "M5.5 5.5V2.5h8v8h-3M2.5 5.5h8v8h-8z",
+  done: "M2.5 8.5l3.5 3.5 7.5-8",
+  retry: "M13 8a5 5 0 1 1-1.5-3.6M13.5 1.5v3.5H10",
+  target: "M8 1v3m0 8v3M1 8h3m8 0h3M11.5 8a3.5 3.5 0 1 1-7 0 3.5 3.5 0 0 1 7 0z",
+  play: "M4.5 2.5v11l9-5.5z",
+  pause: "M5 2.5v11m6-11v11",
+};
+
+/**
+ * The sign of a severity; decoration beside its word, so hidden from screen readers.
+ *
+ * @param {Verdict} verdict
+ */
+export function verdictIcon(verdict) {
+  return svg`<svg class="icon ${verdict}" viewBox="0 0 16 16" width="14" height="14" aria-hidden="true"
+    ><path fill="currentColor" fill-rule="evenodd" d=${VERDICT_PATH[verdict]}></path></svg>`;
+}
+
+/** @param {keyof typeof SIGNS} name */
+export function sign(name) {
+  return svg`<svg class="sign" viewBox="0 0 16 16" width="14" height="14" aria-hidden="true"
+    ><path fill="none" stroke="currentColor" stroke-width="1.6" stroke-linecap="round"
+      stroke-linejoin="round" d=${SIGNS[name]}></path></svg>`;
+}
+
+/**
+ * The same as `verdictIcon`, as an element.
+ *
+ * @param {Verdict} verdict
+ */
+export function iconElement(verdict) {
+  const space = "http://www.w3.org/2000/svg";
+  const image = document.createElementNS(space, "svg");
+  image.setAttribute("class", `icon ${verdict}`);
+  image.setAttribute("viewBox", "0 0 16 16");
+  image.setAttribute("width", "12");
+  image.setAttribute("height", "12");
+  image.setAttribute("aria-hidden", "true");
+  const path = document.createElementNS(space, "path");
+  path.setAttribute("fill", "currentColor");
+  path.setAttribute("fill-rule", "evenodd");
+  path.setAttribute("d", VERDICT_PATH[verdict]);
+  image.append(path);
+  return image;
+}

@@ -1,0 +1,121 @@
+/**
+ * The selected row: what it is, its neighbours, and its statistics over steps.
+ *
+ * @import { LineProps } from "../charts/line.js"
+ * @import { SmallChart } from "../data/small_charts.js"
+ * @import { Column, Row } from "../types.js"
+ */
+import { html, nothing } from "lit-html";
+import { repeat } from "lit-html/directives/repeat.js";
+import { createLineChart } from "../charts/line.js";
+import { formatShape, visible } from "../format/names.js";
+import { formatNumber, formatPercent, formatValue } from "../format/numbers.js";
+import { sign } from "./icon.js";
+import { mount } from "./mount.js";
+import { inlineName, name } from "./name.js";
+
+/**
+ * @typedef {object} LayerHead
+ * @property {Row} row
+ * @property {number} index
+ * @property {number} count  Rows of the group.
+ * @property {{group: string, index: number, label: string}[]} siblings  Rows of the same layer.
+ *
+ * @typedef {object} LayerCharts
+ * @property {{small: SmallChart, chart: LineProps}[]} charts
+ * @property {{column: Column, value: number}[]} constant
+ * @property {number | null} step
+ * @property {(column: Column) => number | null} valueAt  At the selected step, else the last one.
+ *
+ * @typedef {object} LayerHandlers
+ * @property {(row: number, step: number | null) => void} openRow
+ * @property {(group: string, row: number) => void} openSibling
+ */
+
+/**
+ * @param {LayerHead} data
+ * @param {LayerHandlers} handlers
+ */
+export function layerHead({ row, index, count, siblings }, handlers) {
+  const go = (
+    /** @type {number} */ by,
+    /** @type {"previous" | "next"} */ icon,
+    /** @type {string} */ label,
+  ) =>
+    html`<button type="button" class="button square" aria-label=${label} title=${label}
+      ?disabled=${index + by < 0 || index + by >= count}
+      @click=${() => handlers.openRow(index + by, null)}>${sign(icon)}</button>`;
+  return html`<div class="layer-head">
+    <div class="layer-title">
+      ${go(-1, "previous", "Previous row, towards the input")}
+      ${go(1, "next", "Next row, towards the output")}
+      <h3>${name(row.name)}</h3>
+      <span class="soft place">${index + 1} of ${count}</span>
+    </div>
+    <dl class="layer-facts">${facts(row).map(
+      ([label, value]) => html`<div><dt>${label}</dt><dd>${value}</dd></div>`,
+    )}</dl>
+    ${
+      siblings.length
+        ? html`<p class="siblings"><span class="soft">Same layer:</span> ${siblings.map(
+            (one) => html`<button type="button" class="link"
+              @click=${() => handlers.openSibling(one.group, one.index)}>${inlineName(one.label)}</button>`,
+          )}</p>`
+        : nothing
+    }
+  </div>`;
+}
+
+/**
+ * @param {Row} row
+ * @returns {[string, unknown][]}
+ */
+function facts(row) {
+  /** @type {[string, string][]} */
+  const all = [
+    ["role", row.kind.replaceAll("_", " ")],
+    ["shape", formatShape(row.shape)],
+    ["type", row.dtype],
+    ["activation", row.activation],
+    ["initializer", row.initializer],
+  ];
+  return all.filter(([, value]) => value !== "").map(([label, value]) => [label, visible(value)]);
+}
+
+/** @param {LayerCharts} data */
+export function layerCharts({ charts, constant, valueAt }) {
+  return html`<div class="small-charts">
+      ${repeat(
+        charts,
+        ({ small }) => small.id,
+        ({ small, chart }) => html`<figure class="small-chart">
+          <figcaption>
+            <strong>${small.title}</strong>
+            ${chart.lines.map((line, at) => {
+              const column = small.columns[at];
+              return html`<span class="small-value" title=${column.title}><i class="dot" style="background:${line.color}"></i>${
+                small.columns.length > 1 ? html`${column.symbol} ` : nothing
+              }${write(small, valueAt(column))}</span>`;
+            })}
+          </figcaption>
+          ${mount(createLineChart, chart)}
+        </figure>`,
+      )}
+    </div>
+    ${
+      constant.length
+        ? html`<p class="constants"><span class="soft">Never changed:</span> ${constant.map(
+            ({ column, value }) =>
+              html`<span>${column.title} <b>${formatValue(value, column)}</b></span>`,
+          )}</p>`
+        : nothing
+    }`;
+}
+
+/**
+ * @param {SmallChart} small
+ * @param {number | null} value
+ */
+function write(small, value) {
+  return small.fraction ? formatPercent(value) : formatNumber(value);
+}

@@ -1,0 +1,89 @@
+/**
+ * The legend of the loss chart: what each curve is, its value under the pointer (else its last
+ * one), and a switch for each.
+ *
+ * @import { Cursor } from "../charts/cursor.js"
+ * @import { Placement } from "../data/axes.js"
+ * @import { Series } from "../types.js"
+ */
+import { html, nothing, render, svg } from "lit-html";
+import { readAt } from "../data/curves.js";
+import { formatNumber } from "../format/numbers.js";
+
+/**
+ * @typedef {object} LegendItem
+ * @property {Series} series
+ * @property {string} label
+ * @property {string} color
+ * @property {number[]} dash
+ * @property {boolean} dots
+ * @property {boolean} shown
+ *
+ * @typedef {object} LegendProps
+ * @property {LegendItem[]} items
+ * @property {Placement} placement
+ * @property {(x: number) => string} formatX
+ * @property {Cursor} cursor
+ * @property {(name: string) => void} onToggle
+ */
+
+/** @returns {import("./mount.js").Component<LegendProps>} */
+export function createLegend() {
+  const element = document.createElement("div");
+  element.className = "legend";
+  /** @type {LegendProps | null} */
+  let props = null;
+  /** @type {number | null} */
+  let x = null;
+  let stopFollowing = () => {};
+  const draw = () => props && render(legend(props, x), element);
+  return {
+    element,
+    update(next) {
+      if (props?.cursor !== next.cursor) {
+        stopFollowing();
+        stopFollowing = next.cursor.follow((place) => {
+          const at = place && props ? props.placement.fromStep(place.step) : Number.NaN;
+          x = Number.isFinite(at) ? at : null;
+          draw();
+        });
+      }
+      props = next;
+      draw();
+    },
+    destroy() {
+      stopFollowing();
+    },
+  };
+}
+
+/**
+ * @param {LegendProps} props
+ * @param {number | null} x
+ */
+function legend({ items, placement, formatX, onToggle }, x) {
+  return html`${items.map((item) => {
+    const xs = placement.x.get(item.series.name) ?? [];
+    const read = readAt(item.series, xs, x ?? Number.POSITIVE_INFINITY);
+    return html`<button type="button" class="legend-item" aria-pressed=${item.shown ? "true" : "false"}
+      title="${item.shown ? "Hide" : "Show"} ${item.label}" @click=${() => onToggle(item.series.name)}>
+      ${key(item)}
+      <span class="legend-label">${item.label}</span>
+      <span class="legend-value">${read ? formatNumber(read.value) : "–"}</span>
+    </button>`;
+  })}
+  <p class="legend-x">${x === null ? nothing : formatX(x)}</p>`;
+}
+
+/** @param {LegendItem} item */
+function key({ color, dash, dots }) {
+  return html`<svg class="key" viewBox="0 0 22 10" width="22" height="10" aria-hidden="true">
+    <line x1="1" y1="5" x2="21" y2="5" stroke=${color} stroke-width="2" stroke-dasharray=${dash.join(" ")}></line>
+    ${dots ? svgDot(color) : nothing}
+  </svg>`;
+}
+
+/** @param {string} color */
+function svgDot(color) {
+  return svg`<circle cx="11" cy="5" r="2.5" fill="var(--card)" stroke=${color} stroke-width="1.5"></circle>`;
+}

@@ -1,0 +1,32 @@
+/**
+ * A name from a log, as a piece of the page.
+ */
+import { html } from "lit-html";
+import { fullName, MAX_NAME, middleEllipsis, visible } from "../format/names.js";
+
+/** Characters at the end that stay when the name is too long for its place. */
+const TAIL = 10;
+
+/**
+ * Isolated from the text around it (a name may be written right to left), cut in the middle by the
+ * style sheet where there is no room, whole in its title.
+ *
+ * @param {string} text
+ */
+export function name(text) {
+  const shown = [...middleEllipsis(visible(text), MAX_NAME)];
+  const at = Math.max(0, shown.length - TAIL);
+  const [head, tail] = [shown.slice(0, at).join(""), shown.slice(at).join("")];
+  return html`<bdi class="name" title=${fullName(text)}><span class="head">${head}</span><span class="tail">${
+    tail || html`<em>(empty name)</em>`
+  }</span></bdi>`;
+}
+
+/**
+ * A name inside running text, where it may wrap.
+ *
+ * @param {string} text
+ */
+export function inlineName(text) {
+  return html`<bdi class="inline-name" title=${fullName(text)}>${middleEllipsis(visible(text), MAX_NAME)}</bdi>`;
+}

@@ -1,0 +1,98 @@
+/**
+ * What the page shows instead of data: nothing yet, nothing at all, or what went wrong.
+ *
+ * @import { Slot } from "../data/loader.js"
+ * @import { ApiError } from "../data/api.js"
+ * @import { TemplateResult } from "lit-html"
+ */
+import { html, nothing } from "lit-html";
+import { sign } from "./icon.js";
+import { inlineName } from "./name.js";
+
+/** The two lines that make a training script tell us more. */
+export const SNIPPET = [
+  "from tb_convergence.keras import ConvergenceCallback",
+  'model.fit(x, y, callbacks=[ConvergenceCallback("logs/my_run")])',
+];
+
+/** @param {string} label */
+export function loading(label) {
+  return html`<div class="loading" role="status"><span class="spinner"></span>${label}</div>`;
+}
+
+/**
+ * Why something is not there, and what can be done about it.
+ *
+ * @param {string} what
+ * @param {ApiError} error
+ * @param {() => void} retry
+ */
+export function failure(what, error, retry) {
+  const reload = error.reason === "schema";
+  return html`<div class="failure" role="alert">
+    <p><strong>${what}</strong></p>
+    <p>${error.message}</p>
+    <button type="button" class="button" @click=${reload ? () => location.reload() : retry}>
+      ${sign("retry")} ${reload ? "Reload the page" : "Try again"}
+    </button>
+  </div>`;
+}
+
+/**
+ * A slot as one of: a wait, a failure, or its content.
+ *
+ * @template T
+ * @param {Slot<T>} slot
+ * @param {{what: string, retry: () => void, ready: (data: T) => unknown}} choices
+ */
+export function content(slot, { what, retry, ready }) {
+  if (slot.data !== null) return ready(slot.data);
+  if (slot.error) return failure(`${what} could not be loaded.`, slot.error, retry);
+  return slot.status === "loading" ? loading(`Loading ${what.toLowerCase()}…`) : nothing;
+}
+
+/** @param {(text: string, button: HTMLElement) => void} copy */
+export function snippet(copy) {
+  return html`<figure class="snippet">
+    <pre tabindex="0" aria-label="Code to add"><code>${SNIPPET.join("\n")}</code></pre>
+    <button type="button" class="button copy"
+      @click=${(/** @type {Event} */ event) =>
+        copy(SNIPPET.join("\n"), /** @type {HTMLElement} */ (event.currentTarget))}
+    >${sign("copy")} <span>Copy</span></button>
+  </figure>`;
+}
+
+/** @param {(text: string, button: HTMLElement) => void} copy */
+export function noRuns(copy) {
+  return html`<section class="card empty" data-testid="empty">
+    <h2>No training run here yet</h2>
+    <p>
+      This tab answers one question: <em>why won't my loss converge?</em> Add these two lines to your
+      training script, start it, and point TensorBoard at the same folder.
+    </p>
+    ${snippet(copy)}
+    <p class="soft">
+      Logs you already have count too: gradient and variable histograms and the scalars
+      <code>loss</code>, <code>val_loss</code> and <code>learning_rate</code> are read as they are.
+      The page fills by itself when TensorBoard reloads.
+    </p>
+  </section>`;
+}
+
+/**
+ * Shown where a view needs statistics that the run did not record.
+ *
+ * @param {string} run
+ * @param {(text: string, button: HTMLElement) => void} copy
+ */
+export function noLayers(run, copy) {
+  return html`<div class="hint">
+    <p>
+      ${inlineName(run)} has no statistics of single layers. Record them with two lines, and this
+      place shows where in the network it goes wrong.
+    </p>
+    ${snippet(copy)}
+  </div>`;
+}
+
+/** @typedef {TemplateResult | typeof nothing} View */
