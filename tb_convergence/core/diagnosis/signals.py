@@ -20,6 +20,11 @@ Floats = NDArray[np.floating[Any]]
 WEIGHT_KINDS: Final = ("kernel", "recurrent_kernel")
 """Rows whose scale means something: biases and gains start at 0 or 1 and move freely."""
 
+FALLS: Final = " The loss falls all the same."
+"""Said of what is odd in a run that learns."""
+LEARNS: Final = 0.5
+"""Part of its starting loss that a run has lost when it is said to learn."""
+
 
 @dataclass(frozen=True, slots=True)
 class LossCourse:
@@ -29,7 +34,8 @@ class LossCourse:
         steps: `[S]`, last step of each window.
         level: `[S]`, mean loss of each window (one step wide where recorded densely).
         weights: `[S]`, steps in each window.
-        start: mean over the first three steps: the level before anything was learned.
+        start: level before anything was learned: mean over the first three steps, or the first
+            loss where that is lower (the second may already have blown up).
         end: mean over the last tenth of the steps.
         lowest: smallest mean over a tenth of the steps, or a single one of the first ten windows.
         noise: standard deviation of one batch's loss around its level, robustly estimated.
@@ -137,7 +143,7 @@ def _course(
         steps=np.asarray(steps)[finite],
         level=kept,
         weights=sizes,
-        start=float(np.average(kept[head], weights=sizes[head])),
+        start=min(float(kept[0]), float(np.average(kept[head], weights=sizes[head]))),
         end=float(np.average(kept[tail], weights=sizes[tail])),
         lowest=_lowest(kept, sizes),
         noise=_noise(loss[np.isfinite(loss)]),
@@ -223,6 +229,22 @@ def learning_rate(history: RunHistory) -> float | None:
         return None
     finite = series.values[np.isfinite(series.values)]
     return float(np.median(finite)) if len(finite) else None
+
+
+def batch_size(history: RunHistory) -> int | None:
+    """Samples per batch, the median over the records; None where unknown."""
+    run = history.table("run")
+    if run is None or not run.has("batch_size"):
+        return None
+    sizes = run.column("batch_size")[:, 0]
+    sizes = sizes[np.isfinite(sizes)]
+    return int(np.median(sizes)) if len(sizes) else None
+
+
+def learns(history: RunHistory) -> bool:
+    """Whether the loss lost more than half its value: then an oddity does not hold it back."""
+    course = loss_course(history)
+    return course is not None and course.fall > LEARNS and course.end <= course.diverging_above
 
 
 def config_layers(history: RunHistory) -> list[Mapping[str, Any]]:

@@ -6,17 +6,15 @@ from typing import Final
 
 import numpy as np
 
-from tb_convergence.core.diagnosis.finding import Evidence
+from tb_convergence.core.diagnosis.finding import Evidence, Severity
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
-from tb_convergence.core.diagnosis.signals import Floats, loss_course
+from tb_convergence.core.diagnosis.signals import FALLS, Floats, learns
 from tb_convergence.core.history import RunHistory, Table
 
 FRACTION: Final = 0.5
 """Dead units of one layer (TheDeepChecker and AutoTrainer flag more than half)."""
 NEARLY_ALL: Final = 0.9
 RECORDS: Final = 5
-LEARNS: Final = 0.5
-"""A loss that lost half its value is not held back by its dead units."""
 
 
 def _lasting(dead: Floats) -> dict[int, int]:
@@ -29,7 +27,7 @@ def _lasting(dead: Floats) -> dict[int, int]:
     return result
 
 
-def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
+def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     table = history.table("activations")
     if table is None or len(table.steps) < RECORDS:
         return None
@@ -39,15 +37,14 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
         return None
     worst = max(onsets, key=lambda row: float(dead[-1, row]))
     share = float(dead[-1, worst])
-    course = loss_course(history)
-    learns = course is not None and course.fall > LEARNS and "loss-divergence" not in signs
-    severity = "critical" if share > NEARLY_ALL else "warning"
+    harmless = learns(history)
+    severity: Severity = "critical" if share > NEARLY_ALL else "warning"
     onset = min(onsets.values())
     layer = table.rows[worst].layer
     return Match(
-        severity="info" if learns else severity,  # type: ignore[arg-type]
-        confidence=0.5 if learns else 0.75 + 0.2 * share,
-        summary=_summary(table, worst, share, onsets, onset, learns),
+        severity="info" if harmless else severity,
+        confidence=0.5 if harmless else 0.75 + 0.2 * share,
+        summary=_summary(table, worst, share, onsets) + (FALLS if harmless else ""),
         first_step=int(table.steps[onset]),
         last_step=int(table.steps[-1]),
         layers=tuple(table.rows[row].layer for row in onsets),
@@ -64,17 +61,11 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
     )
 
 
-def _summary(
-    table: Table, worst: int, share: float, onsets: dict[int, int], onset: int, learns: bool
-) -> str:
-    more = f" and {len(onsets) - 1} more layers" if len(onsets) > 1 else ""
-    when = (
-        "from the first step on"
-        if onset == 0
-        else f"since step {int(table.steps[onset]):,}"
-    )
-    text = f"{share:.0%} of the units of {table.rows[worst].layer}{more} are dead {when}."
-    return text + (" The loss falls all the same." if learns else "")
+def _summary(table: Table, worst: int, share: float, onsets: dict[int, int]) -> str:
+    more = f" (and most of {len(onsets) - 1} more layers)" if len(onsets) > 1 else ""
+    onset = min(onsets.values())
+    when = "from the first step on" if onset == 0 else f"since step {int(table.steps[onset]):,}"
+    return f"{share:.0%} of the units of {table.rows[worst].layer}{more} are dead {when}."
 
 
 RULE = Rule(

@@ -61,6 +61,10 @@ def _harm(course: LossCourse | None, signs: Signs) -> _Harm | None:
     divergence = signs.get("loss-divergence")
     if bad is not None:
         return _Harm(f"NaN or Inf followed at step {bad.first_step:,}", bad.first_step, 0.9)
+    dead = signs.get("zero-gradient")
+    if dead is not None and dead.severity == "critical" and dead.first_step > 0:
+        text = f"gradients are exactly zero since step {dead.first_step:,}"
+        return _Harm(text, dead.first_step, 0.85)
     if divergence is not None:
         text = f"the loss diverged from step {divergence.first_step:,}"
         return _Harm(text, divergence.first_step, 0.85)

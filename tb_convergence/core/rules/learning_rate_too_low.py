@@ -9,6 +9,7 @@ import numpy as np
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.signals import (
+    LEARNS,
     learning_rate,
     loss_course,
     median_over_time,
@@ -21,8 +22,6 @@ RATIO: Final = 1e-4
 """Update over weight norm of the fastest layer; about 1e-3 is healthy (Karpathy, CS231n)."""
 ALIVE: Final = 1e-7
 """Mean |g| below which a gradient counts as vanished (DeepDiagnosis, DeepFD)."""
-LEARNED: Final = 0.5
-"""A run that lost half its loss is not too slow, whatever its updates."""
 
 
 def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
@@ -37,7 +36,7 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
     if table.has("gradient_mean_abs"):
         gradient = median_over_time(weights_column(table, "gradient_mean_abs", "low"))
         alive = bool(np.isfinite(gradient).any()) and float(np.nanmax(gradient)) > ALIVE
-    if not fastest < RATIO or not alive or course.fall > LEARNED or "loss-divergence" in signs:
+    if not fastest < RATIO or not alive or course.fall > LEARNS or "loss-divergence" in signs:
         return None
     rate, name = learning_rate(history), optimizer_text(history)
     # Updates are proportional to the rate, so this factor brings them to the healthy 1e-3.
@@ -60,7 +59,7 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
         last_step=int(table.steps[-1]),
         evidence=(
             Evidence("update ratio of the fastest layer", fastest, RATIO),
-            Evidence("relative fall of the loss", course.fall, LEARNED),
+            Evidence("relative fall of the loss", course.fall, LEARNS),
         ),
         advice=(advice, "If Adam is not what you use, try Adam(1e-3) first."),
     )

@@ -6,7 +6,7 @@ import numpy as np
 
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
-from tb_convergence.core.diagnosis.signals import layers_of
+from tb_convergence.core.diagnosis.signals import FALLS, layers_of, learns
 from tb_convergence.core.history import RunHistory, first_true
 
 FRACTION = 0.5
@@ -27,12 +27,14 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         return None
     onset = min(first_true(saturated[:, int(i)] > FRACTION, RECORDS) or 0 for i in lasting)
     worst = int(lasting[np.argmax(saturated[-1, lasting])])
+    harmless = learns(history)
     return Match(
-        severity="warning",
+        severity="info" if harmless else "warning",
         confidence=0.8,
         summary=(
             f"{saturated[-1, worst]:.0%} of the outputs of {table.rows[worst].layer} are on the "
             f"flat ends of its {table.rows[worst].activation or 'activation'}."
+            + (FALLS if harmless else "")
         ),
         first_step=int(table.steps[onset]),
         last_step=int(table.steps[-1]),

@@ -1,22 +1,33 @@
 """Most of a kernel's gradient is exactly zero, record after record.
 
-Kernels that read the data directly are judged by a stricter bound: an input that is constantly zero
-(the corner of an image) has a zero gradient in every healthy run.
+Two cases are judged by a stricter bound, because a healthy run has such zeros too: kernels that
+read the data directly (an input that is constantly zero, the corner of an image, has no gradient),
+and very small batches (a ReLU unit is off for half of the samples, so with one sample three
+quarters of the entries between two such layers are zero).
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from tb_convergence.core.diagnosis.finding import Evidence
+from tb_convergence.core.diagnosis.finding import Evidence, Severity
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
-from tb_convergence.core.diagnosis.signals import layers_of
+from tb_convergence.core.diagnosis.signals import (
+    FALLS,
+    batch_size,
+    layers_of,
+    learns,
+    loss_course,
+)
 from tb_convergence.core.history import RunHistory, first_true
 
 FRACTION = 0.7
 """Share of zeros (DeepDiagnosis, AutoTrainer: dead neurons above 70 % zero gradients)."""
 ALL = 0.999
 RECORDS = 5
+SOLVED = 0.99
+SMALL_BATCH = 8
+"""(1 - 1/4)^8 is a tenth: from here on chance explains no zeros."""
 
 
 def _evaluate(history: RunHistory, _: Signs) -> Match | None:
@@ -27,7 +38,8 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     if not rows or len(table.steps) < RECORDS:
         return None
     zero = table.column("gradient_zero_fraction", "low")[:, rows]
-    limit = np.full(len(rows), FRACTION)
+    size = batch_size(history)
+    limit = np.full(len(rows), ALL if size is not None and size < SMALL_BATCH else FRACTION)
     limit[0] = ALL
     bad = np.nan_to_num(zero) >= limit
     # Judged on how the run ends: zeros that were left behind do not hold it back now.
@@ -40,12 +52,16 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     complete = int((recent >= ALL).sum())
     worst = int(np.argmax(recent))
     name = table.rows[affected[worst]].layer
+    # A network none of whose kernels gets a gradient has stopped, however far it came before.
+    harmless = learns(history) and (complete < len(rows) or _solved(history))
+    severity: Severity = "critical" if complete else "warning"
     return Match(
-        severity="critical" if complete else "warning",
+        severity="info" if harmless else severity,
         confidence=0.9 if complete else 0.7,
         summary=(
             f"{recent[worst]:.0%} of the gradient of {name} is exactly zero"
             + (f", and so for {len(affected) - 1} more layers." if len(affected) > 1 else ".")
+            + (FALLS if harmless else "")
         ),
         first_step=int(table.steps[onset]),
         last_step=int(table.steps[-1]),
@@ -56,6 +72,12 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
             for index, value in zip(lasting, recent, strict=True)
         ),
     )
+
+
+def _solved(history: RunHistory) -> bool:
+    """Whether nothing is left to learn: no gradient is then as it should be."""
+    course = loss_course(history)
+    return course is not None and course.fall > SOLVED
 
 
 def _onset(bad: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> int:
