@@ -71,7 +71,9 @@ class Table:
         wall_times: float64 `[S]`, seconds since the epoch.
         low, high: float `[S, R, C]` bounds of the value; one and the same array where exact.
         source: "recorder" or "histograms".
-        total: number of records written, where more were written than TensorBoard kept; else None.
+        total: number of records written (at least), where TensorBoard provably kept fewer; else
+            None.
+        axis: what one step counts; "epoch" for histograms of Keras' own callback.
     """
 
     group: str
@@ -83,6 +85,7 @@ class Table:
     high: Values
     source: str = "recorder"
     total: int | None = None
+    axis: Axis = "step"
 
     def __post_init__(self) -> None:
         shape = (len(self.steps), len(self.rows), len(self.columns))
@@ -138,7 +141,8 @@ class RunHistory:
             "validation_loss", "learning_rate", "epoch_loss"), where the recorder wrote none.
         config: static configuration as the recorder wrote it; empty where unknown.
         skipped: data refused.
-        restarts: steps at which training resumed from an earlier step.
+        restarts: steps at which training resumed from an earlier step, as far as the loader tells:
+            the fast one drops what a restart replaced without a trace.
         source_runs: TensorBoard's runs it was read from, such as "a/train" and "a/validation" for
             the run "a"; empty where it did not come from TensorBoard.
     """
@@ -153,14 +157,12 @@ class RunHistory:
 
     @property
     def last_step(self) -> int:
-        """Largest step with any data; -1 for an empty run."""
-        ends = [int(table.steps[-1]) for table in self.tables.values() if len(table.steps)]
-        ends += [
-            int(series.steps[-1])
-            for series in self.scalars.values()
-            if len(series) and series.axis != "epoch"
+        """Largest step with any data, or epoch where nothing counts steps; -1 for an empty run."""
+        parts: list[Table | Series] = [*self.tables.values(), *self.scalars.values()]
+        ends = [
+            (part.axis != "epoch", int(part.steps[-1])) for part in parts if len(part.steps)
         ]
-        return max(ends, default=-1)
+        return max(ends, default=(False, -1))[1]
 
     @property
     def signals(self) -> frozenset[str]:
@@ -195,7 +197,7 @@ class RunHistory:
             if table is not None and table.has(name) and table.rows:
                 values = table.column(name)[:, 0]
                 source = f"{table.source}: {group}"
-                return Series(name, table.steps, values, table.wall_times, source)
+                return Series(name, table.steps, values, table.wall_times, source, table.axis)
         return self.scalars.get(name)
 
 

@@ -15,10 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tb_convergence.core.histogram import HistogramError, checked, intervals
-from tb_convergence.core.history import Skipped, Table, fold_restarts
+from tb_convergence.core.history import Axis, Skipped, Table, fold_restarts
 from tb_convergence.reading.reasons import SkippedPoints, reason_of
 from tb_convergence.reading.source import Source
-from tb_convergence.reading.tags import HistogramTags, Role, match_histograms
+from tb_convergence.reading.tags import (
+    KERAS_ENDING,
+    HistogramTags,
+    Role,
+    match_histograms,
+)
 
 PLUGIN: Final = "histograms"
 
@@ -59,6 +64,7 @@ class HistogramData:
 class _Part:
     """Bounds float32 `[S, C]` of the columns of one role of one row."""
 
+    tag: str
     row: int
     role: Role
     steps: NDArray[np.int64]
@@ -87,7 +93,8 @@ def read_histograms(source: Source, runs: tuple[str, ...]) -> HistogramData:
         if tags.rows and result.table is None:
             restarts: set[int] = set()
             parts = list(_parts(source, run, tags, restarts, result.skipped))
-            result.table = _table(tags, parts, result.skipped)
+            parts, axis = _on_one_axis(parts, result.skipped)
+            result.table = _table(tags, parts, axis, result.skipped)
             result.restarts = tuple(sorted(restarts))
     return result
 
@@ -150,7 +157,7 @@ def _part(
                                                   *found.of("inf_fraction"))
     low = np.stack([bounds[name][0] for _, name in COLUMNS[role]], axis=1)
     high = np.stack([bounds[name][1] for _, name in COLUMNS[role]], axis=1)
-    return _Part(row, role, steps[kept], wall_times[kept], _down(low), _up(high))
+    return _Part(tag, row, role, steps[kept], wall_times[kept], _down(low), _up(high))
 
 
 Float = NDArray[np.float64]
@@ -179,7 +186,25 @@ def _up(values: Float) -> NDArray[np.float32]:
     return np.where(result < values, np.nextafter(result, np.float32(np.inf)), result)
 
 
-def _table(tags: HistogramTags, parts: list[_Part], skipped: list[Skipped]) -> Table | None:
+def _on_one_axis(parts: list[_Part], skipped: list[Skipped]) -> tuple[list[_Part], Axis]:
+    """Keras' callback counts epochs; where gradients count otherwise, only they are kept."""
+    epochs = [part for part in parts if part.tag.endswith(KERAS_ENDING)]
+    others = [part for part in parts if not part.tag.endswith(KERAS_ENDING)]
+    if not epochs:
+        return parts, "step"
+    if not others:
+        return parts, "epoch"
+    last_epoch = max(int(part.steps[-1]) for part in epochs)
+    if max(int(part.steps[-1]) for part in others) == last_epoch:
+        return parts, "epoch"
+    reason = "histogram not used: it counts epochs, while those of the gradients count steps"
+    skipped += [Skipped(part.tag, None, reason) for part in epochs]
+    return others, "step"
+
+
+def _table(
+    tags: HistogramTags, parts: list[_Part], axis: Axis, skipped: list[Skipped]
+) -> Table | None:
     roles: list[Role] = [role for role in COLUMNS if any(part.role == role for part in parts)]
     if not parts:
         return None
@@ -203,4 +228,6 @@ def _table(tags: HistogramTags, parts: list[_Part], skipped: list[Skipped]) -> T
         low[places, row, first:last] = part.low
         high[places, row, first:last] = part.high
     rows = tuple(tags.rows[row] for row in present)
-    return Table("variables", rows, columns, steps, wall_times, low, high, "histograms")
+    return Table(
+        "variables", rows, columns, steps, wall_times, low, high, "histograms", axis=axis
+    )

@@ -53,7 +53,7 @@ def assert_same(one: RunHistory, other: RunHistory) -> None:
 
 
 def _same_table(one: Table, other: Table) -> None:
-    for attribute in ("group", "rows", "columns", "source", "total", "exact"):
+    for attribute in ("group", "rows", "columns", "source", "total", "exact", "axis"):
         assert getattr(one, attribute) == getattr(other, attribute), attribute
     np.testing.assert_array_equal(one.steps, other.steps)
     np.testing.assert_array_equal(one.wall_times, other.wall_times)

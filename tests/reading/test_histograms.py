@@ -121,6 +121,21 @@ def test_only_weights_make_no_gradient_columns(tmp_path: Path) -> None:
     assert table.rows[0].kind == "kernel"
 
 
+@pytest.mark.parametrize(("every", "axis"), [(1, "epoch"), (10, "step")])
+def test_keras_weights_count_epochs(tmp_path: Path, every: int, axis: str) -> None:
+    with EventFile(tmp_path) as file:
+        for epoch in range(3):
+            tensorflow_2(file, "dense/kernel/histogram", epoch, np.ones(3))
+            tensorflow_2(file, "gradients/dense/kernel", epoch * every, np.ones(3))
+    history = read(tmp_path)
+    table = history.tables["variables"]
+    assert table.axis == axis
+    assert table.steps.tolist() == [0, every, 2 * every]
+    assert table.has("variable_norm") == (axis == "epoch")
+    assert len(history.skipped) == (axis == "step")
+    assert history.last_step == 2 * every
+
+
 def test_the_recorder_rules_out_histograms(tmp_path: Path) -> None:
     layout = layout_of("variables", (Row("a", "a", "kernel"),), ("gradient_norm",))
     with EventFile(tmp_path) as file:
