@@ -97,8 +97,12 @@ class Layout:
     @property
     def tag(self) -> str:
         """`convergence/<group>/<digest>`; two layouts share a tag only if they are equal."""
-        digest = hashlib.sha256(encode_layout(self)).hexdigest()[:8]
-        return f"{PLUGIN_NAME}/{self.group}/{digest}"
+        return tag_of(self.group, encode_layout(self))
+
+
+def tag_of(group: str, content: bytes) -> str:
+    """Tag of the layout that is encoded as `content`: a reader's proof that metadata is intact."""
+    return f"{PLUGIN_NAME}/{group}/{hashlib.sha256(content).hexdigest()[:8]}"
 
 
 def _field(

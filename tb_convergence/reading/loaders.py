@@ -21,6 +21,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
+from google.protobuf.message import DecodeError
 from tensorboard.backend.event_processing import (
     data_provider,
     directory_loader,
@@ -31,6 +32,7 @@ from tensorboard.backend.event_processing import (
 )
 from tensorboard.context import RequestContext
 from tensorboard.data import server_ingester
+from tensorboard.data.provider import Run
 from tensorboard.util import grpc_util, tb_logging
 
 from tb_convergence.reading.reasons import reason_of
@@ -38,6 +40,9 @@ from tb_convergence.reading.source import DataUnavailableError, Source
 
 START_SECONDS: Final = 30.0
 """How long the data server may take to open its port, and to begin loading after that."""
+
+MAX_BAD_EVENTS: Final = 100
+"""Records of one run that may fail to parse before the rest is given up."""
 
 logger = logging.getLogger(__name__)
 
@@ -210,12 +215,35 @@ def python(logdir: Path, samples: Mapping[str, int]) -> Iterator[Source]:
             multiplexer.AddRunsFromDirectory(str(logdir))
             for run in sorted(multiplexer.Runs()):
                 # One at a time: an exception of one run would keep the others from loading.
-                try:
-                    multiplexer.GetAccumulator(run).Reload()
-                except Exception as error:
-                    problems.add(run, f"loading stopped: {reason_of(error)}")
-        provider = data_provider.MultiplexerDataProvider(multiplexer, str(logdir))
-        yield Source(provider, RequestContext(), "", problems.by_run)
+                _load(multiplexer.GetAccumulator(run), run, problems)
+        yield Source(_Loaded(multiplexer, str(logdir)), RequestContext(), "", problems.by_run)
+
+
+def _load(accumulator: Any, run: str, problems: _Problems) -> None:
+    """Load all of one run; an event that cannot be parsed is left out."""
+    for _ in range(MAX_BAD_EVENTS):
+        try:
+            accumulator.Reload()
+        except DecodeError:
+            problems.add(run, "a record that is no event was left out")
+        except Exception as error:
+            problems.add(run, f"loading stopped: {reason_of(error)}")
+            return
+        else:
+            return
+    problems.add(run, f"loading stopped after {MAX_BAD_EVENTS} records that are no events")
+
+
+class _Loaded(data_provider.MultiplexerDataProvider):  # type: ignore[misc]
+    """TensorBoard's provider, but listing runs does not load: a damaged run would raise there."""
+
+    def __init__(self, multiplexer: Any, logdir: str) -> None:
+        super().__init__(multiplexer, logdir)
+        self._runs = sorted(multiplexer.Runs())
+
+    def list_runs(self, ctx: Any = None, *, experiment_id: str) -> list[Run]:
+        """Runs by name; start times are not needed here."""
+        return [Run(run_id=run, run_name=run, start_time=None) for run in self._runs]
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from tb_convergence.core.schema import (
     Layout,
     SchemaError,
     decode_layout,
+    tag_of,
     unseal,
 )
 from tb_convergence.core.statistics import CHECK_COLUMN, find
@@ -86,10 +87,18 @@ def _layouts(source: Source, run: str, skipped: list[Skipped]) -> dict[str, Layo
             layouts[tag] = None
             continue
         try:
-            layouts[tag] = decode_layout(series.plugin_content)
+            layouts[tag] = _layout(tag, series.plugin_content)
         except SchemaError as error:
             skipped.append(Skipped(tag, None, reason_of(error)))
     return layouts
+
+
+def _layout(tag: str, content: bytes) -> Layout:
+    """The layout in `content`, if it is the one that `tag` was made for."""
+    layout = decode_layout(content)
+    if tag != tag_of(layout.group, content):
+        raise SchemaError("plugin metadata does not belong to this tag: damaged or mixed up")
+    return layout
 
 
 def _record_bytes(layout: Layout) -> int:

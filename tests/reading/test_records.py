@@ -215,6 +215,7 @@ def test_a_malformed_tensor_costs_its_tag_only(
         schema.encode_layout(replace(VARIABLES, columns=("a", "a", "check"))),
         "two columns", id="a column twice",
     ),
+    pytest.param(schema.encode_layout(VARIABLES), "does not belong", id="of another tag"),
     pytest.param(
         schema.encode_layout(replace(VARIABLES, columns=tuple(map(str, range(1001))))),
         "refused", id="too many columns",
