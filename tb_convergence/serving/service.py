@@ -130,10 +130,9 @@ class Service:
         end = self._clock() + self.limits.runs_seconds
         entries: dict[str, Json] = {}
         for name in sorted(versions, key=lambda name: -versions[name].latest_seconds):
-            if len(name) > self.limits.parameter_characters:
-                entries[name] = payloads.unread(
-                    shortened(name), "unknown", "its name is too long to be asked for"
-                )
+            unaddressable = self._unaddressable(name)
+            if unaddressable:
+                entries[name] = payloads.unread(shortened(name), "unknown", unaddressable)
                 continue
             key = RunKey(scope.experiment_id, name, versions[name].digest)
             known = self._diagnoses.peek(key)
@@ -144,6 +143,16 @@ class Service:
             else:
                 entries[name] = self._entry(scope, key)
         return entries
+
+    def _unaddressable(self, name: str) -> str | None:
+        """Why no request can name this run; None where one can."""
+        if len(name) > self.limits.parameter_characters:
+            return "its name is too long to be asked for"
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            return "the name of its directory is not valid UTF-8: rename it to see the run"
+        return None
 
     def _entry(self, scope: Scope, key: RunKey) -> Json:
         try:

@@ -201,3 +201,10 @@ def test_runs_of_hostile_names() -> None:
     assert found["next_offset"] is not None
     rest = small(contract.gzip.decompress(Service(source).runs(Scope(None, ""), 100).packed))
     assert "too long" in rest["runs"][-1]["error"]
+
+
+def test_a_run_whose_name_is_not_text_is_listed_with_a_reason() -> None:
+    source = SampleSource(RunHistory("bad\udcff"))
+    (entry,) = small(contract.gzip.decompress(Service(source).runs(Scope(None, "")).packed))["runs"]
+    assert "UTF-8" in entry["error"]
+    assert source.reads == []

@@ -1,0 +1,134 @@
+"""Runs of a data provider: what exists, what has changed, and how failures are told apart."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from tensorboard import errors
+
+from tb_convergence.reading import DataUnavailableError, RunNotFoundError
+from tb_convergence.serving import provider_source
+from tb_convergence.serving.provider_source import ProviderSource
+from tb_convergence.serving.source import NoSuchRunError, Scope, UnavailableError
+
+CONTEXT = object()
+SCOPE = Scope(CONTEXT, "e7")
+
+
+class Provider:
+    """Lists what it is told, checks what every call is given."""
+
+    def __init__(self, **series: dict[str, tuple[int, float]]) -> None:
+        self.series = {name.replace("__", "/"): tags for name, tags in series.items()}
+        self.error: Exception | None = None
+        self.calls: list[str] = []
+
+    def _check(self, name: str, context: Any, experiment_id: str) -> None:
+        self.calls.append(name)
+        assert context is CONTEXT
+        assert experiment_id == "e7"
+        if self.error:
+            raise self.error
+
+    def list_runs(self, context: Any, *, experiment_id: str) -> Any:
+        self._check("list_runs", context, experiment_id)
+        return [SimpleNamespace(run_name=run) for run in self.series]
+
+    def list_tensors(self, context: Any, *, experiment_id: str, plugin_name: str,
+                     run_tag_filter: Any) -> Any:
+        self._check("list_tensors", context, experiment_id)
+        if plugin_name != "convergence":
+            assert plugin_name == "histograms"
+            return {}
+        return {
+            run: {
+                tag: SimpleNamespace(max_step=step, max_wall_time=time)
+                for tag, (step, time) in tags.items()
+            }
+            for run, tags in self.series.items()
+            if run_tag_filter.runs is None or run in run_tag_filter.runs
+        }
+
+    def list_scalars(self, context: Any, *, experiment_id: str, plugin_name: str,
+                     run_tag_filter: Any) -> Any:
+        self._check("list_scalars", context, experiment_id)
+        assert plugin_name == "scalars"
+        return {}
+
+
+def test_runs_of_one_training_are_one_and_their_versions_move_together() -> None:
+    provider = Provider(a__train={"t": (1, 5.0)}, a__validation={"t": (1, 6.0)}, b={"t": (1, 1.0)})
+    source = ProviderSource(provider)
+    before = source.versions(SCOPE)
+    assert set(before) == {"a", "b"}
+    assert before["a"].latest_seconds == 6.0
+    assert source.versions(SCOPE) == before
+    assert source.versions(SCOPE, "a") == {"a": before["a"]}
+    provider.series["a/validation"]["t"] = (2, 6.0)
+    after = source.versions(SCOPE)
+    assert after["a"].digest != before["a"].digest
+    assert after["b"] == before["b"]
+
+
+@pytest.mark.parametrize("change", [(3, 5.0), (1, 5.5), (0, 4.0)])
+def test_a_step_or_a_clock_that_moves_is_a_new_version(change: tuple[int, float]) -> None:
+    provider = Provider(r={"t": (1, 5.0)})
+    source = ProviderSource(provider)
+    before = source.versions(SCOPE)["r"]
+    provider.series["r"]["t"] = change
+    assert source.versions(SCOPE)["r"].digest != before.digest
+
+
+def test_a_new_tag_is_a_new_version() -> None:
+    provider = Provider(r={"t": (1, 5.0)})
+    before = ProviderSource(provider).versions(SCOPE)["r"]
+    provider.series["r"]["u"] = (1, 5.0)
+    assert ProviderSource(provider).versions(SCOPE)["r"].digest != before.digest
+
+
+def test_an_unknown_run_costs_one_call() -> None:
+    provider = Provider(r={"t": (1, 5.0)})
+    assert ProviderSource(provider).versions(SCOPE, "nobody") == {}
+    assert provider.calls == ["list_runs"]
+
+
+def test_a_run_of_a_name_that_is_not_text_can_be_listed() -> None:
+    provider = Provider(**{"bad\udcff": {"t\udcff": (1, 5.0)}})
+    assert set(ProviderSource(provider).versions(SCOPE)) == {"bad\udcff"}
+
+
+def test_refusals_pass_and_everything_else_is_unavailable() -> None:
+    provider = Provider(r={})
+    provider.error = errors.PermissionDeniedError("no")
+    with pytest.raises(errors.PermissionDeniedError):
+        ProviderSource(provider).versions(SCOPE)
+    provider.error = RuntimeError("StatusCode.UNAVAILABLE at /home/someone")
+    with pytest.raises(UnavailableError) as unavailable:
+        ProviderSource(provider).versions(SCOPE)
+    assert "/home" not in str(unavailable.value)
+    with pytest.raises(UnavailableError):
+        ProviderSource(None).versions(SCOPE)
+
+
+@pytest.mark.parametrize(
+    ("raised", "expected"),
+    [
+        (RunNotFoundError("r"), NoSuchRunError),
+        (DataUnavailableError("at /home/someone"), UnavailableError),
+        (ValueError("a bug"), ValueError),
+    ],
+)
+def test_failures_of_reading(
+    raised: Exception, expected: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_run(provider: Any, context: Any, experiment_id: str, run: str) -> Any:
+        assert (context, experiment_id, run) == (CONTEXT, "e7", "r")
+        raise raised
+
+    monkeypatch.setattr(provider_source, "read_run", read_run)
+    with pytest.raises(expected) as found:
+        ProviderSource(Provider(r={})).history(SCOPE, "r")
+    if expected is UnavailableError:
+        assert "/home" not in str(found.value)
