@@ -14,7 +14,7 @@ from tb_convergence.core.history import RunHistory, Table
 from tb_convergence.core.schema import Row
 from tb_convergence.core.statistics import CATALOGUE, Statistic, find
 from tb_convergence.serving.limits import Limits, shortened
-from tb_convergence.serving.pooling import NO_DATA, record_codes
+from tb_convergence.serving.pooling import is_known
 from tb_convergence.serving.strict_json import (
     Json,
     bounded,
@@ -196,7 +196,7 @@ def metrics(table: Table) -> list[Json]:
         statistic = find(table.group, name)
         if statistic is None or not statistic.heat:
             continue
-        if bool((record_codes(table, name) != NO_DATA).any()):
+        if is_known(table, name):
             named = naming(name, statistic)
             offered.append({**named, "worst": statistic.worst, "summary": statistic.summary})
     return offered

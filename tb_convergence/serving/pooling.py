@@ -6,7 +6,7 @@ NaN step must survive, and so must one spike.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -74,7 +74,8 @@ def displayed(table: Table, column: str) -> NDArray[np.floating[Any]]:
 
     An interval without an upper end is drawn at its lower one: an open bound is no infinity seen.
     """
-    values = table.column(column)
+    # A column of `[S, R, C]` is spread over all of the table's memory: gathered once, read often.
+    values = np.ascontiguousarray(table.column(column))
     if table.exact:
         return values
     low = table.column(column, "low")
@@ -83,10 +84,31 @@ def displayed(table: Table, column: str) -> NDArray[np.floating[Any]]:
     return np.where(undefined, np.nan, np.where(open_ended, low, values))
 
 
-def record_codes(table: Table, column: str) -> NDArray[np.uint8]:
-    """Code `[S, R]` of every record: what the statistic itself and its tensor's corruption say."""
-    values = displayed(table, column)
-    codes = np.where(np.isnan(values), NO_DATA, VALUE).astype(np.uint8)
+def is_known(table: Table, column: str) -> bool:
+    """Whether anything at all is known of `column`: a value, or that it was corrupt."""
+    # Nearly always the last record tells; looking at all of them takes a hundred times as long.
+    end = slice(-1, None)
+    low = table.low[end]
+    last = replace(
+        table, steps=table.steps[end], wall_times=table.wall_times[end], low=low,
+        high=low if table.exact else table.high[end],
+    )
+    return any(bool((record_codes(part, column) != NO_DATA).any()) for part in (last, table))
+
+
+def record_codes(
+    table: Table, column: str, values: NDArray[np.floating[Any]] | None = None
+) -> NDArray[np.uint8]:
+    """Code `[S, R]` of every record: what the statistic itself and its tensor's corruption say.
+
+    Args:
+        table: R rows, S records.
+        column: the statistic.
+        values: what `displayed` gives for it, where that is known already.
+    """
+    values = displayed(table, column) if values is None else values
+    codes = np.full(values.shape, VALUE, dtype=np.uint8)
+    codes[np.isnan(values)] = NO_DATA
     codes[np.isinf(values)] = INFINITY_SEEN
     if column.endswith(_IS_CORRUPTION):
         return codes
@@ -110,7 +132,7 @@ def pool(table: Table, column: str, cells: int) -> Pooled:
     worst: Worst = statistic.worst if statistic else "high"
     scale: Scale = statistic.scale if statistic else "linear"
     values = displayed(table, column)
-    codes = record_codes(table, column)
+    codes = record_codes(table, column, values)
     records, rows = values.shape
     width = min(cells, records) if rows else 0
     if width < 1:
