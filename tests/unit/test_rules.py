@@ -121,6 +121,138 @@ def low_rate(ratio: float, loss: np.ndarray) -> RunHistory:
     return with_loss(loss, changed("variables", update_ratio=np.full(N, ratio)))
 
 
+def configured(history: RunHistory | None = None, **config: object) -> RunHistory:
+    return replace(history or draw.healthy(), config=config)
+
+
+def dense(name: str, source: str, activation: str = "relu", units: int = 8, **more: object):
+    shape = [None, units]
+    return {"name": name, "class": "Dense", "activation": activation, "inputs": [source],
+            "output_shape": shape, **more}
+
+
+def dropout(name: str, source: str, units: int):
+    return {"name": name, "class": "Dropout", "rate": 0.5, "inputs": [source],
+            "output_shape": [None, units]}
+
+
+def model(*layers: dict) -> dict:
+    return {"layers": list(layers)}
+
+
+def targets(low: float, high: float, mean: float = 0.5, std: float = 0.3) -> RunHistory:
+    """The healthy run with one target column."""
+    base = draw.healthy()
+    table = draw.table(
+        "inputs",
+        (*draw.features("a"), *draw.features("label", kind="target")),
+        {
+            "feature_mean": np.tile([0.0, mean], (N, 1)),
+            "feature_std": np.tile([1.0, std], (N, 1)),
+            "feature_min": np.tile([-2.0, low], (N, 1)),
+            "feature_max": np.tile([2.0, high], (N, 1)),
+            "feature_nan_fraction": np.zeros((N, 2)),
+        },
+    )
+    return replace(base, tables={**base.tables, "inputs": table})
+
+
+def output(activation: str, low: float, high: float) -> RunHistory:
+    layers = model(dense("hidden", "x"), dense("out", "hidden", activation, 1))
+    return configured(targets(low, high), model=layers, loss={"name": "mse"})
+
+
+def labels(high: float, loss: str = "sparse_categorical_crossentropy") -> RunHistory:
+    layers = model(dense("hidden", "x"), dense("out", "hidden", "softmax", 10))
+    return configured(targets(0.0, high), model=layers, loss={"name": loss})
+
+
+def started(std: float) -> RunHistory:
+    base = with_loss(draw.flat())
+    table = base.tables["variables"]
+    columns = {
+        name: table.low[:, :, index] for index, name in enumerate(table.columns)
+    } | {"variable_std": np.tile([std, 0.35, 0.35], (N, 1)), "variable_mean": np.full((N, 3), 0.2)}
+    return replace(
+        base, tables={**base.tables, "variables": draw.table("variables", table.rows, columns)}
+    )
+
+
+def penalized(l2: float) -> RunHistory:
+    regularizer = {"class": "L2", "config": {"l2": l2}}
+    names = ("hidden_1", "hidden_2", "output")
+    layers = [
+        dense(name, source, kernel_regularizer=regularizer)
+        for source, name in zip(("x", *names), names, strict=False)
+    ]
+    # Norms of 8 in three layers: a penalty of 192 l2, against a loss of 2.3 + penalty.
+    return configured(with_loss(2.3 + 192 * l2 + 0 * draw.flat()), model=model(*layers))
+
+
+def uphill(ratio: float) -> RunHistory:
+    return with_loss(diverging(1.02), changed("variables", update_ratio=np.full(N, ratio)))
+
+
+def clipped(limit: float) -> RunHistory:
+    base = draw.healthy()
+    run = draw.run_table(draw.falling(), gradient_global_norm=np.full(N, 1.0))
+    history = replace(base, tables={**base.tables, "run": run})
+    return configured(history, optimizer={"class": "SGD", "global_clipnorm": limit})
+
+
+def batches(within: float) -> RunHistory:
+    """Targets whose batches differ in their means, with the given part of the variance within."""
+    history = targets(0.0, 1.0)
+    table = history.tables["inputs"]
+    values = np.array(table.low)
+    mean, std = (table.columns.index(name) for name in ("feature_mean", "feature_std"))
+    values[:, 1, std] = np.sqrt(within)
+    values[:, 1, mean] = np.sqrt(1 - within) * np.where(np.arange(N) % 2, 1, -1)
+    run = draw.run_table(draw.falling(), batch_size=np.full(N, 32))
+    return replace(
+        history,
+        tables={**history.tables, "inputs": replace(table, low=values, high=values), "run": run},
+    )
+
+
+def predictions(std: float) -> RunHistory:
+    base = draw.healthy()
+    table = draw.table(
+        "inputs",
+        (*draw.features("a"), *draw.features("y", kind="prediction")),
+        {
+            "feature_mean": np.tile([0.0, 0.1], (N, 1)),
+            "feature_std": np.tile([1.0, std], (N, 1)),
+            "feature_nan_fraction": np.zeros((N, 2)),
+        },
+    )
+    run = draw.run_table(draw.falling(), batch_size=np.full(N, 32))
+    return replace(base, tables={**base.tables, "inputs": table, "run": run})
+
+
+def unmoved(update: float) -> RunHistory:
+    return changed("variables", update_norm=np.tile([0.01, update, 0.01], (N, 1)))
+
+
+def plain_stack(length: int) -> RunHistory:
+    names = [f"dense_{i:02d}" for i in range(length)]
+    layers = [dense(n, s) for s, n in zip(("x", *names), names, strict=False)]
+    zeros = np.zeros((N, length))
+    means = np.tile(0.01 * 1e-5 ** np.linspace(1, 0, length), (N, 1))
+    variables = draw.table(
+        "variables",
+        draw.kernels(*names),
+        {"gradient_norm": means * 8, "gradient_mean_abs": means, "gradient_zero_fraction": zeros},
+    )
+    history = draw.history(variables, draw.run_table(draw.flat()))
+    return configured(history, model=model(*layers))
+
+
+def normalized(kind: str) -> RunHistory:
+    layers = model({"name": "norm", "class": kind}, dense("out", "norm"))
+    return configured(with_loss(draw.flat(), zeros(0.8)), model=layers)
+
+
 SLOW = np.linspace(2.3, 2.28, N)
 STUCK_HIGH = [1.0, 0.5, 0.4, 0.3, 0.25, 0.2, 0.15, 0.1]
 RISING = [1.0, 0.6, 0.5, 0.55, 0.6, 0.7, 0.8, 0.9]
@@ -152,6 +284,31 @@ CASES: dict[str, tuple[Callable[[], RunHistory], Callable[[], RunHistory]]] = {
     "vanishing-gradient": (lambda: deep(1e-6, "relu"), lambda: deep(1e-2, "relu")),
     "zero-gradient": (lambda: zeros(0.8), lambda: zeros(0.6)),
     "saturated-activation": (lambda: saturated(0.7), lambda: saturated(0.45)),
+    "clipping-hides-learning-rate": (lambda: clipped(0.1), lambda: clipped(0.8)),
+    "unscaled-target": (
+        lambda: configured(targets(0, 900, mean=400.0, std=100.0), loss={"name": "mse"}),
+        lambda: configured(targets(0, 900, mean=40.0, std=10.0), loss={"name": "mse"}),
+    ),
+    "wrong-labels": (lambda: labels(10.0), lambda: labels(9.0)),
+    "unshuffled-batches": (lambda: batches(0.1), lambda: batches(0.7)),
+    "wrong-output-activation": (
+        lambda: output("sigmoid", 0.0, 1.3),
+        lambda: output("sigmoid", 0.0, 1.0),
+    ),
+    "poor-initialization": (lambda: started(5.0), lambda: started(2.0)),
+    "over-regularization": (lambda: penalized(0.1), lambda: penalized(0.001)),
+    "too-deep-without-skip": (lambda: plain_stack(16), lambda: plain_stack(8)),
+    "too-few-steps": (
+        lambda: with_loss(np.linspace(2.3, 0.5, N)),
+        lambda: with_loss(draw.falling()),
+    ),
+    "optimizer-mismatch": (lambda: uphill(0.01), lambda: uphill(0.2)),
+    "batch-norm-masks-gradients": (
+        lambda: normalized("BatchNormalization"),
+        lambda: normalized("LayerNormalization"),
+    ),
+    "constant-output": (lambda: predictions(0.0), lambda: predictions(0.01)),
+    "frozen-variable": (lambda: unmoved(0.0), lambda: unmoved(1e-9)),
 }
 
 
@@ -172,7 +329,8 @@ def test_silent_just_below(rule: str) -> None:
 def test_healthy_run_has_no_finding() -> None:
     diagnosis = diagnose_history(draw.healthy())
     assert diagnosis.findings == ()
-    assert diagnosis.not_evaluated == ()
+    assert all("config" in i.needs or "batch_size" in i.needs or "variable_std" in i.needs
+               for i in diagnosis.not_evaluated)
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
@@ -281,15 +439,98 @@ def test_input_that_the_model_normalizes_is_fine(layer: str) -> None:
 
 def test_a_stack_without_nonlinearity_is_named() -> None:
     layers = [
-        {"name": "a", "class": "Dense", "activation": "linear"},
-        {"name": "drop", "class": "Dropout"},
-        {"name": "b", "class": "Dense", "activation": "linear"},
-        {"name": "out", "class": "Dense", "activation": "softmax"},
+        {"name": "a", "class": "Dense", "activation": "linear", "inputs": ["x"]},
+        {"name": "drop", "class": "Dropout", "inputs": ["a"]},
+        {"name": "b", "class": "Dense", "activation": "linear", "inputs": ["drop"]},
+        {"name": "out", "class": "Dense", "activation": "softmax", "inputs": ["b"]},
     ]
     history = replace(draw.healthy(), config={"model": {"layers": layers}})
     (finding,) = diagnose_history(history).findings
     assert finding.id == "wrong-hidden-activation"
     assert finding.layers == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("layers", "loss", "words"),
+    [
+        ([dense("out", "x", "softmax", 1)], {"name": "mse"}, "over one unit"),
+        (
+            [dense("out", "x", "softmax", 4)],
+            {"name": "categorical_crossentropy", "from_logits": True},
+            "applies it again",
+        ),
+        ([dense("out", "x", "linear", 4)], {"name": "categorical_crossentropy"}, "probabilities"),
+        (
+            [
+                dense("logits", "x", "relu", 4),
+                {"name": "p", "class": "Activation", "activation": "softmax", "inputs": ["logits"]},
+            ],
+            {"name": "categorical_crossentropy"},
+            "negative evidence",
+        ),
+    ],
+)
+def test_output_and_loss_that_do_not_fit(layers: list, loss: dict, words: str) -> None:
+    history = configured(model=model(*layers), loss=loss)
+    (finding,) = [f for f in diagnose_history(history).findings if f.kind == "cause"]
+    assert finding.id == "wrong-output-activation"
+    assert words in finding.summary
+
+
+@pytest.mark.parametrize(
+    ("layers", "loss"),
+    [
+        (
+            [dense("out", "x", "linear", 4)],
+            {"name": "categorical_crossentropy", "from_logits": True},
+        ),
+        ([dense("out", "x", "softmax", 4)], {"name": "categorical_crossentropy"}),
+        ([dense("out", "x", "linear", 1)], {"name": "mse"}),
+        ([dense("out", "x", "sigmoid", 1)], {"name": "binary_crossentropy"}),
+    ],
+)
+def test_output_and_loss_that_fit(layers: list, loss: dict) -> None:
+    assert ids(configured(model=model(*layers), loss=loss)) == []
+
+
+def test_labels_scaled_with_the_images_are_named() -> None:
+    history = labels(9 / 255)
+    (finding,) = diagnose_history(history).findings
+    assert finding.id == "wrong-labels"
+    assert "not whole numbers" in finding.summary
+
+
+@pytest.mark.parametrize("limits", [{"clipnorm": 0.01}, {"clipvalue": 0.001}])
+def test_every_form_of_clipping_is_seen(limits: dict) -> None:
+    history = configured(optimizer={"class": "SGD", **limits})
+    assert ids(history) == ["clipping-hides-learning-rate"]
+
+
+def test_copies_of_one_unit_are_named() -> None:
+    (finding,) = [f for f in diagnose_history(started(0.0)).findings if f.kind == "cause"]
+    assert "copies of each other" in finding.summary
+
+
+def test_heavy_dropout_on_a_narrow_layer_is_named_and_on_a_wide_one_is_not() -> None:
+    for units, expected in ((16, ["over-regularization"]), (512, [])):
+        drop = dropout("drop", "a", units)
+        layers = model(dense("a", "x", units=units), drop, dense("o", "drop"))
+        assert ids(configured(model=layers)) == expected
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"model": 3, "loss": [], "optimizer": "SGD"},
+        {"model": {"layers": [1, None, {"inputs": 5, "output_shape": "x", "rate": "high"}]}},
+        {"model": {"layers": [{"name": "a", "class": "Dropout", "inputs": ["a"]},
+                              {"name": "b", "class": "Dense", "inputs": ["a"]}]}},
+        {"optimizer": {"class": ["SGD"], "clipnorm": "1", "learning_rate": {"class": "Cosine"}}},
+    ],
+)
+def test_a_configuration_of_any_form_is_harmless(config: dict) -> None:
+    diagnosis = diagnose_history(replace(targets(0, 1), config=config))
+    assert not any("a fix" in item.needs[0] for item in diagnosis.not_evaluated)
 
 
 def test_intervals_fire_only_where_they_prove_it() -> None:

@@ -2,7 +2,7 @@
 
 The order of reasoning:
 
-1. symptoms and cautions are evaluated on the history alone; causes see which symptoms fired;
+1. symptoms are evaluated on the history alone; cautions and causes see which symptoms fired;
 2. a rule that lacks data is listed as not evaluated, with what it needs;
 3. a finding whose rival (`excluded_by`) began before it or with it is dropped;
 4. causes are ranked: worse severity, then higher confidence, then earlier onset. A cause that a
@@ -27,6 +27,8 @@ from tb_convergence.core.history import RunHistory
 
 _LOG = logging.getLogger(__name__)
 
+_ORDER: Final = ("symptom", "caution", "cause")
+
 MAX_LAYERS: Final = 50
 """Layers named by one finding: a person reads a few, and a reply stays bounded."""
 
@@ -47,7 +49,7 @@ def diagnose_history(history: RunHistory, rules: Sequence[Rule] | None = None) -
         rules = RULES
     fired: dict[str, Match] = {}
     missing: list[NotEvaluated] = []
-    for rule in sorted(rules, key=lambda rule: rule.kind == "cause"):
+    for rule in sorted(rules, key=lambda rule: _ORDER.index(rule.kind)):
         lacks = _lacks(rule, history)
         if lacks:
             missing.append(NotEvaluated(rule.id, lacks))

@@ -6,7 +6,7 @@ A rule states a condition in these words; how the number is got from a table is 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -211,17 +211,6 @@ def layers_of(table: Table, rows: Iterable[int]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(table.rows[row].layer for row in rows))
 
 
-def optimizer_text(history: RunHistory) -> str:
-    """The optimizer as a user wrote it, such as "SGD(3.0)"; "" where it is not recorded."""
-    optimizer = history.config.get("optimizer")
-    if not isinstance(optimizer, Mapping):
-        return ""
-    name, rate = optimizer.get("class"), optimizer.get("learning_rate")
-    if not isinstance(name, str):
-        return ""
-    return f"{name}({rate:g})" if isinstance(rate, int | float) else name
-
-
 def learning_rate(history: RunHistory) -> float | None:
     """Median learning rate of the run; None where it was not recorded."""
     series = history.series("learning_rate")
@@ -245,12 +234,3 @@ def learns(history: RunHistory) -> bool:
     """Whether the loss lost more than half its value: then an oddity does not hold it back."""
     course = loss_course(history)
     return course is not None and course.fall > LEARNS and course.end <= course.diverging_above
-
-
-def config_layers(history: RunHistory) -> list[Mapping[str, Any]]:
-    """The model's layers as recorded, in order; empty where the configuration is unknown."""
-    model = history.config.get("model")
-    layers = model.get("layers") if isinstance(model, Mapping) else None
-    if not isinstance(layers, list):
-        return []
-    return [item for item in layers if isinstance(item, Mapping)]

@@ -12,6 +12,7 @@ from typing import Final
 
 import numpy as np
 
+from tb_convergence.core.diagnosis.configuration import configuration
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.signals import (
@@ -21,7 +22,6 @@ from tb_convergence.core.diagnosis.signals import (
     layers_of,
     learning_rate,
     loss_course,
-    optimizer_text,
     weight_rows,
     weights_column,
 )
@@ -168,7 +168,7 @@ def _times(ratio: float) -> str:
 
 
 def _advice(history: RunHistory, ratio: float | None) -> tuple[str, ...]:
-    rate, name = learning_rate(history), optimizer_text(history)
+    rate, name = learning_rate(history), configuration(history).optimizer_text
     first = "Lower the learning rate 3- to 10-fold."
     if rate:
         factor = 10.0

@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 
+from tb_convergence.core.diagnosis.configuration import configuration
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.signals import (
@@ -13,7 +14,6 @@ from tb_convergence.core.diagnosis.signals import (
     learning_rate,
     loss_course,
     median_over_time,
-    optimizer_text,
     weights_column,
 )
 from tb_convergence.core.history import RunHistory
@@ -38,7 +38,7 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
         alive = bool(np.isfinite(gradient).any()) and float(np.nanmax(gradient)) > ALIVE
     if not fastest < RATIO or not alive or course.fall > LEARNS or "loss-divergence" in signs:
         return None
-    rate, name = learning_rate(history), optimizer_text(history)
+    rate, name = learning_rate(history), configuration(history).optimizer_text
     # Updates are proportional to the rate, so this factor brings them to the healthy 1e-3.
     factor = 10 ** round(float(np.log10(1e-3 / max(fastest, 1e-12))))
     advice = "Run the LR range test and take a little below the highest rate that does not diverge."

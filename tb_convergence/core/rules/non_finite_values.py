@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tb_convergence.core.diagnosis.configuration import configuration
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.history import RunHistory, Table
@@ -75,12 +76,6 @@ def _first_in_loss(history: RunHistory) -> _Bad | None:
     return None
 
 
-def _is_loss_scaled(history: RunHistory) -> bool:
-    """Whether infinite gradients are routine: dynamic loss scaling looks for its limit by them."""
-    optimizer = history.config.get("optimizer")
-    return isinstance(optimizer, dict) and optimizer.get("class") == "LossScaleOptimizer"
-
-
 def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     found = [
         _first_in_table(
@@ -94,8 +89,8 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
             1, "the output of {name}",
         ),
         _first_in_loss(history),
-        None
-        if _is_loss_scaled(history)
+        None  # Dynamic loss scaling looks for its limit by infinite gradients: they are routine.
+        if configuration(history).loss_scaled
         else _first_in_table(
             history.table("variables"),
             (("gradient_nan_fraction", "NaN"), ("gradient_inf_fraction", "Inf")),

@@ -7,13 +7,19 @@ of the data seen, not of one batch.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
+from tb_convergence.core.diagnosis.configuration import (
+    LOOKUP,
+    NORMALIZING,
+    Configuration,
+    configuration,
+)
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
-from tb_convergence.core.diagnosis.signals import Floats, config_layers
+from tb_convergence.core.diagnosis.signals import Floats
 from tb_convergence.core.history import RunHistory, Table
 
 LARGE: Final = 10.0
@@ -22,15 +28,6 @@ that multiplies the curvature of the first layer's loss by a hundred (LeCun et a
 VERY_LARGE: Final = 100.0
 SPREAD: Final = 100.0
 """Largest feature's scale over the median feature's, when the largest is above 3."""
-
-NORMALIZING: Final = frozenset(
-    {"Normalization", "BatchNormalization", "LayerNormalization", "Rescaling", "UnitNormalization",
-     "GroupNormalization", "RMSNormalization"}
-)
-LOOKUP: Final = frozenset(
-    {"Embedding", "StringLookup", "IntegerLookup", "Hashing", "CategoryEncoding", "Discretization",
-     "TextVectorization", "HashedCrossing"}
-)
 
 
 def feature_scales(table: Table, rows: list[int]) -> tuple[Floats, Floats]:
@@ -45,41 +42,21 @@ def feature_scales(table: Table, rows: list[int]) -> tuple[Floats, Floats]:
     return total, np.sqrt(within + between)
 
 
-def _consumers(history: RunHistory) -> dict[str, set[str]]:
-    """Classes of the layers that read each input, by the input's name."""
-    layers = config_layers(history)
-    classes = {str(layer.get("name")): str(layer.get("class")) for layer in layers}
-    inputs = [name for name, cls in classes.items() if cls == "InputLayer"]
-    readers: dict[str, set[str]] = {name: set() for name in inputs}
-    for layer in layers:
-        for source in _names(layer.get("inputs")):
-            readers.setdefault(source, set()).add(str(layer.get("class")))
-    if not inputs and layers:
-        # A Sequential model does not list its input: its first layer reads it.
-        readers[""] = {str(layers[0].get("class"))}
-    return readers
-
-
-def _names(value: Any) -> list[str]:
-    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
-
-
-def _is_handled(name: str, readers: dict[str, set[str]]) -> bool:
-    """Whether the model itself normalizes this input or uses it as an index."""
-    classes = readers.get(name) or readers.get("") or set()
-    if not classes and len(readers) == 1:
-        classes = next(iter(readers.values()))
-    return bool(classes) and classes <= NORMALIZING | LOOKUP
+def _is_handled(name: str, model: Configuration) -> bool:
+    """Whether the model itself normalizes the input `name`, or uses it as an index."""
+    readers = [layer for layer in model.layers if name in (layer.inputs or ())]
+    if not readers:
+        # A single input, or one whose name the layers do not tell: the first layer reads it.
+        readers = [layer for layer in model.layers if layer.kind != "InputLayer"][:1]
+    return bool(readers) and all(layer.kind in NORMALIZING | LOOKUP for layer in readers)
 
 
 def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     table = history.table("inputs")
     if table is None or not table.has("feature_mean") or not table.has("feature_std"):
         return None
-    readers = _consumers(history)
-    rows = [
-        row for row in table.rows_of("input") if not _is_handled(table.rows[row].layer, readers)
-    ]
+    model = configuration(history)
+    rows = [row for row in table.rows_of("input") if not _is_handled(table.rows[row].layer, model)]
     if not rows:
         return None
     mean, std = feature_scales(table, rows)

@@ -6,25 +6,19 @@ layers without any non-linearity, which is one linear map however deep it is.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
+from tb_convergence.core.diagnosis.configuration import Configuration, configuration
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
-from tb_convergence.core.diagnosis.signals import config_layers, median_over_time
+from tb_convergence.core.diagnosis.signals import median_over_time
 from tb_convergence.core.history import RunHistory, Table
 
 SQUASHING: Final = frozenset({"sigmoid", "tanh", "hard_sigmoid", "softsign", "softmax"})
 AT_LEAST_LAYERS: Final = 3
 """Squashing hidden layers before their product of slopes matters: 0.25^3 is about 1/64."""
-
-PASSIVE: Final = frozenset(
-    {"Dropout", "Flatten", "Reshape", "InputLayer", "SpatialDropout1D", "SpatialDropout2D",
-     "AlphaDropout", "GaussianDropout", "GaussianNoise", "ActivityRegularization", "Permute"}
-)
-"""Layers that add no non-linearity between two dense ones."""
 
 
 def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
@@ -77,13 +71,12 @@ def _factor_per_layer(table: Table, rows: list[int]) -> float | None:
 
 
 def _linear(history: RunHistory) -> Match | None:
-    layers = config_layers(history)
-    pairs = _linear_pairs(layers)
-    dense = [layer for layer in layers if layer.get("class") == "Dense"]
-    if not pairs or len(pairs) < len(dense) - 1:
-        # A single linear pair can be meant (a low-rank bottleneck): then nothing is said.
+    model = configuration(history)
+    names = tuple(dict.fromkeys(_linear_layers(model)))
+    dense = [layer for layer in model.layers if layer.kind == "Dense"]
+    if not names or len(names) < len(dense) - 1:
+        # A single linear layer can be meant (a low-rank bottleneck): then nothing is said.
         return None
-    names = tuple(dict.fromkeys(pairs))
     return Match(
         severity="warning",
         confidence=0.7,
@@ -99,25 +92,14 @@ def _linear(history: RunHistory) -> Match | None:
     )
 
 
-def _linear_pairs(layers: list[Mapping[str, Any]]) -> list[str]:
-    """Dense layers whose linear output goes straight into the next dense layer."""
-    found: list[str] = []
-    before: Mapping[str, Any] | None = None
-    for layer in layers:
-        kind = layer.get("class")
-        if kind in PASSIVE:
-            continue
-        if kind == "Dense" and before is not None:
-            found.append(str(before.get("name")))
-        linear = kind == "Dense" and layer.get("activation") in (None, "linear")
-        before = layer if linear and _is_chain(layer) else None
-    return found
-
-
-def _is_chain(layer: Mapping[str, Any]) -> bool:
-    """Whether the layer has one input at most: list order is data flow only then."""
-    inputs = layer.get("inputs")
-    return not isinstance(inputs, list) or len(inputs) <= 1
+def _linear_layers(model: Configuration) -> list[str]:
+    """Dense layers whose linear output goes straight into another dense layer."""
+    pairs = ((model.source(layer), layer) for layer in model.layers if layer.kind == "Dense")
+    return [
+        before.name
+        for before, _ in pairs
+        if before is not None and before.kind == "Dense" and before.activation in ("", "linear")
+    ]
 
 
 RULE = Rule(

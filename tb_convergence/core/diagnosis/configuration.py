@@ -1,0 +1,180 @@
+"""The run's static configuration as rules use it. The document is untrusted: read it only here.
+
+A field of the wrong type, or one that is missing, reads as unknown (None or ""); it never raises.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from tb_convergence.core.history import RunHistory
+
+NORMALIZING: Final = frozenset(
+    {"Normalization", "BatchNormalization", "LayerNormalization", "Rescaling", "UnitNormalization",
+     "GroupNormalization", "RMSNormalization"}
+)
+LOOKUP: Final = frozenset(
+    {"Embedding", "StringLookup", "IntegerLookup", "Hashing", "CategoryEncoding", "Discretization",
+     "TextVectorization", "HashedCrossing"}
+)
+PASSIVE: Final = frozenset(
+    {"Dropout", "Flatten", "Reshape", "InputLayer", "SpatialDropout1D", "SpatialDropout2D",
+     "AlphaDropout", "GaussianDropout", "GaussianNoise", "ActivityRegularization", "Permute"}
+)
+"""Layers that add no non-linearity between two others."""
+SPARSE_LOSSES: Final = frozenset({"sparse_categorical_crossentropy"})
+CROSS_ENTROPIES: Final = SPARSE_LOSSES | {"categorical_crossentropy", "binary_crossentropy"}
+REGRESSION_LOSSES: Final = frozenset(
+    {"mse", "mean_squared_error", "mae", "mean_absolute_error", "huber", "huber_loss", "log_cosh",
+     "mean_squared_logarithmic_error", "msle"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One layer of the model.
+
+    Attributes:
+        name, kind: its name and its class.
+        activation: "" where it has none, "linear" where it is the identity.
+        units: size of the last axis of its output; None where unknown.
+        inputs: names of the layers that feed it; None where unknown.
+        rate: dropout rate, else None.
+        l1, l2: strength of the kernel's penalty, 0 without one.
+        shape: output shape with None for the batch; None where unknown.
+    """
+
+    name: str
+    kind: str
+    activation: str
+    units: int | None
+    inputs: tuple[str, ...] | None
+    rate: float | None
+    l1: float
+    l2: float
+    shape: tuple[int | None, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """What is known of the run before its first step.
+
+    Attributes:
+        layers: in the order of the model.
+        loss: name of the only loss, such as "mse"; "" where unknown or where there are several.
+        from_logits: whether the loss applies the output's activation itself.
+        optimizer: its class, "" where unknown.
+        learning_rate: the constant rate; None for a schedule.
+        clipnorm, global_clipnorm, clipvalue: limits of gradient clipping; None without.
+        loss_scaled: whether gradients are computed at a dynamic loss scale.
+    """
+
+    layers: tuple[Layer, ...] = ()
+    loss: str = ""
+    from_logits: bool = False
+    optimizer: str = ""
+    learning_rate: float | None = None
+    clipnorm: float | None = None
+    global_clipnorm: float | None = None
+    clipvalue: float | None = None
+    loss_scaled: bool = False
+
+    @property
+    def output(self) -> Layer | None:
+        """The only layer whose output feeds no other; None with several outputs."""
+        fed = {name for layer in self.layers for name in layer.inputs or ()}
+        ends = [layer for layer in self.layers if layer.name not in fed]
+        if any(layer.inputs is None for layer in self.layers):
+            ends = list(self.layers[-1:])
+        return ends[0] if len(ends) == 1 else None
+
+    @property
+    def optimizer_text(self) -> str:
+        """The optimizer as a user wrote it, such as "SGD(3.0)"."""
+        if not self.optimizer or self.learning_rate is None:
+            return self.optimizer
+        return f"{self.optimizer}({self.learning_rate:g})"
+
+    def layer(self, name: str) -> Layer | None:
+        """The layer of that name."""
+        return next((layer for layer in self.layers if layer.name == name), None)
+
+    def before(self, layer: Layer) -> Layer | None:
+        """The only layer that feeds `layer`."""
+        if layer.inputs is None or len(layer.inputs) != 1:
+            return None
+        return self.layer(layer.inputs[0])
+
+    def source(self, layer: Layer) -> Layer | None:
+        """As `before`, looking through layers that add no non-linearity."""
+        found = self.before(layer)
+        for _ in self.layers:  # bounded: the document may describe a loop
+            if found is None or found.kind not in PASSIVE:
+                return found
+            found = self.before(found)
+        return None
+
+    def hidden(self, *kinds: str) -> list[Layer]:
+        """Layers of these classes that are not the output."""
+        output = self.output
+        return [layer for layer in self.layers if layer.kind in kinds and layer is not output]
+
+
+def configuration(history: RunHistory) -> Configuration:
+    """The configuration of `history`; every field unknown where none was recorded."""
+    document = history.config
+    model = _mapping(document.get("model"))
+    optimizer = _mapping(document.get("optimizer"))
+    loss = _mapping(document.get("loss"))
+    layers = model.get("layers")
+    return Configuration(
+        layers=tuple(
+            _layer(item) for item in (layers if isinstance(layers, list) else ())
+            if isinstance(item, Mapping)
+        ),
+        loss=_text(loss.get("name")),
+        from_logits=loss.get("from_logits") is True,
+        optimizer=_text(optimizer.get("class")),
+        learning_rate=_number(optimizer.get("learning_rate")),
+        clipnorm=_number(optimizer.get("clipnorm")),
+        global_clipnorm=_number(optimizer.get("global_clipnorm")),
+        clipvalue=_number(optimizer.get("clipvalue")),
+        loss_scaled=bool(optimizer.get("loss_scale"))
+        or optimizer.get("class") == "LossScaleOptimizer",
+    )
+
+
+def _layer(item: Mapping[str, Any]) -> Layer:
+    inputs, shape = item.get("inputs"), item.get("output_shape")
+    sizes = tuple(_size(size) for size in shape) if isinstance(shape, list) else None
+    penalty = _mapping(_mapping(item.get("kernel_regularizer")).get("config"))
+    return Layer(
+        name=_text(item.get("name")),
+        kind=_text(item.get("class")),
+        activation=_text(item.get("activation")),
+        units=sizes[-1] if sizes else _size(item.get("units")),
+        inputs=tuple(map(_text, inputs)) if isinstance(inputs, list) else None,
+        rate=_number(item.get("rate")) if "Dropout" in _text(item.get("class")) else None,
+        l1=_number(penalty.get("l1")) or 0.0,
+        l2=_number(penalty.get("l2")) or 0.0,
+        shape=sizes,
+    )
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _number(value: Any) -> float | None:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if number else None
+
+
+def _size(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None

@@ -1,0 +1,75 @@
+"""Most steps are clipped, so the rate that seems to work is not the one in force."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from tb_convergence.core.diagnosis.configuration import configuration
+from tb_convergence.core.diagnosis.finding import Evidence
+from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
+from tb_convergence.core.diagnosis.signals import Floats, largest_per_record, weights_column
+from tb_convergence.core.history import RunHistory
+
+CLIPPED: Final = 0.5
+"""Share of steps that are clipped: clipping is for outliers."""
+EXCESS: Final = 3.0
+"""Norm before over after clipping, median of the clipped steps; less changes the rate little."""
+RECORDS: Final = 20
+
+
+def _evaluate(history: RunHistory, _: Signs) -> Match | None:
+    model, table = configuration(history), history.table("variables")
+    if table is None or len(table.steps) < RECORDS:
+        return None
+    for limit, name, values in (
+        (model.global_clipnorm, "global_clipnorm", _global(history)),
+        (model.clipnorm, "clipnorm", largest_per_record(weights_column(table, "gradient_norm"))),
+        (model.clipvalue, "clipvalue", largest_per_record(weights_column(table, "gradient_max"))
+         if table.has("gradient_max") else None),
+    ):
+        if limit is None or limit <= 0 or values is None:
+            continue
+        finite = values[np.isfinite(values)]
+        clipped = finite > limit
+        share = float(clipped.mean()) if len(finite) else 0.0
+        if share <= CLIPPED:
+            continue
+        excess = float(np.median(finite[clipped])) / limit
+        if excess < EXCESS:
+            continue
+        return Match(
+            "warning", min(0.9, 0.5 + 0.3 * share),
+            f"{share:.0%} of the steps are clipped by {name}={limit:g}, typically "
+            f"{excess:.2g}-fold: the rate in force is that much smaller than the one set.",
+            int(table.steps[0]), int(table.steps[-1]), (),
+            (
+                Evidence("share of clipped records", share, CLIPPED),
+                Evidence("gradient over the limit", excess, EXCESS),
+            ),
+        )
+    return None
+
+
+def _global(history: RunHistory) -> Floats | None:
+    series = history.series("gradient_global_norm")
+    return None if series is None else series.values
+
+
+RULE = Rule(
+    id="clipping-hides-learning-rate",
+    kind="cause",
+    title="Clipping hides the real learning rate",
+    needs=("gradient_norm", "config"),
+    at_least=RECORDS,
+    evaluate=_evaluate,
+    explains=("loss-not-decreasing", "learning-rate-too-low"),
+    advice=(
+        "Switch clipping off, find the highest stable rate, go a little below it, and clip again "
+        "only against outliers.",
+    ),
+    disproof=("Without clipping the same rate trains as well.",),
+    false_alarms=("With Adam the scale of all gradients together does not matter.",),
+    references=("Wang 2020, When the Loss Won't Converge", "Pascanu et al. 2013"),
+)

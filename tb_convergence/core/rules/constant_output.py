@@ -1,0 +1,56 @@
+"""The output is the same for every sample: the model ignores its input."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from tb_convergence.core.diagnosis.finding import Evidence
+from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
+from tb_convergence.core.diagnosis.signals import batch_size
+from tb_convergence.core.history import RunHistory
+
+SPREAD: Final = 1e-6
+"""Spread over the batch, relative to the output's size (AutoTrainer, DeepDiagnosis)."""
+RECORDS: Final = 5
+
+
+def _evaluate(history: RunHistory, _: Signs) -> Match | None:
+    table = history.table("inputs")
+    if table is None or len(table.steps) < RECORDS:
+        return None
+    rows, size = table.rows_of("prediction"), batch_size(history)
+    if not rows or size is None or size < 2:
+        return None
+    last = slice(-RECORDS, None)
+    std = table.column("feature_std")[last][:, rows]
+    scale = np.hypot(table.column("feature_mean")[last][:, rows], std)
+    if not (np.isfinite(std).all() and np.isfinite(scale).all()):
+        return None
+    # A target that is constant as well deserves a constant output.
+    targets = table.rows_of("target")
+    varied = not targets or bool((table.column("feature_std")[last][:, targets] > 0).any())
+    if not varied or (std > SPREAD * np.maximum(scale, SPREAD)).any():
+        return None
+    mean = float(table.column("feature_mean")[-1, rows[0]])
+    return Match(
+        "warning", 0.85,
+        f"The output is the same for all samples of a batch ({mean:.4g}).",
+        int(table.steps[-RECORDS]), int(table.steps[-1]), (),
+        (Evidence("spread of the output over the batch", float(std.max()), SPREAD,
+                  int(table.steps[-1])),),
+    )
+
+
+RULE = Rule(
+    id="constant-output",
+    kind="symptom",
+    title="The output is constant",
+    needs=("feature_std", "feature_mean", "batch_size"),
+    at_least=RECORDS,
+    evaluate=_evaluate,
+    advice=("Follow the spread of the outputs from layer to layer: where does it end?",),
+    disproof=("Two different samples give two different predictions.",),
+    references=("Wardat et al. 2022, DeepDiagnosis, ICSE",),
+)

@@ -1,0 +1,62 @@
+"""A trainable variable that never moves: the loss does not depend on it, or its update is lost."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from tb_convergence.core.diagnosis.finding import Evidence
+from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
+from tb_convergence.core.diagnosis.signals import layers_of
+from tb_convergence.core.history import RunHistory
+
+RECORDS: Final = 5
+
+
+def _evaluate(history: RunHistory, _: Signs) -> Match | None:
+    table = history.table("variables")
+    if table is None or len(table.steps) < RECORDS:
+        return None
+    missing = np.zeros(len(table.rows), bool)
+    if table.has("gradient_missing"):
+        missing = (table.column("gradient_missing")[-RECORDS:] == 1).all(axis=0)
+    still = np.zeros(len(table.rows), bool)
+    if table.has("update_norm"):
+        update = table.column("update_norm", "high")
+        gradient = table.column("gradient_norm", "low")
+        # Moving nowhere against a gradient: rounded away, masked or a rate of zero.
+        still = (update[-RECORDS:] == 0).all(axis=0) & (gradient[-RECORDS:] > 0).all(axis=0)
+    rows = np.flatnonzero(missing | still).tolist()
+    if not rows:
+        return None
+    names = [table.rows[row].name for row in rows]
+    why = "has no gradient" if missing[rows[0]] else "has a gradient but does not move"
+    return Match(
+        "warning", 0.9,
+        f"{names[0]} {why}" + (f"; {len(names) - 1} more like it." if len(names) > 1 else "."),
+        int(table.steps[0]), int(table.steps[-1]), layers_of(table, rows),
+        tuple(
+            Evidence("gradient missing" if missing[row] else "update norm",
+                     1.0 if missing[row] else 0.0, 0.0, int(table.steps[-1]),
+                     table.rows[row].layer)
+            for row in rows
+        ),
+    )
+
+
+RULE = Rule(
+    id="frozen-variable",
+    kind="symptom",
+    title="A trainable variable does not change",
+    needs=("gradient_missing|update_norm",),
+    at_least=RECORDS,
+    evaluate=_evaluate,
+    advice=(
+        "Check that the layer's output reaches the loss, and that nothing on the way stops the "
+        "gradient (stop_gradient, argmax, a cast to integer, .numpy()).",
+        "If the layer is meant to be frozen, set trainable=False.",
+    ),
+    disproof=("The variable's value differs between two checkpoints.",),
+    references=("Humbatova et al. 2020, Taxonomy of Real Faults in Deep Learning Systems, ICSE",),
+)

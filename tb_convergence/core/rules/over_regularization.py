@@ -1,0 +1,109 @@
+"""Penalties or dropout that leave the data no say.
+
+The penalty is computed from what is recorded: the sum of l2 times the squared norm of each kernel.
+It is a fault when it is most of the loss *after* training had time to shrink it, or when dropout
+removes half of layers that are only a few units wide.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from tb_convergence.core.diagnosis.configuration import Configuration, configuration
+from tb_convergence.core.diagnosis.finding import Evidence
+from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
+from tb_convergence.core.diagnosis.signals import Floats
+from tb_convergence.core.history import RunHistory, Table
+
+SHARE: Final = 0.5
+"""Penalty over loss, at the start and at the end: the optimizer serves the penalty first."""
+NARROW: Final = 32
+"""Units; dropping half of fewer leaves a handful (UMLAUT warns about dropout on narrow layers)."""
+RATE: Final = 0.5
+
+
+def penalty(table: Table, model: Configuration) -> Floats:
+    """Sum of the l2 penalties of all kernels at each record: `[S]`; zero without any."""
+    total = np.zeros(len(table.steps))
+    norm = table.column("variable_norm")
+    for row in table.rows_of("kernel"):
+        layer = model.layer(table.rows[row].layer)
+        if layer is not None and layer.l2 > 0:
+            total += layer.l2 * norm[:, row].astype(np.float64) ** 2
+    return total
+
+
+def _evaluate(history: RunHistory, _: Signs) -> Match | None:
+    model = configuration(history)
+    return _by_penalty(history, model) or _by_dropout(history, model)
+
+
+def _by_penalty(history: RunHistory, model: Configuration) -> Match | None:
+    table, loss = history.table("variables"), history.series("loss")
+    if table is None or loss is None or not any(layer.l2 > 0 for layer in model.layers):
+        return None
+    _, at_table, at_loss = np.intersect1d(table.steps, loss.steps, return_indices=True)
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        share = penalty(table, model)[at_table] / np.asarray(loss.values, np.float64)[at_loss]
+    share = share[np.isfinite(share)]
+    if len(share) < 5:
+        return None
+    # Half the loss is a verdict only where a strength is far beyond the usual 1e-5 to 1e-3.
+    first, last = float(share[0]), float(np.median(share[-5:]))
+    layers = [layer for layer in model.layers if layer.l2 > 0]
+    strongest = max(layers, key=lambda layer: layer.l2)
+    if min(first, last) < SHARE:
+        return None
+    return Match(
+        "critical" if last > 0.8 else "warning",
+        min(0.95, 0.6 + 0.3 * last),
+        f"The L2 penalty is {first:.0%} of the loss at the start and {last:.0%} at the end: the "
+        "optimizer shrinks weights instead of fitting data.",
+        int(table.steps[0]), int(table.steps[-1]), tuple(layer.name for layer in layers),
+        (
+            Evidence("penalty share of the loss at the end", last, SHARE, int(table.steps[-1])),
+            Evidence("penalty share of the loss at the start", first, SHARE, int(table.steps[0])),
+            Evidence("strongest l2", strongest.l2, None, None, strongest.name),
+        ),
+        (
+            f"Remove the penalty (l2={strongest.l2:g} on {strongest.name}) and fit the training "
+            "data first; then return it at 1e-5 to 1e-3, step by step.",
+        ),
+    )
+
+
+def _by_dropout(history: RunHistory, model: Configuration) -> Match | None:
+    heavy = [
+        layer for layer in model.layers
+        if layer.rate is not None and layer.rate >= RATE and (layer.units or NARROW) < NARROW
+    ]
+    if not heavy:
+        return None
+    layer = min(heavy, key=lambda item: item.units or NARROW)
+    left = (layer.units or 0) * (1 - (layer.rate or 0))
+    return Match(
+        "warning",
+        min(0.9, 0.5 + 0.15 * len(heavy)),
+        f"{layer.name} drops {layer.rate:.0%} of only {layer.units} units, which leaves about "
+        f"{left:g}" + (f"; {len(heavy) - 1} more layers do the like." if len(heavy) > 1 else "."),
+        0, max(0, history.last_step), tuple(item.name for item in heavy),
+        tuple(Evidence("units under heavy dropout", float(item.units or 0), float(NARROW), None,
+                       item.name) for item in heavy),
+        ("Remove the dropout and fit the training data first; then return it at 0.1 to 0.3, on "
+         "wide layers only.",),
+    )
+
+
+RULE = Rule(
+    id="over-regularization",
+    kind="cause",
+    title="Regularization outweighs the data",
+    needs=("config",),
+    evaluate=_evaluate,
+    explains=("loss-not-decreasing", "vanishing-gradient", "constant-output", "zero-gradient"),
+    disproof=("Without the penalty or dropout the training loss is no lower.",),
+    false_alarms=("A run that has nearly fitted its data has little loss left but the penalty.",),
+    references=("Srivastava et al. 2014, Dropout", "Schoop et al. 2021, UMLAUT, CHI"),
+)

@@ -1,0 +1,52 @@
+"""A long plain stack whose gradients shrink or grow from layer to layer."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tb_convergence.core.diagnosis.configuration import NORMALIZING, configuration
+from tb_convergence.core.diagnosis.finding import Evidence
+from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
+from tb_convergence.core.history import RunHistory
+
+DEEP: Final = 12
+"""Layers with kernels; plain stacks of more than about 20 degrade (He et al. 2016), and shrinking
+by a third per layer leaves a hundredth after twelve."""
+MERGING: Final = frozenset({"Add", "Average", "Concatenate", "Maximum", "Multiply"})
+
+
+def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
+    table, model = history.table("variables"), configuration(history)
+    sign = signs.get("vanishing-gradient") or signs.get("exploding-gradient")
+    if table is None or sign is None or not model.layers:
+        return None
+    kernels = table.rows_of("kernel")
+    kinds = {layer.kind for layer in model.layers}
+    if len(kernels) < DEEP or kinds & (MERGING | NORMALIZING):
+        return None
+    # Layers of unknown make may hold connections that the configuration does not show.
+    if any(layer.inputs is None for layer in model.layers):
+        return None
+    return Match(
+        "info" if sign.severity == "info" else "warning",
+        0.7,
+        f"{len(kernels)} layers follow each other without a skip connection or normalization.",
+        sign.first_step, sign.last_step, sign.layers,
+        (Evidence("layers in a row", float(len(kernels)), float(DEEP)), *sign.evidence),
+    )
+
+
+RULE = Rule(
+    id="too-deep-without-skip",
+    kind="cause",
+    title="Too deep without skip connections",
+    needs=("gradient_mean_abs", "config"),
+    evaluate=_evaluate,
+    explains=("vanishing-gradient", "exploding-gradient", "loss-not-decreasing", "zero-gradient"),
+    advice=(
+        "Add skip connections (x + block(x)) around every two or three layers, and normalization "
+        "layers between them; or use fewer layers.",
+    ),
+    disproof=("A stack of half the depth trains no better.",),
+    references=("He et al. 2016, arXiv:1512.03385", "Glorot & Bengio 2010"),
+)

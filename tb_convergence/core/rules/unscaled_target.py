@@ -1,0 +1,60 @@
+"""Numbers to predict that are far larger than what a fresh network puts out.
+
+A squared error grows with the square of the targets' scale, and so does its gradient: targets of
+1,000 act like a learning rate a million times higher, until the output's bias has found the mean.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from tb_convergence.core.diagnosis.configuration import REGRESSION_LOSSES, configuration
+from tb_convergence.core.diagnosis.finding import Evidence
+from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
+from tb_convergence.core.diagnosis.signals import learns
+from tb_convergence.core.history import RunHistory
+from tb_convergence.core.rules.unnormalized_input import feature_scales
+
+LARGE: Final = 100.0
+"""Root mean square. Prices in units and years fail in practice; an age in decades does not."""
+
+
+def _evaluate(history: RunHistory, _: Signs) -> Match | None:
+    table, model = history.table("inputs"), configuration(history)
+    if table is None or model.loss not in REGRESSION_LOSSES:
+        return None
+    rows = table.rows_of("target")
+    if not rows:
+        return None
+    mean, std = feature_scales(table, rows)
+    rms = np.hypot(mean, std)
+    worst = int(np.argmax(rms))
+    if not rms[worst] > LARGE:
+        return None
+    return Match(
+        "info" if learns(history) else "warning",
+        min(0.9, 0.5 + 0.15 * float(np.log10(rms[worst] / LARGE))),
+        f"{table.rows[rows[worst]].name} has mean {mean[worst]:.4g} and standard deviation "
+        f"{std[worst]:.3g}; a fresh network puts out about 1.",
+        0, max(0, history.last_step), (),
+        (Evidence("root mean square of the target", float(rms[worst]), LARGE),),
+    )
+
+
+RULE = Rule(
+    id="unscaled-target",
+    kind="cause",
+    title="The target is not scaled",
+    needs=("feature_mean", "feature_std", "config"),
+    evaluate=_evaluate,
+    explains=("learning-rate-too-high", "exploding-gradient", "loss-divergence",
+              "non-finite-values", "loss-not-decreasing", "dead-relu", "zero-gradient"),
+    advice=(
+        "Standardise the targets with the training split's mean and standard deviation, and undo "
+        "it for predictions.",
+    ),
+    disproof=("Training goes no better with standardised targets.",),
+    references=("LeCun et al. 1998, Efficient BackProp",),
+)

@@ -1,0 +1,65 @@
+"""Batches hold samples of one kind: the data are sorted, and every batch pulls another way.
+
+By the law of total variance the variance of the targets is that within batches plus that between
+them. Shuffled batches of B samples have (B - 1) / B of it within; sorted ones nearly none.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from tb_convergence.core.diagnosis.finding import Evidence
+from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
+from tb_convergence.core.diagnosis.signals import batch_size
+from tb_convergence.core.history import RunHistory
+
+WITHIN: Final = 0.5
+"""Share of the variance within batches; shuffled batches of eight have seven eighths."""
+BATCH: Final = 8
+RECORDS: Final = 20
+
+
+def _evaluate(history: RunHistory, _: Signs) -> Match | None:
+    table, size = history.table("inputs"), batch_size(history)
+    if table is None or size is None or size < BATCH or len(table.steps) < RECORDS:
+        return None
+    rows = table.rows_of("target")
+    if not rows:
+        return None
+    mean = table.column("feature_mean")[:, rows].astype(np.float64)
+    variance = table.column("feature_std")[:, rows].astype(np.float64) ** 2
+    known = np.isfinite(mean).all(axis=1) & np.isfinite(variance).all(axis=1)
+    if known.sum() < RECORDS:
+        return None
+    within = float(variance[known].mean(axis=0).sum())
+    between = float(mean[known].var(axis=0).sum())
+    if within + between <= 0 or within / (within + between) >= WITHIN:
+        return None
+    share = within / (within + between)
+    return Match(
+        "warning", min(0.95, 0.6 + 0.6 * (WITHIN - share)),
+        f"Only {share:.0%} of the variation of the targets is within batches of {size}; shuffled "
+        f"batches would have {(size - 1) / size:.0%}.",
+        int(table.steps[0]), int(table.steps[-1]), (),
+        (Evidence("share of the targets' variance within batches", share, WITHIN),),
+    )
+
+
+RULE = Rule(
+    id="unshuffled-batches",
+    kind="cause",
+    title="The batches are not shuffled",
+    needs=("feature_mean", "feature_std", "batch_size"),
+    at_least=RECORDS,
+    evaluate=_evaluate,
+    explains=("loss-not-decreasing", "loss-divergence", "overfitting"),
+    advice=(
+        "Shuffle the samples before batching, anew each epoch: shuffle=True, or "
+        "dataset.shuffle(number_of_samples) before .batch().",
+    ),
+    disproof=("The order of the samples is random, and the targets drift for another reason.",),
+    false_alarms=("Time series that are trained in order on purpose.",),
+    references=("Bengio 2012, Practical Recommendations, arXiv:1206.5533",),
+)
