@@ -12,6 +12,7 @@ import { createLoader } from "./data/loader.js";
 import { wanted } from "./data/wanted.js";
 import { createHandlers } from "./handlers.js";
 import { readHash, writeHash } from "./host/address.js";
+import { borrowFonts } from "./host/fonts.js";
 import { onReload } from "./host/reload.js";
 import { followTheme } from "./host/theme.js";
 import { createModel } from "./model/model.js";
@@ -67,6 +68,8 @@ export function startApp(root, api) {
   });
 
   let scheduled = false;
+  /** @type {string | null} */
+  let shownRun = null;
   /** @param {Partial<State>} part */
   function change(part) {
     state = { ...state, ...part };
@@ -78,19 +81,33 @@ export function startApp(root, api) {
     });
   }
 
-  function draw() {
+  /** Only what has arrived for the selected run counts: slots may still hold the run before. */
+  function settleSelection() {
     const { slots } = state;
+    const wishes = wanted(state, api);
     const selection = settle(state.selection, {
       runs: slots.runs.data?.runs ?? null,
-      findings: slots.findings.data?.findings ?? null,
-      groups: slots.layers.data?.groups ?? null,
+      findings:
+        slots.findings.key === wishes.findings.key ? (slots.findings.data?.findings ?? null) : null,
+      groups: slots.layers.key === wishes.layers.key ? (slots.layers.data?.groups ?? null) : null,
     });
     if (selection !== state.selection) state = { ...state, selection };
+  }
+
+  function draw() {
+    settleSelection();
     for (const [name, { key, fetchReply }] of Object.entries(wanted(state, api))) {
       loader.want(name, key, fetchReply);
     }
     render(page(state, model(state, around), handlers, around), root);
     if (isReady(state)) root.dataset.ready = "true";
+    followBar(root);
+    if (state.selection.run !== shownRun) {
+      shownRun = state.selection.run;
+      root
+        .querySelector('.chip[aria-pressed="true"]')
+        ?.scrollIntoView({ block: "nearest", inline: "nearest" });
+    }
     saveAddress();
   }
 
@@ -110,6 +127,12 @@ export function startApp(root, api) {
     around.palette = readPalette(root);
     change({ theme });
   });
+  borrowFonts();
+  // Canvases measured their text in the typeface that stood in.
+  document.fonts.addEventListener("loadingdone", () => {
+    around.palette = readPalette(root);
+    change({});
+  });
   onReload(refresh);
   new ResizeObserver(() => {
     const [width, height] = [root.clientWidth, window.innerHeight];
@@ -119,6 +142,16 @@ export function startApp(root, api) {
     }
   }).observe(document.documentElement);
   change({});
+}
+
+/**
+ * Tells the style sheet how tall the runs bar is: what sticks does so beneath it.
+ *
+ * @param {HTMLElement} root
+ */
+function followBar(root) {
+  const bar = /** @type {HTMLElement | null} */ (root.querySelector(".runs"));
+  root.style.setProperty("--bar-height", `${bar?.offsetHeight ?? 0}px`);
 }
 
 /**

@@ -14,13 +14,14 @@ const GAP = 6;
 /**
  * @param {uPlot} plot
  * @param {Flag[]} flags
+ * @param {number} top Where the first lane begins.
  * @param {((id: string) => void) | null} onFlag
  */
-export function flagElements(plot, flags, onFlag) {
+export function flagElements(plot, flags, top, onFlag) {
   const layer = document.createElement("div");
   layer.className = "flags";
   plot.over.append(layer);
-  const lay = () => place(plot, layer, flags, onFlag);
+  const lay = () => place(plot, layer, flags, top, onFlag);
   plot.hooks.setSize = [...(plot.hooks.setSize ?? []), lay];
   lay();
 }
@@ -29,14 +30,15 @@ export function flagElements(plot, flags, onFlag) {
  * @param {uPlot} plot
  * @param {HTMLElement} layer
  * @param {Flag[]} flags
+ * @param {number} top Where the first lane begins.
  * @param {((id: string) => void) | null} onFlag
  */
-function place(plot, layer, flags, onFlag) {
+function place(plot, layer, flags, top, onFlag) {
   layer.replaceChildren();
   const width = plot.over.clientWidth;
   const ends = new Array(LANES).fill(-Infinity);
-  // The selected flag first: it gets a lane for sure.
-  const ordered = [...flags].sort((a, b) => Number(b.selected) - Number(a.selected) || a.x - b.x);
+  // The selected flag first, it gets a lane for sure; then in the order of the findings.
+  const ordered = [...flags].sort((a, b) => Number(b.selected) - Number(a.selected));
   const taken = /** @type {{left: number, right: number, lane: number}[]} */ ([]);
   for (const flag of ordered) {
     const left = plot.valToPos(flag.x, "x");
@@ -60,7 +62,7 @@ function place(plot, layer, flags, onFlag) {
     }
     taken.push({ left: start, right: start + size, lane });
     label.style.left = `${start}px`;
-    label.style.top = `${lane * LANE_HEIGHT + 2}px`;
+    label.style.top = `${lane * LANE_HEIGHT + top}px`;
   }
 }
 

@@ -211,7 +211,7 @@ export function heatPixels(props, width, height, ratio) {
     axisSpans(heat.edges, extent[0], extent[1], width),
     badnessOf(metric.worst, range.log, center),
   );
-  return paint(grid, range, props.palette.heat, Math.max(1, Math.round(2 * ratio)));
+  return paint(grid, range, props.palette.heat, Math.max(1, Math.round(3 * ratio)));
 }
 
 /**

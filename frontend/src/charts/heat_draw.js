@@ -17,7 +17,7 @@ import { ABOVE_ZERO, linearTicks, logTicks } from "./ranges.js";
 const FONT_PIXELS = 11;
 const LABEL_SPACING = 14;
 const ICON = 11;
-const ICON_ROOM = 18;
+const ICON_ROOM = 24;
 
 /**
  * @param {CanvasRenderingContext2D} context
@@ -46,7 +46,7 @@ export function drawLabels(context, layout, props) {
     const text = fitName(rows[row].name, room, (name) => context.measureText(name).width);
     context.fillText(text, layout.left - ICON_ROOM, y + 0.5);
     if (verdict)
-      drawIcon(context, verdict, layout.left - 15, y - ICON / 2, palette.verdict[verdict]);
+      drawIcon(context, verdict, layout.left - 21, y - ICON / 2, palette.verdict[verdict]);
   }
 }
 
@@ -170,7 +170,9 @@ export function drawOverlay(context, layout, props, place, hoverStep) {
   if (hoverStep !== null) column(x(hoverStep), "#000", []);
   const selected = order.indexOf(selectedRow);
   if (selected >= 0) {
-    outline(context, layout.left - 1, top(selected), layout.width + 2, each, palette.ink);
+    const y = top(selected);
+    if (each < THIN) pointers(context, layout, y + each / 2, palette.ink);
+    else outline(context, layout.left - 1, y, layout.width + 2, each, palette.ink, palette.card);
   }
   if (place) {
     const left = Math.max(layout.left, x(heat.edges[place.cell]));
@@ -184,8 +186,34 @@ export function drawOverlay(context, layout, props, place, hoverStep) {
         Math.max(3, right - left) + 2,
         Math.max(3, each) + 2,
         "#000",
+        "#fff",
       );
     }
+  }
+}
+
+/** Rows thinner than this would vanish, with their neighbours, beneath an outline. */
+const THIN = 7;
+
+/**
+ * Points at a thin row from both sides, covering no cell.
+ *
+ * @param {CanvasRenderingContext2D} context
+ * @param {HeatLayout} layout
+ * @param {number} y
+ * @param {string} color
+ */
+function pointers(context, { left, width }, y, color) {
+  context.fillStyle = color;
+  for (const [x, away] of [
+    [left - 1, -1],
+    [left + width + 1, 1],
+  ]) {
+    context.beginPath();
+    context.moveTo(x, y);
+    context.lineTo(x + away * 7, y - 4);
+    context.lineTo(x + away * 7, y + 4);
+    context.fill();
   }
 }
 
@@ -196,11 +224,12 @@ export function drawOverlay(context, layout, props, place, hoverStep) {
  * @param {number} width
  * @param {number} height
  * @param {string} color
+ * @param {string} under Wider, beneath: seen on any cell.
  */
-function outline(context, x, y, width, height, color) {
+function outline(context, x, y, width, height, color, under) {
   const least = Math.max(3, height);
   context.lineWidth = 3;
-  context.strokeStyle = "#ffffffd0";
+  context.strokeStyle = under;
   context.strokeRect(x, y, width, least);
   context.lineWidth = 1.5;
   context.strokeStyle = color;

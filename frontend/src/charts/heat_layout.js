@@ -11,17 +11,17 @@
 const TOP = 6;
 /** Room for the ticks of the x axis. */
 export const AXIS_HEIGHT = 24;
-const ROW_HEIGHT = 20;
 const LEAST_HEIGHT = 60;
 
 /**
  * The height a map wants: rows a person can point at while they fit, never beyond `most`.
  *
  * @param {number} rows
+ * @param {number} each Height of a row where there is room.
  * @param {number} most
  */
-export function wantedHeight(rows, most) {
-  return Math.round(Math.max(LEAST_HEIGHT, Math.min(rows * ROW_HEIGHT, most))) + TOP + AXIS_HEIGHT;
+export function wantedHeight(rows, each, most) {
+  return Math.round(Math.max(LEAST_HEIGHT, Math.min(rows * each, most))) + TOP + AXIS_HEIGHT;
 }
 
 /**

@@ -175,7 +175,11 @@ function draw(element, props) {
     },
   };
   const plot = new uPlot(options, data, element);
-  if (props.flags.length) flagElements(plot, props.flags, props.onFlag);
+  if (props.flags.length) {
+    // Marks of non-finite points have the edge.
+    const top = props.lines.some((line) => line.bad.length > 0) ? 14 : 2;
+    flagElements(plot, props.flags, top, props.onFlag);
+  }
   return plot;
 }
 
@@ -341,7 +345,7 @@ function axes(props, right) {
  * @param {number} width
  */
 export function xTicks(kind, low, high, width) {
-  const count = Math.max(2, Math.floor(width / 90));
+  const count = Math.max(2, Math.floor(width / (width < 320 ? 56 : 90)));
   if (kind === "count") return linearTicks(low, high, count, true);
   const ahead = kind === "clock" ? new Date(low * 1000).getTimezoneOffset() * -60 : 0;
   return timeTicks(low, high, count, ahead);

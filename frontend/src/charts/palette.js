@@ -15,7 +15,6 @@
  * @property {string} card
  * @property {string} nonfinite
  * @property {string} healthyBand
- * @property {string} healthyInk
  * @property {string[]} series  Colours for several lines of one chart.
  * @property {Record<Verdict, string>} verdict
  * @property {HeatColors} heat
@@ -38,7 +37,6 @@ export function readPalette(element) {
     card: value("--card"),
     nonfinite: value("--critical"),
     healthyBand: value("--healthy-band"),
-    healthyInk: value("--healthy"),
     series: ["--series-1", "--series-2", "--series-3", "--series-4"].map(value),
     verdict: {
       critical: value("--critical"),

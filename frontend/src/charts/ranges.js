@@ -125,7 +125,7 @@ export function linearTicks(low, high, count, whole = false) {
 
 /**
  * Powers of ten within `[low, high]`, thinned to at most `count`; 1, 2, 5 where less than two
- * decades are shown.
+ * decades are shown, and evenly spaced values where even those are too few.
  *
  * @param {number} low > 0
  * @param {number} high
@@ -145,7 +145,8 @@ export function logTicks(low, high, count) {
   const fine = powers(first, last, 1)
     .flatMap((power) => [power, 2 * power, 5 * power])
     .filter(inside);
-  return fine.length >= 2 && fine.length <= Math.max(count, 3) ? fine : decades;
+  if (fine.length >= 2 && fine.length <= Math.max(count, 3)) return fine;
+  return decades.length >= 2 ? decades : linearTicks(low, high, count);
 }
 
 /**

@@ -24,11 +24,13 @@ export function gutters(width) {
 }
 
 /**
- * The most height the map's cells may take.
+ * How tall the map's rows are where there is room, and the most height they may take together.
  *
  * @param {{width: number, height: number}} size Of the page.
  */
-export function mostHeat({ width, height }) {
-  const room = width >= WIDE ? height - 500 : height * 0.4;
-  return Math.round(Math.max(220, Math.min(1200, room)));
+export function heatRoom({ width, height }) {
+  const wide = width >= WIDE;
+  // Beside the map stands the layer's panel: the height below the curves is the map's.
+  const most = wide ? height - 570 : height * 0.4;
+  return { each: wide ? 28 : 20, most: Math.round(Math.max(220, Math.min(1200, most))) };
 }

@@ -17,7 +17,7 @@ import { badness } from "../format/severity.js";
 import { formatStepRange, stepNumber } from "../format/steps.js";
 import { memo } from "../state/memo.js";
 import { rowsOf } from "../state/selection.js";
-import { mostHeat } from "./layout.js";
+import { heatRoom } from "./layout.js";
 
 /** @typedef {Omit<HeatProps, "onHover" | "onOpen">} MapProps */
 
@@ -46,12 +46,17 @@ export function createMapModel() {
    * @param {State} state
    * @param {Surroundings} around
    * @param {{heat: Heat | null, group: Group | null, row: number, findings: Finding[],
-   *   gutter: Gutters, extent: [number, number] | null}} of
+   *   finding: Finding | null, step: number | null, gutter: Gutters, extent: [number, number] | null}} of
    * @returns {MapModel | null} null while there is no map.
    */
-  return ({ selection, view, size }, around, { heat, group, row, findings, gutter, extent }) => {
+  return (
+    { view, size },
+    around,
+    { heat, group, row, findings, finding, step, gutter, extent },
+  ) => {
     const metric = group?.metrics.find((one) => one.name === heat?.header.metric);
     if (!heat || !group || !metric) return null;
+    const room = heatRoom(size);
     const worst = worsting(heat, metric);
     const order = ordering(group.rows, view.order, view.filter, worst);
     return {
@@ -65,11 +70,11 @@ export function createMapModel() {
         range: ranging(heat, metric),
         verdicts: judging(findings, group.rows),
         selectedRow: row,
-        selectedStep: selection.step,
-        onset: onsetOf(findings, selection.finding),
+        selectedStep: step,
+        onset: finding && { step: stepNumber(finding.first_step), verdict: finding.severity },
         extent: extent ?? heatSpan(heat),
         gutter,
-        height: wantedHeight(order.length, mostHeat(size)),
+        height: wantedHeight(order.length, room.each, room.most),
         label:
           `${metric.title}: ${group.rows.length} rows over ${heat.cells} stretches of steps. ` +
           "Arrow keys move, Enter opens the row.",
@@ -88,16 +93,6 @@ export function createMapModel() {
  */
 export function heatSpan({ edges }) {
   return edges.length ? [edges[0], edges[edges.length - 1]] : [0, 1];
-}
-
-/**
- * @param {Finding[]} findings
- * @param {string | null} selected
- * @returns {{step: number, verdict: Verdict} | null}
- */
-function onsetOf(findings, selected) {
-  const finding = findings.find((one) => one.id === selected);
-  return finding ? { step: stepNumber(finding.first_step), verdict: finding.severity } : null;
 }
 
 /**

@@ -56,12 +56,15 @@ export function createModel() {
     const position = runs.findIndex((run) => run.run === selection.run);
     const color = runColor(position, state.theme);
     const findings = slots.findings.data?.findings ?? NO_FINDINGS;
+    const finding = findings.find((one) => one.id === selection.finding) ?? null;
     const groups = slots.layers.data?.groups ?? NO_GROUPS;
     const group = groups.find((one) => one.group === selection.group) ?? null;
     const row = group ? rowIndex(group.rows, selection.row) : -1;
     const heat = matching(slots.heat.data ?? slots.heat.previous, group);
     const gutter = gutters(state.size.width);
     const timeModel = time(state, around, { color, findings, heat });
+    // What was found in curves that count epochs has no place among steps.
+    const onMap = !timeModel.placement.epochs || (finding?.layers.length ?? 0) > 0;
     const extent = timeModel.onSteps ? timeModel.chart.extent : null;
     return {
       runs: {
@@ -77,7 +80,16 @@ export function createModel() {
       row,
       gutter,
       time: timeModel,
-      map: map(state, around, { heat, group, row, findings, gutter, extent }),
+      map: map(state, around, {
+        heat,
+        group,
+        row,
+        findings,
+        finding: onMap ? finding : null,
+        step: onMap ? selection.step : null,
+        gutter,
+        extent,
+      }),
       detail: detail(state, around, { heat, group }),
     };
   };

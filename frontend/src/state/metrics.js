@@ -18,7 +18,7 @@ const FITTING = new Map(
     ],
     "unscaled-target": ["gradient_norm"],
     "wrong-output-activation": ["activation_saturated_fraction", "activation_batch_std"],
-    "wrong-hidden-activation": ["activation_saturated_fraction", "gradient_norm"],
+    "wrong-hidden-activation": ["gradient_norm", "activation_saturated_fraction"],
     "dead-relu": ["activation_dead_fraction", "activation_zero_fraction", "gradient_zero_fraction"],
     "poor-initialization": ["variable_norm", "activation_std"],
     "over-regularization": ["variable_norm"],
@@ -26,11 +26,8 @@ const FITTING = new Map(
     "too-deep-without-skip": ["gradient_norm"],
     "insufficient-capacity": ["update_ratio"],
     "optimizer-mismatch": ["update_ratio", "gradient_norm"],
-    "non-finite-values": [
-      "gradient_nan_fraction",
-      "activation_nan_fraction",
-      "variable_nonfinite_fraction",
-    ],
+    // Where the norm becomes NaN is drawn as such, and its growth before that is seen as well.
+    "non-finite-values": ["gradient_norm", "activation_std", "gradient_nan_fraction"],
     "exploding-gradient": ["gradient_norm"],
     "vanishing-gradient": ["gradient_norm"],
     "zero-gradient": ["gradient_zero_fraction"],

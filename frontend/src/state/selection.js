@@ -93,13 +93,17 @@ export function showFinding(selection, finding, groups) {
 }
 
 /**
- * The row that the finding names first; a kernel before the bias of the same layer.
+ * The row to open: the one whose name the finding says, else of the first layer it names, a kernel
+ * before the bias.
  *
  * @param {Finding} finding
  * @param {Row[]} rows
  */
 function firstRow(finding, rows) {
   const named = rowsOf(finding, rows);
+  const said = [finding.summary, ...finding.evidence.map((evidence) => evidence.name)].join("\n");
+  const spoken = named.find((row) => rows[row].name.includes("/") && said.includes(rows[row].name));
+  if (spoken !== undefined) return spoken;
   for (const layer of finding.layers) {
     const here = named.filter((row) => rows[row].name === layer || rows[row].layer === layer);
     const kernel = here.find((row) => rows[row].kind !== "bias");

@@ -11,12 +11,10 @@ import { formatStep, stepNumber } from "../format/steps.js";
 import { findingCard } from "./finding_card.js";
 import { verdictIcon } from "./icon.js";
 import { inlineName, name } from "./name.js";
-import { snippet } from "./states.js";
 
 /**
  * @typedef {object} FindingsHandlers
  * @property {(id: string) => void} showFinding
- * @property {(text: string, button: HTMLElement) => void} copy
  */
 
 /**
@@ -33,7 +31,7 @@ export function findingsPanel({ reply, summary, color, selected }, handlers) {
         (finding) => `${reply.run} ${finding.id}`,
         (finding) => findingCard(finding, explained.get(finding.id) ?? [], selected, handlers),
       )}
-      ${reply.findings.length === 0 ? nothingFound(reply, summary, handlers) : nothing}
+      ${reply.findings.length === 0 ? nothingFound(reply, summary) : nothing}
       ${notEvaluated(reply)} ${skipped(reply)}
     </div>`;
 }
@@ -97,9 +95,8 @@ function heading(reply, summary, color) {
 /**
  * @param {FindingsReply} reply
  * @param {RunSummary} summary
- * @param {FindingsHandlers} handlers
  */
-function nothingFound(reply, summary, handlers) {
+function nothingFound(reply, summary) {
   const open = reply.not_evaluated.length;
   if (summary.severity === "healthy") {
     const checks = reply.evaluated;
@@ -116,10 +113,9 @@ function nothingFound(reply, summary, handlers) {
     <p class="eyebrow unknown">${verdictIcon("unknown")} not enough data</p>
     <h3>Too little is recorded to say</h3>
     <p>
-      ${inlineName(reply.run)} holds nothing the checks can judge. These two lines record what they
-      need:
+      No check could be evaluated on what ${inlineName(reply.run)} holds. Add the callback to the
+      training script: two lines, shown on this page.
     </p>
-    ${snippet(handlers.copy)}
   </article>`;
 }
 

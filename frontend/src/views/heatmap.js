@@ -50,33 +50,20 @@ export function heatPanel(data, handlers) {
   const { map, metric, group, view } = data;
   const shown = map?.order.length ?? group.rows.length;
   return html`<header class="panel-head controls">
-      <h2 title=${metric.summary}>${metric.title}</h2>
+      <h2 class="hidden-label">Heat map of layers over steps</h2>
       ${metricChoice(data, handlers)}
       <span class="spring"></span>
-      <label class="field">Order
-        <select @change=${(/** @type {Event} */ event) =>
-          handlers.setView({
-            order: /** @type {Order} */ (/** @type {HTMLSelectElement} */ (event.target).value),
-          })}>
-          ${
-            /** @type {const} */ ([
-              ["depth", "Depth"],
-              ["name", "Name"],
-              ["worst", "Worst first"],
-            ]).map(
-              ([value, label]) =>
-                html`<option value=${value} ?selected=${view.order === value}>${label}</option>`,
-            )
-          }
-        </select>
-      </label>
+      ${orderChoice(view, handlers)}
       <label class="search">${sign("search")}<span class="hidden-label">Filter rows by name</span>
-        <input type="search" placeholder="Filter, e.g. attn|mlp" .value=${view.filter}
+        <input type="search" placeholder="Filter: attn|mlp" .value=${view.filter}
           title="Words that must all occur; | for alternatives, * for anything"
           @input=${(/** @type {InputEvent} */ event) =>
-            handlers.setView({ filter: /** @type {HTMLInputElement} */ (event.target).value })} />
+            handlers.setView({
+              filter: /** @type {HTMLInputElement} */ (event.target).value,
+            })} />
       </label>
     </header>
+    <p class="caption"><strong>${metric.title}</strong> ${metric.summary}</p>
     <div class="heat-frame ${data.pending ? "pending" : ""}">
       ${map ? mount(createHeatMap, map) : data.instead}
       ${shown === 0 ? html`<p class="hint over">No row matches the filter.</p>` : nothing}
@@ -89,32 +76,62 @@ export function heatPanel(data, handlers) {
 }
 
 /**
+ * @param {View} view
+ * @param {HeatHandlers} handlers
+ */
+function orderChoice(view, handlers) {
+  return html`<label class="field"><span class="hidden-label">Order of the rows</span>
+    <select @change=${(/** @type {Event} */ event) =>
+      handlers.setView({
+        order: /** @type {Order} */ (/** @type {HTMLSelectElement} */ (event.target).value),
+      })}>
+      ${ORDERS.map(
+        ([value, label]) =>
+          html`<option value=${value} ?selected=${view.order === value}>${label}</option>`,
+      )}
+    </select>
+  </label>`;
+}
+
+const ORDERS = /** @type {const} */ ([
+  ["depth", "By depth"],
+  ["name", "By name"],
+  ["worst", "Worst first"],
+]);
+
+/**
+ * Which table, then which of its statistics; on a narrow page one list of all.
+ *
  * @param {HeatData} data
  * @param {HeatHandlers} handlers
  */
 function metricChoice({ groups, group, metric }, handlers) {
   return html`<div class="metric-choice">
-      ${groups.map(
-        (
-          one,
-        ) => html`<fieldset class="segments"><legend class="segments-title">${title(one)}</legend>
-          ${one.metrics.map(
-            (
-              each,
-            ) => html`<label title="${each.title}: ${each.summary}"><input type="radio" name="metric"
-              value="${one.group} ${each.name}"
-              .checked=${one === group && each.name === metric.name}
-              aria-label="${title(one)}: ${each.title}"
-              @change=${() => handlers.selectMetric(one.group, each.name)} /><span>${each.symbol}</span></label>`,
-          )}
-        </fieldset>`,
-      )}
+      ${
+        groups.length > 1
+          ? html`<fieldset class="segments"><legend class="hidden-label">Statistics of</legend>
+              ${groups.map(
+                (one) => html`<label><input type="radio" name="group" value=${one.group}
+                  .checked=${one === group}
+                  @change=${() => handlers.selectMetric(one.group, one.metrics[0].name)} /><span>${title(one)}</span></label>`,
+              )}
+            </fieldset>`
+          : nothing
+      }
+      <fieldset class="segments"><legend class="hidden-label">Statistic</legend>
+        ${group.metrics.map(
+          (
+            one,
+          ) => html`<label title="${one.title}: ${one.summary}"><input type="radio" name="metric"
+            value=${one.name} aria-label=${one.title} .checked=${one.name === metric.name}
+            @change=${() => handlers.selectMetric(group.group, one.name)} /><span>${one.symbol}</span></label>`,
+        )}
+      </fieldset>
     </div>
-    <label class="field metric-select"><span class="hidden-label">Metric</span>
+    <label class="field metric-select"><span class="hidden-label">Statistic</span>
       <select @change=${(/** @type {Event} */ event) => {
-        const [chosenGroup, chosen] = /** @type {HTMLSelectElement} */ (event.target).value.split(
-          " ",
-        );
+        const { value } = /** @type {HTMLSelectElement} */ (event.target);
+        const [chosenGroup, chosen] = value.split(" ");
         handlers.selectMetric(chosenGroup, chosen);
       }}>
         ${groups.map(
@@ -164,7 +181,7 @@ export function readout(heat, rows, metric, { row, cell }) {
   const value = heat.values[at];
   const finite = Number.isNaN(value) ? "" : `, finite part ${formatValue(value, metric)}`;
   const said = new Map([
-    [VALUE, `${metric.symbol} = ${formatValue(value, metric)}`],
+    [VALUE, `${metric.title} ${formatValue(value, metric)}`],
     [NO_DATA, "no data"],
     [NAN, `NaN${finite}`],
     [INFINITE, `infinite${finite}`],

@@ -91,12 +91,16 @@ export function layerCharts({ charts, constant, valueAt }) {
         ({ small, chart }) => html`<figure class="small-chart">
           <figcaption>
             <strong>${small.title}</strong>
-            ${chart.lines.map((line, at) => {
+            <span class="small-values">${chart.lines.map((line, at) => {
               const column = small.columns[at];
               return html`<span class="small-value" title=${column.title}><i class="dot" style="background:${line.color}"></i>${
                 small.columns.length > 1 ? html`${column.symbol} ` : nothing
               }${write(small, valueAt(column))}</span>`;
-            })}
+            })}${
+              small.healthy
+                ? html`<span class="small-value"><i class="band"></i>healthy ${formatNumber(small.healthy[0])} – ${formatNumber(small.healthy[1])}</span>`
+                : nothing
+            }</span>
           </figcaption>
           ${mount(createLineChart, chart)}
         </figure>`,

@@ -29,9 +29,7 @@ const GUTTER = { left: 44, right: 10 };
  */
 export function layerPanel(state, model, handlers, around) {
   const { group, row } = model;
-  if (!group || row < 0) {
-    return html`<p class="hint">A layer's own curves stand here once its statistics are recorded.</p>`;
-  }
+  if (!group || row < 0) return nothing;
   return html`${tabs(state.view.tab, handlers)}
     <div role="tabpanel" id="layer-tabpanel" aria-labelledby="tab-${state.view.tab}">
       ${

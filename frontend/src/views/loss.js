@@ -62,8 +62,8 @@ export function lossPanel(data, handlers) {
     </header>
     ${
       empty
-        ? html`<p class="hint">This run has no loss curve. Scalars named <code>loss</code>,
-            <code>val_loss</code> or <code>learning_rate</code> are shown here.</p>`
+        ? html`<div class="hint"><p>This run has no curve of this kind. Scalars named
+            <code>loss</code>, <code>val_loss</code> or <code>learning_rate</code> are shown here.</p></div>`
         : html`<div class="timeline" data-testid="loss-chart">
             ${mount(createLegend, data.legend)} ${mount(createLineChart, data.chart)}
           </div>`

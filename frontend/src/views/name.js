@@ -4,8 +4,8 @@
 import { html } from "lit-html";
 import { fullName, MAX_NAME, middleEllipsis, visible } from "../format/names.js";
 
-/** Characters at the end that stay when the name is too long for its place. */
-const TAIL = 10;
+/** Most characters at the end that stay when the name is too long for its place. */
+const TAIL = 15;
 
 /**
  * Isolated from the text around it (a name may be written right to left), cut in the middle by the
@@ -15,7 +15,7 @@ const TAIL = 10;
  */
 export function name(text) {
   const shown = [...middleEllipsis(visible(text), MAX_NAME)];
-  const at = Math.max(0, shown.length - TAIL);
+  const at = shown.length - Math.min(TAIL, Math.ceil(shown.length / 2));
   const [head, tail] = [shown.slice(0, at).join(""), shown.slice(at).join("")];
   return html`<bdi class="name" title=${fullName(text)}><span class="head">${head}</span><span class="tail">${
     tail || html`<em>(empty name)</em>`

@@ -11,8 +11,9 @@ import { findingsPanel } from "./findings.js";
 import { heatPanel } from "./heatmap.js";
 import { layerPanel } from "./layer_panel.js";
 import { lossPanel } from "./loss.js";
+import { inlineName } from "./name.js";
 import { runsBar } from "./runs.js";
-import { content, failure, loading, noLayers, noRuns } from "./states.js";
+import { content, emptyRun, failure, loading, noLayers, noRuns } from "./states.js";
 
 /**
  * @param {State} state
@@ -52,20 +53,43 @@ function dashboard(state, model, handlers, around) {
     ${
       summary?.error
         ? html`<main class="alone">${failure(
-            `Run ${summary.run} could not be read.`,
-            /** @type {any} */ ({ message: summary.error, reason: "server" }),
+            html`This run cannot be read: ${inlineName(summary.run)}`,
+            { message: summary.error, reason: "server" },
             handlers.refresh,
           )}</main>`
-        : html`<main class="panels">
+        : html`<main class="panels ${model.row >= 0 ? "" : "no-layer"}">
             <section class="card findings" aria-label="Findings">${findings(state, model, handlers)}</section>
-            <div class="views">
-              <section class="card time" aria-label="Curves of the whole run">${curves(state, model, handlers)}</section>
-              <section class="card map" aria-label="Heat map of layers over steps">${map(state, model, handlers, around)}</section>
-            </div>
-            <section class="card layer" data-testid="layer-panel" aria-label="Selected layer">
-              ${layerPanel(state, model, handlers, around)}
-            </section>
+            ${isEmpty(state) ? emptyRun(selection.run ?? "", handlers.copy) : views(state, model, handlers, around)}
           </main>`
+    }`;
+}
+
+/**
+ * Whether the selected run has neither curves nor layers.
+ *
+ * @param {State} state
+ */
+function isEmpty({ slots }) {
+  return slots.series.data?.series.length === 0 && slots.layers.data?.groups.length === 0;
+}
+
+/**
+ * @param {State} state
+ * @param {Model} model
+ * @param {Handlers} handlers
+ * @param {Surroundings} around
+ */
+function views(state, model, handlers, around) {
+  return html`<div class="views">
+      <section class="card time" aria-label="Curves of the whole run">${curves(state, model, handlers)}</section>
+      <section class="card map" aria-label="Heat map of layers over steps">${map(state, model, handlers, around)}</section>
+    </div>
+    ${
+      model.group && model.row >= 0
+        ? html`<section class="card layer" data-testid="layer-panel" aria-label="Selected layer">
+            ${layerPanel(state, model, handlers, around)}
+          </section>`
+        : nothing
     }`;
 }
 

@@ -3,7 +3,6 @@
  *
  * @import { Slot } from "../data/loader.js"
  * @import { ApiError } from "../data/api.js"
- * @import { TemplateResult } from "lit-html"
  */
 import { html, nothing } from "lit-html";
 import { sign } from "./icon.js";
@@ -23,8 +22,8 @@ export function loading(label) {
 /**
  * Why something is not there, and what can be done about it.
  *
- * @param {string} what
- * @param {ApiError} error
+ * @param {unknown} what A headline.
+ * @param {{message: string, reason: ApiError["reason"]}} error
  * @param {() => void} retry
  */
 export function failure(what, error, retry) {
@@ -51,7 +50,7 @@ export function content(slot, { what, retry, ready }) {
   return slot.status === "loading" ? loading(`Loading ${what.toLowerCase()}…`) : nothing;
 }
 
-/** @param {(text: string, button: HTMLElement) => void} copy */
+/** @param {Copy} copy */
 export function snippet(copy) {
   return html`<figure class="snippet">
     <pre tabindex="0" aria-label="Code to add"><code>${SNIPPET.join("\n")}</code></pre>
@@ -62,7 +61,7 @@ export function snippet(copy) {
   </figure>`;
 }
 
-/** @param {(text: string, button: HTMLElement) => void} copy */
+/** @param {Copy} copy */
 export function noRuns(copy) {
   return html`<section class="card empty" data-testid="empty">
     <h2>No training run here yet</h2>
@@ -80,19 +79,41 @@ export function noRuns(copy) {
 }
 
 /**
- * Shown where a view needs statistics that the run did not record.
+ * A run that holds nothing we can show.
  *
  * @param {string} run
- * @param {(text: string, button: HTMLElement) => void} copy
+ * @param {Copy} copy
+ */
+export function emptyRun(run, copy) {
+  return html`<section class="card empty" data-testid="empty">
+    <h2>Nothing to show yet</h2>
+    <p>
+      ${inlineName(run)} holds no loss curve and no statistics of layers. These two lines record what
+      the checks and views need:
+    </p>
+    ${snippet(copy)}
+    <p class="soft">
+      Ordinary gradient histograms and the scalars <code>loss</code>, <code>val_loss</code> and
+      <code>learning_rate</code> are read as well.
+    </p>
+  </section>`;
+}
+
+/**
+ * Shown in place of the map where a run recorded nothing of single layers.
+ *
+ * @param {string} run
+ * @param {Copy} copy
  */
 export function noLayers(run, copy) {
-  return html`<div class="hint">
+  return html`<div class="hint" data-testid="no-layers">
+    <h2>Where in the network?</h2>
     <p>
-      ${inlineName(run)} has no statistics of single layers. Record them with two lines, and this
-      place shows where in the network it goes wrong.
+      ${inlineName(run)} has no statistics of single layers. Record them with these two lines, and
+      the layers over steps are shown here.
     </p>
     ${snippet(copy)}
   </div>`;
 }
 
-/** @typedef {TemplateResult | typeof nothing} View */
+/** @typedef {(text: string, button: HTMLElement) => void} Copy */
