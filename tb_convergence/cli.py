@@ -172,9 +172,8 @@ def _report_run(writer: _Writer, run: RunDiagnosis, verbose: bool) -> None:
         first = run.skipped[0]
         writer.wrapped("", f"{len(run.skipped)} records skipped, the first: {first.tag}: "
                        f"{first.reason}", 2)
-    if verbose:
-        for item in run.not_evaluated:
-            writer.wrapped("- ", f"{item.id} was not evaluated: needs {', '.join(item.needs)}", 2)
+    if verbose and run.not_evaluated:
+        _report_not_evaluated(writer, run)
     writer.line()
 
 
@@ -192,6 +191,14 @@ def _report_finding(writer: _Writer, finding: Finding, run: RunDiagnosis, verbos
     for other in run.findings:
         if other.explained_by == finding.id:
             writer.wrapped("explains ", f"{other.id}: {other.summary}", 4)
+
+
+def _report_not_evaluated(writer: _Writer, run: RunDiagnosis) -> None:
+    writer.line(f"  not evaluated ({len(run.not_evaluated)} rules):")
+    for item in run.not_evaluated:
+        writer.wrapped("- ", f"{item.id} needs {', '.join(item.needs)}", 4)
+    writer.wrapped("", "ConvergenceCallback(log_dir) records all of this, with validation_data "
+                   "for what needs validation_loss.", 4)
 
 
 def _printable(text: str) -> str:
