@@ -49,7 +49,8 @@ export const DEFAULT_VIEW = {
  */
 export function initialState({ selection, view }) {
   return {
-    selection: { ...emptySelection(), ...selection },
+    // A link that names a metric was made of a choice: the first finding must not override it.
+    selection: { ...emptySelection(), ...selection, auto: selection.metric === undefined },
     view: { ...DEFAULT_VIEW, ...view },
     slots: {
       runs: emptySlot(),
