@@ -107,8 +107,10 @@ def sampled(history: RunHistory) -> dict[str, int] | None:
     return {"kept": len(worst.steps), "total": int(worst.total or 0)}
 
 
-def findings(history: RunHistory, diagnosis: RunDiagnosis, limits: Limits) -> bytes:
-    """The document of `findings`."""
+def findings(
+    history: RunHistory, diagnosis: RunDiagnosis, limits: Limits, rules: int = 0
+) -> bytes:
+    """The document of `findings`; `rules` is how many rules there are."""
     said = as_json(diagnosis)
     for finding in said["findings"]:
         # As `layers` names them, so that the page finds the row a finding speaks of.
@@ -119,6 +121,7 @@ def findings(history: RunHistory, diagnosis: RunDiagnosis, limits: Limits) -> by
         {
             "schema": SCHEMA,
             **said,
+            "evaluated": max(0, rules - len(diagnosis.not_evaluated)),
             "config": dict(history.config) or None,
             "restarts": list(history.restarts),
         },

@@ -171,7 +171,9 @@ class Service:
 
         def build(key: RunKey) -> bytes:
             diagnosis, _ = self._diagnosed(scope, key)
-            return payloads.findings(self._history(scope, key), diagnosis, self.limits)
+            return payloads.findings(
+                self._history(scope, key), diagnosis, self.limits, self._rules
+            )
 
         return self._about(scope, run, "findings", build)
 

@@ -129,7 +129,7 @@ def check_findings(found: dict[str, Any]) -> None:
     """`findings`"""
     keys(
         found,
-        "schema run last_step findings not_evaluated skipped config restarts shortened",
+        "schema run last_step findings evaluated not_evaluated skipped config restarts shortened",
     )
     check_step(found["last_step"])
     assert type(found["shortened"]) is bool
