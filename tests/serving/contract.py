@@ -12,7 +12,7 @@ import math
 import struct
 from typing import Any
 
-from werkzeug.test import TestResponse
+from werkzeug.test import Client, TestResponse
 
 PREFIX = "/data/plugin/convergence"
 ROUTES = ("runs", "findings", "series", "layers", "heatmap", "layer")
@@ -123,6 +123,16 @@ def check_runs(found: dict[str, Any]) -> None:
             keys(entry["sampled"], "kept total")
             assert entry["sampled"]["kept"] < entry["sampled"]["total"]
         assert entry["error"] is None or isinstance(entry["error"], str)
+
+
+def examined_runs(client: Client) -> dict[str, Any]:
+    """The document of `runs`, asked for until no run is pending, as the page does."""
+    for _ in range(100):
+        found: dict[str, Any] = document(client.get(f"{PREFIX}/runs"))
+        check_runs(found)
+        if not found["pending"]:
+            return found
+    raise AssertionError("runs stay pending")
 
 
 def check_findings(found: dict[str, Any]) -> None:

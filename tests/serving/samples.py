@@ -74,7 +74,7 @@ def trained(
     layers: int = 6,
     records: int = 400,
     gradient: Callable[[Floats, Floats], Any] = lambda t, depth: 0.3 * np.exp(-t) + 0.02,
-    loss: Callable[[Floats], Any] = lambda t: 0.15 + 2.1 * np.exp(-4 * t),
+    loss: Callable[[Floats], Any] = lambda t: 0.15 + 2.1 * np.exp(-14 * t),
     activation: str = "relu",
     seed: int = 0,
     total: int | None = None,

@@ -25,6 +25,7 @@ from tests.serving.sample_server import build
 from tests.serving.samples import SampleSource, explodes, healthy, large, trained
 
 SCOPE = Scope(None, "")
+HEAT = {"run": "mlp/healthy", "group": "variables", "metric": "gradient_norm"}
 
 
 class Slow(SampleSource):
@@ -114,7 +115,7 @@ def test_a_diagnosis_that_raises_costs_that_run_only(caplog: pytest.LogCaptureFi
         return diagnose_history(history)
 
     client = Client(build(SampleSource(healthy(), explodes())))
-    service = Service(SampleSource(healthy(), explodes()), diagnose)
+    service = Service(SampleSource(healthy(), explodes()), diagnose, clock=lambda: 0.0)
     found = contract.strict(contract.gzip.decompress(service.runs(SCOPE).packed))
     errors_ = {entry["run"]: entry["error"] for entry in found["runs"]}
     assert errors_["mlp/healthy"] is None
@@ -162,7 +163,7 @@ def test_a_run_that_disappears_is_404_and_the_others_stay() -> None:
 
     source.versions = stale  # type: ignore[method-assign]
     assert "any more" in contract.error(client.get(f"{PREFIX}/series?run=late"), 404)
-    entries = contract.document(client.get(f"{PREFIX}/runs"))["runs"]
+    entries = contract.examined_runs(client)["runs"]
     assert "no longer exists" in next(e for e in entries if e["run"] == "late")["error"]
 
 
@@ -206,10 +207,20 @@ def test_tensorboard_s_own_refusals_pass(error: errors.PublicError, status: int)
     assert ("WWW-Authenticate" in response.headers) == (status == 401)
 
 
+def test_clients_that_never_read_their_reply_hold_nobody_up() -> None:
+    app = build(SampleSource(healthy()))
+    where = f"{PREFIX}/heatmap?{urlencode(HEAT)}"
+    unread = [Client(app).get(where, buffered=False) for _ in range(100)]
+    assert {response.status_code for response in unread} == {200}
+    assert Client(app).get(where).status_code == 200
+    for response in unread:
+        response.close()
+
+
 def test_memory_of_histories_is_bounded() -> None:
     source = SampleSource(*(replace(large(40, 500), run=f"r{i}") for i in range(6)))
     one = 500 * 40 * 16 * 4 * 2
-    service = Service(source, limits=replace(LIMITS, history_bytes=3 * one))
+    service = Service(source, limits=replace(LIMITS, history_bytes=3 * one), clock=lambda: 0.0)
     service.runs(SCOPE)
     assert service._histories.total <= 3 * one
     assert 0 < len(service._histories) < 6
