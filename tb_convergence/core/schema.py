@@ -201,13 +201,44 @@ def decode_layout(content: bytes) -> Layout:
     return Layout(proto.group, rows, columns, proto.model, proto.version)
 
 
-def row_checks(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Checksum of each row of `values` `[R, C]` as float32 `[R]`: 24 bits, so exact in float32.
+_FEW_ROWS: Final = 200
+_ROWS_AT_ONCE: Final = 16_384
 
-    Computed over the little-endian bytes of all columns but the check column itself.
+
+@cache
+def _check_table() -> NDArray[np.uint32]:
+    """What two bytes make of the lower half of a CRC-32: uint32 `[65536]`."""
+    state = np.arange(65_536, dtype=np.uint32)
+    for _ in range(16):
+        state = np.where(state & 1, np.uint32(0xEDB88320), np.uint32(0)) ^ (state >> 1)
+    return state
+
+
+def row_checks(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Checksum of each row of `values` `[..., C]` as float32 `[...]`: 24 bits, exact in float32.
+
+    The lower 24 bits of the CRC-32 of the row's little-endian bytes; the check column itself is not
+    among them.
+
+    >>> row_checks(np.array([[1.0, 2.0]], dtype=np.float32)) == [zlib.crc32(
+    ...     np.array([1.0, 2.0], dtype="<f4").tobytes()) & 0xFFFFFF]
+    array([ True])
     """
     table = np.ascontiguousarray(values, dtype="<f4")
-    return np.array([zlib.crc32(row.tobytes()) & 0xFFFFFF for row in table], dtype=np.float32)
+    rows = table.reshape(int(np.prod(table.shape[:-1])), table.shape[-1])
+    if len(rows) < _FEW_ROWS or not rows.shape[1]:
+        checks = np.array([zlib.crc32(row.tobytes()) & 0xFFFFFF for row in rows], dtype=np.float32)
+        return checks.reshape(table.shape[:-1])
+    # Row by row, Python costs more than reading the file did: all rows at once, two bytes a step.
+    step = _check_table()
+    checks = np.empty(len(rows), dtype=np.float32)
+    for first in range(0, len(rows), _ROWS_AT_ONCE):
+        words = np.ascontiguousarray(rows[first : first + _ROWS_AT_ONCE].view("<u2").T)
+        state = np.full(words.shape[1], 0xFFFFFFFF, dtype=np.uint32)
+        for word in words:
+            state = step[(state ^ word) & 0xFFFF] ^ (state >> 16)
+        checks[first : first + _ROWS_AT_ONCE] = ~state & 0xFFFFFF
+    return checks.reshape(table.shape[:-1])
 
 
 def seal(values: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -232,6 +263,19 @@ def unseal(layout: Layout, record: NDArray[Any]) -> NDArray[np.float32]:
         if wrong.size:
             raise SchemaError(f"checksum of row {int(wrong[0])} does not hold: damaged record")
     return record
+
+
+def intact(layout: Layout, records: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Which of `records` `[S, R, C]`, of the shape that `layout` says, hold their checks; `[S]`."""
+    if layout.columns[-1:] != ("check",):
+        return np.ones(len(records), dtype=np.bool_)
+    holds = np.empty(len(records), dtype=np.bool_)
+    at_once = max(1, _ROWS_AT_ONCE // max(1, len(layout.rows)))
+    for first in range(0, len(records), at_once):
+        part = records[first : first + at_once]
+        right = row_checks(part[..., :-1]) == part[..., -1]
+        holds[first : first + at_once] = right.all(axis=1)
+    return holds
 
 
 def layout_of(group: str, rows: Sequence[Row], columns: Sequence[str], model: str = "") -> Layout:

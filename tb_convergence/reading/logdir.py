@@ -16,9 +16,9 @@ from typing import Final, Literal
 from tb_convergence.core.diagnosis import RunDiagnosis, diagnose_history
 from tb_convergence.core.history import Skipped
 from tb_convergence.reading import loaders
-from tb_convergence.reading.provider import read_folded
+from tb_convergence.reading.ahead import read_ahead
 from tb_convergence.reading.reasons import reason_of
-from tb_convergence.reading.runs import fold_runs
+from tb_convergence.reading.runs import FoldedRun, fold_runs
 from tb_convergence.reading.source import DataUnavailableError, Source
 
 Loader = Literal["auto", "fast", "python"]
@@ -49,17 +49,18 @@ def diagnose(
     results = []
     with open_logdir(logdir, loader) as source:
         runs = fold_runs(source.runs())
-        for index, run in enumerate(runs):
+
+        def begin(index: int, run: FoldedRun) -> None:
             if progress is not None:
                 progress(index, len(runs), run.name)
-            try:
-                results.append(diagnose_history(read_folded(source, run)))
-            except DataUnavailableError:
-                raise
-            except Exception as error:
-                reason = f"the run could not be read: {reason_of(error)}"
+
+        for run, history in read_ahead(source, runs, begin):
+            if isinstance(history, Exception):
+                reason = f"the run could not be read: {reason_of(history)}"
                 skipped = (Skipped("", None, reason),)
                 results.append(RunDiagnosis(run.name, -1, (), (), skipped))
+            else:
+                results.append(diagnose_history(history))
         if progress is not None:
             progress(len(runs), len(runs), "")
     return tuple(results)

@@ -22,6 +22,7 @@ from tb_convergence.core.schema import (
     Layout,
     SchemaError,
     decode_layout,
+    intact,
     tag_of,
     unseal,
 )
@@ -107,34 +108,43 @@ def _record_bytes(layout: Layout) -> int:
 
 def _read_stream(tag: str, layout: Layout, data: list[Any], skipped: list[Skipped]) -> Stream:
     """Verified records of one tag. Empties `data` on the way: only one copy is held at a time."""
-    width = len(layout.columns) - (layout.columns[-1:] == (CHECK_COLUMN,))
-    columns = layout.columns[:width]
-    # Room for records of the right shape only: metadata alone must not make us reserve memory.
-    shape = (len(layout.rows), len(layout.columns))
-    fitting = sum(np.shape(datum.numpy) == shape for datum in data)
-    values = np.empty((fitting, len(layout.rows), width), dtype=np.float32)
-    steps = np.empty(len(data), dtype=np.int64)
-    wall_times = np.empty(len(data), dtype=np.float64)
-    kept = 0
     refused = SkippedPoints(tag, skipped)
+    shape = (len(layout.rows), len(layout.columns))
+    # Room for records of the right shape only: metadata alone must not make us reserve memory.
+    fitting = sum(np.shape(datum.numpy) == shape for datum in data)
+    values = np.empty((fitting, *shape), dtype=np.float32)
+    steps = np.empty(fitting, dtype=np.int64)
+    wall_times = np.empty(fitting, dtype=np.float64)
+    count = 0
     data.reverse()
     while data:
         datum = data.pop()
-        step = int(datum.step)
-        if step < 0:
-            refused.add(step, "negative step")
-            continue
-        try:
-            record = unseal(layout, np.asarray(datum.numpy))
-        except SchemaError as error:
-            refused.add(step, reason_of(error))
-            continue
-        values[kept] = record[:, :width]
-        steps[kept] = step
-        wall_times[kept] = datum.wall_time
-        kept += 1
+        record = np.asarray(datum.numpy)
+        if record.dtype != np.float32 or record.shape != shape:
+            refused.add(int(datum.step), _refusal(layout, record))
+        elif datum.step < 0:
+            refused.add(int(datum.step), "negative step")
+        else:
+            values[count], steps[count], wall_times[count] = record, datum.step, datum.wall_time
+            count += 1
+    values, steps, wall_times = values[:count], steps[:count], wall_times[:count]
+    holds = intact(layout, values)
+    for index in np.flatnonzero(~holds):
+        refused.add(int(steps[index]), _refusal(layout, values[index]))
     refused.close()
-    return Stream(tag, layout, columns, steps[:kept], wall_times[:kept], values[:kept])
+    if not holds.all():
+        values, steps, wall_times = values[holds], steps[holds], wall_times[holds]
+    width = len(layout.columns) - (layout.columns[-1:] == (CHECK_COLUMN,))
+    columns = layout.columns[:width]
+    return Stream(tag, layout, columns, steps, wall_times, values[:, :, :width])
+
+
+def _refusal(layout: Layout, record: NDArray[Any]) -> str:
+    try:
+        unseal(layout, record)
+    except SchemaError as error:
+        return reason_of(error)
+    raise AssertionError("a record that holds was refused")
 
 
 def _mask_impossible(table: Table) -> list[Skipped]:

@@ -8,6 +8,7 @@ than one call is therefore thinned by the provider itself.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,6 +26,15 @@ MIN_SHARED_POINTS: Final = 2_500
 POINT_OVERHEAD_BYTES: Final = 64
 """What a point costs beside its values."""
 
+PREFETCHED: Final = (
+    ("list_tensors", "convergence"),
+    ("list_tensors", "histograms"),
+    ("list_scalars", "scalars"),
+)
+"""Method of the provider, plugin: the lists that reading a run asks for."""
+
+logger = logging.getLogger(__name__)
+
 _UNAVAILABLE: Final = frozenset({"UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED"})
 
 
@@ -40,12 +50,16 @@ class Source:
         provider: a `tensorboard.data.provider.DataProvider`.
         context, experiment_id: passed on with each call.
         problems: what the loader could not read, by TensorBoard's name of the run, where known.
+        listings: lists fetched ahead by `prefetch`, by (method, run, plugin); each is used once.
     """
 
     provider: Any
     context: Any
     experiment_id: str
     problems: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    listings: dict[tuple[str, str, str], Mapping[str, Any]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     def runs(self) -> tuple[str, ...]:
         """Names of TensorBoard's runs, sorted, also of those of which nothing could be read."""
@@ -53,13 +67,41 @@ class Source:
             listing = self.provider.list_runs(self.context, experiment_id=self.experiment_id)
         return tuple(sorted({run.run_name for run in listing} | self.problems.keys()))
 
+    def prefetch(self, runs: Sequence[str]) -> None:
+        """List everything of several runs in a few calls; the next list of each comes from here."""
+        for method, plugin in PREFETCHED:
+            try:
+                with _translated():
+                    answer = getattr(self.provider, method)(
+                        self.context,
+                        experiment_id=self.experiment_id,
+                        plugin_name=plugin,
+                        run_tag_filter=RunTagFilter(runs=runs),
+                    )
+            except DataUnavailableError:
+                raise
+            except Exception as error:
+                # Too much at once, or one run spoils it: each list will be asked for by itself.
+                logger.debug("cannot list several runs at once: %s", reason_of(error))
+            else:
+                for run in runs:
+                    self.listings[method, run, plugin] = answer.get(run, {})
+
+    def forget(self, runs: Iterable[str]) -> None:
+        """Drop the lists of `runs` that were fetched ahead and not used."""
+        for run in runs:
+            for method, plugin in PREFETCHED:
+                self.listings.pop((method, run, plugin), None)
+
     def list_tensors(self, run: str, plugin: str) -> Mapping[str, Any]:
         """Tensor series of one run and plugin: tag -> `TensorTimeSeries`."""
-        return self._call(self.provider.list_tensors, run, plugin)
+        known = self.listings.pop(("list_tensors", run, plugin), None)
+        return self._call(self.provider.list_tensors, run, plugin) if known is None else known
 
     def list_scalars(self, run: str, plugin: str = "scalars") -> Mapping[str, Any]:
         """Scalar series of one run: tag -> `ScalarTimeSeries`."""
-        return self._call(self.provider.list_scalars, run, plugin)
+        known = self.listings.pop(("list_scalars", run, plugin), None)
+        return self._call(self.provider.list_scalars, run, plugin) if known is None else known
 
     def read_tensors(
         self, run: str, plugin: str, point_bytes: Mapping[str, int]

@@ -21,9 +21,9 @@ from tb_convergence.reading import (
     DataUnavailableError,
     LogdirError,
     RunNotFoundError,
+    ahead,
     list_runs,
     loaders,
-    logdir,
     open_logdir,
     provider,
     read_run,
@@ -146,7 +146,7 @@ def test_a_run_that_breaks_the_reader_hides_no_other(
             raise RuntimeError("a bug")
         return read(source, run)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(logdir, "read_folded", broken)
+    monkeypatch.setattr(ahead, "read_folded", broken)
     found = tb_convergence.diagnose(tmp_path, loader=loader)
     assert [(one.run, one.last_step) for one in found] == [("a", 2), ("b", -1), ("c", 2)]
     assert found[1].skipped[0].reason == "the run could not be read: a bug"
