@@ -58,12 +58,12 @@ $(VENV)/bin/python:
 
 $(VENV)/.demo: $(SETUP) | $(VENV)/bin/python
 	@echo "Installing the plugin, TensorFlow and scikit-learn (once) ..."
-	@$(PIP) install --editable '.[demo,tensorflow-cpu]'
+	@PYTHONWARNINGS=ignore $(PIP) install --editable '.[demo,tensorflow-cpu]'
 	@touch $@
 
 $(VENV)/.test: $(SETUP) | $(VENV)/bin/python
 	@echo "Installing the plugin, TensorFlow and the test tools (once) ..."
-	@$(PIP) install --editable '.[demo,tensorflow-cpu,test]' $$($(PY) tools/bundle.py needs)
+	@PYTHONWARNINGS=ignore $(PIP) install --editable '.[demo,tensorflow-cpu,test]' $$($(PY) tools/bundle.py needs)
 	@touch $@ $(VENV)/.demo
 
 $(NODE_MODULES): frontend/package.json frontend/package-lock.json | $(VENV)/.test

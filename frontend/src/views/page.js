@@ -24,7 +24,7 @@ import { content, emptyRun, failure, loading, noLayers, noRuns } from "./states.
 export function page(state, model, handlers, around) {
   const { runs } = state.slots;
   return html`
-    <h1 class="hidden-label">Convergence</h1>
+    <header class="hidden-label"><h1>Convergence</h1></header>
     <p class="hidden-label" aria-live="polite">${state.said}</p>
     ${
       runs.data === null

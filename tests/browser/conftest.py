@@ -1,0 +1,172 @@
+"""A real Chromium on a real TensorBoard that serves the demo's runs, trained once per session.
+
+A browser that is missing fails these tests; only TB_CONVERGENCE_BROWSER=none (make test
+BROWSER=none) leaves them out. TB_CONVERGENCE_DEMO_LOGS names runs of `tb-convergence demo` to use
+instead of training, TB_CONVERGENCE_HEADED=1 shows the browser.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(Path(__file__).parent), str(ROOT / "tools")]
+
+import browser as system_browser  # noqa: E402 - found through the line above
+from convergence_tab import Tab  # noqa: E402
+
+ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+SCREENSHOTS = ROOT / "artifacts" / "screenshots"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark these tests, and keep them on one worker: each worker would train for itself."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+            item.add_marker(pytest.mark.xdist_group("browser"))
+
+
+@pytest.fixture(scope="session")
+def demo_logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Log directory of the demo, trained by its own command."""
+    given = os.environ.get("TB_CONVERGENCE_DEMO_LOGS")
+    if given:
+        return Path(given)
+    folder = tmp_path_factory.mktemp("demo") / "logs"
+    command = [sys.executable, "-m", "tb_convergence", "demo", "--no-serve", "--logdir"]
+    subprocess.run([*command, str(folder)], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    return folder
+
+
+@contextmanager
+def tensorboard(logdir: Path, *arguments: str) -> Iterator[str]:
+    """Address of a TensorBoard that serves `logdir`; ended afterwards."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    starter = [sys.executable, str(ROOT / "tests" / "serving" / "start_tensorboard.py")]
+    command = [*starter, "--logdir", str(logdir), "--port", str(port), "--host", "127.0.0.1"]
+    process = subprocess.Popen(
+        [*command, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    address = f"http://127.0.0.1:{port}"
+    try:
+        deadline = time.monotonic() + 120
+        while not _answers(f"{address}/data/plugins_listing"):
+            assert process.poll() is None, "TensorBoard ended at start-up"
+            assert time.monotonic() < deadline, "TensorBoard does not answer"
+            time.sleep(0.2)
+        yield address
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=10) as reply:
+            return bool(reply.status == 200)
+    except OSError:
+        return False
+
+
+@pytest.fixture(scope="session", params=["true", "false"], ids=["data-server", "python-loader"])
+def either_loader(request: pytest.FixtureRequest, demo_logs: Path) -> Iterator[str]:
+    """TensorBoard on the demo's runs, with each of its two loaders."""
+    with tensorboard(demo_logs, f"--load_fast={request.param}") as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def served(demo_logs: Path) -> Iterator[str]:
+    """TensorBoard on the demo's runs, as it starts by itself."""
+    with tensorboard(demo_logs) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """The system's browser: Playwright's own is not downloaded."""
+    if system_browser.left_out():
+        pytest.skip(f"left out on purpose: {system_browser.VARIABLE}={system_browser.LEFT_OUT}")
+    path = system_browser.find()
+    assert path is not None, system_browser.WHAT_TO_DO
+    headless = not os.environ.get("TB_CONVERGENCE_HEADED")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=path, headless=headless, args=list(ARGUMENTS)
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., str]]:
+    """Starts a TensorBoard of the test's own, and ends it after the pages are closed."""
+    with ExitStack() as started:
+        yield lambda logdir, *arguments: started.enter_context(tensorboard(logdir, *arguments))
+
+
+@pytest.fixture
+def open_tab(chromium: Browser, serve: Callable[..., str]) -> Iterator[Callable[..., Tab]]:
+    """Opens the tab of a TensorBoard; afterwards nothing may have gone wrong in the page.
+
+    Depends on `serve` so that pages are closed before their server goes.
+    """
+    pages: list[Page] = []
+    troubles: list[str] = []
+
+    def opener(
+        address: str,
+        theme: str = "light",
+        size: tuple[int, int] = (1440, 1100),
+        fragment: str = "convergence",
+    ) -> Tab:
+        page = chromium.new_page(
+            viewport={"width": size[0], "height": size[1]},
+            color_scheme="dark" if theme == "dark" else "light",
+        )
+        pages.append(page)
+        page.set_default_timeout(60_000)
+        page.on("console", lambda m: troubles.append(m.text) if m.type == "error" else None)
+        page.on("pageerror", lambda error: troubles.append(str(error)))
+        page.on("requestfailed", lambda r: troubles.append(f"failed: {r.url} {r.failure}"))
+        page.on("response", lambda r: troubles.append(f"{r.status} {r.url}") if not r.ok else None)
+        return Tab(page, address, fragment)
+
+    yield opener
+    for page in pages:
+        page.close()
+    assert [trouble for trouble in troubles if not _of_our_own_making(trouble)] == []
+
+
+def _of_our_own_making(trouble: str) -> bool:
+    """A request that the page gave up because something else was selected, or because it closed."""
+    return "net::ERR_ABORTED" in trouble
+
+
+@pytest.fixture(scope="session")
+def screenshots() -> Path:
+    """Folder of the screenshots; continuous integration keeps it."""
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    return SCREENSHOTS

@@ -1,0 +1,101 @@
+"""The Convergence tab as a person uses it, and the same data as its routes give it."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import struct
+import urllib.parse
+import urllib.request
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from playwright.sync_api import Frame, Locator, Page, expect
+
+NO_DATA, NAN, INFINITE = 1, 2, 3
+
+
+@dataclass(frozen=True)
+class Heat:
+    """A decoded reply of the route `heatmap`: `[R, W]` values and codes, W stretches of steps."""
+
+    first_steps: list[int]
+    last_steps: list[int]
+    values: NDArray[np.float32]
+    codes: NDArray[np.uint8]
+
+
+class Tab:
+    """The tab in one page. Opening it waits for the first findings to be on screen."""
+
+    def __init__(self, page: Page, address: str, fragment: str) -> None:
+        self.page = page
+        self.address = address
+        page.goto(f"{address}/#{fragment}")
+        page.frame_locator("iframe").locator("[data-ready=true]").wait_for(state="attached")
+
+    @cached_property
+    def frame(self) -> Frame:
+        """Our document, inside TensorBoard's."""
+        (frame,) = (f for f in self.page.frames if "plugin_entry.html" in f.url)
+        return frame
+
+    def find(self, testid: str, **data: str) -> Locator:
+        """Elements by their test id and data attributes."""
+        more = "".join(f'[data-{name}="{value}"]' for name, value in data.items())
+        return self.frame.locator(f'[data-testid="{testid}"]{more}')
+
+    def runs(self) -> list[str]:
+        """Names of the runs on offer."""
+        return [str(c.get_attribute("data-run")) for c in self.find("run-chip").all()]
+
+    def select(self, run: str) -> list[dict[str, Any]]:
+        """Choose a run and wait for its findings. Returns them as the route gives them."""
+        self.find("run-chip", run=run).click()
+        expect(self.find("run-chip", run=run)).to_have_attribute("aria-pressed", "true")
+        findings: list[dict[str, Any]] = self.get("findings", run=run)["findings"]
+        expect(self.find("finding")).to_have_count(len(findings))
+        if findings:
+            expect(self.find("finding").first).to_have_attribute("data-id", findings[0]["id"])
+        else:
+            expect(self.find("no-finding")).to_be_visible()
+        return findings
+
+    def choose(self, group: str, metric: str) -> Locator:
+        """Choose what the heat map shows. Returns its canvas once it is drawn."""
+        self.frame.locator(f'input[name=group][value="{group}"]').check(force=True)
+        self.frame.locator(f'input[name=metric][value="{group} {metric}"]').check(force=True)
+        expect(self.frame.locator(".heat-frame.pending")).to_have_count(0)
+        expect(self.find("heatmap")).to_be_visible()
+        return self.find("heatmap")
+
+    def url(self, route: str, **parameters: str) -> str:
+        """Address of one of our routes."""
+        query = urllib.parse.urlencode(parameters)
+        return f"{self.address}/data/plugin/convergence/{route}?{query}"
+
+    def get(self, route: str, **parameters: str) -> Any:
+        """A JSON reply."""
+        with urllib.request.urlopen(self.url(route, **parameters), timeout=60) as reply:
+            return json.loads(_plain(reply.read()))
+
+    def heat(self, run: str, group: str, metric: str) -> Heat:
+        """A heat map, decoded as docs/http_api.md says, and by nothing else."""
+        url = self.url("heatmap", run=run, group=group, metric=metric)
+        with urllib.request.urlopen(url, timeout=60) as reply:
+            body = _plain(reply.read())
+        (length,) = struct.unpack_from("<I", body)
+        header = json.loads(body[4 : 4 + length])
+        shape = (header["rows"], header["cells"])
+        start = -(-(4 + length) // 4) * 4
+        size = shape[0] * shape[1]
+        values = np.frombuffer(body, "<f4", size, start).reshape(shape)
+        codes = np.frombuffer(body, np.uint8, size, start + 4 * size).reshape(shape)
+        return Heat(header["first_steps"], header["last_steps"], values, codes)
+
+
+def _plain(body: bytes) -> bytes:
+    return gzip.decompress(body) if body[:2] == b"\x1f\x8b" else body

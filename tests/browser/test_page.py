@@ -1,0 +1,115 @@
+"""The page as a whole: accessibility, narrow screens, links, keyboard, theme, reload."""
+
+from __future__ import annotations
+
+import importlib.resources
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from convergence_tab import Tab
+from playwright.sync_api import expect
+
+Open = Callable[..., Tab]
+AXE = importlib.resources.files("axe_playwright_python").joinpath("axe.min.js")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("run", ["learning-rate-too-high", "healthy"])
+def test_axe_finds_no_barrier(served: str, open_tab: Open, theme: str, run: str) -> None:
+    tab = open_tab(served, theme=theme)
+    tab.select(run)
+    tab.frame.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
+    tab.frame.evaluate(AXE.read_text(encoding="utf-8"))
+    result: dict[str, Any] = tab.frame.evaluate("axe.run(document)")
+    told = [
+        f"{violation['id']}: {node['target']} {node['failureSummary']}"
+        for violation in result["violations"]
+        for node in violation["nodes"]
+    ]
+    assert told == []
+    assert len(result["passes"]) > 10, "axe did look at the page"
+
+
+@pytest.mark.parametrize("width", [360, 768, 1440, 2560])
+def test_nothing_is_cut_off_sideways(served: str, open_tab: Open, width: int) -> None:
+    tab = open_tab(served, size=(width, 900))
+    tab.select("deep-sigmoid")
+    expect(tab.find("heatmap")).to_be_visible()
+    page = "document.scrollingElement"
+    assert tab.frame.evaluate(f"{page}.scrollWidth - {page}.clientWidth") <= 0
+
+
+def test_a_link_leads_back_to_the_same_view(served: str, open_tab: Open) -> None:
+    tab = open_tab(served)
+    tab.select("deep-sigmoid")
+    tab.choose("variables", "update_ratio")
+    tab.page.wait_for_url(lambda url: "update_ratio" in url and "deep-sigmoid" in url)
+    again = open_tab(served, fragment=tab.page.url.partition("#")[2])
+    chip = again.find("run-chip", run="deep-sigmoid")
+    expect(chip).to_have_attribute("aria-pressed", "true")
+    chosen = again.frame.locator('input[name=metric][value="variables update_ratio"]')
+    expect(chosen).to_be_checked()
+
+
+def test_the_heat_map_is_read_and_opened_with_the_keyboard(served: str, open_tab: Open) -> None:
+    tab = open_tab(served)
+    tab.select("deep-sigmoid")
+    canvas = tab.choose("variables", "gradient_norm")
+    canvas.focus()
+    readout = tab.find("heatmap-readout")
+    canvas.press("ArrowDown")
+    first = readout.inner_text()
+    canvas.press("ArrowDown")
+    expect(readout).not_to_have_text(first)
+    expect(readout).to_have_attribute("aria-live", "polite")
+    name = readout.inner_text().partition(" · ")[0]
+    canvas.press("Enter")
+    expect(tab.find("layer-panel")).to_contain_text(name.rpartition("/")[2])
+
+
+def test_the_theme_follows_tensorboard_s_switch(served: str, open_tab: Open) -> None:
+    tab = open_tab(served, theme="light")
+    for wanted in ("dark", "light"):
+        tab.page.evaluate(
+            "dark => document.body.classList.toggle('dark-mode', dark)", wanted == "dark"
+        )
+        expect(tab.frame.locator(f"html[data-theme={wanted}]")).to_have_count(1)
+
+
+def test_new_runs_appear_when_tensorboard_reloads(
+    demo_logs: Path, tmp_path: Path, serve: Callable[..., str], open_tab: Open
+) -> None:
+    """What was selected stays selected."""
+    for name in ("healthy", "dead-relu"):
+        (tmp_path / name).symlink_to(demo_logs / name)
+    tab = open_tab(serve(tmp_path, "--reload_interval=1"))
+    tab.select("healthy")
+    (tmp_path / "deep-sigmoid").symlink_to(demo_logs / "deep-sigmoid")
+    for _ in range(30):
+        tab.page.locator(".reload-button").click()
+        tab.page.wait_for_timeout(1000)
+        if tab.find("run-chip", run="deep-sigmoid").count():
+            break
+    expect(tab.find("run-chip", run="deep-sigmoid")).to_be_visible()
+    expect(tab.find("run-chip", run="healthy")).to_have_attribute("aria-pressed", "true")
+
+
+def test_without_runs_the_page_says_what_to_do(
+    tmp_path: Path, serve: Callable[..., str], open_tab: Open
+) -> None:
+    tab = open_tab(serve(tmp_path))
+    expect(tab.find("empty")).to_contain_text("ConvergenceCallback")
+
+
+def test_the_page_asks_only_its_own_server(served: str, open_tab: Open) -> None:
+    tab = open_tab(served)
+    asked: list[str] = []
+    tab.page.on("request", lambda request: asked.append(request.url))
+    tab.select("deep-sigmoid")
+    tab.choose("variables", "update_ratio")
+    foreign = [url for url in asked if not url.startswith((served, "data:", "blob:"))]
+    assert asked
+    assert foreign == [], json.dumps(foreign)
