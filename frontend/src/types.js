@@ -57,7 +57,7 @@
  * @property {string} run
  * @property {Step} last_step
  * @property {Finding[]} findings
- * @property {number} [evaluated]
+ * @property {number} evaluated
  * @property {{id: string, needs: string[]}[]} not_evaluated
  * @property {{tag: string, step: Step | null, reason: string}[]} skipped
  * @property {unknown} config

@@ -49,8 +49,12 @@ export const DEFAULT_VIEW = {
  */
 export function initialState({ selection, view }) {
   return {
-    // A link that names a metric was made of a choice: the first finding must not override it.
-    selection: { ...emptySelection(), ...selection, auto: selection.metric === undefined },
+    // A link that says what to look at was made of a choice: the first finding must not override it.
+    selection: {
+      ...emptySelection(),
+      ...selection,
+      auto: [selection.metric, selection.row, selection.step].every((one) => one === undefined),
+    },
     view: { ...DEFAULT_VIEW, ...view },
     slots: {
       runs: emptySlot(),

@@ -99,13 +99,16 @@ function heading(reply, summary, color) {
 function nothingFound(reply, summary) {
   const open = reply.not_evaluated.length;
   if (summary.severity === "healthy") {
-    const checks = reply.evaluated;
+    const { evaluated } = reply;
     return html`<article class="finding healthy" data-testid="no-finding">
       <p class="eyebrow healthy">${verdictIcon("healthy")} healthy</p>
       <h3>No finding</h3>
       <p>
-        ${checks === undefined ? "Checks were" : `${counted(checks, "check")} ${checks === 1 ? "was" : "were"}`}
-        evaluated and none fired${open ? `; ${open} more ${open === 1 ? "needs" : "need"} data this run does not have` : ""}.
+        ${counted(evaluated, "check")} evaluated, none fired${
+          open > 0
+            ? `; ${open} more ${open === 1 ? "needs" : "need"} data that this run does not have`
+            : ""
+        }.
       </p>
     </article>`;
   }

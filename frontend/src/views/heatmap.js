@@ -123,7 +123,7 @@ function metricChoice({ groups, group, metric }, handlers) {
           (
             one,
           ) => html`<label title="${one.title}: ${one.summary}"><input type="radio" name="metric"
-            value=${one.name} aria-label=${one.title} .checked=${one.name === metric.name}
+            value="${group.group} ${one.name}" aria-label=${one.title} .checked=${one.name === metric.name}
             @change=${() => handlers.selectMetric(group.group, one.name)} /><span>${one.symbol}</span></label>`,
         )}
       </fieldset>
@@ -181,7 +181,7 @@ export function readout(heat, rows, metric, { row, cell }) {
   const value = heat.values[at];
   const finite = Number.isNaN(value) ? "" : `, finite part ${formatValue(value, metric)}`;
   const said = new Map([
-    [VALUE, `${metric.title} ${formatValue(value, metric)}`],
+    [VALUE, `${metric.title} = ${formatValue(value, metric)}`],
     [NO_DATA, "no data"],
     [NAN, `NaN${finite}`],
     [INFINITE, `infinite${finite}`],

@@ -30,9 +30,16 @@ import { mount } from "./mount.js";
  */
 export function lossPanel(data, handlers) {
   const { view, log, notes } = data;
-  const empty = data.chart.lines.length === 0 && data.series.length === 0;
+  const title = data.norms ? chartChoice(view, handlers) : html`<h2>Loss and learning rate</h2>`;
+  if (data.series.length === 0) {
+    return html`<header class="panel-head">${title}</header>
+      <div class="hint"><p>
+        This run has no such curve. Scalars named <code>loss</code>, <code>val_loss</code> or
+        <code>learning_rate</code> are shown here.
+      </p></div>`;
+  }
   return html`<header class="panel-head controls">
-      ${data.norms ? chartChoice(view, handlers) : html`<h2>Loss and learning rate</h2>`}
+      ${title}
       <span class="spring"></span>
       ${view.zoom ? resetZoom(handlers) : nothing}
       <label class="check"><input type="checkbox" .checked=${log}
@@ -40,36 +47,38 @@ export function lossPanel(data, handlers) {
           handlers.setView({
             log: /** @type {HTMLInputElement} */ (event.target).checked,
           })} /> Log scale</label>
-      ${smoothing(view, handlers)}
-      <label class="field">X axis
-        <select @change=${(/** @type {Event} */ event) =>
-          handlers.setView({
-            x: /** @type {XAxis} */ (/** @type {HTMLSelectElement} */ (event.target).value),
-            zoom: null,
-          })}>
-          ${
-            /** @type {const} */ ([
-              ["step", "Step"],
-              ["relative", "Relative"],
-              ["wall", "Wall"],
-            ]).map(
-              ([value, label]) =>
-                html`<option value=${value} ?selected=${view.x === value}>${label}</option>`,
-            )
-          }
-        </select>
-      </label>
+      ${smoothing(view, handlers)} ${axisChoice(view, handlers)}
     </header>
-    ${
-      empty
-        ? html`<div class="hint"><p>This run has no curve of this kind. Scalars named
-            <code>loss</code>, <code>val_loss</code> or <code>learning_rate</code> are shown here.</p></div>`
-        : html`<div class="timeline" data-testid="loss-chart">
-            ${mount(createLegend, data.legend)} ${mount(createLineChart, data.chart)}
-          </div>`
-    }
+    <div class="timeline" data-testid="loss-chart">
+      ${mount(createLegend, data.legend)} ${mount(createLineChart, data.chart)}
+    </div>
     ${notes.map((note) => html`<p class="note">${note}</p>`)}`;
 }
+
+/**
+ * @param {View} view
+ * @param {LossHandlers} handlers
+ */
+function axisChoice(view, handlers) {
+  return html`<label class="field">X axis
+    <select @change=${(/** @type {Event} */ event) =>
+      handlers.setView({
+        x: /** @type {XAxis} */ (/** @type {HTMLSelectElement} */ (event.target).value),
+        zoom: null,
+      })}>
+      ${AXES.map(
+        ([value, label]) =>
+          html`<option value=${value} ?selected=${view.x === value}>${label}</option>`,
+      )}
+    </select>
+  </label>`;
+}
+
+const AXES = /** @type {const} */ ([
+  ["step", "Step"],
+  ["relative", "Relative"],
+  ["wall", "Wall"],
+]);
 
 /**
  * @param {View} view
