@@ -500,6 +500,23 @@ def test_labels_scaled_with_the_images_are_named() -> None:
     assert "not whole numbers" in finding.summary
 
 
+@pytest.mark.parametrize(
+    ("loss", "end", "expected"),
+    [
+        ("mse", 0.09, ["wrong-labels"]),  # the variance of the targets
+        ("mse", 0.05, []),
+        ("binary_crossentropy", 0.693, ["wrong-labels"]),  # ln 2 for a mean of one half
+        ("binary_crossentropy", 0.45, []),
+        ("huber", 0.09, []),
+    ],
+)
+def test_a_loss_that_rests_where_ignorance_does(loss: str, end: float, expected: list) -> None:
+    history = configured(targets(0, 1, mean=0.5, std=0.3), loss={"name": loss})
+    falling = draw.falling(N, start=4.0, end=end, noise=0.0)
+    falling[40:] = end
+    assert ids(with_loss(falling, history)) == expected
+
+
 @pytest.mark.parametrize("limits", [{"clipnorm": 0.01}, {"clipvalue": 0.001}])
 def test_every_form_of_clipping_is_seen(limits: dict) -> None:
     history = configured(optimizer={"class": "SGD", **limits})

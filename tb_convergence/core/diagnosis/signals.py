@@ -84,6 +84,18 @@ class LossCourse:
         return max(2 * self.lowest, half_way, self.lowest + spread)
 
     @property
+    def settled(self) -> bool:
+        """Whether the last quarter of the steps fell by less than a twentieth of its level."""
+        reached = np.cumsum(self.weights)
+        eighths = np.searchsorted(reached, reached[-1] * np.array([0.75, 0.875]))
+        first, second = (slice(eighths[0], eighths[1]), slice(eighths[1], None))
+        if not len(self.level[first]) or not len(self.level[second]):
+            return False
+        before = float(np.average(self.level[first], weights=self.weights[first]))
+        after = float(np.average(self.level[second], weights=self.weights[second]))
+        return before - after < 0.05 * abs(before)
+
+    @property
     def settled_step(self) -> int:
         """First step after a tenth of the run: until then no course can be judged."""
         reached = np.cumsum(self.weights)

@@ -1,20 +1,86 @@
-"""Class labels that the loss cannot mean: out of range, or not whole numbers.
+"""Labels that the loss cannot mean, or that the inputs say nothing about.
 
-A sparse cross-entropy reads its target as the index of a class. Labels that were divided by 255
+A sparse cross-entropy reads its target as the index of a class: labels that were divided by 255
 along with the images all become class 0; labels that start at 1 run out of the last class.
+
+Labels paired with the wrong inputs are seen by their effect: with nothing else wrong, the loss
+comes to rest exactly where a model ends that ignores its input, at the variance of the targets
+(squared error) or at their entropy (cross-entropy).
 """
 
 from __future__ import annotations
+
+from typing import Final
 
 import numpy as np
 
 from tb_convergence.core.diagnosis.configuration import SPARSE_LOSSES, configuration
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
-from tb_convergence.core.history import RunHistory
+from tb_convergence.core.diagnosis.signals import loss_course, median_over_time, weights_column
+from tb_convergence.core.history import RunHistory, Table
+from tb_convergence.core.rules.unnormalized_input import feature_scales
+
+IGNORANT: Final = 0.9
+"""Loss at the end over that of a model that ignores its input: 1 - R² for a squared error."""
+MOVES: Final = 1e-4
+"""Update ratio that shows a model able to learn (see learning-rate-too-low)."""
+OTHER_FAULTS: Final = ("non-finite-values", "zero-gradient", "vanishing-gradient",
+                       "exploding-gradient", "loss-divergence", "saturated-activation",
+                       "constant-output")
 
 
-def _evaluate(history: RunHistory, _: Signs) -> Match | None:
+def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
+    return _out_of_range(history) or _unrelated(history, signs)
+
+
+def baseline(table: Table, rows: list[int], loss: str) -> float | None:
+    """Loss of the best model that ignores its input; None for losses where it is not known here.
+
+    The variance of the targets for a squared error; for one column in [0, 1] (a binary
+    cross-entropy) or a one-hot row (a categorical one), their entropy in nats.
+    """
+    mean, std = feature_scales(table, rows)
+    if loss in ("mse", "mean_squared_error"):
+        return float(np.mean(std**2))
+    inside = bool(((mean > 0) & (mean < 1)).all())
+    if loss == "categorical_crossentropy" and inside and abs(float(mean.sum()) - 1) < 1e-3:
+        return float(-np.sum(mean * np.log(mean)))
+    if loss == "binary_crossentropy" and inside:
+        return float(np.mean(-mean * np.log(mean) - (1 - mean) * np.log(1 - mean)))
+    return None
+
+
+def _unrelated(history: RunHistory, signs: Signs) -> Match | None:
+    table, variables, course = (
+        history.table("inputs"), history.table("variables"), loss_course(history)
+    )
+    if table is None or variables is None or course is None or course.observed < 100:
+        return None
+    rows = table.rows_of("target")
+    if not rows or not variables.has("update_ratio") or any(
+        name in signs and signs[name].severity != "info" for name in OTHER_FAULTS
+    ):
+        return None
+    ignorant = baseline(table, rows, configuration(history).loss)
+    ratio = median_over_time(weights_column(variables, "update_ratio"))
+    able = bool(np.isfinite(ratio).any()) and float(np.nanmax(ratio)) > MOVES
+    if ignorant is None or ignorant <= 0 or not able or not course.settled:
+        return None
+    share = course.end / ignorant
+    if not IGNORANT < share < 2 - IGNORANT:
+        return None
+    return Match(
+        "warning", 0.5,
+        f"The loss has come to rest at {course.end:.4g}, where a model ends that ignores its input "
+        f"({ignorant:.4g}), and nothing else is wrong: input and label may not belong together.",
+        course.settled_step, int(course.steps[-1]), (),
+        (Evidence("loss over that of ignoring the input", share, IGNORANT,
+                  int(course.steps[-1])),),
+    )
+
+
+def _out_of_range(history: RunHistory) -> Match | None:
     table, model = history.table("inputs"), configuration(history)
     if table is None or model.loss not in SPARSE_LOSSES or model.output is None:
         return None
@@ -62,6 +128,10 @@ RULE = Rule(
         "Print a few pairs of input and label as they reach fit(), and count the labels.",
         "Fit ten samples until the loss is nearly zero.",
     ),
-    disproof=("The labels recorded are not what the loss is given.",),
+    disproof=(
+        "The labels recorded are not what the loss is given.",
+        "Ten samples can be fitted, and a larger model or better features lower the loss.",
+    ),
+    false_alarms=("Noise that no input explains: the best there is may be close to ignorance.",),
     references=("Humbatova et al. 2020, Taxonomy of Real Faults in Deep Learning Systems, ICSE",),
 )
