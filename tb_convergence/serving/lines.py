@@ -20,8 +20,9 @@ from tb_convergence.serving.thinning import thin
 _BOOKKEEPING: Final = (CHECK_COLUMN, "window_steps", "first_nonfinite_age_steps")
 """Columns that serve the rules; a line of them would tell a reader nothing."""
 
-_NAN_IS_DATA: Final = ("loss", "epoch_loss", "validation_loss")
-"""Recorded statistics whose NaN is an observation; elsewhere it means "undefined"."""
+_METRIC: Final = "metric/"
+_VALIDATION_METRIC: Final = "validation_metric/"
+"""Beginnings of the names of a framework's own metrics."""
 
 _NAME: Final = 80
 _SOURCE: Final = 200
@@ -85,18 +86,51 @@ def _lines(history: RunHistory) -> Iterator[_Line]:
             seen.add(name)
             for index, owner in enumerate(table.rows):
                 values = table.column(name)[:, index]
-                # A loss that is NaN from the start is the most important line there is.
-                if name == "loss" or not bool(np.isnan(values).all()):
-                    line = Series(name, table.steps, values, table.wall_times, table.source)
-                    yield _Line(name, owner.name if index else "", line, name in _NAN_IS_DATA)
+                observed = _observed_nan(table, name, index)
+                # At the end of an epoch a gap only means that this was not measured then.
+                kept = slice(None) if group == "run" else observed | ~np.isnan(values)
+                if not bool(np.isnan(values).all()) or bool(observed.any()):
+                    line = Series(
+                        name, table.steps[kept], values[kept], table.wall_times[kept], table.source
+                    )
+                    yield _Line(name, owner.name if index else "", line, bool(observed.any()))
     for name, line in history.scalars.items():
         if name not in seen:
             yield _Line(name, "", line, True)
 
 
+def _observed_nan(table: Table, name: str, index: int) -> NDArray[np.bool_]:
+    """At which records `[S]` a NaN of column `name`, row `index`, was observed.
+
+    Everywhere else it means "undefined". A training loss is always there. A validation loss is NaN
+    as well at the end of an epoch without validation: it was measured where another metric of the
+    validation was, or where the training had come to NaN in a run that validates.
+    """
+    if name in {"loss", "epoch_loss"}:
+        return np.ones(len(table.steps), dtype=np.bool_)
+    measured = np.zeros(len(table.steps), dtype=np.bool_)
+    if name != "validation_loss":
+        return measured
+    for other in table.columns:
+        if other == name or other.startswith(_VALIDATION_METRIC):
+            measured |= ~np.isnan(table.column(other)[:, index])
+    if measured.any() and table.has("epoch_loss"):
+        measured |= np.isnan(table.column("epoch_loss")[:, index])
+    return measured
+
+
+def _title(name: str) -> str:
+    """What a person calls a metric of the framework's own."""
+    if name.startswith(_VALIDATION_METRIC):
+        return f"Validation {name.removeprefix(_VALIDATION_METRIC)}"
+    return name.removeprefix(_METRIC)
+
+
 def _line(line: _Line, points: int) -> Json:
     statistic = find("run", line.statistic) or find("epoch", line.statistic)
     named = naming(shortened(line.statistic, _NAME), statistic)
+    if statistic is None:
+        named["title"] = _title(named["name"])
     if line.owner:
         owner = shortened(line.owner, _NAME)
         named["name"] += f" {owner}"

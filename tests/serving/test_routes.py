@@ -6,9 +6,14 @@ import gzip
 from typing import Any
 from urllib.parse import urlencode
 
+import numpy as np
 import pytest
 from werkzeug.test import Client
 
+from tb_convergence.core.history import RunHistory, Table
+from tb_convergence.core.schema import Row
+from tb_convergence.serving import lines
+from tb_convergence.serving.limits import LIMITS
 from tests.serving import contract
 from tests.serving.contract import PREFIX, ROUTES, document
 from tests.serving.sample_server import build
@@ -87,6 +92,36 @@ def test_series_keep_non_finite_points(client: Client) -> None:
     # A norm that is undefined is not a norm that is NaN.
     assert None in by_name["gradient_global_norm"]["values"]
     assert by_name["gradient_global_norm"]["nonfinite"] == []
+
+
+def test_epochs_without_validation_are_not_nan_validation_losses() -> None:
+    nan = np.nan
+    steps = np.arange(6, dtype=np.int64)
+
+    def line(**columns: list[float]) -> dict[str, Any]:
+        values = np.array(list(columns.values()), dtype=np.float32).T[:, None, :]
+        of = Table("epoch", (Row("run", "", "run"),), tuple(columns), steps,
+                   steps.astype(float), values, values)
+        found = contract.strict(lines.series(RunHistory("r", {"epoch": of}), 100, LIMITS))
+        contract.check_series(found, 100)
+        return {one["name"]: one for one in found["series"]}
+
+    # Every other epoch validates; then the training diverges.
+    found = line(epoch_loss=[3, 2, 2, 1, nan, nan], validation_loss=[nan, 2, nan, 1, nan, nan])
+    assert found["validation_loss"]["steps"] == [1, 3, 4, 5]
+    assert found["validation_loss"]["nonfinite"] == [[2, "NaN"], [3, "NaN"]]
+    assert found["epoch_loss"]["nonfinite"] == [[4, "NaN"], [5, "NaN"]]
+    # Without validation there is no line, whatever the training does.
+    found = line(epoch_loss=[3, nan, nan, nan, nan, nan], validation_loss=[nan] * 6)
+    assert set(found) == {"epoch_loss"}
+    # A metric of the validation shows that a NaN loss was measured.
+    found = line(epoch_loss=[3, 2, 1, 1, 1, 1], validation_loss=[nan] * 6,
+                 **{"validation_metric/accuracy": [nan, 0.1, nan, nan, nan, 0.1]})
+    assert found["validation_loss"]["steps"] == [1, 5]
+    assert len(found["validation_loss"]["nonfinite"]) == 2
+    assert found["validation_metric/accuracy"]["title"] == "Validation accuracy"
+    # A training that is NaN from its first epoch on is the most important line there is.
+    assert set(line(epoch_loss=[nan] * 6)) == {"epoch_loss"}
 
 
 def test_series_of_histograms_have_their_own_axis(client: Client) -> None:
