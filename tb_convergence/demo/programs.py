@@ -38,7 +38,11 @@ def healthy(log_dir: str, seed: int, also: list[Any]) -> None:
         ]
     )
     model.compile(keras.optimizers.Adam(1e-3), LOSS, metrics=["accuracy"])
-    watch = [keras.callbacks.TensorBoard(log_dir), ConvergenceCallback(log_dir, every_n_steps=2), *also]
+    watch = [
+        keras.callbacks.TensorBoard(log_dir),
+        ConvergenceCallback(log_dir, every_n_steps=2),
+        *also,
+    ]
     model.fit(**data.training, epochs=12, verbose=0, callbacks=watch)
 
 
@@ -55,7 +59,11 @@ def learning_rate_too_high(log_dir: str, seed: int, also: list[Any]) -> None:
         ]
     )
     model.compile(keras.optimizers.SGD(0.3, momentum=0.9), LOSS, metrics=["accuracy"])
-    watch = [keras.callbacks.TensorBoard(log_dir), ConvergenceCallback(log_dir, every_n_steps=2), *also]
+    watch = [
+        keras.callbacks.TensorBoard(log_dir),
+        ConvergenceCallback(log_dir, every_n_steps=2),
+        *also,
+    ]
     model.fit(**data.training, epochs=6, verbose=0, callbacks=watch)
 
 
@@ -71,7 +79,11 @@ def learning_rate_too_low(log_dir: str, seed: int, also: list[Any]) -> None:
         ]
     )
     model.compile(keras.optimizers.Adam(1e-6), LOSS, metrics=["accuracy"])
-    watch = [keras.callbacks.TensorBoard(log_dir), ConvergenceCallback(log_dir, every_n_steps=2), *also]
+    watch = [
+        keras.callbacks.TensorBoard(log_dir),
+        ConvergenceCallback(log_dir, every_n_steps=2),
+        *also,
+    ]
     model.fit(**data.training, epochs=8, verbose=0, callbacks=watch)
 
 
@@ -83,7 +95,11 @@ def deep_sigmoid(log_dir: str, seed: int, also: list[Any]) -> None:
         model.add(layers.Dense(32, activation="sigmoid"))
     model.add(layers.Dense(10, activation="softmax"))
     model.compile(keras.optimizers.SGD(0.1, momentum=0.9), LOSS, metrics=["accuracy"])
-    watch = [keras.callbacks.TensorBoard(log_dir), ConvergenceCallback(log_dir, every_n_steps=2), *also]
+    watch = [
+        keras.callbacks.TensorBoard(log_dir),
+        ConvergenceCallback(log_dir, every_n_steps=2),
+        *also,
+    ]
     model.fit(**data.training, epochs=6, verbose=0, callbacks=watch)
 
 
@@ -100,7 +116,11 @@ def dead_relu(log_dir: str, seed: int, also: list[Any]) -> None:
         ]
     )
     model.compile(keras.optimizers.Adam(1e-3), LOSS, metrics=["accuracy"])
-    watch = [keras.callbacks.TensorBoard(log_dir), ConvergenceCallback(log_dir, every_n_steps=2), *also]
+    watch = [
+        keras.callbacks.TensorBoard(log_dir),
+        ConvergenceCallback(log_dir, every_n_steps=2),
+        *also,
+    ]
     model.fit(**data.training, epochs=6, verbose=0, callbacks=watch)
 
 
@@ -116,7 +136,11 @@ def unnormalized_input(log_dir: str, seed: int, also: list[Any]) -> None:
         ]
     )
     model.compile(keras.optimizers.Adam(1e-3), LOSS, metrics=["accuracy"])
-    watch = [keras.callbacks.TensorBoard(log_dir), ConvergenceCallback(log_dir, every_n_steps=2), *also]
+    watch = [
+        keras.callbacks.TensorBoard(log_dir),
+        ConvergenceCallback(log_dir, every_n_steps=2),
+        *also,
+    ]
     model.fit(**data.training, epochs=8, verbose=0, callbacks=watch)
 
 

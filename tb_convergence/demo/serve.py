@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -24,12 +25,23 @@ def explain(folder: Path, out: TextIO) -> int:
     where = shlex.quote(str(folder))
     out.write(
         "Read the findings here:   "
-        f"tb-convergence diagnose {where}\n"
+        f"{_program('tb-convergence')} diagnose {where}\n"
         "or look at them:          "
-        f"tensorboard --logdir {where}    then open http://localhost:6006/#convergence\n"
+        f"{_program('tensorboard')} --logdir {where}    then open "
+        f"http://localhost:{FIRST_PORT}/#convergence\n"
     )
     out.flush()
     return 0
+
+
+def _program(name: str) -> str:
+    """How to call a program of this environment: by name where it is the one on PATH."""
+    here = Path(sys.executable).parent / name
+    found = shutil.which(name)
+    if found is not None and Path(found).resolve() == here.resolve():
+        return name
+    below = here.relative_to(Path.cwd()) if here.is_relative_to(Path.cwd()) else here
+    return shlex.quote(str(below))
 
 
 def show(folder: Path, port: int | None, out: TextIO) -> int:
