@@ -50,6 +50,14 @@ def test_a_cause_takes_its_symptoms_with_it() -> None:
     assert found[2].explained_by == "cause"
 
 
+def test_information_never_stands_before_what_needs_action() -> None:
+    found = diagnose(
+        rule("note", "cause", severity="info", confidence=0.9),
+        rule("trouble", severity="critical"),
+    )
+    assert [f.id for f in found] == ["trouble", "note"]
+
+
 def test_what_came_before_is_not_explained() -> None:
     found = diagnose(rule("symptom", step=1), rule("cause", "cause", step=2, explains=("symptom",)))
     assert all(f.explained_by is None for f in found)

@@ -6,7 +6,8 @@ The order of reasoning:
 2. a rule that lacks data is listed as not evaluated, with what it needs;
 3. a finding whose rival (`excluded_by`) began before it or with it is dropped;
 4. causes are ranked: worse severity, then higher confidence, then earlier onset. A cause that a
-   better cause explains is attached to it, as is every symptom: one fault gives one story.
+   better cause explains is attached to it, as is every symptom: one fault gives one story;
+5. what is only information comes after everything that needs action, causes included.
 """
 
 from __future__ import annotations
@@ -115,8 +116,15 @@ def _rank(pairs: Iterable[tuple[Rule, Match]]) -> list[Finding]:
         _finding(rule, match, explained_by.get(rule.id), _explained(rule.id, explained_by))
         for rule, match in ordered
     ]
-    return sorted(
-        findings, key=lambda finding: (finding.explained_by is not None, finding.kind != "cause")
+    return sorted(findings, key=_reading_order)
+
+
+def _reading_order(finding: Finding) -> tuple[bool, bool, bool]:
+    """Unexplained before explained; what needs action before information; causes first."""
+    return (
+        finding.explained_by is not None,
+        finding.severity == "info",
+        finding.kind != "cause",
     )
 
 
