@@ -252,7 +252,10 @@ def _own_log(problems: _Problems) -> Iterator[None]:
 
     That a record is damaged, TensorBoard says at debug level only.
     """
-    truncated = re.compile(r"Truncated record in (.*) \(.*\bcrc32\b", re.DOTALL)
+    # In the words of TensorBoard's own reader, and of TensorFlow's.
+    truncated = re.compile(
+        r"Truncated record in (.*) \(.*(?:crc32 check|corrupted record)", re.DOTALL
+    )
 
     def read(record: logging.LogRecord) -> bool:
         text = record.getMessage()

@@ -44,10 +44,11 @@ class Stream:
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """A table, and the steps at which its training was restarted."""
+    """A table, the steps at which its training was restarted, and the tags it leaves out."""
 
     table: Table
     restarts: tuple[int, ...]
+    left_out: tuple[str, ...] = ()
 
 
 def merge_group(group: str, streams: Sequence[Stream]) -> Merged | None:
@@ -62,8 +63,31 @@ def merge_group(group: str, streams: Sequence[Stream]) -> Merged | None:
     restarts: set[int] = set()
     for lineage in lineages:
         restarts.update(_fold(lineage))
-    parts = [[stream for stream in lineage if len(stream.steps)] for lineage in lineages]
-    return Merged(_table(group, [part for part in parts if part]), tuple(sorted(restarts)))
+    kept = [stream for lineage in lineages for stream in lineage if len(stream.steps)]
+    left_out: list[str] = []
+    while len(kept) > 1 and _joined_bytes(kept) > _most_bytes(kept):
+        # Layouts that share next to nothing: only made-up data looks so. The newest half stays.
+        kept.sort(key=_begin)
+        half = len(kept) // 2
+        left_out += [stream.tag for stream in kept[:half]]
+        kept = kept[half:]
+    staying = {id(stream) for stream in kept}
+    parts = [[stream for stream in lineage if id(stream) in staying] for lineage in lineages]
+    table = _table(group, [part for part in parts if part])
+    return Merged(table, tuple(sorted(restarts)), tuple(left_out))
+
+
+def _joined_bytes(streams: Sequence[Stream]) -> int:
+    """Size of the table that would hold them all."""
+    steps = len(np.unique(np.concatenate([stream.steps for stream in streams])))
+    rows = len({key for stream in streams for key in _row_keys(stream.layout.rows)})
+    columns = len({column for stream in streams for column in stream.columns})
+    return 4 * steps * rows * columns
+
+
+def _most_bytes(streams: Sequence[Stream]) -> int:
+    """A joined table may be larger than its parts: rows and columns come and go."""
+    return max(2**26, 4 * sum(stream.values.nbytes for stream in streams))
 
 
 def _begin(stream: Stream) -> float:
@@ -101,7 +125,12 @@ def _fold(lineage: Sequence[Stream]) -> tuple[int, ...]:
     """Drop what restarts replaced, in place; the steps restarted at."""
     steps = np.concatenate([stream.steps for stream in lineage])
     wall_times = np.concatenate([stream.wall_times for stream in lineage])
-    kept, restarts = fold_restarts(steps, wall_times)
+    # Between tags only the clock tells what was written first; within one, the loader does.
+    order = np.arange(len(steps))
+    if len(lineage) > 1:
+        order = np.argsort(np.nan_to_num(wall_times), kind="stable")
+    kept, restarts = fold_restarts(steps[order], wall_times[order])
+    kept = order[kept]
     first = 0
     for stream in lineage:
         last = first + len(stream.steps)
@@ -131,7 +160,7 @@ def _table(group: str, lineages: list[list[Stream]]) -> Table:
     for lineage in lineages:
         prefix = lineage[-1].layout.model if len(lineages) > 1 else ""
         keys = [_row_keys(stream.layout.rows) for stream in lineage]
-        order = joined(list(reversed(keys)))
+        order = _occurrences_in_order(joined(list(reversed(keys))))
         described = {
             key: row
             for stream, names in zip(lineage, keys, strict=True)
@@ -167,6 +196,16 @@ def _row_keys(rows: Iterable[Row]) -> tuple[tuple[str, int], ...]:
         keys.append((row.name, seen[row.name]))
         seen[row.name] += 1
     return tuple(keys)
+
+
+def _occurrences_in_order(order: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
+    """The same places for each name, with its first occurrence in the first of them."""
+    seen: Counter[str] = Counter()
+    result = []
+    for name, _ in order:
+        result.append((name, seen[name]))
+        seen[name] += 1
+    return result
 
 
 def joined(orders: Sequence[Sequence[K]]) -> tuple[K, ...]:

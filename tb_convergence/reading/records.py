@@ -29,7 +29,7 @@ from tb_convergence.core.schema import (
 from tb_convergence.core.statistics import CHECK_COLUMN, find
 from tb_convergence.reading.merging import Stream, merge_group
 from tb_convergence.reading.reasons import SkippedPoints, reason_of
-from tb_convergence.reading.source import Source
+from tb_convergence.reading.source import Source, most_points
 
 MAX_CONFIG_BYTES: Final = 2**20
 RANGE_TOLERANCE: Final = 1e-5
@@ -50,6 +50,7 @@ def read_records(source: Source, runs: tuple[str, ...]) -> RecorderData:
     """All records of the recorder in TensorBoard's runs `runs`, which are one training."""
     result = RecorderData()
     streams: dict[str, list[Stream]] = {}
+    thinned: set[str] = set()
     config: tuple[float, Mapping[str, Any]] | None = None
     for run in runs:
         layouts = _layouts(source, run, result.skipped)
@@ -64,6 +65,8 @@ def read_records(source: Source, runs: tuple[str, ...]) -> RecorderData:
             elif layout is None:
                 config = _newer(config, _read_config(data, result.skipped))
             else:
+                if len(data) >= most_points(sizes[tag]):
+                    thinned.add(layout.group)
                 stream = _read_stream(tag, layout, data, result.skipped)
                 streams.setdefault(layout.group, []).append(stream)
     restarts: set[int] = set()
@@ -73,10 +76,14 @@ def read_records(source: Source, runs: tuple[str, ...]) -> RecorderData:
             result.tables[group] = merged.table
             restarts.update(merged.restarts)
             result.skipped.extend(_mask_impossible(merged.table))
+            result.skipped.extend(
+                Skipped(tag, None, "too many layouts that share nothing: older ones are left out")
+                for tag in merged.left_out
+            )
     result.restarts = tuple(sorted(restarts))
     if config is not None:
         result.config = config[1]
-    _count_written(result.tables)
+    _count_written(result.tables, thinned)
     return result
 
 
@@ -221,21 +228,21 @@ def parse_config(value: NDArray[Any]) -> Mapping[str, Any]:
     return config
 
 
-def _count_written(tables: dict[str, Table]) -> None:
-    """Fill in `Table.total` where the recorder's own counts show that records are missing.
+def _count_written(tables: dict[str, Table], thinned: set[str]) -> None:
+    """Fill in `Table.total` where records are known to be missing.
 
     Each record of the run table says how many steps it stands for; steps that no kept record stands
-    for were in records that TensorBoard dropped.
+    for were in records that TensorBoard dropped. Groups in `thinned` were too large to be read as a
+    whole; they have a record wherever the run table has one.
     """
     run = tables.get("run")
     if run is None or not run.rows or not run.has("window_steps"):
         return
     missing = missing_records(run.steps, run.column("window_steps")[:, 0])
-    if not missing:
-        return
     for group, table in tables.items():
-        if np.array_equal(table.steps, run.steps):
-            tables[group] = replace(table, total=len(table.steps) + missing)
+        fewer = group in thinned and len(table.steps) < len(run.steps)
+        if fewer or (missing and np.array_equal(table.steps, run.steps)):
+            tables[group] = replace(table, total=len(run.steps) + missing)
 
 
 def missing_records(steps: NDArray[np.int64], windows: NDArray[np.floating[Any]]) -> int:

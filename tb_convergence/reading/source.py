@@ -175,9 +175,14 @@ class Source:
                 return list(answer.get(tag, ()))
 
 
-def _points(point_bytes: int) -> int:
-    """How many points of this size one call may answer; at least one."""
-    return max(1, min(MAX_POINTS, CALL_BYTES // point_bytes))
+def most_points(point_bytes: int) -> int:
+    """How many points of a series are read at most; a longer one is thinned by the provider."""
+    return _points(point_bytes + POINT_OVERHEAD_BYTES)
+
+
+def _points(cost: int) -> int:
+    """How many points of this cost one call may answer; at least one."""
+    return max(1, min(MAX_POINTS, CALL_BYTES // cost))
 
 
 def _shared_calls(sizes: Mapping[str, int]) -> Iterator[tuple[str, ...]]:

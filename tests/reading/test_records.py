@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,11 +11,17 @@ import numpy as np
 import pytest
 from both_loaders import LOADERS, histories, read
 from event_files import EventFile
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as npst
 from tensorboard.compat.proto import summary_pb2, tensor_pb2
 
 from tb_convergence.core import schema
 from tb_convergence.core.history import Skipped
 from tb_convergence.core.schema import Layout, Row, layout_of
+from tb_convergence.reading import loaders
+from tb_convergence.reading.provider import read_folded
+from tb_convergence.reading.runs import FoldedRun
 
 ROWS = (
     Row("dense/kernel", "dense", "kernel", (3, 4), "float32", "relu", "GlorotUniform"),
@@ -411,3 +418,57 @@ def test_an_unreadable_configuration_is_told(tmp_path: Path, text: object) -> No
     (skipped,) = history.skipped
     assert (skipped.tag, skipped.step) == (schema.CONFIG_TAG, 1)
     assert len(skipped.reason) <= 300
+
+
+# Sampling -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cadence", [1, 10])
+@pytest.mark.parametrize("loader", LOADERS)
+def test_dropped_records_are_counted(tmp_path: Path, cadence: int, loader: str) -> None:
+    with EventFile(tmp_path) as file:
+        for step in range(0, 500 * cadence, cadence):
+            file.record(RUN, step, [[1.0, cadence]])
+            file.record(VARIABLES, step, values(step))
+    samples = {"convergence": 100}
+    opened = (
+        loaders.python(tmp_path, samples) if loader == "python"
+        else loaders.fast(tmp_path, str(loaders.fast_binary()), samples)
+    )
+    with opened as source:
+        tables = read_folded(source, FoldedRun(".", (".",))).tables
+    for table in tables.values():
+        assert len(table.steps) == 100
+        assert table.total is not None
+        # What came before the first record kept is not known.
+        assert 450 <= table.total <= 500
+
+
+def test_nothing_is_missing_from_a_run_that_was_resumed(tmp_path: Path) -> None:
+    with EventFile(tmp_path) as file:
+        for step in (*range(0, 100, 10), *range(130, 200, 10), *range(250, 300, 10)):
+            file.record(RUN, step, [[1.0, 1.0 if step in (0, 130, 250) else 10.0]])
+    assert read(tmp_path).tables["run"].total is None
+
+
+@pytest.mark.parametrize("loader", LOADERS)
+def test_what_is_too_large_to_read_as_a_whole_says_so(
+    tmp_path: Path, loader: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tb_convergence.reading.source.CALL_BYTES", 5_000)
+    wide = layout_of("variables", tuple(replace(ROWS[0], name=str(i)) for i in range(10)),
+                     ("gradient_norm",))
+    with EventFile(tmp_path) as file:
+        for step in range(60):
+            file.record(RUN, step, [[1.0, 1.0]])
+            file.record(wide, step, np.ones((10, 1)))
+    tables = histories(tmp_path, loader)["."].tables
+    assert tables["run"].total is None
+    assert (len(tables["variables"].steps), tables["variables"].total) == (34, 60)
+
+
+@given(npst.arrays(np.float32, st.tuples(st.integers(0, 300), st.integers(0, 20))))
+def test_row_checks_are_the_crc_of_each_row(table: np.ndarray) -> None:
+    expected = [zlib.crc32(row.astype("<f4").tobytes()) & 0xFFFFFF for row in table]
+    assert schema.row_checks(table).tolist() == expected
+    assert schema.row_checks(np.stack([table] * 3)).tolist() == [expected] * 3
