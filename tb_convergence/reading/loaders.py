@@ -6,30 +6,20 @@ where either of them says so: its log.
 
 from __future__ import annotations
 
-import importlib
 import logging
 import os
 import re
 import subprocess
-import sys
 import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from types import ModuleType
 from typing import Any, Final
 
 from google.protobuf.message import DecodeError
-from tensorboard.backend.event_processing import (
-    data_provider,
-    directory_loader,
-    directory_watcher,
-    event_file_loader,
-    io_wrapper,
-    plugin_event_multiplexer,
-)
+from tensorboard.backend.event_processing import data_provider, plugin_event_multiplexer
 from tensorboard.context import RequestContext
 from tensorboard.data import server_ingester
 from tensorboard.data.provider import Run
@@ -37,6 +27,7 @@ from tensorboard.util import grpc_util, tb_logging
 
 from tb_convergence.reading.reasons import reason_of
 from tb_convergence.reading.source import DataUnavailableError, Source
+from tb_convergence.reading.stand_in import without_tensorflow
 
 START_SECONDS: Final = 30.0
 """How long the data server may take to open its port, and to begin loading after that."""
@@ -207,7 +198,7 @@ def _port(port_file: Path, watch: _Watch) -> int:
 def python(logdir: Path, samples: Mapping[str, int]) -> Iterator[Source]:
     """A `Source` from TensorBoard's Python loader in this process, loaded."""
     problems = _Problems(logdir)
-    with _without_tensorflow():
+    with without_tensorflow():
         multiplexer = plugin_event_multiplexer.EventMultiplexer(
             tensor_size_guidance=dict(samples), purge_orphaned_data=False
         )
@@ -252,10 +243,7 @@ def _own_log(problems: _Problems) -> Iterator[None]:
 
     That a record is damaged, TensorBoard says at debug level only.
     """
-    # In the words of TensorBoard's own reader, and of TensorFlow's.
-    truncated = re.compile(
-        r"Truncated record in (.*) \(.*(?:crc32 check|corrupted record)", re.DOTALL
-    )
+    truncated = re.compile(r"Truncated record in (.*) \(.*\bcrc32 check", re.DOTALL)
 
     def read(record: logging.LogRecord) -> bool:
         text = record.getMessage()
@@ -275,41 +263,3 @@ def _own_log(problems: _Problems) -> Iterator[None]:
     finally:
         theirs.setLevel(level)
         theirs.removeFilter(read)
-
-
-_FILE_MODULES: Final = (directory_loader, directory_watcher, event_file_loader, io_wrapper)
-_stub_lock = threading.Lock()
-_stub_users = 0
-_stub_replaced: list[tuple[ModuleType, Any]] = []
-
-
-@contextmanager
-def _without_tensorflow() -> Iterator[None]:
-    """Keep TensorBoard from importing TensorFlow, seconds and pages of log, only to open files.
-
-    TensorBoard comes with a stand-in for installations without TensorFlow; while this context is
-    open, its file readers use that. Its global switch (a module `tensorboard.compat.notf`) would
-    break `tf.summary` for the rest of the process. Where TensorFlow is loaded already it is used:
-    it reads large files faster.
-    """
-    global _stub_users  # noqa: PLW0603 - patches are global, so is their count
-    if "tensorflow" in sys.modules:
-        yield
-        return
-    stub = importlib.import_module("tensorboard.compat.tensorflow_stub")
-    with _stub_lock:
-        if not _stub_users:
-            _stub_replaced[:] = [
-                (module, module.tf) for module in _FILE_MODULES if hasattr(module, "tf")
-            ]
-            for module, _ in _stub_replaced:
-                module.tf = stub  # type: ignore[attr-defined]
-        _stub_users += 1
-    try:
-        yield
-    finally:
-        with _stub_lock:
-            _stub_users -= 1
-            if not _stub_users:
-                for module, original in _stub_replaced:
-                    module.tf = original  # type: ignore[attr-defined]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import struct
 import subprocess
 import sys
 import textwrap
@@ -12,7 +13,8 @@ from pathlib import Path
 import pytest
 from both_loaders import LOADERS
 from event_files import EventFile
-from tensorboard.backend.event_processing import event_file_loader
+from tensorboard.backend.event_processing import event_file_loader, io_wrapper
+from tensorboard.compat.tensorflow_stub import pywrap_tensorflow
 from tensorboard.util import tb_logging
 
 import tb_convergence
@@ -233,10 +235,37 @@ def test_a_server_that_dies_is_unavailable_data(tmp_path: Path) -> None:
 def test_the_python_loader_leaves_tensorboard_as_it_was(tmp_path: Path) -> None:
     write(tmp_path)
     theirs = tb_logging.get_logger()
-    before = (event_file_loader.tf, theirs.level, list(theirs.filters))
+
+    def state() -> tuple[object, ...]:
+        return (event_file_loader.tf, io_wrapper.tf, pywrap_tensorflow.masked_crc32c,
+                theirs.level, list(theirs.filters))
+
+    before = state()
     with open_logdir(tmp_path, "python"), open_logdir(tmp_path, "python"):
         pass
-    assert (event_file_loader.tf, theirs.level, list(theirs.filters)) == before
+    assert state() == before
+
+
+@pytest.mark.tensorflow
+def test_a_forged_length_does_not_end_a_process_with_tensorflow_in_it(tmp_path: Path) -> None:
+    write(tmp_path)
+    (file,) = tmp_path.iterdir()
+    length = struct.pack("<Q", 2**40)
+    with file.open("ab") as tail:
+        tail.write(length + struct.pack("<I", pywrap_tensorflow.masked_crc32c(length)) + b"x" * 99)
+    script = textwrap.dedent(f"""
+        import tensorflow
+        import tb_convergence
+        (found,) = tb_convergence.diagnose({str(tmp_path)!r}, loader="python")
+        assert found.last_step == 2
+        assert "loading stopped" in found.skipped[0].reason
+        with tensorflow.summary.create_file_writer({str(tmp_path / "after")!r}).as_default():
+            assert tensorflow.summary.scalar("loss", 1.0, step=0)
+    """)
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_reading_loads_no_tensorflow_and_prints_nothing(tmp_path: Path, loader: str) -> None:
