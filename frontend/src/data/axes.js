@@ -38,10 +38,12 @@ export function place(series, axis) {
     if (axis === "step" && counts) {
       x.set(one.name, one.steps.map(stepNumber));
     } else if (axis === "step") {
-      const placed =
-        clock && one.wall_times.map((time) => interpolate(clock.times, clock.steps, time));
-      if (placed?.every(Number.isFinite)) {
-        x.set(one.name, placed);
+      if (clock && isUsableClock(one.wall_times)) {
+        const { times, steps } = clock;
+        x.set(
+          one.name,
+          one.wall_times.map((time) => interpolate(times, steps, time)),
+        );
         byWallTime = true;
       } else unplaced.push(one.name);
     } else if (isUsableClock(one.wall_times)) {

@@ -147,14 +147,15 @@ export function badPoints(series, x, log) {
  */
 export function readAt(series, xs, x) {
   if (xs.length === 0) return null;
+  const at = Math.min(xs[xs.length - 1], Math.max(xs[0], x));
   let [low, high] = [0, xs.length - 1];
   while (high - low > 1) {
     const middle = (low + high) >> 1;
-    if (xs[middle] <= x) low = middle;
+    if (xs[middle] <= at) low = middle;
     else high = middle;
   }
-  const index = Math.abs(xs[low] - x) <= Math.abs(xs[high] - x) ? low : high;
-  const bad = series.nonfinite.find(([at]) => at === index);
+  const index = Math.abs(xs[low] - at) < Math.abs(xs[high] - at) ? low : high;
+  const bad = series.nonfinite.find(([place]) => place === index);
   return { value: bad ? Number(bad[1]) : series.values[index], index };
 }
 

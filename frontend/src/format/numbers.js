@@ -30,7 +30,7 @@ export function formatNumber(value, digits = 3) {
   if (value === 0) return "0";
   const size = Math.abs(value);
   if (size >= 1e6 || size < 1e-3) {
-    return minus(Number(value.toPrecision(digits)).toExponential().replace("e+", "e"));
+    return scientific(value, digits);
   }
   if (Number.isInteger(value) || size >= 10 ** digits) {
     return minus(String(Math.round(value)).replace(/\B(?=(\d{3})+$)/g, ","));
@@ -78,7 +78,7 @@ export function formatTick(value) {
   if (value === 0) return "0";
   const size = Math.abs(value);
   if (size >= 1e5 || size < 1e-3) {
-    return minus(Number(value.toPrecision(3)).toExponential().replace("e+", "e"));
+    return scientific(value, 3);
   }
   return minus(
     String(Number(value.toPrecision(5))).replace(/^(-?)(\d+)/, (_all, sign, digits) => {
@@ -96,6 +96,18 @@ export function formatTick(value) {
  */
 export function counted(count, noun, plural = `${noun}s`) {
   return `${formatNumber(count, 9)} ${count === 1 ? noun : plural}`;
+}
+
+/**
+ * `1.20e+5` without what says nothing: "1.2e5".
+ *
+ * @param {number} value
+ * @param {number} digits
+ */
+function scientific(value, digits) {
+  const [mantissa, exponent] = value.toExponential(digits - 1).split("e");
+  const short = mantissa.includes(".") ? mantissa.replace(/\.?0+$/, "") : mantissa;
+  return minus(`${short}e${Number(exponent)}`);
 }
 
 /** @param {string} text */

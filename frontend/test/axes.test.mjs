@@ -1,0 +1,178 @@
+/** Series on one time axis, and the curves made of them. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { smooth } from "../src/charts/smoothing.js";
+import { isUsableClock, place } from "../src/data/axes.js";
+import { badPoints, curves, extentOf, logByDefault, readAt } from "../src/data/curves.js";
+
+/** @returns {import("../src/types.js").Series} */
+function series(over) {
+  const steps = over.steps ?? [0, 10, 20, 30];
+  return {
+    name: "loss",
+    title: "Loss",
+    unit: "loss",
+    scale: "linear",
+    axis: "step",
+    source: "recorder",
+    steps,
+    values: steps.map((_step, index) => 4 - index),
+    wall_times: steps.map((_step, index) => 1000 + 5 * index),
+    nonfinite: [],
+    ...over,
+  };
+}
+
+const EPOCHS = series({
+  name: "validation_loss",
+  axis: "epoch",
+  steps: [0, 1],
+  wall_times: [1005, 1012.5],
+});
+
+test("steps are steps", () => {
+  const { x, unplaced } = place([series({})], "step");
+  assert.deepEqual(x.get("loss"), [0, 10, 20, 30]);
+  assert.deepEqual(unplaced, []);
+});
+
+test("epochs stand where their wall time is among the steps", () => {
+  const placement = place([series({}), EPOCHS], "step");
+  assert.deepEqual(placement.x.get("validation_loss"), [10, 25]);
+  assert.ok(placement.byWallTime);
+});
+
+test("an epoch before the first or after the last record holds to the end", () => {
+  const early = series({
+    name: "validation_loss",
+    axis: "epoch",
+    steps: [0, 1],
+    wall_times: [1, 9999],
+  });
+  assert.deepEqual(place([series({}), early], "step").x.get("validation_loss"), [0, 30]);
+});
+
+test("epochs without a usable clock are left out, and said to be", () => {
+  for (const wall_times of [
+    [null, 1010],
+    [1010, 1005],
+    [0, 1],
+  ]) {
+    const lost = series({ name: "validation_loss", axis: "epoch", steps: [0, 1], wall_times });
+    const placement = place([series({}), lost], "step");
+    assert.deepEqual(placement.unplaced, ["validation_loss"]);
+    assert.equal(placement.x.has("validation_loss"), false);
+  }
+});
+
+test("a run that only counts epochs has an axis of epochs", () => {
+  const placement = place([EPOCHS], "step");
+  assert.ok(placement.epochs);
+  assert.deepEqual(placement.x.get("validation_loss"), [0, 1]);
+});
+
+test("relative time begins with the run's first record", () => {
+  const placement = place([series({}), EPOCHS], "relative");
+  assert.deepEqual(placement.x.get("loss"), [0, 5, 10, 15]);
+  assert.deepEqual(placement.x.get("validation_loss"), [5, 12.5]);
+  assert.equal(placement.fromStep(15), 7.5);
+  assert.equal(placement.toStep(7.5), 15);
+});
+
+test("without a clock a step has no place in time, rather than a wrong one", () => {
+  const placement = place([series({ wall_times: [null, null, null, null] })], "wall");
+  assert.ok(Number.isNaN(placement.fromStep(10)));
+  assert.deepEqual(placement.unplaced, ["loss"]);
+});
+
+test("clocks", () => {
+  assert.ok(isUsableClock([5, 5, 6]));
+  assert.ok(!isUsableClock([]));
+  assert.ok(!isUsableClock([5, Number.NaN]));
+});
+
+test("large steps as text keep their order", () => {
+  const placement = place([series({ steps: [0, 1, 2, "9007199254740993"] })], "step");
+  assert.deepEqual(placement.x.get("loss"), [0, 1, 2, 2 ** 53]);
+});
+
+test("smoothing is TensorBoard's", () => {
+  // debiased: (0.6 * 0.4 * 1 + 0.4 * 3) / (1 - 0.36), by hand
+  assert.deepEqual(smooth([1, 3], 0.6), [1, (0.6 * 0.4 + 0.4 * 3) / 0.64]);
+  assert.deepEqual(smooth([1, 3, 2], 0), [1, 3, 2]);
+  assert.deepEqual(smooth([0.1, 0.1, 0.1], 0.9), [0.1, 0.1, 0.1]);
+  const gap = smooth([1, null, 3], 0.6);
+  assert.equal(gap[1], null);
+  assert.equal(gap[2], (0.6 * 0.4 + 0.4 * 3) / 0.64);
+  assert.deepEqual(smooth([], 0.5), []);
+});
+
+test("non-finite points keep their place and their kind", () => {
+  const one = series({
+    values: [1, null, null, -2],
+    nonfinite: [
+      [1, "NaN"],
+      [2, "-Infinity"],
+    ],
+  });
+  assert.deepEqual(badPoints(one, [0, 10, 20, 30], false), [
+    { x: 10, kind: "NaN" },
+    { x: 20, kind: "-Infinity" },
+  ]);
+  assert.deepEqual(badPoints(one, [0, 10, 20, 30], true).at(-1), { x: 30, kind: "nonpositive" });
+  assert.deepEqual(badPoints(series({ nonfinite: [[99, "NaN"]] }), [0], false), []);
+});
+
+test("a logarithmic scale is chosen for many decades, never where a value is not positive", () => {
+  assert.equal(logByDefault([series({ values: [1, 1e4, 1, 1] })], "loss"), true);
+  assert.equal(logByDefault([series({ values: [1, 9, 1, 1] })], "loss"), false);
+  assert.equal(logByDefault([series({ values: [1, 1e9, 0, 1] })], "loss"), false);
+  assert.equal(
+    logByDefault([series({ name: "learning_rate", values: [1e-9, 1, 1, 1] })], "loss"),
+    false,
+  );
+  assert.equal(logByDefault([], "norms"), true);
+});
+
+test("every point is in a curve or among its marks", () => {
+  const steps = Array.from({ length: 60 }, (_, step) => step);
+  const one = series({
+    steps,
+    values: steps.map((step) => (step === 5 ? null : step === 9 ? -1 : 1 + step)),
+    wall_times: steps,
+    nonfinite: [[5, "Infinity"]],
+  });
+  const palette = /** @type {any} */ ({ series: ["#111111", "#222222"], soft: "#333333" });
+  const drawn = curves(
+    [one],
+    place([one], "step"),
+    { smoothing: 0.6, hidden: [] },
+    true,
+    "#000000",
+    palette,
+  );
+  const [raw, smoothed] = drawn;
+  assert.equal(drawn.length, 2);
+  const places = new Set(raw.x.filter((_x, index) => raw.y[index] !== null));
+  for (const { x } of smoothed.bad) places.add(x);
+  assert.equal(places.size, 60);
+  assert.deepEqual(raw.bad, [], "marked once, not twice");
+  assert.deepEqual(
+    curves([one], place([one], "step"), { smoothing: 0, hidden: ["loss"] }, true, "#0", palette),
+    [],
+  );
+});
+
+test("reading a curve gives the nearest point, non-finite as such", () => {
+  const one = series({ values: [4, null, 2, 1], nonfinite: [[1, "NaN"]] });
+  assert.deepEqual(readAt(one, [0, 10, 20, 30], 24), { value: 2, index: 2 });
+  assert.deepEqual(readAt(one, [0, 10, 20, 30], Infinity), { value: 1, index: 3 });
+  assert.ok(Number.isNaN(readAt(one, [0, 10, 20, 30], 11)?.value));
+  assert.equal(readAt(one, [], 3), null);
+});
+
+test("the axis has width even for one point", () => {
+  assert.deepEqual(extentOf([[5]]), [4.5, 5.5]);
+  assert.deepEqual(extentOf([[5, 9], [2, 3], []]), [2, 9]);
+  assert.equal(extentOf([[]]), null);
+});

@@ -1,0 +1,153 @@
+/** Colours: the scale, its range, and single pixels of a painted map. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { cividis, cividisHex } from "../src/charts/cividis.js";
+import { isMark, paint } from "../src/charts/paint.js";
+import {
+  colorPosition,
+  colorRange,
+  linearTicks,
+  logTicks,
+  timeTicks,
+} from "../src/charts/ranges.js";
+import { decodeHeat } from "../src/data/decode.js";
+import { heatBytes } from "./heat_bytes.mjs";
+
+const NORM = /** @type {any} */ ({
+  name: "gradient_norm",
+  unit: "u",
+  scale: "log10",
+  worst: "both",
+});
+const MEAN = /** @type {any} */ ({
+  name: "variable_mean",
+  unit: "u",
+  scale: "linear",
+  worst: "high",
+});
+const FRACTION = /** @type {any} */ ({
+  name: "gradient_zero_fraction",
+  unit: "1",
+  scale: "linear",
+  worst: "high",
+});
+const COLORS = {
+  nan: /** @type {[number, number, number]} */ ([216, 27, 96]),
+  nanMark: /** @type {[number, number, number]} */ ([61, 0, 25]),
+  infinite: /** @type {[number, number, number]} */ ([255, 112, 67]),
+  infiniteMark: /** @type {[number, number, number]} */ ([90, 19, 0]),
+  noData: /** @type {[number, number, number]} */ ([236, 238, 241]),
+  noDataMark: /** @type {[number, number, number]} */ ([185, 192, 200]),
+};
+
+test("cividis begins dark blue, ends yellow, and only gets lighter", () => {
+  assert.equal(cividisHex(0), "#00224e");
+  assert.equal(cividisHex(1), "#fee838");
+  assert.deepEqual(cividis(-3), cividis(0));
+  assert.deepEqual(cividis(7), cividis(1));
+  let before = -1;
+  for (let step = 0; step <= 100; step += 1) {
+    const [red, green, blue] = cividis(step / 100).map((value) => {
+      const part = value / 255;
+      return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
+    });
+    const luminance = 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+    assert.ok(luminance > before, `at ${step} %`);
+    before = luminance;
+  }
+});
+
+/** @param {number[]} values */
+const rangeOf = (values, metric = NORM) =>
+  colorRange(decodeHeat(heatBytes({ values: [values] })), metric);
+
+test("fractions are always drawn from 0 to 1", () => {
+  assert.deepEqual([rangeOf([0, 0], FRACTION).low, rangeOf([0, 0], FRACTION).high], [0, 1]);
+});
+
+test("one outlier does not flatten the others", () => {
+  const range = rangeOf([...Array.from({ length: 500 }, (_, i) => 1 + i / 100), 1e20]);
+  assert.ok(range.high < 100);
+  assert.ok(range.clippedHigh);
+});
+
+test("a logarithmic scale spans a decade at least, and keeps zeros apart", () => {
+  const range = rangeOf([2, 2, 2, 0]);
+  assert.ok(Math.abs(Math.log10(range.high / range.low) - 1) < 1e-9);
+  assert.ok(range.zeros);
+  assert.equal(colorPosition(0, range), 0);
+  assert.ok(colorPosition(range.low, range) > 0.1);
+  assert.equal(colorPosition(range.high * 10, range), 1);
+});
+
+test("a constant, an empty and an all-NaN map have a range", () => {
+  const none = decodeHeat(heatBytes({ values: [[1, 2]], codes: [[2, 1]] }));
+  for (const range of [rangeOf([3, 3], MEAN), colorRange(none, NORM), colorRange(none, MEAN)]) {
+    assert.ok(range.high > range.low && Number.isFinite(range.high - range.low));
+  }
+});
+
+test("single pixels: values on the scale, the rest as patterns outside it", () => {
+  const grid = {
+    width: 4,
+    height: 1,
+    values: Float32Array.of(0, 1, Number.NaN, Number.NaN),
+    codes: Uint8Array.of(0, 0, 2, 2),
+  };
+  const range = {
+    low: 0,
+    high: 1,
+    log: false,
+    clippedLow: false,
+    clippedHigh: false,
+    zeros: false,
+  };
+  const pixels = new Uint8Array(paint(grid, range, COLORS, 1).buffer);
+  const at = (/** @type {number} */ index) => [...pixels.slice(4 * index, 4 * index + 4)];
+  assert.deepEqual(at(0), [...cividis(0), 255]);
+  assert.deepEqual(at(1), [...cividis(1), 255]);
+  assert.deepEqual(at(2), [...COLORS.nanMark, 255]);
+  assert.deepEqual(at(3), [...COLORS.nan, 255]);
+});
+
+test("the three patterns differ in shape, not only in colour", () => {
+  const shape = (/** @type {number} */ code) =>
+    Array.from({ length: 144 }, (_, at) => isMark(code, at % 12, Math.floor(at / 12), 2)).join();
+  assert.equal(new Set([shape(1), shape(2), shape(3)]).size, 3);
+  for (const code of [1, 2, 3]) assert.match(shape(code), /true/);
+  for (const code of [1, 2, 3]) assert.match(shape(code), /false/);
+});
+
+test("no value is painted in a colour of the marks", () => {
+  const marks = new Set(Object.values(COLORS).map(String));
+  for (let step = 0; step <= 255; step += 1) assert.ok(!marks.has(String(cividis(step / 255))));
+});
+
+test("ticks are round, inside, and few", () => {
+  assert.deepEqual(linearTicks(0, 100, 5), [0, 20, 40, 60, 80, 100]);
+  assert.deepEqual(linearTicks(0, 0.3, 3), [0, 0.1, 0.2, 0.3]);
+  assert.deepEqual(linearTicks(0, 3, 10, true), [0, 1, 2, 3]);
+  assert.deepEqual(linearTicks(5, 5, 3), [5]);
+  assert.deepEqual(linearTicks(Number.NaN, 1, 3), []);
+  assert.deepEqual(logTicks(1e-3, 1, 9), [1e-3, 1e-2, 0.1, 1]);
+  assert.deepEqual(logTicks(0.08, 0.6, 4), [0.1, 0.2, 0.5]);
+  assert.ok(logTicks(1e-30, 1e30, 5).length <= 6);
+  assert.ok(logTicks(3.5, 4.5, 4).length >= 2, "a narrow range has ticks too");
+  assert.deepEqual(timeTicks(0, 3600, 4), [0, 900, 1800, 2700, 3600]);
+});
+
+test("ticks stay inside whatever the range", () => {
+  for (let power = -12; power < 12; power += 1) {
+    for (const [low, width] of [
+      [0, 1],
+      [3, 0.7],
+      [-5, 11],
+    ]) {
+      const [from, to] = [low * 10 ** power, (low + width) * 10 ** power];
+      const ticks = linearTicks(from, to, 5);
+      assert.ok(ticks.length >= 2 && ticks.length <= 8, `${ticks}`);
+      const slack = (to - from) * 1e-6;
+      assert.ok(ticks.every((tick) => tick >= from - slack && tick <= to + slack));
+    }
+  }
+});

@@ -1,0 +1,314 @@
+/** The one selection, and the link that carries it. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { verdictsOf } from "../src/model/map.js";
+import { flagsOf } from "../src/model/time.js";
+import { readLink, writeLink } from "../src/state/link.js";
+import { memo } from "../src/state/memo.js";
+import { fittingMetric } from "../src/state/metrics.js";
+import {
+  emptySelection,
+  firstRun,
+  rowIndex,
+  rowKey,
+  settle,
+  showFinding,
+} from "../src/state/selection.js";
+import { DEFAULT_VIEW, initialState, selectRun } from "../src/state/state.js";
+import { tree } from "../src/views/findings.js";
+import { orderRuns } from "../src/views/runs.js";
+
+const run = (/** @type {string} */ name, /** @type {any} */ severity, error = null) =>
+  /** @type {any} */ ({ run: name, severity, error });
+const row = (/** @type {string} */ name, layer = name, kind = "kernel") =>
+  /** @type {any} */ ({ name, layer, kind });
+const metric = (/** @type {string} */ name, title = name) => /** @type {any} */ ({ name, title });
+const finding = (/** @type {any} */ over) =>
+  /** @type {any} */ ({
+    id: "x",
+    kind: "cause",
+    severity: "warning",
+    title: "X",
+    summary: "",
+    first_step: 7,
+    layers: [],
+    evidence: [],
+    explained_by: null,
+    ...over,
+  });
+
+const GROUPS = /** @type {any} */ ([
+  {
+    group: "variables",
+    rows: [row("a/bias", "a", "bias"), row("a/kernel", "a"), row("b/kernel", "b")],
+    metrics: [metric("gradient_norm", "Gradient norm"), metric("update_ratio", "Update ratio")],
+  },
+  {
+    group: "activations",
+    rows: [row("a", "a", "output"), row("b", "b", "output")],
+    metrics: [metric("activation_dead_fraction", "Dead units")],
+  },
+  { group: "inputs", rows: [row("x")], metrics: [] },
+]);
+
+test("the first run shown is the worst, of equals the first listed", () => {
+  assert.equal(firstRun([run("a", "healthy"), run("b", "critical"), run("c", "critical")]), "b");
+  assert.equal(firstRun([run("a", "healthy"), run("b", "unknown", "damaged")]), "b");
+  assert.equal(firstRun([]), null);
+});
+
+test("runs are listed worst first, filtered by name and verdict", () => {
+  const runs = [
+    run("a", "healthy"),
+    run("B", "critical"),
+    run("c", "warning"),
+    run("b2", "critical"),
+  ];
+  const names = (/** @type {any[]} */ found) => found.map((one) => one.run);
+  assert.deepEqual(names(orderRuns(runs, "", null)), ["B", "b2", "c", "a"]);
+  assert.deepEqual(names(orderRuns(runs, "b", null)), ["B", "b2"]);
+  assert.deepEqual(names(orderRuns(runs, "", "warning")), ["c"]);
+});
+
+test("rows of one name stay apart", () => {
+  const rows = [row("same"), row("other"), row("same"), row("same")];
+  const keys = rows.map((_row, index) => rowKey(rows, index));
+  assert.equal(new Set(keys).size, 4);
+  assert.deepEqual(
+    keys.map((key) => rowIndex(rows, key)),
+    [0, 1, 2, 3],
+  );
+  assert.equal(rowIndex(rows, "gone"), -1);
+  assert.equal(rowIndex(rows, null), -1);
+  assert.equal(rowIndex(rows, "__proto__"), -1);
+});
+
+test("showing a finding moves run, step, metric and row", () => {
+  const dead = finding({ id: "dead-relu", layers: ["b"], first_step: "9007199254740993" });
+  const next = showFinding({ ...emptySelection(), run: "r" }, dead, GROUPS);
+  assert.deepEqual(next, {
+    run: "r",
+    finding: "dead-relu",
+    group: "activations",
+    metric: "activation_dead_fraction",
+    row: "b",
+    step: 2 ** 53,
+    auto: false,
+  });
+});
+
+test("of a layer the kernel is opened, unless the finding says another row", () => {
+  const found = finding({ id: "exploding-gradient", layers: ["a"] });
+  assert.equal(showFinding(emptySelection(), found, GROUPS).row, "a/kernel");
+  const said = finding({ id: "exploding-gradient", layers: ["a"], summary: "NaN in a/bias first" });
+  assert.equal(showFinding(emptySelection(), said, GROUPS).row, "a/bias");
+});
+
+test("a diagnosis we do not know is matched by its evidence, or leaves the metric alone", () => {
+  const known = finding({ id: "new", evidence: [{ name: "largest update ratio" }] });
+  assert.equal(fittingMetric(known, GROUPS)?.metric.name, "update_ratio");
+  assert.equal(fittingMetric(finding({ id: "new" }), GROUPS), null);
+  const before = {
+    ...emptySelection(),
+    group: "variables",
+    metric: "gradient_norm",
+    row: "b/kernel",
+  };
+  const next = showFinding(before, finding({ id: "new" }), GROUPS);
+  assert.deepEqual([next.metric, next.row, next.step], ["gradient_norm", "b/kernel", 7]);
+});
+
+test("settling follows the first finding once, then leaves choices alone", () => {
+  const data = {
+    runs: [run("r", "critical")],
+    findings: [finding({ id: "dead-relu", layers: ["b"] }), finding({ id: "y" })],
+    groups: GROUPS,
+  };
+  const first = settle(emptySelection(), { ...data, findings: null, groups: null });
+  assert.equal(first.run, "r");
+  const settled = settle(first, data);
+  assert.deepEqual([settled.finding, settled.metric], ["dead-relu", "activation_dead_fraction"]);
+  const chosen = { ...settled, group: "variables", metric: "update_ratio", row: "a/bias" };
+  assert.equal(settle(chosen, data), chosen, "unchanged, and the same object");
+});
+
+test("settling never keeps what the data do not have", () => {
+  const stale = {
+    ...emptySelection(),
+    run: "gone",
+    group: "nope",
+    metric: "nope",
+    row: "nope",
+    auto: false,
+  };
+  const data = { runs: [run("r", "healthy")], findings: [], groups: GROUPS };
+  const moved = settle(stale, data);
+  assert.equal(moved.run, "r");
+  const settled = settle({ ...stale, run: "r" }, data);
+  assert.deepEqual(
+    [settled.group, settled.metric, settled.row],
+    ["variables", "gradient_norm", "a/bias"],
+  );
+});
+
+test("without runs, and without layers, settling holds still", () => {
+  const data = { runs: [], findings: null, groups: null };
+  assert.equal(settle(emptySelection(), data).run, null);
+  const held = { ...emptySelection(), run: "r" };
+  assert.equal(settle(held, { runs: [run("r", "healthy")], findings: [], groups: [] }).run, "r");
+});
+
+test("another run is looked at from its own first finding, or as before when chosen by hand", () => {
+  const followed = { ...emptySelection(), run: "a", finding: "f", row: "x", auto: false };
+  assert.deepEqual([selectRun(followed, "b").auto, selectRun(followed, "b").row], [true, null]);
+  const byHand = { ...emptySelection(), run: "a", row: "x", metric: "m", auto: false };
+  assert.deepEqual([selectRun(byHand, "b").auto, selectRun(byHand, "b").row], [false, "x"]);
+  assert.equal(selectRun(byHand, "a"), byHand);
+});
+
+test("a link comes back as it was, whatever the names", () => {
+  for (const name of [
+    "mlp/a",
+    "a&b=c#d",
+    "p.convergence.run=x",
+    "日本 🦜",
+    "\u202e",
+    "100%",
+    "a\u00012",
+  ]) {
+    const selection = {
+      ...emptySelection(),
+      run: name,
+      row: name,
+      metric: "m",
+      group: "g",
+      step: 12,
+      auto: false,
+    };
+    const view = {
+      ...DEFAULT_VIEW,
+      filter: name,
+      smoothing: 0,
+      log: false,
+      order: /** @type {const} */ ("worst"),
+    };
+    const hash = writeLink("#convergence", selection, view, DEFAULT_VIEW);
+    assert.ok(hash.startsWith("#convergence&"));
+    const back = readLink(hash);
+    assert.deepEqual(back.selection, { run: name, group: "g", metric: "m", row: name, step: 12 });
+    assert.deepEqual(back.view, { order: "worst", smoothing: 0, filter: name, log: false });
+  }
+});
+
+test("a link leaves the parts of others alone, and defaults out", () => {
+  const hash = writeLink(
+    "#convergence&runFilter=x&p.convergence.run=old",
+    { ...emptySelection(), run: "r" },
+    DEFAULT_VIEW,
+    DEFAULT_VIEW,
+  );
+  assert.equal(hash, "#convergence&runFilter=x&p.convergence.run=r");
+});
+
+test("a damaged link gives what is left of it", () => {
+  const { selection, view } = readLink(
+    "#convergence&p.convergence.run=%E0%A4%A&p.convergence.step=-4&p.convergence.x=nope" +
+      "&p.convergence.smoothing=7&p.convergence.metric=m&p.convergence.__proto__=x",
+  );
+  assert.deepEqual(selection, { metric: "m" });
+  assert.deepEqual(view, {});
+  assert.deepEqual(readLink(""), { selection: {}, view: {} });
+  assert.deepEqual(readLink(`#p.convergence.run=${"x".repeat(9999)}`).selection, {});
+});
+
+test("half a character does not break the link", () => {
+  const hash = writeLink(
+    "#convergence",
+    { ...emptySelection(), run: "\ud800x" },
+    DEFAULT_VIEW,
+    DEFAULT_VIEW,
+  );
+  assert.equal(readLink(hash).selection.run, "\ufffdx");
+});
+
+test("a link that says where to look is followed; one that names only the run is led", () => {
+  assert.equal(initialState({ selection: { run: "r" }, view: {} }).selection.auto, true);
+  assert.equal(initialState({ selection: { run: "r", step: 3 }, view: {} }).selection.auto, false);
+  assert.equal(initialState({ selection: { row: "x" }, view: {} }).selection.auto, false);
+});
+
+test("symptoms stand beneath the cause that explains them, through any depth", () => {
+  const all = [
+    finding({ id: "cause" }),
+    finding({ id: "alone" }),
+    finding({ id: "s1", explained_by: "cause" }),
+    finding({ id: "s2", explained_by: "s1" }),
+    finding({ id: "orphan", explained_by: "not-here" }),
+  ];
+  const { heads, explained } = tree(all);
+  assert.deepEqual(
+    heads.map((one) => one.id),
+    ["cause", "alone", "orphan"],
+  );
+  assert.deepEqual(
+    explained.get("cause")?.map((one) => one.id),
+    ["s1", "s2"],
+  );
+});
+
+test("findings that explain each other in a circle are all shown", () => {
+  const all = [finding({ id: "a", explained_by: "b" }), finding({ id: "b", explained_by: "a" })];
+  assert.deepEqual(
+    tree(all).heads.map((one) => one.id),
+    ["a", "b"],
+  );
+});
+
+test("flags: what is listed first-hand, and what is selected", () => {
+  const all = [
+    finding({ id: "cause" }),
+    finding({ id: "s1", explained_by: "cause", first_step: 9 }),
+  ];
+  const placement = /** @type {any} */ ({
+    fromStep: (/** @type {number} */ step) => (step < 9 ? step : Number.NaN),
+  });
+  assert.deepEqual(
+    flagsOf(all, null, placement).map((one) => one.id),
+    ["cause"],
+  );
+  assert.deepEqual(
+    flagsOf(all, "s1", placement).map((one) => one.id),
+    ["cause"],
+    "no place, no flag",
+  );
+  assert.equal(flagsOf(all, "cause", placement)[0].selected, true);
+});
+
+test("a row wears the worst of what is found in it", () => {
+  const rows = GROUPS[0].rows;
+  const found = verdictsOf(
+    [
+      finding({ severity: "info", layers: ["a"] }),
+      finding({ severity: "critical", layers: ["a/kernel"] }),
+    ],
+    rows,
+  );
+  assert.deepEqual(
+    [...found],
+    [
+      [0, "info"],
+      [1, "critical"],
+    ],
+  );
+});
+
+test("memo recomputes only when something changed", () => {
+  let count = 0;
+  const twice = memo((/** @type {number} */ value) => {
+    count += 1;
+    return { value: value * 2 };
+  });
+  assert.equal(twice(2), twice(2));
+  assert.equal(twice(Number.NaN), twice(Number.NaN));
+  assert.equal(count, 2);
+});

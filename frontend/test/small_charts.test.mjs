@@ -1,0 +1,105 @@
+/** A layer's columns as small charts, and the profile over depth. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { decodeHeat } from "../src/data/decode.js";
+import { smallCharts, smallLines } from "../src/data/small_charts.js";
+import { readout } from "../src/views/heatmap.js";
+import { profileCurve, profileRows } from "../src/views/profile.js";
+import { heatBytes } from "./heat_bytes.mjs";
+
+const column = (/** @type {string} */ name, /** @type {any} */ over = {}) =>
+  /** @type {any} */ ({
+    name,
+    title: name,
+    symbol: name,
+    unit: "u",
+    scale: "log10",
+    low: [1, 2, 3],
+    high: null,
+    nonfinite: [],
+    ...over,
+  });
+const replyOf = (/** @type {any[]} */ columns) =>
+  /** @type {any} */ ({ steps: [0, 10, 20], columns });
+
+test("every column is drawn or named, once", () => {
+  const columns = [
+    column("gradient_norm"),
+    column("window_gradient_norm_max"),
+    column("update_ratio"),
+    column("brand_new_statistic"),
+    column("gradient_nan_fraction", { low: [0, 0, 0], scale: "linear", unit: "1" }),
+  ];
+  const { charts, constant } = smallCharts(replyOf(columns));
+  const drawn = charts.flatMap((chart) => chart.columns.map((one) => one.name));
+  assert.deepEqual(
+    [...drawn, ...constant.map((one) => one.column.name)].sort(),
+    columns.map((one) => one.name).sort(),
+  );
+  assert.deepEqual(charts.find((chart) => chart.id === "update_ratio")?.healthy, [1e-4, 1e-1]);
+  assert.equal(charts[0].columns.length, 2);
+});
+
+test("an interval, a gap or a non-finite point is never a constant", () => {
+  const columns = [
+    column("a", { low: [1, 1, 1], high: [2, 2, 2] }),
+    column("b", { low: [1, null, 1], nonfinite: [[1, "Infinity"]] }),
+    column("c", { low: [1, null, null] }),
+  ];
+  assert.deepEqual(smallCharts(replyOf(columns)).constant, []);
+});
+
+test("zeros on a logarithmic chart are marks on its edge", () => {
+  const reply = replyOf([column("gradient_norm", { low: [1, 0, 3] })]);
+  const [chart] = smallCharts(reply).charts;
+  const [line] = smallLines(chart, reply, ["#123456"]);
+  assert.deepEqual(line.y, [1, null, 3]);
+  assert.deepEqual(line.bad, [{ x: 10, kind: "nonpositive" }]);
+});
+
+test("an interval whose lower end is zero is no zero", () => {
+  const reply = replyOf([column("gradient_norm", { low: [1, 0, 3], high: [2, 2, 4] })]);
+  const [chart] = smallCharts(reply).charts;
+  assert.deepEqual(smallLines(chart, reply, ["#123456"])[0].bad, []);
+});
+
+test("the profile takes kernels and outputs, all rows where there are none", () => {
+  const rows = ["kernel", "bias", "kernel", "gamma"].map((kind) => /** @type {any} */ ({ kind }));
+  assert.deepEqual(profileRows(rows), [0, 2]);
+  assert.deepEqual(profileRows(rows.slice(1, 2)), [0]);
+});
+
+test("the profile keeps what has no height", () => {
+  const heat = decodeHeat(heatBytes({ values: [[1], [2], [3], [0]], codes: [[0], [2], [3], [0]] }));
+  const { y, bad } = profileCurve(heat, [0, 1, 2, 3], 0, true);
+  assert.deepEqual(y, [1, null, null, null]);
+  assert.deepEqual(
+    bad.map((one) => one.kind),
+    ["NaN", "Infinity", "nonpositive"],
+  );
+});
+
+test("the line beneath the map says what a cell holds", () => {
+  const heat = decodeHeat(
+    heatBytes({
+      values: [[0.5, Number.NaN, 2, Number.NaN]],
+      codes: [[0, 2, 3, 1]],
+      first: [0, 10, 20, 30],
+      last: [9, 19, 20, 30],
+    }),
+  );
+  const rows = [/** @type {any} */ ({ name: "a\u202e/kernel" })];
+  const metric = /** @type {any} */ ({
+    name: "gradient_norm",
+    title: "Gradient norm",
+    unit: "u",
+    scale: "log10",
+  });
+  const said = [0, 1, 2, 3].map((cell) => readout(heat, rows, metric, { row: 0, cell }));
+  assert.deepEqual(said, [
+    "a\\u202e/kernel · steps 0 – 9 · Gradient norm = 0.5",
+    "a\\u202e/kernel · steps 10 – 19 · NaN",
+    "a\\u202e/kernel · step 20 · infinite, finite part 2",
+    "a\\u202e/kernel · step 30 · no data",
+  ]);
+});
