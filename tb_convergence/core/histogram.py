@@ -77,14 +77,21 @@ def checked(array: NDArray[Any]) -> NDArray[np.floating[Any]]:
     Raises:
         HistogramError: it is not, or has more than `MAX_BUCKETS` rows.
     """
+    _check_form(array)
+    _check_counts(array[:, 2])
+    return array
+
+
+def _check_form(array: NDArray[Any]) -> None:
     if array.ndim != 2 or array.shape[1] != 3 or array.dtype.kind not in "fiu":
         raise HistogramError(f"{array.dtype} {list(array.shape)}, expected numbers [k, 3]")
     if len(array) > MAX_BUCKETS:
         raise HistogramError(f"{len(array)} buckets refused, at most {MAX_BUCKETS}")
-    counts = array[:, 2]
+
+
+def _check_counts(counts: NDArray[Any]) -> None:
     if not ((counts >= 0) & (counts <= MAX_COUNT) & (counts == np.floor(counts))).all():
         raise HistogramError("a bucket's count is not a whole number from 0 to 1e18")
-    return array
 
 
 def intervals(histograms: Sequence[NDArray[Any]]) -> Intervals:
@@ -95,7 +102,7 @@ def intervals(histograms: Sequence[NDArray[Any]]) -> Intervals:
     whose size is taken from the other steps.
 
     Raises:
-        HistogramError: see `checked`.
+        HistogramError: one of them is none; see `checked`.
 
     >>> found = intervals([np.array([[-2.0, -1.0, 1], [-1.0, 0.0, 0], [0.0, 2.0, 3]])])
     >>> [float(bound[0]) for bound in found.of("zero_fraction")]
@@ -103,28 +110,40 @@ def intervals(histograms: Sequence[NDArray[Any]]) -> Intervals:
     >>> [round(float(bound[0]), 6) for bound in found.of("norm")]
     [2.0, 4.0]
     """
-    arrays = [checked(np.asarray(histogram)) for histogram in histograms]
+    arrays = [np.asarray(histogram) for histogram in histograms]
+    for array in arrays:
+        _check_form(array)
     steps = len(arrays)
-    low = np.full((steps, len(STATISTICS)), np.nan)
-    high = np.full((steps, len(STATISTICS)), np.nan)
-    counts = np.array([float(array[:, 2].sum(dtype=np.float64)) for array in arrays])
+    rows = np.concatenate([np.empty((0, 3)), *arrays])
+    _check_counts(rows[:, 2])
+    lengths = np.array([len(array) for array in arrays], dtype=np.intp)
+    owner = np.repeat(np.arange(steps), lengths)
+    counts = _sums(owner, rows[:, 2], steps)
     ends = np.array(
         [(array[0, 0], array[-1, 1]) if len(array) else (0.0, 0.0) for array in arrays],
         dtype=np.float64,
     ).reshape(steps, 2)
-    known = np.flatnonzero((counts > 0) & np.isfinite(ends).all(axis=1))
-    size = float(counts[known].max()) if len(known) else 0.0
-    _bound_nonfinite(low, high, counts, ends, size)
-    buckets = _Buckets.of([arrays[index] for index in known], ends[known])
+    rounding = np.array([_FLOAT32_SLACK if array.itemsize < 8 else 0.0 for array in arrays])
+    known = (counts > 0) & np.isfinite(ends).all(axis=1)
+    low = np.full((steps, len(STATISTICS)), np.nan)
+    high = np.full((steps, len(STATISTICS)), np.nan)
+    _bound_nonfinite(low, high, counts, ends, float(counts[known].max(initial=0.0)))
+    used = known[owner] & (rows[:, 2] > 0)
+    buckets = _Buckets.of(rows[used], owner[used], ends[known], rounding[known])
     for index, (below, above) in enumerate(_finite_bounds(buckets)):
         low[known, index] = below
         high[known, index] = above
-    broken = known[buckets.broken]
+    broken = np.flatnonzero(known)[buckets.broken]
     low[broken, :6] = high[broken, :6] = np.nan
     # Ends and buckets that contradict each other: no tensor has this histogram.
     absurd = low > high
     low[absurd] = high[absurd] = np.nan
     return Intervals(low, high, counts)
+
+
+def _sums(owner: NDArray[np.intp], values: NDArray[Any], owners: int) -> Float:
+    """Sum of the `values` of each of `owners`; 0 for one without any."""
+    return np.bincount(owner, values, minlength=owners).astype(np.float64)
 
 
 def _bound_nonfinite(low: Float, high: Float, counts: Float, ends: Float, size: float) -> None:
@@ -172,22 +191,23 @@ class _Buckets:
     broken: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, arrays: Sequence[NDArray[Any]], ends: Float) -> _Buckets:
-        """Normalise `arrays`, each with a count above zero and finite `ends` `[H, 2]`."""
-        kept = [array[array[:, 2] > 0] for array in arrays]
-        lengths = np.array([len(array) for array in kept], dtype=np.intp)
-        rows = np.concatenate(kept).astype(np.float64, copy=False) if kept else np.empty((0, 3))
-        owner = np.repeat(np.arange(len(kept)), lengths)
+    def of(
+        cls, rows: Float, owner: NDArray[np.intp], ends: Float, rounding: Float
+    ) -> _Buckets:
+        """Normalise `rows` `[K, 3]`, counts above zero; `ends` `[H, 2]` are finite.
+
+        `owner` `[K]` grows, but numbers histograms that have no row here, too.
+        """
+        first = np.flatnonzero(np.diff(owner, prepend=-1))
+        owner = np.repeat(np.arange(len(first)), np.diff(first, append=len(owner)))
         magnitude = np.abs(ends).max(axis=1, initial=0.0)
         exponent = np.floor(np.log2(np.where(magnitude > 0, magnitude, 1.0)))
         scale = np.exp2(np.clip(exponent, -1022, 1023))
         smallest, largest = ends.min(axis=1) / scale, ends.max(axis=1) / scale
-        rounding = np.array([_FLOAT32_SLACK if a.dtype.itemsize < 8 else 0.0 for a in kept])
         with np.errstate(over="ignore", invalid="ignore"):
             edges = rows[:, :2] / scale[owner, None]
         finite = np.isfinite(edges).all(axis=1)
-        broken = np.zeros(len(kept), dtype=bool)
-        np.logical_or.at(broken, owner, ~finite)
+        broken = _sums(owner, ~finite, len(first)) > 0
         edges = np.where(finite[:, None], edges, 0.0)
         # Rounding in the writer moves entries past edges; the ends themselves are entries.
         moved = _EDGE_SLACK * (magnitude / scale)[owner, None] + rounding[owner, None] * abs(edges)
@@ -197,12 +217,12 @@ class _Buckets:
             left=np.clip((edges - moved).min(axis=1), below, above),
             right=np.clip((edges + moved).max(axis=1), below, above),
             count=rows[:, 2],
-            first=np.cumsum(lengths) - lengths,
+            first=first,
             owner=owner,
             scale=scale,
             smallest=smallest,
             largest=largest,
-            total=np.array([float(array[:, 2].sum(dtype=np.float64)) for array in kept]),
+            total=_sums(owner, rows[:, 2], len(first)),
             rounding=rounding,
             broken=broken,
         )

@@ -134,30 +134,46 @@ def _expected_bytes(data: list[Any]) -> int:
 def _part(
     row: int, role: Role, tag: str, data: list[Any], restarts: set[int], skipped: list[Skipped]
 ) -> _Part | None:
+    good = [datum for datum in data if datum.step >= 0]
+    arrays = [np.asarray(datum.numpy) for datum in good]
+    try:
+        if len(good) < len(data):
+            raise HistogramError("negative step")
+        found = intervals(arrays)
+    except HistogramError:
+        good, arrays = _usable(tag, data, skipped)
+        found = intervals(arrays)
+    if not good:
+        return None
+    steps = np.array([datum.step for datum in good], dtype=np.int64)
+    wall_times = np.array([datum.wall_time for datum in good], dtype=np.float64)
+    kept, restarted = fold_restarts(steps, wall_times)
+    restarts.update(restarted)
+    bounds = {name: found.of(name) for _, name in COLUMNS[role] if name != "nonfinite_fraction"}
+    if role == "variable":
+        nan, inf = found.of("nan_fraction"), found.of("inf_fraction")
+        bounds["nonfinite_fraction"] = _nonfinite(*nan, *inf)
+    low = np.stack([bounds[name][0][kept] for _, name in COLUMNS[role]], axis=1)
+    high = np.stack([bounds[name][1][kept] for _, name in COLUMNS[role]], axis=1)
+    return _Part(tag, row, role, steps[kept], wall_times[kept], _down(low), _up(high))
+
+
+def _usable(
+    tag: str, data: list[Any], skipped: list[Skipped]
+) -> tuple[list[Any], list[NDArray[Any]]]:
+    """Points that are histograms, and their arrays; the others are told one by one."""
     refused = SkippedPoints(tag, skipped)
-    good: list[tuple[int, float, NDArray[Any]]] = []
+    good, arrays = [], []
     for datum in data:
         try:
             if datum.step < 0:
                 raise HistogramError("negative step")
-            good.append((int(datum.step), float(datum.wall_time), checked(np.asarray(datum.numpy))))
+            arrays.append(checked(np.asarray(datum.numpy)))
+            good.append(datum)
         except HistogramError as error:
             refused.add(int(datum.step), reason_of(error))
     refused.close()
-    if not good:
-        return None
-    steps = np.array([step for step, _, _ in good], dtype=np.int64)
-    wall_times = np.array([wall_time for _, wall_time, _ in good], dtype=np.float64)
-    kept, restarted = fold_restarts(steps, wall_times)
-    restarts.update(restarted)
-    found = intervals([good[index][2] for index in kept])
-    bounds = {name: found.of(name) for _, name in COLUMNS[role] if name != "nonfinite_fraction"}
-    if role == "variable":
-        bounds["nonfinite_fraction"] = _nonfinite(*found.of("nan_fraction"),
-                                                  *found.of("inf_fraction"))
-    low = np.stack([bounds[name][0] for _, name in COLUMNS[role]], axis=1)
-    high = np.stack([bounds[name][1] for _, name in COLUMNS[role]], axis=1)
-    return _Part(tag, row, role, steps[kept], wall_times[kept], _down(low), _up(high))
+    return good, arrays
 
 
 Float = NDArray[np.float64]

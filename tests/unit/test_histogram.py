@@ -237,6 +237,10 @@ def test_nothing_is_known_of_an_empty_histogram(histogram: Array) -> None:
     assert np.isnan(found.high).all()
 
 
+def test_no_histograms_at_all() -> None:
+    assert intervals([]).low.shape == (0, len(STATISTICS))
+
+
 def test_overflow_in_the_writer_is_unknown() -> None:
     found = intervals([np.array([[-1e308, INF, 1.0], [INF, INF, 0.0], [INF, 1.7e308, 0.0]])])
     assert np.isnan(found.low[0, :6]).all()
