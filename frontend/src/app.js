@@ -14,6 +14,7 @@ import { createHandlers } from "./handlers.js";
 import { readHash, writeHash } from "./host/address.js";
 import { borrowFonts } from "./host/fonts.js";
 import { onReload } from "./host/reload.js";
+import { createReveal } from "./host/reveal.js";
 import { followTheme } from "./host/theme.js";
 import { createModel } from "./model/model.js";
 import { readLink, writeLink } from "./state/link.js";
@@ -68,8 +69,7 @@ export function startApp(root, api) {
   });
 
   let scheduled = false;
-  /** @type {string | null} */
-  let shownRun = null;
+  const reveal = createReveal(root);
   /** @param {Partial<State>} part */
   function change(part) {
     state = { ...state, ...part };
@@ -102,12 +102,7 @@ export function startApp(root, api) {
     render(page(state, model(state, around), handlers, around), root);
     if (isReady(state)) root.dataset.ready = "true";
     followBar(root);
-    if (state.selection.run !== shownRun) {
-      shownRun = state.selection.run;
-      root
-        .querySelector('.chip[aria-pressed="true"]')
-        ?.scrollIntoView({ block: "nearest", inline: "nearest" });
-    }
+    reveal(state.selection);
     saveAddress();
   }
 

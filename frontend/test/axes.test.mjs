@@ -23,6 +23,7 @@ function series(over) {
   };
 }
 
+const COLORS = { run: "#000000", partner: "#777777" };
 const EPOCHS = series({
   name: "validation_loss",
   axis: "epoch",
@@ -148,7 +149,7 @@ test("every point is in a curve or among its marks", () => {
     place([one], "step"),
     { smoothing: 0.6, hidden: [] },
     true,
-    "#000000",
+    COLORS,
     palette,
   );
   const [raw, smoothed] = drawn;
@@ -158,7 +159,7 @@ test("every point is in a curve or among its marks", () => {
   assert.equal(places.size, 60);
   assert.deepEqual(raw.bad, [], "marked once, not twice");
   assert.deepEqual(
-    curves([one], place([one], "step"), { smoothing: 0, hidden: ["loss"] }, true, "#0", palette),
+    curves([one], place([one], "step"), { smoothing: 0, hidden: ["loss"] }, true, COLORS, palette),
     [],
   );
 });

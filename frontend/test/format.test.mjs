@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
+  commonPath,
   fitName,
   formatShape,
   fullName,
@@ -178,6 +179,14 @@ test("fitName is the longest form that fits", () => {
     assert.ok(measure(fitted) <= Math.max(width, 6));
     if (fitted !== name) assert.ok(measure(middleEllipsis(name, [...fitted].length + 1)) > width);
   }
+});
+
+test("the path that all names share", () => {
+  assert.equal(commonPath(["mlp/dense_1/kernel", "mlp/dense_10/bias"]), "mlp/");
+  assert.equal(commonPath(["a/b", "a/b"]), "a/");
+  assert.equal(commonPath(["dense_1", "dense_2"]), "");
+  assert.equal(commonPath(["a/b", ""]), "");
+  assert.equal(commonPath(["a/b"]), "");
 });
 
 test("shapes and ids read as words", () => {

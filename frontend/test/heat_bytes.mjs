@@ -24,8 +24,8 @@ export function heatBytes({ values, codes, first, last, header = {} }) {
     cells,
     first_steps: first ?? Array.from({ length: cells }, (_, index) => index * 10),
     last_steps: last ?? Array.from({ length: cells }, (_, index) => index * 10),
-    minimum: finite.length ? Math.min(...finite) : null,
-    maximum: finite.length ? Math.max(...finite) : null,
+    minimum: finite.length ? finite.reduce((a, b) => Math.min(a, b)) : null,
+    maximum: finite.length ? finite.reduce((a, b) => Math.max(a, b)) : null,
     ...header,
   });
   const json = Buffer.from(text, "utf8");

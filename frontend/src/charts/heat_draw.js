@@ -6,7 +6,7 @@
  * @import { HeatProps, Place } from "./heat.js"
  * @import { Verdict } from "../types.js"
  */
-import { fitName } from "../format/names.js";
+import { commonPath, fitName } from "../format/names.js";
 import { formatPercent, formatTick, isFraction } from "../format/numbers.js";
 import { badness, VERDICT_PATH } from "../format/severity.js";
 import { formatStepShort } from "../format/steps.js";
@@ -36,6 +36,7 @@ export function drawLabels(context, layout, props) {
   context.textBaseline = "middle";
   context.textAlign = "right";
   const room = layout.left - ICON_ROOM - 4;
+  const path = commonPath(rows.map((row) => row.name));
   for (const position of labelled(order.length, layout.height, LABEL_SPACING, importance)) {
     const row = order[position];
     const verdict = verdicts.get(row);
@@ -43,7 +44,10 @@ export function drawLabels(context, layout, props) {
     const strong = row === selectedRow || verdict !== undefined;
     context.font = `${row === selectedRow ? "600 " : ""}${FONT_PIXELS}px ${palette.font}`;
     context.fillStyle = strong ? palette.ink : palette.soft;
-    const text = fitName(rows[row].name, room, (name) => context.measureText(name).width);
+    const measure = (/** @type {string} */ name) => context.measureText(name).width;
+    const whole = rows[row].name;
+    const name = measure(whole) > room ? whole.slice(path.length) : whole;
+    const text = fitName(name, room, measure);
     context.fillText(text, layout.left - ICON_ROOM, y + 0.5);
     if (verdict)
       drawIcon(context, verdict, layout.left - 21, y - ICON / 2, palette.verdict[verdict]);

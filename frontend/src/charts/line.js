@@ -169,7 +169,7 @@ function draw(element, props) {
           for (const line of props.lines) drawEdgeMarks(u, line, props.palette);
         },
       ],
-      setCursor: [(u) => tellCursor(u, element, props)],
+      setCursor: [createTeller(element, props)],
       setSelect: [(u) => zoom(u, props)],
       ready: [(u) => listen(u, props)],
     },
@@ -352,18 +352,22 @@ export function xTicks(kind, low, high, width) {
 }
 
 /**
- * @param {uPlot} plot
+ * Tells the other views where the pointer is. A chart that is only being drawn again keeps silent:
+ * the pointer may be on another one.
+ *
  * @param {HTMLElement} element
  * @param {LineProps} props
+ * @returns {(plot: uPlot) => void}
  */
-function tellCursor(plot, element, props) {
-  const { left } = plot.cursor;
-  if (left === undefined || left < 0) {
-    props.cursor.move(null);
-    return;
-  }
-  const step = props.toStep(plot.posToVal(left, "x"));
-  props.cursor.move(Number.isFinite(step) ? { step, source: element } : null);
+function createTeller(element, props) {
+  let here = false;
+  return (plot) => {
+    const left = plot.cursor.left ?? -1;
+    const step = left < 0 ? Number.NaN : props.toStep(plot.posToVal(left, "x"));
+    const inside = Number.isFinite(step);
+    if (inside || here) props.cursor.move(inside ? { step, source: element } : null);
+    here = inside;
+  };
 }
 
 /**

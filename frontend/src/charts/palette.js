@@ -86,6 +86,19 @@ const RUN_COLORS = [
   ["#e8710a", "#f08a33"],
 ];
 
+/** Which of the palette's series stands out best beside each run colour. */
+const PARTNERS = [1, 1, 2, 3, 1, 3, 0];
+
+/**
+ * A colour for a second curve of a run, of another hue than the first.
+ *
+ * @param {number} index Of the run.
+ * @param {Palette} palette
+ */
+export function partnerColor(index, palette) {
+  return palette.series[PARTNERS[Math.max(0, index) % PARTNERS.length]];
+}
+
 /**
  * The colour of a run, by its place in the list; that of no run is the first.
  *

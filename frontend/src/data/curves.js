@@ -54,15 +54,15 @@ export function logByDefault(chosen, chart) {
  * @param {Placement} placement
  * @param {{smoothing: number, hidden: string[]}} view
  * @param {boolean} log
- * @param {string} color Of the run.
+ * @param {{run: string, partner: string}} colors
  * @param {Palette} palette
  * @returns {Line[]}
  */
-export function curves(chosen, placement, view, log, color, palette) {
+export function curves(chosen, placement, view, log, colors, palette) {
   return chosen.flatMap((series, index) => {
     const x = placement.x.get(series.name);
     if (!x || view.hidden.includes(series.name)) return [];
-    const style = styleOf(series.name, index, color, palette);
+    const style = styleOf(series.name, index, colors, palette);
     const onRight = style.scale === "right";
     const bad = badPoints(series, x, log && !onRight);
     const y = log && !onRight ? series.values.map(positive) : series.values;
@@ -80,19 +80,19 @@ export function curves(chosen, placement, view, log, color, palette) {
 /**
  * @param {string} name
  * @param {number} index
- * @param {string} color
+ * @param {{run: string, partner: string}} colors
  * @param {Palette} palette
  * @returns {Omit<Line, "x" | "y" | "bad">}
  */
-function styleOf(name, index, color, palette) {
+function styleOf(name, index, { run, partner }, palette) {
   const label = LABELS.get(name) ?? name;
   switch (name) {
     case "loss":
-      return { id: name, label, color, width: 2 };
+      return { id: name, label, color: run, width: 2 };
     case "epoch_loss":
-      return { id: name, label, color, width: 1.25, dots: true };
+      return { id: name, label, color: run, width: 1.25, dots: true };
     case "validation_loss":
-      return { id: name, label, color: palette.series[1], width: 2, dash: [6, 4], dots: true };
+      return { id: name, label, color: partner, width: 2, dash: [6, 4], dots: true };
     case "learning_rate":
       return { id: name, label, color: palette.soft, width: 1.25, dash: [2, 3], scale: "right" };
     default:

@@ -67,6 +67,22 @@ export function fitName(text, width, measure) {
 }
 
 /**
+ * The path that all names begin with, "/" included: it says nothing about any of them.
+ *
+ * `["mlp/a/kernel", "mlp/b/kernel"]` -> "mlp/"; "" for fewer than two names.
+ *
+ * @param {string[]} names
+ */
+export function commonPath(names) {
+  if (names.length < 2) return "";
+  let shared = names[0];
+  for (const name of names) {
+    while (!name.startsWith(shared)) shared = shared.slice(0, -1);
+  }
+  return shared.slice(0, shared.lastIndexOf("/") + 1);
+}
+
+/**
  * For a `title`: the whole name, within reason.
  *
  * @param {string} text

@@ -32,5 +32,7 @@ export function heatRoom({ width, height }) {
   const wide = width >= WIDE;
   // Beside the map stands the layer's panel: the height below the curves is the map's.
   const most = wide ? height - 570 : height * 0.4;
-  return { each: wide ? 28 : 20, most: Math.round(Math.max(220, Math.min(1200, most))) };
+  // On very large screens rows grow with it.
+  const each = wide ? Math.max(28, Math.min(48, Math.round(height / 44))) : 20;
+  return { each, most: Math.round(Math.max(220, Math.min(1200, most))) };
 }

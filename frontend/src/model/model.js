@@ -10,7 +10,7 @@
  * @import { MapModel } from "./map.js"
  * @import { TimeModel } from "./time.js"
  */
-import { runColor } from "../charts/palette.js";
+import { partnerColor, runColor } from "../charts/palette.js";
 import { memo } from "../state/memo.js";
 import { rowIndex } from "../state/selection.js";
 import { orderRuns } from "../views/runs.js";
@@ -41,6 +41,7 @@ import { createTimeModel } from "./time.js";
 
 export function createModel() {
   const ordering = memo(orderRuns);
+  const coloring = memo(colorsOf);
   const time = createTimeModel();
   const map = createMapModel();
   const detail = createDetailModel();
@@ -62,7 +63,11 @@ export function createModel() {
     const row = group ? rowIndex(group.rows, selection.row) : -1;
     const heat = matching(slots.heat.data ?? slots.heat.previous, group);
     const gutter = gutters(state.size.width);
-    const timeModel = time(state, around, { color, findings, heat });
+    const timeModel = time(state, around, {
+      colors: coloring(position, state.theme, around.palette),
+      findings,
+      heat,
+    });
     // What was found in curves that count epochs has no place among steps.
     const onMap = !timeModel.placement.epochs || (finding?.layers.length ?? 0) > 0;
     const extent = timeModel.onSteps ? timeModel.chart.extent : null;
@@ -93,6 +98,15 @@ export function createModel() {
       detail: detail(state, around, { heat, group }),
     };
   };
+}
+
+/**
+ * @param {number} position Of the run.
+ * @param {"light" | "dark"} theme
+ * @param {Palette} palette
+ */
+function colorsOf(position, theme, palette) {
+  return { run: runColor(position, theme), partner: partnerColor(position, palette) };
 }
 
 /** @type {Finding[]} */

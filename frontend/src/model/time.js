@@ -44,10 +44,10 @@ export function createTimeModel() {
   /**
    * @param {State} state
    * @param {Surroundings} around
-   * @param {{color: string, findings: Finding[], heat: Heat | null}} of
+   * @param {{colors: {run: string, partner: string}, findings: Finding[], heat: Heat | null}} of
    * @returns {TimeModel}
    */
-  return ({ selection, view, slots }, around, { color, findings, heat }) => {
+  return ({ selection, view, slots }, around, { colors, findings, heat }) => {
     const series = slots.series.data?.series ?? NO_SERIES;
     const picked = picking(series, view.chart);
     const placement = placing(series, view.x);
@@ -63,7 +63,7 @@ export function createTimeModel() {
       onSteps,
       formatX: format.full,
       chart: {
-        lines: drawing(picked, placement, view, log, color, around.palette),
+        lines: drawing(picked, placement, view, log, colors, around.palette),
         extent: view.zoom ?? whole,
         kind: KINDS[view.x],
         formatX: format.tick,

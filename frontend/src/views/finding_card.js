@@ -27,7 +27,7 @@ export function findingCard(finding, explained, selected, handlers, nested = fal
   const { id, kind, severity } = finding;
   const shown = id === selected;
   return html`<article class="finding ${severity} ${shown ? "selected" : ""} ${nested ? "nested" : ""}"
-    data-testid="finding" data-id=${id} data-kind=${kind} aria-current=${shown ? "true" : "false"}>
+    data-testid="finding" data-id=${id} data-kind=${kind} aria-current=${shown ? "true" : "false"} tabindex="-1">
     <p class="eyebrow ${severity}">
       ${verdictIcon(severity)}<span>${VERDICT_WORD[severity]} ${kind}</span>
       <span class="confidence" title="How sure this finding is, from what was recorded"
@@ -47,12 +47,18 @@ export function findingCard(finding, explained, selected, handlers, nested = fal
     ${
       explained.length
         ? html`<details class="explains" ?open=${explained.some((one) => one.id === selected)}>
-            <summary>Explains ${counted(explained.length, "more finding")}</summary>
+            <summary>Explains ${counted(explained.length, nounOf(explained))}</summary>
             ${explained.map((one) => findingCard(one, [], selected, handlers, true))}
           </details>`
         : nothing
     }
   </article>`;
+}
+
+/** @param {Finding[]} findings */
+function nounOf(findings) {
+  const [{ kind }] = findings;
+  return findings.every((one) => one.kind === kind) ? kind : "finding";
 }
 
 /** @param {Finding} finding */

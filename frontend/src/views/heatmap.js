@@ -87,7 +87,7 @@ function orderChoice(view, handlers) {
       })}>
       ${ORDERS.map(
         ([value, label]) =>
-          html`<option value=${value} ?selected=${view.order === value}>${label}</option>`,
+          html`<option value=${value} .selected=${view.order === value}>${label}</option>`,
       )}
     </select>
   </label>`;
@@ -138,7 +138,7 @@ function metricChoice({ groups, group, metric }, handlers) {
           (one) => html`<optgroup label=${title(one)}>
             ${one.metrics.map(
               (each) => html`<option value="${one.group} ${each.name}"
-                ?selected=${one === group && each.name === metric.name}>${each.title}</option>`,
+                .selected=${one === group && each.name === metric.name}>${each.title}</option>`,
             )}
           </optgroup>`,
         )}

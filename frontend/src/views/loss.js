@@ -68,7 +68,7 @@ function axisChoice(view, handlers) {
       })}>
       ${AXES.map(
         ([value, label]) =>
-          html`<option value=${value} ?selected=${view.x === value}>${label}</option>`,
+          html`<option value=${value} .selected=${view.x === value}>${label}</option>`,
       )}
     </select>
   </label>`;
