@@ -19,7 +19,7 @@ FREE_RECORDS: Final = 1_000
 RECORDS_PER_DOUBLING: Final = 50
 """After so many records the interval doubles every so many more: 1e9 steps give about 2,000."""
 
-SAMPLES: Final = 32
+SAMPLES: Final = 15
 """Latest durations that medians are taken over."""
 
 
@@ -34,9 +34,9 @@ class Cadence:
     >>> [cadence.next_step(step) for step in (0, 8)]
     [1, 9]
     >>> for _ in range(10):
-    ...     cadence.saw_step(seconds=0.1)
-    ...     cadence.saw_record(seconds=0.05)
-    >>> cadence.interval  # 0.05 s spread over 50 steps of 0.1 s: 1 %
+    ...     cadence.saw_steps(seconds=0.1)
+    ...     cadence.saw_record(seconds=0.15)
+    >>> cadence.interval  # 0.05 s more than a step, spread over 50 steps of 0.1 s: 1 %
     50
     """
 
@@ -44,22 +44,27 @@ class Cadence:
         self.overhead = overhead
         self.every_n_steps = every_n_steps
         self.records = 0
+        self._last_step: int | None = None
         self._minimum = 1
         self._steps: deque[float] = deque(maxlen=SAMPLES)
-        self._costs: deque[float] = deque(maxlen=SAMPLES)
+        self._recorded: deque[tuple[float, int]] = deque(maxlen=SAMPLES)
 
-    def expect(self, total_steps: int | None) -> None:
-        """Spread the records over `total_steps` where the length of the training is known."""
-        self._minimum = max(1, ceil((total_steps or 0) / (2 * FREE_RECORDS)))
+    def expect(self, first_step: int, steps: int) -> None:
+        """The training runs `steps` steps from `first_step`, if nothing stops it.
 
-    def saw_step(self, seconds: float) -> None:
-        """A step without a record took `seconds`."""
-        self._steps.append(seconds)
+        The records are spread over all of it, and its last step is one of them.
+        """
+        self._last_step = first_step + steps - 1
+        self._minimum = max(1, ceil(steps / (2 * FREE_RECORDS)))
 
-    def saw_record(self, seconds: float) -> None:
-        """A record cost `seconds` beyond an ordinary step."""
+    def saw_steps(self, seconds: float, steps: int = 1) -> None:
+        """`steps` steps without a record took `seconds` together."""
+        self._steps.append(max(seconds, 0.0) / max(steps, 1))
+
+    def saw_record(self, seconds: float, steps: int = 1) -> None:
+        """`steps` steps, one of them recorded, took `seconds` together."""
         self.records += 1
-        self._costs.append(max(seconds, 0.0))
+        self._recorded.append((max(seconds, 0.0), max(steps, 1)))
 
     @property
     def step_seconds(self) -> float | None:
@@ -68,35 +73,42 @@ class Cadence:
 
     @property
     def record_seconds(self) -> float | None:
-        """Median cost of a record; None before the first."""
-        return median(self._costs) if self._costs else None
+        """Median time a record adds to its step; None before it can be told."""
+        step = self.step_seconds
+        if step is None or not self._recorded:
+            return None
+        return max(median(seconds - steps * step for seconds, steps in self._recorded), 0.0)
 
     @property
     def interval(self) -> int:
         """Steps from one record to the next, after the dense beginning."""
         if self.every_n_steps is not None:
             return self.every_n_steps
-        affordable = 1
-        if self._steps and self._costs:
-            step = max(median(self._steps), 1e-9)
-            affordable = ceil(median(self._costs) / (self.overhead * step) - 1e-9)
-        elif self._costs:
+        step, record = self.step_seconds, self.record_seconds
+        if step is None or record is None:
             affordable = DENSE_STEPS  # nothing to compare with yet
+        else:
+            # Rounded before it is rounded up: 5.000000001 is 5.
+            affordable = ceil(round(record / (self.overhead * max(step, 1e-9)), 6))
         doublings = max(0, self.records - FREE_RECORDS) // RECORDS_PER_DOUBLING
         return max(affordable, self._minimum, 1 << min(doublings, 40))
 
     def next_step(self, step: int) -> int:
         """The step to record after `step` was."""
         if step + 1 < DENSE_STEPS:
-            return step + 1
-        interval = self.interval
-        if self.every_n_steps is not None:
-            return (step // interval + 1) * interval
-        return step + interval
+            following = step + 1
+        elif self.every_n_steps is not None:
+            following = (step // self.every_n_steps + 1) * self.every_n_steps
+        else:
+            following = step + self.interval
+        if self._last_step is not None and step < self._last_step:
+            return min(following, self._last_step)
+        return following
 
     @property
     def measured_overhead(self) -> float | None:
         """Share of the steps' time that records cost at the present interval; None if unknown."""
-        if not self._steps or not self._costs:
+        step, record = self.step_seconds, self.record_seconds
+        if step is None or record is None:
             return None
-        return median(self._costs) / (max(median(self._steps), 1e-9) * self.interval)
+        return record / (max(step, 1e-9) * self.interval)

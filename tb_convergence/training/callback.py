@@ -9,15 +9,24 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable
-from typing import Any
+from contextlib import suppress
+from typing import Any, Final
 
 import keras
 import numpy as np
 
 from tb_convergence.core.schema import Row
 from tb_convergence.training.cadence import Cadence
+from tb_convergence.training.describe import describe
+from tb_convergence.training.writer import RunWriter, channel
 
 logger = logging.getLogger("tb_convergence")
+
+MAX_REASON: Final = 500
+
+
+class UnsupportedError(Exception):
+    """A way to train that is not observed; the message completes "not supported: ..."."""
 
 
 class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
@@ -63,59 +72,87 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
         self._session: Any = None
         self._writer: Any = None
         self._metrics: list[str] = []
+        self._facts: dict[str, Any] = {}
+        self._expected = False
 
     # ---- Keras' hooks ---------------------------------------------------------------------
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Begin to observe the model's train step."""
+        self._close()
         self.disabled_reason = None
         self._guard(self._begin)
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Follow the model where its train function was made anew."""
+        if self._session is not None:
+            self._guard(lambda: self._begin_epoch(epoch))
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        """Tell the session that the batch to come is its own."""
+        session = self._session
+        if session is not None:
+            session.armed = True
+            if session.batch_size is not None and "batch_size" not in self._facts:
+                self._guard(lambda: self._describe(batch_size=session.batch_size))
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Write the epoch's losses and metrics."""
         if self._session is not None:
-            self._guard(lambda: self._write_epoch(dict(logs or {})))
+            self._guard(lambda: self._end_epoch(dict(logs or {})))
 
     def on_train_end(self, logs: Any = None) -> None:
         """Write what is left and leave the model as it was."""
-        if self._session is not None:
-            self._guard(self._session.finish)
         self._close()
 
     # ---- parts that may fail --------------------------------------------------------------
 
     def _begin(self) -> None:
-        self._close()
         if keras.backend.backend() != "tensorflow":
-            raise RuntimeError(
-                f"the Keras backend is {keras.backend.backend()!r}; only 'tensorflow' is supported"
-            )
-        from tb_convergence.training.describe import describe
-        from tb_convergence.training.session import Session
-        from tb_convergence.training.writer import RunWriter
-
+            raise UnsupportedError(f"Keras backend {keras.backend.backend()!r}, only 'tensorflow'")
         model = self.model
+        if getattr(model, "optimizer", None) is None:
+            raise UnsupportedError("a model without an optimizer of its own; compile it with one")
         replicas = model.distribute_strategy.num_replicas_in_sync
         if replicas > 1:
-            raise RuntimeError(f"training on {replicas} replicas is not supported")
+            raise UnsupportedError(f"training on {replicas} replicas")
         self._writer = RunWriter(self.log_dir)
-        cadence = Cadence(self.overhead, self.every_n_steps)
-        params = self.params or {}
-        steps, epochs = params.get("steps"), params.get("epochs")
-        cadence.expect(steps * epochs if steps and epochs else None)
+        self._facts, self._metrics, self._expected = {}, [], False
+        self._observe()
+
+    def _observe(self) -> None:
+        """A session for the model as it is now."""
+        # Only here, because it needs TensorFlow, which another Keras backend does without.
+        from tb_convergence.training.session import Session  # noqa: PLC0415
+
         self._session = Session(
-            model,
+            self.model,
             self._writer,
-            cadence,
+            Cadence(self.overhead, self.every_n_steps),
             activations=self.activations,
             inputs=self.inputs,
             guard=self._guard,
+            failed=lambda: self.disabled_reason is not None,
+            disable=self._disable,
         )
-        self._writer.config(describe(model, params), self._session.last_step + 1)
 
-    def _write_epoch(self, logs: dict[str, Any]) -> None:
-        from tb_convergence.training.writer import channel
+    def _begin_epoch(self, epoch: int) -> None:
+        if not self._session.installed:
+            # Something compiled the model or made its train function anew while it trained.
+            self._session.finish()
+            self._observe()
+            self._expected = False
+        params = self.params or {}
+        steps, epochs = params.get("steps"), params.get("epochs")
+        if steps is not None and epochs is not None and not self._expected:
+            self._expected = True
+            self._session.expect((epochs - epoch) * steps)
+        self._session.begin_epoch()
 
+    def _end_epoch(self, logs: dict[str, Any]) -> None:
+        validates = any(name.startswith("val_") for name in logs)
+        if validates or "validation" not in self._facts:
+            self._describe(validation=validates)
         numbers = {name: value for name, value in map(_number, logs.items()) if value is not None}
         self._metrics += [name for name in numbers if name not in self._metrics]
         columns = _epoch_columns(self._metrics)
@@ -124,28 +161,50 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
         step = max(self._session.last_step, 0)
         self._writer.table(target, np.asarray(values, np.float32), step)
 
+    def _describe(self, **facts: Any) -> None:
+        """Write the configuration again if we know more than before."""
+        if facts.items() <= self._facts.items():
+            return
+        self._facts.update(facts)
+        document = describe(self.model, self.params or {}, self._facts)
+        self._writer.config(document, max(self._session.last_step, 0))
+
     def _close(self) -> None:
+        """End a training, also one that raised before its end."""
         session, self._session = self._session, None
         writer, self._writer = self._writer, None
         if session is not None:
-            self._guard(session.restore)
+            session.finish()
+            if session.idle:
+                self._guard(_nothing_seen)
         if writer is not None:
-            self._guard(writer.close)
+            with suppress(Exception):
+                writer.close()
 
     def _guard(self, action: Callable[[], Any]) -> Any:
-        """`action()`; None, and recording disabled, if it raises."""
+        """`action()`; None, and recording disabled, if it raises or has raised before."""
         if self.disabled_reason is not None:
             return None
         try:
             return action()
+        except UnsupportedError as error:
+            self._disable(f"not supported: {error}")
         except Exception as error:
-            self.disabled_reason = f"{type(error).__name__}: {error}"
+            self._disable(f"{type(error).__name__}: {error}")
+        return None
+
+    def _disable(self, reason: str) -> None:
+        if self.disabled_reason is None:
+            self.disabled_reason = reason
             logger.warning(
-                "Recording is off for the rest of this training, which goes on unaffected: %s",
-                self.disabled_reason,
+                "ConvergenceCallback records no more, the training goes on unaffected: %s",
+                " ".join(reason.split())[:MAX_REASON],
                 exc_info=logger.isEnabledFor(logging.DEBUG),
             )
-            return None
+
+
+def _nothing_seen() -> None:
+    raise UnsupportedError("a train step that never calls model.optimizer; nothing was recorded")
 
 
 def _number(item: tuple[str, Any]) -> tuple[str, float | None]:
@@ -181,7 +240,7 @@ def _checked_log_dir(log_dir: Any) -> str:
 def _checked_overhead(overhead: Any) -> float:
     value = float(overhead)
     if not 0.0 < value < 1.0:
-        raise ValueError(f"overhead is {overhead!r}; expected a share between 0 and 1, such as 0.01")
+        raise ValueError(f"overhead is {overhead!r}; expected a share of time such as 0.01")
     return value
 
 

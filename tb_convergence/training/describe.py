@@ -6,7 +6,7 @@ Every field is read on its own: one that cannot be read is left out, and costs n
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from importlib import import_module
 from typing import Any, Final
@@ -33,8 +33,13 @@ LAYER_OBJECTS: Final = (
 Document = dict[str, Any]
 
 
-def describe(model: Any, params: Mapping[str, Any]) -> Document:
-    """The configuration document of a compiled Keras model; `params` as callbacks get them."""
+def describe(model: Any, params: Mapping[str, Any], facts: Mapping[str, Any]) -> Document:
+    """The configuration document of a compiled Keras model.
+
+    Args:
+        params: as callbacks get them.
+        facts: what only the training itself shows: batch size, whether there is validation.
+    """
     document: Document = {"schema": SCHEMA_VERSION}
     fields: dict[str, Callable[[], Any]] = {
         "writer": _writer,
@@ -49,6 +54,7 @@ def describe(model: Any, params: Mapping[str, Any]) -> Document:
         "steps_per_execution": lambda: int(model.steps_per_execution),
     }
     _fill(document, fields)
+    document.update({name: plain(value) for name, value in facts.items()})
     return document
 
 
@@ -114,14 +120,10 @@ def _model(model: Any) -> Document:
     labels = rows.labels_of([*layers, *(item for item in every if item not in layers)])
     return {
         "name": model.name,
-        "class": _keras_class(model),
+        "class": type(model).__name__,
         "layers": [layer(item, labels) for item in every][: MAX_ITEMS * 10],
         "parameters": int(model.count_params()) if model.built else None,
     }
-
-
-def _keras_class(model: Any) -> str:
-    return type(model).__name__
 
 
 def _flat(model: Any) -> list[Any]:
@@ -132,8 +134,9 @@ def _flat(model: Any) -> list[Any]:
         for child in getattr(parent, "_layers", ()):
             if not hasattr(child, "variables") or any(child is item for item in found):
                 continue
-            inner = getattr(child, "_layers", ())
-            if not inner or rows.is_whole(child) or getattr(child, "_trainable_variables", ()):
+            inner: Sequence[Any] = getattr(child, "_layers", ())
+            own: Sequence[Any] = getattr(child, "_trainable_variables", ())
+            if not inner or own or rows.is_whole(child):
                 found.append(child)
             if inner and not rows.is_whole(child):
                 walk(child)

@@ -13,6 +13,9 @@ Everything is accumulated in float32 (float64 for float64 tensors) and works und
 shapes, no `tf.unique`, no `tf.boolean_mask`.
 """
 
+# The ten numbers are documented once, in core.statistics.Reductions.
+# ruff: noqa: D102
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -97,6 +100,16 @@ class Fast:
             return tf.constant(product, self.dtype)
         shape = tf.shape(self.values)
         return tf.cast(tf.reduce_prod(tf.gather(shape, self.axes)), self.dtype)
+
+    @property
+    def results(self) -> int:
+        """Number of results, where the axes kept have static extents: 1 for all entries."""
+        if self.all:
+            return 1
+        count = 1
+        for axis, extent in enumerate(self.values.shape):
+            count *= 1 if axis in self.axes else extent
+        return count
 
     @property
     def small(self) -> bool:

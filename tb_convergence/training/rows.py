@@ -51,6 +51,10 @@ WHOLE: Final = frozenset(
 """Layers that count as one: their parts run inside a loop, where no output can be taken."""
 
 
+GATED: Final = frozenset({"LSTM", "GRU", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "Bidirectional"})
+"""Recurrent layers whose output is a gate times an activation, not the activation itself."""
+
+
 def is_whole(layer: Any) -> bool:
     """Whether `layer` is recorded as one, whatever it is made of."""
     return any(base.__name__ in WHOLE for base in type(layer).__mro__)
@@ -218,9 +222,14 @@ def _dtype(dtype: Any) -> str:
 
 
 def output_row(label: str, layer: Any, shape: Sequence[int | None], dtype: Any) -> Row:
-    """Row of a layer's output; unknown extents of its shape are -1."""
+    """Row of a layer's output; unknown extents of its shape are -1.
+
+    Gated recurrent layers have no activation here: their output does not tell its saturation.
+    """
     static = tuple(-1 if extent is None else int(extent) for extent in shape)
-    return Row(label, label, "output", static, _dtype(dtype), activation_of(layer))
+    gated = any(base.__name__ in GATED for base in type(layer).__mro__)
+    activation = "" if gated else activation_of(layer)
+    return Row(label, label, "output", static, _dtype(dtype), activation)
 
 
 def feature_rows(name: str, kind: str, shape: Sequence[int | None], dtype: Any, groups: int
@@ -238,3 +247,10 @@ def feature_rows(name: str, kind: str, shape: Sequence[int | None], dtype: Any, 
         index = f"[{first}]" if last == first + 1 else f"[{first}:{last}]"
         rows.append(Row(name + index, name, kind, (first, last), _dtype(dtype)))
     return tuple(rows)
+
+
+def has_output(layer: Any) -> bool:
+    """Whether a layer's output tells something: it computes with variables or an activation."""
+    if type(layer).__name__ == "InputLayer":
+        return False
+    return bool(getattr(layer, "weights", ()) or not layer.built or activation_of(layer))

@@ -6,14 +6,15 @@ all rows' gradient norms. That keeps the graph small: reductions are per tensor,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import tensorflow as tf
 
 from tb_convergence.core import statistics
-from tb_convergence.training.reductions import Exact, Fast, Tensor, summed_slices, supported
+from tb_convergence.core.schema import Row
+from tb_convergence.training.reductions import Fast, Tensor, as_float
 
 Kind = type[Fast]
 """`Fast` or `Exact`."""
@@ -44,16 +45,9 @@ class Stacked:
         self._rows = rows
 
     def __getattr__(self, name: str) -> Tensor:
-        vector = tf.stack(
-            [
-                tf.constant(UNDEFINED, tf.float32)
-                if row is None
-                else tf.cast(getattr(row, name), tf.float32)
-                for row in self._rows
-            ]
-        )
-        self.__dict__[name] = vector
-        return vector
+        found = vector([None if row is None else getattr(row, name) for row in self._rows])
+        self.__dict__[name] = found
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,37 +81,20 @@ class FeatureRow:
     feature: Any
 
 
-def table(group: str, row: Any, supplied: Mapping[str, Tensor], rows: int) -> Tensor:
+def table(group: statistics.Group, row: Any, supplied: Mapping[str, Tensor], rows: int) -> Tensor:
     """Table `[R, C]` float32 of `group`, columns as in the catalogue.
 
     Columns without a formula come from `supplied` (vectors `[R]`); those found nowhere are NaN.
     """
     undefined = tf.fill([rows], tf.constant(UNDEFINED, tf.float32))
     columns = []
-    for statistic in statistics.CATALOGUE[group]:  # type: ignore[index]
+    for statistic in statistics.CATALOGUE[group]:
         if statistic.formula is not None:
             column = statistic.formula(row)
         else:
             column = supplied.get(statistic.name, undefined)
         columns.append(tf.cast(column, tf.float32))
     return tf.stack(columns, axis=1)
-
-
-def gradient_tensor(gradient: Any) -> tuple[Tensor | None, float | None]:
-    """A gradient as (dense values, number of entries or None for all of them).
-
-    None for a missing gradient and for one of a kind that has no norm here (complex, ragged).
-    """
-    if isinstance(gradient, tf.IndexedSlices):
-        shape = gradient.dense_shape
-        static = None if shape is None else tf.get_static_value(shape)
-        if static is None or not supported(gradient.values):
-            return None, None
-        size = 1.0
-        for extent in static:
-            size *= float(extent)
-        return summed_slices(gradient), size
-    return (gradient, None) if gradient is not None and supported(gradient) else (None, None)
 
 
 class Output:
@@ -136,19 +113,20 @@ class Output:
         several = tf.shape(self.values)[0] > 1
         return tf.where(several, spread, tf.constant(UNDEFINED, spread.dtype))
 
-    def saturated_fraction(self, activation: str) -> Tensor:
-        """Fraction of entries in the flat ends of a sigmoid or tanh; NaN for others."""
-        if activation not in SATURATED:
-            return tf.constant(UNDEFINED, tf.float32)
-        low, high = SATURATED[activation]
-        values = self.all.values
-        ends = tf.cast((values < low) | (values > high), tf.float32)
-        return Fast(ends).mean
 
-    def activity(self) -> Tensor:
-        """Fraction of positive outputs of each unit `[U]`."""
-        axes = list(range(self.values.shape.rank - 1))
-        return Fast(tf.cast(self.values > 0, tf.float32), axes=axes).mean
+def activity(values: Tensor) -> Tensor:
+    """Fraction of positive outputs of each unit `[U]`, of outputs `[B, ..., U]`."""
+    axes = list(range(values.shape.rank - 1))
+    return Fast(tf.cast(values > 0, tf.float32), axes=axes).mean
+
+
+def saturated_fraction(values: Tensor, row: Row) -> Tensor | None:
+    """Fraction of outputs in the flat ends of a sigmoid or tanh; None for other layers."""
+    if row.activation not in SATURATED:
+        return None
+    low, high = SATURATED[row.activation]
+    values = as_float(values)
+    return Fast(tf.cast((values < low) | (values > high), tf.float32)).mean
 
 
 def dead_fraction(activity: Tensor, average: Any, started: Tensor) -> Tensor:
@@ -160,8 +138,10 @@ def dead_fraction(activity: Tensor, average: Any, started: Tensor) -> Tensor:
 
 
 def features(kind: Kind, values: Tensor, groups: int) -> list[Fast]:
-    """Reductions per group of features of `values` `[..., F]`: one or two, vectors that concatenate
-    to the groups' number (F features in contiguous groups of equal width, the last may be narrower).
+    """Reductions of `values` `[..., F]` per feature, or per contiguous group of features where
+    there are more than `groups`: one or two items, whose vectors follow each other.
+
+    Groups are of equal width; the last may be narrower.
     """
     if values.shape.rank in (0, 1):
         return [kind(tf.reshape(values, [-1, 1]), axes=(0,))]
@@ -196,9 +176,10 @@ def all_safe(reductions: Sequence[Fast | None]) -> Tensor:
     return tf.reduce_all(tf.stack(checks)) if checks else tf.constant(True)
 
 
-def either(safe: Tensor, build: Callable[[Kind], Any]) -> Any:
-    """`build(Fast)` where `safe`, else `build(Exact)`."""
-    return tf.cond(safe, lambda: build(Fast), lambda: build(Exact))
+def vector(values: Sequence[Tensor | None]) -> Tensor:
+    """Scalars as a float32 vector; NaN for None."""
+    undefined = tf.constant(UNDEFINED, tf.float32)
+    return tf.stack([undefined if v is None else tf.cast(v, tf.float32) for v in values])
 
 
 class Undefined:

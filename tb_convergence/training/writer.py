@@ -8,8 +8,11 @@ where `tf.summary` would repeat it in every event.
 from __future__ import annotations
 
 import json
+import logging
+import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -32,6 +35,17 @@ FLUSH_SECONDS: Final = 2
 """Longest time that a record waits in memory: what a killed process loses, a live tab waits."""
 
 QUEUE_RECORDS: Final = 100
+
+LOOK_SECONDS: Final = 3 * FLUSH_SECONDS
+"""How often the file is looked at: what was written before the last look has been flushed."""
+
+MAX_PATIENCE_SECONDS: Final = 300.0
+"""Longest time between two attempts to begin a new file."""
+
+FRAME_BYTES: Final = 16
+"""What the file format adds to an event: its length and two checksums."""
+
+logger = logging.getLogger("tb_convergence")
 
 
 def _metadata(content: bytes, title: str) -> summary_pb2.SummaryMetadata:
@@ -70,17 +84,46 @@ def channel(group: str, rows: Sequence[Row], columns: Sequence[str]) -> Channel:
 
 
 class RunWriter:
-    """Writes tables and the configuration of one run. Not safe for use by several threads."""
+    """Writes tables and the configuration of one run. Not safe for use by several threads.
 
-    def __init__(self, log_dir: str) -> None:
+    A full disk and a deleted folder raise nothing: what is written is lost in silence. So the file
+    is looked at every few seconds; when it has vanished or stopped growing, one log line says so,
+    and a new file is begun as soon as that works. Records in between are lost, and counted.
+
+    Attributes:
+        lost: number of records that could not be written, as far as known.
+
+    Raises:
+        OSError: no file can be created in `log_dir` (at construction only).
+    """
+
+    def __init__(self, log_dir: str, clock: Callable[[], float] = time.monotonic) -> None:
         self.log_dir = log_dir
+        self.lost = 0
+        self._clock = clock
+        self._next_look = clock() + LOOK_SECONDS
+        self._patience = float(LOOK_SECONDS)
+        self._reported = False
+        self._configuration: tuple[Mapping[str, Any], int] | None = None
+        self._events: EventFileWriter | None = None
+        self._open()
+
+    def _open(self) -> None:
+        """Begin a new file: tags are described anew in it."""
+        self._described: set[str] = set()
+        self._handed_bytes = self._expected_bytes = 0
+        self._pending = 0
         self._events = EventFileWriter(
-            log_dir,
+            self.log_dir,
             max_queue_size=QUEUE_RECORDS,
             flush_secs=FLUSH_SECONDS,
             filename_suffix=SUFFIX,
         )
-        self._described: set[str] = set()
+
+    @property
+    def path(self) -> str:
+        """The file being written; "" while there is none."""
+        return "" if self._events is None else str(self._events._file_name)
 
     def table(
         self,
@@ -96,6 +139,7 @@ class RunWriter:
 
     def config(self, document: Mapping[str, Any], step: int) -> None:
         """Write the run's static configuration as strict JSON."""
+        self._configuration = (document, step)
         text = json.dumps(document, allow_nan=False, ensure_ascii=False)
         tensor = tensor_pb2.TensorProto(
             dtype=types_pb2.DT_STRING,
@@ -113,22 +157,88 @@ class RunWriter:
         step: int,
         wall_time: float | None,
     ) -> None:
+        self._look_after_file()
+        if self._events is None:
+            self.lost += 1
+            return
         value = summary_pb2.Summary.Value(tag=tag, tensor=tensor)
         if tag not in self._described:
             value.metadata.CopyFrom(_metadata(content, title))
             self._described.add(tag)
-        self._events.add_event(
-            event_pb2.Event(
-                wall_time=time.time() if wall_time is None else wall_time,
-                step=step,
-                summary=summary_pb2.Summary(value=[value]),
-            )
+        event = event_pb2.Event(
+            wall_time=time.time() if wall_time is None else wall_time,
+            step=step,
+            summary=summary_pb2.Summary(value=[value]),
         )
+        try:
+            self._events.add_event(event)
+        except Exception as error:  # the thread that writes has died of it
+            self._give_up(f"{type(error).__name__}: {error}", records=self._pending + 1)
+            return
+        self._handed_bytes += event.ByteSize() + FRAME_BYTES
+        self._pending += 1
+
+    def _look_after_file(self) -> None:
+        """Notice a file that has vanished or does not grow; begin a new one in its place."""
+        now = self._clock()
+        if now < self._next_look:
+            return
+        if self._events is not None:
+            problem = self._problem()
+            if problem is None:
+                if self._expected_bytes:
+                    self._reported, self._patience = False, LOOK_SECONDS
+                # What was handed over by now must be there at the next look.
+                self._expected_bytes, self._pending = self._handed_bytes, 0
+                self._next_look = now + LOOK_SECONDS
+                return
+            self._give_up(problem, records=self._pending)
+        # A file on a full disk can be created, but not filled: each attempt leaves an empty one.
+        self._next_look = now + self._patience
+        self._patience = min(2 * self._patience, MAX_PATIENCE_SECONDS)
+        try:
+            self._open()
+            if self._configuration is not None:
+                self.config(*self._configuration)
+        except Exception as error:
+            self._give_up(f"{type(error).__name__}: {error}", records=0)
+
+    def _problem(self) -> str | None:
+        """What is wrong with the file; None where it is well, or is out of our sight."""
+        if "://" in self.path:
+            return None
+        try:
+            size = os.stat(self.path).st_size
+        except OSError as error:
+            return f"the event file is gone ({error.strerror})"
+        if size < self._expected_bytes:
+            return f"the event file stopped growing at {size} bytes; is the disk full?"
+        return None
+
+    def _give_up(self, reason: str, records: int) -> None:
+        self.lost += records
+        events, self._events = self._events, None
+        self._report(reason)
+        with suppress(Exception):  # its end fails for the same reason
+            if events is not None:
+                events.close()
+
+    def _report(self, reason: str) -> None:
+        if not self._reported:
+            self._reported = True
+            logger.warning(
+                "Records for %s are being lost: %s. A new event file is begun when possible.",
+                self.log_dir,
+                reason,
+            )
 
     def flush(self) -> None:
         """Hand everything written so far to the operating system."""
-        self._events.flush()
+        if self._events is not None:
+            self._events.flush()
 
     def close(self) -> None:
         """Write what is queued and close the file."""
-        self._events.close()
+        events, self._events = self._events, None
+        if events is not None:
+            events.close()

@@ -1,0 +1,107 @@
+"""Questions to Keras objects that its public interface answers only in part.
+
+All knowledge of Keras' private attributes that the recording of a step needs is in this file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tb_convergence.training.gradients import Scaling
+from tb_convergence.training.reductions import Tensor
+
+
+def iterations(model: Any) -> int:
+    """Updates the model's optimizer has made; 0 where it does not count them."""
+    found = getattr(model.optimizer, "iterations", None)
+    return 0 if found is None else int(keras.ops.convert_to_numpy(found))
+
+
+def innermost(optimizer: Any) -> Any:
+    """The optimizer that computes the updates, inside a loss-scaling one."""
+    return getattr(optimizer, "inner_optimizer", optimizer)
+
+
+def batches_per_update(optimizer: Any) -> int:
+    """How many batches' gradients are averaged for one update."""
+    return int(getattr(innermost(optimizer), "gradient_accumulation_steps", None) or 1)
+
+
+def learning_rate(optimizer: Any) -> Tensor:
+    """The rate of the step that is being computed, as a tensor."""
+    return tf.convert_to_tensor(optimizer.learning_rate)
+
+
+def scaling(optimizer: Any, variables: Sequence[Any]) -> Scaling:
+    """What `optimizer` does with gradients. To be asked before it is applied."""
+    factor, skips = _factor(optimizer)
+    inner = innermost(optimizer)
+    batches = batches_per_update(optimizer)
+    if batches == 1:
+        return Scaling(factor, skips)
+    count = tf.convert_to_tensor(inner._iterations)
+    applies = tf.equal((count + 1) % batches, 0)
+    if not inner.built:  # built by its first call, with sums of zero
+        zeros = [tf.zeros(variable.shape, variable.dtype) for variable in variables]
+        return Scaling(factor, skips, batches, applies, zeros)
+    sums = [inner._accumulated_gradients[inner._get_variable_index(v)] for v in variables]
+    return Scaling(factor, skips, batches, applies, [tf.convert_to_tensor(s) for s in sums])
+
+
+def _factor(optimizer: Any) -> tuple[Tensor | None, bool]:
+    """(what gradients were multiplied by, whether steps with non-finite ones are skipped)."""
+    if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+        if optimizer.built:
+            return tf.convert_to_tensor(optimizer.dynamic_scale), True
+        return tf.constant(optimizer.initial_scale, tf.float32), True
+    factor = getattr(optimizer, "loss_scale_factor", None)
+    return (None if factor is None else tf.constant(float(factor)), False)
+
+
+def reachable(tensor: Any) -> bool:
+    """Whether `tensor` may be used where we are: it is not one of a loop's or a branch's own."""
+    graph = getattr(tensor, "graph", None)  # eager tensors have none
+    current = None if graph is None else tf.compat.v1.get_default_graph()
+    while current is not None and current is not graph:
+        current = getattr(current, "outer_graph", None)
+    return graph is None or current is graph
+
+
+def names_of(tensors: Sequence[Any] | None) -> list[str]:
+    """Names a user gave to a functional model's inputs; nothing where they are Keras' own."""
+    names = [str(getattr(tensor, "name", "")) for tensor in tensors or ()]
+    automatic = ("", "keras_tensor", "input_layer")
+    return [] if any(name.rstrip("_0123456789") in automatic for name in names) else names
+
+
+def input_names(model: Any) -> list[str]:
+    """Names of the inputs of a functional model, where a user chose them."""
+    return names_of(getattr(model, "_inputs", None) or getattr(model, "inputs", None))
+
+
+def output_names(model: Any) -> list[str]:
+    """Names of the outputs of a functional model with several of them."""
+    names = [str(name) for name in getattr(model, "output_names", None) or ()]
+    return names if len(names) > 1 else []
+
+
+def named(kind: str, tensors: Any, names: Sequence[str]) -> list[tuple[str, Any]]:
+    """Tensors of a structure with names: keys of a dict, else `names`, else numbers.
+
+    >>> named("input", {"a": 1, "b": 2}, [])
+    [('a', 1), ('b', 2)]
+    >>> named("input", [1, 2], []), named("input", 1, [])
+    ([('input_0', 1), ('input_1', 2)], [('input', 1)])
+    """
+    if isinstance(tensors, dict):
+        return [(str(key), tensors[key]) for key in sorted(tensors, key=str)]
+    flat = [item for item in tf.nest.flatten(tensors) if item is not None]
+    if names and len(flat) == len(names):
+        return list(zip(names, flat, strict=True))
+    if len(flat) == 1:
+        return [(kind, flat[0])]
+    return [(f"{kind}_{index}", value) for index, value in enumerate(flat)]
