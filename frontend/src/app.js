@@ -87,6 +87,7 @@ export function startApp(root, api) {
     const wishes = wanted(state, api);
     const selection = settle(state.selection, {
       runs: slots.runs.data?.runs ?? null,
+      pending: slots.runs.data?.pending ?? 0,
       findings:
         slots.findings.key === wishes.findings.key ? (slots.findings.data?.findings ?? null) : null,
       groups: slots.layers.key === wishes.layers.key ? (slots.layers.data?.groups ?? null) : null,

@@ -26,7 +26,8 @@ import { readout } from "./views/heatmap.js";
 /** @param {Controls} controls */
 export function createHandlers({ current, change, again, refresh, map, hover }) {
   /** @param {Partial<Selection>} part */
-  const select = (part) => change({ selection: { ...current().selection, ...part } });
+  const select = (part) =>
+    change({ selection: { ...current().selection, provisional: false, ...part } });
   /** @param {Partial<View>} part */
   const setView = (part) => change({ view: { ...current().view, ...part } });
   const groups = () => current().slots.layers.data?.groups ?? NO_GROUPS;
@@ -43,7 +44,8 @@ export function createHandlers({ current, change, again, refresh, map, hover }) 
     /** @param {string} run */
     selectRun(run) {
       const { selection, view } = current();
-      change({ selection: selectRun(selection, run), view: { ...view, zoom: null } });
+      const chosen = { ...selectRun(selection, run), provisional: false };
+      change({ selection: chosen, view: { ...view, zoom: null } });
     },
 
     /** @param {string} runFilter */
@@ -60,7 +62,7 @@ export function createHandlers({ current, change, again, refresh, map, hover }) 
       if (!finding) return;
       const { selection, view } = current();
       change({
-        selection: showFinding(selection, finding, groups()),
+        selection: { ...showFinding(selection, finding, groups()), provisional: false },
         // What is shown must not be filtered away.
         view: { ...view, filter: "", zoom: null },
         said: `Showing ${visible(finding.title)} from step ${formatStep(finding.first_step)} in all views.`,

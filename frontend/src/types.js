@@ -163,6 +163,7 @@
  * @property {string | null} metric
  * @property {string | null} row  See `rowKey`.
  * @property {number | null} step
+ * @property {boolean} provisional  The run was chosen while others were still being examined.
  * @property {boolean} auto  Nothing was chosen by hand yet: follow the run's first finding.
  *
  * @typedef {"step" | "relative" | "wall"} XAxis

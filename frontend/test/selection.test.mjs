@@ -93,6 +93,7 @@ test("showing a finding moves run, step, metric and row", () => {
     metric: "activation_dead_fraction",
     row: "b",
     step: 2 ** 53,
+    provisional: false,
     auto: false,
   });
 });
@@ -121,6 +122,7 @@ test("a diagnosis we do not know is matched by its evidence, or leaves the metri
 test("settling follows the first finding once, then leaves choices alone", () => {
   const data = {
     runs: [run("r", "critical")],
+    pending: 0,
     findings: [finding({ id: "dead-relu", layers: ["b"] }), finding({ id: "y" })],
     groups: GROUPS,
   };
@@ -141,7 +143,7 @@ test("settling never keeps what the data do not have", () => {
     row: "nope",
     auto: false,
   };
-  const data = { runs: [run("r", "healthy")], findings: [], groups: GROUPS };
+  const data = { runs: [run("r", "healthy")], pending: 0, findings: [], groups: GROUPS };
   const moved = settle(stale, data);
   assert.equal(moved.run, "r");
   const settled = settle({ ...stale, run: "r" }, data);
@@ -152,10 +154,28 @@ test("settling never keeps what the data do not have", () => {
 });
 
 test("without runs, and without layers, settling holds still", () => {
-  const data = { runs: [], findings: null, groups: null };
+  const data = { runs: [], pending: 0, findings: null, groups: null };
   assert.equal(settle(emptySelection(), data).run, null);
   const held = { ...emptySelection(), run: "r" };
-  assert.equal(settle(held, { runs: [run("r", "healthy")], findings: [], groups: [] }).run, "r");
+  assert.equal(
+    settle(held, { runs: [run("r", "healthy")], pending: 0, findings: [], groups: [] }).run,
+    "r",
+  );
+});
+
+test("while runs are being examined a worse one takes over, unless one was chosen by hand", () => {
+  const rest = { findings: null, groups: null };
+  const early = settle(emptySelection(), {
+    runs: [run("a", "pending"), run("b", "healthy")],
+    pending: 1,
+    ...rest,
+  });
+  assert.deepEqual([early.run, early.provisional], ["a", true]);
+  const worse = [run("a", "healthy"), run("b", "healthy"), run("c", "critical")];
+  const late = settle(early, { runs: worse, pending: 0, ...rest });
+  assert.deepEqual([late.run, late.provisional], ["c", false]);
+  const byHand = { ...early, provisional: false };
+  assert.equal(settle(byHand, { runs: worse, pending: 0, ...rest }).run, "a");
 });
 
 test("another run is looked at from its own first finding, or as before when chosen by hand", () => {

@@ -50,7 +50,7 @@ export function createApi(fetcher) {
   async function request(route, parameters, signal) {
     let response;
     try {
-      response = await fetcher(address(route, parameters), { signal, cache: "no-store" });
+      response = await fetcher(address(route, parameters), { signal, cache: "no-cache" });
     } catch (error) {
       if (signal.aborted) throw error;
       throw new ApiError("TensorBoard does not answer. Is it still running?", "network");

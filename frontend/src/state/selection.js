@@ -11,7 +11,16 @@ import { fittingMetric } from "./metrics.js";
 
 /** @returns {Selection} */
 export function emptySelection() {
-  return { run: null, finding: null, group: null, metric: null, row: null, step: null, auto: true };
+  return {
+    run: null,
+    finding: null,
+    group: null,
+    metric: null,
+    row: null,
+    step: null,
+    provisional: false,
+    auto: true,
+  };
 }
 
 /**
@@ -117,20 +126,33 @@ function firstRow(finding, rows) {
  * Fills what is not chosen from the data that have arrived, and drops what they do not have.
  *
  * @param {Selection} selection
- * @param {{runs: RunSummary[] | null, findings: Finding[] | null, groups: Group[] | null}} data
+ * @param {{runs: RunSummary[] | null, pending: number, findings: Finding[] | null,
+ *   groups: Group[] | null}} data `pending`: runs still being examined.
  * @returns {Selection} The same object if nothing changed.
  */
-export function settle(selection, { runs, findings, groups }) {
-  let next = selection;
-  if (runs && !runs.some((run) => run.run === next.run)) {
-    next = { ...emptySelection(), run: firstRun(runs) };
-    if (next.run === selection.run) next = selection;
-    else return next;
-  }
+export function settle(selection, { runs, pending, findings, groups }) {
+  const next = runs ? withRun(selection, runs, pending > 0) : selection;
+  if (next.run !== selection.run) return next;
   if (!groups) return next;
-  next = withMetric(next, groups);
-  if (findings && next.auto) next = followFirst(next, findings, groups);
-  return withRow(next, groups);
+  const shown = withMetric(next, groups);
+  const led = findings && shown.auto ? followFirst(shown, findings, groups) : shown;
+  return withRow(led, groups);
+}
+
+/**
+ * Holds to a run that is there. One that the page chose before it knew all runs gives way to a
+ * worse one.
+ *
+ * @param {Selection} selection
+ * @param {RunSummary[]} runs
+ * @param {boolean} provisional
+ */
+function withRun(selection, runs, provisional) {
+  const there = runs.some((run) => run.run === selection.run);
+  if (there && !selection.provisional) return selection;
+  const run = firstRun(runs);
+  if (run !== selection.run) return { ...emptySelection(), run, provisional };
+  return provisional === selection.provisional ? selection : { ...selection, provisional };
 }
 
 /**

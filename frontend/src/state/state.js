@@ -83,5 +83,5 @@ export function selectRun(selection, run) {
   const following = selection.auto || selection.finding !== null;
   return following
     ? { ...emptySelection(), run, group: selection.group, metric: selection.metric }
-    : { ...selection, run, step: null };
+    : { ...selection, run, step: null, provisional: false };
 }
