@@ -259,12 +259,20 @@ function listenToPointer(canvas, current, layout, moveTo) {
     const cell = cellAt(props.heat.edges, step);
     return cell < 0 ? null : { row: props.order[position], cell };
   };
-  canvas.addEventListener("pointermove", (event) => moveTo(under(event), false));
+  /** @type {Place | null} */
+  let hovered = null;
+  /** @param {PointerEvent} event */
+  const hover = (event) => {
+    hovered = under(event);
+    moveTo(hovered, false);
+  };
+  canvas.addEventListener("pointermove", hover);
+  canvas.addEventListener("pointerdown", hover);
   canvas.addEventListener("pointerleave", () => moveTo(null, false));
-  canvas.addEventListener("click", (event) => {
-    const place = under(event);
+  canvas.addEventListener("click", () => {
+    // What the read-out says is what opens: a click's place is rounded, and rows may be thinner.
     const props = current();
-    if (place && props) props.onOpen(place.row, props.heat.edges[place.cell]);
+    if (hovered && props) props.onOpen(hovered.row, props.heat.edges[hovered.cell]);
   });
 }
 

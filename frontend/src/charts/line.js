@@ -9,8 +9,9 @@
  */
 import uPlot from "uplot";
 import { flagElements } from "./flags.js";
+import { columns } from "./line_columns.js";
 import { drawEdgeMarks, drawHealthy, drawLine } from "./line_marks.js";
-import { linearTicks, logTicks, timeTicks } from "./ranges.js";
+import { axes, scales } from "./line_scales.js";
 import { watchSize } from "./size.js";
 
 /**
@@ -56,9 +57,6 @@ import { watchSize } from "./size.js";
  * @property {((step: number) => void) | null} onPick
  * @property {((id: string) => void) | null} onFlag
  */
-
-const FONT_PIXELS = 11;
-const X_AXIS_HEIGHT = 24;
 
 /** @returns {import("../views/mount.js").Component<LineProps>} */
 export function createLineChart() {
@@ -181,174 +179,6 @@ function draw(element, props) {
     flagElements(plot, props.flags, top, props.onFlag);
   }
   return plot;
-}
-
-/**
- * All lines on one x column, as uPlot wants them.
- *
- * @param {LineProps} props
- */
-function columns({ lines, palette }) {
-  /** @type {uPlot.AlignedData[]} */
-  const tables = lines.map((line) => {
-    /** @type {any[]} */
-    const table = [line.x, line.y];
-    if (line.high) table.push(line.high);
-    return /** @type {uPlot.AlignedData} */ (table);
-  });
-  /** @type {uPlot.Series[]} */
-  const series = [{}];
-  /** @type {uPlot.Band[]} */
-  const bands = [];
-  for (const line of lines) {
-    const one = style(line, palette);
-    series.push(one);
-    if (line.high) {
-      bands.push({ series: [series.length, series.length - 1], fill: `${line.color}40` });
-      series.push({ ...one });
-    }
-  }
-  const data = tables.length ? uPlot.join(tables) : /** @type {uPlot.AlignedData} */ ([[]]);
-  return { data, series, bands };
-}
-
-/**
- * @param {Line} line
- * @param {Palette} palette
- * @returns {uPlot.Series}
- */
-function style(line, palette) {
-  return {
-    scale: line.scale ?? "y",
-    stroke: line.color,
-    width: line.high ? 1 : (line.width ?? 1.5),
-    dash: line.dash,
-    alpha: line.alpha ?? 1,
-    points: {
-      show: true,
-      size: line.dots ? 5 : 4,
-      width: 1.5,
-      stroke: line.color,
-      fill: line.dots ? palette.card : line.color,
-      filter: (u, index, _show, _gaps) => pointsToShow(u.data[index], line.dots ?? false),
-    },
-  };
-}
-
-/**
- * Dotted lines show every point; others those that have no neighbour to be joined to.
- *
- * @param {ArrayLike<number | null | undefined>} values
- * @param {boolean} all
- */
-function pointsToShow(values, all) {
-  const shown = [];
-  let previous = null;
-  let alone = -1;
-  for (let index = 0; index < values.length; index += 1) {
-    const value = values[index];
-    if (value === undefined) continue;
-    if (value !== null && all) shown.push(index);
-    if (!all && alone >= 0 && value === null) shown.push(alone);
-    alone = value !== null && previous === null ? index : -1;
-    previous = value;
-  }
-  if (!all && alone >= 0) shown.push(alone);
-  return shown;
-}
-
-/**
- * @param {LineProps} props
- * @returns {uPlot.Scales}
- */
-function scales({ extent, log, range }) {
-  return {
-    x: { time: false, range: () => extent },
-    y: {
-      distr: log ? 3 : 1,
-      range: (_u, low, high) => range ?? padded(low, high, log),
-    },
-    right: { range: (_u, low, high) => [Math.min(0, low ?? 0), (high ?? 1) * 1.08 || 1] },
-  };
-}
-
-/**
- * @param {number | null} low
- * @param {number | null} high
- * @param {boolean} log
- * @returns {[number, number]}
- */
-export function padded(low, high, log) {
-  if (low === null || high === null) return log ? [0.1, 1] : [0, 1];
-  if (log) {
-    const wide = Math.log10(high / low) < 0.3 ? 1.5 : 1.15;
-    return [low / wide, high * wide];
-  }
-  const span = high - low || Math.abs(high) * 0.2 || 1;
-  // A range that begins near zero begins at zero: lengths can then be compared.
-  const bottom = low >= 0 && low < span * 0.4 ? 0 : low - span * 0.06;
-  return [bottom, high + span * 0.06];
-}
-
-/**
- * @param {LineProps} props
- * @param {boolean} right
- * @returns {uPlot.Axis[]}
- */
-function axes(props, right) {
-  const { palette, gutter } = props;
-  const font = `${FONT_PIXELS}px ${palette.font}`;
-  const shared = { font, stroke: palette.soft, labelSize: 0, gap: 4 };
-  const faint = { stroke: palette.grid, width: 1 };
-  /** @type {uPlot.Axis[]} */
-  const found = [
-    {
-      ...shared,
-      size: X_AXIS_HEIGHT,
-      grid: { show: false },
-      ticks: { ...faint, size: 4 },
-      splits: (u, _axis, low, high) => xTicks(props.kind, low, high, u.bbox.width / uPlot.pxRatio),
-      values: (_u, splits) => splits.map((value) => props.formatX(value)),
-    },
-    {
-      ...shared,
-      size: gutter.left,
-      grid: faint,
-      ticks: { show: false },
-      splits: (u, _axis, low, high) => {
-        const count = Math.max(2, Math.floor(u.bbox.height / uPlot.pxRatio / 34));
-        return props.log ? logTicks(low, high, count) : linearTicks(low, high, count);
-      },
-      filter: (_u, splits) => splits,
-      values: (_u, splits) => splits.map((value) => props.formatY(value)),
-    },
-  ];
-  if (right) {
-    found.push({
-      ...shared,
-      scale: "right",
-      side: 1,
-      size: gutter.right,
-      grid: { show: false },
-      ticks: { show: false },
-      splits: (_u, _axis, low, high) => linearTicks(low, high, 4),
-      values: (_u, splits) => splits.map((value) => (props.formatRight ?? props.formatY)(value)),
-    });
-  }
-  return found;
-}
-
-/**
- * @param {LineProps["kind"]} kind
- * @param {number} low
- * @param {number} high
- * @param {number} width
- */
-export function xTicks(kind, low, high, width) {
-  const count = Math.max(2, Math.floor(width / (width < 320 ? 56 : 90)));
-  if (kind === "count") return linearTicks(low, high, count, true);
-  const ahead = kind === "clock" ? new Date(low * 1000).getTimezoneOffset() * -60 : 0;
-  return timeTicks(low, high, count, ahead);
 }
 
 /**
