@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tb_convergence.core.schema import Row, layout_of
@@ -64,6 +64,8 @@ def told(
 
 @settings(max_examples=300, deadline=None)
 @given(st.lists(layouts, min_size=1, max_size=4), writings)
+@example([(["a"], ["p"]), (["a"], ["p"])], [(1, 0), (0, 2), (1, 1)])
+@example([(["a", "b", "a"], ["p"]), (["b", "a"], ["p"])], [(0, 0), (1, 1)])
 def test_joining_is_as_told(
     shapes: list[tuple[list[str], list[str]]], written: list[tuple[int, int]]
 ) -> None:

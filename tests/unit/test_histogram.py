@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from itertools import product
 
 import numpy as np
 import pytest
@@ -171,6 +172,33 @@ def test_the_spread_is_bounded_from_below() -> None:
     assert 0.29 < high < 0.4
 
 
+@settings(max_examples=100, deadline=None)
+@given(values=ARRAYS, steps=st.integers(0, 1))
+@example(values=np.r_[0.0, np.full(890, 0.333), np.full(98, 0.667), 1.0], steps=0)
+@example(values=np.r_[1.0, np.full(890, 0.667), np.full(98, 0.333), 0.0], steps=0)
+def test_the_spread_is_bounded_however_far_the_search_for_the_mean_got(
+    values: Array, steps: int
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tb_convergence.core.histogram._NEWTON_STEPS", steps)
+        low, high = one(intervals([linear(values, 3)]), "std")
+    assert low <= truth(values)["std"] <= high
+
+
+def test_zeros_that_rounding_moved_past_an_edge_are_counted() -> None:
+    moved = 0
+    widths = np.random.default_rng(6).uniform(size=20)
+    for width, edge in product(widths, range(1, 30)):
+        # Zero lies on an edge, or next to it, as rounding has it.
+        values = np.array([-edge * width, 0.0, (30 - edge) * width])
+        histogram = linear(values)
+        used = histogram[histogram[:, 2] > 0]
+        moved += not ((used[:, 0] <= 0) & (used[:, 1] >= 0)).any()
+        low, high = one(intervals([histogram]), "zero_fraction")
+        assert low <= 1 / 3 <= high
+    assert moved, "no case of what this test is about"
+
+
 def test_loaders_agree() -> None:
     rng = np.random.default_rng(3)
     series = [rng.normal(0, 10.0**-step, 300) for step in range(10)]
@@ -203,6 +231,7 @@ INF = math.inf
     pytest.param([[-3.0, INF, 99.0], [INF, INF, 0.0]], (0.0, 0.0), (0.01, 1.0), id="an infinity"),
     pytest.param([[-INF, NAN, 0.0], [NAN, 2.0, 0.0]], (0.0, 0.0), (0.01, 1.0), id="minus infinity"),
     pytest.param([[NAN, 1.0, 5.0], [1.0, NAN, 7.0]], (0.01, 1.0), None, id="PyTorch, some NaN"),
+    pytest.param([[NAN, 1.0, 5.0], [1.0, INF, 7.0]], (0.01, 1.0), (0.01, 1.0), id="one of each"),
 ])
 def test_non_finite_is_seen_but_not_counted(
     histogram: list[list[float]], nan: tuple[float, float], inf: tuple[float, float] | None
