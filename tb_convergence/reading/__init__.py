@@ -13,12 +13,14 @@ if TYPE_CHECKING:
     from tb_convergence.reading.logdir import LogdirError, diagnose, open_logdir
     from tb_convergence.reading.provider import RunNotFoundError, list_runs, read_run
     from tb_convergence.reading.source import DataUnavailableError, Source
+    from tb_convergence.reading.tags import TagPattern
 
 _PUBLIC = {
     "DataUnavailableError": "source",
     "LogdirError": "logdir",
     "RunNotFoundError": "provider",
     "Source": "source",
+    "TagPattern": "tags",
     "diagnose": "logdir",
     "list_runs": "provider",
     "open_logdir": "logdir",
@@ -30,6 +32,7 @@ __all__ = [
     "LogdirError",
     "RunNotFoundError",
     "Source",
+    "TagPattern",
     "diagnose",
     "list_runs",
     "open_logdir",

@@ -82,7 +82,7 @@ def read_histograms(source: Source, runs: tuple[str, ...]) -> HistogramData:
     result = HistogramData()
     for run in runs:
         listed = source.list_tensors(run, PLUGIN)
-        tags = match_histograms(listed)
+        tags = match_histograms(listed, source.patterns)
         result.skipped += [
             Skipped(tag, None, f"histogram not used: {reason_of(why)}")
             for tag, why in sorted(tags.ambiguous.items())

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, Literal
 
@@ -20,6 +21,7 @@ from tb_convergence.reading.ahead import read_ahead
 from tb_convergence.reading.reasons import reason_of
 from tb_convergence.reading.runs import FoldedRun, fold_runs
 from tb_convergence.reading.source import DataUnavailableError, Source
+from tb_convergence.reading.tags import TagPattern
 
 Loader = Literal["auto", "fast", "python"]
 Progress = Callable[[int, int, str], None]
@@ -37,17 +39,24 @@ class LogdirError(ValueError):
 
 
 def diagnose(
-    logdir: str | os.PathLike[str], *, loader: Loader = "auto", progress: Progress | None = None
+    logdir: str | os.PathLike[str],
+    *,
+    loader: Loader = "auto",
+    progress: Progress | None = None,
+    patterns: Sequence[TagPattern] = (),
 ) -> tuple[RunDiagnosis, ...]:
     """What is wrong with each run in `logdir`, sorted by the run's name.
 
     A run that cannot be read at all is part of the result, with the reason under `skipped`.
+    `patterns` name histograms of gradients and variables where people chose names of their own.
 
     Raises:
         LogdirError: `logdir` is missing, not a directory, or holds no event files.
+        DataUnavailableError: TensorBoard's data server ended while it was asked.
     """
     results = []
-    with open_logdir(logdir, loader) as source:
+    with open_logdir(logdir, loader) as opened:
+        source = replace(opened, patterns=patterns)
         runs = fold_runs(source.runs())
 
         def begin(index: int, run: FoldedRun) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from tb_convergence.core.history import RunHistory, Skipped
@@ -10,6 +11,7 @@ from tb_convergence.reading.records import read_records
 from tb_convergence.reading.runs import FoldedRun, fold_runs
 from tb_convergence.reading.scalars import read_scalars
 from tb_convergence.reading.source import Source
+from tb_convergence.reading.tags import TagPattern
 
 
 class RunNotFoundError(LookupError):
@@ -25,16 +27,24 @@ def list_runs(provider: Any, ctx: Any, experiment_id: str) -> tuple[str, ...]:
     return tuple(run.name for run in fold_runs(Source(provider, ctx, experiment_id).runs()))
 
 
-def read_run(provider: Any, ctx: Any, experiment_id: str, run: str) -> RunHistory:
+def read_run(
+    provider: Any,
+    ctx: Any,
+    experiment_id: str,
+    run: str,
+    *,
+    patterns: Sequence[TagPattern] = (),
+) -> RunHistory:
     """Everything known of `run`, one of the names that `list_runs` gives.
 
+    `patterns` name histograms of gradients and variables where people chose names of their own.
     Data that cannot be read is listed in the history's `skipped`; it costs nothing else.
 
     Raises:
         RunNotFoundError: there is no such run.
         DataUnavailableError: the loader does not answer.
     """
-    source = Source(provider, ctx, experiment_id)
+    source = Source(provider, ctx, experiment_id, patterns=patterns)
     for folded in fold_runs(source.runs()):
         if folded.name == run:
             return read_folded(source, folded)

@@ -17,6 +17,7 @@ from typing import Any, Final
 from tensorboard.data.provider import RunTagFilter
 
 from tb_convergence.reading.reasons import reason_of
+from tb_convergence.reading.tags import TagPattern
 
 CALL_BYTES: Final = 64 * 2**20
 MAX_POINTS: Final = 50_000
@@ -50,6 +51,7 @@ class Source:
         provider: a `tensorboard.data.provider.DataProvider`.
         context, experiment_id: passed on with each call.
         problems: what the loader could not read, by TensorBoard's name of the run, where known.
+        patterns: names of histograms beyond those that are known (see `tags`).
         listings: lists fetched ahead by `prefetch`, by (method, run, plugin); each is used once.
     """
 
@@ -57,6 +59,7 @@ class Source:
     context: Any
     experiment_id: str
     problems: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    patterns: Sequence[TagPattern] = ()
     listings: dict[tuple[str, str, str], Mapping[str, Any]] = field(
         default_factory=dict, repr=False, compare=False
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -72,6 +72,36 @@ KINDS: Final[Mapping[str, str]] = {
 }
 """Last part of a variable's name -> its kind."""
 
+PLACE: Final = "{v}"
+"""Where a pattern of one's own has the variable's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class TagPattern:
+    """A way of naming histograms that the tables do not know: `<before>{v}<after>`."""
+
+    role: Role
+    before: str
+    after: str
+
+    @classmethod
+    def parse(cls, pattern: str, role: Role) -> TagPattern:
+        """The pattern in `pattern`, such as "model/{v}:dw".
+
+        Raises:
+            ValueError: it does not hold "{v}" exactly once.
+        """
+        before, place, after = pattern.partition(PLACE)
+        if not place or PLACE in after:
+            raise ValueError(f"pattern {pattern!r}: expected {PLACE!r}, the variable's name, once")
+        return cls(role, before, after)
+
+    def name_in(self, tag: str) -> str:
+        """The variable's name in `tag`; "" where the pattern does not fit."""
+        fits = tag.startswith(self.before) and tag.endswith(self.after)
+        return tag[len(self.before) : len(tag) - len(self.after)] if fits else ""
+
+
 KERAS_ENDING: Final = "/histogram"
 """Keras' callback writes `<weight path>/histogram`, of weights only."""
 
@@ -101,8 +131,10 @@ class _Reading:
     marks: int = 0
 
 
-def match_histograms(tags: Iterable[str]) -> HistogramTags:
-    """Pair gradients with variables by the patterns frameworks and people use.
+def match_histograms(
+    tags: Iterable[str], patterns: Sequence[TagPattern] = ()
+) -> HistogramTags:
+    """Pair gradients with variables by `patterns`, else by those that frameworks and people use.
 
     `gradients/{v}` and `variables/{v}` (the classic recipe), `{v}/gradients`, `{v}_grad`,
     `grads/{v}`, `{v}.grad`, `{v}/grad`, `{v}/histogram` (Keras: a weight). A bare `{v}` is a
@@ -112,7 +144,7 @@ def match_histograms(tags: Iterable[str]) -> HistogramTags:
     >>> found.rows[0].name, found.gradients, found.variables
     ('dense/kernel', {0: 'gradients/dense/kernel_0'}, {0: 'variables/dense/kernel_0'})
     """
-    readings = {tag: _read(tag) for tag in sorted(set(tags))}
+    readings = {tag: _read_by(patterns, tag) or _read(tag) for tag in sorted(set(tags))}
     ambiguous = {
         tag: "the name marks it as a gradient or a variable twice"
         for tag, reading in readings.items()
@@ -147,6 +179,11 @@ def _claim(found: dict[str, str], name: str, tag: str, ambiguous: dict[str, str]
         ambiguous[tag] = f"means the same as {found[name]!r}, which is read"
     else:
         found[name] = tag
+
+
+def _read_by(patterns: Sequence[TagPattern], tag: str) -> _Reading | None:
+    named = ((pattern.role, pattern.name_in(tag)) for pattern in patterns)
+    return next((_Reading(role, name, 1) for role, name in named if name), None)
 
 
 def _read(tag: str) -> _Reading:

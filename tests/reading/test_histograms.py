@@ -14,6 +14,7 @@ from histogram_writers import WRITERS, pytorch, tensorflow_1, tensorflow_2
 from tb_convergence.core.history import Table
 from tb_convergence.core.reductions import reduce
 from tb_convergence.core.schema import Row, layout_of
+from tb_convergence.reading import TagPattern, open_logdir, read_run
 
 EXPECTED = {
     "gradient_norm": "norm",
@@ -159,6 +160,21 @@ def test_ambiguous_and_unknown_names_are_told(tmp_path: Path) -> None:
         assert [(s.tag, s.step) for s in found["a"].skipped] == [("fc.weight", None)]
         assert "2 histograms" in found["b"].skipped[0].reason
         assert not found["b"].tables
+
+
+@pytest.mark.parametrize("loader", LOADERS)
+def test_names_of_ones_own(tmp_path: Path, loader: str) -> None:
+    with EventFile(tmp_path) as file:
+        tensorflow_2(file, "fc.weight", 0, np.ones(3))
+        tensorflow_2(file, "before/fc.weight", 0, np.full(3, 2.0))
+    patterns = [TagPattern.parse("before/{v}", "variable"), TagPattern.parse("{v}", "gradient")]
+    with open_logdir(tmp_path, loader) as source:
+        history = read_run(source.provider, source.context, "", ".", patterns=patterns)
+    table = history.tables["variables"]
+    assert [row.name for row in table.rows] == ["fc.weight"]
+    assert inside(table, "gradient_norm", 0, 0, 3**0.5)
+    assert inside(table, "variable_norm", 0, 0, 12**0.5)
+    assert history.skipped == ()
 
 
 @pytest.mark.parametrize("bad", [

@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tb_convergence.reading.tags import kind_of, layer_of, match_histograms, natural_order
+from tb_convergence.reading.tags import (
+    TagPattern,
+    kind_of,
+    layer_of,
+    match_histograms,
+    natural_order,
+)
 
 
 @pytest.mark.parametrize(("gradient", "variable", "name"), [
@@ -85,6 +91,20 @@ def test_two_marks_are_ambiguous(tag: str) -> None:
 def test_anything_else_is_neither(tag: str) -> None:
     found = match_histograms([tag])
     assert found.rows == () or tag == ".grad"
+
+
+def test_patterns_of_ones_own_come_first() -> None:
+    patterns = [TagPattern.parse("{v}", "gradient"), TagPattern.parse("w:{v}!", "variable")]
+    found = match_histograms(["fc1.weight", "w:fc1.weight!"], patterns[::-1])
+    assert found.gradients == {0: "fc1.weight"}
+    assert found.variables == {0: "w:fc1.weight!"}
+    assert match_histograms(["gradients/a"], patterns[1:]).gradients == {0: "gradients/a"}
+
+
+@pytest.mark.parametrize("pattern", ["", "gradients/", "{v}{v}", "{x}"])
+def test_a_pattern_has_one_place_for_the_name(pattern: str) -> None:
+    with pytest.raises(ValueError, match="once"):
+        TagPattern.parse(pattern, "gradient")
 
 
 def test_two_tags_of_one_meaning_are_told() -> None:
