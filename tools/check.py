@@ -3,6 +3,8 @@
     python tools/check.py                      all of them
     python tools/check.py ruff mypy            some of them
     python tools/check.py pytest -- -k rules   what follows -- is for pytest
+
+The browser tests run after the others and by themselves: they share one training and one browser.
 """
 
 from __future__ import annotations
@@ -10,19 +12,79 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
+from xml.etree import ElementTree
 
 ROOT = Path(__file__).resolve().parent.parent
+ARTIFACTS = ROOT / "artifacts"
 BUNDLE = ("tools/bundle.py", "run", "npm")
+LONGEST_SECONDS = 40 * 60
+"""A check that takes longer hangs; it takes a tenth of that."""
 
 CHECKS: dict[str, tuple[str, ...]] = {
     "ruff": ("-m", "ruff", "check", "."),
     "mypy": ("-m", "mypy"),
     "frontend-check": (*BUNDLE, "run", "check"),
     "frontend-test": (*BUNDLE, "test"),
-    "pytest": ("-m", "pytest", "-n", "2", "--dist", "loadgroup"),
+    "pytest": ("-m", "pytest", "-n", "2", "--dist", "worksteal", "-m", "not browser"),
+    "browser": ("-m", "pytest", "-m", "browser", "tests/browser"),
 }
 """Arguments of this interpreter. pytest comes last, so that its summary is seen."""
+
+NO_TEST_CHOSEN = 5
+"""pytest's status when `-k` leaves nothing: no failure, when a person chose."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """How one check ended; `counts` is what its tests came to."""
+
+    name: str
+    passed: bool
+    seconds: float
+    counts: str
+
+    def __str__(self) -> str:
+        sign = "ok    " if self.passed else "FAILED"
+        return f"  {sign}  {self.name:<16}{self.seconds:6.1f} s  {self.counts}".rstrip()
+
+
+def run(name: str, for_pytest: list[str]) -> Result:
+    """Run one check with its output shown."""
+    report = ARTIFACTS / f"{name}.xml"
+    command = [sys.executable, *CHECKS[name]]
+    tested = "pytest" in command
+    if tested:
+        report.unlink(missing_ok=True)
+        command += [f"--junitxml={report}", *for_pytest]
+    sys.stdout.write(f"\n==> {name}\n")
+    sys.stdout.flush()
+    start = time.monotonic()
+    try:
+        status = subprocess.run(  # noqa: S603 - our own command
+            command, cwd=ROOT, check=False, timeout=LONGEST_SECONDS
+        ).returncode
+    except subprocess.TimeoutExpired:
+        sys.stdout.write(f"{name} took longer than {LONGEST_SECONDS} s and was ended.\n")
+        status = -1
+    passed = status == 0 or (tested and bool(for_pytest) and status == NO_TEST_CHOSEN)
+    return Result(name, passed, time.monotonic() - start, counts(report) if tested else "")
+
+
+def counts(report: Path) -> str:
+    """Such as "812 passed, 2 skipped", from a JUnit report; empty where it was not written."""
+    if not report.is_file():
+        return ""
+    suites = ElementTree.parse(report).getroot().iter("testsuite")  # noqa: S314 - written by pytest
+    total = dict.fromkeys(("tests", "failures", "errors", "skipped"), 0)
+    for suite in suites:
+        for key in total:
+            total[key] += int(suite.get(key, 0))
+    bad = total["failures"] + total["errors"]
+    parts = {"passed": total["tests"] - bad - total["skipped"], "failed": bad}
+    parts["skipped"] = total["skipped"]
+    return ", ".join(f"{n} {word}" for word, n in parts.items() if n or word == "passed")
 
 
 def main(arguments: list[str]) -> int:
@@ -33,18 +95,10 @@ def main(arguments: list[str]) -> int:
     if unknown:
         sys.stderr.write(f"error: unknown check {unknown[0]!r}; there are {', '.join(CHECKS)}\n")
         return 2
-    results = []
-    for name in chosen or CHECKS:
-        command = [sys.executable, *CHECKS[name], *(for_pytest if name == "pytest" else ())]
-        sys.stdout.write(f"\n==> {name}\n")
-        sys.stdout.flush()
-        start = time.monotonic()
-        status = subprocess.run(command, cwd=ROOT, check=False).returncode  # noqa: S603 - our own
-        results.append((name, status == 0, time.monotonic() - start))
-    sys.stdout.write("\n")
-    for name, passed, seconds in results:
-        sys.stdout.write(f"  {'ok    ' if passed else 'FAILED'}  {name:<16}{seconds:6.1f} s\n")
-    return 0 if all(passed for _, passed, _ in results) else 1
+    ARTIFACTS.mkdir(exist_ok=True)
+    results = [run(name, for_pytest) for name in chosen or CHECKS]
+    sys.stdout.write("\n" + "\n".join(map(str, results)) + "\n")
+    return 0 if all(result.passed for result in results) else 1
 
 
 if __name__ == "__main__":

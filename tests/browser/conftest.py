@@ -38,12 +38,12 @@ ARGUMENTS = (
 SCREENSHOTS = ROOT / "artifacts" / "screenshots"
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark these tests, and keep them on one worker: each worker would train for itself."""
+    """Mark these tests, so that they can be left out or run by themselves."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.browser)
-            item.add_marker(pytest.mark.xdist_group("browser"))
 
 
 @pytest.fixture(scope="session")
