@@ -30,7 +30,6 @@ Progress = Callable[[int, int, str], None]
 SAMPLES: Final = {"convergence": 20_000, "histograms": 2_000, "scalars": 10_000}
 """Points TensorBoard keeps of each series, by plugin."""
 
-
 logger = logging.getLogger(__name__)
 
 
@@ -111,7 +110,7 @@ def check_logdir(path: str | os.PathLike[str]) -> Path:
     Raises:
         LogdirError: it is none.
     """
-    text = os.fspath(path)
+    text = os.fsdecode(path)
     if "://" in text:
         raise LogdirError(f"log directory {text!r}: only local directories can be read")
     directory = Path(text).expanduser().absolute()
@@ -119,12 +118,29 @@ def check_logdir(path: str | os.PathLike[str]) -> Path:
         if not directory.exists():
             raise LogdirError(f"log directory {text!r} does not exist")
         if not directory.is_dir():
-            raise LogdirError(f"log directory {text!r} is not a directory: name the folder that "
-                              "holds the event files")
+            raise LogdirError(
+                f"log directory {text!r} is not a directory: name the folder that holds the event "
+                "files"
+            )
         os.scandir(directory).close()
     except OSError as error:
         raise LogdirError(f"log directory {text!r} cannot be read: {error.strerror}") from error
-    for _, _, names in os.walk(directory):
+    if not _holds_event_files(directory):
+        raise LogdirError(f"log directory {text!r} holds no event files (*tfevents*)")
+    return directory
+
+
+def _holds_event_files(directory: Path) -> bool:
+    """Whether there is one anywhere below; through links, too, but in no circles."""
+    seen: set[tuple[int, int]] = set()
+    for folder, folders, names in os.walk(directory, followlinks=True):
         if any("tfevents" in name for name in names):
-            return directory
-    raise LogdirError(f"log directory {text!r} holds no event files (*tfevents*)")
+            return True
+        try:
+            status = os.stat(folder)
+        except OSError:
+            continue  # it went away meanwhile
+        if (status.st_dev, status.st_ino) in seen:
+            folders.clear()
+        seen.add((status.st_dev, status.st_ino))
+    return False

@@ -103,6 +103,7 @@ def test_paths_of_any_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, load
     monkeypatch.setenv("HOME", str(tmp_path))
     for path in (
         tmp_path / "with space, and=more", "with space, and=more", "~/with space, and=more",
+        b"with space, and=more",
     ):
         (found,) = tb_convergence.diagnose(path, loader=loader)
         assert (found.run, found.last_step) == ("ünï", 2)
@@ -112,6 +113,17 @@ def test_symlinks_that_lead_in_circles(tmp_path: Path, loader: str) -> None:
     write(tmp_path / "a")
     (tmp_path / "a" / "again").symlink_to(tmp_path)
     assert "a" in {found.run for found in tb_convergence.diagnose(tmp_path, loader=loader)}
+
+
+def test_a_directory_of_links(tmp_path: Path, loader: str) -> None:
+    write(tmp_path / "elsewhere" / "run")
+    (tmp_path / "logs" / "empty").mkdir(parents=True)
+    (tmp_path / "logs" / "empty" / "circle").symlink_to(tmp_path / "logs")
+    with pytest.raises(LogdirError, match="no event files"):
+        tb_convergence.diagnose(tmp_path / "logs", loader=loader)
+    (tmp_path / "logs" / "latest").symlink_to(tmp_path / "elsewhere" / "run")
+    found = tb_convergence.diagnose(tmp_path / "logs", loader=loader)
+    assert "latest" in {one.run for one in found}
 
 
 def test_progress_names_each_run(tmp_path: Path, loader: str) -> None:
