@@ -66,8 +66,8 @@ class LossCourse:
     @property
     def fell(self) -> bool:
         """Whether the loss fell by more than its noise explains (two standard errors)."""
-        tail = max(1.0, self.weights.sum() / 10)
-        error = self.noise * math.sqrt(1 / min(3.0, self.weights.sum()) + 1 / tail)
+        total = float(self.weights.sum())
+        error = self.noise * math.sqrt(1 / min(3.0, total) + 1 / max(1.0, total / 10))
         return self.fall >= 0.001 and (self.start - self.end > 2 * error or self.fall >= 0.05)
 
     @property
