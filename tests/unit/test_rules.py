@@ -402,6 +402,12 @@ def test_no_rule_fails_on_any_numbers(values: np.ndarray) -> None:
     json.dumps(as_json(diagnosis), allow_nan=False)
 
 
+def test_a_wobble_near_zero_is_not_overfitting() -> None:
+    """Up by a third from the minimum, but that is a twentieth of what was gained before."""
+    validation = [1.0, 0.2, 0.06, 0.07, 0.08, 0.08, 0.08, 0.081]
+    assert ids(epochs(validation, STUCK_HIGH)) == []
+
+
 def test_first_tensor_and_step_of_a_nan() -> None:
     (finding,) = [f for f in diagnose_history(nan_gradient(70)).findings
                   if f.id == "non-finite-values"]

@@ -12,6 +12,8 @@ RISE = 1.2
 """Validation loss at the end over its minimum."""
 FALL = 0.9
 """Training loss at the end over its value at that minimum."""
+UNDONE = 0.1
+"""Part of the validation loss's whole fall that the rise undid: near zero any wobble is a fifth."""
 EPOCHS_SINCE = 3
 """Epochs since the minimum: one bad epoch is noise."""
 
@@ -35,7 +37,8 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     if since < EPOCHS_SINCE or val[best] <= 0 or train[best] <= 0:
         return None
     rise, fall = end_val / float(val[best]), end_train / float(train[best])
-    if rise < RISE or fall > FALL:
+    undone = (end_val - float(val[best])) / max(float(np.max(val[: best + 1]) - val[best]), 1e-30)
+    if rise < RISE or fall > FALL or undone < UNDONE:
         return None
     return Match(
         severity="warning",
@@ -49,6 +52,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         evidence=(
             Evidence("validation loss over its minimum", rise, RISE, int(steps[-1])),
             Evidence("training loss since then", fall, FALL, int(steps[-1])),
+            Evidence("part of the validation loss's fall that was undone", undone, UNDONE),
             Evidence("epochs since the minimum", float(since), float(EPOCHS_SINCE)),
         ),
     )
