@@ -28,7 +28,10 @@ _COLOURS = {"critical": "31", "warning": "33", "info": "34", "healthy": "32", "f
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Entry point of the console script. Returns the exit status: 0, or 2 for bad input."""
+    """Entry point of the console script.
+
+    Returns the exit status: 0; 2 for bad input; 1 when the data could not be had.
+    """
     options = _parser().parse_args(arguments)
     try:
         return int(options.command(options))
@@ -96,6 +99,13 @@ def _diagnose(options: argparse.Namespace) -> int:
     except reading.LogdirError as error:
         print(f"tb-convergence: {error}", file=sys.stderr)
         return 2
+    except reading.DataUnavailableError as error:
+        print(
+            f"tb-convergence: TensorBoard's data server gave no data ({error}): try again, or "
+            "with --loader python",
+            file=sys.stderr,
+        )
+        return 1
     if options.format == "json":
         print(json.dumps(document(runs), allow_nan=False, indent=2, ensure_ascii=True))
         return 0

@@ -14,7 +14,7 @@ import pytest
 from tb_convergence import cli, reading
 from tb_convergence.core.diagnosis import RunDiagnosis, diagnose_history
 from tb_convergence.core.history import Skipped
-from tb_convergence.reading import LogdirError
+from tb_convergence.reading import DataUnavailableError, LogdirError
 
 
 @pytest.fixture
@@ -79,6 +79,19 @@ def test_a_missing_directory_is_one_clear_line(capsys: pytest.CaptureFixture[str
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert "/no/such/directory" in error
+
+
+def test_a_lost_data_server_is_one_clear_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def gone(*args: object, **kwargs: object) -> None:
+        raise DataUnavailableError("connection refused")
+
+    monkeypatch.setattr(reading, "diagnose", gone)
+    assert cli.main(["diagnose", "logs"]) == 1
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "--loader python" in error
 
 
 def test_logdir_error_is_a_value_error() -> None:
