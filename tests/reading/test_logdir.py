@@ -212,9 +212,17 @@ def children() -> set[int]:
     pids = {
         int(pid)
         for file in Path("/proc/self/task").glob("*/children")
-        for pid in file.read_text().split()
+        for pid in _text(file).split()
     }
-    return {pid for pid in pids if "server" in Path(f"/proc/{pid}/comm").read_text()}
+    return {pid for pid in pids if "server" in _text(Path(f"/proc/{pid}/comm"))}
+
+
+def _text(file: Path) -> str:
+    """What a file of /proc says; empty when its thread or process has just ended."""
+    try:
+        return file.read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc")
