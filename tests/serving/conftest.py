@@ -13,6 +13,7 @@ with warnings.catch_warnings():
     warnings.filterwarnings("ignore", "html5lib's sanitizer is deprecated", DeprecationWarning)
     import tensorboard.plugin_util  # noqa: F401
 
+from tests.serving.contract import examined_runs
 from tests.serving.sample_server import build
 from tests.serving.samples import SampleSource, all_samples
 
@@ -25,8 +26,13 @@ def samples() -> SampleSource:
 
 @pytest.fixture(scope="session")
 def client(samples: SampleSource) -> Client:
-    """A client of the plugin inside TensorBoard's application."""
-    return Client(build(samples))
+    """A client of the plugin inside TensorBoard's application.
+
+    Every run has been examined, so that two replies to one question are the same.
+    """
+    examined = Client(build(samples))
+    examined_runs(examined)
+    return examined
 
 
 @pytest.fixture
