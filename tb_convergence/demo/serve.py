@@ -47,6 +47,10 @@ def _program(name: str) -> str:
 def show(folder: Path, port: int | None, out: TextIO) -> int:
     """Serve the runs in `folder` until Ctrl-C. Returns 0, or 1 when TensorBoard did not start."""
     chosen = free_port() if port is None else port
+    if _taken(chosen):
+        # Not left to TensorBoard to find out: whoever has the port may answer in its stead.
+        out.write(f"Port {chosen} is taken: name another with --port, or none.\n")
+        return 1
     command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(folder)]
     command += ["--host", "localhost", "--port", str(chosen)]
     process = subprocess.Popen(  # noqa: S603 - our own command
