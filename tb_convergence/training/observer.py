@@ -15,7 +15,7 @@ import tensorflow as tf
 from tb_convergence.core.schema import Row
 from tb_convergence.training import keras_model, rows, tables
 from tb_convergence.training.gradients import dense
-from tb_convergence.training.recorder import SCOPE, Plan, Recorder
+from tb_convergence.training.recorder import SCOPE, Plan, Recorder, outside_of_trace
 from tb_convergence.training.reductions import supported
 from tb_convergence.training.snapshot import Rows, Trace
 
@@ -127,6 +127,10 @@ class Observer:
         gradients: Sequence[Any],
         variables: Sequence[Any] | None,
     ) -> Plan | None:
+        if not optimizer.built and not tf.executing_eagerly():
+            # This trace creates the optimizer's variables; TensorFlow throws it away and traces
+            # again, so building the recorder into it would only cost time.
+            return None
         if variables is None:
             variables = optimizer._trainable_variables
         with tf.name_scope(SCOPE):
@@ -165,12 +169,11 @@ class Observer:
                 features += found
         self._variables = list(variables)
         described = rows.variable_rows(self._model, variables)
-        return Recorder(
-            Rows(described, tuple(outputs), tuple(features)),
-            [dense(gradient) is not None for gradient in gradients],
-            units,
-            self._first_step,
-            bool(self._model.jit_compile),
+        recorded = Rows(described, tuple(outputs), tuple(features))
+        present = [dense(gradient) is not None for gradient in gradients]
+        compiled = bool(self._model.jit_compile)
+        return outside_of_trace(
+            lambda: Recorder(recorded, present, units, self._first_step, compiled)
         )
 
     def _trace(self, seen: _Seen) -> Trace:

@@ -17,19 +17,23 @@ XLA then needs no copy either, only a second buffer.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import tensorflow as tf
 
+from tb_convergence.training import kernels
 from tb_convergence.training.gradients import Gradient, Scaling, dense, effective, unscaled
-from tb_convergence.training.reductions import Exact, Fast, Tensor
+from tb_convergence.training.reductions import Fast, Tensor, as_float
 from tb_convergence.training.snapshot import Rows, Snapshot, Step, Trace, Window
 
 SCOPE: Final = "tb_convergence_recorder"
 """Name scope of all our operations: an error of the compiled step that names it is ours."""
 
 NEVER: Final = 2**63 - 1
+Made = TypeVar("Made")
+
 SCHEDULED, INCIDENT = 0, 1
 """Slots of the mailbox: the record the host asked for; that of the first non-finite step."""
 
@@ -56,7 +60,7 @@ class Plan:
 
 
 class Recorder:
-    """State and graph of one training's recording.
+    """State and graph of one training's recording. To be made eagerly (see `outside_of_trace`).
 
     Args:
         rows: what is recorded; V variables, of which G have a gradient.
@@ -84,22 +88,21 @@ class Recorder:
     ) -> None:
         self.rows = rows
         self.compiled = compiled
-        self._snapshot = Snapshot(rows, present, units)
+        self._snapshot = Snapshot(rows, present, units, exact=compiled)
         self._gradients = sum(present)
-        with tf.init_scope():
-            self.step = _variable(first_step, tf.int64, "step")
-            self.next = _variable(first_step, tf.int64, "next")
-            self.marks = _variable([-1, -1, -1, -1], tf.int64, "marks")
-            self.mailbox = _variable(tf.zeros([2, self._snapshot.length]), tf.float32, "mailbox")
-            self.batch = _variable(-1, tf.int64, "batch")
-            # Largest sum of squares per gradient, largest loss, largest -loss.
-            self._peaks = _variable(self._no_peaks(), tf.float32, "peaks")
-            # The same, for norms whose square would overflow.
-            self._high_peaks = _variable(tf.zeros([self._gradients]), tf.float32, "high_peaks")
-            # Steps; sum of the finite losses.
-            self._sums = _variable(tf.zeros([2]), tf.float32, "sums")
-            # Non-finite steps per gradient, of the loss, of the run.
-            self._bad = _variable(tf.zeros([self._gradients + 2]), tf.float32, "bad")
+        self.step = _variable(first_step, tf.int64, "step")
+        self.next = _variable(first_step, tf.int64, "next")
+        self.marks = _variable([-1, -1, -1, -1], tf.int64, "marks")
+        self.mailbox = _variable(tf.zeros([2, self._snapshot.length]), tf.float32, "mailbox")
+        self.batch = _variable(-1, tf.int64, "batch")
+        # Largest sum of squares per gradient, largest loss, largest -loss.
+        self._peaks = _variable(self._no_peaks(), tf.float32, "peaks")
+        # The same, for norms whose square would overflow.
+        self._high_peaks = _variable(tf.zeros([self._gradients]), tf.float32, "high_peaks")
+        # Steps; sum of the finite losses.
+        self._sums = _variable(tf.zeros([2]), tf.float32, "sums")
+        # Non-finite steps per gradient, of the loss, of the run.
+        self._bad = _variable(tf.zeros([self._gradients + 2]), tf.float32, "bad")
 
     def _no_peaks(self) -> Tensor:
         return tf.concat([tf.zeros([self._gradients]), tf.fill([2], float("-inf"))], 0)
@@ -197,8 +200,15 @@ class Recorder:
         Returns whether to record it, and where.
         """
         factor = plan.scaling.factor
-        exact = [Exact(unscaled(g.values, factor)) for g in plan.gradients if g is not None]
-        bad = tf.stack([tf.logical_not(tf.reduce_all(tf.math.is_finite(e.values))) for e in exact])
+        found = tf.stack(
+            [
+                kernels.suspect(as_float(unscaled(g.values, factor)))
+                for g in plan.gradients
+                if g is not None
+            ],
+            axis=1,
+        )
+        norms, bad = found[0], found[1] > 0
         loss_bad = tf.logical_not(tf.math.is_finite(plan.loss))
         any_bad = tf.logical_or(loss_bad, tf.reduce_any(bad))
         counted = tf.constant(True)
@@ -211,9 +221,8 @@ class Recorder:
         first = any_bad & counted & (marks[EVER_BAD] < 0)
 
         def count() -> Tensor:
-            norms = tf.stack([tf.cast(e.norm, tf.float32) for e in exact])
-            norms = tf.where(tf.math.is_nan(norms), tf.zeros_like(norms), norms)
-            self._high_peaks.assign(tf.maximum(self._high_peaks, norms))
+            defined = tf.where(tf.math.is_nan(norms), tf.zeros_like(norms), norms)
+            self._high_peaks.assign(tf.maximum(self._high_peaks, defined))
             signs = tf.stack([plan.loss, -plan.loss])
             signs = tf.where(loss_bad, tf.fill([2], float("-inf")), signs)
             peaks = tf.concat([tf.zeros([self._gradients]), signs], 0)
@@ -268,6 +277,19 @@ class Recorder:
             first_bad=self.marks[FIRST_BAD],
         )
         return Step(plan.number, plan.learning_rate, gradients, old, new, plan.trace, window)
+
+
+def outside_of_trace(build: Callable[[], Made]) -> Made:
+    """`build()` run eagerly, even while a function is traced.
+
+    In a thread of its own, because `tf.init_scope` keeps the trace's variable creators: in the
+    first trace of a function they note every variable, and TensorFlow traces a second time for it;
+    in later traces they forbid new variables.
+    """
+    if tf.executing_eagerly():
+        return build()
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        return thread.submit(build).result()
 
 
 def _square_sums(gradients: Sequence[Gradient | None], factor: Tensor | None) -> list[Tensor]:

@@ -102,16 +102,6 @@ class Fast:
         return tf.cast(tf.reduce_prod(tf.gather(shape, self.axes)), self.dtype)
 
     @property
-    def results(self) -> int:
-        """Number of results, where the axes kept have static extents: 1 for all entries."""
-        if self.all:
-            return 1
-        count = 1
-        for axis, extent in enumerate(self.values.shape):
-            count *= 1 if axis in self.axes else extent
-        return count
-
-    @property
     def small(self) -> bool:
         """Whether the tensor is known to have few entries."""
         elements = self.values.shape.num_elements()

@@ -16,7 +16,7 @@ from tb_convergence.core import statistics
 from tb_convergence.core.schema import Row
 from tb_convergence.training import tables
 from tb_convergence.training.gradients import Gradient
-from tb_convergence.training.reductions import Exact, Fast, Tensor
+from tb_convergence.training.reductions import Exact, Tensor, as_float
 
 GROUPS: Final[tuple[statistics.Group, ...]] = ("variables", "activations", "inputs", "run")
 RUN_ROW: Final = Row("run", "", "run")
@@ -101,141 +101,86 @@ class Step:
     window: Window
 
 
-@dataclass(frozen=True, slots=True)
-class _Reduced:
-    """Reductions of everything one record needs, all of one kind."""
-
-    gradients: Sequence[Fast | None]
-    old: Sequence[Fast]
-    updates: Sequence[Fast]
-    outputs: Sequence[tables.Output | None]
-    features: Mapping[int, Sequence[Fast]]
-
-    def every(self) -> list[Fast | None]:
-        """All of them, for the question whether the fast kind is right."""
-        outputs = [output.all for output in self.outputs if output is not None]
-        features = [part for parts in self.features.values() for part in parts]
-        return [*self.gradients, *self.old, *self.updates, *outputs, *features]
-
-
 class Snapshot:
-    """Computes records. Holds the moving averages of the units' activity.
+    """Computes records. Holds the moving averages of the units' activity. To be made eagerly.
 
     Args:
         rows: what is recorded.
         present: for each variable, whether it has a gradient.
         units: for each layer, how many units' activity is averaged; None for none.
+        exact: whether to compute everything the exact way (see `kernels`).
     """
 
-    def __init__(self, rows: Rows, present: Sequence[bool], units: Sequence[int | None]) -> None:
+    def __init__(
+        self, rows: Rows, present: Sequence[bool], units: Sequence[int | None], exact: bool
+    ) -> None:
         self.rows = rows
         self.present = tuple(present)
+        self._exact = exact
         self._shapes = rows.shapes()
         self.length = sum(height * width for height, width in self._shapes.values())
-        with tf.init_scope():
-            self._activity = {
-                index: tf.Variable(tf.zeros([count]), trainable=False, name=f"activity_{index}")
-                for index, count in enumerate(units)
-                if count is not None
-            }
-            count = max(len(units), 1)
-            self._started = tf.Variable(tf.zeros([count], tf.bool), trainable=False, name="started")
+        # -1 until the first record: an average starts with its first value.
+        self._activity = {
+            index: tf.Variable(tf.fill([count], -1.0), trainable=False, name="activity")
+            for index, count in enumerate(units)
+            if count is not None
+        }
 
     def vector(self, step: Step) -> Tensor:
         """All tables of `step`, row by row, one after the other, float32 `[length]`."""
-        stateful = self._layer_columns(step.trace)
-        fast = self._reduced(Fast, step)
-        return tf.cond(
-            tables.all_safe(fast.every()),
-            lambda: self._joined(fast, step, stateful),
-            lambda: self._joined(self._reduced(Exact, step), step, stateful),
-        )
-
-    def _reduced(self, kind: tables.Kind, step: Step) -> _Reduced:
-        found = step.trace.outputs
-        return _Reduced(
-            [None if g is None else kind(g.values, size=g.size) for g in step.gradients],
-            [kind(before) for before in step.old],
-            [kind(_difference(now, b)) for now, b in zip(step.new, step.old, strict=True)],
-            [
-                tables.Output(kind, found[index]) if index in found else None
-                for index in range(len(self.rows.activations))
-            ],
-            {
-                first: tables.features(kind, values, tables.FEATURE_GROUPS)
-                for first, values in step.trace.features.items()
-            },
-        )
-
-    def _joined(self, found: _Reduced, step: Step, stateful: Mapping[str, Tensor]) -> Tensor:
-        variables = tables.VariableRow(
-            tables.Stacked(found.gradients),
-            tables.Stacked(found.old),
-            tables.Stacked(found.updates),
-        )
-        parts = [
-            self._table("variables", variables, self._variable_columns(step.window)),
-            self._table("activations", *self._activations(found, stateful)),
-            self._table("inputs", tables.FeatureRow(self._features(found.features)), {}),
-            self._table("run", None, _run_columns(variables, step)),
-        ]
-        return tf.concat([tf.reshape(part, [-1]) for part in parts if part is not None], 0)
-
-    def _table(
-        self, group: statistics.Group, row: Any, supplied: Mapping[str, Tensor]
-    ) -> Tensor | None:
-        height = self._shapes[group][0]
-        return tables.table(group, row, supplied, height) if height else None
-
-    def _activations(
-        self, found: _Reduced, stateful: Mapping[str, Tensor]
-    ) -> tuple[tables.OutputRow, dict[str, Tensor]]:
-        if not self.rows.activations:
-            return tables.OutputRow(None), {}
-        spreads = [None if output is None else output.batch_std() for output in found.outputs]
-        rows = [None if output is None else output.all for output in found.outputs]
-        supplied = {**stateful, "activation_batch_std": tables.vector(spreads)}
-        return tables.OutputRow(tables.Stacked(rows)), supplied
-
-    def _features(self, found: Mapping[int, Sequence[Fast]]) -> tables.Joined:
-        """Reductions `[F]` of all features, in order; NaN for those this trace does not show."""
-        parts: list[Any] = []
-        filled = 0
-        for first in sorted(found):
-            if first > filled:
-                parts.append(tables.Undefined(first - filled))
-            parts.extend(found[first])
-            filled = first + sum(part.results for part in found[first])
-        if filled < len(self.rows.inputs):
-            parts.append(tables.Undefined(len(self.rows.inputs) - filled))
-        return tables.Joined(parts)
-
-    def _layer_columns(self, trace: Trace) -> dict[str, Tensor]:
-        """Columns `[L]` that need a state or a threshold. Moves the state on: once per record."""
-        dead: list[Tensor | None] = []
-        saturated: list[Tensor | None] = []
-        flags: list[Tensor] = []
-        started = self._started.read_value()
-        for index, row in enumerate(self.rows.activations):
-            output = trace.outputs.get(index)
-            average = self._activity.get(index)
-            counted = output is not None and average is not None
-            flags.append(tf.constant(True) if counted else started[index])
-            dead.append(
-                tables.dead_fraction(tables.activity(output), average, started[index])
-                if counted
-                else None
-            )
-            saturated.append(
-                None if output is None else tables.saturated_fraction(output, row)
-            )
-        if not flags:
-            return {}
-        self._started.assign(tf.stack(flags))
-        return {
-            "activation_dead_fraction": tables.vector(dead),
-            "activation_saturated_fraction": tables.vector(saturated),
+        variables = self._variables(step)
+        rows: dict[statistics.Group, tuple[Any, Mapping[str, Tensor]]] = {
+            "variables": (variables, self._variable_columns(step.window)),
+            "run": (None, _run_columns(variables, step)),
         }
+        outputs = [step.trace.outputs.get(i) for i in range(len(self.rows.activations))]
+        if outputs:
+            part = tables.part("activations", "output", outputs, self._exact)
+            rows["activations"] = (tables.OutputRow(part), self._layer_columns(outputs))
+        if self.rows.inputs:
+            count = len(self.rows.inputs)
+            part = tables.feature_part(step.trace.features, count, self._exact)
+            rows["inputs"] = (tables.FeatureRow(part), {})
+        return tf.concat(
+            [
+                tf.reshape(tables.table(group, *rows[group], self._shapes[group][0]), [-1])
+                for group in GROUPS
+                if group in rows
+            ],
+            0,
+        )
+
+    def _variables(self, step: Step) -> tables.VariableRow:
+        updates = [_difference(now, b) for now, b in zip(step.new, step.old, strict=True)]
+        return tables.VariableRow(
+            tables.part("variables", "gradient", step.gradients, self._exact),
+            tables.part("variables", "variable", step.old, self._exact),
+            tables.part("variables", "update", updates, self._exact),
+        )
+
+    def _layer_columns(self, outputs: Sequence[Tensor | None]) -> dict[str, Tensor]:
+        """Columns `[L]` that need a state or a threshold. Moves the state on: once per record."""
+        spreads = [None if o is None else tables.batch_std(o, self._exact) for o in outputs]
+        saturated = [
+            None if output is None else tables.saturated_fraction(output, row.activation)
+            for output, row in zip(outputs, self.rows.activations, strict=True)
+        ]
+        dead = [self._dead_fraction(index, output) for index, output in enumerate(outputs)]
+        return {
+            "activation_batch_std": tables.vector(spreads),
+            "activation_saturated_fraction": tables.vector(saturated),
+            "activation_dead_fraction": tables.vector(dead),
+        }
+
+    def _dead_fraction(self, index: int, output: Tensor | None) -> Tensor | None:
+        average = self._activity.get(index)
+        if output is None or average is None:
+            return None
+        now, before = tables.activity(output), average.read_value()
+        weight = tables.DEAD_WEIGHT
+        blended = tf.where(before < 0, now, (1.0 - weight) * before + weight * now)
+        average.assign(blended)
+        return tf.reduce_mean(tf.cast(blended < tables.DEAD_BELOW, tf.float32))
 
     def _variable_columns(self, window: Window) -> dict[str, Tensor]:
         """Columns `[V]`; window columns are NaN for variables without a gradient."""
@@ -286,6 +231,4 @@ def _run_columns(row: tables.VariableRow, step: Step) -> dict[str, Tensor]:
 
 def _difference(now: Tensor, before: Tensor) -> Tensor:
     """Update in at least float32: half precision would round small updates away."""
-    if now.dtype in (tf.float16, tf.bfloat16):
-        return tf.cast(now, tf.float32) - tf.cast(before, tf.float32)
-    return now - before
+    return as_float(now) - as_float(before)

@@ -1,7 +1,7 @@
 """From tensors to tables `[R, C]`: evaluates the catalogue's formulas, inside the compiled step.
 
 A formula is evaluated once for all rows of a group: a row's `gradient.norm` is here the vector of
-all rows' gradient norms. That keeps the graph small: reductions are per tensor, formulas are not.
+all rows' gradient norms. That keeps the graph small: one call per tensor, one formula per column.
 """
 
 from __future__ import annotations
@@ -13,11 +13,9 @@ from typing import Any, Final
 import tensorflow as tf
 
 from tb_convergence.core import statistics
-from tb_convergence.core.schema import Row
+from tb_convergence.training import kernels
+from tb_convergence.training.gradients import Gradient
 from tb_convergence.training.reductions import Fast, Tensor, as_float
-
-Kind = type[Fast]
-"""`Fast` or `Exact`."""
 
 UNDEFINED: Final = float("nan")
 FEATURE_GROUPS: Final = 64
@@ -35,83 +33,145 @@ SATURATED: Final[Mapping[str, tuple[float, float]]] = {
 RELU_LIKE: Final = frozenset({"relu", "relu6"})
 
 
-class Stacked:
+class Part:
     """`Reductions` of R tensors at once: every attribute is a float32 vector `[R]`.
 
-    None stands for a tensor that does not exist (no gradient): NaN in every attribute.
+    Args:
+        names: the K reductions there are.
+        values: `[K, R]`.
     """
 
-    def __init__(self, rows: Sequence[Fast | None]) -> None:
-        self._rows = rows
+    def __init__(self, names: kernels.Names, values: Tensor) -> None:
+        self._places = {name: place for place, name in enumerate(names)}
+        self._values = values
 
     def __getattr__(self, name: str) -> Tensor:
-        found = vector([None if row is None else getattr(row, name) for row in self._rows])
-        self.__dict__[name] = found
-        return found
+        if name.startswith("_") or name not in self._places:
+            raise AttributeError(f"the reduction {name!r} was not computed")
+        return self._values[self._places[name]]
 
 
 @dataclass(frozen=True, slots=True)
 class VariableRow:
     """What formulas of the group "variables" see."""
 
-    gradient: Any
-    variable: Any
-    update: Any
+    gradient: Part
+    variable: Part
+    update: Part
 
     @staticmethod
     def ratio(numerator: Tensor, denominator: Tensor) -> Tensor:
         """Quotient; NaN where the denominator is zero or undefined."""
         usable = denominator > 0
         safe = tf.where(usable, denominator, tf.ones_like(denominator))
-        undefined = tf.fill(tf.shape(denominator), tf.constant(UNDEFINED, denominator.dtype))
-        return tf.where(usable, numerator / safe, undefined)
+        return tf.where(usable, numerator / safe, undefined(tf.shape(denominator)))
 
 
 @dataclass(frozen=True, slots=True)
 class OutputRow:
     """What formulas of the group "activations" see."""
 
-    output: Any
+    output: Part
 
 
 @dataclass(frozen=True, slots=True)
 class FeatureRow:
     """What formulas of the group "inputs" see."""
 
-    feature: Any
+    feature: Part
 
 
-def table(group: statistics.Group, row: Any, supplied: Mapping[str, Tensor], rows: int) -> Tensor:
+def undefined(shape: Any) -> Tensor:
+    """NaN of `shape`, float32."""
+    return tf.fill(shape, tf.constant(UNDEFINED, tf.float32))
+
+
+def table(
+    group: statistics.Group, row: Any, supplied: Mapping[str, Tensor], rows: int
+) -> Tensor:
     """Table `[R, C]` float32 of `group`, columns as in the catalogue.
 
     Columns without a formula come from `supplied` (vectors `[R]`); those found nowhere are NaN.
     """
-    undefined = tf.fill([rows], tf.constant(UNDEFINED, tf.float32))
     columns = []
     for statistic in statistics.CATALOGUE[group]:
         if statistic.formula is not None:
-            column = statistic.formula(row)
+            columns.append(statistic.formula(row))
+        elif statistic.name in supplied:
+            columns.append(supplied[statistic.name])
         else:
-            column = supplied.get(statistic.name, undefined)
-        columns.append(tf.cast(column, tf.float32))
+            columns.append(undefined([rows]))
     return tf.stack(columns, axis=1)
 
 
-class Output:
-    """Statistics of one layer's output `[B, ..., U]`: B examples, U units."""
+def part(
+    group: statistics.Group, name: str, tensors: Sequence[Tensor | Gradient | None], exact: bool
+) -> Part:
+    """What formulas of `group` ask of their part `name`, for R tensors; NaN for None."""
+    names = kernels.asked(group)[name]
+    rows = []
+    for item in tensors:
+        if item is None:
+            rows.append(undefined([len(names)]))
+        elif isinstance(item, Gradient):
+            rows.append(kernels.entries(names, as_float(item.values), item.size, exact))
+        else:
+            rows.append(kernels.entries(names, as_float(item), None, exact))
+    return Part(names, tf.stack(rows, axis=1))
 
-    def __init__(self, kind: Kind, values: Tensor) -> None:
-        self.kind = kind
-        self.values = values
-        self.all = kind(values)
 
-    def batch_std(self) -> Tensor:
-        """Standard deviation over the batch averaged over the units; NaN for a batch of one."""
-        if self.values.shape.rank == 0:
-            return tf.constant(UNDEFINED, tf.float32)
-        spread = self.kind(self.kind(self.values, axes=(0,)).std).mean
-        several = tf.shape(self.values)[0] > 1
-        return tf.where(several, spread, tf.constant(UNDEFINED, spread.dtype))
+def feature_part(tensors: Mapping[int, Tensor], rows: int, exact: bool) -> Part:
+    """Reductions of all R features. `tensors` `[..., F]` by their first row; NaN between them."""
+    names = kernels.asked("inputs")["feature"]
+    pieces = []
+    filled = 0
+    for first in sorted(tensors):
+        if first > filled:
+            pieces.append(undefined([len(names), first - filled]))
+        filled = first
+        for values in grouped(as_float(tensors[first]), FEATURE_GROUPS):
+            pieces.append(kernels.features(names, values, exact))
+            filled += int(values.shape[1])
+    if filled < rows:
+        pieces.append(undefined([len(names), rows - filled]))
+    return Part(names, tf.concat(pieces, axis=1))
+
+
+def grouped(values: Tensor, groups: int) -> list[Tensor]:
+    """`[..., F]` as one or two tensors `[N, G, W]`: G contiguous groups of W features each.
+
+    One feature per group up to `groups` features; beyond, groups of equal width, of which the last
+    may be narrower.
+    """
+    if values.shape.rank in (0, 1):
+        return [tf.reshape(values, [-1, 1, 1])]
+    count = int(values.shape[-1])
+    width = -(-count // groups)
+    if count % width == 0:
+        return [tf.reshape(values, [-1, count // width, width])]
+    flat = tf.reshape(values, [-1, count])
+    whole = count // width
+    wide = tf.reshape(flat[:, : whole * width], [-1, whole, width])
+    return [wide, flat[:, None, whole * width :]]
+
+
+def batch_std(values: Tensor, exact: bool) -> Tensor:
+    """Standard deviation over the batch averaged over the units of `[B, ...]`; NaN for B = 1."""
+    if values.shape.rank == 0:
+        return tf.constant(UNDEFINED, tf.float32)
+    extents = tf.shape(values)
+    flat = tf.reshape(as_float(values), tf.stack([extents[0], tf.reduce_prod(extents[1:])]))
+    several = extents[0] > 1
+    return tf.where(several, kernels.batch_std(flat, exact), tf.constant(UNDEFINED, tf.float32))
+
+
+def saturated_fraction(values: Tensor, activation: str) -> Tensor | None:
+    """Fraction of outputs in the flat ends of a sigmoid or tanh; None for other activations."""
+    if activation not in SATURATED:
+        return None
+    low, high = SATURATED[activation]
+    values = as_float(values)
+    return Fast(tf.cast((values < low) | (values > high), tf.float32)).mean
 
 
 def activity(values: Tensor) -> Tensor:
@@ -120,73 +180,7 @@ def activity(values: Tensor) -> Tensor:
     return Fast(tf.cast(values > 0, tf.float32), axes=axes).mean
 
 
-def saturated_fraction(values: Tensor, row: Row) -> Tensor | None:
-    """Fraction of outputs in the flat ends of a sigmoid or tanh; None for other layers."""
-    if row.activation not in SATURATED:
-        return None
-    low, high = SATURATED[row.activation]
-    values = as_float(values)
-    return Fast(tf.cast((values < low) | (values > high), tf.float32)).mean
-
-
-def dead_fraction(activity: Tensor, average: Any, started: Tensor) -> Tensor:
-    """Updates the moving average `[U]` and returns the fraction of units below `DEAD_BELOW`."""
-    blended = (1.0 - DEAD_WEIGHT) * average + DEAD_WEIGHT * activity
-    current = tf.where(started, blended, activity)
-    average.assign(current)
-    return tf.reduce_mean(tf.cast(current < DEAD_BELOW, tf.float32))
-
-
-def features(kind: Kind, values: Tensor, groups: int) -> list[Fast]:
-    """Reductions of `values` `[..., F]` per feature, or per contiguous group of features where
-    there are more than `groups`: one or two items, whose vectors follow each other.
-
-    Groups are of equal width; the last may be narrower.
-    """
-    if values.shape.rank in (0, 1):
-        return [kind(tf.reshape(values, [-1, 1]), axes=(0,))]
-    count = values.shape[-1]
-    flat = tf.reshape(values, [-1, count])
-    if count <= groups:
-        return [kind(flat, axes=(0,))]
-    width = -(-count // groups)
-    whole = count // width
-    parts = [kind(tf.reshape(flat[:, : whole * width], [-1, whole, width]), axes=(0, 2))]
-    if whole * width < count:
-        parts.append(kind(flat[:, None, whole * width :], axes=(0, 2)))
-    return parts
-
-
-class Joined:
-    """`Reductions` whose attributes are the concatenation `[R]` of the parts' vectors."""
-
-    def __init__(self, parts: Sequence[Fast]) -> None:
-        self._parts = parts
-
-    def __getattr__(self, name: str) -> Tensor:
-        vectors = [tf.cast(getattr(part, name), tf.float32) for part in self._parts]
-        joined = vectors[0] if len(vectors) == 1 else tf.concat(vectors, 0)
-        self.__dict__[name] = joined
-        return joined
-
-
-def all_safe(reductions: Sequence[Fast | None]) -> Tensor:
-    """bool `[]`: whether `Fast` is right for every one of `reductions`."""
-    checks = [item.safe for item in reductions if item is not None]
-    return tf.reduce_all(tf.stack(checks)) if checks else tf.constant(True)
-
-
 def vector(values: Sequence[Tensor | None]) -> Tensor:
     """Scalars as a float32 vector; NaN for None."""
-    undefined = tf.constant(UNDEFINED, tf.float32)
-    return tf.stack([undefined if v is None else tf.cast(v, tf.float32) for v in values])
-
-
-class Undefined:
-    """`Reductions` of `rows` features that this trace does not show: NaN everywhere."""
-
-    def __init__(self, rows: int) -> None:
-        self._rows = rows
-
-    def __getattr__(self, name: str) -> Tensor:
-        return tf.fill([self._rows], tf.constant(UNDEFINED, tf.float32))
+    nothing = tf.constant(UNDEFINED, tf.float32)
+    return tf.stack([nothing if v is None else tf.cast(v, tf.float32) for v in values])
