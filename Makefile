@@ -13,7 +13,7 @@ SETUP := pyproject.toml setup.py
 LOGS := demo/logs
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench dist page browser clean
+.PHONY: help demo test lint dist page browser clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,9 +32,6 @@ test: $(VENV)/.test $(NODE_MODULES) page browser  ## every check and every test
 
 lint: $(VENV)/.test $(NODE_MODULES)  ## the checks that run nothing: ruff, mypy, tsc, biome
 	@$(PY) tools/check.py ruff mypy frontend-check
-
-bench: $(VENV)/.test page  ## measure what recording and reading cost
-	@$(PY) -m benchmarks $(ARGS)
 
 dist: $(VENV)/.test  ## source archive and wheel in dist/
 	@$(PY) -m build

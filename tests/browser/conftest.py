@@ -40,10 +40,13 @@ SCREENSHOTS = ROOT / "artifacts" / "screenshots"
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark these tests, so that they can be left out or run by themselves."""
+    """Mark these tests, so that they can be run by themselves, or left out when that is asked."""
+    reason = f"left out on purpose: {system_browser.VARIABLE}={system_browser.LEFT_OUT}"
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.browser)
+            if system_browser.left_out():
+                item.add_marker(pytest.mark.skip(reason=reason))
 
 
 @pytest.fixture(scope="session")
@@ -107,8 +110,6 @@ def served(demo_logs: Path) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     """The system's browser: Playwright's own is not downloaded."""
-    if system_browser.left_out():
-        pytest.skip(f"left out on purpose: {system_browser.VARIABLE}={system_browser.LEFT_OUT}")
     path = system_browser.find()
     assert path is not None, system_browser.WHAT_TO_DO
     headless = not os.environ.get("TB_CONVERGENCE_HEADED")
