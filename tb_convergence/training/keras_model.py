@@ -105,3 +105,17 @@ def named(kind: str, tensors: Any, names: Sequence[str]) -> list[tuple[str, Any]
     if len(flat) == 1:
         return [(kind, flat[0])]
     return [(f"{kind}_{index}", value) for index, value in enumerate(flat)]
+
+
+def build_optimizer(model: Any) -> None:
+    """Make the optimizer's variables now, if Keras' own train step is about to make the same.
+
+    It would make them in its first trace, which TensorFlow then throws away to trace once more:
+    half of the tracing is saved. A train step of the user's own may train other variables.
+    """
+    optimizer = model.optimizer
+    if type(model).train_step is not keras.Model.train_step or not model.built:
+        return
+    if not optimizer.built:
+        with keras.name_scope(optimizer.name, caller=optimizer):
+            optimizer.build(model.trainable_variables)

@@ -75,6 +75,7 @@ class Session:
         self._observer = Observer(
             model, self.first_step, guard, activations=activations, inputs=inputs
         )
+        keras_model.build_optimizer(model)
         self._train = TrainFunction(model, self._step, self._around)
 
     @property
