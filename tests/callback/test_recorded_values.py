@@ -1,0 +1,185 @@
+"""What is in the event file, against numbers computed apart: NumPy in float64, and plain tapes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import programs
+import pytest
+
+from tb_convergence.core.diagnosis import diagnose_history
+from tb_convergence.core.history import RunHistory
+from tb_convergence.keras import ConvergenceCallback
+from tb_convergence.reading import open_logdir
+from tb_convergence.reading.provider import read_folded
+from tb_convergence.reading.runs import fold_runs
+
+
+def read(logdir: Path, loader: str = "python") -> RunHistory:
+    with open_logdir(logdir, loader) as source:
+        (run,) = fold_runs(source.runs())
+        return read_folded(source, run)
+
+
+def linear(keras: Any) -> tuple[Any, np.ndarray, np.ndarray]:
+    """A linear regression: its gradient is known in closed form."""
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=(8, 3)).astype("float32")
+    y = rng.normal(size=(8, 2)).astype("float32")
+    keras.utils.set_random_seed(4)
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, name="only")])
+    model.compile(keras.optimizers.SGD(0.1), "mse")
+    return model, x, y
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_one_step_against_the_closed_form(
+    keras: Any, tmp_path: Path, jit_compile: bool
+) -> None:
+    model, x, y = linear(keras)
+    model.compile(keras.optimizers.SGD(0.1), "mse", jit_compile=jit_compile)
+    w, b = (value.astype(np.float64) for value in model.get_weights())
+    model.fit(x, y, batch_size=8, epochs=3, verbose=0, shuffle=False,
+              callbacks=[ConvergenceCallback(tmp_path)])
+    history = read(tmp_path)
+    table = history.tables["variables"]
+    assert [row.name.split("/", 1)[-1] for row in table.rows] == ["only/kernel", "only/bias"] or [
+        row.kind for row in table.rows
+    ] == ["kernel", "bias"]
+    for step in range(3):
+        error = x.astype(np.float64) @ w + b - y
+        loss = np.mean(error**2)
+        gradients = (2 * x.T.astype(np.float64) @ error / error.size, 2 * error.sum(0) / error.size)
+        for row, (value, gradient) in enumerate(zip((w, b), gradients, strict=True)):
+            expected = {
+                "gradient_norm": np.linalg.norm(gradient),
+                "gradient_max": np.abs(gradient).max(),
+                "gradient_mean_abs": np.abs(gradient).mean(),
+                "gradient_zero_fraction": 0.0,
+                "gradient_nan_fraction": 0.0,
+                "gradient_inf_fraction": 0.0,
+                "gradient_missing": 0.0,
+                "variable_norm": np.linalg.norm(value),
+                "variable_mean": value.mean(),
+                "variable_std": value.std(),
+                "update_norm": 0.1 * np.linalg.norm(gradient),
+            }
+            if np.any(value):
+                norm = np.linalg.norm(value)
+                expected["update_ratio"] = 0.1 * np.linalg.norm(gradient) / norm
+                expected["gradient_zero_fraction"] = 0.0
+            else:
+                expected["variable_norm"] = 0.0
+                assert np.isnan(table.column("update_ratio")[step, row])
+            for name, number in expected.items():
+                if name == "gradient_zero_fraction" and not np.any(gradient):
+                    continue
+                observed = table.column(name)[step, row]
+                assert observed == pytest.approx(number, rel=2e-5, abs=1e-7), (name, step, row)
+        run = history.tables["run"]
+        assert run.column("loss")[step, 0] == pytest.approx(loss, rel=1e-5)
+        assert run.column("learning_rate")[step, 0] == pytest.approx(0.1, rel=1e-6)
+        total = np.sqrt(sum(np.sum(g**2) for g in gradients))
+        assert run.column("gradient_global_norm")[step, 0] == pytest.approx(total, rel=1e-5)
+        w, b = w - 0.1 * gradients[0], b - 0.1 * gradients[1]
+    inputs = history.tables["inputs"]
+    rows = inputs.rows_of("input")
+    np.testing.assert_allclose(inputs.column("feature_mean")[0, rows], x.mean(0), atol=1e-6)
+    np.testing.assert_allclose(inputs.column("feature_std")[0, rows], x.std(0), rtol=1e-5)
+    np.testing.assert_allclose(inputs.column("feature_min")[0, rows], x.min(0), rtol=1e-6)
+
+
+def test_activations_against_a_forward_pass(keras: Any, tmp_path: Path) -> None:
+    keras.utils.set_random_seed(4)
+    model = keras.Sequential(
+        [
+            keras.Input((6,)),
+            keras.layers.Dense(20, activation="relu", name="hidden"),
+            keras.layers.Dense(3, activation="sigmoid", name="out"),
+        ]
+    )
+    model.compile("sgd", "mse")
+    rng = np.random.default_rng(3)
+    x, y = rng.normal(size=(16, 6)).astype("float32"), np.zeros((16, 3), "float32")
+    w, b = (value.astype(np.float64) for value in model.get_weights()[:2])
+    hidden = np.maximum(x @ w + b, 0)
+    model.fit(x, y, batch_size=16, verbose=0, callbacks=[ConvergenceCallback(tmp_path)])
+    table = read(tmp_path).tables["activations"]
+    assert [row.layer for row in table.rows] == ["hidden", "out"]
+    assert [row.activation for row in table.rows] == ["relu", "sigmoid"]
+    expected = {
+        "activation_mean": hidden.mean(),
+        "activation_std": hidden.std(),
+        "activation_batch_std": hidden.std(axis=0).mean(),
+        "activation_max_abs": hidden.max(),
+        "activation_zero_fraction": (hidden == 0).mean(),
+        "activation_dead_fraction": ((hidden > 0).mean(axis=0) < 0.01).mean(),
+    }
+    for name, number in expected.items():
+        assert table.column(name)[0, 0] == pytest.approx(number, rel=1e-5, abs=1e-7), name
+    assert np.isnan(table.column("activation_saturated_fraction")[0, 0])
+    assert table.column("activation_saturated_fraction")[0, 1] == 0
+
+
+@pytest.mark.parametrize("step", [4, 17, 23])
+def test_a_nan_is_found_at_its_exact_step(keras: Any, tmp_path: Path, step: int) -> None:
+    """Records are ten steps apart; the sample that is NaN comes at a step between two of them."""
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(40 * 4, 12)).astype("float32")
+    x[4 * step] = np.nan
+    y = rng.integers(0, 4, len(x))
+    keras.utils.set_random_seed(2)
+    model = programs.dense(keras)
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    callback = ConvergenceCallback(tmp_path, every_n_steps=10)
+    model.fit(x, y, batch_size=4, verbose=0, shuffle=False, callbacks=[callback])
+    history = read(tmp_path)
+    assert step in history.tables["variables"].steps
+    found = {finding.id: finding for finding in diagnose_history(history).findings}
+    assert found["non-finite-input"].first_step == step
+    assert found["non-finite-values"].first_step == step
+    assert found["non-finite-values"].explained_by == "non-finite-input"
+
+
+def test_the_file_reads_alike_with_both_loaders(keras: Any, tmp_path: Path) -> None:
+    programs.train(keras, "convolutional", [ConvergenceCallback(tmp_path)])
+    one, other = read(tmp_path, "python"), read(tmp_path, "fast")
+    assert one.skipped == other.skipped == ()
+    assert one.tables.keys() == other.tables.keys() >= {"variables", "activations", "run", "epoch"}
+    assert one.config == other.config
+    assert one.config["optimizer"]["class"] == "Adam"
+    for group, table in one.tables.items():
+        np.testing.assert_array_equal(table.steps, other.tables[group].steps)
+        np.testing.assert_array_equal(table.low, other.tables[group].low)
+    assert one.last_step == 11
+
+
+def test_steps_go_on_over_several_fits(keras: Any, tmp_path: Path) -> None:
+    model, x, y = linear(keras)
+    for _ in range(2):
+        model.fit(x, y, batch_size=4, epochs=2, verbose=0,
+                  callbacks=[ConvergenceCallback(tmp_path)])
+    history = read(tmp_path)
+    assert history.tables["run"].steps.tolist() == list(range(8))
+    assert history.skipped == ()
+
+
+def test_the_last_step_is_always_there(keras: Any, tmp_path: Path) -> None:
+    model, x, y = linear(keras)
+    callback = ConvergenceCallback(tmp_path, every_n_steps=1000)
+    model.fit(x, y, batch_size=2, epochs=12, verbose=0, callbacks=[callback])
+    assert read(tmp_path).tables["run"].steps[-1] == 47
+
+
+def test_loss_scaling_is_undone(keras: Any, tmp_path: Path) -> None:
+    """Gradients arrive 32,768 times too large; what is recorded must not."""
+    callback = ConvergenceCallback(tmp_path / "half")
+    programs.train(keras, "dense", [callback], dtype="mixed_float16", epochs=1)
+    programs.train(keras, "dense", [ConvergenceCallback(tmp_path / "full")], epochs=1)
+    half, full = (
+        read(tmp_path / name).tables["run"].column("gradient_global_norm")[0, 0]
+        for name in ("half", "full")
+    )
+    assert half == pytest.approx(full, rel=0.1)  # float16 rounds; 32,768 would not pass
