@@ -69,6 +69,7 @@ class Configuration:
         learning_rate: the constant rate; None for a schedule.
         clipnorm, global_clipnorm, clipvalue: limits of gradient clipping; None without.
         loss_scaled: whether gradients are computed at a dynamic loss scale.
+        batch_size: samples per batch.
     """
 
     layers: tuple[Layer, ...] = ()
@@ -80,6 +81,7 @@ class Configuration:
     global_clipnorm: float | None = None
     clipvalue: float | None = None
     loss_scaled: bool = False
+    batch_size: int | None = None
 
     @property
     def output(self) -> Layer | None:
@@ -143,6 +145,7 @@ def configuration(history: RunHistory) -> Configuration:
         clipvalue=_number(optimizer.get("clipvalue")),
         loss_scaled=bool(optimizer.get("loss_scale"))
         or optimizer.get("class") == "LossScaleOptimizer",
+        batch_size=_size(document.get("batch_size")),
     )
 
 

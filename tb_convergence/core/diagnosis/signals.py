@@ -13,6 +13,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from tb_convergence.core.diagnosis.configuration import configuration
 from tb_convergence.core.history import Bound, RunHistory, Table
 
 Floats = NDArray[np.floating[Any]]
@@ -233,13 +234,8 @@ def learning_rate(history: RunHistory) -> float | None:
 
 
 def batch_size(history: RunHistory) -> int | None:
-    """Samples per batch, the median over the records; None where unknown."""
-    run = history.table("run")
-    if run is None or not run.has("batch_size"):
-        return None
-    sizes = run.column("batch_size")[:, 0]
-    sizes = sizes[np.isfinite(sizes)]
-    return int(np.median(sizes)) if len(sizes) else None
+    """Samples per batch as configured; None where unknown."""
+    return configuration(history).batch_size
 
 
 def learns(history: RunHistory) -> bool:
