@@ -16,8 +16,8 @@ DENSE_STEPS: Final = 10
 """Steps from 0 that are all recorded."""
 
 FREE_RECORDS: Final = 1_000
-RECORDS_PER_DOUBLING: Final = 50
-"""After so many records the interval doubles every so many more: 1e9 steps give about 2,000."""
+RECORDS_PER_DOUBLING: Final = 40
+"""After so many records the interval doubles every so many more: 1e9 steps give 2,000."""
 
 SAMPLES: Final = 15
 """Latest durations that medians are taken over."""

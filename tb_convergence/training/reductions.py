@@ -27,9 +27,6 @@ import tensorflow as tf
 Tensor = Any
 """A `tf.Tensor`: TensorFlow ships no types that mypy could check."""
 
-SMALL: Final = 4096
-"""Entries up to which the largest entry is looked up: latency, not memory, is their cost."""
-
 MAGNITUDES: Final = (1e-15, 1e15)
 """Largest entries whose squares, and the sums of these, are ordinary float32 numbers."""
 
@@ -101,12 +98,6 @@ class Fast:
         shape = tf.shape(self.values)
         return tf.cast(tf.reduce_prod(tf.gather(shape, self.axes)), self.dtype)
 
-    @property
-    def small(self) -> bool:
-        """Whether the tensor is known to have few entries."""
-        elements = self.values.shape.num_elements()
-        return elements is not None and elements <= SMALL
-
     @cached_property
     def square_sum(self) -> Tensor:
         """Sum of squares; of all entries without a temporary tensor."""
@@ -129,10 +120,6 @@ class Fast:
         return tf.abs(self.values)
 
     @cached_property
-    def _deviations(self) -> Tensor:
-        return self.values - tf.reduce_mean(self.values, self.axes, keepdims=True)
-
-    @cached_property
     def norm(self) -> Tensor:
         return tf.sqrt(self.square_sum)
 
@@ -153,7 +140,9 @@ class Fast:
     @cached_property
     def std(self) -> Tensor:
         # Two passes: the difference of two means would cancel where the mean is large.
-        return tf.sqrt(tf.math.divide_no_nan(self._square_sum(self._deviations), self.size))
+        squares = self._square_sum(self.values - self._spread(self.mean))
+        squares += self._left_out * tf.square(self.mean)
+        return tf.sqrt(tf.math.divide_no_nan(squares, self.size))
 
     @cached_property
     def minimum(self) -> Tensor:
@@ -162,6 +151,19 @@ class Fast:
     @cached_property
     def maximum(self) -> Tensor:
         return self._extreme(tf.reduce_max, self.values)
+
+    def _spread(self, results: Tensor) -> Tensor:
+        """One value per result, shaped to go with `values`."""
+        for axis in sorted(self.axes):
+            results = tf.expand_dims(results, axis)
+        return results
+
+    @property
+    def _left_out(self) -> Tensor | float:
+        """Number of zeros that `values` leaves out."""
+        if self._size is None:
+            return 0.0
+        return self.size - tf.cast(tf.size(self.values), self.dtype)
 
     def _extreme(self, reduce: Any, values: Tensor) -> Tensor:
         """`reduce` over the axes; 0 over no entries."""
@@ -199,16 +201,19 @@ class Fast:
 
     @cached_property
     def safe(self) -> Tensor:
-        """bool `[]`: whether every number of this class is right for this tensor."""
-        if self.all and not self.small:
+        """bool `[]`: whether every number of this class is right for this tensor.
+
+        Over all entries a tensor of zeros is not vouched for: to tell it from underflow takes a
+        pass of its own, which tensors of ordinary numbers should not pay for.
+        """
+        if self.all:
             low, high = SQUARE_SUMS
             return tf.logical_and(self.square_sum > low, self.square_sum < high)
         low, high = MAGNITUDES
         extent = self.max_abs
-        # A NaN need not survive a maximum; it always survives a sum.
-        witness = self.square_sum if self.all else self._sum(self.values)
         ordinary = (extent > low) & (extent < high) | tf.equal(extent, 0.0)
-        return tf.reduce_all(tf.math.is_finite(witness) & ordinary)
+        # A NaN need not survive a maximum; it always survives a sum.
+        return tf.reduce_all(tf.math.is_finite(self._sum(self.values)) & ordinary)
 
 
 class Exact(Fast):
@@ -223,9 +228,7 @@ class Exact(Fast):
 
     @cached_property
     def _finite_count(self) -> Tensor:
-        if self._size is not None:  # zeros left out are finite
-            return self.size - self._count(tf.logical_not(self._finite))
-        return self._count(self._finite)
+        return self._count(self._finite) + self._left_out
 
     @cached_property
     def _clean(self) -> Tensor:
@@ -242,12 +245,6 @@ class Exact(Fast):
     @cached_property
     def _scale(self) -> Tensor:
         return tf.where(self._largest > 0, self._largest, tf.ones_like(self._largest))
-
-    def _spread(self, scale: Tensor) -> Tensor:
-        """One value per result, shaped to divide `values`."""
-        for axis in sorted(self.axes):
-            scale = tf.expand_dims(scale, axis)
-        return scale
 
     @cached_property
     def _scaled(self) -> Tensor:
@@ -279,12 +276,10 @@ class Exact(Fast):
 
     @cached_property
     def std(self) -> Tensor:
-        mean = self._spread(tf.math.divide_no_nan(self._sum(self._scaled), self._finite_count))
-        deviations = tf.where(self._finite, self._scaled - mean, tf.zeros_like(self._scaled))
-        squares = self._square_sum(deviations)
-        if self._size is not None:
-            left_out = self._finite_count - self._count(self._finite)
-            squares += left_out * tf.square(tf.squeeze(mean))
+        mean_scaled = tf.math.divide_no_nan(self._sum(self._scaled), self._finite_count)
+        away = self._scaled - self._spread(mean_scaled)
+        deviations = tf.where(self._finite, away, tf.zeros_like(away))
+        squares = self._square_sum(deviations) + self._left_out * tf.square(mean_scaled)
         variance = tf.math.divide_no_nan(squares, self._finite_count)
         return self._defined(tf.sqrt(variance) * self._scale)
 

@@ -1,0 +1,114 @@
+"""Which steps are recorded: dense at first, then as often as the budget allows, and bounded."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tb_convergence.training.cadence import DENSE_STEPS, Cadence
+
+
+def schedule(cadence: Cadence, last: int, step: float, record: float) -> list[int]:
+    """Recorded steps of a training up to `last`, with these constant durations in seconds."""
+    recorded, now = [0], 0
+    cadence.saw_record(step + record)
+    while True:
+        following = cadence.next_step(now)
+        if following > last:
+            return recorded
+        for _ in range(min(following - now - 1, 20)):
+            cadence.saw_steps(step)
+        cadence.saw_record(step + record)
+        recorded.append(following)
+        now = following
+
+
+def test_the_first_steps_are_all_recorded() -> None:
+    assert schedule(Cadence(), 12, step=1e-3, record=1.0)[:DENSE_STEPS] == list(range(DENSE_STEPS))
+
+
+@pytest.mark.parametrize("every", [1, 7, 50])
+def test_a_fixed_interval_gives_its_multiples(every: int) -> None:
+    recorded = schedule(Cadence(every_n_steps=every), 400, step=1e-3, record=1.0)
+    multiples = {step for step in range(401) if step % every == 0}
+    assert set(recorded) == multiples | set(range(DENSE_STEPS))
+
+
+def test_a_fixed_interval_is_not_stretched() -> None:
+    assert len(schedule(Cadence(every_n_steps=1), 5000, step=1e-3, record=1.0)) == 5001
+
+
+@given(
+    step=st.floats(1e-5, 10), record=st.floats(0, 10), overhead=st.floats(1e-3, 0.5)
+)
+def test_records_cost_no_more_than_the_budget(step: float, record: float, overhead: float) -> None:
+    cadence = Cadence(overhead)
+    recorded = schedule(cadence, 200_000, step, record)
+    steady = [step for step in recorded if step >= 20 * DENSE_STEPS]
+    if len(steady) > 2:
+        steps = steady[-1] - steady[0]
+        assert (len(steady) - 1) * record <= overhead * steps * step * 1.01 + 1e-9
+
+
+@given(last=st.integers(10, 10**9), known=st.booleans())
+def test_the_number_of_records_is_bounded(last: int, known: bool) -> None:
+    cadence = Cadence()
+    if known:
+        cadence.expect(0, last + 1)
+    recorded = schedule(cadence, last, step=1.0, record=0.0)
+    assert len(recorded) <= 2_000
+    assert all(earlier < later for earlier, later in pairwise(recorded))
+
+
+def test_the_last_step_of_a_known_training_is_recorded() -> None:
+    cadence = Cadence()
+    cadence.expect(0, 1000)
+    assert schedule(cadence, 5000, step=1.0, record=1.0)[-1] >= 999
+    assert 999 in schedule(cadence, 5000, step=1.0, record=1.0)
+
+
+def test_a_training_that_goes_beyond_what_was_expected_is_recorded_on() -> None:
+    cadence = Cadence(every_n_steps=100)
+    cadence.expect(0, 50)
+    assert cadence.next_step(10) == 49
+    assert cadence.next_step(49) == 100
+
+
+def test_a_step_is_never_scheduled_twice_or_in_the_past() -> None:
+    cadence = Cadence(every_n_steps=3)
+    cadence.expect(100, 7)
+    assert [cadence.next_step(step) for step in (100, 102, 105, 106, 107)] == [
+        102, 105, 106, 108, 108,
+    ]
+
+
+def test_costs_are_told_from_steps_once_both_are_known() -> None:
+    cadence = Cadence(0.01)
+    for _ in range(DENSE_STEPS):
+        cadence.saw_record(3e-3)
+    assert cadence.interval == DENSE_STEPS, "nothing to compare with yet"
+    for _ in range(9):
+        cadence.saw_steps(1e-3)
+    assert cadence.record_seconds == pytest.approx(2e-3)
+    assert cadence.interval == 200
+    assert cadence.measured_overhead == pytest.approx(0.01)
+
+
+def test_several_steps_an_execution_share_its_time() -> None:
+    cadence = Cadence(0.01)
+    for _ in range(9):
+        cadence.saw_steps(10e-3, steps=10)
+        cadence.saw_record(12e-3, steps=10)
+    assert cadence.step_seconds == pytest.approx(1e-3)
+    assert cadence.record_seconds == pytest.approx(2e-3)
+
+
+def test_a_single_slow_step_changes_nothing() -> None:
+    cadence = Cadence(0.01)
+    for seconds in [1e-3] * 8 + [100.0]:
+        cadence.saw_steps(seconds)
+        cadence.saw_record(seconds + 1e-3)
+    assert cadence.interval == 100
