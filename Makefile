@@ -31,7 +31,7 @@ test: $(VENV)/.test $(NODE_MODULES) page browser  ## every check and every test
 	@TB_CONVERGENCE_BROWSER="$(BROWSER)" $(PY) tools/check.py -- $(ARGS)
 
 lint: $(VENV)/.test $(NODE_MODULES)  ## the checks that run nothing: ruff, mypy, tsc, biome
-	@$(PY) tools/check.py ruff mypy frontend-check
+	@$(PY) tools/check.py lint
 
 dist: $(VENV)/.test  ## source archive and wheel in dist/
 	@$(PY) -m build

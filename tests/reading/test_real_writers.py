@@ -35,8 +35,10 @@ def test_keras_callback_with_histograms(tmp_path: Path) -> None:
     history = read(tmp_path)
     assert (history.run, history.source_runs) == (".", ("train", "validation"))
     table = history.tables["variables"]
-    assert [row.kind for row in table.rows] == ["bias", "kernel", "bias", "kernel"]
-    order = [1, 0, 3, 2]
+    # Keras before 3.13, the last one for Python 3.10, writes all layers under one name.
+    by_path = tuple(map(int, keras.__version__.split(".")[:2])) >= (3, 13)
+    order = [1, 0, 3, 2] if by_path else [3, 2]
+    assert [row.kind for row in table.rows] == ["bias", "kernel"] * (len(order) // 2)
     truth = np.array(norms)[:, order]
     assert table.axis == "epoch"
     assert (table.column("variable_norm", "low") <= truth).all()
