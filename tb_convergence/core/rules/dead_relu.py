@@ -75,7 +75,7 @@ RULE = Rule(
     needs=("activation_dead_fraction",),
     at_least=RECORDS,
     evaluate=_evaluate,
-    explains=("zero-gradient", "loss-not-decreasing", "vanishing-gradient"),
+    explains=("zero-gradient", "loss-not-decreasing", "vanishing-gradient", "constant-output"),
     disproof=(
         "The layer's units are active on other inputs: the recorded batches are not typical.",
     ),

@@ -194,6 +194,7 @@ RULE = Rule(
     explains=(
         "non-finite-values", "loss-divergence", "loss-not-decreasing", "exploding-gradient",
         "dead-relu", "zero-gradient", "saturated-activation", "vanishing-gradient",
+        "constant-output",
     ),
     excluded_by=("non-finite-input",),
     delay_steps=1,

@@ -103,7 +103,7 @@ RULE = Rule(
     explains=(
         "learning-rate-too-high", "dead-relu", "exploding-gradient", "non-finite-values",
         "loss-divergence", "loss-not-decreasing", "saturated-activation", "zero-gradient",
-        "vanishing-gradient",
+        "vanishing-gradient", "constant-output",
     ),
     disproof=(
         "Training goes no better after the same data is standardised.",

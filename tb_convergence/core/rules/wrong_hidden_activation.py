@@ -109,7 +109,7 @@ RULE = Rule(
     needs=("gradient_mean_abs|activation_saturated_fraction|config",),
     evaluate=_evaluate,
     explains=("vanishing-gradient", "saturated-activation", "loss-not-decreasing",
-              "zero-gradient", "learning-rate-too-low"),
+              "zero-gradient", "learning-rate-too-low", "constant-output"),
     advice=("Use ReLU in hidden dense and convolutional layers.",),
     disproof=("The first layers' weights move as fast as the last ones', relative to their size.",),
     false_alarms=("Gated recurrent cells use sigmoid and tanh by design and are not counted.",),
