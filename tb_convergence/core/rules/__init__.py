@@ -45,7 +45,6 @@ RULES: Final[tuple[Rule, ...]] = (
     unnormalized_input.RULE,
     non_finite_input.RULE,
     unscaled_target.RULE,
-    wrong_labels.RULE,
     unshuffled_batches.RULE,
     wrong_output_activation.RULE,
     wrong_hidden_activation.RULE,
@@ -55,6 +54,7 @@ RULES: Final[tuple[Rule, ...]] = (
     too_deep_without_skip.RULE,
     too_few_steps.RULE,
     optimizer_mismatch.RULE,
+    wrong_labels.RULE,  # after the others: it speaks where nothing else is wrong
     batch_norm_masks_gradients.RULE,
     non_finite_values.RULE,
     loss_not_decreasing.RULE,

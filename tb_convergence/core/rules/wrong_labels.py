@@ -25,9 +25,8 @@ IGNORANT: Final = 0.9
 """Loss at the end over that of a model that ignores its input: 1 - R² for a squared error."""
 MOVES: Final = 1e-4
 """Update ratio that shows a model able to learn (see learning-rate-too-low)."""
-OTHER_FAULTS: Final = ("non-finite-values", "zero-gradient", "vanishing-gradient",
-                       "exploding-gradient", "loss-divergence", "saturated-activation",
-                       "constant-output")
+ITS_OWN_SIGNS: Final = frozenset({"loss-not-decreasing", "overfitting"})
+"""What wrong labels look like themselves; any other finding would explain the loss as well."""
 
 
 def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
@@ -58,9 +57,8 @@ def _unrelated(history: RunHistory, signs: Signs) -> Match | None:
     if table is None or variables is None or course is None or course.observed < 100:
         return None
     rows = table.rows_of("target")
-    if not rows or not variables.has("update_ratio") or any(
-        name in signs and signs[name].severity != "info" for name in OTHER_FAULTS
-    ):
+    others = [id_ for id_, match in signs.items() if match.severity != "info"]
+    if not rows or not variables.has("update_ratio") or set(others) - ITS_OWN_SIGNS:
         return None
     ignorant = baseline(table, rows, configuration(history).loss)
     ratio = median_over_time(weights_column(variables, "update_ratio"))
