@@ -19,6 +19,10 @@ FREE_RECORDS: Final = 1_000
 RECORDS_PER_DOUBLING: Final = 40
 """After so many records the interval doubles every so many more: 1e9 steps give 2,000."""
 
+FREE_SECONDS: Final = 1.0
+"""Recording time of a whole training that is spent without regard to the share. A training of
+seconds is so recorded finely, where one percent would leave a dozen records; nobody misses it."""
+
 SAMPLES: Final = 15
 """Latest durations that medians are taken over."""
 
@@ -46,6 +50,8 @@ class Cadence:
         self.records = 0
         self._last_step: int | None = None
         self._minimum = 1
+        self._now = 0
+        self._spent_seconds = 0.0
         self._steps: deque[float] = deque(maxlen=SAMPLES)
         self._recorded: deque[tuple[float, int]] = deque(maxlen=SAMPLES)
 
@@ -65,6 +71,7 @@ class Cadence:
         """`steps` steps, one of them recorded, took `seconds` together."""
         self.records += 1
         self._recorded.append((max(seconds, 0.0), max(steps, 1)))
+        self._spent_seconds += self.record_seconds or 0.0
 
     @property
     def step_seconds(self) -> float | None:
@@ -90,11 +97,23 @@ class Cadence:
         else:
             # Rounded before it is rounded up: 5.000000001 is 5.
             affordable = ceil(round(record / (self.overhead * max(step, 1e-9)), 6))
+            affordable = min(affordable, self._free_interval(record) or affordable)
         doublings = max(0, self.records - FREE_RECORDS) // RECORDS_PER_DOUBLING
         return max(affordable, self._minimum, 1 << min(doublings, 40))
 
+    def _free_interval(self, record: float) -> int | None:
+        """Interval at which the rest of the training costs what is left of the free second.
+
+        None where nothing is left, and where the length of the training is not known.
+        """
+        left = FREE_SECONDS - self._spent_seconds
+        if self._last_step is None or left <= 0:
+            return None
+        return max(1, ceil((self._last_step - self._now) * record / left))
+
     def next_step(self, step: int) -> int:
         """The step to record after `step` was."""
+        self._now = step
         if step + 1 < DENSE_STEPS:
             following = step + 1
         elif self.every_n_steps is not None:

@@ -35,7 +35,8 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
     Args:
         log_dir: where the event file goes; TensorBoard shows the folder as one run.
         overhead: share of the training time that recording may cost, in (0, 1). Measured while
-            training; the interval between records follows from it.
+            training; the interval between records follows from it. One second of the whole
+            training is free, so that short ones are recorded finely.
         every_n_steps: record every so many steps (and the first ten) whatever it costs.
         activations: record the outputs of layers.
         inputs: record inputs, targets and predictions per feature.

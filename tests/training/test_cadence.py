@@ -53,6 +53,18 @@ def test_records_cost_no_more_than_the_budget(step: float, record: float, overhe
         assert (len(steady) - 1) * record <= overhead * steps * step * 1.01 + 1e-9
 
 
+@pytest.mark.parametrize(("steps", "at_least"), [(160, 120), (500, 150), (5_000, 150)])
+def test_a_short_training_is_recorded_finely_and_evenly(steps: int, at_least: int) -> None:
+    """Steps of 1 ms, records of 4 ms: one percent would allow one record in four hundred steps."""
+    cadence = Cadence(0.01)
+    cadence.expect(0, steps)
+    recorded = schedule(cadence, steps - 1, step=1e-3, record=4e-3)
+    assert len(recorded) >= at_least
+    assert len(recorded) * 4e-3 <= 1.2 + 0.01 * steps * 1e-3
+    gaps = [later - earlier for earlier, later in pairwise(recorded[DENSE_STEPS + 2 :])]
+    assert max(gaps) <= 2 * max(1, min(gaps)) + 1
+
+
 @given(last=st.integers(10, 10**9), known=st.booleans())
 def test_the_number_of_records_is_bounded(last: int, known: bool) -> None:
     cadence = Cadence()
