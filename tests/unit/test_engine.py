@@ -71,6 +71,15 @@ def test_two_causes_that_name_each_other_do_not_swallow_each_other() -> None:
     assert [f.explained_by for f in found] == [None, "a"]
 
 
+@pytest.mark.parametrize(("confidence", "explained"), [(0.6, None), (0.8, "guess")])
+def test_a_guess_explains_no_fact(confidence: float, explained: str | None) -> None:
+    found = diagnose(
+        rule("guess", "cause", confidence=confidence, explains=("fact",)),
+        rule("fact", "cause", severity="critical", confidence=0.95),
+    )
+    assert {f.id: f.explained_by for f in found}["fact"] == explained
+
+
 @pytest.mark.parametrize(("rival_step", "expected"), [(3, ["rival"]), (9, ["rival", "excluded"])])
 def test_an_earlier_rival_excludes(rival_step: int, expected: list[str]) -> None:
     found = diagnose(

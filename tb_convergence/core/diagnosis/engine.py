@@ -30,6 +30,9 @@ _LOG = logging.getLogger(__name__)
 
 _ORDER: Final = ("symptom", "caution", "cause")
 
+SURE_ENOUGH: Final = 0.75
+"""Confidence of a cause over that of another cause it may explain: a guess explains no fact."""
+
 MAX_LAYERS: Final = 50
 """Layers named by one finding: a person reads a few, and a reply stays bounded."""
 
@@ -110,6 +113,8 @@ def _rank(pairs: Iterable[tuple[Rule, Match]]) -> list[Finding]:
                 continue
             # Two causes may name each other; the better one explains, never both.
             if explained_by.get(rule.id) == other.id or _comes_later(rule, match, effect):
+                continue
+            if other.kind == "cause" and match.confidence < SURE_ENOUGH * effect.confidence:
                 continue
             explained_by[other.id] = rule.id
     findings = [
