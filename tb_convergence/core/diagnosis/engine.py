@@ -30,7 +30,7 @@ _LOG = logging.getLogger(__name__)
 
 _ORDER: Final = ("symptom", "caution", "cause")
 
-SURE_ENOUGH: Final = 0.75
+SURE_ENOUGH: Final = 0.7
 """Confidence of a cause over that of another cause it may explain: a guess explains no fact."""
 
 MAX_LAYERS: Final = 50
