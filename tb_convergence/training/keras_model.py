@@ -18,7 +18,7 @@ from tb_convergence.training.reductions import Tensor
 def iterations(model: Any) -> int:
     """Updates the model's optimizer has made; 0 where it does not count them."""
     found = getattr(model.optimizer, "iterations", None)
-    return 0 if found is None else int(keras.ops.convert_to_numpy(found))
+    return 0 if found is None else int(tf.convert_to_tensor(found).numpy())
 
 
 def innermost(optimizer: Any) -> Any:
