@@ -10,6 +10,9 @@ from typing import Any
 import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# One thread per operation: sums that several threads share may depend on which ends first, and
+# these tests compare weights bit for bit.
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 sys.path.insert(0, str(Path(__file__).parent))
 
 THEIRS = (
