@@ -83,7 +83,7 @@ export function createApi(fetcher) {
     for (let page = whole; page.next_offset !== null; ) {
       page = await json("runs", { offset: page.next_offset }, signal);
       whole.runs.push(...page.runs);
-      whole.pending = page.pending;
+      whole.pending += page.pending; // each page counts its own
     }
     return whole;
   }
