@@ -74,8 +74,10 @@ def run(name: str, for_pytest: list[str]) -> Result:
             command, cwd=ROOT, check=False, timeout=LONGEST_SECONDS
         ).returncode
     except subprocess.TimeoutExpired:
-        sys.stdout.write(f"{name} took longer than {LONGEST_SECONDS} s and was ended.\n")
-        status = -1
+        sys.stdout.write(f"\n{name} took longer than {LONGEST_SECONDS} s and was ended.\n")
+        status = 1
+    if status < 0:
+        sys.stdout.write(f"\n{name} did not end by itself: signal {-status}.\n")
     passed = status == 0 or (tested and bool(for_pytest) and status == NO_TEST_CHOSEN)
     return Result(name, passed, time.monotonic() - start, counts(report) if tested else "")
 
