@@ -94,8 +94,8 @@ def fast(logdir: Path, binary: str, samples: Mapping[str, int]) -> Iterator[Sour
             "--verbose",
         ]
         with _started(arguments) as server:
+            watch = _Watch(server, _Problems(logdir))
             try:
-                watch = _Watch(server, _Problems(logdir))
                 port = _port(port_file, watch)
                 watch.wait_until_loaded()
                 ingester = server_ingester.ExistingServerDataIngester(
@@ -106,6 +106,7 @@ def fast(logdir: Path, binary: str, samples: Mapping[str, int]) -> Iterator[Sour
                 )
             finally:
                 server.kill()
+                watch.join()  # leaving the block closes the log that it reads
 
 
 def _started(arguments: list[str]) -> subprocess.Popen[str]:
@@ -136,7 +137,10 @@ class _Watch:
         self._ended = threading.Event()
         self._loaded = False
         self._last = ""
-        threading.Thread(target=self._follow, name="data server log", daemon=True).start()
+        self._thread = threading.Thread(
+            target=self._follow, name="data server log", daemon=True
+        )
+        self._thread.start()
 
     def _follow(self) -> None:
         assert self._server.stderr is not None
@@ -170,6 +174,10 @@ class _Watch:
             self._server.kill()
             self._server.wait()
             self.check()
+
+    def join(self) -> None:
+        """Block until the log of the killed server has been read to its end."""
+        self._thread.join()
 
     def check(self) -> None:
         """Raise `DataUnavailableError` if the server has ended."""
