@@ -6,27 +6,23 @@ The first exception anywhere in here disables it for the rest of the training, w
 
 from __future__ import annotations
 
-import logging
 import os
-from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any
 
 import keras
 import numpy as np
 
 from tb_convergence.core.schema import Row
+from tb_convergence.training.arguments import (
+    checked_interval,
+    checked_log_dir,
+    checked_overhead,
+)
 from tb_convergence.training.cadence import Cadence
 from tb_convergence.training.describe import describe
+from tb_convergence.training.guard import Guard, UnsupportedError
 from tb_convergence.training.writer import RunWriter, channel
-
-logger = logging.getLogger("tb_convergence")
-
-MAX_REASON: Final = 500
-
-
-class UnsupportedError(Exception):
-    """A way to train that is not observed; the message completes "not supported: ..."."""
 
 
 class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
@@ -40,9 +36,6 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
         every_n_steps: record every so many steps (and the first ten) whatever it costs.
         activations: record the outputs of layers.
         inputs: record inputs, targets and predictions per feature.
-
-    Attributes:
-        disabled_reason: None, or why recording stopped; the training went on without it.
 
     Raises:
         ValueError: `log_dir` is empty, `overhead` or `every_n_steps` out of range.
@@ -64,24 +57,29 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
         inputs: bool = True,
     ) -> None:
         super().__init__()
-        self.log_dir = _checked_log_dir(log_dir)
-        self.overhead = _checked_overhead(overhead)
-        self.every_n_steps = _checked_interval(every_n_steps)
+        self.log_dir = checked_log_dir(log_dir)
+        self.overhead = checked_overhead(overhead)
+        self.every_n_steps = checked_interval(every_n_steps)
         self.activations = bool(activations)
         self.inputs = bool(inputs)
-        self.disabled_reason: str | None = None
+        self._guard = Guard(type(self).__name__)
         self._session: Any = None
         self._writer: Any = None
         self._metrics: list[str] = []
         self._facts: dict[str, Any] = {}
         self._expected = False
 
+    @property
+    def disabled_reason(self) -> str | None:
+        """None, or why recording stopped; the training went on without it."""
+        return self._guard.reason
+
     # ---- Keras' hooks ---------------------------------------------------------------------
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Begin to observe the model's train step."""
         self._close()
-        self.disabled_reason = None
+        self._guard = Guard(type(self).__name__)
         self._guard(self._begin)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
@@ -134,7 +132,7 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
             inputs=self.inputs,
             guard=self._guard,
             failed=lambda: self.disabled_reason is not None,
-            disable=self._disable,
+            disable=self._guard.disable,
         )
 
     def _begin_epoch(self, epoch: int) -> None:
@@ -182,27 +180,6 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
             with suppress(Exception):
                 writer.close()
 
-    def _guard(self, action: Callable[[], Any]) -> Any:
-        """`action()`; None, and recording disabled, if it raises or has raised before."""
-        if self.disabled_reason is not None:
-            return None
-        try:
-            return action()
-        except UnsupportedError as error:
-            self._disable(f"not supported: {error}")
-        except Exception as error:
-            self._disable(f"{type(error).__name__}: {error}")
-        return None
-
-    def _disable(self, reason: str) -> None:
-        if self.disabled_reason is None:
-            self.disabled_reason = reason
-            logger.warning(
-                "ConvergenceCallback records no more, the training goes on unaffected: %s",
-                " ".join(reason.split())[:MAX_REASON],
-                exc_info=logger.isEnabledFor(logging.DEBUG),
-            )
-
 
 def _nothing_seen() -> None:
     raise UnsupportedError("a train step that never calls model.optimizer; nothing was recorded")
@@ -227,27 +204,3 @@ def _epoch_columns(names: list[str]) -> dict[str, str]:
         else:
             columns[f"metric/{name}"] = name
     return columns
-
-
-def _checked_log_dir(log_dir: Any) -> str:
-    path = os.fspath(log_dir)
-    if isinstance(path, bytes):
-        path = os.fsdecode(path)
-    if not path:
-        raise ValueError("log_dir is empty; give the folder for the event file")
-    return str(path)
-
-
-def _checked_overhead(overhead: Any) -> float:
-    value = float(overhead)
-    if not 0.0 < value < 1.0:
-        raise ValueError(f"overhead is {overhead!r}; expected a share of time such as 0.01")
-    return value
-
-
-def _checked_interval(every_n_steps: Any) -> int | None:
-    if every_n_steps is None:
-        return None
-    if isinstance(every_n_steps, bool) or int(every_n_steps) != every_n_steps or every_n_steps < 1:
-        raise ValueError(f"every_n_steps is {every_n_steps!r}; expected a whole number >= 1")
-    return int(every_n_steps)

@@ -77,9 +77,14 @@ class Channel:
     content: bytes
 
 
-def channel(group: str, rows: Sequence[Row], columns: Sequence[str]) -> Channel:
-    """The channel for tables of `group` with these rows and columns."""
-    layout = schema.layout_of(group, rows, columns)
+def channel(
+    group: str, rows: Sequence[Row], columns: Sequence[str], model: str = ""
+) -> Channel:
+    """The channel for tables of `group` with these rows and columns.
+
+    `model` names the model where a run holds several.
+    """
+    layout = schema.layout_of(group, rows, columns, model)
     return Channel(layout.tag, f"Convergence: {group}", schema.encode_layout(layout))
 
 

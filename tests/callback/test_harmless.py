@@ -12,8 +12,8 @@ import programs
 import pytest
 
 from tb_convergence.keras import ConvergenceCallback
+from tb_convergence.training import collector as collector_module
 from tb_convergence.training import observer as observer_module
-from tb_convergence.training import session as session_module
 from tb_convergence.training import writer as writer_module
 
 OPTIMIZERS = {
@@ -77,7 +77,7 @@ STAGES = {
     "observing": (observer_module.Observer, "patches"),
     "building": (observer_module.Observer, "_before"),
     "recording": (observer_module.Observer, "_after"),
-    "looking": (session_module.Session, "_look"),
+    "looking": (collector_module.Collector, "look"),
     "writing": (writer_module.RunWriter, "table"),
     "configuration": (writer_module.RunWriter, "config"),
 }

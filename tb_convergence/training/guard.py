@@ -1,0 +1,53 @@
+"""A fault of ours ends the recording, never the training: one log line, and no more is done."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any, Final
+
+logger = logging.getLogger("tb_convergence")
+
+MAX_REASON: Final = 500
+
+
+class UnsupportedError(Exception):
+    """A way to train that is not observed; the message completes "not supported: ..."."""
+
+
+class Guard:
+    """Runs what may fail.
+
+    Args:
+        who: class name of what a person wrote into the training script, for the log line.
+
+    Attributes:
+        reason: None, or why recording stopped.
+    """
+
+    def __init__(self, who: str) -> None:
+        self._who = who
+        self.reason: str | None = None
+
+    def __call__(self, action: Callable[[], Any]) -> Any:
+        """`action()`; None, and recording disabled, if it raises or has raised before."""
+        if self.reason is not None:
+            return None
+        try:
+            return action()
+        except UnsupportedError as error:
+            self.disable(f"not supported: {error}")
+        except Exception as error:
+            self.disable(f"{type(error).__name__}: {error}")
+        return None
+
+    def disable(self, reason: str) -> None:
+        """Record no more; the first reason is logged and kept."""
+        if self.reason is None:
+            self.reason = reason
+            logger.warning(
+                "%s records no more, the training goes on unaffected: %s",
+                self._who,
+                " ".join(reason.split())[:MAX_REASON],
+                exc_info=logger.isEnabledFor(logging.DEBUG),
+            )
