@@ -8,7 +8,7 @@ for exact data both are the same array.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
@@ -22,6 +22,7 @@ Values = NDArray[np.floating[Any]]
 Bound = Literal["low", "high", "middle"]
 Axis = Literal["step", "epoch", "batch"]
 
+_NO_STEPS: Final[Steps] = np.zeros(0, np.int64)
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
@@ -175,6 +176,51 @@ class RunHistory:
             names.add("config")
         return frozenset(names)
 
+    @property
+    def recorded_steps(self) -> Steps:
+        """Every step of which anything was recorded, on the axis of `last_step`; increasing."""
+        parts = self._leading
+        return np.unique(np.concatenate([part.steps for part in parts])) if parts else _NO_STEPS
+
+    @property
+    def _leading(self) -> list[Table | Series]:
+        """What counts steps, else batches, else epochs: the finest axis there is."""
+        parts: list[Table | Series] = [*self.tables.values(), *self.scalars.values()]
+        for axis in ("step", "batch", "epoch"):
+            found = [part for part in parts if part.axis == axis and len(part.steps)]
+            if found:
+                return found
+        return []
+
+    def until(self, step: int) -> RunHistory:
+        """The run as it was when `step` was its last: nothing in it knows what came later.
+
+        Arrays are views. What counts on another axis than `recorded_steps` is cut at the wall time
+        of that step. The configuration is kept whole: it is static.
+        """
+        leading = self._leading
+        axis = leading[0].axis if leading else "step"
+        times = [part.wall_times[part.steps <= step] for part in leading]
+        latest = max((float(found[-1]) for found in times if len(found)), default=-np.inf)
+
+        def length(part: Table | Series) -> int:
+            kept = part.steps <= step if part.axis == axis else part.wall_times <= latest
+            return len(kept) if kept.all() else int(np.argmin(kept))
+
+        return replace(
+            self,
+            tables={group: _first(part, length(part)) for group, part in self.tables.items()},
+            scalars={
+                name: replace(
+                    part, steps=part.steps[:end], values=part.values[:end],
+                    wall_times=part.wall_times[:end],
+                )
+                for name, part in self.scalars.items() for end in (length(part),)
+            },
+            skipped=tuple(s for s in self.skipped if s.step is None or s.step <= step),
+            restarts=tuple(at for at in self.restarts if at <= step),
+        )
+
     def table(self, group: str) -> Table | None:
         """The table of `group`, or None where nothing of it was recorded."""
         return self.tables.get(group)
@@ -199,6 +245,15 @@ class RunHistory:
                 source = f"{table.source}: {group}"
                 return Series(name, table.steps, values, table.wall_times, source, table.axis)
         return self.scalars.get(name)
+
+
+def _first(table: Table, count: int) -> Table:
+    """The first `count` records of `table`."""
+    low = table.low[:count]
+    return replace(
+        table, steps=table.steps[:count], wall_times=table.wall_times[:count], low=low,
+        high=low if table.exact else table.high[:count],
+    )
 
 
 def fold_restarts(

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tb_convergence import __version__
-from tb_convergence.core.diagnosis import RunDiagnosis, diagnose_history
+from tb_convergence.core.diagnosis import RunDiagnosis, diagnose_history, replay
 from tb_convergence.core.history import RunHistory, Table
 from tb_convergence.core.rules import RULES
 from tb_convergence.serving import lines, payloads
@@ -61,6 +61,11 @@ class RunKey:
     digest: str
 
 
+def followed(history: RunHistory, diagnosis: RunDiagnosis) -> RunDiagnosis:
+    """`diagnosis` of `history` with what looking again at the run as it grew adds to it."""
+    return replay(history, diagnosis=diagnosis).diagnosis
+
+
 class Service:
     """The plugin's answers about the runs of one source. Thread-safe."""
 
@@ -71,6 +76,7 @@ class Service:
         rules: int = len(RULES),
         limits: Limits = LIMITS,
         clock: Callable[[], float] = time.monotonic,
+        follow: Callable[[RunHistory, RunDiagnosis], RunDiagnosis] = followed,
     ) -> None:
         """Args:
             source: where runs come from.
@@ -78,11 +84,13 @@ class Service:
             rules: how many rules `diagnose` applies.
             limits: bounds of every reply.
             clock: seconds, for the time budget.
+            follow: adds to a diagnosis when each finding was first reported, and what is over.
         """
         wait = limits.wait_seconds
         self.limits = limits
         self._source = source
         self._diagnose = diagnose
+        self._follow = follow
         self._rules = rules
         self._clock = clock
         self._histories: Cache[RunKey, RunHistory] = Cache(limits.history_bytes, held_bytes, wait)
@@ -171,8 +179,10 @@ class Service:
 
         def build(key: RunKey) -> bytes:
             diagnosis, _ = self._diagnosed(scope, key)
+            history = self._history(scope, key)
+            # Tens of diagnoses: for the run that is looked at, not for every run that is listed.
             return payloads.findings(
-                self._history(scope, key), diagnosis, self.limits, self._rules
+                history, self._follow(history, diagnosis), self.limits, self._rules
             )
 
         return self._about(scope, run, "findings", build)

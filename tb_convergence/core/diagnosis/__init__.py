@@ -10,14 +10,22 @@ from tb_convergence.core.diagnosis.finding import (
     NotEvaluated,
     RunDiagnosis,
 )
+from tb_convergence.core.diagnosis.monitor import Change, Episode, Monitor
 from tb_convergence.core.diagnosis.rule import Match, Rule
+from tb_convergence.core.diagnosis.timeline import Timeline, replay, timeline
 
 __all__ = [
+    "Change",
+    "Episode",
     "Evidence",
     "Finding",
     "Match",
+    "Monitor",
     "NotEvaluated",
     "Rule",
     "RunDiagnosis",
+    "Timeline",
     "diagnose_history",
+    "replay",
+    "timeline",
 ]

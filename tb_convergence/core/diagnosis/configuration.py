@@ -70,6 +70,7 @@ class Configuration:
         clipnorm, global_clipnorm, clipvalue: limits of gradient clipping; None without.
         loss_scaled: whether gradients are computed at a dynamic loss scale.
         batch_size: samples per batch.
+        planned_steps: steps that fit() was asked for; None where unknown.
     """
 
     layers: tuple[Layer, ...] = ()
@@ -82,6 +83,7 @@ class Configuration:
     clipvalue: float | None = None
     loss_scaled: bool = False
     batch_size: int | None = None
+    planned_steps: int | None = None
 
     @property
     def output(self) -> Layer | None:
@@ -146,6 +148,7 @@ def configuration(history: RunHistory) -> Configuration:
         loss_scaled=bool(optimizer.get("loss_scale"))
         or optimizer.get("class") == "LossScaleOptimizer",
         batch_size=_size(document.get("batch_size")),
+        planned_steps=_product(document.get("epochs"), document.get("steps_per_epoch")),
     )
 
 
@@ -177,6 +180,11 @@ def _text(value: Any) -> str:
 def _number(value: Any) -> float | None:
     number = isinstance(value, int | float) and not isinstance(value, bool)
     return float(value) if number else None
+
+
+def _product(first: Any, second: Any) -> int | None:
+    sizes = _size(first), _size(second)
+    return None if sizes[0] is None or sizes[1] is None else sizes[0] * sizes[1]
 
 
 def _size(value: Any) -> int | None:

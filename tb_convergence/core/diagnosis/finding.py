@@ -40,7 +40,12 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A rule that fired. Fields as in docs/architecture.md, section Findings."""
+    """A rule that fired. Fields as in docs/architecture.md, section Findings.
+
+    `reported_step` and `recovered_step` are known only where a run was looked at as it grew
+    (`timeline.replay`): when the finding could first be told, and when it was over. A finding that
+    is over is information.
+    """
 
     id: str
     kind: Kind
@@ -57,6 +62,8 @@ class Finding:
     advice: tuple[str, ...] = ()
     disproof: tuple[str, ...] = ()
     references: tuple[str, ...] = ()
+    reported_step: int | None = None
+    recovered_step: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +86,10 @@ class RunDiagnosis:
 
     @property
     def first_cause(self) -> Finding | None:
-        """The most likely root: the first finding that is a cause; None without one."""
-        return next((f for f in self.findings if f.kind == "cause"), None)
+        """The most likely root: the first finding that is a cause and not over; else None."""
+        return next(
+            (f for f in self.findings if f.kind == "cause" and f.recovered_step is None), None
+        )
 
     @property
     def severity(self) -> Severity | None:
@@ -142,4 +151,10 @@ def _finding(finding: Finding) -> Mapping[str, Any]:
         "advice": list(finding.advice),
         "disproof": list(finding.disproof),
         "references": list(finding.references),
+        "reported_step": _step(finding.reported_step),
+        "recovered_step": _step(finding.recovered_step),
     }
+
+
+def _step(step: int | None) -> int | None:
+    return None if step is None else int(step)

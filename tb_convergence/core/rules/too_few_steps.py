@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 
+from tb_convergence.core.diagnosis.configuration import configuration
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.signals import loss_course
@@ -21,6 +22,9 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
     course = loss_course(history)
     if course is None or course.observed < 20 or "loss-divergence" in signs or course.end <= 0:
         return None
+    planned = configuration(history).planned_steps
+    if planned is not None and course.axis == "step" and history.last_step + 1 < planned:
+        return None  # still going on, or stopped on purpose
     reached = np.cumsum(course.weights)
     quarter = reached > reached[-1] * 0.75
     if quarter.sum() < 4:
