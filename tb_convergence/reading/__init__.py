@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tb_convergence.reading.logdir import LogdirError, diagnose, open_logdir
+    from tb_convergence.reading.logdir import LogdirError, diagnose, examine, open_logdir
     from tb_convergence.reading.provider import RunNotFoundError, list_runs, read_run
     from tb_convergence.reading.source import DataUnavailableError, Source
     from tb_convergence.reading.tags import TagPattern
@@ -22,6 +22,7 @@ _PUBLIC = {
     "Source": "source",
     "TagPattern": "tags",
     "diagnose": "logdir",
+    "examine": "logdir",
     "list_runs": "provider",
     "open_logdir": "logdir",
     "read_run": "provider",
@@ -34,6 +35,7 @@ __all__ = [
     "Source",
     "TagPattern",
     "diagnose",
+    "examine",
     "list_runs",
     "open_logdir",
     "read_run",

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from tb_convergence.core.diagnosis import RunDiagnosis, diagnose_history
-from tb_convergence.core.history import Skipped
+from tb_convergence.core.history import RunHistory, Skipped
 from tb_convergence.reading import loaders
 from tb_convergence.reading.ahead import read_ahead
 from tb_convergence.reading.reasons import reason_of
@@ -53,10 +53,28 @@ def diagnose(
         LogdirError: `logdir` is missing, not a directory, or holds no event files.
         DataUnavailableError: TensorBoard's data server ended while it was asked.
     """
-    results = []
+    found = examine(logdir, loader=loader, progress=progress, patterns=patterns)
+    return tuple(diagnosis for diagnosis, _ in found)
+
+
+def examine(
+    logdir: str | os.PathLike[str],
+    *,
+    loader: Loader = "auto",
+    progress: Progress | None = None,
+    patterns: Sequence[TagPattern] = (),
+    only: Callable[[str], bool] = lambda name: True,
+) -> Iterator[tuple[RunDiagnosis, RunHistory | None]]:
+    """As `diagnose`, one run after the other, each with its history: None where it has none.
+
+    Runs whose name `only` refuses are not read. Whatever the loader needs ends with the iterator.
+
+    Raises:
+        LogdirError, DataUnavailableError: as `diagnose`, when the first run is asked for or later.
+    """
     with open_logdir(logdir, loader) as opened:
         source = replace(opened, patterns=patterns)
-        runs = fold_runs(source.runs())
+        runs = [run for run in fold_runs(source.runs()) if only(run.name)]
 
         def begin(index: int, run: FoldedRun) -> None:
             if progress is not None:
@@ -66,12 +84,11 @@ def diagnose(
             if isinstance(history, Exception):
                 reason = f"the run could not be read: {reason_of(history)}"
                 skipped = (Skipped("", None, reason),)
-                results.append(RunDiagnosis(run.name, -1, (), (), skipped))
+                yield RunDiagnosis(run.name, -1, (), (), skipped), None
             else:
-                results.append(diagnose_history(history))
+                yield diagnose_history(history), history
         if progress is not None:
             progress(len(runs), len(runs), "")
-    return tuple(results)
 
 
 @contextmanager

@@ -1,0 +1,144 @@
+"""`tb-convergence diagnose`: what is wrong with each run, in four formats, and for a script."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
+
+from tb_convergence.cli import output
+from tb_convergence.cli.formats import json_document, markdown, text
+from tb_convergence.cli.selection import chosen
+from tb_convergence.cli.wording import printable
+from tb_convergence.core.diagnosis.finding import SEVERITIES, RunDiagnosis
+
+FORMATS = ("text", "json", "markdown", "html")
+EPILOG = """\
+exit status:
+  0  the runs were read (with --fail-on: and none has such a finding)
+  1  data could not be had: TensorBoard's data server was lost; with --fail-on also when a run
+     could not be read or holds no data, for then nobody knows
+  2  bad usage: an unknown option, no such directory, no run chosen, a file that cannot be written
+  3  --fail-on: a run has a finding of that severity or worse
+"""
+
+
+def add(commands: Any) -> None:
+    """Add the command to the parser's `commands`."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "diagnose",
+        help="say what is wrong with each run of a log directory",
+        description="Reads every run below LOGDIR and prints its findings, causes first.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("logdir", metavar="LOGDIR", help="directory TensorBoard would be given")
+    parser.add_argument("--format", choices=FORMATS, default="text",
+                        help="how to print the findings (default: text)")
+    parser.add_argument("--output", "-o", metavar="FILE",
+                        help="write to FILE, in UTF-8 (default: standard output)")
+    parser.add_argument("--only", action="append", default=[], metavar="RUN",
+                        help="only runs whose name contains RUN, or is RUN with * for any text; "
+                        "may be repeated")
+    parser.add_argument("--fail-on", choices=("warning", "critical"),
+                        help="end with status 3 if a run has a finding so severe or worse")
+    parser.add_argument("--over-time", action="store_true",
+                        help="look at each run as it grew, too: when could a finding first be "
+                        "told, and what did the run recover from (some twenty times the work)")
+    parser.add_argument("--verbose", "-v", action="store_true",
+                        help="text: show evidence, references and what was not evaluated")
+    add_loader(parser)
+    parser.set_defaults(command=run)
+
+
+def add_loader(parser: argparse.ArgumentParser) -> None:
+    """Add the option that chooses one of TensorBoard's loaders."""
+    parser.add_argument("--loader", choices=("auto", "fast", "python"), default="auto",
+                        help="TensorBoard's data server where it is installed (auto), or one of "
+                        "its two loaders by name")
+
+
+def run(options: argparse.Namespace) -> int:
+    """The command. Returns the exit status; see `EPILOG`."""
+    reading = import_module("tb_convergence.reading")
+    try:
+        runs, sections = _examine(reading, options)
+        if not runs:
+            return output.complain(f"no run is chosen by --only {' '.join(options.only)!r}",
+                                   output.USAGE)
+        output.emit(_report(options, runs, sections), options.output)
+    except (reading.LogdirError, output.OutputError) as error:
+        return output.complain(printable(str(error)), output.USAGE)
+    except reading.DataUnavailableError as error:
+        return output.complain(
+            f"TensorBoard's data server gave no data ({error}): try again, or with "
+            "--loader python", output.UNAVAILABLE,
+        )
+    return verdict(runs, options.fail_on) if options.fail_on else 0
+
+
+def _examine(reading: Any, options: argparse.Namespace) -> tuple[list[RunDiagnosis], list[str]]:
+    """The runs and, for html, their sections: made while a run's history is at hand."""
+    replay = import_module("tb_convergence.core.diagnosis").replay if options.over_time else None
+    html = import_module("tb_convergence.cli.formats.html") if options.format == "html" else None
+    runs: list[RunDiagnosis] = []
+    sections: list[str] = []
+    for diagnosis, history in reading.examine(
+        options.logdir, loader=options.loader, progress=_progress(),
+        only=lambda name: chosen(name, options.only),
+    ):
+        told = diagnosis
+        if replay is not None and history is not None:
+            told = replay(history, diagnosis=diagnosis).diagnosis
+        runs.append(told)
+        if html is not None:
+            sections.append(html.section(told, history))
+    return runs, sections
+
+
+def _report(
+    options: argparse.Namespace, runs: Sequence[RunDiagnosis], sections: Sequence[str]
+) -> str:
+    if options.format == "json":
+        return json_document.report(runs)
+    if options.format == "markdown":
+        return markdown.report(runs)
+    if options.format == "html":
+        return str(import_module("tb_convergence.cli.formats.html").report(runs, sections))
+    colour = options.output is None and output.coloured()
+    return text.report(runs, colour=colour, verbose=options.verbose)
+
+
+def verdict(runs: Sequence[RunDiagnosis], fail_on: str) -> int:
+    """Exit status of `--fail-on`, with one line on standard error that says why it is not 0."""
+    bad = SEVERITIES[: SEVERITIES.index(fail_on) + 1]
+    failed = [one.run for one in runs if any(f.severity in bad for f in one.findings)]
+    unknown = [one.run for one in runs if one.last_step < 0]
+    if failed:
+        what = "a critical finding" if fail_on == "critical" else "a finding of warning or worse"
+        return output.complain(f"{what} in {_listed(failed)}", output.FOUND)
+    if unknown:
+        return output.complain(f"nothing to judge by in {_listed(unknown)}", output.UNAVAILABLE)
+    return 0
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(printable(name) for name in names[:5])
+    return shown + (f" and {len(names) - 5} more runs" if len(names) > 5 else "")
+
+
+def _progress() -> Any:
+    """A callback `(done, total, name)` that keeps one line on a terminal; None elsewhere."""
+    if not sys.stderr.isatty():
+        return None
+
+    def show(done: int, total: int, name: str) -> None:
+        line = f"reading {done}/{total} {printable(name)}"
+        end = "\r" if done < total else "\r\x1b[K"
+        sys.stderr.write("\x1b[K" + line[: shutil.get_terminal_size().columns - 1] + end)
+        sys.stderr.flush()
+
+    return show

@@ -1,0 +1,106 @@
+"""From values to places on the picture: value axes with ticks, linear and logarithmic."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tb_convergence.cli.drawing.chart import Floats, Scale, finite_range
+from tb_convergence.cli.wording import number
+
+FLOOR_DECADES = 12
+"""A logarithmic axis reaches at most so far below its top: beneath that a value is as good as 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """A value axis.
+
+    Attributes:
+        low, high: ends, in units of the axis (decades on a logarithmic one).
+        ticks: place (0 bottom, 1 top) and label.
+        logarithmic: whether units are decades.
+        zero: whether the bottom stands for zero, which a logarithm does not have.
+    """
+
+    low: float
+    high: float
+    ticks: tuple[tuple[float, str], ...]
+    logarithmic: bool = False
+    zero: bool = False
+
+    def place(self, value: float) -> float | None:
+        """Where `value` lies, 0 bottom to 1 top, held inside; None for NaN."""
+        if math.isnan(value):
+            return None
+        if not self.logarithmic:
+            at = value
+        elif value > 0:
+            at = math.log10(value) if math.isfinite(value) else math.inf
+        else:
+            at = -math.inf
+        return min(1.0, max(0.0, (at - self.low) / (self.high - self.low)))
+
+
+def value_axis(arrays: Sequence[Floats], scale: Scale) -> Axis:
+    """An axis that holds all finite values of `arrays`, with a little room."""
+    if scale == "log10":
+        positive = finite_range([a[a > 0] for a in arrays])
+        if positive is not None:
+            return _logarithmic(*positive, zero=any(bool((a <= 0).any()) for a in arrays))
+    low, high = finite_range(arrays) or (0.0, 1.0)
+    return _linear(low, high)
+
+
+def _linear(low: float, high: float) -> Axis:
+    if high - low <= 1e-9 * max(abs(low), abs(high)):
+        room = abs(low) / 2 or 0.5
+    else:
+        room = (high - low) * 0.06
+    bottom, top = low - room, high + room
+    if low >= 0 and low < 0.5 * high:
+        bottom = 0.0
+    if high <= 1 and high > 0.9 and bottom == 0.0:
+        top = 1.05
+    step = nice_step((top - bottom) / 4)
+    first = math.ceil(bottom / step - 1e-9)
+    ticks = []
+    while first * step <= top:
+        # Divided rather than multiplied: 3 / 10 is 0.3, and 3 * 0.1 is not.
+        value = first / round(1 / step) if step < 1 else first * step
+        ticks.append(((value - bottom) / (top - bottom), number(value)))
+        first += 1
+    return Axis(bottom, top, tuple(ticks))
+
+
+def nice_step(rough: float) -> float:
+    """The smallest of 1, 2, 5 times a power of ten that is at least `rough`.
+
+    >>> nice_step(0.03), nice_step(7.0)
+    (0.05, 10.0)
+    """
+    power = 10.0 ** math.floor(math.log10(rough))
+    for factor in (1.0, 2.0, 5.0):
+        if factor * power >= rough * (1 - 1e-9):
+            return factor * power
+    return 10.0 * power
+
+
+def _logarithmic(low: float, high: float, *, zero: bool) -> Axis:
+    top = math.log10(high) + 0.15
+    bottom = max(math.log10(low) - 0.15, top - FLOOR_DECADES)
+    if top - bottom < 1:
+        middle = (top + bottom) / 2
+        bottom, top = middle - 0.5, middle + 0.5
+    if zero:
+        bottom -= (top - bottom) * 0.15
+    first = math.ceil(bottom + (top - bottom) * (0.1 if zero else 0.0))
+    decades = list(range(first, math.floor(top) + 1))
+    every = max(1, math.ceil(len(decades) / 5))
+    ticks = [((d - bottom) / (top - bottom), _power(d)) for d in decades[::-1][::every]]
+    return Axis(bottom, top, (*ticks, *(((0.0, "0"),) if zero else ())), True, zero)
+
+
+def _power(decade: int) -> str:
+    return number(10.0**decade) if -3 <= decade <= 4 else f"1e{decade}"

@@ -1,0 +1,219 @@
+"""Pictures of a run's statistics: over steps, by depth, and the loss."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from tb_convergence.cli.drawing.chart import (
+    Chart,
+    Floats,
+    Limit,
+    Line,
+    Picture,
+    Profile,
+    Scale,
+    finite_range,
+    line,
+)
+from tb_convergence.cli.wording import number
+from tb_convergence.core.diagnosis.finding import Evidence, Finding
+from tb_convergence.core.diagnosis.signals import median_over_time, weight_rows
+from tb_convergence.core.history import RunHistory, Series, Table
+from tb_convergence.core.statistics import CATALOGUE, Statistic
+
+KNOWN: Final[dict[str, Statistic]] = {
+    statistic.name: statistic for group in CATALOGUE.values() for statistic in group
+}
+MAX_BARS: Final = 40
+WIDE: Final = 100.0
+"""Largest over smallest value from which a positive series is drawn on a logarithmic axis."""
+
+
+def threshold_of(finding: Finding, name: str | None = None) -> Limit | None:
+    """The first threshold among the evidence (of `name`, where given), as a line to draw."""
+    for item in finding.evidence:
+        if item.threshold is not None and name in (None, item.name):
+            return Limit(item.threshold, f"threshold {number(item.threshold)}")
+    return None
+
+
+def scale_of(lines: Sequence[Line]) -> Scale:
+    """Logarithmic where all values are positive and span more than a hundredfold."""
+    found = finite_range([a for item in lines for a in (item.low, item.high)])
+    return "log10" if found and found[0] > 0 and found[1] > WIDE * found[0] else "linear"
+
+
+def series_line(series: Series, label: str) -> Line:
+    """A loss or a rate: what is not finite in it is an event."""
+    return line(label, series.steps, series.values, broken_is_bad=True)
+
+
+def loss_picture(history: RunHistory, onset: int | None = None) -> Chart | None:
+    """The loss, with validation where it counts the same steps; None without any loss."""
+    wanted = (("loss", "loss"), ("epoch_loss", "training loss, by epoch"),
+              ("validation_loss", "validation loss"))
+    found = [(history.series(name), label) for name, label in wanted]
+    known = [(series, label) for series, label in found if series is not None and len(series)]
+    if known and known[0][1] == "loss":
+        # Beside the loss of batches the epoch's mean says nothing new.
+        known = [pair for pair in known if not pair[1].startswith("training")]
+    if not known:
+        return None
+    axis = known[0][0].axis
+    lines = tuple(series_line(s, label) for s, label in known if s.axis == axis)
+    return Chart("Loss", lines, scale_of(lines), None, onset, axis=axis)
+
+
+def with_limit(chart: Chart | None, limit: Limit | None) -> Chart | None:
+    """`chart` with a threshold."""
+    if chart is None:
+        return None
+    return Chart(chart.title, chart.lines, chart.scale, limit, chart.onset, chart.story, chart.axis)
+
+
+@dataclass(frozen=True, slots=True)
+class Over:
+    """One statistic of the layers that a finding names, over steps.
+
+    Attributes:
+        statistic: name of a column; the first table that has it is drawn.
+        limited: whether the first threshold of the evidence is one of this statistic.
+        kinds: kinds of rows to draw; kernels where neither these nor the finding say which.
+        limit_name: name of the evidence whose threshold is drawn, where it is not the first.
+    """
+
+    statistic: str
+    limited: bool = True
+    kinds: tuple[str, ...] = ()
+    limit_name: str | None = None
+
+    def __call__(self, history: RunHistory, finding: Finding) -> Picture | None:
+        """The chart; None where the statistic was not recorded."""
+        table = table_with(history, self.statistic)
+        if table is None:
+            return None
+        rows = rows_for(table, finding, self.kinds, self.statistic)
+        lines = tuple(row_line(table, self.statistic, row) for row in rows)
+        known = KNOWN.get(self.statistic)
+        return Chart(
+            known.title if known else self.statistic,
+            lines,
+            known.scale if known else "linear",
+            threshold_of(finding, self.limit_name) if self.limited else None,
+            finding.first_step,
+            axis=table.axis,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """The median of one statistic over the run, by layer from the input to the output."""
+
+    statistic: str
+    kinds: tuple[str, ...] = ("kernel", "recurrent_kernel")
+
+    def __call__(self, history: RunHistory, finding: Finding) -> Picture | None:
+        """The profile; None where the statistic was not recorded."""
+        table = table_with(history, self.statistic)
+        if table is None:
+            return None
+        rows = table.rows_of(*self.kinds) or weight_rows(table)
+        known = KNOWN.get(self.statistic)
+        return profile(
+            f"{known.title if known else self.statistic} by depth", table, rows,
+            median_over_time(table.column(self.statistic)[:, rows]), finding,
+            scale=known.scale if known else "linear",
+        )
+
+
+def profile(
+    title: str,
+    table: Table,
+    rows: Sequence[int],
+    values: Floats,
+    finding: Finding,
+    *,
+    scale: Scale = "linear",
+    limit: Limit | None = None,
+) -> Profile | None:
+    """Bars `[R]` of `rows`; those the finding names are marked. Evenly thinned beyond `MAX_BARS`.
+    """
+    if not len(rows):
+        return None
+    kept = np.unique(np.linspace(0, len(rows) - 1, min(MAX_BARS, len(rows))).astype(int)).tolist()
+    named = set(finding.layers)
+    picked = [table.rows[rows[i]] for i in kept]
+    return Profile(
+        title,
+        tuple(row.layer if row.layer != "input" else row.name for row in picked),
+        tuple(float(values[i]) for i in kept),
+        tuple(row.layer in named or row.name in named for row in picked),
+        scale,
+        limit,
+    )
+
+
+def table_with(history: RunHistory, statistic: str) -> Table | None:
+    """The first table with records of `statistic`."""
+    for table in history.tables.values():
+        if table.has(statistic) and len(table.steps) and table.rows:
+            return table
+    return None
+
+
+def rows_for(
+    table: Table, finding: Finding, kinds: Sequence[str], statistic: str, most: int = 3
+) -> list[int]:
+    """Rows that show `finding`: of its evidence and layers first, else of `kinds`, else kernels."""
+    order = [item.layer for item in finding.evidence if item.layer] + list(finding.layers)
+    among = table.rows_of(*kinds) if kinds else list(range(len(table.rows)))
+    values = table.column(statistic)
+    among = [row for row in among if np.isfinite(values[:, row]).any()]
+    named: list[int] = []
+    for name in dict.fromkeys(order):
+        own = [row for row in among if name in (table.rows[row].layer, table.rows[row].name)]
+        # Of a layer's variables the kernel speaks for it.
+        own.sort(key=lambda row: table.rows[row].kind not in ("kernel", "recurrent_kernel"))
+        named += own[:1]
+    if named:
+        return named[:most]
+    weights = [row for row in weight_rows(table) if row in among] if not kinds else among
+    chosen = weights or among
+    if len(chosen) <= most:
+        return chosen
+    return [chosen[0], chosen[len(chosen) // 2], chosen[-1]][:most]
+
+
+def row_line(table: Table, statistic: str, row: int) -> Line:
+    """One row's values, as a band where they are known as intervals."""
+    low = np.asarray(table.column(statistic, "low")[:, row], np.float64)
+    high = low if table.exact else np.asarray(table.column(statistic, "high")[:, row], np.float64)
+    item = table.rows[row]
+    label = item.name if item.kind in ("input", "target", "prediction") else item.layer
+    return Line(label, table.steps, low, high)
+
+
+def evidence_bars(_: RunHistory, finding: Finding) -> Picture | None:
+    """The evidence itself, where several layers were held against one threshold."""
+    first = next((e for e in finding.evidence if e.layer is not None and e.threshold is not None),
+                 None)
+    if first is None:
+        return None
+    same: list[Evidence] = [
+        e for e in finding.evidence
+        if e.name == first.name and e.layer is not None and np.isfinite(e.value)
+    ][:MAX_BARS]
+    if not same:
+        return None
+    return Profile(
+        first.name[:1].upper() + first.name[1:],
+        tuple(str(e.layer) for e in same),
+        tuple(float(e.value) for e in same),
+        (True,) * len(same),
+        "linear",
+        threshold_of(finding, first.name),
+    )

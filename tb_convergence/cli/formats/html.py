@@ -1,0 +1,170 @@
+"""Findings as one self-contained page: no script, nothing loaded from elsewhere, light and dark.
+
+Everything foreign passes through `_text`; a content security policy forbids all that the page does
+not need, so that even a fault here could run nothing. The page is plain ASCII, whatever encoding
+the shell writes a file in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from html import escape
+from typing import Final
+
+from tb_convergence.cli.drawing import svg
+from tb_convergence.cli.drawing.decisive import decisive
+from tb_convergence.cli.drawing.series import loss_picture
+from tb_convergence.cli.formats.html_style import STYLE
+from tb_convergence.cli.wording import (
+    MARKS,
+    about,
+    headline,
+    leading,
+    number,
+    place,
+    printable,
+    reached,
+    skipped_text,
+    span,
+    totals,
+)
+from tb_convergence.core.diagnosis.finding import Finding, RunDiagnosis
+from tb_convergence.core.history import RunHistory
+
+POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+SHOWN_SKIPPED: Final = 20
+SHOWN_LAYERS: Final = 12
+
+
+def _text(text: str) -> str:
+    return escape(printable(text), quote=True)
+
+
+def report(runs: Sequence[RunDiagnosis], sections: Sequence[str]) -> str:
+    """The page; `sections` holds `section` of each of `runs`."""
+    page = "\n".join(
+        [
+            "<!doctype html>",
+            '<html lang="en"><head><meta charset="utf-8">',
+            f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
+            '<meta name="viewport" content="width=device-width, initial-scale=1">',
+            '<meta name="color-scheme" content="light dark">',
+            f"<title>Convergence: {_text(totals(tuple(runs)))}</title>",
+            f"<style>{STYLE}</style></head><body><main>",
+            "<h1>Convergence</h1>",
+            f"<p>{_text(totals(tuple(runs)))}.</p>",
+            *(_table(runs) if len(runs) > 1 else ()),
+            *(f'<section id="run-{index}">{section}</section>'
+              for index, section in enumerate(sections)),
+            "</main></body></html>",
+        ]
+    )
+    return page.encode("ascii", "xmlcharrefreplace").decode("ascii") + "\n"
+
+
+def _table(runs: Sequence[RunDiagnosis]) -> Iterable[str]:
+    yield "<table><thead><tr><th>run<th>worst<th>first finding<th>from step</tr></thead><tbody>"
+    for index, run in enumerate(runs):
+        first = leading(run)
+        yield (
+            f'<tr><td><a href="#run-{index}">{_text(run.run)}</a><td>{_badge(run)}'
+            f"<td>{_text(headline(run))}"
+            f'<td class="number">{f"{first.first_step:,}" if first else ""}</tr>'
+        )
+    yield "</tbody></table>"
+
+
+def _badge(run: RunDiagnosis) -> str:
+    if run.last_step < 0:
+        return '<span class="info">? no data</span>'
+    name = run.severity or "healthy"
+    return f'<span class="{name}">{MARKS[name]} {run.severity or "no finding"}</span>'
+
+
+def section(run: RunDiagnosis, history: RunHistory | None) -> str:
+    """One run: its loss, its findings with the numbers they rest on, and what was not judged."""
+    parts = [f"<h2>{_text(run.run)} <small>{_text(reached(run))}</small></h2>"]
+    loss = None
+    if history is not None:
+        first = leading(run)
+        loss = loss_picture(history, first.first_step if first else None)
+    if loss is not None:
+        parts.append(f'<figure>{svg.inline(loss)}</figure>')
+    if not run.findings:
+        parts.append(f'<p class="healthy">{MARKS["healthy"]} {_text(headline(run))}</p>'
+                     if run.last_step >= 0 else f"<p>{_text(headline(run))}</p>")
+    for finding in run.findings:
+        if finding.explained_by is None:
+            parts += _finding(finding, run, history)
+    parts += _not_evaluated(run)
+    parts += _skipped(run)
+    return "\n".join(parts)
+
+
+def _finding(
+    finding: Finding, run: RunDiagnosis, history: RunHistory | None
+) -> Iterable[str]:
+    yield f'<article class="{finding.severity}">'
+    yield (
+        f"<h3>{MARKS[finding.severity]} {_text(finding.title)}</h3>"
+        f'<p class="about"><code>{_text(finding.id)}</code>, {_text(about(finding))}, '
+        f"{_text(span(finding))}</p>"
+        f"<p>{_text(finding.summary)}</p>"
+    )
+    if finding.advice:
+        yield "<h4>Try</h4>" + _list(finding.advice)
+    picture = None if history is None else decisive(history, finding)
+    if picture is not None:
+        yield f"<figure>{svg.inline(picture)}</figure>"
+    yield from _evidence(finding)
+    effects = [other for other in run.findings if other.explained_by == finding.id]
+    if effects:
+        yield "<h4>This explains</h4><ul>"
+        for other in effects:
+            yield (f"<li><code>{_text(other.id)}</code> ({_text(other.severity)}, "
+                   f"{_text(span(other))}): {_text(other.summary)}</li>")
+        yield "</ul>"
+    for title, texts in (("What would prove this wrong", finding.disproof),
+                         ("References", finding.references)):
+        if texts:
+            yield f"<details><summary>{title}</summary>{_list(texts)}</details>"
+    yield "</article>"
+
+
+def _list(texts: Sequence[str]) -> str:
+    return "<ul>" + "".join(f"<li>{_text(text)}</li>" for text in texts) + "</ul>"
+
+
+def _evidence(finding: Finding) -> Iterable[str]:
+    if finding.layers:
+        names = ", ".join(finding.layers[:SHOWN_LAYERS])
+        more = len(finding.layers) - SHOWN_LAYERS
+        yield f"<p>Layers: {_text(names)}{f' and {more} more' if more > 0 else ''}</p>"
+    if not finding.evidence:
+        return
+    yield ("<table><thead><tr><th>seen<th>value<th>held against<th>where</tr></thead><tbody>")
+    for item in finding.evidence[:SHOWN_LAYERS]:
+        against = "" if item.threshold is None else number(item.threshold)
+        yield (f'<tr><td>{_text(item.name)}<td class="number">{number(item.value)}'
+               f'<td class="number">{against}<td>{_text(place(item))}</tr>')
+    yield "</tbody></table>"
+
+
+def _not_evaluated(run: RunDiagnosis) -> Iterable[str]:
+    if not run.not_evaluated:
+        return
+    yield (f"<details><summary>Not evaluated: {len(run.not_evaluated)} rules need more data"
+           "</summary><ul>")
+    for item in run.not_evaluated:
+        yield f"<li><code>{_text(item.id)}</code> needs {_text(', '.join(item.needs))}</li>"
+    yield "</ul></details>"
+
+
+def _skipped(run: RunDiagnosis) -> Iterable[str]:
+    if not run.skipped:
+        return
+    yield f"<details><summary>{_text(skipped_text(run))}</summary><ul>"
+    for item in run.skipped[:SHOWN_SKIPPED]:
+        where = "" if item.step is None else f", step {item.step:,}"
+        yield f"<li>{_text(item.tag or 'run')}{where}: {_text(item.reason)}</li>"
+    yield "</ul></details>"

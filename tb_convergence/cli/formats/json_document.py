@@ -1,0 +1,24 @@
+"""Findings for programs: one strict JSON document, plain ASCII."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tb_convergence.core.diagnosis.finding import FINDINGS_SCHEMA, RunDiagnosis, as_json
+
+
+def document(runs: Sequence[RunDiagnosis]) -> dict[str, Any]:
+    """The document as plain Python values; see docs/cli.md."""
+    return {"schema": FINDINGS_SCHEMA, "runs": [as_json(run) for run in runs]}
+
+
+def dumps(value: Mapping[str, Any]) -> str:
+    """`value` as text with a line's end. A bare NaN in it is a fault of ours and raises."""
+    return json.dumps(value, allow_nan=False, indent=2, ensure_ascii=True) + "\n"
+
+
+def report(runs: Sequence[RunDiagnosis]) -> str:
+    """The document as text."""
+    return dumps(document(runs))

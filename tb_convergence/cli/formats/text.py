@@ -1,0 +1,108 @@
+"""Findings for the terminal: per run its causes with their symptoms beneath, then the rest."""
+
+from __future__ import annotations
+
+import shutil
+import textwrap
+from collections.abc import Sequence
+from typing import Final
+
+from tb_convergence.cli.wording import (
+    MARKS,
+    about,
+    evidence_text,
+    printable,
+    reached,
+    skipped_text,
+    totals,
+    unjudged,
+)
+from tb_convergence.core.diagnosis.finding import Finding, RunDiagnosis
+
+_COLOURS: Final = {
+    "critical": "31", "warning": "33", "info": "34", "healthy": "32", "faint": "2", "strong": "1",
+}
+
+
+class Page:
+    """Collects lines; knows the width and whether colour may be used."""
+
+    def __init__(self, colour: bool = False, width: int | None = None) -> None:
+        self.lines: list[str] = []
+        self._colour = colour
+        self._width = width or min(100, max(60, shutil.get_terminal_size().columns))
+
+    def paint(self, text: str, style: str) -> str:
+        """`text` in the colour of `style`, where colour may be used."""
+        return f"\x1b[{_COLOURS[style]}m{text}\x1b[0m" if self._colour else text
+
+    def line(self, text: str = "") -> None:
+        """One line as it is: what is foreign in it must be printable already."""
+        self.lines.append(text)
+
+    def wrapped(self, label: str, text: str, indent: int) -> None:
+        """Foreign or long text, made printable; lines after the first stand beneath the text."""
+        first = " " * indent + label
+        self.lines.extend(
+            textwrap.wrap(
+                printable(text), self._width, initial_indent=first,
+                subsequent_indent=" " * len(first),
+            )
+        )
+
+    def text(self) -> str:
+        """All lines, with one end each."""
+        return "\n".join(self.lines) + "\n"
+
+
+def report(
+    runs: Sequence[RunDiagnosis], *, colour: bool = False, verbose: bool = False
+) -> str:
+    """The whole report; `verbose` adds evidence, disproof, references and what was not judged."""
+    page = Page(colour)
+    for run in runs:
+        _run(page, run, verbose)
+    if len(runs) > 1:
+        page.wrapped("", totals(tuple(runs)), 0)
+    return page.text()
+
+
+def _run(page: Page, run: RunDiagnosis, verbose: bool) -> None:
+    page.line(f"{printable(run.run)}  {page.paint(f'({reached(run)})', 'faint')}")
+    for finding in run.findings:
+        if finding.explained_by is None:
+            _finding(page, finding, run, verbose)
+    if not run.findings and run.last_step >= 0:
+        more = unjudged(run)
+        note = f"{MARKS['healthy']} no finding" + (f"; {more} (-v shows which)" if more else "")
+        page.line("  " + page.paint(note, "healthy"))
+    if run.skipped:
+        page.wrapped("", skipped_text(run), 2)
+    if verbose and run.not_evaluated:
+        _not_evaluated(page, run)
+    page.line()
+
+
+def _finding(page: Page, finding: Finding, run: RunDiagnosis, verbose: bool) -> None:
+    mark = page.paint(f"{MARKS[finding.severity]} {finding.id}", finding.severity)
+    page.line(f"  {mark}  {page.paint(about(finding), 'faint')}")
+    page.wrapped("", finding.summary, 4)
+    for evidence in finding.evidence if verbose else ():
+        page.wrapped("seen: ", evidence_text(evidence), 4)
+    for advice in finding.advice:
+        page.wrapped("try: ", advice, 4)
+    for disproof in finding.disproof if verbose else ():
+        page.wrapped("wrong if: ", disproof, 4)
+    for reference in finding.references if verbose else ():
+        page.wrapped("see: ", reference, 4)
+    for other in run.findings:
+        if other.explained_by == finding.id:
+            page.wrapped("explains ", f"{other.id}: {other.summary}", 4)
+
+
+def _not_evaluated(page: Page, run: RunDiagnosis) -> None:
+    page.line(f"  not evaluated ({len(run.not_evaluated)} rules):")
+    for item in run.not_evaluated:
+        page.wrapped("- ", f"{item.id} needs {', '.join(item.needs)}", 4)
+    page.wrapped("", "ConvergenceCallback(log_dir) records all of this, with validation_data "
+                 "for what needs validation_loss.", 4)

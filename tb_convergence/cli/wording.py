@@ -1,0 +1,114 @@
+"""Words and numbers that every format shares, and the one way in which foreign text is shown."""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+from tb_convergence.core.diagnosis.finding import Evidence, Finding, RunDiagnosis
+
+MARKS: Final = {"critical": "✖", "warning": "▲", "info": "●", "healthy": "✔"}
+
+
+def printable(text: str) -> str:
+    """Names come from event files: control and direction characters are shown, never sent on.
+
+    >>> printable("a\\x1b[2Jb")
+    'a\\\\x1b[2Jb'
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def number(value: float) -> str:
+    """`value` with up to four digits that matter; NaN and infinities by name.
+
+    >>> number(0.000123456), number(12345.0), number(float("-inf"))
+    ('0.0001235', '12,345', '-Inf')
+    """
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "Inf" if value > 0 else "-Inf"
+    if value == int(value) and abs(value) < 1e9:
+        return f"{int(value):,}"
+    return f"{value:.4g}"
+
+
+def place(evidence: Evidence) -> str:
+    """Where a number was seen, such as "step 12, dense_1"; "" for one of the whole run."""
+    parts = [] if evidence.step is None else [f"step {evidence.step:,}"]
+    if evidence.layer is not None:
+        parts.append(evidence.layer)
+    return ", ".join(parts)
+
+
+def evidence_text(evidence: Evidence) -> str:
+    """One observed number as a sentence's part: what, how much, against what, where."""
+    against = "" if evidence.threshold is None else f", against {number(evidence.threshold)}"
+    where = place(evidence)
+    return f"{evidence.name} {number(evidence.value)}{against}" + (f" ({where})" if where else "")
+
+
+def about(finding: Finding) -> str:
+    """Severity, kind and confidence of a finding, and what looking at the run as it grew showed."""
+    parts = [f"{finding.severity} {finding.kind}", f"confidence {finding.confidence:.2f}"]
+    if finding.reported_step is not None:
+        parts.append(f"could be told at step {finding.reported_step:,}")
+    if finding.recovered_step is not None:
+        parts.append(f"over at step {finding.recovered_step:,}")
+    return ", ".join(parts)
+
+
+def span(finding: Finding) -> str:
+    """The steps of a finding, such as "steps 40 to 200"."""
+    if finding.last_step <= finding.first_step:
+        return f"step {finding.first_step:,}"
+    return f"steps {finding.first_step:,} to {finding.last_step:,}"
+
+
+def reached(run: RunDiagnosis) -> str:
+    """How far the run came, such as "step 1,200"."""
+    return f"step {run.last_step:,}" if run.last_step >= 0 else "no steps"
+
+
+def leading(run: RunDiagnosis) -> Finding | None:
+    """The finding that stands for the run: the first in the order of reading."""
+    return run.findings[0] if run.findings else None
+
+
+def headline(run: RunDiagnosis) -> str:
+    """What is said of the run in one line."""
+    first = leading(run)
+    if first is not None:
+        return first.title
+    return "no finding" if run.last_step >= 0 else "nothing could be read"
+
+
+def unjudged(run: RunDiagnosis) -> str:
+    """How many rules had too little data; "" where all could be evaluated."""
+    count = len(run.not_evaluated)
+    return f"{count} rule{'s' if count != 1 else ''} need{'' if count != 1 else 's'} more data" \
+        if count else ""
+
+
+def skipped_text(run: RunDiagnosis) -> str:
+    """What was refused, by the first example; "" where nothing was."""
+    if not run.skipped:
+        return ""
+    first, count = run.skipped[0], len(run.skipped)
+    what = f"{first.tag}: {first.reason}" if first.tag else first.reason
+    if count == 1:
+        return f"1 record skipped: {what}"
+    return f"{count:,} records skipped, the first: {what}"
+
+
+def totals(runs: tuple[RunDiagnosis, ...]) -> str:
+    """Runs by their worst finding, such as "6 runs: 4 critical, 1 warning, 1 without a finding"."""
+    found = [run.severity for run in runs if run.last_step >= 0]
+    parts = [f"{found.count(one)} {one}" for one in ("critical", "warning", "info")
+             if one in found]
+    if None in found:
+        parts.append(f"{found.count(None)} without a finding")
+    if len(found) < len(runs):
+        parts.append(f"{len(runs) - len(found)} without data")
+    return f"{len(runs)} run{'s' if len(runs) != 1 else ''}: {', '.join(parts)}"
