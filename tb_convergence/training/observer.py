@@ -7,20 +7,18 @@ it does not show is NaN there.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any
 
 import keras
 import tensorflow as tf
 
 from tb_convergence.core.schema import Row
 from tb_convergence.training import keras_model, rows, tables
+from tb_convergence.training.features import Features, is_feature
 from tb_convergence.training.gradients import dense
 from tb_convergence.training.recorder import SCOPE, Plan, Recorder, outside_of_trace
 from tb_convergence.training.reductions import supported
 from tb_convergence.training.snapshot import Rows, Trace
-
-MAX_FEATURE_ROWS: Final = 1024
-"""Rows of the group "inputs"; tensors that do not fit are left out."""
 
 Guard = Callable[[Callable[[], Any]], Any]
 """Calls an action; None, and no more recording, if that raises."""
@@ -61,7 +59,7 @@ class Observer:
         self._inputs = inputs
         self._variables: list[Any] = []
         self._layers: list[Any] = []
-        self._features: dict[tuple[str, str], tuple[int, int]] = {}
+        self._features = Features()
 
     def patches(self, data: Any) -> list[Patch]:
         """What to replace while the original train step runs on `data`."""
@@ -161,15 +159,10 @@ class Observer:
             self._layers.append(layer)
             outputs.append(row)
             units.append(row.shape[-1] if counted and row.shape[-1] > 0 else None)
-        features: list[Row] = []
-        for name, kind, tensor in self._tensors(seen):
-            found = _feature_rows(name, kind, tensor)
-            if len(features) + len(found) <= MAX_FEATURE_ROWS:
-                self._features[name, kind] = (len(features), len(found))
-                features += found
+        features = self._features.fix(self._tensors(seen))
         self._variables = list(variables)
         described = rows.variable_rows(self._model, variables)
-        recorded = Rows(described, tuple(outputs), tuple(features))
+        recorded = Rows(described, tuple(outputs), features)
         present = [dense(gradient) is not None for gradient in gradients]
         compiled = bool(self._model.jit_compile)
         return outside_of_trace(
@@ -185,10 +178,7 @@ class Observer:
         for index, layer in enumerate(self._layers):
             if id(layer) in seen.outputs and keras_model.reachable(seen.outputs[id(layer)][2]):
                 trace.outputs[index] = seen.outputs[id(layer)][2]
-        for name, kind, tensor in self._tensors(seen):
-            first, count = self._features.get((name, kind), (0, -1))
-            if len(_feature_rows(name, kind, tensor)) == count:
-                trace.features[first] = tensor
+        trace.features.update(self._features.placed(self._tensors(seen)))
         return trace
 
     def _tensors(self, seen: _Seen) -> list[tuple[str, str, Any]]:
@@ -209,7 +199,7 @@ class Observer:
             for kind, key, names in groups
             if batch.get(key) is not None
             for name, tensor in keras_model.named(kind, batch[key], names)
-            if _is_feature(tensor)
+            if is_feature(tensor)
         ]
 
 
@@ -217,14 +207,3 @@ def _note_output(seen: _Seen, layer: Any, label: str, result: Any) -> None:
     tensors = [item for item in tf.nest.flatten(result) if supported(item)]
     if tensors and keras_model.reachable(tensors[0]):
         seen.outputs[id(layer)] = (label, layer, tensors[0])
-
-
-def _is_feature(tensor: Any) -> bool:
-    if not supported(tensor) or not keras_model.reachable(tensor):
-        return False
-    rank = tensor.shape.rank
-    return rank is not None and (rank < 2 or bool(tensor.shape[-1]))
-
-
-def _feature_rows(name: str, kind: str, tensor: Any) -> tuple[Row, ...]:
-    return rows.feature_rows(name, kind, tensor.shape, tensor.dtype, tables.FEATURE_GROUPS)

@@ -23,7 +23,7 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "keras": ({"training"}, set()),
     "reading": ({"core", "reading"}, SERVER),
     "serving": ({"core", "reading", "serving"}, SERVER),
-    "cli": ({"core", "reading", "demo"}, set()),
+    "cli": ({"cli", "core", "reading", "demo"}, {"numpy"}),
     "demo": ({"demo", "keras"}, {"numpy", "keras", "sklearn"}),
     "__main__": ({"cli"}, set()),
     "__init__": ({"core", "reading", "training"}, set()),
