@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from tb_convergence.core.schema import Row
 from tb_convergence.training import keras_model, rows, tables
+from tb_convergence.training.aside import aside
 from tb_convergence.training.features import Features, is_feature
 from tb_convergence.training.gradients import dense
 from tb_convergence.training.recorder import SCOPE, Plan, Recorder, outside_of_trace
@@ -138,7 +139,7 @@ class Observer:
                 return None  # another optimizer step of the same train step
             return self.recorder.before(
                 self._trace(seen),
-                gradients,
+                [aside(gradient) for gradient in gradients],
                 variables,
                 lambda: keras_model.learning_rate(optimizer),
                 keras_model.scaling(optimizer, variables),
@@ -174,11 +175,12 @@ class Observer:
         trace = Trace()
         loss = seen.loss
         if supported(loss) and keras_model.reachable(loss) and loss.shape.rank == 0:
-            trace.loss = loss
+            trace.loss = aside(loss)
         for index, layer in enumerate(self._layers):
             if id(layer) in seen.outputs and keras_model.reachable(seen.outputs[id(layer)][2]):
-                trace.outputs[index] = seen.outputs[id(layer)][2]
-        trace.features.update(self._features.placed(self._tensors(seen)))
+                trace.outputs[index] = aside(seen.outputs[id(layer)][2])
+        placed = self._features.placed(self._tensors(seen))
+        trace.features.update({first: aside(tensor) for first, tensor in placed.items()})
         return trace
 
     def _tensors(self, seen: _Seen) -> list[tuple[str, str, Any]]:

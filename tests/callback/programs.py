@@ -85,6 +85,27 @@ def shared_layer(keras: Any) -> Any:
     return keras.Sequential([keras.Input((12,)), twice, twice, keras.layers.Dense(4)])
 
 
+def residual(keras: Any) -> Any:
+    """Sums and products as gradients and as outputs: the graph optimizer reorders those."""
+
+    class Block(keras.layers.Layer):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = keras.layers.Dense(12, activation="relu")
+            self.norm = keras.layers.LayerNormalization()
+
+        def build(self, shape: Any) -> None:
+            self.scale = self.add_weight(shape=(12,), initializer="ones", name="scale")
+            self.shift = self.add_weight(shape=(12,), initializer="zeros", name="shift")
+
+        def call(self, x: Any) -> Any:
+            return self.norm(x) * self.scale + self.inner(x) * self.shift
+
+    inputs = keras.Input((12,))
+    outputs = Block()(inputs) + Block()(inputs) + keras.layers.LayerNormalization()(inputs)
+    return keras.Model(inputs, keras.layers.Dense(4)(outputs))
+
+
 MODELS: dict[str, tuple[Callable[[Any], Any], Callable[[np.random.Generator], Any]]] = {
     "dense": (dense, vectors),
     "convolutional": (convolutional, images),
@@ -92,6 +113,7 @@ MODELS: dict[str, tuple[Callable[[Any], Any], Callable[[np.random.Generator], An
     "two-inputs": (two_inputs, pairs),
     "subclassed": (subclassed, vectors),
     "shared-layer": (shared_layer, vectors),
+    "residual": (residual, vectors),
 }
 
 
@@ -122,4 +144,6 @@ def train(
 
 
 def weights(model: Any) -> list[np.ndarray]:
-    return [np.asarray(variable.numpy()) for variable in model.variables]
+    """All numbers a training leaves behind, those of the optimizer included."""
+    variables = [*model.variables, *model.optimizer.variables]
+    return [np.asarray(variable.numpy()) for variable in variables]

@@ -55,6 +55,17 @@ def test_every_kind_of_optimizer(keras: Any, tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("model", "name"),
+    [("convolutional", "momentum"), ("residual", "momentum"), ("residual", "accumulation")],
+)
+def test_sums_and_products_keep_their_order(
+    keras: Any, tmp_path: Path, model: str, name: str
+) -> None:
+    """TensorFlow merges products with their only consumer; we must not be a second one."""
+    assert_harmless(keras, tmp_path, model, optimizer=lambda: OPTIMIZERS[name](keras))
+
+
+@pytest.mark.parametrize(
     "compile_with",
     [{"jit_compile": True}, {"run_eagerly": True}, {"steps_per_execution": 3},
      {"jit_compile": True, "steps_per_execution": 2}],
