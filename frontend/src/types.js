@@ -51,8 +51,8 @@
  * @property {string[]} advice
  * @property {string[]} disproof
  * @property {string[]} references
- * @property {number|null} [reported_step]
- * @property {number|null} [recovered_step]
+ * @property {Step | null} [reported_step]
+ * @property {Step | null} [recovered_step]
  *
  * @typedef {object} FindingsReply
  * @property {number} schema

@@ -25,11 +25,13 @@ const NAMED_LAYERS = 3;
  */
 export function findingCard(finding, explained, selected, handlers, nested = false) {
   const { id, kind, severity } = finding;
+  const over = finding.recovered_step != null;
+  const look = over ? "healthy" : severity;
   const shown = id === selected;
-  return html`<article class="finding ${severity} ${shown ? "selected" : ""} ${nested ? "nested" : ""}"
+  return html`<article class="finding ${look} ${shown ? "selected" : ""} ${nested ? "nested" : ""}"
     data-testid="finding" data-id=${id} data-kind=${kind} aria-current=${shown ? "true" : "false"} tabindex="-1">
-    <p class="eyebrow ${severity}">
-      ${verdictIcon(severity)}<span>${VERDICT_WORD[severity]} ${kind}</span>
+    <p class="eyebrow ${look}">
+      ${verdictIcon(look)}<span>${over ? `recovered ${kind}` : `${VERDICT_WORD[severity]} ${kind}`}</span>
       <span class="confidence" title="How sure this finding is, from what was recorded"
         >${Math.round(finding.confidence * 100)} % sure</span>
     </p>
@@ -62,13 +64,14 @@ function nounOf(findings) {
 }
 
 /** @param {Finding} finding */
-function where({ first_step: first, layers }) {
+function where({ first_step: first, recovered_step: over, reported_step: told, layers }) {
   const named = layers.slice(0, NAMED_LAYERS);
   const more = layers.length - named.length;
   return html`<p class="where">
-    from step ${formatStep(first)}${named.map(
-      (layer, index) => html`${index ? ", " : " · "}${inlineName(layer)}`,
-    )}${more > 0 ? ` and ${more} more` : nothing}
+    <span title=${told == null ? "" : `Could first be told at step ${formatStep(told)}`}
+      >${over == null ? `from step ${formatStep(first)}` : `steps ${formatStep(first)} to ${formatStep(over)}`}</span>${named.map(
+        (layer, index) => html`${index ? ", " : " · "}${inlineName(layer)}`,
+      )}${more > 0 ? ` and ${more} more` : nothing}
   </p>`;
 }
 
