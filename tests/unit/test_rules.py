@@ -17,6 +17,7 @@ from tb_convergence.core.diagnosis import diagnose_history
 from tb_convergence.core.diagnosis.finding import as_json
 from tb_convergence.core.history import RunHistory, Table
 from tb_convergence.core.rules import RULES
+from tb_convergence.core.schema import Row
 
 N = 200
 NAMES = ("first", "second", "third", "last")
@@ -252,6 +253,90 @@ def normalized(kind: str) -> RunHistory:
     return configured(with_loss(draw.flat(), zeros(0.8)), model=layers)
 
 
+def data(
+    target: dict[str, list[float]], prediction: dict[str, list[float]], **config: object
+) -> RunHistory:
+    """The healthy run with columns of targets and predictions given by their moments."""
+    base = draw.healthy()
+    rows, columns = list(draw.features("a")), {"mean": [0.0], "std": [1.0], "min": [-2.0],
+                                               "max": [2.0]}
+    for kind, moments in (("target", target), ("prediction", prediction)):
+        for index in range(len(moments.get("mean", ()))):
+            rows.append(Row(f"{kind}[{index}]", kind, kind, (index, index + 1)))
+        for name, values in moments.items():
+            columns[name] = columns[name] + values
+    table = draw.table(
+        "inputs", tuple(rows),
+        {f"feature_{name}": np.tile(values, (N, 1)) for name, values in columns.items()}
+        | {"feature_nan_fraction": np.zeros((N, len(rows)))},
+    )
+    return replace(base, config=config, tables={**base.tables, "inputs": table})
+
+
+def labelled(share: float) -> dict[str, list[float]]:
+    """One column of 0 and 1, with the given share of ones."""
+    return {"mean": [share], "std": [np.sqrt(share * (1 - share))], "min": [0.0], "max": [1.0]}
+
+
+def one_hot(classes: int = 4) -> dict[str, list[float]]:
+    share = 1 / classes
+    return {"mean": [share] * classes, "std": [np.sqrt(share * (1 - share))] * classes,
+            "min": [0.0] * classes, "max": [1.0] * classes}
+
+
+def outputs(mean: float, std: float, low: float, high: float) -> dict[str, list[float]]:
+    return {"mean": [mean], "std": [std], "min": [low], "max": [high]}
+
+
+def classes(loss: str, activation: str = "sigmoid", units: int = 1, **more: object) -> dict:
+    layers = model(dense("hidden", "x"), dense("out", "hidden", activation, units))
+    return {"model": layers, "loss": {"name": loss}, "batch_size": 32, **more}
+
+
+def imbalanced(share: float, spread: float = 0.001) -> RunHistory:
+    """A classifier that repeats the share of its rare class."""
+    history = data(labelled(share), outputs(share, spread, 0.0, 1.0),
+                   **classes("binary_crossentropy"))
+    entropy = -share * np.log(share) - (1 - share) * np.log(1 - share)
+    return with_loss(draw.flat(level=entropy, noise=0.001), history)
+
+
+def plateau(level: float) -> RunHistory:
+    """A regression that comes to rest at a level, with targets of variance 0.09."""
+    loss = np.concatenate([draw.falling(50, 0.2, level, 0.0), np.full(450, level)])
+    base = draw.healthy(500)
+    targets = data({"mean": [0.5], "std": [0.3], "min": [0.0], "max": [0.97]}, {})
+    table = targets.tables["inputs"]
+    long = replace(table, steps=np.arange(500), wall_times=np.arange(500.0),
+                   low=(low := np.repeat(table.low[:1], 500, axis=0)), high=low)
+    tables = {**base.tables, "inputs": long, "run": draw.run_table(loss)}
+    return replace(base, config=classes("mse", "linear"), tables=without_epochs(tables))
+
+
+def without_epochs(tables: dict) -> dict:
+    return {group: table for group, table in tables.items() if group != "epoch"}
+
+
+def spiking(height: float) -> RunHistory:
+    loss = draw.falling(noise=0.01) + 1.0
+    largest = loss.copy()
+    largest[120] = height
+    run = draw.run_table(loss, window_loss_max=largest)
+    base = draw.healthy()
+    return replace(base, tables={**base.tables, "run": run})
+
+
+def swinging(by: float) -> RunHistory:
+    values = [2.3, *(1.5 + by * (-1) ** epoch for epoch in range(15))]
+    return epochs(values, values)
+
+
+def resting(level: float) -> RunHistory:
+    return configured(
+        epochs([*np.linspace(0.4, level, 6), *[level] * 14], [0.4, *[level] * 19])
+    )
+
+
 SLOW = np.linspace(2.3, 2.28, N)
 STUCK_HIGH = [1.0, 0.5, 0.4, 0.3, 0.25, 0.2, 0.15, 0.1]
 RISING = [1.0, 0.6, 0.5, 0.55, 0.6, 0.7, 0.8, 0.9]
@@ -308,6 +393,19 @@ CASES: dict[str, tuple[Callable[[], RunHistory], Callable[[], RunHistory]]] = {
     ),
     "constant-output": (lambda: predictions(0.0), lambda: predictions(0.01)),
     "frozen-variable": (lambda: unmoved(0.0), lambda: unmoved(1e-9)),
+    "wrong-loss": (
+        lambda: data(outputs(0.4, 0.5, 0.0, 3.0), {}, **classes("binary_crossentropy")),
+        lambda: data(outputs(0.4, 0.3, 0.0, 1.0), {}, **classes("binary_crossentropy")),
+    ),
+    "class-imbalance": (lambda: imbalanced(0.05), lambda: imbalanced(0.15)),
+    "insufficient-capacity": (lambda: plateau(0.06), lambda: plateau(0.04)),
+    "loss-spike": (lambda: spiking(8.0), lambda: spiking(4.0)),
+    "loss-oscillation": (lambda: swinging(0.4), lambda: swinging(0.05)),
+    "underfitting": (lambda: resting(0.15), lambda: resting(0.09)),
+    "update-ratio-out-of-range": (
+        lambda: low_rate(0.15, draw.flat()),
+        lambda: low_rate(0.09, draw.flat()),
+    ),
 }
 
 
@@ -407,6 +505,11 @@ def test_a_wobble_near_zero_is_not_overfitting() -> None:
     assert ids(epochs(validation, STUCK_HIGH)) == []
 
 
+def test_validation_that_stays_below_training_is_not_overfitting() -> None:
+    """Dropout makes the training loss larger than it is."""
+    assert ids(epochs([0.1 * value for value in RISING], STUCK_HIGH)) == []
+
+
 def test_first_tensor_and_step_of_a_nan() -> None:
     (finding,) = [f for f in diagnose_history(nan_gradient(70)).findings
                   if f.id == "non-finite-values"]
@@ -473,6 +576,14 @@ def test_a_stack_without_nonlinearity_is_named() -> None:
             {"name": "categorical_crossentropy"},
             "negative evidence",
         ),
+        (
+            [
+                dense("first", "x", "softmax", 4),
+                {"name": "p", "class": "Activation", "activation": "softmax", "inputs": ["first"]},
+            ],
+            {"name": "categorical_crossentropy"},
+            "nearly equal",
+        ),
     ],
 )
 def test_output_and_loss_that_do_not_fit(layers: list, loss: dict, words: str) -> None:
@@ -492,6 +603,10 @@ def test_output_and_loss_that_do_not_fit(layers: list, loss: dict, words: str) -
         ([dense("out", "x", "softmax", 4)], {"name": "categorical_crossentropy"}),
         ([dense("out", "x", "linear", 1)], {"name": "mse"}),
         ([dense("out", "x", "sigmoid", 1)], {"name": "binary_crossentropy"}),
+        (
+            [dense("hidden", "x", "sigmoid"), dense("out", "hidden", "softmax", 4)],
+            {"name": "categorical_crossentropy"},
+        ),
     ],
 )
 def test_output_and_loss_that_fit(layers: list, loss: dict) -> None:
@@ -509,9 +624,10 @@ def test_labels_scaled_with_the_images_are_named() -> None:
     ("loss", "end", "expected"),
     [
         ("mse", 0.09, ["wrong-labels"]),  # the variance of the targets
-        ("mse", 0.05, []),
+        ("mse", 0.05, ["insufficient-capacity"]),
+        ("mse", 0.03, []),
         ("binary_crossentropy", 0.693, ["wrong-labels"]),  # ln 2 for a mean of one half
-        ("binary_crossentropy", 0.45, []),
+        ("binary_crossentropy", 0.45, ["insufficient-capacity"]),
         ("huber", 0.09, []),
     ],
 )
@@ -519,7 +635,9 @@ def test_a_loss_that_rests_where_ignorance_does(loss: str, end: float, expected:
     history = configured(targets(0, 1, mean=0.5, std=0.3), loss={"name": loss})
     falling = draw.falling(N, start=4.0, end=end, noise=0.0)
     falling[40:] = end
-    assert ids(with_loss(falling, history)) == expected
+    history = with_loss(falling, history)
+    without = {group: t for group, t in history.tables.items() if group != "epoch"}
+    assert ids(replace(history, tables=without)) == expected
 
 
 @pytest.mark.parametrize("limits", [{"clipnorm": 0.01}, {"clipvalue": 0.001}])
@@ -564,3 +682,196 @@ def test_intervals_fire_only_where_they_prove_it() -> None:
     wide[:, 1, index] = 0.01
     history = draw.history(replace(base, high=wide), draw.run_table(draw.flat()))
     assert "vanishing-gradient" not in ids(history)
+
+
+def cause(history: RunHistory, name: str):
+    (finding,) = [f for f in diagnose_history(history).findings if f.id == name]
+    return finding
+
+
+@pytest.mark.parametrize(
+    ("history", "severity", "words"),
+    [
+        (
+            lambda: data(labelled(0.5), outputs(1, 0, 1, 1), **classes("categorical_crossentropy")),
+            "critical", "no other class",
+        ),
+        (
+            lambda: data(outputs(0.0, 1.0, -1.0, 1.0), {}, **classes("binary_crossentropy")),
+            "critical", "from -1 to 1",
+        ),
+        (
+            lambda: data(one_hot(), {}, **classes("binary_crossentropy", "softmax", 4)),
+            "info", "judges each of the 4 classes alone",
+        ),
+        (
+            lambda: with_loss(
+                draw.flat(), data(one_hot(), {}, **classes("mse", "linear", 4))),
+            "warning", "beyond 0 and 1",
+        ),
+        (
+            lambda: data(labelled(0.5), {}, **classes("mse")),
+            "info", "a distance between numbers",
+        ),
+        (
+            lambda: with_loss(-draw.falling() - 3.0, data(labelled(0.5), {},
+                                                          **classes("binary_crossentropy"))),
+            "critical", "never negative",
+        ),
+        (
+            lambda: with_loss(-np.geomspace(1, 1e4, N), configured(loss={"name": "gain"})),
+            "warning", "has no floor",
+        ),
+    ],
+)
+def test_losses_that_do_not_fit(history, severity: str, words: str) -> None:
+    finding = cause(history(), "wrong-loss")
+    assert finding.severity == severity
+    assert words in finding.summary
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        classes("binary_crossentropy", "sigmoid"),
+        classes("categorical_crossentropy", "softmax", 4),
+        classes("sparse_categorical_crossentropy", "softmax", 4),
+        classes("mse", "linear"),
+    ],
+)
+def test_losses_that_fit(config: dict) -> None:
+    loss = config["loss"]["name"]
+    target = {"categorical_crossentropy": one_hot(), "mse": outputs(3.0, 1.0, 0.5, 6.0)}
+    history = data(target.get(loss, labelled(0.5)), {}, **config)
+    assert ids(history) == []
+
+
+def regression(spread: float, covariance: float, scale: float = 1.0) -> RunHistory:
+    """Targets of spread 1 around 2, predictions around 1.5, and the loss that follows."""
+    history = data(outputs(2.0, 1.0, -1.0, 5.0), outputs(1.5, spread, 0.0, 3.0),
+                   **classes("my_loss", "linear"))
+    loss = scale * (1 + spread**2 + 0.25 - 2 * covariance * spread)
+    return with_loss(np.full(N, loss), history)
+
+
+@pytest.mark.parametrize(
+    ("spread", "covariance", "found"),
+    [(0.5, 0.0, True), (0.5, 0.01, False), (0.5, 0.9, False), (0.001, 0.0, False)],
+)
+def test_every_prediction_against_every_target(spread, covariance, found: bool) -> None:
+    said = [f.summary for f in diagnose_history(regression(spread, covariance)).findings
+            if f.id == "wrong-loss"]
+    assert bool(said) == found
+    assert all("[N, N]" in text for text in said)
+
+
+@pytest.mark.parametrize(("scale", "found"), [(32.0, True), (2.0, False), (1e6, False)])
+def test_a_sum_in_place_of_a_mean(scale: float, found: bool) -> None:
+    said = [f for f in diagnose_history(regression(0.5, 0.5, scale)).findings
+            if f.id == "wrong-loss"]
+    assert bool(said) == found
+    assert all("summed over the batch of 32" in f.summary for f in said)
+
+
+def test_a_logarithm_of_zero_in_the_loss_is_told_from_the_outputs() -> None:
+    history = data(labelled(0.5), outputs(0.5, 0.3, 0.0, 0.9), **classes("my_loss"))
+    loss = draw.falling()
+    loss[30:] = np.nan
+    finding = cause(with_loss(loss, history), "wrong-loss")
+    assert finding.first_step == 30
+    assert "logarithm of 0" in finding.summary
+    calm = data(labelled(0.5), outputs(0.5, 0.3, 0.1, 0.9), **classes("my_loss"))
+    assert "wrong-loss" not in ids(with_loss(loss, calm))
+
+
+def test_imbalance_alone_is_information_and_names_the_weights() -> None:
+    learned = with_loss(draw.falling(end=0.01, noise=0.001), imbalanced(0.05))
+    assert cause(learned, "class-imbalance").severity == "info"
+    stuck = cause(imbalanced(0.05), "class-imbalance")
+    assert stuck.severity == "warning"
+    assert "class_weight={0: 0.53, 1: 10}" in stuck.advice[0]
+
+
+def test_a_layer_narrower_than_the_classes_is_named() -> None:
+    layers = model(dense("wide", "x", units=32, parameters=9), dense("neck", "wide", units=2,
+                   parameters=9), dense("out", "neck", "softmax", 4, parameters=9))
+    history = replace(plateau(0.06), config={"model": layers, "loss": {"name": "mse"}})
+    finding = cause(history, "insufficient-capacity")
+    assert (finding.severity, finding.layers) == ("info", ("neck",))
+    assert "small-sample fit" in finding.advice[0]
+
+
+@pytest.mark.parametrize(
+    ("layers", "words"),
+    [
+        (
+            [dense("a", "x", "softmax"), dense("b", "a"), dense("o", "b", "softmax", 4)],
+            "softmax within the network",
+        ),
+        ([{"name": "cell", "class": "LSTM", "activation": "relu", "inputs": ["x"]},
+          dense("o", "cell", "softmax", 4)], "unbounded"),
+        ([dense("a", "x", "sigmoid"), dense("o", "a", "softmax", 4)], "a quarter of the gradient"),
+        ([dense("a", "x", "linear"), dense("b", "a"), dense("c", "b"), dense("o", "c")],
+         "one linear map"),
+    ],
+)
+def test_hidden_activations_that_hold_a_run_back(layers: list, words: str) -> None:
+    stuck = configured(with_loss(draw.flat()), model=model(*layers))
+    assert words in cause(stuck, "wrong-hidden-activation").summary
+
+
+def test_attention_may_use_softmax_within_the_network() -> None:
+    layers = [dense("score", "x", "softmax"),
+              {"name": "mix", "class": "Multiply", "inputs": ["score", "x"]},
+              dense("o", "mix", "softmax", 4)]
+    assert ids(configured(model=model(*layers))) == []
+
+
+def test_softmax_logits_that_were_cut_are_seen_in_the_probabilities() -> None:
+    layers = classes("categorical_crossentropy", "<lambda>", 4)
+    tied = {"mean": [0.4, 0.2, 0.2, 0.2], "std": [0.1, 0.05, 0.05, 0.05],
+            "min": [0.1, 0.1, 0.1, 0.1], "max": [0.7, 0.3, 0.3, 0.3]}
+    history = data(one_hot(), tied, **layers)
+    assert "equal to the last digit" in cause(history, "wrong-output-activation").summary
+    apart = {**tied, "std": [0.1, 0.05, 0.051, 0.052]}
+    assert ids(data(one_hot(), apart, **layers)) == []
+
+
+def test_a_softmax_cannot_give_several_labels() -> None:
+    several = {**one_hot(3), "mean": [0.5] * 3, "std": [0.5] * 3}
+    history = data(several, {}, **classes("binary_crossentropy", "softmax", 3))
+    assert "add up to 1" in cause(history, "wrong-output-activation").summary
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh", "linear"])
+def test_a_cross_entropy_wants_probabilities(activation: str) -> None:
+    history = data(labelled(0.5), {}, **classes("binary_crossentropy", activation))
+    finding = cause(history, "wrong-output-activation")
+    assert finding.severity == "critical"
+    assert "sigmoid" in finding.advice[0]
+
+
+def test_labels_that_validation_never_confirms() -> None:
+    """Learned by heart: the training loss is below ignorance, the validation loss never is."""
+    base = plateau(0.06)
+    at = np.arange(1, 11) * 49
+    def run(validation: float) -> list[str]:
+        epoch = draw.table("epoch", (Row("epoch", "", "run"),), {
+            "epoch_loss": np.linspace(0.2, 0.06, 10),
+            "validation_loss": np.linspace(0.2, validation, 10)}, at)
+        return ids(replace(base, tables={**base.tables, "epoch": epoch}))
+    assert "wrong-labels" in run(0.092)
+    assert "wrong-labels" not in run(0.07)
+
+
+def test_a_first_loss_far_above_that_of_knowing_nothing() -> None:
+    history = data(one_hot(), outputs(0.5, 0.4, 0.0, 1.0), **classes("categorical_crossentropy",
+                                                                   "softmax", 4))
+    loss = draw.flat()
+    base = started(0.35)
+    tables = {**base.tables, "inputs": history.tables["inputs"]}
+    for first, expected in ((3.0, True), (1.2, False)):
+        loss[:3] = first
+        run = {**tables, "run": draw.run_table(loss)}
+        found = ids(replace(base, config=history.config, tables=run))
+        assert ("poor-initialization" in found) == expected

@@ -26,6 +26,7 @@ PASSIVE: Final = frozenset(
 """Layers that add no non-linearity between two others."""
 SPARSE_LOSSES: Final = frozenset({"sparse_categorical_crossentropy"})
 CROSS_ENTROPIES: Final = SPARSE_LOSSES | {"categorical_crossentropy", "binary_crossentropy"}
+SQUARED_ERRORS: Final = frozenset({"mse", "mean_squared_error"})
 REGRESSION_LOSSES: Final = frozenset(
     {"mse", "mean_squared_error", "mae", "mean_absolute_error", "huber", "huber_loss", "log_cosh",
      "mean_squared_logarithmic_error", "msle"}
@@ -44,6 +45,7 @@ class Layer:
         rate: dropout rate, else None.
         l1, l2: strength of the kernel's penalty, 0 without one.
         shape: output shape with None for the batch; None where unknown.
+        parameters: number of weights; None where unknown, or none.
     """
 
     name: str
@@ -55,6 +57,12 @@ class Layer:
     l1: float
     l2: float
     shape: tuple[int | None, ...] | None
+    parameters: int | None = None
+
+    @property
+    def penalty(self) -> float:
+        """The larger strength of the two penalties."""
+        return max(self.l1, self.l2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +174,7 @@ def _layer(item: Mapping[str, Any]) -> Layer:
         l1=_number(penalty.get("l1")) or 0.0,
         l2=_number(penalty.get("l2")) or 0.0,
         shape=sizes,
+        parameters=_size(item.get("parameters")),
     )
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tb_convergence.core.diagnosis.configuration import configuration
+from tb_convergence.core.diagnosis.data import ignorance
 from tb_convergence.core.history import Bound, RunHistory, Table
 
 Floats = NDArray[np.floating[Any]]
@@ -24,7 +25,7 @@ WEIGHT_KINDS: Final = ("kernel", "recurrent_kernel")
 FALLS: Final = " The loss falls all the same."
 """Said of what is odd in a run that learns."""
 LEARNS: Final = 0.5
-"""Part of its starting loss that a run has lost when it is said to learn."""
+"""Part of its starting loss that a run has lost when it is said to learn, and of ignorance's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +118,9 @@ def loss_course(history: RunHistory) -> LossCourse | None:
     if run is not None and run.has("loss") and len(run.steps):
         loss = run.column("loss")[:, 0].astype(np.float64)
         level = run.column("window_loss_mean")[:, 0] if run.has("window_loss_mean") else loss
-        weights = run.column("window_steps")[:, 0] if run.has("window_steps") else None
-        return _course(run.steps, loss, level, weights, "step", _first_bad_loss(run, loss))
+        width = run.column("window_steps")[:, 0] if run.has("window_steps") else np.ones(len(loss))
+        steps, level, width = _with_epochs(history, run, level, width)
+        return _course(steps, loss, level, width, "step", _first_bad_loss(run, loss))
     for name in ("loss", "epoch_loss"):
         series = history.series(name)
         if series is not None and len(series):
@@ -128,6 +130,42 @@ def loss_course(history: RunHistory) -> LossCourse | None:
             if np.isfinite(values).any():
                 return _course(series.steps, values, values, None, series.axis, first_bad)
     return None
+
+
+def _with_epochs(
+    history: RunHistory, run: Table, level: Floats, width: Floats
+) -> tuple[NDArray[np.int64], Floats, Floats]:
+    """Steps, levels and widths of windows, with epochs' means where they are the finer record.
+
+    A short training has few records after the first dense ones, and a mean for each of its epochs.
+    Windows are kept up to the first that is wider than an epoch. What they leave of the epoch they
+    end in follows from its mean.
+    """
+    epoch = history.table("epoch")
+    if epoch is None or epoch.axis != run.axis or not epoch.has("epoch_loss"):
+        return run.steps, level, width
+    ends, mean = epoch.steps, epoch.column("epoch_loss")[:, 0].astype(np.float64)
+    sizes = np.diff(ends, prepend=-1).astype(np.float64)
+    wide = np.flatnonzero(width > np.median(sizes)) if len(sizes) else np.zeros(0, int)
+    if not len(wide) or not wide[0] or not np.isfinite(mean).all():
+        return run.steps, level, width
+    kept = slice(0, int(wide[0]))
+    later = ends > run.steps[kept][-1]
+    if later.sum() <= len(run.steps) - wide[0]:
+        return run.steps, level, width
+    first = int(np.flatnonzero(later)[0])
+    inside = run.steps[kept] > ends[first] - sizes[first]
+    seen = float(np.nansum(width[kept][inside]))
+    known = float(np.nansum((level * width)[kept][inside]))
+    levels, sizes = mean[first:].copy(), sizes[first:].copy()
+    if sizes[0] > seen:
+        levels[0] = (levels[0] * sizes[0] - known) / (sizes[0] - seen)
+    sizes[0] = max(1.0, sizes[0] - seen)
+    return (
+        np.concatenate([run.steps[kept], ends[later]]),
+        np.concatenate([level[kept], levels]),
+        np.concatenate([width[kept], sizes]),
+    )
 
 
 def _first_bad_loss(run: Table, loss: Floats) -> int | None:
@@ -143,7 +181,9 @@ def _course(
     axis: str,
     nonfinite_step: int | None,
 ) -> LossCourse | None:
-    levels = np.where(np.isfinite(level), level, loss).astype(np.float64)
+    levels = np.asarray(level, np.float64)
+    if len(levels) == len(loss):
+        levels = np.where(np.isfinite(levels), levels, loss)
     finite = np.isfinite(levels)
     if not finite.any():
         return None
@@ -233,12 +273,26 @@ def learning_rate(history: RunHistory) -> float | None:
     return float(np.median(finite)) if len(finite) else None
 
 
+def unfinished(history: RunHistory) -> bool:
+    """Whether fit() was asked for more steps than there are: still going on, or stopped early."""
+    planned = configuration(history).planned_steps
+    return planned is not None and history.last_step + 1 < planned
+
+
 def batch_size(history: RunHistory) -> int | None:
     """Samples per batch as configured; None where unknown."""
     return configuration(history).batch_size
 
 
 def learns(history: RunHistory) -> bool:
-    """Whether the loss lost more than half its value: then an oddity does not hold it back."""
+    """Whether the run learns well: then an oddity does not hold it back.
+
+    The loss lost more than half its value and did not come back, and it is less than half that of a
+    model that ignores its input, where that is known: finding the mean of the targets is not yet
+    learning.
+    """
     course = loss_course(history)
-    return course is not None and course.fall > LEARNS and course.end <= course.diverging_above
+    if course is None or course.fall <= LEARNS or course.end > course.diverging_above:
+        return False
+    ignorant = ignorance(history)
+    return ignorant is None or course.end < LEARNS * ignorant

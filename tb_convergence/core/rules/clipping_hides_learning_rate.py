@@ -64,7 +64,7 @@ RULE = Rule(
     needs=("gradient_norm", "config"),
     at_least=RECORDS,
     evaluate=_evaluate,
-    explains=("loss-not-decreasing", "learning-rate-too-low"),
+    explains=("loss-not-decreasing", "learning-rate-too-low", "update-ratio-out-of-range"),
     advice=(
         "Switch clipping off, find the highest stable rate, go a little below it, and clip again "
         "only against outliers.",

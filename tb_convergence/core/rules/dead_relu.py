@@ -75,7 +75,8 @@ RULE = Rule(
     needs=("activation_dead_fraction",),
     at_least=RECORDS,
     evaluate=_evaluate,
-    explains=("zero-gradient", "loss-not-decreasing", "vanishing-gradient", "constant-output"),
+    explains=("zero-gradient", "loss-not-decreasing", "vanishing-gradient", "constant-output",
+              "underfitting", "update-ratio-out-of-range", "frozen-variable"),
     disproof=(
         "The layer's units are active on other inputs: the recorded batches are not typical.",
     ),

@@ -8,7 +8,7 @@ import numpy as np
 
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
-from tb_convergence.core.diagnosis.signals import layers_of
+from tb_convergence.core.diagnosis.signals import layers_of, learns
 from tb_convergence.core.history import RunHistory
 
 RECORDS: Final = 5
@@ -32,8 +32,10 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         return None
     names = [table.rows[row].name for row in rows]
     why = "has no gradient" if missing[rows[0]] else "has a gradient but does not move"
+    # Without a gradient there is a fault, however the rest learns.
+    settled = not missing.any() and learns(history)
     return Match(
-        "warning", 0.9,
+        "info" if settled else "warning", 0.9,
         f"{names[0]} {why}" + (f"; {len(names) - 1} more like it." if len(names) > 1 else "."),
         int(table.steps[0]), int(table.steps[-1]), layers_of(table, rows),
         tuple(

@@ -194,7 +194,8 @@ RULE = Rule(
     explains=(
         "non-finite-values", "loss-divergence", "loss-not-decreasing", "exploding-gradient",
         "dead-relu", "zero-gradient", "saturated-activation", "vanishing-gradient",
-        "constant-output",
+        "constant-output", "update-ratio-out-of-range", "loss-spike", "loss-oscillation",
+        "underfitting",
     ),
     excluded_by=("non-finite-input",),
     delay_steps=1,

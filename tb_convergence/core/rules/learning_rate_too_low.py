@@ -11,43 +11,47 @@ from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.signals import (
     LEARNS,
+    LossCourse,
     learning_rate,
     loss_course,
     median_over_time,
+    unfinished,
     weights_column,
 )
-from tb_convergence.core.history import RunHistory
+from tb_convergence.core.history import RunHistory, Table
 
 RATIO: Final = 1e-4
 """Update over weight norm of the fastest layer; about 1e-3 is healthy (Karpathy, CS231n)."""
+SHORT: Final = 1e-2
+"""Update ratio below which there is room upwards: a tenth of where steps become too large."""
+FAR: Final = 0.7
+"""Fall of the loss from which a run has got somewhere."""
+SMOOTH: Final = 0.85
+"""Share of the last looks at which the loss fell: noise does not hide a low rate."""
 ALIVE: Final = 1e-7
 """Mean |g| below which a gradient counts as vanished (DeepDiagnosis, DeepFD)."""
 
 
 def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
     table, course = history.table("variables"), loss_course(history)
-    if table is None or course is None or course.observed < 30:
+    if table is None or course is None or "loss-divergence" in signs:
         return None
     ratio = median_over_time(weights_column(table, "update_ratio", "high"))
     if not np.isfinite(ratio).any():
         return None
     fastest = float(np.nanmax(ratio))
-    alive = True
     if table.has("gradient_mean_abs"):
         gradient = median_over_time(weights_column(table, "gradient_mean_abs", "low"))
-        alive = bool(np.isfinite(gradient).any()) and float(np.nanmax(gradient)) > ALIVE
-    if not fastest < RATIO or not alive or course.fall > LEARNS or "loss-divergence" in signs:
+        if not np.isfinite(gradient).any() or float(np.nanmax(gradient)) <= ALIVE:
+            return None
+    return _tiny(history, table, course, fastest) or _slow(history, table, course, fastest)
+
+
+def _tiny(
+    history: RunHistory, table: Table, course: LossCourse, fastest: float
+) -> Match | None:
+    if course.observed < 30 or not fastest < RATIO or course.fall > LEARNS:
         return None
-    rate, name = learning_rate(history), configuration(history).optimizer_text
-    # Updates are proportional to the rate, so this factor brings them to the healthy 1e-3.
-    factor = 10 ** round(float(np.log10(1e-3 / max(fastest, 1e-12))))
-    advice = "Run the LR range test and take a little below the highest rate that does not diverge."
-    if rate:
-        shown = f"{name} to " if name else ""
-        advice = (
-            f"Raise the learning rate about {factor:,.0f}-fold: {shown}{rate * factor:.1g} instead "
-            f"of {rate:.1g}. {advice}"
-        )
     return Match(
         severity="critical" if fastest < RATIO / 10 else "warning",
         confidence=min(0.95, 0.6 + 0.2 * float(np.log10(RATIO / max(fastest, 1e-12)))),
@@ -61,8 +65,55 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
             Evidence("update ratio of the fastest layer", fastest, RATIO),
             Evidence("relative fall of the loss", course.fall, LEARNS),
         ),
-        advice=(advice, "If Adam is not what you use, try Adam(1e-3) first."),
+        advice=_advice(history, fastest, 1e-3),
     )
+
+
+def _slow(
+    history: RunHistory, table: Table, course: LossCourse, fastest: float
+) -> Match | None:
+    """A fall so smooth and so slow that longer steps would have done: never more than a hint.
+
+    Steps are below the healthy range's middle, the loss falls at nearly every look, and it is far
+    from done. Whether a higher rate would be stable, watching cannot tell.
+    """
+    if course.observed < 15 or len(course.level) < 8 or fastest >= SHORT or unfinished(history):
+        return None
+    if course.fall > FAR or course.settled or not course.fell:
+        return None
+    drops = np.diff(course.level[-8:])
+    if float((drops < 0).mean()) < SMOOTH:
+        return None
+    return Match(
+        severity="info",
+        confidence=0.4,
+        summary=(
+            f"The loss falls smoothly and slowly, by {course.fall:.0%} in {course.observed:,} "
+            f"steps; the fastest layer changes by {fastest:.1e} of its size a step. A higher rate "
+            "may get there sooner: the range test decides."
+        ),
+        first_step=int(table.steps[0]),
+        last_step=int(table.steps[-1]),
+        evidence=(
+            Evidence("update ratio of the fastest layer", fastest, SHORT),
+            Evidence("relative fall of the loss", course.fall, FAR),
+        ),
+        advice=_advice(history, fastest, 3e-3),
+    )
+
+
+def _advice(history: RunHistory, fastest: float, wanted: float) -> tuple[str, ...]:
+    rate, name = learning_rate(history), configuration(history).optimizer
+    advice = "Run the LR range test and take a little below the highest rate that does not diverge."
+    if rate:
+        # Updates are proportional to the rate, so this factor brings them to what is wanted.
+        factor = max(3.0, 10 ** round(float(np.log10(wanted / max(fastest, 1e-12)))))
+        now = f"{name}({rate:.1g})" if name else f"{rate:.1g}"
+        new = f"{name}({rate * factor:.1g})" if name else f"{rate * factor:.1g}"
+        advice = (
+            f"Raise the learning rate about {factor:,.0f}-fold: {new} instead of {now}. {advice}"
+        )
+    return (advice,) if name.startswith("Adam") else (advice, "Try Adam(1e-3) first.")
 
 
 RULE = Rule(
@@ -72,7 +123,7 @@ RULE = Rule(
     needs=("update_ratio", "loss"),
     at_least=5,
     evaluate=_evaluate,
-    explains=("loss-not-decreasing",),
+    explains=("loss-not-decreasing", "update-ratio-out-of-range", "underfitting"),
     excluded_by=("non-finite-values",),
     disproof=(
         "A ten times higher rate does not make the loss fall faster.",

@@ -49,7 +49,8 @@ RULE = Rule(
     needs=("feature_nan_fraction|feature_inf_fraction",),
     evaluate=_evaluate,
     explains=("non-finite-values", "loss-not-decreasing", "loss-divergence",
-              "learning-rate-too-high", "exploding-gradient", "zero-gradient"),
+              "learning-rate-too-high", "exploding-gradient", "zero-gradient", "loss-spike",
+              "wrong-loss", "update-ratio-out-of-range"),
     advice=(
         "Clean the named columns before training: drop or impute the rows, and guard divisions "
         "and logarithms in the preprocessing.",

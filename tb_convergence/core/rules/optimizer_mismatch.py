@@ -62,7 +62,8 @@ RULE = Rule(
     at_least=5,
     evaluate=_evaluate,
     explains=("loss-divergence", "exploding-gradient", "non-finite-values", "overfitting",
-              "learning-rate-too-high"),
+              "learning-rate-too-high", "dead-relu", "zero-gradient", "saturated-activation",
+              "update-ratio-out-of-range", "constant-output"),
     excluded_by=("non-finite-input",),
     advice=(
         "Look for a flipped sign: a score to maximise passed as a loss, gradients negated, "

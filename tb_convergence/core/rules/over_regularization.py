@@ -14,7 +14,7 @@ import numpy as np
 from tb_convergence.core.diagnosis.configuration import Configuration, configuration
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
-from tb_convergence.core.diagnosis.signals import Floats
+from tb_convergence.core.diagnosis.signals import Floats, learns
 from tb_convergence.core.history import RunHistory, Table
 
 SHARE: Final = 0.5
@@ -25,13 +25,17 @@ RATE: Final = 0.5
 
 
 def penalty(table: Table, model: Configuration) -> Floats:
-    """Sum of the l2 penalties of all kernels at each record: `[S]`; zero without any."""
+    """Sum of the L2 penalties of all kernels at each record, a lower bound of all: `[S]`.
+
+    Of an L1 penalty its smallest value counts: entries of norm n add up to at least n.
+    """
     total = np.zeros(len(table.steps))
     norm = table.column("variable_norm")
     for row in table.rows_of("kernel"):
         layer = model.layer(table.rows[row].layer)
-        if layer is not None and layer.l2 > 0:
-            total += layer.l2 * norm[:, row].astype(np.float64) ** 2
+        if layer is not None:
+            size = norm[:, row].astype(np.float64)
+            total += layer.l2 * size**2 + layer.l1 * size
     return total
 
 
@@ -42,7 +46,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
 
 def _by_penalty(history: RunHistory, model: Configuration) -> Match | None:
     table, loss = history.table("variables"), history.series("loss")
-    if table is None or loss is None or not any(layer.l2 > 0 for layer in model.layers):
+    if table is None or loss is None or not any(layer.penalty > 0 for layer in model.layers):
         return None
     _, at_table, at_loss = np.intersect1d(table.steps, loss.steps, return_indices=True)
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
@@ -52,24 +56,25 @@ def _by_penalty(history: RunHistory, model: Configuration) -> Match | None:
         return None
     # Half the loss is a verdict only where a strength is far beyond the usual 1e-5 to 1e-3.
     first, last = float(share[0]), float(np.median(share[-5:]))
-    layers = [layer for layer in model.layers if layer.l2 > 0]
-    strongest = max(layers, key=lambda layer: layer.l2)
+    layers = [layer for layer in model.layers if layer.penalty > 0]
+    strongest = max(layers, key=lambda layer: layer.penalty)
+    kind = "L2" if strongest.l2 else "L1"
     if min(first, last) < SHARE:
         return None
     return Match(
         "critical" if last > 0.8 else "warning",
         min(0.95, 0.6 + 0.3 * last),
-        f"The L2 penalty is {first:.0%} of the loss at the start and {last:.0%} at the end: the "
-        "optimizer shrinks weights instead of fitting data.",
+        f"The {kind} penalty is {first:.0%} of the loss at the start and {last:.0%} at the end: "
+        "the optimizer shrinks weights instead of fitting data.",
         int(table.steps[0]), int(table.steps[-1]), tuple(layer.name for layer in layers),
         (
             Evidence("penalty share of the loss at the end", last, SHARE, int(table.steps[-1])),
             Evidence("penalty share of the loss at the start", first, SHARE, int(table.steps[0])),
-            Evidence("strongest l2", strongest.l2, None, None, strongest.name),
+            Evidence(f"strongest {kind.lower()}", strongest.penalty, None, None, strongest.name),
         ),
         (
-            f"Remove the penalty (l2={strongest.l2:g} on {strongest.name}) and fit the training "
-            "data first; then return it at 1e-5 to 1e-3, step by step.",
+            f"Remove the penalty ({kind.lower()}={strongest.penalty:g} on {strongest.name}) and "
+            "fit the training data first; then return it at 1e-5 to 1e-3, step by step.",
         ),
     )
 
@@ -84,7 +89,7 @@ def _by_dropout(history: RunHistory, model: Configuration) -> Match | None:
     layer = min(heavy, key=lambda item: item.units or NARROW)
     left = (layer.units or 0) * (1 - (layer.rate or 0))
     return Match(
-        "warning",
+        "info" if learns(history) else "warning",
         min(0.9, 0.5 + 0.15 * len(heavy)),
         f"{layer.name} drops {layer.rate:.0%} of only {layer.units} units, which leaves about "
         f"{left:g}" + (f"; {len(heavy) - 1} more layers do the like." if len(heavy) > 1 else "."),
@@ -102,7 +107,8 @@ RULE = Rule(
     title="Regularization outweighs the data",
     needs=("config",),
     evaluate=_evaluate,
-    explains=("loss-not-decreasing", "vanishing-gradient", "constant-output", "zero-gradient"),
+    explains=("loss-not-decreasing", "vanishing-gradient", "constant-output", "zero-gradient",
+              "underfitting", "update-ratio-out-of-range"),
     disproof=("Without the penalty or dropout the training loss is no lower.",),
     false_alarms=("A run that has nearly fitted its data has little loss left but the penalty.",),
     references=("Srivastava et al. 2014, Dropout", "Schoop et al. 2021, UMLAUT, CHI"),

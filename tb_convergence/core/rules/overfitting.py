@@ -14,6 +14,8 @@ FALL = 0.9
 """Training loss at the end over its value at that minimum."""
 UNDONE = 0.1
 """Part of the validation loss's whole fall that the rise undid: near zero any wobble is a fifth."""
+GAP = 1.1
+"""Validation over training loss: what is learned by heart is known better than the rest."""
 EPOCHS_SINCE = 3
 """Epochs since the minimum: one bad epoch is noise."""
 
@@ -38,7 +40,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         return None
     rise, fall = end_val / float(val[best]), end_train / float(train[best])
     undone = (end_val - float(val[best])) / max(float(np.max(val[: best + 1]) - val[best]), 1e-30)
-    if rise < RISE or fall > FALL or undone < UNDONE:
+    if rise < RISE or fall > FALL or undone < UNDONE or end_val < GAP * end_train:
         return None
     return Match(
         severity="warning",

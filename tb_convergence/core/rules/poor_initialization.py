@@ -11,14 +11,21 @@ from typing import Final
 
 import numpy as np
 
+from tb_convergence.core.diagnosis.configuration import CROSS_ENTROPIES, configuration
+from tb_convergence.core.diagnosis.data import columns_of, feature_scales, target_kind
 from tb_convergence.core.diagnosis.finding import Evidence, Severity
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
-from tb_convergence.core.diagnosis.signals import FALLS, learns
+from tb_convergence.core.diagnosis.signals import FALLS, learns, loss_course
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.schema import Row
 
 FACTOR: Final = 10.0
 """Times the standard deviation that the fan asks for: variance wrong by a hundred in one layer."""
+TOO_SURE: Final = 2.0
+"""First loss over ln C (Karpathy 2019: verify the loss at init; the catalogue's bound is 100 %)."""
+LARGE_INPUT: Final = 10.0
+"""As in unnormalized-input."""
+MANY_CLASSES: Final = 1000
 EQUAL: Final = 1e-6
 """Spread over scale below which entries are one constant (float32 has 6e-8)."""
 
@@ -62,16 +69,45 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
             tuple(Evidence("spread of the weights at step 0", float(std[row]), None, 0,
                            table.rows[row].layer) for row in constant),
         )
-    if not scaled or harmless:
-        return None
+    if not scaled:
+        return _too_sure(history)
     row, ratio = max(scaled, key=lambda pair: abs(math.log(pair[1])))
     return Match(
-        "warning", 0.6,
+        "info" if harmless else "warning", 0.35 if harmless else 0.6,
         f"The weights of {table.rows[row].layer} start with a standard deviation of "
-        f"{std[row]:.3g}, {_times(ratio)} what its fan asks for.",
+        f"{std[row]:.3g}, {_times(ratio)} what its fan asks for.{FALLS if harmless else ''}",
         0, history.last_step, tuple(table.rows[r].layer for r, _ in scaled),
         tuple(Evidence("standard deviation over Glorot's", value, FACTOR if value > 1 else
                        1 / FACTOR, 0, table.rows[r].layer) for r, value in scaled),
+    )
+
+
+def _too_sure(history: RunHistory) -> Match | None:
+    """A classifier that knows nothing yet has a loss of ln C; one that starts at twice that is
+    sure of itself and wrong, so its outputs start too large.
+    """
+    course, outputs = loss_course(history), columns_of(history, "prediction")
+    inputs, model = history.table("inputs"), configuration(history)
+    if course is None or outputs is None or inputs is None or int(course.steps[0]) != 0:
+        return None
+    if model.loss not in CROSS_ENTROPIES or model.from_logits or outputs.count > MANY_CLASSES:
+        return None
+    scales = np.hypot(*feature_scales(inputs, inputs.rows_of("input")))
+    # Large inputs make large outputs of any weights: see unnormalized-input.
+    if not len(scales) or not float(scales.max()) < LARGE_INPUT:
+        return None
+    if target_kind(history) == "numbers":
+        return None
+    even = math.log(max(2, outputs.count))
+    times = float(course.level[0]) / even
+    if not times >= TOO_SURE or any(layer.penalty for layer in model.layers):
+        return None
+    harmless = learns(history)
+    return Match(
+        "info" if harmless else "warning", 0.35 if harmless else 0.5,
+        f"The first loss is {course.level[0]:.3g}, {times:.2g} times that of a model that knows "
+        f"nothing yet ({even:.3g}): its outputs start large and wrong.",
+        0, history.last_step, (), (Evidence("first loss over ln C", times, TOO_SURE, 0),),
     )
 
 
@@ -87,7 +123,8 @@ RULE = Rule(
     evaluate=_evaluate,
     explains=("loss-not-decreasing", "vanishing-gradient", "exploding-gradient", "zero-gradient",
               "saturated-activation", "dead-relu", "constant-output", "non-finite-values",
-              "loss-divergence", "wrong-hidden-activation", "learning-rate-too-high"),
+              "loss-divergence", "learning-rate-too-high", "update-ratio-out-of-range",
+              "loss-spike", "underfitting"),
     advice=(
         "Use the default, glorot_uniform, or he_normal with ReLU; biases at zero.",
         "lecun_normal with SELU; embeddings and special models as their paper says.",

@@ -1,4 +1,8 @@
-"""The loss was still falling steadily when the records end."""
+"""The loss was still falling steadily when the records end.
+
+Judged on the last quarter of the run: by the slope of a straight line where there are enough
+windows, by the last two epochs where there are only a few.
+"""
 
 from __future__ import annotations
 
@@ -9,25 +13,50 @@ import numpy as np
 from tb_convergence.core.diagnosis.configuration import configuration
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
-from tb_convergence.core.diagnosis.signals import loss_course
+from tb_convergence.core.diagnosis.signals import LossCourse, loss_course, unfinished
 from tb_convergence.core.history import RunHistory
 
 FALL: Final = 0.1
 """Fall over the last quarter, relative to the loss at its beginning."""
 STEADY: Final = 4.0
 """Fall over its standard error."""
+WINDOWS: Final = 4
+"""Windows in the last quarter from which a slope has a standard error."""
+SOLVED: Final = 0.02
+"""Part of the starting loss below which going on changes little that anyone would notice."""
 
 
 def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
     course = loss_course(history)
-    if course is None or course.observed < 20 or "loss-divergence" in signs or course.end <= 0:
+    if course is None or course.observed < 15 or "loss-divergence" in signs or course.end <= 0:
         return None
-    planned = configuration(history).planned_steps
-    if planned is not None and course.axis == "step" and history.last_step + 1 < planned:
-        return None  # still going on, or stopped on purpose
+    if course.axis == "step" and unfinished(history):
+        return None
+    if course.end < SOLVED * abs(course.start):
+        return None
+    found = _slope(course) or _few_windows(course)
+    if found is None:
+        return None
+    fall, first = found
+    return Match(
+        "info", 0.6 if course.end > 0.25 * abs(course.start) else 0.45,
+        f"In the last quarter of the run the loss still fell by {fall:.0%}, to {course.end:.3g}: "
+        f"it has not settled after {course.observed:,} {_unit(course)}.",
+        first, int(course.steps[-1]), (),
+        (Evidence("relative fall over the last quarter", fall, FALL, int(course.steps[-1])),),
+        _advice(history),
+    )
+
+
+def _unit(course: LossCourse) -> str:
+    return "epochs" if course.axis == "epoch" else "steps"
+
+
+def _slope(course: LossCourse) -> tuple[float, int] | None:
+    """Relative fall over the last quarter and its first step; None where it is not steady."""
     reached = np.cumsum(course.weights)
     quarter = reached > reached[-1] * 0.75
-    if quarter.sum() < 4:
+    if quarter.sum() < WINDOWS:
         return None
     steps, level = course.steps[quarter].astype(np.float64), course.level[quarter]
     weights = course.weights[quarter]
@@ -42,12 +71,40 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
     fall = -slope * (steps[-1] - steps[0]) / max(mean, 1e-30)
     if fall < FALL or -slope < STEADY * error:
         return None
-    return Match(
-        "info", 0.6,
-        f"In the last quarter of the run the loss still fell by {fall:.0%}: it has not settled.",
-        int(steps[0]), int(steps[-1]), (),
-        (Evidence("relative fall over the last quarter", float(fall), FALL, int(steps[-1])),),
-    )
+    return float(fall), int(steps[0])
+
+
+def _few_windows(course: LossCourse) -> tuple[float, int] | None:
+    """The same of a run of a few epochs: each of the last three lower, by more than its noise."""
+    last, steps, weights = course.level[-3:], course.steps[-3:], course.weights[-3:]
+    if len(course.level) < 6 or float(weights.min()) * 20 < course.observed:
+        return None
+    falls = -np.diff(last)
+    error = course.noise * np.sqrt(1 / weights[1:] + 1 / weights[:-1])
+    if not (falls > 2 * error).all():
+        return None
+    between = (weights[-1] + weights[-2]) / 2
+    fall = float(falls[-1] / max(last[-2], 1e-30)) * course.observed / 4 / max(between, 1.0)
+    return (min(fall, 0.99), int(steps[0])) if fall >= FALL else None
+
+
+def _advice(history: RunHistory) -> tuple[str, ...]:
+    model, document = configuration(history), history.config
+    epochs, each = document.get("epochs"), document.get("steps_per_epoch")
+    first = "Train longer, until the validation loss stops falling."
+    if isinstance(epochs, int) and epochs > 0:
+        first = (
+            f"Train longer: epochs={2 * epochs} or more instead of {epochs}, with "
+            "EarlyStopping(patience=10) on the validation loss."
+        )
+    if each == 1 and isinstance(epochs, int):
+        size = f" (now {model.batch_size})" if model.batch_size else ""
+        return (
+            first,
+            f"Each epoch is one step, as a batch is the whole data set{size}: {epochs} epochs are "
+            f"only {epochs} updates. batch_size=32 makes more of each epoch.",
+        )
+    return (first, "A higher learning rate gets there in fewer steps, if it stays stable.")
 
 
 RULE = Rule(
@@ -58,7 +115,7 @@ RULE = Rule(
     at_least=5,
     evaluate=_evaluate,
     excluded_by=("overfitting",),
-    advice=("Train longer, until the validation loss stops falling.",),
-    disproof=("The run is still going on.",),
+    disproof=("The run is still going on.", "The validation loss has stopped falling."),
+    false_alarms=("A loss that goes to zero keeps falling for ever, relative to itself.",),
     references=("Prechelt 1998, Early Stopping - But When?",),
 )

@@ -17,10 +17,10 @@ from tb_convergence.core.diagnosis.configuration import (
     Configuration,
     configuration,
 )
+from tb_convergence.core.diagnosis.data import feature_scales
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
-from tb_convergence.core.diagnosis.signals import Floats
-from tb_convergence.core.history import RunHistory, Table
+from tb_convergence.core.history import RunHistory
 
 LARGE: Final = 10.0
 """Root mean square of a feature. z-scores, [0, 1] and [-1, 1] all lie within about 1; ten times
@@ -28,18 +28,6 @@ that multiplies the curvature of the first layer's loss by a hundred (LeCun et a
 VERY_LARGE: Final = 100.0
 SPREAD: Final = 100.0
 """Largest feature's scale over the median feature's, when the largest is above 3."""
-
-
-def feature_scales(table: Table, rows: list[int]) -> tuple[Floats, Floats]:
-    """Mean and standard deviation `[F]` of each feature over all recorded batches."""
-    mean = table.column("feature_mean")[:, rows].astype(np.float64)
-    std = table.column("feature_std")[:, rows].astype(np.float64)
-    known = np.isfinite(mean) & np.isfinite(std)
-    count = np.maximum(known.sum(axis=0), 1)
-    total = np.where(known, mean, 0).sum(axis=0) / count
-    within = np.where(known, std**2, 0).sum(axis=0) / count
-    between = np.where(known, (mean - total) ** 2, 0).sum(axis=0) / count
-    return total, np.sqrt(within + between)
 
 
 def _is_handled(name: str, model: Configuration) -> bool:
@@ -103,7 +91,8 @@ RULE = Rule(
     explains=(
         "learning-rate-too-high", "dead-relu", "exploding-gradient", "non-finite-values",
         "loss-divergence", "loss-not-decreasing", "saturated-activation", "zero-gradient",
-        "vanishing-gradient", "constant-output",
+        "vanishing-gradient", "constant-output", "update-ratio-out-of-range", "loss-spike",
+        "loss-oscillation", "underfitting",
     ),
     disproof=(
         "Training goes no better after the same data is standardised.",

@@ -11,11 +11,11 @@ from typing import Final
 import numpy as np
 
 from tb_convergence.core.diagnosis.configuration import REGRESSION_LOSSES, configuration
+from tb_convergence.core.diagnosis.data import feature_scales
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.signals import learns
 from tb_convergence.core.history import RunHistory
-from tb_convergence.core.rules.unnormalized_input import feature_scales
 
 LARGE: Final = 100.0
 """Root mean square. Prices in units and years fail in practice; an age in decades does not."""
@@ -50,7 +50,8 @@ RULE = Rule(
     needs=("feature_mean", "feature_std", "config"),
     evaluate=_evaluate,
     explains=("learning-rate-too-high", "exploding-gradient", "loss-divergence",
-              "non-finite-values", "loss-not-decreasing", "dead-relu", "zero-gradient"),
+              "non-finite-values", "loss-not-decreasing", "dead-relu", "zero-gradient",
+              "update-ratio-out-of-range", "loss-spike", "loss-oscillation"),
     advice=(
         "Standardise the targets with the training split's mean and standard deviation, and undo "
         "it for predictions.",

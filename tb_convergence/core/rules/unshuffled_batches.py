@@ -54,7 +54,8 @@ RULE = Rule(
     needs=("feature_mean", "feature_std", "config"),
     at_least=RECORDS,
     evaluate=_evaluate,
-    explains=("loss-not-decreasing", "loss-divergence", "overfitting"),
+    explains=("loss-not-decreasing", "loss-divergence", "overfitting", "loss-oscillation",
+              "loss-spike", "underfitting"),
     advice=(
         "Shuffle the samples before batching, anew each epoch: shuffle=True, or "
         "dataset.shuffle(number_of_samples) before .batch().",

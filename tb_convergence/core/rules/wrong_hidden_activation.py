@@ -1,7 +1,8 @@
 """Hidden activations that do not let the gradient through, or none at all.
 
-Two forms: a deep stack of sigmoid or tanh layers whose gradients vanish, and a stack of dense
-layers without any non-linearity, which is one linear map however deep it is.
+A deep stack of sigmoid or tanh layers whose gradients vanish; a stack of dense layers without any
+non-linearity, which is one linear map however deep it is; a softmax within the network; ReLU inside
+a recurrent cell. Single sigmoid or linear layers are mentioned where the run learns little.
 """
 
 from __future__ import annotations
@@ -13,16 +14,26 @@ import numpy as np
 from tb_convergence.core.diagnosis.configuration import Configuration, configuration
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
-from tb_convergence.core.diagnosis.signals import median_over_time
+from tb_convergence.core.diagnosis.signals import learns, loss_course, median_over_time
 from tb_convergence.core.history import RunHistory, Table
 
 SQUASHING: Final = frozenset({"sigmoid", "tanh", "hard_sigmoid", "softsign", "softmax"})
+HIDDEN: Final = ("Dense", "Conv1D", "Conv2D", "Conv3D")
+RECURRENT: Final = frozenset({"LSTM", "GRU", "SimpleRNN"})
+UNBOUNDED: Final = frozenset({"relu", "elu", "selu", "leaky_relu", "linear", "gelu", "softplus"})
+SLOW: Final = frozenset({"sigmoid", "hard_sigmoid"})
 AT_LEAST_LAYERS: Final = 3
 """Squashing hidden layers before their product of slopes matters: 0.25^3 is about 1/64."""
 
 
 def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
-    return _squashed(history, signs) or _linear(history)
+    return (
+        _squashed(history, signs)
+        or _linear(history)
+        or _softmax(history)
+        or _unbounded_cell(history, signs)
+        or _suspect(history)
+    )
 
 
 def _squashed(history: RunHistory, signs: Signs) -> Match | None:
@@ -92,6 +103,86 @@ def _linear(history: RunHistory) -> Match | None:
     )
 
 
+def _softmax(history: RunHistory) -> Match | None:
+    """A softmax within the stack: its units share a total of 1, and compete for the gradient."""
+    model = configuration(history)
+    # Attention and gates have a softmax as well, and it goes into a product, not into a layer.
+    sources = [model.source(layer) for layer in model.layers if layer.kind in HIDDEN]
+    found = [layer.name for layer in sources if layer is not None and layer.activation == "softmax"]
+    names = tuple(dict.fromkeys(found))
+    if not names:
+        return None
+    return Match(
+        "info" if learns(history) else "warning", 0.75,
+        f"{', '.join(names[:4])} {'apply' if len(names) > 1 else 'applies'} softmax within the "
+        "network: all units of a layer together carry a total of 1, so the signal shrinks with the "
+        "width, and so does its gradient.",
+        0, max(0, history.last_step), names,
+        (Evidence("hidden layers with softmax", float(len(names)), 0.0),),
+        (f"Give {', '.join(names[:4])} activation='relu'; softmax belongs to the output.",),
+    )
+
+
+def _unbounded_cell(history: RunHistory, signs: Signs) -> Match | None:
+    """ReLU inside a recurrent cell: the state is multiplied over and over, and nothing bounds it.
+
+    Many do it and get away with it on short sequences: a fault only where the run suffers.
+    """
+    cells = [
+        layer for layer in configuration(history).layers
+        if layer.kind in RECURRENT and layer.activation in UNBOUNDED
+    ]
+    if not cells:
+        return None
+    suffers = set(signs) & {"non-finite-values", "exploding-gradient", "loss-divergence",
+                            "loss-spike", "loss-not-decreasing", "zero-gradient"}
+    if not suffers and learns(history):
+        return None
+    names = tuple(layer.name for layer in cells)
+    grave = suffers & {"non-finite-values", "exploding-gradient", "loss-divergence"}
+    return Match(
+        "warning" if suffers else "info", 0.7 if grave else 0.45,
+        f"{', '.join(names[:4])} ({cells[0].kind}) uses {cells[0].activation} as the activation of "
+        "its cell: the state is unbounded and grows with the sequence.",
+        0, max(0, history.last_step), names,
+        (Evidence("recurrent layers with an unbounded activation", float(len(cells)), 0.0),),
+        (f"Leave the defaults of {names[0]}: activation='tanh', recurrent_activation='sigmoid'.",),
+    )
+
+
+def _suspect(history: RunHistory) -> Match | None:
+    """What often holds a run back and sometimes is meant so: said only where the run learns little.
+
+    Sigmoid hidden layers (a slope of at most 1/4, and outputs that are never centred), and a single
+    hidden layer without a non-linearity among others that have one.
+    """
+    if learns(history) or loss_course(history) is None:
+        return None
+    model = configuration(history)
+    sigmoid = [layer for layer in model.hidden(*HIDDEN, "Activation") if layer.activation in SLOW]
+    linear = tuple(dict.fromkeys(_linear_layers(model)))
+    if sigmoid:
+        names = tuple(layer.name for layer in sigmoid)
+        return Match(
+            "info", 0.4,
+            f"{', '.join(names[:4])} {'use' if len(names) > 1 else 'uses'} "
+            f"{sigmoid[0].activation}, which passes on at most a quarter of the gradient.",
+            0, max(0, history.last_step), names,
+            (Evidence(f"hidden layers with {sigmoid[0].activation}", float(len(names)), 0.0),),
+            (f"Try activation='relu' in {', '.join(names[:4])}.",),
+        )
+    if not linear:
+        return None
+    return Match(
+        "info", 0.4,
+        f"{', '.join(linear[:4])} {'have' if len(linear) > 1 else 'has'} no non-linearity before "
+        "the next dense layer: the two are one linear map.",
+        0, max(0, history.last_step), linear,
+        (Evidence("hidden layers without a non-linearity", float(len(linear)), 0.0),),
+        (f"Give {', '.join(linear[:4])} activation='relu'.",),
+    )
+
+
 def _linear_layers(model: Configuration) -> list[str]:
     """Dense layers whose linear output goes straight into another dense layer."""
     pairs = ((model.source(layer), layer) for layer in model.layers if layer.kind == "Dense")
@@ -109,7 +200,8 @@ RULE = Rule(
     needs=("gradient_mean_abs|activation_saturated_fraction|config",),
     evaluate=_evaluate,
     explains=("vanishing-gradient", "saturated-activation", "loss-not-decreasing",
-              "zero-gradient", "learning-rate-too-low", "constant-output"),
+              "zero-gradient", "learning-rate-too-low", "constant-output", "underfitting",
+              "update-ratio-out-of-range"),
     advice=("Use ReLU in hidden dense and convolutional layers.",),
     disproof=("The first layers' weights move as fast as the last ones', relative to their size.",),
     false_alarms=("Gated recurrent cells use sigmoid and tanh by design and are not counted.",),

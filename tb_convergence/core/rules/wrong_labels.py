@@ -15,16 +15,23 @@ from typing import Final
 import numpy as np
 
 from tb_convergence.core.diagnosis.configuration import SPARSE_LOSSES, configuration
+from tb_convergence.core.diagnosis.data import ignorance
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
-from tb_convergence.core.diagnosis.signals import loss_course, median_over_time, weights_column
-from tb_convergence.core.history import RunHistory, Table
-from tb_convergence.core.rules.unnormalized_input import feature_scales
+from tb_convergence.core.diagnosis.signals import (
+    LossCourse,
+    loss_course,
+    median_over_time,
+    weights_column,
+)
+from tb_convergence.core.history import RunHistory
 
 IGNORANT: Final = 0.9
 """Loss at the end over that of a model that ignores its input: 1 - R² for a squared error."""
 MOVES: Final = 1e-4
 """Update ratio that shows a model able to learn (see learning-rate-too-low)."""
+EPOCHS: Final = 5
+"""Epochs before the validation loss is held against ignorance."""
 ITS_OWN_SIGNS: Final = frozenset({"loss-not-decreasing", "overfitting"})
 """What wrong labels look like themselves; any other finding would explain the loss as well."""
 
@@ -33,40 +40,24 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
     return _out_of_range(history) or _unrelated(history, signs)
 
 
-def baseline(table: Table, rows: list[int], loss: str) -> float | None:
-    """Loss of the best model that ignores its input; None for losses where it is not known here.
-
-    The variance of the targets for a squared error; for one column in [0, 1] (a binary
-    cross-entropy) or a one-hot row (a categorical one), their entropy in nats.
-    """
-    mean, std = feature_scales(table, rows)
-    if loss in ("mse", "mean_squared_error"):
-        return float(np.mean(std**2))
-    inside = bool(((mean > 0) & (mean < 1)).all())
-    if loss == "categorical_crossentropy" and inside and abs(float(mean.sum()) - 1) < 1e-3:
-        return float(-np.sum(mean * np.log(mean)))
-    if loss == "binary_crossentropy" and inside:
-        return float(np.mean(-mean * np.log(mean) - (1 - mean) * np.log(1 - mean)))
-    return None
-
-
 def _unrelated(history: RunHistory, signs: Signs) -> Match | None:
-    table, variables, course = (
-        history.table("inputs"), history.table("variables"), loss_course(history)
-    )
-    if table is None or variables is None or course is None or course.observed < 100:
+    variables, course = history.table("variables"), loss_course(history)
+    if variables is None or course is None or course.observed < 100:
         return None
-    rows = table.rows_of("target")
-    others = [id_ for id_, match in signs.items() if match.severity != "info"]
-    if not rows or not variables.has("update_ratio") or set(others) - ITS_OWN_SIGNS:
+    others = {id_ for id_, match in signs.items() if match.severity != "info"}
+    if not variables.has("update_ratio") or others - ITS_OWN_SIGNS:
         return None
-    ignorant = baseline(table, rows, configuration(history).loss)
+    ignorant = ignorance(history)
     ratio = median_over_time(weights_column(variables, "update_ratio"))
     able = bool(np.isfinite(ratio).any()) and float(np.nanmax(ratio)) > MOVES
-    if ignorant is None or ignorant <= 0 or not able or not course.settled:
+    if ignorant is None or ignorant <= 0 or not able:
         return None
+    return _rests(course, ignorant) or _never_generalizes(history, course, ignorant)
+
+
+def _rests(course: LossCourse, ignorant: float) -> Match | None:
     share = course.end / ignorant
-    if not IGNORANT < share < 2 - IGNORANT:
+    if not IGNORANT < share < 2 - IGNORANT or not course.settled:
         return None
     return Match(
         "warning", 0.5,
@@ -75,6 +66,32 @@ def _unrelated(history: RunHistory, signs: Signs) -> Match | None:
         course.settled_step, int(course.steps[-1]), (),
         (Evidence("loss over that of ignoring the input", share, IGNORANT,
                   int(course.steps[-1])),),
+    )
+
+
+def _never_generalizes(history: RunHistory, course: LossCourse, ignorant: float) -> Match | None:
+    """The training data are learned by heart, and not one epoch was of use on other data.
+
+    A model that overfits real relations is better than ignorance first, and worse only later.
+    """
+    validation = history.series("validation_loss")
+    if validation is None:
+        return None
+    finite = np.isfinite(validation.values)
+    values, steps = np.asarray(validation.values[finite], np.float64), validation.steps[finite]
+    if len(values) < EPOCHS or course.end > ignorant:
+        return None
+    best = float(values.min()) / ignorant
+    if not IGNORANT < best < 2:
+        return None
+    return Match(
+        "warning", 0.5,
+        f"In {len(values)} epochs the validation loss was never better than {values.min():.4g}; a "
+        f"model that ignores its input has {ignorant:.4g}. Input and label may not belong "
+        "together, or the validation data are of another kind.",
+        int(steps[0]), int(steps[-1]), (),
+        (Evidence("best validation loss over that of ignoring the input", best, IGNORANT,
+                  int(steps[int(np.argmin(values))])),),
     )
 
 
@@ -88,8 +105,8 @@ def _out_of_range(history: RunHistory) -> Match | None:
     edges = np.concatenate([table.column(c)[:, rows[0]] for c in ("feature_min", "feature_max")])
     edges = edges[np.isfinite(edges)]
     classes = model.output.units
-    if not len(edges) or classes is None:
-        return None
+    if not len(edges) or classes is None or classes < 2:
+        return None  # one output is no choice of classes: see wrong-loss
     low, high = float(edges.min()), float(edges.max())
     fractional = edges[edges != np.round(edges)]
     if len(fractional):
@@ -121,7 +138,8 @@ RULE = Rule(
     title="The labels are wrong",
     needs=("feature_min", "feature_max", "config"),
     evaluate=_evaluate,
-    explains=("loss-not-decreasing", "non-finite-values", "overfitting", "loss-divergence"),
+    explains=("loss-not-decreasing", "non-finite-values", "overfitting", "loss-divergence",
+              "underfitting", "frozen-variable"),
     advice=(
         "Print a few pairs of input and label as they reach fit(), and count the labels.",
         "Fit ten samples until the loss is nearly zero.",

@@ -1,8 +1,9 @@
 """The output layer cannot produce what the loss asks of it.
 
-Four forms: targets outside the range of the output's activation; a softmax over a single unit,
-which is always 1; an activation that squashes what the loss squashes again (or that nobody
-squashes); and ReLU in front of a softmax, which throws half of the logits away.
+Targets outside the range of the output's activation; a softmax over a single unit, which is always
+1, or over targets that do not add up to 1; an activation that squashes what the loss squashes again
+(or that nobody squashes); and ReLU in front of a softmax, which throws half of the logits away: it
+is seen in the layers, or in probabilities that are equal to the last digit.
 """
 
 from __future__ import annotations
@@ -14,13 +15,16 @@ import numpy as np
 
 from tb_convergence.core.diagnosis.configuration import (
     CROSS_ENTROPIES,
+    REGRESSION_LOSSES,
     SPARSE_LOSSES,
     Configuration,
     Layer,
     configuration,
 )
+from tb_convergence.core.diagnosis.data import are_probabilities, columns_of, target_kind
 from tb_convergence.core.diagnosis.finding import Evidence, Severity
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
+from tb_convergence.core.diagnosis.signals import learns
 from tb_convergence.core.history import RunHistory
 
 RANGES: Final = {
@@ -34,6 +38,15 @@ RANGES: Final = {
     "softplus": (0.0, math.inf),
     "exponential": (0.0, math.inf),
 }
+NO_PROBABILITY: Final = frozenset(
+    {"linear", "relu", "relu6", "leaky_relu", "elu", "selu", "gelu", "silu", "swish", "tanh",
+     "softplus", "softsign", "exponential"}
+)
+"""Activations whose values are no probabilities, which a cross-entropy takes the logarithm of."""
+CUTS: Final = frozenset({"relu", "relu6"})
+GRAVE: Final = 0.25
+"""Part of the targets' range that is out of reach; sigmoid on standardised targets loses half."""
+TIED_RECORDS: Final = 3
 MARGIN: Final = 0.05
 """Part of the targets' own range by which they may leave the activation's: rounding."""
 
@@ -47,7 +60,9 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         _single_softmax(history, output)
         or _twice(history, model, output)
         or _cut_logits(history, model, output)
+        or _tied(history, output)
         or _out_of_reach(history, model, output)
+        or _no_sum(history, output)
     )
 
 
@@ -88,13 +103,33 @@ def _twice(history: RunHistory, model: Configuration, output: Layer) -> Match | 
             f"Remove the activation of {output.name}, or set from_logits=False.",
             severity="warning",
         )
-    logits = model.loss in CROSS_ENTROPIES and output.activation == "linear"
-    if logits and output.kind == "Dense" and not model.from_logits:
+    before = model.before(output)
+    bare = output.kind in ("Softmax", "Activation")
+    if squashing and bare and before is not None and before.activation in ("softmax", "sigmoid"):
         return _match(
             history, output, 0.9,
-            f"{output.name} has no activation, and {model.loss} expects probabilities.",
-            f"Pass from_logits=True to the loss, or give {output.name} "
-            f"{'sigmoid' if model.loss.startswith('binary') else 'softmax'}.",
+            f"{before.name} applies {before.activation}, and {output.name} applies "
+            f"{output.activation} to it: what is left are nearly equal values.",
+            f"Remove the activation of {before.name}.",
+        )
+    if model.loss in CROSS_ENTROPIES and output.activation in NO_PROBABILITY:
+        if model.from_logits or output.kind not in ("Dense", "Activation", "ReLU", "LeakyReLU"):
+            return None
+        what = f"applies {output.activation}" if output.activation != "linear" else (
+            "has no activation")
+        return _match(
+            history, output, 0.9,
+            f"{output.name} {what}, and {model.loss} expects probabilities.",
+            f"Give {output.name} "
+            f"{'sigmoid' if model.loss.startswith('binary') else 'softmax'}, or no activation and "
+            "from_logits=True in the loss.",
+        )
+    if model.from_logits and model.loss in CROSS_ENTROPIES and output.activation in CUTS:
+        return _match(
+            history, output, 0.85,
+            f"{output.name} applies {output.activation} to what the loss takes as logits: negative "
+            "evidence is thrown away.",
+            f"Remove the activation of {output.name}.",
         )
     return None
 
@@ -128,6 +163,12 @@ def _out_of_reach(history: RunHistory, model: Configuration, output: Layer) -> M
     if low >= reach[0] - slack and high <= reach[1] + slack:
         return None
     beyond = low < reach[0] - slack
+    out = max(reach[0] - low, high - reach[1], 0.0) / max(high - low, 1e-12)
+    # A few targets out of reach cost little; a quarter of their range, or a loss that needs a
+    # probability, makes the fit impossible.
+    severity: Severity = "critical"
+    if out < GRAVE and model.loss in REGRESSION_LOSSES and learns(history):
+        severity = "info"
     return _match(
         history, output, 0.9,
         f"{output.name} ({output.activation}) can give values from {reach[0]:g} to {reach[1]:g}; "
@@ -136,6 +177,62 @@ def _out_of_reach(history: RunHistory, model: Configuration, output: Layer) -> M
         "its range.",
         (Evidence("smallest target" if beyond else "largest target", low if beyond else high,
                   reach[0] if beyond else reach[1], None, output.name),),
+        severity,
+    )
+
+
+def _tied(history: RunHistory, output: Layer) -> Match | None:
+    """Probabilities that are equal to the last digit, sample by sample: their logits were cut at 0.
+
+    Seen in the moments: two columns with the same mean, spread and extremes in every batch. A
+    softmax gives that only to equal logits, and distinct units are never equal by chance.
+    """
+    outputs = columns_of(history, "prediction")
+    if outputs is None or outputs.count < 3 or not are_probabilities(outputs):
+        return None
+    if len(outputs.steps) < TIED_RECORDS or outputs.count != len(outputs.names):
+        return None
+    last = slice(-TIED_RECORDS, None)
+    stats = np.stack([part[last] for part in (outputs.mean, outputs.std, outputs.low,
+                                              outputs.high)])
+    if not np.isfinite(stats).all() or not (outputs.mean[last] > 1e-6).any():
+        return None
+    # Columns that are 0 throughout are merely sure; ties are of values that mean something.
+    lively = (outputs.mean[last] > 1e-6).all(axis=0)
+    kinds = np.unique(stats.reshape(-1, outputs.count)[:, lively], axis=1).shape[1]
+    tied = int(lively.sum()) - kinds + 1
+    if tied < max(2, outputs.count / 3) or kinds == lively.sum():
+        return None
+    return _match(
+        history, output, 0.85,
+        f"{tied} of the {outputs.count} probabilities of {output.name} are equal to the last digit "
+        "in every batch: their logits are cut off at the same value, as by ReLU before the "
+        "softmax.",
+        f"Leave the logits of {output.name} without an activation before the softmax.",
+        (Evidence("outputs that are equal throughout", float(tied), 2.0, None, output.name),),
+    )
+
+
+def _no_sum(history: RunHistory, output: Layer) -> Match | None:
+    """Softmax outputs add up to 1; targets that do not are out of reach."""
+    if output.activation != "softmax" or (output.units or 0) < 2:
+        return None
+    targets = columns_of(history, "target")
+    if targets is None or targets.count != output.units or not np.isfinite(targets.mean).all():
+        return None
+    total = float(np.mean(targets.sums))
+    if abs(total - 1) < 0.05:
+        return None
+    several = target_kind(history) == "multi-hot"
+    advice = (
+        f"Use sigmoid in {output.name} with binary_crossentropy: each label is a question of its "
+        "own." if several else f"Use no activation in {output.name} for numbers."
+    )
+    return _match(
+        history, output, 0.85,
+        f"The outputs of {output.name} (softmax) add up to 1 for every sample, its targets to "
+        f"{total:.3g}.", advice,
+        (Evidence("sum of a sample's targets", total, 1.0, None, output.name),),
     )
 
 
@@ -151,7 +248,8 @@ RULE = Rule(
     needs=("config",),
     evaluate=_evaluate,
     explains=("loss-not-decreasing", "zero-gradient", "constant-output", "non-finite-values",
-              "saturated-activation", "loss-divergence", "dead-relu"),
+              "saturated-activation", "loss-divergence", "dead-relu", "underfitting",
+              "update-ratio-out-of-range"),
     disproof=("The targets recorded are not what the loss compares the output with.",),
     references=("Schoop et al. 2021, UMLAUT, CHI", "Zhang et al. 2021, AutoTrainer, ICSE"),
 )

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from tb_convergence.core.diagnosis.data import columns_of
 from tb_convergence.core.diagnosis.finding import Evidence, Severity
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.signals import (
@@ -76,6 +77,9 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
 
 def _solved(history: RunHistory) -> bool:
     """Whether nothing is left to learn: no gradient is then as it should be."""
+    targets = columns_of(history, "target")
+    if targets is not None and targets.constant:
+        return True
     course = loss_course(history)
     return course is not None and course.fall > SOLVED
 

@@ -1,0 +1,180 @@
+"""What the recorded data are: the kind of targets and of predictions, and what ignorance costs.
+
+Only moments of each batch are recorded, and they suffice: a column that holds nothing but 0 and 1
+has the variance m (1 - m) exactly, and one-hot rows add up to 1 in every batch.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tb_convergence.core.diagnosis.configuration import (
+    SPARSE_LOSSES,
+    SQUARED_ERRORS,
+    configuration,
+)
+from tb_convergence.core.history import RunHistory, Table
+
+Floats = NDArray[np.floating[Any]]
+
+TargetKind = Literal["binary", "one-hot", "multi-hot", "indices", "numbers"]
+
+EXACT: Final = 1e-3
+"""Tolerance of identities that hold exactly but for float32."""
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Statistics of the columns of one side (targets, or predictions), per record.
+
+    Attributes:
+        names: of the F columns.
+        widths: columns that each stands for; 1 unless there are very many.
+        mean, std: `[S, F]` per batch; NaN where undefined.
+        low, high: `[S, F]` extremes per batch.
+        steps: `[S]`.
+    """
+
+    names: tuple[str, ...]
+    widths: Floats
+    mean: Floats
+    std: Floats
+    low: Floats
+    high: Floats
+    steps: NDArray[np.int64]
+
+    @property
+    def count(self) -> int:
+        """Number of columns, those that were joined counted one by one."""
+        return int(self.widths.sum())
+
+    @property
+    def lowest(self) -> float:
+        """Smallest finite value seen; NaN without one."""
+        finite = self.low[np.isfinite(self.low)]
+        return float(finite.min()) if len(finite) else math.nan
+
+    @property
+    def highest(self) -> float:
+        """Largest finite value seen; NaN without one."""
+        finite = self.high[np.isfinite(self.high)]
+        return float(finite.max()) if len(finite) else math.nan
+
+    @property
+    def sums(self) -> Floats:
+        """Mean over the batch of the sum over a sample's columns: `[S]`, 1 for one-hot rows."""
+        return np.asarray(self.mean @ self.widths)
+
+    @property
+    def constant(self) -> bool:
+        """Whether each column had one and the same value throughout."""
+        return bool((self.std == 0).all() and (self.mean == self.mean[0]).all())
+
+    @property
+    def overall(self) -> tuple[Floats, Floats]:
+        """Mean and standard deviation `[F]` over all recorded batches."""
+        return pooled(self.mean, self.std)
+
+
+def pooled(mean: Floats, std: Floats) -> tuple[Floats, Floats]:
+    """Mean and standard deviation `[F]` over batches `[S, F]`, by the law of total variance."""
+    known = np.isfinite(mean) & np.isfinite(std)
+    count = np.maximum(known.sum(axis=0), 1)
+    total = np.where(known, mean, 0).sum(axis=0) / count
+    within = np.where(known, std**2, 0).sum(axis=0) / count
+    between = np.where(known, (mean - total) ** 2, 0).sum(axis=0) / count
+    return total, np.sqrt(within + between)
+
+
+def feature_scales(table: Table, rows: list[int]) -> tuple[Floats, Floats]:
+    """Mean and standard deviation `[F]` of each feature over all recorded batches."""
+    mean = table.column("feature_mean")[:, rows].astype(np.float64)
+    return pooled(mean, table.column("feature_std")[:, rows].astype(np.float64))
+
+
+def columns_of(history: RunHistory, kind: str) -> Columns | None:
+    """The columns of the only "target" or "prediction"; None with none or several."""
+    table = history.table("inputs")
+    if table is None or not len(table.steps):
+        return None
+    rows = table.rows_of(kind)
+    names = ("feature_mean", "feature_std", "feature_min", "feature_max")
+    if not rows or not all(table.has(name) for name in names):
+        return None
+    if len({table.rows[row].layer for row in rows}) != 1:
+        return None
+    mean, std, low, high = (table.column(name)[:, rows].astype(np.float64) for name in names)
+    widths = [_width(table.rows[row].shape) for row in rows]
+    return Columns(
+        tuple(table.rows[row].name for row in rows), np.asarray(widths, float), mean, std, low,
+        high, table.steps,
+    )
+
+
+def _width(shape: tuple[int, ...]) -> float:
+    """Columns of a row that stands for `[start, stop)`."""
+    return float(max(1, shape[1] - shape[0])) if len(shape) == 2 else 1.0
+
+
+def target_kind(history: RunHistory) -> TargetKind | None:
+    """What the targets are; None where they were not recorded or are not finite."""
+    targets = columns_of(history, "target")
+    if targets is None or not np.isfinite(targets.mean).all():
+        return None
+    if configuration(history).loss in SPARSE_LOSSES:
+        return "indices"
+    if not holds_only_zero_and_one(targets):
+        return "numbers"
+    if targets.count == 1:
+        return "binary"
+    return "one-hot" if bool((np.abs(targets.sums - 1) < EXACT).all()) else "multi-hot"
+
+
+def holds_only_zero_and_one(columns: Columns) -> bool:
+    """Whether every value seen was 0 or 1: proven by the variance of each batch."""
+    edges = np.concatenate([columns.low, columns.high])
+    if not np.isin(edges, (0.0, 1.0)).all() or not (columns.high == 1).any():
+        return False
+    expected = columns.mean * (1 - columns.mean)
+    return bool((np.abs(columns.std**2 - expected) < EXACT).all())
+
+
+def are_probabilities(columns: Columns) -> bool:
+    """Whether rows are a distribution over the columns, as a softmax gives them."""
+    if columns.count < 2 or not np.isfinite(columns.mean).all():
+        return False
+    inside = columns.lowest >= 0 and columns.highest <= 1 + EXACT
+    return bool(inside and (np.abs(columns.sums - 1) < EXACT).all())
+
+
+def ignorance(history: RunHistory) -> float | None:
+    """Loss of the best model that ignores its input; None for losses where it is not known here.
+
+    None as well where the targets are constant, so that there is nothing to know. It is the
+    variance of the targets for a squared error; their entropy in nats for a cross-entropy of
+    one-hot rows or of one column in [0, 1].
+    """
+    targets, loss = columns_of(history, "target"), configuration(history).loss
+    if targets is None or targets.constant:
+        return None
+    mean, std = targets.overall
+    share = targets.widths / targets.widths.sum()
+    if loss in SQUARED_ERRORS:
+        return float(np.sum(share * std**2))
+    inside = bool(((mean >= 0) & (mean <= 1)).all())
+    whole = abs(float(targets.sums.mean()) - 1) < EXACT
+    if loss == "categorical_crossentropy" and inside and whole:
+        return float(-np.sum(targets.widths * _times_log(mean)))
+    if loss == "binary_crossentropy" and inside:
+        return float(-np.sum(share * (_times_log(mean) + _times_log(1 - mean))))
+    return None
+
+
+def _times_log(value: Floats) -> Floats:
+    """value * ln(value), 0 at 0."""
+    return np.where(value > 0, value * np.log(np.where(value > 0, value, 1.0)), 0.0)

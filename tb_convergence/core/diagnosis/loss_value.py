@@ -1,0 +1,110 @@
+"""What a loss's value gives away of how it was computed, by arithmetic on recorded moments.
+
+For a batch with targets y and predictions p, mean((y - p)^2) = var(y) + var(p) + (E y - E p)^2
+- 2 cov(y, p). The recorder has all of it but the covariance, which is bounded by the two spreads.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from tb_convergence.core.diagnosis.configuration import CROSS_ENTROPIES, configuration
+from tb_convergence.core.diagnosis.data import Columns, Floats, are_probabilities, columns_of
+from tb_convergence.core.history import RunHistory
+
+VARIED: Final = 0.01
+"""Spread of the predictions over that of the targets, below which a covariance is rounding."""
+RELATIVE: Final = 0.002
+"""Part of the largest covariance there can be, within which it counts as none. By chance, without
+any relation, N samples have one of 1 / sqrt(N): as little only in batches of 250,000."""
+RECORDS: Final = 5
+SUMMED: Final = 3.0
+"""Loss over the largest mean it can be; penalties and weights add to a loss, seldom so much."""
+
+
+def every_pair(history: RunHistory) -> tuple[int, float] | None:
+    """Records whose loss is that of every prediction with every target, and their spread.
+
+    None unless it is so in every record that can tell: not in one is there a covariance.
+    """
+    aligned = _aligned(history)
+    if aligned is None:
+        return None
+    loss, targets, outputs = aligned
+    if targets.count != 1 or outputs.count != 1 or configuration(history).loss in CROSS_ENTROPIES:
+        return None
+    y, p = targets.std[:, 0], outputs.std[:, 0]
+    gap = (targets.mean[:, 0] - outputs.mean[:, 0]) ** 2
+    largest = 2 * y * p
+    # A covariance must show above float32's rounding of the whole.
+    telling = (p > VARIED * y) & (y > 0) & (RELATIVE * largest > 1e-5 * (y**2 + p**2 + gap))
+    telling &= np.isfinite(loss)
+    if telling.sum() < RECORDS:
+        return None
+    for scale in (1.0, 0.5):
+        missing = np.abs(loss[telling] - scale * (y**2 + p**2 + gap)[telling])
+        if bool((missing <= scale * RELATIVE * largest[telling]).all()):
+            return int(telling.sum()), float(np.median((p / y)[telling]))
+    return None
+
+
+def summed(history: RunHistory) -> tuple[float, int | None] | None:
+    """How many times larger the loss is than any mean of it, and the batch size; None if it is not.
+
+    Known for squared errors, from the bounds of the mean, and for cross-entropies of a softmax that
+    has not learned yet, whose mean is about ln C.
+    """
+    model = configuration(history)
+    size = model.batch_size
+    aligned = _aligned(history)
+    if aligned is None or (size is not None and size < 2 * SUMMED):
+        return None
+    loss, targets, outputs = aligned
+    factor = None
+    if targets.count == outputs.count and model.loss not in CROSS_ENTROPIES:
+        factor = _over_largest_mean(loss, targets, outputs)
+    if are_probabilities(outputs) and not _named_mean(model.loss):
+        factor = _over_untrained(loss, outputs)
+    if factor is None or factor < SUMMED:
+        return None
+    # A sum over the batch, perhaps over the columns as well, and no other factor.
+    if size is not None and not size / 4 < factor < 2 * size * targets.count:
+        return None
+    return factor, size
+
+
+def _named_mean(name: str) -> bool:
+    """Keras' own losses average; one that goes by another name may do anything."""
+    return name in CROSS_ENTROPIES
+
+
+def _over_largest_mean(loss: Floats, targets: Columns, outputs: Columns) -> float | None:
+    share = targets.widths / targets.widths.sum()
+    gap = (targets.mean - outputs.mean) ** 2
+    largest = (targets.std + outputs.std) ** 2 + gap
+    bound = np.asarray(largest @ share)
+    known = np.isfinite(loss) & np.isfinite(bound) & (bound > 0)
+    if known.sum() < RECORDS:
+        return None
+    ratios = loss[known] / bound[known]
+    return float(np.median(ratios)) if bool((ratios > SUMMED).all()) else None
+
+
+def _over_untrained(loss: Floats, outputs: Columns) -> float | None:
+    """Loss of the first record over ln C, where the first outputs are still nearly even."""
+    if int(outputs.steps[0]) != 0 or not np.isfinite(loss[0]) or outputs.high[0].max() > 0.9:
+        return None
+    return float(loss[0] / np.log(outputs.count))
+
+
+def _aligned(history: RunHistory) -> tuple[Floats, Columns, Columns] | None:
+    """Loss `[S]` with targets and predictions of the same records; None without them."""
+    loss = history.series("loss")
+    targets, outputs = columns_of(history, "target"), columns_of(history, "prediction")
+    if loss is None or targets is None or outputs is None:
+        return None
+    if not np.array_equal(loss.steps, targets.steps):
+        return None
+    return np.asarray(loss.values, np.float64), targets, outputs

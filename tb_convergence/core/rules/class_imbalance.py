@@ -1,0 +1,153 @@
+"""One class makes up nearly all samples, so that always naming it is nearly right.
+
+The shares follow from the targets' means where they hold only 0 and 1. Imbalance by itself is a
+property of the data; it is a fault where the model does no more than repeat the shares.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from tb_convergence.core.diagnosis.configuration import SPARSE_LOSSES, configuration
+from tb_convergence.core.diagnosis.data import (
+    Columns,
+    columns_of,
+    holds_only_zero_and_one,
+    ignorance,
+    target_kind,
+)
+from tb_convergence.core.diagnosis.finding import Evidence
+from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
+from tb_convergence.core.diagnosis.signals import loss_course
+from tb_convergence.core.history import RunHistory
+
+SHARE: Final = 0.9
+"""Of the largest class: one in ten is the usual bound of a severe imbalance (He & Garcia 2009)."""
+REPEATS: Final = 0.1
+"""Spread of the outputs over that of the targets, below which the output is a constant."""
+NEARLY: Final = 0.05
+"""Distance of the mean output from the prior."""
+SAMPLES: Final = 100
+RECORDS: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class _Shares:
+    """Share of each class among the recorded samples, and of how many samples at least."""
+
+    of: tuple[float, ...]
+    samples: int
+
+    @property
+    def largest(self) -> float:
+        return max(self.of)
+
+
+def _shares(history: RunHistory) -> _Shares | None:
+    targets = columns_of(history, "target")
+    if targets is None:
+        return None
+    kind = target_kind(history)
+    two = kind == "binary" or (
+        configuration(history).loss in SPARSE_LOSSES and targets.count == 1
+        and holds_only_zero_and_one(targets)
+    )
+    samples = len(targets.steps) * (configuration(history).batch_size or 1)
+    mean = targets.overall[0]
+    if two:
+        return _Shares((1 - float(mean[0]), float(mean[0])), samples)
+    if kind == "one-hot" and len(targets.names) == targets.count:
+        return _Shares(tuple(float(value) for value in mean), samples)
+    return None
+
+
+def _evaluate(history: RunHistory, _: Signs) -> Match | None:
+    shares = _shares(history)
+    if shares is None or shares.samples < SAMPLES:
+        return None
+    largest, classes = shares.largest, len(shares.of)
+    if largest < SHARE:
+        return None
+    spread = _repeats(history, shares)
+    stuck = _stuck(history)
+    fault = largest < 1 and spread is not None and stuck
+    name = shares.of.index(largest)
+    evidence = [Evidence("share of the largest class", largest, SHARE)]
+    text = f"Class {name} makes up {largest:.1%} of the recorded samples ({classes} classes)"
+    if largest == 1:
+        text = f"Every recorded sample is of class {name}: there is nothing to tell apart"
+    if spread is not None:
+        evidence.append(Evidence("spread of the outputs over that of the targets", spread, REPEATS))
+        if fault:
+            text += ", and the output is that share, whatever the input"
+    return Match(
+        "warning" if fault else "info", 0.75 if fault else 0.4, text + ".",
+        0, max(0, history.last_step), (), tuple(evidence),
+        (
+            f"Weight the classes: fit(..., class_weight={_weights(shares)}), or draw batches with "
+            "as many samples of each class.",
+            "Judge by precision and recall of the rare classes (or AUC), not by accuracy: "
+            f"{largest:.1%} is what a constant gets.",
+        ),
+    )
+
+
+def _weights(shares: _Shares) -> str:
+    """Weights inverse to the shares, as scikit-learn balances them."""
+    some = [
+        f"{index}: {1 / (len(shares.of) * share):.2g}"
+        for index, share in enumerate(shares.of[:4]) if share > 0
+    ]
+    return "{" + ", ".join(some) + (", ..." if len(shares.of) > 4 else "") + "}"
+
+
+def _repeats(history: RunHistory, shares: _Shares) -> float | None:
+    """Spread of the outputs over that of the targets, where their mean is the prior; else None."""
+    outputs = columns_of(history, "prediction")
+    if outputs is None or len(outputs.steps) < RECORDS:
+        return None
+    last = _last(outputs)
+    prior = np.asarray(shares.of[1:] if outputs.count == 1 else shares.of)
+    if prior.shape != last[0].shape or not np.isfinite(np.concatenate(last)).all():
+        return None
+    if float(np.abs(last[0] - prior).max()) > NEARLY:
+        return None
+    natural = float(np.sqrt(prior * (1 - prior)).max())
+    spread = float(last[1].max()) / natural if natural > 0 else 0.0
+    return spread if spread < REPEATS else None
+
+
+def _last(outputs: Columns) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and spread of each output over the last records."""
+    recent = slice(-RECORDS, None)
+    return np.mean(outputs.mean[recent], axis=0), np.mean(outputs.std[recent], axis=0)
+
+
+def _stuck(history: RunHistory) -> bool:
+    """Whether the loss is no better than that of the prior."""
+    course, ignorant = loss_course(history), ignorance(history)
+    return course is not None and (ignorant is None or course.end > 0.9 * ignorant)
+
+
+RULE = Rule(
+    id="class-imbalance",
+    kind="cause",
+    title="One class dominates",
+    needs=("feature_mean", "feature_std", "config"),
+    evaluate=_evaluate,
+    explains=("constant-output", "loss-not-decreasing", "underfitting"),
+    disproof=(
+        "The rare classes are found in validation (recall clearly above zero).",
+        "With balanced batches the model does no better on the rare classes.",
+    ),
+    false_alarms=(
+        "Many rare events are learned well in spite of the imbalance: then it is information.",
+    ),
+    references=(
+        "He & Garcia 2009, Learning from Imbalanced Data, IEEE TKDE",
+        "Buda et al. 2018, arXiv:1710.05381",
+    ),
+)

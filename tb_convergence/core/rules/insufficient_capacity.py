@@ -1,0 +1,106 @@
+"""The model has learned what it can, and that is not enough.
+
+Nothing that is recorded distinguishes a model that is too small from features that do not tell: a
+plateau between ignorance and a good fit, with gradients and updates in order. So this is never more
+than information, and names the experiment that decides. What can be known before it is whether the
+model has no hidden layer, or one narrower than the number of classes.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from tb_convergence.core.diagnosis.configuration import Configuration, Layer, configuration
+from tb_convergence.core.diagnosis.data import ignorance
+from tb_convergence.core.diagnosis.finding import Evidence
+from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
+from tb_convergence.core.diagnosis.signals import (
+    LEARNS,
+    loss_course,
+    median_over_time,
+    weights_column,
+)
+from tb_convergence.core.history import RunHistory
+
+HEALTHY: Final = (1e-4, 1e-1)
+"""Update ratio of the fastest layer, as in update-ratio-out-of-range."""
+STEPS: Final = 200
+"""Fewer steps and a plateau may only be a slow start."""
+OWN_SIGNS: Final = frozenset({"loss-not-decreasing", "underfitting", "loss-oscillation"})
+"""What a model that is too small looks like; any other finding would explain the plateau."""
+
+
+def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
+    course, table = loss_course(history), history.table("variables")
+    others = {id_ for id_, match in signs.items() if match.severity != "info"} - OWN_SIGNS
+    if course is None or table is None or course.observed < STEPS or others:
+        return None
+    ignorant = ignorance(history)
+    level = ignorant if ignorant is not None else abs(course.start)
+    share = course.end / max(level, 1e-30)
+    if not course.settled or not LEARNS < share < 1.05:
+        return None
+    ratio = median_over_time(weights_column(table, "update_ratio"))
+    fastest = float(np.nanmax(ratio)) if np.isfinite(ratio).any() else np.nan
+    if not HEALTHY[0] < fastest < HEALTHY[1]:
+        return None
+    narrow = _narrow(configuration(history))
+    what = f" {narrow[1]}" if narrow else ""
+    return Match(
+        "info", 0.45 if narrow else 0.25,
+        f"The loss has come to rest at {course.end:.4g}, {share:.0%} of what a model gets that "
+        f"ignores its input, while gradients and updates are in order.{what}",
+        course.settled_step, int(course.steps[-1]), (narrow[0].name,) if narrow else (),
+        (
+            Evidence("loss at the end over ignorance", share, LEARNS, int(course.steps[-1])),
+            Evidence("update ratio of the fastest layer", fastest, HEALTHY[1]),
+        ),
+    )
+
+
+def _narrow(model: Configuration) -> tuple[Layer, str] | None:
+    """A layer that bounds what the model can say, and why; None without one."""
+    output = model.output
+    dense = [layer for layer in model.layers if layer.kind == "Dense"]
+    if output is None or not dense or any(layer.inputs is None for layer in model.layers):
+        return None
+    kernels = [layer for layer in model.layers if layer.parameters]
+    if len(kernels) == 1 and kernels[0] is dense[0]:
+        return dense[0], f"The model is one layer, {dense[0].name}: it knows only linear relations."
+    classes = output.units or 1
+    for layer in dense:
+        if layer is not output and layer.units is not None and layer.units < min(classes, 10):
+            return layer, f"{layer.name} has {layer.units} units for {classes} outputs."
+    small = min((layer.units for layer in dense if layer is not output and layer.units), default=0)
+    if 0 < small <= 3:
+        layer = next(layer for layer in dense if layer.units == small and layer is not output)
+        return layer, f"{layer.name} has only {small} units."
+    return None
+
+
+RULE = Rule(
+    id="insufficient-capacity",
+    kind="cause",
+    title="The model may be too small",
+    needs=("update_ratio", "loss"),
+    at_least=5,
+    evaluate=_evaluate,
+    explains=("underfitting", "loss-not-decreasing"),
+    excluded_by=("non-finite-values", "wrong-labels"),
+    advice=(
+        "Decide it with a small-sample fit: train on ten samples until the loss is nearly zero. If "
+        "that fails, add units or a hidden layer; if it works, look at data and features.",
+        "Then double the width until the training loss stops falling.",
+    ),
+    disproof=(
+        "Ten samples can be fitted: the model is large enough, the features do not tell enough.",
+        "A model twice as wide comes to rest at the same loss.",
+    ),
+    false_alarms=("Noise in the targets leaves a loss that no model can beat.",),
+    references=(
+        "Goodfellow, Bengio & Courville 2016, Deep Learning, 11.5",
+        "Karpathy 2019, A Recipe for Training Neural Networks",
+    ),
+)

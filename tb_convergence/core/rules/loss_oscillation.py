@@ -1,0 +1,76 @@
+"""The loss goes up and down from epoch to epoch and gets nowhere.
+
+Means of whole epochs are compared, so what moves is the model and not the choice of samples.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from tb_convergence.core.diagnosis.finding import Evidence, Severity
+from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
+from tb_convergence.core.diagnosis.signals import loss_course
+from tb_convergence.core.history import RunHistory
+
+EPOCHS: Final = 8
+SWING: Final = 0.1
+"""Typical change from one epoch to the next, relative to the level."""
+TURNS: Final = 0.4
+"""Share of epochs at which the direction changes; of pure noise two thirds, of a fall none."""
+NET: Final = 0.25
+"""What the changes amount to together, over all that was moved."""
+NEAR_ZERO: Final = 0.05
+"""Of the starting loss: below it, swings are the noise of a solved problem."""
+
+
+def _evaluate(history: RunHistory, _: Signs) -> Match | None:
+    epochs, course = history.series("epoch_loss"), loss_course(history)
+    if epochs is None or course is None:
+        return None
+    values = np.asarray(epochs.values, np.float64)
+    half = values[len(values) // 2 :]
+    if len(half) < EPOCHS // 2 or len(values) < EPOCHS or not np.isfinite(half).all():
+        return None
+    level = float(np.median(half))
+    changes = np.diff(half)
+    moved = float(np.abs(changes).sum())
+    if level <= NEAR_ZERO * abs(course.start) or level <= 0 or moved <= 0:
+        return None
+    swing = float(np.median(np.abs(changes))) / level
+    turns = float(np.mean(changes[1:] * changes[:-1] < 0)) if len(changes) > 1 else 0.0
+    net = abs(float(half[-1] - half[0])) / moved
+    if swing < SWING or turns < TURNS or net > NET:
+        return None
+    severity: Severity = "warning" if level > 0.5 * abs(course.start) else "info"
+    first = int(epochs.steps[len(values) // 2])
+    return Match(
+        severity, min(0.85, 0.5 + swing),
+        f"From epoch to epoch the loss changes by {swing:.0%} up or down, around {level:.4g}, and "
+        "gets nowhere.",
+        first, int(epochs.steps[-1]), (),
+        (
+            Evidence("typical change of the loss in an epoch", swing, SWING),
+            Evidence("share of epochs that change direction", turns, TURNS),
+            Evidence("net change over all movement", net, NET),
+        ),
+    )
+
+
+RULE = Rule(
+    id="loss-oscillation",
+    kind="symptom",
+    title="The loss oscillates",
+    needs=("epoch_loss",),
+    at_least=EPOCHS,
+    evaluate=_evaluate,
+    advice=(
+        "Lower the learning rate 3- to 10-fold, or let it decay: around a minimum steps that are "
+        "too long jump from side to side.",
+        "Larger batches (32 to 128) make each step less random.",
+    ),
+    disproof=("The loss goes on falling, on average over ten epochs.",),
+    false_alarms=("Schedules that restart the rate (cosine with restarts) swing on purpose.",),
+    references=("Zhang et al. 2021, AutoTrainer, ICSE", "Goh 2017, Why Momentum Really Works"),
+)

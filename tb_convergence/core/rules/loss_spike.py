@@ -1,0 +1,87 @@
+"""Single batches whose loss shoots up and comes back.
+
+Every step's loss is watched, also between records: the largest of each window is recorded.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from tb_convergence.core.diagnosis.finding import Evidence
+from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
+from tb_convergence.core.diagnosis.signals import batch_size, loss_course
+from tb_convergence.core.history import RunHistory
+
+TIMES: Final = 5.0
+"""Largest loss of a window over the level around it."""
+NOISE: Final = 10.0
+"""The same, in standard deviations of one batch's loss."""
+OF_START: Final = 0.25
+"""Part of the starting loss: near zero, any hard sample is a spike."""
+MANY: Final = 3
+SMALL_BATCH: Final = 8
+"""The loss of a few samples is that of its worst one."""
+
+
+def _evaluate(history: RunHistory, _: Signs) -> Match | None:
+    run, course, size = history.table("run"), loss_course(history), batch_size(history)
+    if run is None or course is None or (size is not None and size < SMALL_BATCH):
+        return None
+    name = "window_loss_max" if run.has("window_loss_max") else "loss"
+    peaks = run.column(name)[:, 0].astype(np.float64)
+    level = np.interp(run.steps.astype(float), course.steps.astype(float), course.level)
+    # The level at a spike holds the spike itself: its neighbours are the measure.
+    around = np.maximum(_shifted(level, 1), _shifted(level, -1))
+    bound = np.maximum.reduce([
+        TIMES * np.abs(around), around + NOISE * course.noise,
+        np.full(len(around), OF_START * abs(course.start)),
+    ])
+    with np.errstate(invalid="ignore"):
+        high = np.isfinite(peaks) & (peaks > bound)
+    high[:1] = False
+    # One that does not come back is a divergence.
+    back = np.flatnonzero(course.level <= np.median(course.level))
+    until = int(course.steps[back[-1]]) if len(back) else -1
+    found = np.flatnonzero(high & (run.steps <= until))
+    if not len(found):
+        return None
+    worst = int(found[np.argmax(peaks[found])])
+    times = peaks[worst] / max(abs(float(around[worst])), 1e-30)
+    return Match(
+        "warning" if len(found) >= MANY and not course.settled else "info",
+        min(0.8, 0.5 + 0.05 * len(found)),
+        f"The loss of single batches shot up {len(found)} time{'s' * (len(found) > 1)}, to "
+        f"{peaks[worst]:.4g} by step {int(run.steps[worst]):,} ({times:.3g} times the level around "
+        "it), and came back.",
+        int(run.steps[found[0]]), int(run.steps[found[-1]]), (),
+        (
+            Evidence("largest loss over the level around it", times, TIMES, int(run.steps[worst])),
+            Evidence("windows with a spike", float(len(found)), float(MANY)),
+        ),
+    )
+
+
+def _shifted(values: np.ndarray, by: int) -> np.ndarray:
+    """`values` of the neighbour; at the end, its own."""
+    index = np.clip(np.arange(len(values)) + by, 0, max(0, len(values) - 1))
+    return values[index]
+
+
+RULE = Rule(
+    id="loss-spike",
+    kind="symptom",
+    title="The loss spikes",
+    needs=("window_loss_max|loss",),
+    at_least=10,
+    evaluate=_evaluate,
+    advice=(
+        "Look at the batch of that step: an outlier, a wrong label, an empty sample?",
+        "Clip by global norm (global_clipnorm=1.0) against outliers; with Adam, try a larger "
+        "epsilon or a smaller beta_2.",
+    ),
+    disproof=("The same batch, seen again, has an ordinary loss at the same weights.",),
+    false_alarms=("Small batches of very uneven samples: sequences of any length, rare classes.",),
+    references=("Chowdhery et al. 2022, PaLM, arXiv:2204.02311, 5.1", "Pascanu et al. 2013"),
+)

@@ -1,0 +1,79 @@
+"""Training and validation loss both stopped high: they fluctuate and drop no more.
+
+High is: above half of what a model gets that ignores its input, or above half of the start where
+that is not known.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from tb_convergence.core.diagnosis.data import ignorance
+from tb_convergence.core.diagnosis.finding import Evidence
+from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
+from tb_convergence.core.diagnosis.signals import LEARNS, loss_course
+from tb_convergence.core.history import RunHistory
+
+EPOCHS: Final = 6
+STANDSTILL: Final = 0.02
+"""Fall from the third quarter of the epochs to the last, below which a loss has stopped."""
+USELESS: Final = 0.95
+"""Training loss over ignorance from which it is more than information: nothing was learned."""
+
+
+def _evaluate(history: RunHistory, _: Signs) -> Match | None:
+    validation, training = history.series("validation_loss"), history.series("epoch_loss")
+    course = loss_course(history)
+    if validation is None or training is None or course is None:
+        return None
+    falls, lasts = [], []
+    for series in (training, validation):
+        values = np.asarray(series.values, np.float64)
+        if len(values) < EPOCHS or not np.isfinite(values).all():
+            return None
+        quarter = max(1, len(values) // 4)
+        before, last = (
+            float(np.mean(values[-2 * quarter : -quarter])), float(np.mean(values[-quarter:]))
+        )
+        falls.append((before - last) / max(abs(before), 1e-30))
+        lasts.append(last)
+    ignorant = ignorance(history)
+    level = ignorant if ignorant is not None else abs(course.start)
+    share = lasts[0] / max(level, 1e-30)
+    if max(falls) > STANDSTILL or min(falls) < -0.2 or not LEARNS < share < 2:
+        return None
+    useless = ignorant is not None and share > USELESS
+    quarter = len(training.steps) - 2 * max(1, len(training.steps) // 4)
+    return Match(
+        "warning" if useless else "info", 0.7 if useless else 0.5,
+        f"Training and validation loss stand at {lasts[0]:.4g} and {lasts[1]:.4g}, {share:.0%} of "
+        f"{'ignoring the input' if ignorant is not None else 'the start'}, and fall no more.",
+        int(training.steps[quarter]), int(training.steps[-1]), (),
+        (
+            Evidence("fall of the training loss over the last quarter", falls[0], STANDSTILL),
+            Evidence("fall of the validation loss over the last quarter", falls[1], STANDSTILL),
+            Evidence("training loss over that level", share, LEARNS, int(training.steps[-1])),
+        ),
+    )
+
+
+RULE = Rule(
+    id="underfitting",
+    kind="symptom",
+    title="The model underfits",
+    needs=("validation_loss", "epoch_loss"),
+    at_least=EPOCHS,
+    evaluate=_evaluate,
+    advice=(
+        "Overfit first: train on ten samples without regularization until the loss is nearly zero, "
+        "then on all.",
+    ),
+    disproof=("The loss is as low as the noise in the targets allows.",),
+    false_alarms=("Targets that are mostly noise: even a good model's loss is close to it.",),
+    references=(
+        "Zhang et al. 2021, AutoTrainer, ICSE",
+        "Rauschmayr et al. 2021, SageMaker Debugger: Overfit and Underfit",
+    ),
+)

@@ -1,0 +1,80 @@
+"""Steps that are far too long or too short for the weights they change.
+
+Only of a run that does not learn: large steps at the start and small ones at the end are how good
+schedules look.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from tb_convergence.core.diagnosis.finding import Evidence, Severity
+from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
+from tb_convergence.core.diagnosis.signals import (
+    layers_of,
+    learns,
+    median_over_time,
+    weight_rows,
+)
+from tb_convergence.core.history import RunHistory
+
+LOW: Final = 1e-4
+HIGH: Final = 1e-1
+"""log10 outside [-4, -1] (TheDeepChecker; about -3 is healthy, Karpathy, CS231n)."""
+FAR_LOW: Final = 1e-8
+FAR_HIGH: Final = 10.0
+"""float32 has 6e-8: a smaller step is lost; a step of ten times its size is a new random start."""
+RECORDS: Final = 5
+
+
+def _evaluate(history: RunHistory, _: Signs) -> Match | None:
+    table = history.table("variables")
+    if table is None or len(table.steps) < RECORDS or learns(history):
+        return None
+    rows = weight_rows(table)
+    low = median_over_time(table.column("update_ratio", "low")[:, rows])
+    high = median_over_time(table.column("update_ratio", "high")[:, rows])
+    if not np.isfinite(low).any():
+        return None
+    fast = [i for i in range(len(rows)) if low[i] > HIGH]
+    # No update at all is another finding: zero-gradient, frozen-variable.
+    slow = [i for i in range(len(rows)) if 0 < high[i] < LOW]
+    # A layer that lags has its own reasons (vanishing gradients); all of them, one: the rate.
+    if not fast and len(slow) < int(np.isfinite(high).sum()):
+        return None
+    chosen = fast or slow
+    values = low if fast else high
+    worst = max(chosen, key=lambda i: float(values[i]) if fast else -float(values[i]))
+    value = float(values[worst])
+    severity: Severity = "critical" if value > FAR_HIGH or value < FAR_LOW else "warning"
+    layer = table.rows[rows[worst]].layer
+    return Match(
+        severity, 0.7,
+        f"A typical step changes {layer} by {value:.2g} of its size; about 1e-3 is healthy."
+        + (f" {len(chosen) - 1} more layers are out of range." if len(chosen) > 1 else ""),
+        # A median is known once there are that many records.
+        int(table.steps[RECORDS - 1]), int(table.steps[-1]),
+        layers_of(table, [rows[i] for i in chosen]),
+        tuple(
+            Evidence("median update ratio", float(values[i]), HIGH if fast else LOW, None,
+                     table.rows[rows[i]].layer)
+            for i in chosen
+        ),
+    )
+
+
+RULE = Rule(
+    id="update-ratio-out-of-range",
+    kind="symptom",
+    title="Updates are out of proportion to the weights",
+    needs=("update_ratio",),
+    at_least=RECORDS,
+    evaluate=_evaluate,
+    advice=("Scale the learning rate so that the ratio comes to about 1e-3.",),
+    disproof=("The loss falls steadily at this rate.",),
+    false_alarms=("Weights that start near zero have large ratios until they have grown.",),
+    references=("Karpathy, CS231n: ratio of weights and updates",
+                "Braiek & Khomh 2022, TheDeepChecker, TOSEM"),
+)

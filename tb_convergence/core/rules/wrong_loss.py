@@ -1,0 +1,291 @@
+"""The loss does not measure what the model is asked to do.
+
+Four ways to tell: the pair of loss and output, or of loss and targets, cannot be right whatever the
+data; a loss that cannot be negative is, or falls without bound; the loss itself is the first thing
+that is not finite, while everything it is computed from is; and the loss's own value gives away
+how it was computed, from the moments of targets and predictions (sums where means were meant,
+every prediction compared with every target).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import numpy as np
+
+from tb_convergence.core.diagnosis import loss_value
+from tb_convergence.core.diagnosis.configuration import (
+    CROSS_ENTROPIES,
+    REGRESSION_LOSSES,
+    SPARSE_LOSSES,
+    configuration,
+)
+from tb_convergence.core.diagnosis.data import are_probabilities, columns_of, target_kind
+from tb_convergence.core.diagnosis.finding import Evidence, Severity
+from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
+from tb_convergence.core.diagnosis.signals import learns, loss_course
+from tb_convergence.core.history import RunHistory
+
+NEVER_NEGATIVE: Final = REGRESSION_LOSSES - {"log_cosh"} | CROSS_ENTROPIES
+UNBOUNDED: Final = 10.0
+"""Times the size of the loss at its start, below zero: densities above 1 give a few, not tens."""
+
+Check = Callable[[RunHistory, Signs], Match | None]
+
+
+def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
+    checks: tuple[Check, ...] = (
+        _one_class, _no_distribution, _first_not_finite, _below_zero, _all_against_all, _summed,
+        _several_labels, _each_class_alone, _distance_between_classes,
+    )
+    for check in checks:
+        match = check(history, signs)
+        if match is not None:
+            return match
+    return None
+
+
+def _match(
+    history: RunHistory,
+    severity: Severity,
+    confidence: float,
+    text: str,
+    advice: str,
+    *evidence: Evidence,
+    first_step: int = 0,
+) -> Match:
+    return Match(
+        severity, confidence, text, first_step, max(first_step, history.last_step), (), evidence,
+        (advice, "Fit ten samples until the loss is nearly zero: with the right loss it is easy."),
+    )
+
+
+def _one_class(history: RunHistory, _: Signs) -> Match | None:
+    """A choice among one class is no choice: the loss is 0 and so is every gradient."""
+    model = configuration(history)
+    output = model.output
+    categorical = model.loss in CROSS_ENTROPIES - {"binary_crossentropy"}
+    if output is None or output.units != 1 or not categorical:
+        return None
+    numbers = target_kind(history) == "numbers"
+    instead = (
+        f"Use mse for numbers, without an activation of {output.name}." if numbers else
+        f"Use binary_crossentropy with a sigmoid in {output.name} for two classes, one unit per "
+        "class for more, mse for numbers."
+    )
+    return _match(
+        history, "critical", 0.95,
+        f"{model.loss} compares classes, and {output.name} has one unit: there is no other class "
+        "to compare with.",
+        instead, Evidence("units of the output", 1.0, 2.0, None, output.name),
+    )
+
+
+def _no_distribution(history: RunHistory, _: Signs) -> Match | None:
+    """A cross-entropy with targets that are no probabilities has no lower bound."""
+    model, targets = configuration(history), columns_of(history, "target")
+    if targets is None or model.loss not in CROSS_ENTROPIES - SPARSE_LOSSES:
+        return None
+    low, high = targets.lowest, targets.highest
+    if not (low < -0.01 or high > 1.01):
+        return None
+    signs_only = (low, high) == (-1.0, 1.0)
+    advice = (
+        "Write the two classes as 0 and 1: y = (y + 1) / 2, or use hinge with tanh."
+        if signs_only else
+        "Use mse (or mae, huber) for numbers; classes as 0 and 1, one column each, or "
+        "sparse_categorical_crossentropy for class numbers."
+    )
+    return _match(
+        history, "critical", 0.93,
+        f"{model.loss} expects targets in [0, 1]; these go from {low:.4g} to {high:.4g}.", advice,
+        Evidence("largest target" if high > 1.01 else "smallest target",
+                 high if high > 1.01 else low, 1.0 if high > 1.01 else 0.0),
+    )
+
+
+def _first_not_finite(history: RunHistory, signs: Signs) -> Match | None:
+    """Finite outputs, weights and data, and a loss that is not: the loss made it."""
+    bad, outputs = signs.get("non-finite-values"), columns_of(history, "prediction")
+    if bad is None or outputs is None or not bad.evidence or configuration(history).from_logits:
+        return None
+    of_loss = bad.evidence[0].name.endswith("of the loss") and bad.evidence[0].step is not None
+    at = np.flatnonzero(outputs.steps == bad.evidence[0].step)
+    if not of_loss or not len(at) or not np.isfinite(outputs.mean[at[0]]).all():
+        return None
+    low, high = float(outputs.low[at[0]].min()), float(outputs.high[at[0]].max())
+    # A loss can overflow by the output's sheer size; a logarithm cannot.
+    if not (low <= 0 or high >= 1) or max(abs(low), abs(high)) > 1e15:
+        return None
+    outside = low < 0 or high > 1
+    step = bad.evidence[0].step or 0
+    why = "a logarithm of outputs that are no probabilities" if outside else "a logarithm of 0"
+    return _match(
+        history, "critical", 0.8 if step <= 10 else 0.7,
+        f"At step {step:,} the loss is the first value that is not finite, while the outputs are "
+        f"(from {low:.3g} to {high:.3g}): {why}.",
+        "Use Keras' own cross-entropy with from_logits=True on an output without activation; in a "
+        "loss of your own clip probabilities to [1e-7, 1 - 1e-7] before the logarithm.",
+        Evidence("smallest output at that step", low, 0.0, step),
+        Evidence("largest output at that step", high, 1.0, step), first_step=step,
+    )
+
+
+def _below_zero(history: RunHistory, _: Signs) -> Match | None:
+    course, model = loss_course(history), configuration(history)
+    if course is None or course.observed < 5:
+        return None
+    size = max(abs(course.start), 1.0)
+    impossible = model.loss in NEVER_NEGATIVE and course.end < -3 * course.noise - 1e-6
+    if not impossible and (model.loss in NEVER_NEGATIVE or course.end > -UNBOUNDED * size):
+        return None
+    below = np.flatnonzero(course.level < 0)
+    text = (
+        f"{model.loss} of targets in its range is never negative; it is {course.end:.4g}."
+        if impossible else
+        f"The loss fell from {course.start:.4g} to {course.end:.4g} and has no floor: a better "
+        "value of it need not be a better model."
+    )
+    return _match(
+        history, "critical" if impossible else "warning", 0.85 if impossible else 0.6, text,
+        "Look at the sign and at the range of the targets; a loss should be smallest where "
+        "prediction and target agree.",
+        Evidence("loss at the end", course.end, 0.0 if impossible else -UNBOUNDED * size,
+                 int(course.steps[-1])),
+        first_step=int(course.steps[below[0]]) if len(below) else 0,
+    )
+
+
+def _all_against_all(history: RunHistory, _: Signs) -> Match | None:
+    found = loss_value.every_pair(history)
+    if found is None:
+        return None
+    records, spread = found
+    return _match(
+        history, "critical", 0.9,
+        f"In {records} records the loss is exactly the mean squared difference of every prediction "
+        "with every target of the batch, not of each with its own: [N, 1] minus [N] gives [N, N].",
+        "Give target and prediction the same shape before they are compared: "
+        "y = tf.reshape(y, tf.shape(prediction)), or keras.losses.MeanSquaredError().",
+        Evidence("records whose loss has no covariance with the target", float(records),
+                 float(loss_value.RECORDS)),
+        Evidence("spread of the predictions over that of the targets", spread,
+                 loss_value.VARIED),
+    )
+
+
+def _summed(history: RunHistory, signs: Signs) -> Match | None:
+    found = loss_value.summed(history)
+    if found is None:
+        return None
+    factor, size = found
+    suffers = bool({"loss-divergence", "non-finite-values", "exploding-gradient"} & set(signs))
+    severity: Severity = "info" if learns(history) else "critical" if suffers else "warning"
+    batch = f" of {size}" if size else ""
+    return _match(
+        history, severity, 0.75 if suffers else 0.55,
+        f"The loss is summed over the batch{batch}, not averaged: about {factor:.3g} times the "
+        "mean. The gradient is as many times larger, and grows with the batch size.",
+        "Average over the batch (keras.ops.mean, reduction='sum_over_batch_size'), or divide the "
+        f"learning rate by {factor:.2g}.",
+        Evidence("loss over the largest mean it can be", factor, loss_value.SUMMED),
+    )
+
+
+def _several_labels(history: RunHistory, _: Signs) -> Match | None:
+    model = configuration(history)
+    if model.loss != "categorical_crossentropy" or target_kind(history) != "multi-hot":
+        return None
+    targets = columns_of(history, "target")
+    labels = float(np.mean(targets.sums)) if targets is not None else 0.0
+    return _match(
+        history, "info" if learns(history) else "warning", 0.7,
+        f"{model.loss} expects one class per sample; these samples have {labels:.2g} on average.",
+        "Use binary_crossentropy with sigmoid outputs where several labels may hold at once.",
+        Evidence("labels per sample", labels, 1.0),
+    )
+
+
+def _each_class_alone(history: RunHistory, _: Signs) -> Match | None:
+    """A binary cross-entropy per class, though exactly one class holds."""
+    model, output = configuration(history), configuration(history).output
+    if model.loss != "binary_crossentropy" or target_kind(history) != "one-hot" or output is None:
+        return None
+    units = output.units or 0
+    if units < 3:  # with two, softmax and both losses are the same thing
+        return None
+    return _match(
+        history, "info" if learns(history) else "warning", 0.6,
+        f"binary_crossentropy judges each of the {units} classes alone, though exactly one of them "
+        f"holds for a sample: predicting none of them is already right for {units - 1} of {units}, "
+        "and 'accuracy' counts it so.",
+        f"Use categorical_crossentropy with softmax in {output.name}.",
+        Evidence("classes of a one-hot target", float(units), 3.0),
+    )
+
+
+def _distance_between_classes(history: RunHistory, signs: Signs) -> Match | None:
+    """A squared error on classes works, but its gradient vanishes where the model is surely wrong.
+
+    So it is no fault by itself: only where the run does not learn is there reason to change it.
+    """
+    model, output = configuration(history), configuration(history).output
+    kind = target_kind(history)
+    if output is None or model.loss not in REGRESSION_LOSSES or kind not in ("one-hot", "binary"):
+        return None
+    targets = columns_of(history, "target")
+    outputs = columns_of(history, "prediction")
+    squashed = output.activation in ("softmax", "sigmoid") or (
+        outputs is not None and are_probabilities(outputs)
+    )
+    many = kind == "one-hot"
+    good = learns(history)
+    # Outputs of any size are compared with 0 and 1: right answers that are too sure are punished.
+    severity: Severity = "info" if good or (squashed and not _stuck(signs)) else "warning"
+    right = (
+        f"categorical_crossentropy with softmax in {output.name}" if many else
+        f"binary_crossentropy with a sigmoid in {output.name}"
+    )
+    reason = (
+        f"its gradient vanishes where the {output.activation or 'output'} is sure and wrong"
+        if squashed else "it punishes outputs beyond 0 and 1 even where the class is right"
+    )
+    confidence = (0.3 if squashed else 0.4) if good else (0.5 if squashed else 0.6)
+    return _match(
+        history, severity, confidence,
+        f"{model.loss} is a distance between numbers, and the targets are "
+        f"{'one-hot classes' if many else 'two classes, 0 and 1'}: {reason}.",
+        f"Use {right}.",
+        Evidence("columns that hold only 0 and 1", float(targets.count if targets else 0)),
+    )
+
+
+def _stuck(signs: Signs) -> bool:
+    return bool({"loss-not-decreasing", "constant-output", "zero-gradient"} & set(signs))
+
+
+RULE = Rule(
+    id="wrong-loss",
+    kind="cause",
+    title="The loss does not fit the task",
+    needs=("config|loss",),
+    evaluate=_evaluate,
+    explains=("loss-not-decreasing", "non-finite-values", "loss-divergence", "constant-output",
+              "zero-gradient", "exploding-gradient", "loss-oscillation", "loss-spike",
+              "underfitting", "saturated-activation", "update-ratio-out-of-range"),
+    disproof=(
+        "The targets recorded are not what the loss compares the output with.",
+        "The loss is meant to be so, and a metric of the task improves with it.",
+    ),
+    false_alarms=(
+        "Least squares on classes is sound, if slow (Brier score); it is information where the "
+        "run learns.",
+        "Losses of log densities may be negative by nature, by a few units.",
+    ),
+    references=(
+        "Golik, Doetsch & Ney 2013, Cross-Entropy vs. Squared Error Training, Interspeech",
+        "Zhang et al. 2018, An Empirical Study on TensorFlow Program Bugs, ISSTA",
+        "Schoop et al. 2021, UMLAUT, CHI",
+    ),
+)
