@@ -49,6 +49,7 @@ class Cadence:
         self.every_n_steps = every_n_steps
         self.records = 0
         self._last_step: int | None = None
+        self._open_since: int | None = None
         self._minimum = 1
         self._now = 0
         self._spent_seconds = 0.0
@@ -62,6 +63,14 @@ class Cadence:
         """
         self._last_step = first_step + steps - 1
         self._minimum = max(1, ceil(steps / (2 * FREE_RECORDS)))
+
+    def expect_more(self, first_step: int) -> None:
+        """The training runs from `first_step`, nobody knows for how long.
+
+        At any time it is expected to go on for as long as it has: the free second is then spread
+        ever thinner, and never used up.
+        """
+        self._open_since = first_step
 
     def saw_steps(self, seconds: float, steps: int = 1) -> None:
         """`steps` steps without a record took `seconds` together."""
@@ -104,12 +113,18 @@ class Cadence:
     def _free_interval(self, record: float) -> int | None:
         """Interval at which the rest of the training costs what is left of the free second.
 
-        None where nothing is left, and where the length of the training is not known.
+        None where nothing is left, and where nothing is said of the length of the training.
         """
         left = FREE_SECONDS - self._spent_seconds
-        if self._last_step is None or left <= 0:
+        if left <= 0:
             return None
-        return max(1, ceil((self._last_step - self._now) * record / left))
+        if self._last_step is not None:
+            rest = self._last_step - self._now
+        elif self._open_since is not None:
+            rest = self._now - self._open_since
+        else:
+            return None
+        return max(1, ceil(rest * record / left))
 
     def next_step(self, step: int) -> int:
         """The step to record after `step` was."""

@@ -11,9 +11,7 @@ from contextlib import suppress
 from typing import Any
 
 import keras
-import numpy as np
 
-from tb_convergence.core.schema import Row
 from tb_convergence.training.arguments import (
     checked_interval,
     checked_log_dir,
@@ -21,8 +19,9 @@ from tb_convergence.training.arguments import (
 )
 from tb_convergence.training.cadence import Cadence
 from tb_convergence.training.describe import describe
+from tb_convergence.training.epochs import Epochs
 from tb_convergence.training.guard import Guard, UnsupportedError
-from tb_convergence.training.writer import RunWriter, channel
+from tb_convergence.training.writer import RunWriter
 
 
 class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
@@ -65,7 +64,7 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
         self._guard = Guard(type(self).__name__)
         self._session: Any = None
         self._writer: Any = None
-        self._metrics: list[str] = []
+        self._epochs = Epochs()
         self._facts: dict[str, Any] = {}
         self._expected = False
 
@@ -116,7 +115,7 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
         if replicas > 1:
             raise UnsupportedError(f"training on {replicas} replicas")
         self._writer = RunWriter(self.log_dir)
-        self._facts, self._metrics, self._expected = {}, [], False
+        self._facts, self._epochs, self._expected = {}, Epochs(), False
         self._observe()
 
     def _observe(self) -> None:
@@ -152,13 +151,7 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
         validates = any(name.startswith("val_") for name in logs)
         if validates or "validation" not in self._facts:
             self._describe(validation=validates)
-        numbers = {name: value for name, value in map(_number, logs.items()) if value is not None}
-        self._metrics += [name for name in numbers if name not in self._metrics]
-        columns = _epoch_columns(self._metrics)
-        values = [[numbers.get(name, float("nan")) for name in columns.values()]]
-        target = channel("epoch", (Row("run", "", "run"),), tuple(columns))
-        step = max(self._session.last_step, 0)
-        self._writer.table(target, np.asarray(values, np.float32), step)
+        self._epochs.write(self._writer, logs, max(self._session.last_step, 0))
 
     def _describe(self, **facts: Any) -> None:
         """Write the configuration again if we know more than before."""
@@ -183,24 +176,3 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
 
 def _nothing_seen() -> None:
     raise UnsupportedError("a train step that never calls model.optimizer; nothing was recorded")
-
-
-def _number(item: tuple[str, Any]) -> tuple[str, float | None]:
-    name, value = item
-    try:
-        return name, float(value)
-    except (TypeError, ValueError):
-        return name, None
-
-
-def _epoch_columns(names: list[str]) -> dict[str, str]:
-    """Column name -> name in Keras' logs."""
-    columns = {"epoch_loss": "loss", "validation_loss": "val_loss"}
-    for name in names:
-        if name in ("loss", "val_loss"):
-            continue
-        if name.startswith("val_"):
-            columns[f"validation_metric/{name[4:]}"] = name
-        else:
-            columns[f"metric/{name}"] = name
-    return columns

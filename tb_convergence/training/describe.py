@@ -58,6 +58,28 @@ def describe(model: Any, params: Mapping[str, Any], facts: Mapping[str, Any]) ->
     return document
 
 
+def describe_loop(model: Any, applied: Any, facts: Mapping[str, Any]) -> Document:
+    """The configuration document of a loop of the user's own.
+
+    Args:
+        model: a Keras model, or anything else: then the document has none.
+        applied: the optimizer, or the function that makes the update; None where not known.
+    """
+    document: Document = {"schema": SCHEMA_VERSION}
+    fields: dict[str, Callable[[], Any]] = {
+        "writer": _writer,
+        "framework": _versions,
+        "model": lambda: _model(model),
+        "dtype_policy": lambda: str(model.dtype_policy.name),
+    }
+    _fill(document, fields)
+    if applied is not None:
+        configured = hasattr(applied, "get_config")
+        document["optimizer"] = optimizer(applied) if configured else {"class": plain(applied)}
+    document.update({name: plain(value) for name, value in facts.items()})
+    return document
+
+
 def _fill(document: Document, fields: Mapping[str, Callable[[], Any]]) -> None:
     for name, read in fields.items():
         with suppress(Exception):  # an odd field costs only itself

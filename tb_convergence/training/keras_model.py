@@ -119,3 +119,17 @@ def build_optimizer(model: Any) -> None:
     if not optimizer.built:
         with keras.name_scope(optimizer.name, caller=optimizer):
             optimizer.build(model.trainable_variables)
+
+
+def builds_variables(optimizer: Any, variables: Sequence[Any] | None) -> bool:
+    """Build an optimizer that is not, as its first call would; whether that made variables.
+
+    TensorFlow throws a trace that makes variables away and traces again: there is no use in
+    building a recorder into it. An optimizer without a state makes none, and its first trace stays.
+    """
+    if variables is None or getattr(optimizer, "built", True) or tf.executing_eagerly():
+        return False
+    before = len(optimizer.variables)
+    with keras.name_scope(optimizer.name, caller=optimizer):
+        optimizer.build(variables)
+    return len(optimizer.variables) > before

@@ -126,9 +126,7 @@ class Observer:
         gradients: Sequence[Any],
         variables: Sequence[Any] | None,
     ) -> Plan | None:
-        if not optimizer.built and not tf.executing_eagerly():
-            # This trace creates the optimizer's variables; TensorFlow throws it away and traces
-            # again, so building the recorder into it would only cost time.
+        if keras_model.builds_variables(optimizer, variables):
             return None
         if variables is None:
             variables = optimizer._trainable_variables

@@ -124,3 +124,15 @@ def test_a_single_slow_step_changes_nothing() -> None:
         cadence.saw_steps(seconds)
         cadence.saw_record(seconds + 1e-3)
     assert cadence.interval == 100
+
+
+def test_a_training_of_unknown_length_keeps_some_of_the_free_second() -> None:
+    """Steps of 1 ms, records of 4 ms: fine at first, ever sparser, never more than the second."""
+    cadence = Cadence(0.01)
+    cadence.expect_more(0)
+    recorded = schedule(cadence, 100_000, step=1e-3, record=4e-3)
+    gaps = [after - before for before, after in pairwise(recorded) if before >= DENSE_STEPS]
+    assert len([step for step in recorded if step < 200]) > 80
+    assert len([step for step in recorded if 1_000 <= step < 10_000]) > 10
+    assert gaps == sorted(gaps)
+    assert len(recorded) * 4e-3 <= 1.2 + 0.01 * 100_000 * 1e-3
