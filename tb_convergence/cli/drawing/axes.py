@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from tb_convergence.cli.drawing.chart import Floats, Scale, finite_range
 from tb_convergence.cli.wording import number
 
-FLOOR_DECADES = 12
+FLOOR_DECADES: Final = 12
 """A logarithmic axis reaches at most so far below its top: beneath that a value is as good as 0."""
 
 
@@ -50,20 +51,24 @@ def value_axis(arrays: Sequence[Floats], scale: Scale) -> Axis:
         if positive is not None:
             return _logarithmic(*positive, zero=any(bool((a <= 0).any()) for a in arrays))
     low, high = finite_range(arrays) or (0.0, 1.0)
-    return _linear(low, high)
+    return _linear(max(low, -LARGEST), min(high, LARGEST))
+
+
+LARGEST: Final = 1e300
+"""Beyond it the arithmetic of an axis overflows; such values stand at its end."""
+CALM: Final = 0.3
+"""A linear axis spans at least this part of its largest value: noise is not drawn as a mountain."""
 
 
 def _linear(low: float, high: float) -> Axis:
-    if high - low <= 1e-9 * max(abs(low), abs(high)):
-        room = abs(low) / 2 or 0.5
-    else:
-        room = (high - low) * 0.06
-    bottom, top = low - room, high + room
-    if low >= 0 and low < 0.5 * high:
+    span = max(high - low, CALM * max(abs(low), abs(high)))
+    if span < 1 / LARGEST:
+        span = 1.0
+    missing = span - (high - low)
+    bottom, top = low - missing / 2 - 0.06 * span, high + missing / 2 + 0.14 * span
+    if low >= 0 and (low < 0.5 * high or bottom < 0):
         bottom = 0.0
-    if high <= 1 and high > 0.9 and bottom == 0.0:
-        top = 1.05
-    step = nice_step((top - bottom) / 4)
+    step = nice_step((top - bottom) / 5)
     first = math.ceil(bottom / step - 1e-9)
     ticks = []
     while first * step <= top:
@@ -88,8 +93,8 @@ def nice_step(rough: float) -> float:
 
 
 def _logarithmic(low: float, high: float, *, zero: bool) -> Axis:
-    top = math.log10(high) + 0.15
-    bottom = max(math.log10(low) - 0.15, top - FLOOR_DECADES)
+    top = math.log10(high) + 0.3
+    bottom = max(math.log10(low) - 0.2, top - FLOOR_DECADES)
     if top - bottom < 1:
         middle = (top + bottom) / 2
         bottom, top = middle - 0.5, middle + 0.5

@@ -19,7 +19,6 @@ from tb_convergence.cli.drawing.series import (
     evidence_bars,
     loss_picture,
     profile,
-    scale_of,
     series_line,
     table_with,
     threshold_of,
@@ -51,10 +50,9 @@ def _loss(history: RunHistory, finding: Finding) -> Picture | None:
 
 
 def _loss_against_start(history: RunHistory, finding: Finding) -> Picture | None:
-    start = next(e.value for e in finding.evidence if e.name == "loss at the start")
-    return with_limit(
-        loss_picture(history, finding.first_step), Limit(start, f"start {number(start)}")
-    )
+    start = next((e.value for e in finding.evidence if e.name == "loss at the start"), None)
+    limit = None if start is None else Limit(start, f"start {number(start)}")
+    return with_limit(loss_picture(history, finding.first_step), limit)
 
 
 def _loss_against_threshold(history: RunHistory, finding: Finding) -> Picture | None:
@@ -188,9 +186,9 @@ def _validation(history: RunHistory, finding: Finding) -> Picture | None:
     found = [(history.series(name), label) for name, label in
              (("epoch_loss", "training"), ("validation_loss", "validation"))]
     lines = tuple(series_line(s, label) for s, label in found if s is not None and len(s))
-    axis = next(s.axis for s, _ in found if s is not None)
-    return Chart("Training and validation loss", lines, scale_of(lines), None,
-                 finding.first_step, axis=axis) if len(lines) == 2 else None
+    axis = next((s.axis for s, _ in found if s is not None), "step")
+    return Chart("Training and validation loss", lines, "linear", None, finding.first_step,
+                 axis=axis) if len(lines) == 2 else None
 
 
 def _exploding(history: RunHistory, finding: Finding) -> Picture | None:
@@ -242,5 +240,5 @@ DRAWERS: Final[Mapping[str, Drawer]] = {
     "zero-gradient": Over("gradient_zero_fraction"),
     "saturated-activation": Over("activation_saturated_fraction"),
     "constant-output": Over("feature_std", limited=False, kinds=("prediction",)),
-    "frozen-variable": Over("update_norm", limited=False),
+    "frozen-variable": Over("update_norm", limited=False, beside=True),
 }

@@ -29,7 +29,9 @@ KNOWN: Final[dict[str, Statistic]] = {
     statistic.name: statistic for group in CATALOGUE.values() for statistic in group
 }
 MAX_BARS: Final = 40
-WIDE: Final = 100.0
+FEATURES: Final = ("input", "target", "prediction")
+"""Kinds of rows that are told apart by their own names, not by a layer's."""
+WIDE: Final = 20.0
 """Largest over smallest value from which a positive series is drawn on a logarithmic axis."""
 
 
@@ -42,7 +44,7 @@ def threshold_of(finding: Finding, name: str | None = None) -> Limit | None:
 
 
 def scale_of(lines: Sequence[Line]) -> Scale:
-    """Logarithmic where all values are positive and span more than a hundredfold."""
+    """Logarithmic where all values are positive and span more than twentyfold."""
     found = finite_range([a for item in lines for a in (item.low, item.high)])
     return "log10" if found and found[0] > 0 and found[1] > WIDE * found[0] else "linear"
 
@@ -84,12 +86,14 @@ class Over:
         limited: whether the first threshold of the evidence is one of this statistic.
         kinds: kinds of rows to draw; kernels where neither these nor the finding say which.
         limit_name: name of the evidence whose threshold is drawn, where it is not the first.
+        beside: draw up to two other rows as well, for comparison.
     """
 
     statistic: str
     limited: bool = True
     kinds: tuple[str, ...] = ()
     limit_name: str | None = None
+    beside: bool = False
 
     def __call__(self, history: RunHistory, finding: Finding) -> Picture | None:
         """The chart; None where the statistic was not recorded."""
@@ -97,10 +101,15 @@ class Over:
         if table is None:
             return None
         rows = rows_for(table, finding, self.kinds, self.statistic)
+        if self.beside:
+            rows += [row for row in weight_rows(table) if row not in rows][:2]
         lines = tuple(row_line(table, self.statistic, row) for row in rows)
         known = KNOWN.get(self.statistic)
+        title = known.title if known else self.statistic
+        if known and known.group == "inputs":
+            title = f"{title} ({known.symbol}) of a batch"
         return Chart(
-            known.title if known else self.statistic,
+            title,
             lines,
             known.scale if known else "linear",
             threshold_of(finding, self.limit_name) if self.limited else None,
@@ -149,9 +158,10 @@ def profile(
     picked = [table.rows[rows[i]] for i in kept]
     return Profile(
         title,
-        tuple(row.layer if row.layer != "input" else row.name for row in picked),
+        tuple(row.name if row.kind in FEATURES else row.layer for row in picked),
         tuple(float(values[i]) for i in kept),
-        tuple(row.layer in named or row.name in named for row in picked),
+        tuple(row.layer in named or row.name in named if named or limit is None
+              else bool(values[i] > limit.value) for i, row in zip(kept, picked, strict=True)),
         scale,
         limit,
     )
@@ -193,7 +203,7 @@ def row_line(table: Table, statistic: str, row: int) -> Line:
     low = np.asarray(table.column(statistic, "low")[:, row], np.float64)
     high = low if table.exact else np.asarray(table.column(statistic, "high")[:, row], np.float64)
     item = table.rows[row]
-    label = item.name if item.kind in ("input", "target", "prediction") else item.layer
+    label = item.name if item.kind in FEATURES else item.layer
     return Line(label, table.steps, low, high)
 
 

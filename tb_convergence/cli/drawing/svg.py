@@ -39,8 +39,8 @@ STYLE: Final = """
 .pic .b2{fill:var(--s2,#1a7a6c)}.pic .b3{fill:var(--s3,#8a3fb0)}
 .pic .limit{stroke:var(--critical,#b3093c);stroke-width:1.2;stroke-dasharray:4 3}
 .pic .onset{stroke:var(--warning,#8a4b00);stroke-width:1.2}
-.pic text.limit-label{fill:var(--critical,#b3093c);stroke:none}
-.pic text.onset-label{fill:var(--warning,#8a4b00);stroke:none}
+.pic text.limit-label{fill:var(--critical,#b3093c)}
+.pic text.onset-label{fill:var(--warning,#8a4b00)}
 .pic .halo{paint-order:stroke;stroke:var(--card,#fff);stroke-width:3px;stroke-linejoin:round}
 .pic .bad{stroke:var(--critical,#b3093c);stroke-width:1.6;fill:none}
 .pic .bar{fill:var(--s0,#1f5fb0);fill-opacity:.45;stroke:var(--s0,#1f5fb0);stroke-width:1}
@@ -235,7 +235,8 @@ def _crosses(at: Floats, values: Floats) -> list[str]:
     bad = np.flatnonzero(~np.isfinite(values))
     if not len(bad):
         return []
-    places = sorted({round(_across(float(at[record])) / 8) * 8 for record in bad.tolist()})
+    last = WIDTH - RIGHT - 4
+    places = sorted({min(last, round(_across(float(at[r])) / 8) * 8) for r in bad.tolist()})
     path = "".join(f"M{x - 3} {TOP + 17}l6 6m0 -6l-6 6" for x in places)
     x = places[0]
     anchor, beside = ("start", x) if x < WIDTH / 2 else ("end", x + 4)

@@ -56,10 +56,17 @@ class Page:
 
 
 def report(
-    runs: Sequence[RunDiagnosis], *, colour: bool = False, verbose: bool = False
+    runs: Sequence[RunDiagnosis],
+    *,
+    colour: bool = False,
+    verbose: bool = False,
+    width: int | None = None,
 ) -> str:
-    """The whole report; `verbose` adds evidence, disproof, references and what was not judged."""
-    page = Page(colour)
+    """The whole report; `verbose` adds evidence, disproof, references and what was not judged.
+
+    `width` is that of the terminal, between 60 and 100 columns, unless given.
+    """
+    page = Page(colour, width)
     for run in runs:
         _run(page, run, verbose)
     if len(runs) > 1:

@@ -1,0 +1,133 @@
+"""`tb-convergence rules` and `explain`: the catalogue of diagnoses, and one of them in full."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from typing import Any
+
+from tb_convergence.cli import account, output
+from tb_convergence.cli.formats import json_document, markdown
+from tb_convergence.cli.formats.text import Page
+from tb_convergence.cli.selection import did_you_mean
+from tb_convergence.cli.wording import printable
+from tb_convergence.core.diagnosis.rule import Rule
+from tb_convergence.core.rules import RULES
+
+
+def add(commands: Any) -> None:
+    """Add both commands to the parser's `commands`."""
+    rules: argparse.ArgumentParser = commands.add_parser(
+        "rules",
+        help="list every diagnosis there is, and what it needs",
+        description="Lists the catalogue: id, kind, title, and the statistics a rule needs.",
+    )
+    rules.add_argument("--format", choices=("text", "json", "markdown"), default="text",
+                       help="how to print the list (default: text)")
+    rules.set_defaults(command=_rules)
+
+    explain: argparse.ArgumentParser = commands.add_parser(
+        "explain",
+        help="say all there is to say of one diagnosis",
+        description="What a diagnosis means, what shows it, its thresholds and where they come "
+        "from, what excludes it, when it is wrong, and what to do.",
+    )
+    explain.add_argument("id", metavar="ID", help="such as dead-relu; `rules` lists them")
+    explain.set_defaults(command=_explain)
+
+
+def _rules(options: argparse.Namespace) -> int:
+    if options.format == "json":
+        document = {"schema": 1, "rules": [as_json(rule) for rule in RULES]}
+        output.emit(json_document.dumps(document))
+    elif options.format == "markdown":
+        output.emit(markdown_table())
+    else:
+        output.emit(_listing())
+    return 0
+
+
+def as_json(rule: Rule) -> Mapping[str, Any]:
+    """The declaration of a rule as plain values. In `needs`, an inner list means either of it."""
+    return {
+        "id": rule.id,
+        "kind": rule.kind,
+        "title": rule.title,
+        "needs": [need.split("|") for need in rule.needs],
+        "at_least": rule.at_least,
+        "explains": list(rule.explains),
+        "excluded_by": list(rule.excluded_by),
+    }
+
+
+def markdown_table() -> str:
+    """The catalogue as a table."""
+    lines = ["| id | kind | title | needs |", "|---|---|---|---|"]
+    for rule in RULES:
+        needs = ", ".join(" or ".join(f"`{name}`" for name in need.split("|"))
+                          for need in rule.needs)
+        lines.append(f"| `{rule.id}` | {rule.kind} | {markdown.escaped(rule.title)} | {needs} |")
+    return "\n".join(lines) + "\n"
+
+
+def _listing() -> str:
+    page = Page(output.coloured())
+    width = max(len(rule.id) for rule in RULES)
+    for kind, what in account.KINDS.items():
+        rules = [rule for rule in RULES if rule.kind == kind]
+        if not rules:
+            continue
+        page.line(page.paint(f"{kind}s: {what}", "strong"))
+        for rule in rules:
+            page.line(f"  {rule.id:<{width}}  {rule.title}")
+            page.wrapped(f"{'':<{width}}  needs ", ", ".join(account.needs(rule)), 2)
+        page.line()
+    page.line("tb-convergence explain ID says more about each.")
+    return page.text()
+
+
+def _explain(options: argparse.Namespace) -> int:
+    rule = account.rule_of(options.id)
+    if rule is None:
+        near = did_you_mean(options.id, [rule.id for rule in RULES])
+        return output.complain(
+            f"no diagnosis {printable(repr(options.id[:100]))}: {near}", output.USAGE
+        )
+    output.emit(explanation(rule, colour=output.coloured()))
+    return 0
+
+
+def explanation(rule: Rule, *, colour: bool = False) -> str:
+    """All there is to say of `rule`, for the terminal."""
+    page = Page(colour)
+    page.line(page.paint(rule.id, "strong") + f"  ({rule.kind}: {account.KINDS[rule.kind]})")
+    page.wrapped("", f"{rule.title}.", 2)
+    for paragraph in account.story(rule):
+        page.line()
+        page.wrapped("", paragraph, 2)
+    _part(page, "what shows it", [
+        f"{name}: {meaning}" if meaning else name
+        for name, meaning in account.needed_statistics(rule)
+    ])
+    if rule.at_least > 1:
+        page.wrapped("- ", f"at least {rule.at_least} records of them", 4)
+    _part(page, "thresholds", [
+        f"{item.name} {item.value}" + (f": {item.source}" if item.source else "")
+        for item in account.thresholds(rule)
+    ])
+    _part(page, "explains, when it began before them", rule.explains)
+    _part(page, "excluded by, when they began before it or with it", rule.excluded_by)
+    _part(page, "what to do", rule.advice or (
+        "depends on the run: `diagnose` names the layers, numbers and the change",))
+    _part(page, "what would prove it wrong", rule.disproof)
+    _part(page, "known false alarms", rule.false_alarms)
+    _part(page, "references", rule.references)
+    return page.text()
+
+
+def _part(page: Page, title: str, texts: Any) -> None:
+    if texts:
+        page.line()
+        page.line("  " + page.paint(title, "strong"))
+        for text in texts:
+            page.wrapped("- ", text, 4)

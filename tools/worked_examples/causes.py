@@ -1,0 +1,186 @@
+"""Examples of causes and cautions."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tb_convergence.core.history import RunHistory
+from worked_examples.drawing import (
+    LAYERS,
+    STEPS,
+    Example,
+    activations,
+    altered,
+    data,
+    dense,
+    learning,
+    network,
+    ramp,
+    run,
+    stack,
+    standing,
+    variables,
+    wobble,
+)
+
+AT = np.arange(STEPS)
+
+
+def _rate_too_high() -> RunHistory:
+    ratio = ramp(0.03, 0.45, 20, 70)[:, None] * wobble(4, 0.1, 3) * np.array([1.0, 0.8, 0.4])
+    loss = learning(2.3, 1.4) * ramp(1.0, 60.0, 42, 119)
+    return run(loss, variables(update_ratio=ratio), rate=0.5,
+               config={"optimizer": {"class": "SGD", "learning_rate": 0.5}})
+
+
+def _rate_too_low() -> RunHistory:
+    loss = np.linspace(2.31, 2.295, STEPS) * wobble(5, 0.001)
+    return run(loss, variables(update_ratio=4e-6 * wobble(4, 0.2, 3)), rate=1e-6,
+               config={"optimizer": {"class": "Adam", "learning_rate": 1e-6}})
+
+
+def _clipped() -> RunHistory:
+    norm = ramp(1.4, 0.7, 0, 119) * wobble(6, 0.25)
+    return run(learning(2.3, 1.9), rate=0.1, gradient_global_norm=norm,
+               config={"optimizer": {"class": "SGD", "learning_rate": 0.1,
+                                     "global_clipnorm": 0.1}})
+
+
+def _unnormalized() -> RunHistory:
+    table = data(age=("input", 38.6 + wobble(11), 13.6), education=("input", 10.1, 2.6),
+                 capital_gain=("input", 1078.0 * wobble(12, 0.3), 7385.0),
+                 hours=("input", 40.4, 12.3))
+    return run(standing(0.7), table)
+
+
+def _nan_in_data() -> RunHistory:
+    table = data(age=("input", 0.0, 1.0), income=("input", 0.0, 1.0))
+    holes = np.where(np.isin(AT, (40, 71, 72, 98)), 2 / 64, 0.0)
+    loss = learning()
+    loss[40:] = np.nan
+    return run(loss, altered(table, 1, feature_nan_fraction=holes))
+
+
+def _unscaled_target() -> RunHistory:
+    table = data(rooms=("input", 0.0, 1.0), distance=("input", 0.0, 1.0),
+                 price=("target", 206_000.0 * wobble(13, 0.03), 115_000.0))
+    loss = 5.6e10 * wobble(14, 0.02)
+    return run(loss, table, config=network(
+        dense("hidden", "x"), dense("out", "hidden", "linear", 1), loss={"name": "mse"}))
+
+
+def _sorted_batches() -> RunHistory:
+    label = (AT // 12 % 2).astype(float)
+    mixed = AT % 12 == 11
+    table = data(a=("input", 0.0, 1.0),
+                 label=("target", np.where(mixed, 0.5, label), np.where(mixed, 0.5, 0.05)))
+    loss = np.where(AT % 12 < 2, 1.1, 0.45) * wobble(15, 0.1)
+    return run(loss, table, config={"batch_size": 32})
+
+
+def _sigmoid_for_a_number() -> RunHistory:
+    table = data(a=("input", 0.0, 1.0), price=("target", 6.2 + 0.3 * np.log(wobble(16)), 2.4))
+    return run(standing(31.0), table, config=network(
+        dense("hidden", "x"), dense("out", "hidden", "sigmoid", 1), loss={"name": "mse"}))
+
+
+SIGMOIDS = tuple(f"dense_{i}" for i in range(1, 8))
+
+
+def _sigmoids() -> RunHistory:
+    means = 0.01 * np.geomspace(1e-5, 1, len(SIGMOIDS)) * wobble(17, 0.2, len(SIGMOIDS))
+    table = variables(SIGMOIDS, "sigmoid", gradient_mean_abs=means, gradient_norm=60 * means)
+    return run(standing(), table, activations(SIGMOIDS, "sigmoid"))
+
+
+def _dead_units() -> RunHistory:
+    dead = np.stack([ramp(0.1, 0.3, 20, 60), ramp(0.15, 0.97, 15, 60), np.full(STEPS, np.nan)], 1)
+    return run(standing(), activations(activation_dead_fraction=dead))
+
+
+def _large_weights() -> RunHistory:
+    table = variables(variable_std=np.array([3.1, 0.125, 0.125]))
+    return run(standing(140.0), table)
+
+
+def _penalty() -> RunHistory:
+    layers = [{**layer, "kernel_regularizer": {"class": "L2", "config": {"l2": 0.05}}}
+              for layer in stack(LAYERS)]
+    norm = np.tile(ramp(9.0, 5.5, 0, 90)[:, None], (1, 3))
+    loss = 2.3 * wobble(18, 0.02) + 3 * 0.05 * norm[:, 0] ** 2
+    return run(loss, variables(variable_norm=norm), config=network(*layers))
+
+
+DEEP = tuple(f"dense_{i:02d}" for i in range(1, 21))
+
+
+def _deep() -> RunHistory:
+    means = 0.01 * np.geomspace(2e-5, 1, len(DEEP)) * wobble(19, 0.3, len(DEEP))
+    table = variables(DEEP, gradient_mean_abs=means, gradient_norm=60 * means)
+    return run(standing(), table, activations(DEEP), config=network(*stack(DEEP)))
+
+
+def _stopped_early() -> RunHistory:
+    return run(np.linspace(2.3, 0.7, STEPS) * wobble(20, 0.03))
+
+
+def _uphill() -> RunHistory:
+    loss = 0.7 * np.exp(np.linspace(0, 3, STEPS)) * wobble(21, 0.03)
+    return run(loss, variables(update_ratio=4e-3 * wobble(22, 0.2, 3)),
+               config={"optimizer": {"class": "SGD", "learning_rate": 0.01}})
+
+
+def _labels_from_one() -> RunHistory:
+    table = data(pixel=("input", 0.0, 1.0), label=("target", 5.5, 2.9))
+    largest = np.where(np.random.default_rng(23).random(STEPS) < 0.9, 10.0, 9.0)
+    table = altered(table, 1, feature_max=largest, feature_min=1.0)
+    return run(standing(), table, config=network(
+        dense("hidden", "x"), dense("out", "hidden", "softmax", 10),
+        loss={"name": "sparse_categorical_crossentropy"}))
+
+
+def _batch_norm() -> RunHistory:
+    zero = np.stack([np.full(STEPS, 0.3), 0.82 * wobble(24, 0.02), np.full(STEPS, 0.1)], 1)
+    layers = (dense("dense", "x"), {"name": "norm", "class": "BatchNormalization",
+                                    "inputs": ["dense"]}, dense("dense_1", "norm"),
+              dense("dense_2", "dense_1"))
+    return run(standing(), variables(gradient_zero_fraction=zero), config=network(*layers))
+
+
+CAUSES: dict[str, Example] = {
+    "learning-rate-too-high": Example(
+        "A small classifier, trained with SGD at a rate of 0.5.", _rate_too_high),
+    "learning-rate-too-low": Example(
+        "The same classifier with Adam at 1e-6, where 1e-3 was meant.", _rate_too_low),
+    "clipping-hides-learning-rate": Example(
+        "SGD at 0.1 seemed stable, but only with `global_clipnorm=0.1`.", _clipped),
+    "unnormalized-input": Example(
+        "Census data as they come: years, hours and dollars side by side.", _unnormalized),
+    "non-finite-input": Example(
+        "A column with missing values that were read as NaN.", _nan_in_data),
+    "unscaled-target": Example(
+        "House prices in dollars, predicted with a squared error.", _unscaled_target),
+    "unshuffled-batches": Example(
+        "A file sorted by class, read in order.", _sorted_batches),
+    "wrong-output-activation": Example(
+        "A price in thousands, predicted by a sigmoid.", _sigmoid_for_a_number),
+    "wrong-hidden-activation": Example(
+        "Seven dense layers with a sigmoid each.", _sigmoids),
+    "dead-relu": Example(
+        "Large steps at the start pushed the units of the second layer below zero for good.",
+        _dead_units),
+    "poor-initialization": Example(
+        "A first layer drawn from `RandomNormal(stddev=3)`.", _large_weights),
+    "over-regularization": Example(
+        "`L2(0.05)` on every kernel: the loss falls, but it is the penalty that falls.", _penalty),
+    "too-deep-without-skip": Example(
+        "Twenty dense ReLU layers in a row.", _deep),
+    "too-few-steps": Example(
+        "A training of 120 steps that was ended in full descent.", _stopped_early),
+    "optimizer-mismatch": Example(
+        "A custom training step in which the gradient's sign was lost.", _uphill),
+    "wrong-labels": Example(
+        "Ten classes whose labels run from 1 to 10.", _labels_from_one),
+    "batch-norm-masks-gradients": Example(
+        "A normalized layer behind which most gradients are zero.", _batch_norm),
+}
