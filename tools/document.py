@@ -37,7 +37,7 @@ KINDS = {
 }
 PAGE = ROOT / "docs" / "diagnoses.md"
 PICTURES = ROOT / "docs" / "images" / "diagnoses"
-LOSSES = ("Loss", "Training and validation loss")
+LOSSES = ("Loss", "Loss by epoch", "Training and validation loss")
 """Titles of pictures beside which the loss would say nothing new."""
 WIDTH = 96
 """Columns of the reports that are shown."""

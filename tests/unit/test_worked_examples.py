@@ -53,7 +53,7 @@ def test_the_picture_is_drawn_and_small(id_: str) -> None:
     assert source == svg.standalone(document.pictures_of(id_, EXAMPLES[id_]))
     finding = document.finding_of(id_, EXAMPLES[id_])
     if any(isinstance(picture, Chart) for picture in pictures):
-        assert f"from step {finding.first_step:,}<" in source
+        assert re.search(rf">from (step|epoch) {finding.first_step:,}<", source)
 
 
 LIMIT_IS_THE_START = {"loss-not-decreasing"}

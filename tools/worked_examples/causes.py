@@ -17,6 +17,7 @@ from worked_examples.drawing import (
     network,
     ramp,
     run,
+    spaced,
     stack,
     standing,
     variables,
@@ -139,6 +140,37 @@ def _labels_from_one() -> RunHistory:
         loss={"name": "sparse_categorical_crossentropy"}))
 
 
+def _two_classes(loss: str, activation: str = "sigmoid") -> dict[str, object]:
+    layers = (dense("hidden", "x"), dense("out", "hidden", activation, 1))
+    return {**network(*layers, loss={"name": loss}), "batch_size": 64}
+
+
+def _rare_class() -> RunHistory:
+    share = np.full(STEPS, 0.03)
+    spread = np.sqrt(share * (1 - share))
+    table = data(amount=("input", 0.0, 1.0), fraud=("target", share, spread),
+                 output=("prediction", 0.03, 0.001))
+    edges = {"feature_min": 0.0, "feature_max": 1.0}
+    entropy = -(0.03 * np.log(0.03) + 0.97 * np.log(0.97))
+    loss = entropy * (1 + 3 * np.exp(-np.arange(STEPS) / 6)) * wobble(25, 0.01)
+    return run(loss, altered(altered(table, 1, **edges), 2, feature_min=0.028, feature_max=0.032),
+               config=_two_classes("binary_crossentropy"))
+
+
+def _minus_one() -> RunHistory:
+    table = altered(data(a=("input", 0.0, 1.0), label=("target", 0.0, 1.0)), 1,
+                    feature_min=-1.0, feature_max=1.0)
+    loss = 0.7 - 12 * np.linspace(0, 1, STEPS) ** 2 + 0.1 * np.log(wobble(26))
+    return run(loss, table, config=_two_classes("binary_crossentropy"))
+
+
+def _plateau() -> RunHistory:
+    table = altered(data(a=("input", 0.0, 1.0), price=("target", 0.0, 1.0)), 1,
+                    feature_min=-2.5, feature_max=3.1)
+    loss = 0.7 + 0.6 * np.exp(-np.arange(STEPS) / 8)
+    return spaced(run(loss * wobble(27, 0.01), table, config=_two_classes("mse", "linear")), 4)
+
+
 def _batch_norm() -> RunHistory:
     zero = np.stack([np.full(STEPS, 0.3), 0.82 * wobble(24, 0.02), np.full(STEPS, 0.1)], 1)
     layers = (dense("dense", "x"), {"name": "norm", "class": "BatchNormalization",
@@ -181,6 +213,14 @@ CAUSES: dict[str, Example] = {
         "A custom training step in which the gradient's sign was lost.", _uphill),
     "wrong-labels": Example(
         "Ten classes whose labels run from 1 to 10.", _labels_from_one),
+    "class-imbalance": Example(
+        "Three frauds in a hundred payments; the model answers \"3 %\" to all of them.",
+        _rare_class),
+    "wrong-loss": Example(
+        "A binary cross-entropy, and two classes written as -1 and 1.", _minus_one),
+    "insufficient-capacity": Example(
+        "A small regression whose loss rests at 70 % of the targets' variance, with everything "
+        "else in order.", _plateau),
     "batch-norm-masks-gradients": Example(
         "A normalized layer behind which most gradients are zero.", _batch_norm),
 }

@@ -135,6 +135,16 @@ def run(
     return replace(found, run="example")
 
 
+def spaced(history: RunHistory, every: int) -> RunHistory:
+    """The same records, one of every so many steps."""
+    tables = {
+        group: replace(table, steps=table.steps * every, wall_times=table.wall_times * every)
+        for group, table in history.tables.items()
+    }
+    tables["run"] = altered(tables["run"], 0, window_steps=every)
+    return replace(history, tables=tables)
+
+
 def dense(name: str, source: str, activation: str = "relu", units: int = 64, **more: Any) -> Config:
     """A dense layer of the configuration."""
     return {"name": name, "class": "Dense", "activation": activation, "inputs": [source],

@@ -48,6 +48,38 @@ def _overfitted() -> RunHistory:
     )
 
 
+def _by_epoch(training: np.ndarray, validation: np.ndarray | None = None) -> RunHistory:
+    """What Keras' own callback writes: scalars by epoch."""
+    epochs = np.arange(len(training))
+    scalars = {"epoch_loss": draw.series("epoch_loss", training, epochs, "epoch")}
+    if validation is not None:
+        scalars["validation_loss"] = draw.series("validation_loss", validation, epochs, "epoch")
+    return RunHistory("example", scalars=scalars)
+
+
+def _spiking() -> RunHistory:
+    loss = learning(2.3, 0.6)
+    loss[[52, 77, 96]] = (6.2, 7.9, 5.1)
+    return run(loss)
+
+
+def _oscillating() -> RunHistory:
+    swing = 0.35 * (-1.0) ** np.arange(20) * wobble(34, 0.2)[:20]
+    return _by_epoch(np.concatenate([[2.3, 1.9], 1.5 + swing]))
+
+
+def _underfitted() -> RunHistory:
+    start = np.exp(-np.arange(16) / 1.5)
+    noise = 0.01 * np.random.default_rng(35).standard_normal((2, 16))
+    return _by_epoch(1.72 + 0.5 * start + noise[0], 1.78 + 0.45 * start + noise[1])
+
+
+def _out_of_proportion() -> RunHistory:
+    ratio = np.array([0.26, 0.17, 0.05]) * wobble(36, 0.2, 3)
+    return run(standing(), variables(update_ratio=ratio), rate=0.3,
+               config={"optimizer": {"class": "Adam", "learning_rate": 0.3}})
+
+
 def _growing_gradient() -> RunHistory:
     growth = ramp(0.5, 900.0, 25, 115)[:, None] * wobble(31, 0.15, 3) * np.array([1.0, 0.4, 0.1])
     return run(standing(), variables(gradient_norm=growth))
@@ -95,6 +127,12 @@ SYMPTOMS: dict[str, Example] = {
         "A loss that stays where it began.", lambda: run(standing())),
     "loss-divergence": Example(
         "A loss that falls for half of the run, and then is lost.", _diverging),
+    "loss-spike": Example(
+        "Three batches with an outlier each.", _spiking),
+    "loss-oscillation": Example(
+        "Two epochs forward, and then from side to side.", _oscillating),
+    "underfitting": Example(
+        "Sixteen epochs, of which the last twelve changed nothing.", _underfitted),
     "overfitting": Example(
         "A large model on few data, watched by Keras' own callback: scalars only.", _overfitted),
     "exploding-gradient": Example(
@@ -107,6 +145,8 @@ SYMPTOMS: dict[str, Example] = {
         "A tanh layer whose weights grow until its outputs are all 1 or -1.", _saturated),
     "constant-output": Example(
         "A classifier that comes to answer the same for every sample.", _constant),
+    "update-ratio-out-of-range": Example(
+        "Adam at 0.3: each step replaces a quarter of the first layer.", _out_of_proportion),
     "frozen-variable": Example(
         "A layer whose update is lost: its gradient is there, and its weights do not move.",
         _frozen),

@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from tb_convergence.cli.drawing.chart import Chart, Limit, Picture, line
+from tb_convergence.cli.drawing.chart import Chart, Limit, Picture, Profile, line
 from tb_convergence.cli.drawing.series import (
     Depth,
     Over,
@@ -26,11 +26,11 @@ from tb_convergence.cli.drawing.series import (
 )
 from tb_convergence.cli.wording import number
 from tb_convergence.core.diagnosis.configuration import configuration
+from tb_convergence.core.diagnosis.data import feature_scales
 from tb_convergence.core.diagnosis.finding import Finding
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.rules.over_regularization import penalty
 from tb_convergence.core.rules.poor_initialization import fans
-from tb_convergence.core.rules.unnormalized_input import feature_scales
 
 Drawer = Callable[[RunHistory, Finding], Picture | None]
 
@@ -113,15 +113,50 @@ def _within_batches(history: RunHistory, finding: Finding) -> Picture | None:
 
 
 def _edges_of_targets(history: RunHistory, finding: Finding) -> Picture | None:
-    limit = threshold_of(finding)
-    if limit is None and not any("label" in e.name for e in finding.evidence):
+    edge = next((e for e in finding.evidence if e.name.endswith("est target")), None)
+    if edge is None:
         return None
-    low = any("smallest" in e.name for e in finding.evidence)
-    chart = Over("feature_min" if low else "feature_max", kinds=("target",))(history, finding)
+    low, limit = edge.name.startswith("smallest"), threshold_of(finding, edge.name)
+    chart = Over("feature_min" if low else "feature_max", kinds=("target",))(
+        history, replace(finding, evidence=()))
     if isinstance(chart, Chart) and limit is not None:
-        word = "reaches down to" if low else "reaches up to"
-        return with_limit(chart, Limit(limit.value, f"output {word} {number(limit.value)}"))
+        word = "at least" if low else "at most"
+        return with_limit(chart, Limit(limit.value, f"should be {word} {number(limit.value)}"))
     return chart
+
+
+def _shares(history: RunHistory, finding: Finding) -> Picture | None:
+    """Share of each class among the recorded targets of 0 and 1."""
+    table = history.table("inputs")
+    rows = [] if table is None else table.rows_of("target")
+    if table is None or not rows:
+        return None
+    mean = feature_scales(table, rows)[0].tolist()
+    shares = [1 - mean[0], mean[0]] if len(mean) == 1 else mean
+    limit = threshold_of(finding)
+    marked = tuple(limit is not None and share >= limit.value for share in shares)
+    names = tuple(f"class {index}" for index in range(len(shares)))
+    return Profile("Share of the samples", names, tuple(shares), marked, "linear", limit)
+
+
+def _loss_over_ignorance(history: RunHistory, finding: Finding) -> Picture | None:
+    """The loss against the part of ignorance below which a model has learned something."""
+    share = finding.evidence[0]
+    chart = loss_picture(history, finding.first_step)
+    if chart is None or share.threshold is None or not share.value > 0:
+        return chart
+    values = chart.lines[0].low
+    end = float(np.nanmean(values[-max(1, len(values) // 10):]))
+    limit = end / share.value * share.threshold
+    return with_limit(chart, Limit(limit, f"{share.threshold:.0%} of ignoring the input"))
+
+
+def _epochs(history: RunHistory, finding: Finding) -> Picture | None:
+    series = history.series("epoch_loss")
+    if series is None:
+        return None
+    return Chart("Loss by epoch", (series_line(series, "training loss"),), "linear", None,
+                 finding.first_step, axis=series.axis)
 
 
 def _labels(history: RunHistory, finding: Finding) -> Picture | None:
@@ -230,15 +265,22 @@ DRAWERS: Final[Mapping[str, Drawer]] = {
     "too-few-steps": _loss,
     "optimizer-mismatch": Over("update_ratio"),
     "wrong-labels": _labels,
+    "class-imbalance": _shares,
+    "wrong-loss": _first_of(_edges_of_targets, _loss),
+    "insufficient-capacity": _loss_over_ignorance,
     "batch-norm-masks-gradients": _ZERO_OR_DEPTH,
     "non-finite-values": _where_not_finite,
     "loss-not-decreasing": _loss_against_start,
     "loss-divergence": _loss_against_threshold,
+    "loss-spike": _loss,
+    "loss-oscillation": _epochs,
+    "underfitting": _validation,
     "overfitting": _validation,
     "exploding-gradient": _exploding,
     "vanishing-gradient": Depth("gradient_mean_abs"),
     "zero-gradient": Over("gradient_zero_fraction"),
     "saturated-activation": Over("activation_saturated_fraction"),
     "constant-output": Over("feature_std", limited=False, kinds=("prediction",)),
+    "update-ratio-out-of-range": Over("update_ratio"),
     "frozen-variable": Over("update_norm", limited=False, beside=True),
 }
