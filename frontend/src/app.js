@@ -64,8 +64,8 @@ export function startApp(root, api) {
     change,
     again,
     refresh,
-    map: () => model(state, around).map,
-    hover: around.hover,
+    model: () => model(state, around),
+    around,
   });
 
   let scheduled = false;

@@ -2,13 +2,15 @@
  * What a person can do on the page: each handler turns one action into a change of the state.
  *
  * @import { Place } from "./charts/heat.js"
- * @import { Hover } from "./charts/cursor.js"
+ * @import { Format, View as ExportedView } from "./export/parcel.js"
  * @import { State } from "./state/state.js"
  * @import { Finding, Group, Selection, Verdict, View } from "./types.js"
  */
+import { parcel } from "./export/parcel.js";
 import { visible } from "./format/names.js";
 import { formatStep } from "./format/steps.js";
 import { copyText } from "./host/clipboard.js";
+import { download } from "./host/download.js";
 import { rowKey, showFinding } from "./state/selection.js";
 import { selectRun } from "./state/state.js";
 import { readout } from "./views/heatmap.js";
@@ -19,12 +21,12 @@ import { readout } from "./views/heatmap.js";
  * @property {(part: Partial<State>) => void} change
  * @property {(slot: string) => void} again  Fetches a slot anew.
  * @property {() => void} refresh  Fetches everything anew.
- * @property {() => import("./model/map.js").MapModel | null} map
- * @property {Hover} hover
+ * @property {() => import("./model/model.js").Model} model
+ * @property {import("./model/model.js").Surroundings} around
  */
 
 /** @param {Controls} controls */
-export function createHandlers({ current, change, again, refresh, map, hover }) {
+export function createHandlers({ current, change, again, refresh, model, around }) {
   /** @param {Partial<Selection>} part */
   const select = (part) =>
     change({ selection: { ...current().selection, provisional: false, ...part } });
@@ -114,10 +116,22 @@ export function createHandlers({ current, change, again, refresh, map, hover }) 
      * @param {boolean} byKeyboard
      */
     hoverCell(place, byKeyboard) {
-      const props = map()?.props;
-      if (!place || !props) return hover.move(null);
+      const props = model().map?.props;
+      if (!place || !props) return around.hover.move(null);
       const text = readout(props.heat, props.rows, props.metric, place);
-      hover.move({ text, byKeyboard });
+      around.hover.move({ text, byKeyboard });
+    },
+
+    /**
+     * @param {ExportedView} view
+     * @param {Format} format
+     * @param {HTMLElement} panel
+     */
+    async exportView(view, format, panel) {
+      const page = { state: current(), model: model(), around };
+      const file = await parcel(view, format, panel, page);
+      if (file) download(file.name, file.blob);
+      change({ said: file ? `Saved ${file.name}.` : "There is nothing to export yet." });
     },
 
     /**

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import importlib.resources
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -113,3 +115,40 @@ def test_the_page_asks_only_its_own_server(served: str, open_tab: Open) -> None:
     foreign = [url for url in asked if not url.startswith((served, "data:", "blob:"))]
     assert asked
     assert foreign == [], json.dumps(foreign)
+
+
+def saved(tab: Tab, view: str, choice: str) -> bytes:
+    """What the menu of a view hands to the person."""
+    menu = tab.find(f"export-{view}")
+    menu.locator("summary").click()
+    with tab.page.expect_download() as download:
+        menu.get_by_role("button", name=choice).click()
+    assert re.fullmatch(r"[\w.-]+_convergence\.(csv|json|png)", download.value.suggested_filename)
+    return Path(download.value.path()).read_bytes()
+
+
+def test_every_view_can_be_taken_away(
+    served: str, open_tab: Open, screenshots: Path
+) -> None:
+    tab = open_tab(served)
+    findings = tab.select("learning-rate-too-high")
+    rows = list(csv.DictReader(saved(tab, "findings", "CSV").decode().splitlines()))
+    assert [row["id"] for row in rows] == [finding["id"] for finding in findings]
+    assert json.loads(saved(tab, "findings", "JSON"))["findings"] == findings
+
+    series = {s["name"]: s for s in tab.get("series", run="learning-rate-too-high")["series"]}
+    points = list(csv.DictReader(saved(tab, "curves", "CSV").decode().splitlines()))
+    loss = [point for point in points if point["series"] == "loss"]
+    assert [int(point["step"]) for point in loss] == series["loss"]["steps"]
+    assert [point["value"] for point in loss].count("NaN") == len(series["loss"]["nonfinite"]) > 0
+
+    tab.choose("variables", "gradient_norm")
+    cells = list(csv.DictReader(saved(tab, "map", "CSV").decode().splitlines()))
+    assert {cell["gradient_norm"] for cell in cells} >= {"NaN"}
+    layer = json.loads(saved(tab, "layer", "JSON"))
+    assert layer["steps"] == series["loss"]["steps"]
+    for view in ("curves", "map", "layer"):
+        picture = saved(tab, view, "PNG")
+        assert picture.startswith(b"\x89PNG")
+        assert len(picture) > 2000
+        (screenshots / f"export-{view}.png").write_bytes(picture)

@@ -8,6 +8,7 @@ import { repeat } from "lit-html/directives/repeat.js";
 import { words } from "../format/names.js";
 import { counted } from "../format/numbers.js";
 import { formatStep, stepNumber } from "../format/steps.js";
+import { exportMenu } from "./export_menu.js";
 import { findingCard } from "./finding_card.js";
 import { verdictIcon } from "./icon.js";
 import { inlineName, name } from "./name.js";
@@ -15,6 +16,7 @@ import { inlineName, name } from "./name.js";
 /**
  * @typedef {object} FindingsHandlers
  * @property {(id: string) => void} showFinding
+ * @property {import("./export_menu.js").ExportHandlers["exportView"]} exportView
  */
 
 /**
@@ -24,7 +26,7 @@ import { inlineName, name } from "./name.js";
 export function findingsPanel({ reply, summary, color, selected }, handlers) {
   const { heads, explained } = tree(reply.findings);
   return html`
-    ${heading(reply, summary, color)}
+    ${heading(reply, summary, color, handlers)}
     <div class="finding-list">
       ${repeat(
         heads,
@@ -76,8 +78,9 @@ function root(finding, byId) {
  * @param {FindingsReply} reply
  * @param {RunSummary} summary
  * @param {string} color
+ * @param {FindingsHandlers} handlers
  */
-function heading(reply, summary, color) {
+function heading(reply, summary, color, handlers) {
   const facts = [];
   if (stepNumber(reply.last_step) >= 0) facts.push(html`step ${formatStep(reply.last_step)}`);
   if (summary.sampled) {
@@ -88,6 +91,7 @@ function heading(reply, summary, color) {
   for (const step of reply.restarts.slice(0, 3)) facts.push(html`restarted at ${formatStep(step)}`);
   return html`<header class="panel-head">
     <h2><i class="dot" style="background:${color}"></i>${name(reply.run)}</h2>
+    <span class="spring"></span>${exportMenu("findings", "the findings", ["csv", "json"], handlers)}
     <p class="facts">${facts.map((fact) => html`<span>${fact}</span>`)}</p>
   </header>`;
 }

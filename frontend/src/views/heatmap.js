@@ -12,6 +12,7 @@ import { INFINITE, NAN, NO_DATA, VALUE } from "../data/decode.js";
 import { fullName, words } from "../format/names.js";
 import { counted, formatNumber, formatValue } from "../format/numbers.js";
 import { formatStepRange } from "../format/steps.js";
+import { exportMenu } from "./export_menu.js";
 import { sign } from "./icon.js";
 import { mount } from "./mount.js";
 import { inlineName } from "./name.js";
@@ -32,6 +33,7 @@ import { createReadout } from "./readout.js";
  *
  * @typedef {object} HeatHandlers
  * @property {(change: Partial<View>) => void} setView
+ * @property {import("./export_menu.js").ExportHandlers["exportView"]} exportView
  * @property {(group: string, metric: string) => void} selectMetric
  * @property {(row: number, step: number | null) => void} openRow
  */
@@ -62,6 +64,7 @@ export function heatPanel(data, handlers) {
               filter: /** @type {HTMLInputElement} */ (event.target).value,
             })} />
       </label>
+      ${exportMenu("map", "the heat map", ["png", "csv", "json"], handlers)}
     </header>
     <p class="caption"><strong>${metric.title}</strong> ${metric.summary}</p>
     <div class="heat-frame ${data.pending ? "pending" : ""}">

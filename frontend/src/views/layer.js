@@ -10,6 +10,7 @@ import { repeat } from "lit-html/directives/repeat.js";
 import { createLineChart } from "../charts/line.js";
 import { formatShape, visible } from "../format/names.js";
 import { formatNumber, formatPercent, formatValue } from "../format/numbers.js";
+import { exportMenu } from "./export_menu.js";
 import { sign } from "./icon.js";
 import { mount } from "./mount.js";
 import { inlineName, name } from "./name.js";
@@ -30,6 +31,7 @@ import { inlineName, name } from "./name.js";
  * @typedef {object} LayerHandlers
  * @property {(row: number, step: number | null) => void} openRow
  * @property {(group: string, row: number) => void} openSibling
+ * @property {import("./export_menu.js").ExportHandlers["exportView"]} exportView
  */
 
 /**
@@ -51,6 +53,7 @@ export function layerHead({ row, index, count, siblings }, handlers) {
       ${go(1, "next", "Next row, towards the output")}
       <h3>${name(row.name)}</h3>
       <span class="soft place">${index + 1} of ${count}</span>
+      <span class="spring"></span>${exportMenu("layer", "the layer", ["png", "csv", "json"], handlers)}
     </div>
     <dl class="layer-facts">${facts(row).map(
       ([label, value]) => html`<div><dt>${label}</dt><dd>${value}</dd></div>`,

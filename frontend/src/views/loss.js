@@ -6,6 +6,7 @@
  */
 import { html, nothing } from "lit-html";
 import { createLineChart } from "../charts/line.js";
+import { exportMenu } from "./export_menu.js";
 import { sign } from "./icon.js";
 import { createLegend } from "./legend.js";
 import { mount } from "./mount.js";
@@ -22,6 +23,7 @@ import { mount } from "./mount.js";
  *
  * @typedef {object} LossHandlers
  * @property {(change: Partial<View>) => void} setView
+ * @property {import("./export_menu.js").ExportHandlers["exportView"]} exportView
  */
 
 /**
@@ -48,6 +50,7 @@ export function lossPanel(data, handlers) {
             log: /** @type {HTMLInputElement} */ (event.target).checked,
           })} /> Log scale</label>
       ${smoothing(view, handlers)} ${axisChoice(view, handlers)}
+      ${exportMenu("curves", "the curves", ["png", "csv", "json"], handlers)}
     </header>
     <div class="timeline" data-testid="loss-chart">
       ${mount(createLegend, data.legend)} ${mount(createLineChart, data.chart)}

@@ -1,0 +1,116 @@
+/**
+ * From a view and a format to a file: its name, and what is in it.
+ *
+ * @import { Model, Surroundings } from "../model/model.js"
+ * @import { State } from "../state/state.js"
+ * @import { Caption } from "./picture.js"
+ * @import { Sheet } from "./tables.js"
+ */
+import { LABELS } from "../data/curves.js";
+import { fullName } from "../format/names.js";
+import { csv } from "./csv.js";
+import { picture } from "./picture.js";
+import { curvesSheet, findingsSheet, heatSheet, layerSheet } from "./tables.js";
+
+/** @typedef {"findings" | "curves" | "map" | "layer"} View */
+/** @typedef {"png" | "csv" | "json"} Format */
+
+/**
+ * @typedef {object} Content
+ * @property {Sheet} sheet
+ * @property {unknown} document  For JSON: the reply itself, or what is decoded of it.
+ * @property {Caption} caption
+ */
+
+/**
+ * The file that holds `view` as it stands; null where it has nothing to give.
+ *
+ * @param {View} view
+ * @param {Format} format
+ * @param {HTMLElement} panel
+ * @param {{state: State, model: Model, around: Surroundings}} page
+ * @returns {Promise<{name: string, blob: Blob} | null>}
+ */
+export async function parcel(view, format, panel, { state, model, around }) {
+  const content = contentOf(view, state, model);
+  if (!content) return null;
+  const run = state.selection.run ?? "";
+  const { title, entries } = content.caption;
+  const name = `${fileName([run, title])}.${format}`;
+  if (format === "png") {
+    const caption = { title: `${fullName(run)} · ${title}`, entries };
+    const blob = await picture(panel, caption, around.palette);
+    return blob && { name, blob };
+  }
+  const text =
+    format === "csv"
+      ? csv(content.sheet.columns, content.sheet.rows)
+      : `${JSON.stringify(content.document, null, 1)}\n`;
+  const type = format === "csv" ? "text/csv" : "application/json";
+  return { name, blob: new Blob([text], { type }) };
+}
+
+/**
+ * @param {View} view
+ * @param {State} state
+ * @param {Model} model
+ * @returns {Content | null}
+ */
+function contentOf(view, { slots, view: how }, model) {
+  switch (view) {
+    case "findings": {
+      const reply = slots.findings.data;
+      if (!reply) return null;
+      const caption = { title: "Findings", entries: [] };
+      return { sheet: findingsSheet(reply.findings), document: reply, caption };
+    }
+    case "curves": {
+      const { picked, chart } = model.time;
+      const shown = new Map(chart.lines.map((line) => [line.id, line.color]));
+      const entries = picked
+        .filter((one) => shown.has(one.name))
+        .map((one) => ({
+          label: LABELS.get(one.name) ?? one.title,
+          color: shown.get(one.name) ?? null,
+        }));
+      const caption = { title: how.chart === "norms" ? "Global norms" : "Loss", entries };
+      return { sheet: curvesSheet(picked), document: { series: picked }, caption };
+    }
+    case "map": {
+      const props = model.map?.props;
+      if (!props) return null;
+      const { heat, rows, order, metric } = props;
+      const sheet = heatSheet(heat, rows, order, metric);
+      const document = {
+        ...heat.header,
+        rows: order.map((row) => rows[row]),
+        columns: sheet.columns,
+        values: sheet.rows.map((row) => row.map(strict)),
+      };
+      return { sheet, document, caption: { title: metric.title, entries: [] } };
+    }
+    case "layer": {
+      const reply = slots.layer.data;
+      if (!reply) return null;
+      const caption = { title: fullName(reply.row.name), entries: [] };
+      return { sheet: layerSheet(reply), document: reply, caption };
+    }
+  }
+}
+
+/** @param {import("./csv.js").Cell} cell JSON has no NaN: it is written as text, as in our replies. */
+function strict(cell) {
+  return typeof cell === "number" && !Number.isFinite(cell) ? String(cell) : cell;
+}
+
+/**
+ * Names from a log made fit for any file system.
+ *
+ * @param {string[]} parts
+ */
+export function fileName(parts) {
+  const safe = parts
+    .map((part) => part.replace(/[^\p{L}\p{N}._-]+/gu, "-").replace(/^[-.]+|[-.]+$/g, ""))
+    .filter((part) => part !== "");
+  return [...safe, "convergence"].join("_").slice(0, 120);
+}

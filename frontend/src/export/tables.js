@@ -1,0 +1,150 @@
+/**
+ * What each view shows, as a table for CSV: the data itself, unsmoothed and unrounded, with steps
+ * as they were recorded.
+ *
+ * @import { Cell } from "./csv.js"
+ * @import { Finding, Heat, LayerReply, Metric, NonFinite, Row, Series, Step } from "../types.js"
+ */
+import { INFINITE, NAN, NO_DATA } from "../data/decode.js";
+
+/**
+ * @typedef {object} Sheet
+ * @property {string[]} columns
+ * @property {Cell[][]} rows
+ */
+
+/**
+ * One row per finding, in reading order.
+ *
+ * @param {Finding[]} findings
+ * @returns {Sheet}
+ */
+export function findingsSheet(findings) {
+  return {
+    columns: [
+      "id",
+      "kind",
+      "severity",
+      "confidence",
+      "first_step",
+      "last_step",
+      "explained_by",
+      "layers",
+      "title",
+      "summary",
+    ],
+    rows: findings.map((one) => [
+      one.id,
+      one.kind,
+      one.severity,
+      one.confidence,
+      one.first_step,
+      one.last_step,
+      one.explained_by,
+      one.layers.join(" "),
+      one.title,
+      one.summary,
+    ]),
+  };
+}
+
+/**
+ * One row per point: curves have steps of their own.
+ *
+ * @param {Series[]} series
+ * @returns {Sheet}
+ */
+export function curvesSheet(series) {
+  return {
+    columns: ["series", "axis", "step", "value", "wall_time"],
+    rows: series.flatMap((one) => {
+      const values = withNonFinite(one.values, one.nonfinite);
+      return one.steps.map((step, index) => [
+        one.name,
+        one.axis,
+        step,
+        values[index],
+        one.wall_times[index] ?? null,
+      ]);
+    }),
+  };
+}
+
+/**
+ * One row per cell, rows of the map in the order on screen. `finite_part` is the scale of what is
+ * still finite in a cell whose value is not.
+ *
+ * @param {Heat} heat
+ * @param {Row[]} rows
+ * @param {number[]} order
+ * @param {Metric} metric
+ * @returns {Sheet}
+ */
+export function heatSheet(heat, rows, order, metric) {
+  const { first_steps: first, last_steps: last } = heat.header;
+  const cells = order.flatMap((row) =>
+    Array.from({ length: heat.cells }, (_, cell) => {
+      const [value, finite] = cellValues(heat, row * heat.cells + cell);
+      return [rows[row].name, first[cell], last[cell], value, finite];
+    }),
+  );
+  return { columns: ["row", "first_step", "last_step", metric.name, "finite_part"], rows: cells };
+}
+
+/**
+ * The value of a cell, and of one that is not finite the part that still is.
+ *
+ * @param {Heat} heat
+ * @param {number} at
+ * @returns {[Cell, Cell]}
+ */
+function cellValues({ values, codes }, at) {
+  const finite = Number.isNaN(values[at]) ? null : values[at];
+  switch (codes[at]) {
+    case NAN:
+      return [Number.NaN, finite];
+    case INFINITE:
+      return [Infinity, finite];
+    case NO_DATA:
+      return [null, null];
+    default:
+      return [finite, null];
+  }
+}
+
+/**
+ * One row per record; a statistic known as an interval has two columns.
+ *
+ * @param {LayerReply} reply
+ * @returns {Sheet}
+ */
+export function layerSheet({ steps, columns }) {
+  const parts = columns.flatMap((column) => {
+    const low = withNonFinite(column.low, column.nonfinite);
+    return column.high
+      ? [
+          { name: `${column.name}_low`, values: low },
+          { name: `${column.name}_high`, values: column.high },
+        ]
+      : [{ name: column.name, values: low }];
+  });
+  return {
+    columns: ["step", ...parts.map((part) => part.name)],
+    rows: steps.map((/** @type {Step} */ step, index) => [
+      step,
+      ...parts.map((part) => part.values[index]),
+    ]),
+  };
+}
+
+/**
+ * @param {(number | null)[]} values
+ * @param {[number, NonFinite][]} nonfinite
+ */
+function withNonFinite(values, nonfinite) {
+  const all = [...values];
+  for (const [index, kind] of nonfinite) {
+    if (index < all.length) all[index] = Number(kind);
+  }
+  return all;
+}

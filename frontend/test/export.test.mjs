@@ -1,0 +1,78 @@
+/** What leaves the page: tables that any program reads and no spreadsheet runs. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { INFINITE, NAN, NO_DATA, VALUE } from "../src/data/decode.js";
+import { csv } from "../src/export/csv.js";
+import { fileName } from "../src/export/parcel.js";
+import { curvesSheet, heatSheet, layerSheet } from "../src/export/tables.js";
+
+test("numbers keep all their digits, and what is not finite has its name", () => {
+  const text = csv(["a"], [[0.1 + 0.2], [-1e-300], [Number.NaN], [Infinity], [-Infinity], [null]]);
+  assert.equal(text, "a\r\n0.30000000000000004\r\n-1e-300\r\nNaN\r\ninf\r\n-inf\r\n\r\n");
+});
+
+test("a name from a log is text, whatever it looks like", () => {
+  const names = ['=HYPERLINK("http://x")', "+1", "-1", "@x", "\tx", 'a"b', "a,b", "a\nb"];
+  const lines = csv(
+    ["n"],
+    names.map((name) => [name]),
+  );
+  for (const line of lines.split("\r\n").slice(1, 6)) assert.match(line, /^"?'/);
+  assert.ok(lines.includes('"a""b"') && lines.includes('"a,b"') && lines.includes('"a\nb"'));
+});
+
+test("a negative number is no formula", () => {
+  assert.equal(csv(["x"], [[-1]]), "x\r\n-1\r\n");
+});
+
+test("curves keep the points that have no height", () => {
+  const series = {
+    name: "loss",
+    axis: "step",
+    steps: [0, 1, 2],
+    values: [2, null, 1],
+    wall_times: [10, null, 12],
+    nonfinite: [[1, "-Infinity"]],
+  };
+  assert.deepEqual(curvesSheet([series]).rows, [
+    ["loss", "step", 0, 2, 10],
+    ["loss", "step", 1, -Infinity, null],
+    ["loss", "step", 2, 1, 12],
+  ]);
+});
+
+test("a map's cells come in the order on screen, non-finite ones with their finite part", () => {
+  const heat = {
+    header: { first_steps: [0, 5], last_steps: [4, 9] },
+    cells: 2,
+    values: Float32Array.of(1, 2, Number.NaN, 0.5),
+    codes: Uint8Array.of(VALUE, NAN, NO_DATA, INFINITE),
+  };
+  const { columns, rows } = heatSheet(heat, [{ name: "a" }, { name: "b" }], [1, 0], { name: "m" });
+  assert.deepEqual(columns, ["row", "first_step", "last_step", "m", "finite_part"]);
+  assert.deepEqual(rows, [
+    ["b", 0, 4, null, null],
+    ["b", 5, 9, Infinity, 0.5],
+    ["a", 0, 4, 1, null],
+    ["a", 5, 9, Number.NaN, 2],
+  ]);
+});
+
+test("an interval has two columns", () => {
+  const reply = {
+    steps: [3],
+    columns: [
+      { name: "n", low: [1], high: [2], nonfinite: [] },
+      { name: "z", low: [null], high: null, nonfinite: [[0, "NaN"]] },
+    ],
+  };
+  const sheet = layerSheet(reply);
+  assert.deepEqual(sheet.columns, ["step", "n_low", "n_high", "z"]);
+  assert.deepEqual(sheet.rows, [[3, 1, 2, Number.NaN]]);
+});
+
+test("a file name is one on every system", () => {
+  assert.equal(fileName(["../../etc", "a:b*c?"]), "etc_a-b-c_convergence");
+  assert.equal(fileName(["", "..."]), "convergence");
+  assert.ok(fileName(["x".repeat(500)]).length <= 120);
+});
