@@ -13,7 +13,7 @@ SETUP := pyproject.toml setup.py
 LOGS := demo/logs
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint dist page browser clean
+.PHONY: help demo test zoo lint dist page browser clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,6 +21,7 @@ help:  ## this list
 	@echo "  ARGS=...       further arguments: make demo ARGS='--no-serve --seed 1', make test ARGS='-k rules'"
 	@echo "  PYTHON=...     interpreter, 3.10 to 3.13 (now: $(PYTHON))"
 	@echo "  VENV=...       environment (now: $(VENV))"
+	@echo "  CASES=, DATA=  published faulty programs and their arrays, for make zoo"
 	@echo "  BROWSER=...    path of Chromium or Chrome for make test; none leaves the browser tests out"
 
 demo: $(VENV)/.demo page  ## train six networks on real data and open the tab: everything is installed first
@@ -32,6 +33,10 @@ test: $(VENV)/.test $(NODE_MODULES) page browser  ## every check and every test
 
 lint: $(VENV)/.test $(NODE_MODULES)  ## the checks that run nothing: ruff, mypy, tsc, biome
 	@$(PY) tools/check.py lint
+
+zoo: $(VENV)/.test  ## 140 sick and healthy trainings, three seeds: how often the right cause is named
+	@PYTHONPATH=$(CURDIR):$(CURDIR)/tests TF_CPP_MIN_LOG_LEVEL=3 $(PY) -m zoo \
+	  $(if $(CASES),--cases '$(CASES)' --data '$(DATA)') $(ARGS)
 
 dist: $(VENV)/.test  ## source archive and wheel in dist/
 	@$(PY) -m build

@@ -1,0 +1,21 @@
+"""All programs of the zoo in one table. Importing this imports Keras."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from zoo.families import ends, inputs, layers, rates
+from zoo.program import Program
+
+FAMILIES = {
+    "optimizer": rates.PROGRAMS,
+    "data": inputs.PROGRAMS,
+    "ends": ends.PROGRAMS,
+    "layers": layers.PROGRAMS,
+}
+
+PROGRAMS: dict[str, Program] = {
+    program.name: replace(program, family=family)
+    for family, programs in FAMILIES.items()
+    for program in programs
+}

@@ -1,0 +1,1 @@
+"""One module per family of faults; each ends in its `PROGRAMS`. `zoo.catalogue` joins them."""
