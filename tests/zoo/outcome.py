@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from tb_convergence.core.diagnosis import Finding, diagnose_history
-from tb_convergence.core.history import RunHistory, Series, Table
+from tb_convergence.core.diagnosis import Finding
+from tb_convergence.core.diagnosis.timeline import timeline
+from tb_convergence.core.history import RunHistory
 from tb_convergence.reading import open_logdir
 from tb_convergence.reading.provider import read_folded
 from tb_convergence.reading.runs import fold_runs
 from zoo.task import Task
-
-PREFIXES = 25
-"""Moments of a run at which it is diagnosed again, in equal ratios of steps."""
 
 GRAVE = ("critical", "warning")
 
@@ -92,36 +88,9 @@ def read(folder: Path) -> RunHistory:
 
 
 def first_report(history: RunHistory, expected: tuple[str, ...]) -> int | None:
-    """The earliest step at which what was recorded until then already names an expected cause."""
-    run = history.table("run")
-    steps = np.unique(np.concatenate([table.steps for table in history.tables.values()]))
-    if run is None or not len(steps):
-        return None
-    moments = np.geomspace(1, len(steps), PREFIXES).round().astype(int) - 1
-    for step in steps[np.unique(moments)].tolist():
-        diagnosis = diagnose_history(until(history, step))
-        if any(finding.id in expected for finding in diagnosis.findings):
-            return int(step)
-    return None
+    """The earliest step at which what was recorded until then already names an expected cause.
 
-
-def until(history: RunHistory, step: int) -> RunHistory:
-    """What was known of the run once `step` was recorded."""
-    return replace(
-        history,
-        tables={name: _cut_table(table, step) for name, table in history.tables.items()},
-        scalars={name: _cut_series(series, step) for name, series in history.scalars.items()},
-    )
-
-
-def _cut_table(table: Table, step: int) -> Table:
-    n = int(np.searchsorted(table.steps, step, side="right"))
-    low = table.low[:n]
-    return replace(table, steps=table.steps[:n], wall_times=table.wall_times[:n], low=low,
-                   high=low if table.exact else table.high[:n])
-
-
-def _cut_series(series: Series, step: int) -> Series:
-    n = int(np.searchsorted(series.steps, step, side="right"))
-    return replace(series, steps=series.steps[:n], values=series.values[:n],
-                   wall_times=series.wall_times[:n])
+    None where it never does, or only in passing: what a single look reports is not told.
+    """
+    steps = [episode.reported_step for episode in timeline(history) if episode.id in expected]
+    return min(steps, default=None)

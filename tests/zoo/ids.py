@@ -1,0 +1,28 @@
+"""The ids a label may have: the causes and cautions of the catalogue, which are a contract."""
+
+from __future__ import annotations
+
+from typing import Final
+
+CAUSES: Final = (
+    "learning-rate-too-high",
+    "learning-rate-too-low",
+    "clipping-hides-learning-rate",
+    "unnormalized-input",
+    "non-finite-input",
+    "unscaled-target",
+    "wrong-labels",
+    "class-imbalance",
+    "unshuffled-batches",
+    "wrong-output-activation",
+    "wrong-loss",
+    "wrong-hidden-activation",
+    "dead-relu",
+    "poor-initialization",
+    "over-regularization",
+    "batch-norm-masks-gradients",
+    "too-deep-without-skip",
+    "insufficient-capacity",
+    "too-few-steps",
+    "optimizer-mismatch",
+)
