@@ -75,6 +75,7 @@ class Configuration:
         from_logits: whether the loss applies the output's activation itself.
         optimizer: its class, "" where unknown.
         learning_rate: the constant rate; None for a schedule.
+        epsilon: of an adaptive optimizer; None without.
         clipnorm, global_clipnorm, clipvalue: limits of gradient clipping; None without.
         loss_scaled: whether gradients are computed at a dynamic loss scale.
         batch_size: samples per batch.
@@ -86,6 +87,7 @@ class Configuration:
     from_logits: bool = False
     optimizer: str = ""
     learning_rate: float | None = None
+    epsilon: float | None = None
     clipnorm: float | None = None
     global_clipnorm: float | None = None
     clipvalue: float | None = None
@@ -150,6 +152,7 @@ def configuration(history: RunHistory) -> Configuration:
         from_logits=loss.get("from_logits") is True,
         optimizer=_text(optimizer.get("class")),
         learning_rate=_number(optimizer.get("learning_rate")),
+        epsilon=_number(optimizer.get("epsilon")),
         clipnorm=_number(optimizer.get("clipnorm")),
         global_clipnorm=_number(optimizer.get("global_clipnorm")),
         clipvalue=_number(optimizer.get("clipvalue")),

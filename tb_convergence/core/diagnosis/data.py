@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from tb_convergence.core.diagnosis.configuration import (
     SPARSE_LOSSES,
     SQUARED_ERRORS,
+    Configuration,
     configuration,
 )
 from tb_convergence.core.history import RunHistory, Table
@@ -157,13 +158,17 @@ def ignorance(history: RunHistory) -> float | None:
 
     None as well where the targets are constant, so that there is nothing to know. It is the
     variance of the targets for a squared error; their entropy in nats for a cross-entropy of
-    one-hot rows or of one column in [0, 1].
+    one-hot rows or of one column in [0, 1]; of class numbers, whose shares are not recorded, at
+    most ln C.
     """
     targets, loss = columns_of(history, "target"), configuration(history).loss
     if targets is None or targets.constant:
         return None
     mean, std = targets.overall
     share = targets.widths / targets.widths.sum()
+    if loss in SPARSE_LOSSES:
+        units = outputs_of(configuration(history))
+        return math.log(units) if units is not None and units > 1 else None
     if loss in SQUARED_ERRORS:
         return float(np.sum(share * std**2))
     inside = bool(((mean >= 0) & (mean <= 1)).all())
@@ -173,6 +178,11 @@ def ignorance(history: RunHistory) -> float | None:
     if loss == "binary_crossentropy" and inside:
         return float(-np.sum(share * (_times_log(mean) + _times_log(1 - mean))))
     return None
+
+
+def outputs_of(model: Configuration) -> int | None:
+    """Number of outputs; None where unknown."""
+    return None if model.output is None else model.output.units
 
 
 def _times_log(value: Floats) -> Floats:

@@ -287,12 +287,14 @@ def batch_size(history: RunHistory) -> int | None:
 def learns(history: RunHistory) -> bool:
     """Whether the run learns well: then an oddity does not hold it back.
 
-    The loss lost more than half its value and did not come back, and it is less than half that of a
-    model that ignores its input, where that is known: finding the mean of the targets is not yet
-    learning.
+    The loss is less than half that of a model that ignores its input, where that is known, for a
+    start that a fault threw up and the mean of the targets are soon made good; else it lost more
+    than half its value. And it did not come back up.
     """
     course = loss_course(history)
-    if course is None or course.fall <= LEARNS or course.end > course.diverging_above:
+    if course is None or course.end > course.diverging_above:
         return False
     ignorant = ignorance(history)
-    return ignorant is None or course.end < LEARNS * ignorant
+    if ignorant is None:
+        return course.fall > LEARNS
+    return course.end < LEARNS * ignorant

@@ -22,6 +22,8 @@ HUGE = 1e6
 """Mean |g| (Cao et al. 2022, DeepFD's and DeepDiagnosis' order of magnitude)."""
 GROWTH = 100.0
 """Norm at the end of the run over its median in the first ten records."""
+FLOOR = 10.0
+"""Norm below which nothing explodes, whatever it grew from: clipping is set to 1 to 10."""
 DEPTH_RATIO = 70.0
 """First over last layer's mean |g| (Schoop et al. 2021 and AutoTrainer use the same figure)."""
 AT_LEAST_LAYERS = 4
@@ -48,7 +50,7 @@ def _over_time(history: RunHistory, table: Table) -> Match | None:
     if table.has("gradient_mean_abs"):
         mean = largest_per_record(table.column("gradient_mean_abs", "low")[:, rows])[known]
         huge = mean > HUGE
-    bad = grown | huge
+    bad = (grown & (norm > FLOOR)) | huge
     # Sustained until the values stop: a spike that recovers is not an explosion.
     if not bad[-min(3, len(bad)) :].all():
         return None

@@ -21,6 +21,7 @@ from tb_convergence.core.diagnosis.signals import (
     largest_per_record,
     layers_of,
     learning_rate,
+    learns,
     loss_course,
     weight_rows,
     weights_column,
@@ -48,7 +49,7 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
     course, table = loss_course(history), history.table("variables")
     if table is None:
         return None
-    harm = _harm(course, signs)
+    harm = _harm(course, signs) or _thrown_up(history, course)
     if harm is None:
         return None
     if table.has("update_ratio"):
@@ -70,7 +71,25 @@ def _harm(course: LossCourse | None, signs: Signs) -> _Harm | None:
         return _Harm(text, divergence.first_step, 0.85)
     if course is not None and "loss-not-decreasing" in signs:
         return _Harm("the loss does not fall", int(course.steps[-1]), 0.7)
+    if course is not None and "loss-oscillation" in signs:
+        return _Harm("the loss swings from epoch to epoch", int(course.steps[-1]), 0.7)
     return None
+
+
+def _thrown_up(history: RunHistory, course: LossCourse | None) -> _Harm | None:
+    """A loss that the first steps made larger than it was, of a run that has not learned since."""
+    run = history.table("run")
+    if course is None or run is None or learns(history):
+        return None
+    name = "window_loss_max" if run.has("window_loss_max") else "loss"
+    peaks = run.column(name)[:, 0].astype(np.float64)
+    first = float(course.level[0])
+    bound = max(GROWTH * abs(first), first + 10 * course.noise)
+    high = np.flatnonzero(np.isfinite(peaks) & (peaks > bound))
+    if not len(high) or first <= 0:
+        return None
+    step, times = int(run.steps[high[0]]), float(np.nanmax(peaks[high])) / first
+    return _Harm(f"the loss was thrown up {times:.3g}-fold by step {step:,}", step, 0.7)
 
 
 def _by_updates(

@@ -50,6 +50,7 @@ RULE = Rule(
     evaluate=_evaluate,
     explains=("non-finite-values", "loss-not-decreasing", "loss-divergence",
               "learning-rate-too-high", "exploding-gradient", "zero-gradient", "loss-spike",
+              "dead-relu", "saturated-activation", "constant-output", "frozen-variable",
               "wrong-loss", "update-ratio-out-of-range"),
     advice=(
         "Clean the named columns before training: drop or impute the rows, and guard divisions "

@@ -3,7 +3,8 @@
 A rate that is too high overshoots with large updates. Here the updates stay small against the
 weights until the loss has long been rising: the direction is wrong. A sign was flipped (a gain
 maximised as a loss, gradients negated in a custom step), or the loss minimised is not the one
-reported.
+reported. A log-likelihood that is minimised, and an epsilon that outweighs what Adam adapts to, are
+told by their own signs.
 """
 
 from __future__ import annotations
@@ -12,21 +13,82 @@ from typing import Final
 
 import numpy as np
 
-from tb_convergence.core.diagnosis.configuration import configuration
+from tb_convergence.core.diagnosis.configuration import (
+    CROSS_ENTROPIES,
+    REGRESSION_LOSSES,
+    configuration,
+)
+from tb_convergence.core.diagnosis.data import columns_of
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.signals import (
     largest_per_record,
+    learns,
     loss_course,
     weights_column,
 )
 from tb_convergence.core.history import RunHistory
 
+EPSILON: Final = 1e-3
+"""Default 1e-7; gradients of a healthy network are 1e-2 to 1e-5, and so is what is added to."""
+SHORT: Final = 1e-3
+"""Update ratio below the healthy one (Karpathy, CS231n)."""
 SMALL: Final = 0.1
 """Update ratio below which a step is too small to overshoot (see learning-rate-too-high)."""
 
 
 def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
+    return _uphill(history, signs) or _maximized(history) or _damped(history)
+
+
+def _maximized(history: RunHistory) -> Match | None:
+    """A score of probabilities that falls far below 0: a likelihood is at most 0, and its negative,
+    the loss, at least 0. Overlaps and similarities stay within -1 for each output.
+    """
+    course, outputs = loss_course(history), columns_of(history, "prediction")
+    model = configuration(history)
+    if course is None or outputs is None or model.loss in CROSS_ENTROPIES | REGRESSION_LOSSES:
+        return None
+    if not (outputs.lowest >= 0 and outputs.highest <= 1 + 1e-6):
+        return None
+    bound = -2.0 * outputs.count if outputs.count < 5 else -10.0
+    if course.end > min(bound, -1.5) or course.fall < 1 or course.observed < 5:
+        return None
+    return Match(
+        "critical", 0.8,
+        f"The loss of probabilities falls from {course.start:.3g} to {course.end:.3g}, below any "
+        "floor: it looks like a score that should be made large, such as a log-likelihood, with "
+        "its sign left as it is.",
+        int(course.steps[0]), int(course.steps[-1]), (),
+        (Evidence("loss at the end", course.end, bound, int(course.steps[-1])),),
+        ("Return the negative of the score as the loss: -mean(log p) for a likelihood.",),
+    )
+
+
+def _damped(history: RunHistory) -> Match | None:
+    """An epsilon larger than the root of the second moment turns Adam into slow plain descent."""
+    model, table = configuration(history), history.table("variables")
+    epsilon = model.epsilon
+    if epsilon is None or epsilon < EPSILON or table is None or learns(history):
+        return None
+    ratio = largest_per_record(weights_column(table, "update_ratio", "high"))
+    finite = ratio[np.isfinite(ratio)]
+    if len(finite) < 5 or not float(np.median(finite)) < SHORT:
+        return None
+    typical = float(np.median(finite))
+    return Match(
+        "critical" if typical < SHORT / 10 else "warning", 0.9,
+        f"{model.optimizer} has epsilon={epsilon:g}: it is added to the scale that each step is "
+        f"divided by, and outweighs it. The fastest layer changes by {typical:.1e} of its size a "
+        "step.",
+        int(table.steps[0]), int(table.steps[-1]), (),
+        (Evidence("epsilon", epsilon, EPSILON),
+         Evidence("median update ratio of the fastest layer", typical, SHORT)),
+        (f"Use {model.optimizer}(epsilon=1e-7), the default.",),
+    )
+
+
+def _uphill(history: RunHistory, signs: Signs) -> Match | None:
     table, course = history.table("variables"), loss_course(history)
     if table is None or course is None or "loss-divergence" not in signs:
         return None
@@ -57,13 +119,14 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
 RULE = Rule(
     id="optimizer-mismatch",
     kind="cause",
-    title="The optimizer goes uphill",
+    title="Optimizer and loss pull apart",
     needs=("update_ratio", "loss"),
     at_least=5,
     evaluate=_evaluate,
     explains=("loss-divergence", "exploding-gradient", "non-finite-values", "overfitting",
               "learning-rate-too-high", "dead-relu", "zero-gradient", "saturated-activation",
-              "update-ratio-out-of-range", "constant-output"),
+              "update-ratio-out-of-range", "constant-output", "wrong-loss",
+              "learning-rate-too-low", "underfitting", "too-few-steps"),
     excluded_by=("non-finite-input",),
     advice=(
         "Look for a flipped sign: a score to maximise passed as a loss, gradients negated, "

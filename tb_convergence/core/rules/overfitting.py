@@ -6,6 +6,7 @@ import numpy as np
 
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
+from tb_convergence.core.diagnosis.signals import loss_course
 from tb_convergence.core.history import RunHistory
 
 RISE = 1.2
@@ -39,7 +40,10 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     if since < EPOCHS_SINCE or val[best] <= 0 or train[best] <= 0:
         return None
     rise, fall = end_val / float(val[best]), end_train / float(train[best])
-    undone = (end_val - float(val[best])) / max(float(np.max(val[: best + 1]) - val[best]), 1e-30)
+    # The first epoch's loss already has most of the fall behind it: the start is known better.
+    course = loss_course(history)
+    highest = max(float(np.max(val[: best + 1])), course.start if course is not None else 0.0)
+    undone = (end_val - float(val[best])) / max(highest - float(val[best]), 1e-30)
     if rise < RISE or fall > FALL or undone < UNDONE or end_val < GAP * end_train:
         return None
     return Match(

@@ -73,7 +73,8 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         return _too_sure(history)
     row, ratio = max(scaled, key=lambda pair: abs(math.log(pair[1])))
     return Match(
-        "info" if harmless else "warning", 0.35 if harmless else 0.6,
+        "info" if harmless else "warning",
+        0.35 if harmless else min(0.9, 0.6 + 0.25 * (abs(math.log10(ratio)) - 1)),
         f"The weights of {table.rows[row].layer} start with a standard deviation of "
         f"{std[row]:.3g}, {_times(ratio)} what its fan asks for.{FALLS if harmless else ''}",
         0, history.last_step, tuple(table.rows[r].layer for r, _ in scaled),

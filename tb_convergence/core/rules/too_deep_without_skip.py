@@ -42,7 +42,9 @@ RULE = Rule(
     title="Too deep without skip connections",
     needs=("gradient_mean_abs", "config"),
     evaluate=_evaluate,
-    explains=("vanishing-gradient", "exploding-gradient", "loss-not-decreasing", "zero-gradient"),
+    explains=("vanishing-gradient", "exploding-gradient", "loss-not-decreasing", "zero-gradient",
+              "dead-relu", "learning-rate-too-low", "update-ratio-out-of-range", "underfitting",
+              "constant-output"),
     advice=(
         "Add skip connections (x + block(x)) around every two or three layers, and normalization "
         "layers between them; or use fewer layers.",

@@ -68,7 +68,8 @@ def _slope(course: LossCourse) -> tuple[float, int] | None:
     slope = np.average((steps - centre) * (level - mean), weights=weights) / spread
     residual = level - mean - slope * (steps - centre)
     error = np.sqrt(np.average(residual**2, weights=weights) / spread / max(1, len(level) - 2))
-    fall = -slope * (steps[-1] - steps[0]) / max(mean, 1e-30)
+    before = mean + slope * (steps[0] - centre)
+    fall = min(0.99, -slope * (steps[-1] - steps[0]) / max(float(before), 1e-30))
     if fall < FALL or -slope < STEADY * error:
         return None
     return float(fall), int(steps[0])

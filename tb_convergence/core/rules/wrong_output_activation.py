@@ -101,7 +101,7 @@ def _twice(history: RunHistory, model: Configuration, output: Layer) -> Match | 
             f"{output.name} applies {output.activation}, and the loss (from_logits=True) applies "
             "it again.",
             f"Remove the activation of {output.name}, or set from_logits=False.",
-            severity="warning",
+            severity="info" if _recoverable(output) else "warning",
         )
     before = model.before(output)
     bare = output.kind in ("Softmax", "Activation")
@@ -134,6 +134,11 @@ def _twice(history: RunHistory, model: Configuration, output: Layer) -> Match | 
     return None
 
 
+def _recoverable(output: Layer) -> bool:
+    """Whether Keras finds the logits again: it does behind an activation given by its name."""
+    return output.kind in ("Dense", "Activation", "Softmax")
+
+
 def _cut_logits(history: RunHistory, model: Configuration, output: Layer) -> Match | None:
     before = model.before(output)
     bare = output.kind in ("Softmax", "Activation") and output.activation in ("softmax", "sigmoid")
@@ -153,6 +158,8 @@ def _out_of_reach(history: RunHistory, model: Configuration, output: Layer) -> M
     if table is None or reach is None or model.loss in SPARSE_LOSSES:
         return None
     rows = table.rows_of("target")
+    if model.loss not in REGRESSION_LOSSES | CROSS_ENTROPIES and len(rows) != output.units:
+        return None  # a loss of one's own may take the target as an index
     if not rows or not (table.has("feature_min") and table.has("feature_max")):
         return None
     low = _edge(table.column("feature_min")[:, rows], np.fmin)
@@ -201,7 +208,7 @@ def _tied(history: RunHistory, output: Layer) -> Match | None:
     lively = (outputs.mean[last] > 1e-6).all(axis=0)
     kinds = np.unique(stats.reshape(-1, outputs.count)[:, lively], axis=1).shape[1]
     tied = int(lively.sum()) - kinds + 1
-    if tied < max(2, outputs.count / 3) or kinds == lively.sum():
+    if tied < 2 or kinds == lively.sum():
         return None
     return _match(
         history, output, 0.85,
