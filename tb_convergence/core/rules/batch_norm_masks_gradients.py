@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from typing import Final
 
+import numpy as np
+
 from tb_convergence.core.diagnosis.configuration import configuration
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
+from tb_convergence.core.diagnosis.signals import learns, median_over_time
 from tb_convergence.core.history import RunHistory
 
+QUIET: Final = 1e-2
+"""Gradients before over after the normalization; healthy stacks stay within ten (Glorot 2010)."""
 CORRUPT: Final = ("vanishing-gradient", "exploding-gradient", "zero-gradient")
 
 
@@ -17,8 +22,10 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
         layer.name for layer in configuration(history).layers if layer.kind == "BatchNormalization"
     ]
     found = [signs[name] for name in CORRUPT if name in signs and signs[name].severity != "info"]
-    if not layers or not found:
+    if not layers:
         return None
+    if not found:
+        return _quiet_beneath(history, layers)
     sign = min(found, key=lambda match: match.first_step)
     return Match(
         "info", 0.5,
@@ -26,6 +33,33 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
         "gradients do not show in them.",
         sign.first_step, sign.last_step, tuple(layers),
         (Evidence("batch normalization layers", float(len(layers))), *sign.evidence[:3]),
+    )
+
+
+def _quiet_beneath(history: RunHistory, layers: list[str]) -> Match | None:
+    """Kernels before the first normalization get a hundredth of the gradient of those after it."""
+    table = history.table("variables")
+    if table is None or not table.has("gradient_mean_abs") or learns(history):
+        return None
+    order = [layer.name for layer in configuration(history).layers]
+    at = order.index(layers[0])
+    kernels = [row for row in table.rows_of("kernel") if table.rows[row].layer in order]
+    before = [row for row in kernels if order.index(table.rows[row].layer) < at]
+    after = [row for row in kernels if order.index(table.rows[row].layer) > at]
+    if len(before) < 2 or not after or len(table.steps) < 5:
+        return None
+    means = median_over_time(table.column("gradient_mean_abs")[:, [*before, *after]])
+    if not np.isfinite(means).all() or float(np.min(means[len(before):])) <= 0:
+        return None
+    ratio = float(np.max(means[: len(before)]) / np.min(means[len(before):]))
+    if ratio >= QUIET:
+        return None
+    return Match(
+        "info", 0.5,
+        f"{layers[0]} holds its output in range, so that it does not show how little gradient "
+        f"reaches the {len(before)} layers before it: {ratio:.1e} of what comes after.",
+        int(table.steps[0]), int(table.steps[-1]), tuple(layers),
+        (Evidence("largest mean |g| before over smallest after it", ratio, QUIET),),
     )
 
 

@@ -34,7 +34,9 @@ OWN_SIGNS: Final = frozenset({"loss-not-decreasing", "underfitting", "loss-oscil
 
 def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
     course, table = loss_course(history), history.table("variables")
-    others = {id_ for id_, match in signs.items() if match.severity != "info"} - OWN_SIGNS
+    narrow = _narrow(configuration(history))
+    own = OWN_SIGNS | {"saturated-activation"} if narrow else OWN_SIGNS
+    others = {id_ for id_, match in signs.items() if match.severity != "info"} - own
     if course is None or table is None or course.observed < STEPS or others:
         return None
     ignorant = ignorance(history)
@@ -46,7 +48,6 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
     fastest = float(np.nanmax(ratio)) if np.isfinite(ratio).any() else np.nan
     if not HEALTHY[0] < fastest < HEALTHY[1]:
         return None
-    narrow = _narrow(configuration(history))
     what = f" {narrow[1]}" if narrow else ""
     return Match(
         "info", 0.45 if narrow else 0.25,
@@ -87,7 +88,7 @@ RULE = Rule(
     needs=("update_ratio", "loss"),
     at_least=5,
     evaluate=_evaluate,
-    explains=("underfitting", "loss-not-decreasing"),
+    explains=("underfitting", "loss-not-decreasing", "saturated-activation"),
     excluded_by=("non-finite-values", "wrong-labels"),
     advice=(
         "Decide it with a small-sample fit: train on ten samples until the loss is nearly zero. If "

@@ -14,11 +14,16 @@ import numpy as np
 from tb_convergence.core.diagnosis.configuration import Configuration, configuration
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
-from tb_convergence.core.diagnosis.signals import Floats, learns
+from tb_convergence.core.diagnosis.signals import Floats, learns, loss_course
 from tb_convergence.core.history import RunHistory, Table
 
 SHARE: Final = 0.5
 """Penalty over loss, at the start and at the end: the optimizer serves the penalty first."""
+STRONG: Final = 1e-2
+"""Strength of a penalty: ten times the upper end of the usual 1e-5 to 1e-3."""
+SHRUNK: Final = 0.7
+"""Norm of the weights at the end over its start; weights that learn grow."""
+RECORDS: Final = 5
 NARROW: Final = 32
 """Units; dropping half of fewer leaves a handful (UMLAUT warns about dropout on narrow layers)."""
 RATE: Final = 0.5
@@ -41,7 +46,9 @@ def penalty(table: Table, model: Configuration) -> Floats:
 
 def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     model = configuration(history)
-    return _by_penalty(history, model) or _by_dropout(history, model)
+    return (
+        _by_penalty(history, model) or _by_strength(history, model) or _by_dropout(history, model)
+    )
 
 
 def _by_penalty(history: RunHistory, model: Configuration) -> Match | None:
@@ -75,6 +82,45 @@ def _by_penalty(history: RunHistory, model: Configuration) -> Match | None:
         (
             f"Remove the penalty ({kind.lower()}={strongest.penalty:g} on {strongest.name}) and "
             "fit the training data first; then return it at 1e-5 to 1e-3, step by step.",
+        ),
+    )
+
+
+def _by_strength(history: RunHistory, model: Configuration) -> Match | None:
+    """A penalty ten times the usual that ruled the loss while the weights were made small.
+
+    At the end it is a smaller part of the loss, for there is little left to shrink.
+    """
+    table, course = history.table("variables"), loss_course(history)
+    strong = [layer for layer in model.layers if layer.penalty >= STRONG]
+    if table is None or course is None or not strong or learns(history):
+        return None
+    norms = {
+        table.rows[row].layer: table.column("variable_norm")[:, row].astype(np.float64)
+        for row in table.rows_of("kernel") if len(table.steps) >= RECORDS
+    }
+    kept = {
+        layer.name: float(norms[layer.name][-1] / norms[layer.name][0])
+        for layer in strong
+        if layer.name in norms and norms[layer.name][0] > 0 and np.isfinite(norms[layer.name][-1])
+    }
+    if not kept or min(kept.values()) > SHRUNK:
+        return None
+    layer = min((item for item in strong if item.name in kept), key=lambda item: kept[item.name])
+    kind = "l2" if layer.l2 else "l1"
+    return Match(
+        "warning", 0.8,
+        f"{layer.name} is penalised with {kind}={layer.penalty:g}; usual are 1e-5 to 1e-3. Its "
+        f"weights shrank to {kept[layer.name]:.0%} of their first size, and the run learns little.",
+        int(table.steps[0]), int(table.steps[-1]), tuple(kept),
+        (
+            Evidence(f"strength of {kind}", layer.penalty, STRONG, None, layer.name),
+            Evidence("norm of the weights over its start", kept[layer.name], SHRUNK,
+                     int(table.steps[-1]), layer.name),
+        ),
+        (
+            f"Remove the penalty ({kind}={layer.penalty:g} on {layer.name}) and fit the training "
+            "data first; then return it at 1e-5 to 1e-3, step by step.",
         ),
     )
 

@@ -7,6 +7,7 @@ from typing import Final
 from tb_convergence.core.diagnosis.configuration import NORMALIZING, configuration
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
+from tb_convergence.core.diagnosis.signals import learns, loss_course
 from tb_convergence.core.history import RunHistory
 
 DEEP: Final = 12
@@ -17,9 +18,10 @@ MERGING: Final = frozenset({"Add", "Average", "Concatenate", "Maximum", "Multipl
 
 def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
     table, model = history.table("variables"), configuration(history)
-    sign = signs.get("vanishing-gradient") or signs.get("exploding-gradient")
-    if table is None or sign is None or not model.layers:
+    if table is None or not model.layers:
         return None
+    sign = signs.get("vanishing-gradient") or signs.get("exploding-gradient")
+    stuck = signs.get("loss-not-decreasing")
     kernels = table.rows_of("kernel")
     kinds = {layer.kind for layer in model.layers}
     if len(kernels) < DEEP or kinds & (MERGING | NORMALIZING):
@@ -27,12 +29,23 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
     # Layers of unknown make may hold connections that the configuration does not show.
     if any(layer.inputs is None for layer in model.layers):
         return None
+    evidence = Evidence("layers in a row", float(len(kernels)), float(DEEP))
+    text = f"{len(kernels)} layers follow each other without a skip connection or normalization"
+    if sign is None:
+        if learns(history) or loss_course(history) is None:
+            return None
+        # Depth alone is a reason to doubt; with a loss that stands still it is the first to check.
+        return Match(
+            "warning" if stuck else "info", 0.65 if stuck else 0.45,
+            f"{text}, and the run {'learns nothing' if stuck else 'learns little'}.",
+            0, history.last_step, (), (evidence,),
+        )
     return Match(
         "info" if sign.severity == "info" else "warning",
         0.7,
-        f"{len(kernels)} layers follow each other without a skip connection or normalization.",
+        f"{text}.",
         sign.first_step, sign.last_step, sign.layers,
-        (Evidence("layers in a row", float(len(kernels)), float(DEEP)), *sign.evidence),
+        (evidence, *sign.evidence),
     )
 
 

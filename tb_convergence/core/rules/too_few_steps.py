@@ -1,7 +1,7 @@
 """The loss was still falling steadily when the records end.
 
-Judged on the last quarter of the run: by the slope of a straight line where there are enough
-windows, by the last two epochs where there are only a few.
+Judged on the last quarter of the run (the last half of one of less than 200 steps): by the slope of
+a straight line where there are enough windows, by the last epochs where there are only a few.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from tb_convergence.core.history import RunHistory
 
 FALL: Final = 0.1
 """Fall over the last quarter, relative to the loss at its beginning."""
+FEW: Final = 200
+"""Steps of a run of which a quarter is too short to see a trend in single batches."""
 STEADY: Final = 4.0
 """Fall over its standard error."""
 WINDOWS: Final = 4
@@ -40,10 +42,11 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
     fall, first = found
     return Match(
         "info", 0.6 if course.end > 0.25 * abs(course.start) else 0.45,
-        f"In the last quarter of the run the loss still fell by {fall:.0%}, to {course.end:.3g}: "
-        f"it has not settled after {course.observed:,} {_unit(course)}.",
+        f"In the last {'half' if course.observed < FEW else 'quarter'} of the run the loss still "
+        f"fell by {fall:.0%}, to {course.end:.3g}: it has not settled after "
+        f"{course.observed:,} {_unit(course)}.",
         first, int(course.steps[-1]), (),
-        (Evidence("relative fall over the last quarter", fall, FALL, int(course.steps[-1])),),
+        (Evidence("relative fall over that part", fall, FALL, int(course.steps[-1])),),
         _advice(history),
     )
 
@@ -55,7 +58,8 @@ def _unit(course: LossCourse) -> str:
 def _slope(course: LossCourse) -> tuple[float, int] | None:
     """Relative fall over the last quarter and its first step; None where it is not steady."""
     reached = np.cumsum(course.weights)
-    quarter = reached > reached[-1] * 0.75
+    share = 0.5 if course.observed < FEW else 0.25
+    quarter = reached > reached[-1] * (1 - share)
     if quarter.sum() < WINDOWS:
         return None
     steps, level = course.steps[quarter].astype(np.float64), course.level[quarter]

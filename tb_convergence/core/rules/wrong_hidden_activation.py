@@ -22,6 +22,8 @@ HIDDEN: Final = ("Dense", "Conv1D", "Conv2D", "Conv3D")
 RECURRENT: Final = frozenset({"LSTM", "GRU", "SimpleRNN"})
 UNBOUNDED: Final = frozenset({"relu", "elu", "selu", "leaky_relu", "linear", "gelu", "softplus"})
 SLOW: Final = frozenset({"sigmoid", "hard_sigmoid"})
+DEEP_SIGMOIDS: Final = 5
+"""(1/4)^5 is 1e-3, the bound of vanishing-gradient."""
 AT_LEAST_LAYERS: Final = 3
 """Squashing hidden layers before their product of slopes matters: 0.25^3 is about 1/64."""
 
@@ -39,13 +41,18 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
 def _squashed(history: RunHistory, signs: Signs) -> Match | None:
     table = history.table("variables")
     sign = signs.get("vanishing-gradient") or signs.get("saturated-activation")
-    if table is None or sign is None:
+    if table is None or (sign is None and "loss-not-decreasing" not in signs):
         return None
     kernels = table.rows_of("kernel")[:-1]
     rows = [row for row in kernels if table.rows[row].activation in SQUASHING]
     if len(rows) < AT_LEAST_LAYERS or len(rows) < len(kernels) / 2:
         return None
     activation = table.rows[rows[0]].activation
+    if sign is None:
+        # Nothing but the depth says so: the slopes of five sigmoids leave less than a thousandth.
+        if len(rows) < DEEP_SIGMOIDS or activation not in SLOW:
+            return None
+        sign = signs["loss-not-decreasing"]
     first, last = table.rows[rows[0]].layer, table.rows[rows[-1]].layer
     evidence = [Evidence(f"hidden layers with {activation}", float(len(rows)), AT_LEAST_LAYERS)]
     factor = _factor_per_layer(table, rows)
@@ -59,7 +66,7 @@ def _squashed(history: RunHistory, signs: Signs) -> Match | None:
             f"{len(rows)} hidden layers from {first} to {last} use {activation}: each passes on "
             "only a fraction of the gradient, so the first layers hardly learn."
         ),
-        first_step=sign.first_step,
+        first_step=0,  # the activation is there from the beginning
         last_step=sign.last_step,
         layers=tuple(table.rows[row].layer for row in rows),
         evidence=tuple(evidence),

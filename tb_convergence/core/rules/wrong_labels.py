@@ -32,7 +32,7 @@ MOVES: Final = 1e-4
 """Update ratio that shows a model able to learn (see learning-rate-too-low)."""
 EPOCHS: Final = 5
 """Epochs before the validation loss is held against ignorance."""
-ITS_OWN_SIGNS: Final = frozenset({"loss-not-decreasing", "overfitting"})
+ITS_OWN_SIGNS: Final = frozenset({"loss-not-decreasing", "overfitting", "underfitting"})
 """What wrong labels look like themselves; any other finding would explain the loss as well."""
 
 
