@@ -88,7 +88,8 @@ const NO_SERIES = [];
 const KINDS = { step: "count", relative: "duration", wall: "clock" };
 
 /**
- * Flags for what is listed first-hand; a finding explained by another only while it is selected.
+ * Flags for what is listed first-hand; a finding that another explains, or that is over, only while
+ * it is selected.
  *
  * @param {Finding[]} findings
  * @param {string | null} selected
@@ -98,7 +99,10 @@ const KINDS = { step: "count", relative: "duration", wall: "clock" };
 export function flagsOf(findings, selected, placement) {
   const { heads } = tree(findings);
   return findings
-    .filter((finding) => heads.includes(finding) || finding.id === selected)
+    .filter(
+      (finding) =>
+        finding.id === selected || (heads.includes(finding) && finding.recovered_step == null),
+    )
     .map((finding) => ({
       id: finding.id,
       x: placement.fromStep(stepNumber(finding.first_step)),
