@@ -12,18 +12,20 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tb_convergence.core.diagnosis import Finding, RunDiagnosis
     from tb_convergence.reading import diagnose
+    from tb_convergence.training.check import check
     from tb_convergence.training.loops import ConvergenceRecorder
 
 __version__ = "0.1.0"
 
 _PUBLIC = {
     "ConvergenceRecorder": "tb_convergence.training.loops",
+    "check": "tb_convergence.training.check",
     "diagnose": "tb_convergence.reading",
     "Finding": "tb_convergence.core.diagnosis",
     "RunDiagnosis": "tb_convergence.core.diagnosis",
 }
 
-__all__ = ["ConvergenceRecorder", "Finding", "RunDiagnosis", "__version__", "diagnose"]
+__all__ = ["ConvergenceRecorder", "Finding", "RunDiagnosis", "__version__", "check", "diagnose"]
 
 
 def __getattr__(name: str) -> Any:

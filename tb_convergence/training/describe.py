@@ -174,6 +174,7 @@ def layer(item: Any, labels: Mapping[int, str]) -> Document:
         "name": lambda: labels.get(id(item), item.name),
         "class": lambda: type(item).__name__,
         "activation": lambda: rows.activation_of(item),
+        "recurrent_activation": lambda: item.recurrent_activation.__name__,
         "trainable": lambda: bool(item.trainable),
         "use_bias": lambda: bool(item.use_bias),
         "parameters": lambda: int(item.count_params()) if item.built else None,

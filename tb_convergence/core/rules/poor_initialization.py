@@ -91,8 +91,10 @@ def _too_sure(history: RunHistory) -> Match | None:
     inputs, model = history.table("inputs"), configuration(history)
     if course is None or outputs is None or inputs is None or int(course.steps[0]) != 0:
         return None
-    if model.loss not in CROSS_ENTROPIES or model.from_logits or outputs.count > MANY_CLASSES:
+    if model.loss not in CROSS_ENTROPIES or outputs.count > MANY_CLASSES:
         return None
+    if model.output is None or model.output.activation not in ("softmax", "sigmoid"):
+        return None  # the loss is not that of probabilities
     scales = np.hypot(*feature_scales(inputs, inputs.rows_of("input")))
     # Large inputs make large outputs of any weights: see unnormalized-input.
     if not len(scales) or not float(scales.max()) < LARGE_INPUT:
