@@ -12,7 +12,7 @@ protobuf version of the person who installs us::
 
     message Layout {
       int32 version = 1;            // SCHEMA_VERSION
-      string group = 2;             // "variables", "activations", "inputs", "run", "epoch"
+      string group = 2;             // "variables", "activations", "inputs", "run", ...
       string model = 3;             // which model, where a run holds several
       repeated Row rows = 4;
       repeated string columns = 5;  // statistics by name; the last is "check"

@@ -24,7 +24,7 @@ from typing import Any, Final, Literal, Protocol, TypeVar
 
 T_co = TypeVar("T_co", covariant=True)
 
-Group = Literal["variables", "activations", "inputs", "run", "epoch"]
+Group = Literal["variables", "activations", "inputs", "replicas", "run", "epoch"]
 Scale = Literal["log10", "linear"]
 Worst = Literal["high", "low", "both"]
 """Which end of a statistic a reader should be shown when several steps share one pixel."""
@@ -256,6 +256,18 @@ INPUTS: Final[tuple[Statistic, ...]] = (
     ),
 )
 
+REPLICAS: Final[tuple[Statistic, ...]] = (
+    Statistic(
+        "replica_loss", "replicas", "Batch loss of a replica", "L", "loss", REAL,
+        "Loss of the part of the batch that one device or worker computed.",
+    ),
+    Statistic(
+        "replica_nonfinite", "replicas", "Non-finite on a replica", "≠ finite", "1", FRACTION,
+        "1 where the loss of one device or worker, or one of its own gradients before they were "
+        "summed over all of them, was NaN or Inf, else 0.",
+    ),
+)
+
 RUN: Final[tuple[Statistic, ...]] = (
     Statistic(
         "loss", "run", "Batch loss", "L", "loss", REAL,
@@ -320,6 +332,7 @@ CATALOGUE: Final[dict[Group, tuple[Statistic, ...]]] = {
     "variables": VARIABLES,
     "activations": ACTIVATIONS,
     "inputs": INPUTS,
+    "replicas": REPLICAS,
     "run": RUN,
     "epoch": EPOCH,
 }

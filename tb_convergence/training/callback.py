@@ -109,11 +109,11 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
         if keras.backend.backend() != "tensorflow":
             raise UnsupportedError(f"Keras backend {keras.backend.backend()!r}, only 'tensorflow'")
         model = self.model
-        if getattr(model, "optimizer", None) is None:
-            raise UnsupportedError("a model without an optimizer of its own; compile it with one")
-        replicas = model.distribute_strategy.num_replicas_in_sync
-        if replicas > 1:
-            raise UnsupportedError(f"training on {replicas} replicas")
+        strategy = model.distribute_strategy
+        several = strategy.num_replicas_in_sync > 1
+        if several and "MirroredStrategy" not in [base.__name__ for base in type(strategy).__mro__]:
+            # Not MultiWorkerMirroredStrategy either: Keras' own fit does not train with it.
+            raise UnsupportedError(f"training with {type(strategy).__name__}")
         self._writer = RunWriter(self.log_dir)
         self._facts, self._epochs, self._expected = {}, Epochs(), False
         self._observe()
@@ -126,7 +126,7 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
         self._session = Session(
             self.model,
             self._writer,
-            Cadence(self.overhead, self.every_n_steps),
+            lambda: Cadence(self.overhead, self.every_n_steps),
             activations=self.activations,
             inputs=self.inputs,
             guard=self._guard,
@@ -158,7 +158,8 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
         if facts.items() <= self._facts.items():
             return
         self._facts.update(facts)
-        document = describe(self.model, self.params or {}, self._facts)
+        optimizers = {site.name: site.optimizer for site in self._session.sites}
+        document = describe(self.model, self.params or {}, self._facts, optimizers)
         self._writer.config(document, max(self._session.last_step, 0))
 
     def _close(self) -> None:
@@ -175,4 +176,6 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
 
 
 def _nothing_seen() -> None:
-    raise UnsupportedError("a train step that never calls model.optimizer; nothing was recorded")
+    raise UnsupportedError(
+        "a train step that calls none of the model's optimizers; nothing was recorded"
+    )

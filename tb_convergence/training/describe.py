@@ -33,19 +33,27 @@ LAYER_OBJECTS: Final = (
 Document = dict[str, Any]
 
 
-def describe(model: Any, params: Mapping[str, Any], facts: Mapping[str, Any]) -> Document:
+def describe(
+    model: Any,
+    params: Mapping[str, Any],
+    facts: Mapping[str, Any],
+    optimizers: Mapping[str, Any] | None = None,
+) -> Document:
     """The configuration document of a compiled Keras model.
 
     Args:
         params: as callbacks get them.
         facts: what only the training itself shows: batch size, whether there is validation.
+        optimizers: those that the train step calls, by the name they are recorded under. One is
+            "optimizer" in the document; several are "optimizers", and no rule takes one for all.
     """
+    optimizers = optimizers or {}
     document: Document = {"schema": SCHEMA_VERSION}
     fields: dict[str, Callable[[], Any]] = {
         "writer": _writer,
         "framework": _versions,
         "model": lambda: _model(model),
-        "optimizer": lambda: optimizer(model.optimizer),
+        "optimizer": lambda: optimizer(next(iter(optimizers.values()), model.optimizer)),
         "loss": lambda: loss(model.loss),
         "steps_per_epoch": lambda: params["steps"],
         "epochs": lambda: params["epochs"],
@@ -53,6 +61,9 @@ def describe(model: Any, params: Mapping[str, Any], facts: Mapping[str, Any]) ->
         "jit_compile": lambda: bool(model.jit_compile),
         "steps_per_execution": lambda: int(model.steps_per_execution),
     }
+    if len(optimizers) > 1:
+        del fields["optimizer"]
+        fields["optimizers"] = lambda: {k: optimizer(v) for k, v in optimizers.items()}
     _fill(document, fields)
     document.update({name: plain(value) for name, value in facts.items()})
     return document

@@ -20,16 +20,24 @@ _MISSING: Final = object()
 def patched(patches: Sequence[tuple[Any, str, Any]]) -> Iterator[None]:
     """Instance attributes replaced for the duration of the block: (object, name, value).
 
-    Works on `__dict__` itself: Keras objects watch what is assigned to them.
+    Works on `__dict__` itself: Keras objects watch what is assigned to them. A class is patched for
+    all its instances.
     """
     saved: list[tuple[dict[str, Any], str, Any]] = []
+    classes: list[tuple[type, str, Any]] = []
     try:
         for target, name, value in patches:
+            if isinstance(target, type):
+                classes.append((target, name, getattr(target, name)))
+                setattr(target, name, value)
+                continue
             namespace = target.__dict__
             saved.append((namespace, name, namespace.get(name, _MISSING)))
             namespace[name] = value
         yield
     finally:
+        for target, name, previous in reversed(classes):
+            setattr(target, name, previous)
         for namespace, name, previous in reversed(saved):
             if previous is _MISSING:
                 namespace.pop(name, None)

@@ -15,9 +15,9 @@ from tb_convergence.training.gradients import Scaling
 from tb_convergence.training.reductions import Tensor
 
 
-def iterations(model: Any) -> int:
-    """Updates the model's optimizer has made; 0 where it does not count them."""
-    found = getattr(model.optimizer, "iterations", None)
+def iterations(optimizer: Any) -> int:
+    """Updates an optimizer has made; 0 where there is none, or it does not count them."""
+    found = getattr(optimizer, "iterations", None)
     return 0 if found is None else int(tf.convert_to_tensor(found).numpy())
 
 
@@ -116,6 +116,8 @@ def build_optimizer(model: Any) -> None:
     optimizer = model.optimizer
     if type(model).train_step is not keras.Model.train_step or not model.built:
         return
+    if optimizer is None or model.distribute_strategy.num_replicas_in_sync > 1:
+        return  # Keras itself builds it there
     if not optimizer.built:
         with keras.name_scope(optimizer.name, caller=optimizer):
             optimizer.build(model.trainable_variables)

@@ -13,12 +13,20 @@ import keras
 import tensorflow as tf
 
 from tb_convergence.core.schema import Row
-from tb_convergence.training import keras_model, rows, tables
+from tb_convergence.training import keras_model, replicas, rows, tables
 from tb_convergence.training.aside import aside
 from tb_convergence.training.features import Features, is_feature
 from tb_convergence.training.gradients import dense
+from tb_convergence.training.keras_model import builds_variables
 from tb_convergence.training.recorder import SCOPE, Plan, Recorder, outside_of_trace
 from tb_convergence.training.reductions import supported
+from tb_convergence.training.sites import (
+    MAX_SITES,
+    Site,
+    name_of,
+    optimizers_of,
+    owned_by_others,
+)
 from tb_convergence.training.snapshot import Rows, Trace
 
 Guard = Callable[[Callable[[], Any]], Any]
@@ -28,7 +36,7 @@ Patch = tuple[Any, str, Any]
 
 
 class _Seen:
-    """What the trace in progress has shown so far."""
+    """What the trace in progress has shown so far, in one replica."""
 
     def __init__(self, data: Any) -> None:
         self.data = data
@@ -36,83 +44,120 @@ class _Seen:
         self.batch: dict[str, Any] = {}
         self.outputs: dict[int, tuple[str, Any, Any]] = {}
         """(label, layer, tensor) by id of the layer, in the order of the calls."""
+        self.targets: list[tuple[Any, set[int]]] = []
+        """What gradients were taken of, and the ids of what they were taken for."""
+        self.calls = 0
+        """Calls of optimizers."""
 
 
 class Observer:
-    """Builds the recorder into the train step of `model`.
+    """Builds a recorder into each optimizer call of the train step of `model`.
 
     Args:
-        first_step: number of the first step.
         guard: everything of ours that may fail runs under it; the user's own code does not.
 
     Attributes:
-        recorder: None until the first trace has reached the optimizer.
+        sites: where optimizers are called, in the order of the first trace.
     """
 
-    def __init__(
-        self, model: Any, first_step: int, guard: Guard, *, activations: bool, inputs: bool
-    ) -> None:
-        self.recorder: Recorder | None = None
+    def __init__(self, model: Any, guard: Guard, *, activations: bool, inputs: bool) -> None:
+        self.sites: list[Site] = []
         self._model = model
-        self._first_step = first_step
         self._guard = guard
         self._activations = activations
         self._inputs = inputs
-        self._variables: list[Any] = []
-        self._layers: list[Any] = []
         self._features = Features()
+        self._optimizers = optimizers_of(model)
+        self._seen: dict[int, _Seen] = {}
+        self._recorded: list[bool] = []
 
     def patches(self, data: Any) -> list[Patch]:
-        """What to replace while the original train step runs on `data`."""
-        model, seen = self._model, _Seen(data)
-        patches = [
-            (model, "compute_loss", self._loss_hook(model.compute_loss, seen)),
-            (model.optimizer, "apply", self._apply_hook(model.optimizer, seen)),
-        ]
+        """What to replace while the original train step runs on `data`.
+
+        Replicas are traced in turns, the first one first and last: its patches serve them all.
+        """
+        replica, _ = replicas.here()
+        self._seen[replica] = _Seen(data)
+        if replica:
+            return []
+        self._recorded = []
+        for site in self.sites:
+            site.calls = 0
+        model = self._model
+        patches = [(model, "compute_loss", self._loss_hook(model.compute_loss))]
+        patches += [(item, "apply", self._apply_hook(item)) for item in self._optimizers]
+        if type(model).train_step is not keras.Model.train_step:
+            # A step of the user's own need not call compute_loss; it takes gradients in any case.
+            patches.append((tf.GradientTape, "gradient", self._tape_hook(tf.GradientTape.gradient)))
         if self._activations:
             layers = rows.units_of_model(model)
             labels = rows.labels_of(layers)
             patches += [
-                (layer, "call", self._call_hook(layer, labels[id(layer)], seen))
+                (layer, "call", self._call_hook(layer, labels[id(layer)]))
                 for layer in layers
                 if rows.has_output(layer)
             ]
         return patches
 
+    def _here(self) -> _Seen:
+        return self._seen[replicas.here()[0]]
+
     # ---- hooks: the original's arguments, result and exceptions pass through unchanged ----
 
-    def _loss_hook(self, original: Callable[..., Any], seen: _Seen) -> Callable[..., Any]:
+    def _loss_hook(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def compute_loss(*args: Any, **kwargs: Any) -> Any:
             loss = original(*args, **kwargs)
-            seen.batch.update(zip(("x", "y", "y_pred"), args, strict=False))
-            seen.batch.update(kwargs)
-            seen.loss = loss
+            self._guard(lambda: self._note_loss(loss, args, kwargs))
             return loss
 
         return compute_loss
 
-    def _call_hook(self, layer: Any, label: str, seen: _Seen) -> Callable[..., Any]:
+    def _note_loss(self, loss: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        seen = self._here()
+        seen.batch.update(zip(("x", "y", "y_pred"), args, strict=False))
+        seen.batch.update(kwargs)
+        seen.loss = loss
+
+    def _tape_hook(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        def gradient(tape: Any, target: Any, sources: Any, *args: Any, **kwargs: Any) -> Any:
+            found = original(tape, target, sources, *args, **kwargs)
+            self._guard(lambda: self._note_target(target, sources))
+            return found
+
+        return gradient
+
+    def _note_target(self, target: Any, sources: Any) -> None:
+        self._here().targets.append((target, {id(item) for item in keras.tree.flatten(sources)}))
+
+    def _call_hook(self, layer: Any, label: str) -> Callable[..., Any]:
         original = layer.call
 
         def call(*args: Any, **kwargs: Any) -> Any:
             result = original(*args, **kwargs)
-            if id(layer) not in seen.outputs:  # of a layer used several times, the first use
-                self._guard(lambda: _note_output(seen, layer, label, result))
+            self._guard(lambda: self._note_output(layer, label, result))
             return result
 
         return call
 
-    def _apply_hook(self, optimizer: Any, seen: _Seen) -> Callable[..., Any]:
+    def _note_output(self, layer: Any, label: str, result: Any) -> None:
+        seen = self._here()
+        if id(layer) in seen.outputs:  # of a layer used several times, the first use
+            return
+        tensors = [item for item in tf.nest.flatten(result) if supported(item)]
+        if tensors and keras_model.reachable(tensors[0]):
+            seen.outputs[id(layer)] = (label, layer, tensors[0])
+
+    def _apply_hook(self, optimizer: Any) -> Callable[..., Any]:
         original = optimizer.apply
 
         def apply(grads: Any, trainable_variables: Any = None, **kwargs: Any) -> Any:
             grads = list(grads)
             if trainable_variables is not None:
                 trainable_variables = list(trainable_variables)
-            plan = self._guard(lambda: self._before(optimizer, seen, grads, trainable_variables))
+            plan = self._guard(lambda: self._before(optimizer, grads, trainable_variables))
             result = original(grads, trainable_variables, **kwargs)
             if plan is not None:
-                self._guard(lambda: self._after(plan))
+                self._guard(lambda: self._after(*plan))
             return result
 
         return apply
@@ -120,65 +165,107 @@ class Observer:
     # ---- around the optimizer -------------------------------------------------------------
 
     def _before(
-        self,
-        optimizer: Any,
-        seen: _Seen,
-        gradients: Sequence[Any],
-        variables: Sequence[Any] | None,
-    ) -> Plan | None:
-        if keras_model.builds_variables(optimizer, variables):
+        self, optimizer: Any, gradients: Sequence[Any], variables: Sequence[Any] | None
+    ) -> tuple[Recorder, Plan] | None:
+        replica, count = replicas.here()
+        seen = self._seen[replica]
+        if not replica:
+            ready = optimizer.built if count > 1 else not builds_variables(optimizer, variables)
+            self._recorded.append(ready)
+        seen.calls += 1
+        if not self._recorded[seen.calls - 1]:
             return None
         if variables is None:
             variables = optimizer._trainable_variables
+        scaling = keras_model.scaling(optimizer, variables)
         with tf.name_scope(SCOPE):
-            if self.recorder is None:
-                self.recorder = self._build(gradients, variables, seen)
-            if [id(variable) for variable in variables] != [id(v) for v in self._variables]:
-                return None  # another optimizer step of the same train step
-            return self.recorder.before(
-                self._trace(seen),
-                [aside(gradient) for gradient in gradients],
-                variables,
-                lambda: keras_model.learning_rate(optimizer),
-                keras_model.scaling(optimizer, variables),
+            loss, table = self._loss(seen, variables, scaling.factor), None
+            if count == 1:
+                gradients = [aside(gradient) for gradient in gradients]
+            else:
+                gradients, loss, table = replicas.summed(gradients, loss)
+            if replica:
+                return None
+            site = self._site(optimizer, gradients, variables, seen, count)
+            if site is None or site.recorder is None:
+                return None
+            site.calls += 1
+            trace = self._trace(site, seen)
+            trace.loss, trace.replicas = loss, table
+            return site.recorder, site.recorder.before(
+                trace, gradients, variables, lambda: keras_model.learning_rate(optimizer), scaling
             )
 
-    def _after(self, plan: Plan) -> None:
-        assert self.recorder is not None
+    @staticmethod
+    def _after(recorder: Recorder, plan: Plan) -> None:
         with tf.name_scope(SCOPE):
-            self.recorder.after(plan)
+            recorder.after(plan)
 
-    def _build(self, gradients: Sequence[Any], variables: Sequence[Any], seen: _Seen) -> Recorder:
+    def _site(
+        self,
+        optimizer: Any,
+        gradients: Sequence[Any],
+        variables: Sequence[Any],
+        seen: _Seen,
+        count: int,
+    ) -> Site | None:
+        for site in self.sites:
+            if site.is_for(optimizer, variables):
+                return site
+        if len(self.sites) == MAX_SITES:
+            return None
+        taken = [site.name for site in self.sites]
+        first_step = outside_of_trace(lambda: keras_model.iterations(optimizer))
+        name = name_of(self._model, optimizer, variables, taken)
+        site = Site(name, optimizer, variables, first_step)
+        site.recorder = self._build(site, gradients, seen, count)
+        self.sites.append(site)
+        return site
+
+    def _build(self, site: Site, gradients: Sequence[Any], seen: _Seen, count: int) -> Recorder:
         """Fix the rows by what the first trace shows."""
         outputs: list[Row] = []
         units: list[int | None] = []
         for label, layer, tensor in seen.outputs.values():
+            if owned_by_others(layer, site.variables, self._optimizers):
+                continue
             row = rows.output_row(label, layer, tensor.shape, tensor.dtype)
             counted = row.activation in tables.RELU_LIKE and len(row.shape) > 1
-            self._layers.append(layer)
+            site.layers.append(layer)
             outputs.append(row)
             units.append(row.shape[-1] if counted and row.shape[-1] > 0 else None)
-        features = self._features.fix(self._tensors(seen))
-        self._variables = list(variables)
-        described = rows.variable_rows(self._model, variables)
-        recorded = Rows(described, tuple(outputs), features)
+        # The batch is the same at every site: the first one records it.
+        features = () if self.sites else self._features.fix(self._tensors(seen))
+        described = rows.variable_rows(self._model, site.variables)
+        recorded = Rows(described, tuple(outputs), features, rows.replica_rows(count))
         present = [dense(gradient) is not None for gradient in gradients]
         compiled = bool(self._model.jit_compile)
         return outside_of_trace(
-            lambda: Recorder(recorded, present, units, self._first_step, compiled)
+            lambda: Recorder(recorded, present, units, site.first_step, compiled)
         )
 
-    def _trace(self, seen: _Seen) -> Trace:
+    def _loss(self, seen: _Seen, variables: Sequence[Any], factor: Any) -> Any:
+        """The scalar whose gradients for `variables` were taken, without a loss scale, or None."""
+        wanted = {id(variable) for variable in variables}
+        loss = seen.loss
+        if len(self._optimizers) > 1 or loss is None:
+            taken = [target for target, sources in seen.targets if wanted <= sources]
+            if taken:
+                loss = taken[-1]
+                if factor is not None and supported(loss):
+                    loss = tf.cast(loss, tf.float32) / tf.cast(factor, tf.float32)
+        usable = supported(loss) and keras_model.reachable(loss) and loss.shape.rank == 0
+        return aside(loss) if usable else None
+
+    def _trace(self, site: Site, seen: _Seen) -> Trace:
         """What this trace showed, by the rows of the first one."""
         trace = Trace()
-        loss = seen.loss
-        if supported(loss) and keras_model.reachable(loss) and loss.shape.rank == 0:
-            trace.loss = aside(loss)
-        for index, layer in enumerate(self._layers):
+        for index, layer in enumerate(site.layers):
             if id(layer) in seen.outputs and keras_model.reachable(seen.outputs[id(layer)][2]):
                 trace.outputs[index] = aside(seen.outputs[id(layer)][2])
-        placed = self._features.placed(self._tensors(seen))
-        trace.features.update({first: aside(tensor) for first, tensor in placed.items()})
+        if site is self.sites[0]:
+            placed = self._features.placed(self._tensors(seen))
+            trace.features.update({first: aside(tensor) for first, tensor in placed.items()})
         return trace
 
     def _tensors(self, seen: _Seen) -> list[tuple[str, str, Any]]:
@@ -201,9 +288,3 @@ class Observer:
             for name, tensor in keras_model.named(kind, batch[key], names)
             if is_feature(tensor)
         ]
-
-
-def _note_output(seen: _Seen, layer: Any, label: str, result: Any) -> None:
-    tensors = [item for item in tf.nest.flatten(result) if supported(item)]
-    if tensors and keras_model.reachable(tensors[0]):
-        seen.outputs[id(layer)] = (label, layer, tensors[0])

@@ -254,3 +254,9 @@ def has_output(layer: Any) -> bool:
     if type(layer).__name__ == "InputLayer":
         return False
     return bool(getattr(layer, "weights", ()) or not layer.built or activation_of(layer))
+
+
+def replica_rows(count: int) -> tuple[Row, ...]:
+    """One row per replica, where there are several."""
+    names = [f"replica {number}" for number in range(count)] if count > 1 else []
+    return tuple(Row(name, name, "replica") for name in names)

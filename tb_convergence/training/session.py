@@ -17,6 +17,7 @@ from tb_convergence.training.collector import Collector
 from tb_convergence.training.hooks import TrainFunction, patched
 from tb_convergence.training.observer import Guard, Observer
 from tb_convergence.training.recorder import SCOPE
+from tb_convergence.training.sites import Site
 from tb_convergence.training.writer import RunWriter
 
 
@@ -27,6 +28,7 @@ class Session:
     `guard`, what the user's own code raises passes through.
 
     Args:
+        cadence: makes a cadence: each optimizer call has its own.
         guard: see `observer.Guard`.
         failed: whether `guard` has seen a failure.
         disable: tells that recording has to stop, and why.
@@ -40,7 +42,7 @@ class Session:
         self,
         model: Any,
         writer: RunWriter,
-        cadence: Cadence,
+        cadence: Callable[[], Cadence],
         *,
         activations: bool,
         inputs: bool,
@@ -53,17 +55,13 @@ class Session:
         self._guard = guard
         self._failed = failed
         self._disable = disable
-        first_step = keras_model.iterations(model)
-        self._observer = Observer(
-            model, first_step, guard, activations=activations, inputs=inputs
-        )
-        self._collector = Collector(
-            writer,
-            cadence,
-            first_step,
-            lambda: self._observer.recorder,
-            batches_per_update=keras_model.batches_per_update(model.optimizer),
-        )
+        self._writer = writer
+        self._cadence = cadence
+        self._first_step = keras_model.iterations(model.optimizer)
+        self._observer = Observer(model, guard, activations=activations, inputs=inputs)
+        self._collectors: list[Collector] = []
+        self._batches: int | None = None
+        self._calls = 0
         keras_model.build_optimizer(model)
         self._train = TrainFunction(model, self._step, self._around)
 
@@ -74,26 +72,32 @@ class Session:
 
     @property
     def idle(self) -> bool:
-        """Whether steps were made but none of them passed through the model's optimizer."""
-        return self._collector.calls > 0 and self._observer.recorder is None
+        """Whether steps were made but none of them passed through an optimizer we know."""
+        return self._calls > 0 and not self._observer.sites
+
+    @property
+    def sites(self) -> list[Site]:
+        """Where optimizers are called, in the order of the train step."""
+        return self._observer.sites
 
     @property
     def batch_size(self) -> int | None:
         """Examples in the batch of the latest recorded step; None before one."""
-        return self._collector.batch_size
+        return self._collectors[0].batch_size if self._collectors else None
 
     @property
     def last_step(self) -> int:
         """The last step that was made; one less than the first before any was."""
-        return self._collector.last_step
+        return self._collectors[0].last_step if self._collectors else self._first_step - 1
 
     def expect(self, batches: int) -> None:
         """The training will see `batches` more batches."""
-        self._collector.expect(batches)
+        self._batches = batches
 
     def begin_epoch(self) -> None:
         """An epoch begins: what lies between two of them, such as validation, is no step."""
-        self._collector.pause()
+        for collector in self._collectors:
+            collector.pause()
 
     # ---- inside the trace -----------------------------------------------------------------
 
@@ -124,12 +128,37 @@ class Session:
         except BaseException:
             self.finish()
             raise
-        self._guard(lambda: self._collector.look(int(self._model.steps_per_execution)))
+        self._guard(self._look)
         return result
+
+    def _look(self) -> None:
+        """After a call of the train function: every optimizer call's records, if there are any."""
+        batches = int(self._model.steps_per_execution)
+        self._calls += 1
+        sites = self._observer.sites
+        for site in sites[len(self._collectors) :]:
+            self._collectors.append(self._collector(site, alone=len(sites) == 1))
+        for site, collector in zip(sites, self._collectors, strict=True):
+            collector.look(batches * max(site.calls, 1))
+
+    def _collector(self, site: Site, alone: bool) -> Collector:
+        updates = keras_model.batches_per_update(site.optimizer)
+        cadence = self._cadence()
+        if self._batches is not None:
+            cadence.expect(site.first_step, self._batches * max(site.calls, 1) // updates)
+        return Collector(
+            self._writer,
+            cadence,
+            site.first_step,
+            lambda: site.recorder,
+            model="" if alone else site.name,
+            batches_per_update=updates,
+        )
 
     def finish(self) -> None:
         """Write what still waits, and leave the model as it was. Never raises."""
-        self._guard(self._collector.read)
+        for collector in self._collectors:
+            self._guard(collector.read)
         self._train.restore()
 
 

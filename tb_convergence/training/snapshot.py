@@ -14,11 +14,13 @@ import tensorflow as tf
 
 from tb_convergence.core import statistics
 from tb_convergence.core.schema import Row
-from tb_convergence.training import tables
+from tb_convergence.training import replicas, tables
 from tb_convergence.training.gradients import Gradient
 from tb_convergence.training.reductions import Exact, Tensor, as_float
 
-GROUPS: Final[tuple[statistics.Group, ...]] = ("variables", "activations", "inputs", "run")
+GROUPS: Final[tuple[statistics.Group, ...]] = (
+    "variables", "activations", "inputs", "replicas", "run",
+)
 RUN_ROW: Final = Row("run", "", "run")
 
 
@@ -30,9 +32,11 @@ class Trace:
         loss: scalar whose gradients are taken, before any loss scaling, or None.
         outputs: layer outputs `[B, ..., U]` by index of their row.
         features: tensors `[..., F]` by index of their first row.
+        replicas: the table of the group "replicas", or None.
     """
 
     loss: Tensor | None = None
+    replicas: Tensor | None = None
     outputs: dict[int, Tensor] = field(default_factory=dict)
     features: dict[int, Tensor] = field(default_factory=dict)
 
@@ -44,6 +48,7 @@ class Rows:
     variables: tuple[Row, ...]
     activations: tuple[Row, ...] = ()
     inputs: tuple[Row, ...] = ()
+    replicas: tuple[Row, ...] = ()
 
     def of(self, group: statistics.Group) -> tuple[Row, ...]:
         """Rows of `group`; the run has one row."""
@@ -51,6 +56,7 @@ class Rows:
             "variables": self.variables,
             "activations": self.activations,
             "inputs": self.inputs,
+            "replicas": self.replicas,
         }
         return found.get(group, (RUN_ROW,))
 
@@ -141,6 +147,9 @@ class Snapshot:
             count = len(self.rows.inputs)
             part = tables.feature_part(step.trace.features, count, self._exact)
             rows["inputs"] = (tables.FeatureRow(part), {})
+        if step.trace.replicas is not None:
+            columns = tf.unstack(step.trace.replicas, axis=1)
+            rows["replicas"] = (None, dict(zip(replicas.COLUMNS, columns, strict=True)))
         return tf.concat(
             [
                 tf.reshape(tables.table(group, *rows[group], self._shapes[group][0]), [-1])
