@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from tb_convergence import __version__
-from tb_convergence.cli import catalogue, demo, diagnose
+from tb_convergence.cli import catalogue, compare, demo, diagnose
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,6 +41,6 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = top.add_subparsers(required=True, metavar="COMMAND", title="commands")
-    for command in (diagnose, catalogue, demo):
+    for command in (diagnose, compare, catalogue, demo):
         command.add(commands)
     return top

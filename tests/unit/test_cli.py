@@ -264,7 +264,7 @@ def test_did_you_mean(wanted: str, known: list[str], words: str) -> None:
 
 # Help and imports ---------------------------------------------------------------------------------
 
-COMMANDS = ("diagnose", "rules", "explain", "demo")
+COMMANDS = ("diagnose", "compare", "rules", "explain", "demo")
 
 
 @pytest.mark.parametrize("command", [(), *((name,) for name in COMMANDS)])

@@ -27,6 +27,7 @@ from tb_convergence.cli.wording import (
     skipped_text,
     span,
     totals,
+    unjudged,
 )
 from tb_convergence.core.diagnosis.finding import Finding, RunDiagnosis
 from tb_convergence.core.history import RunHistory
@@ -153,8 +154,7 @@ def _evidence(finding: Finding) -> Iterable[str]:
 def _not_evaluated(run: RunDiagnosis) -> Iterable[str]:
     if not run.not_evaluated:
         return
-    yield (f"<details><summary>Not evaluated: {len(run.not_evaluated)} rules need more data"
-           "</summary><ul>")
+    yield f"<details><summary>Not evaluated: {unjudged(run)}</summary><ul>"
     for item in run.not_evaluated:
         yield f"<li><code>{_text(item.id)}</code> needs {_text(', '.join(item.needs))}</li>"
     yield "</ul></details>"

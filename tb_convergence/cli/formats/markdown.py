@@ -7,6 +7,7 @@ Names come from event files, and a comment is a place where text acts: `@name` c
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -30,6 +31,7 @@ _SPECIAL: Final = {
     **{sign: "\\" + sign for sign in "\\`*_{}[]~|"},
     "$": "&#36;", "&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "@" + _BREAK, "#": "\\#" + _BREAK,
 }
+_NUMBERED: Final = re.compile(r"\d{1,9}[.)]")
 MAX_CHARACTERS: Final = 60_000
 """GitHub refuses a comment of more than 65,536."""
 
@@ -42,7 +44,7 @@ def escaped(text: str) -> str:
     """
     plain = "".join(_SPECIAL.get(c, c) for c in printable(text).strip())
     plain = plain.replace("://", "&#58;//").replace("www.", "www&#46;")
-    if plain[:1] in ("-", "+", "=", "!") or plain[:1].isdigit():
+    if plain[:1] in ("-", "+", "=", "!") or _NUMBERED.match(plain):
         # At the beginning of a line these make lists and headings.
         plain = f"&#{ord(plain[0])};{plain[1:]}"
     return plain

@@ -1,0 +1,111 @@
+"""`tb-convergence compare`: what differs between two runs, and from which step on."""
+
+from __future__ import annotations
+
+import argparse
+from importlib import import_module
+from typing import Any
+
+from tb_convergence.cli import output
+from tb_convergence.cli.diagnose import add_loader
+from tb_convergence.cli.formats import comparison_text, json_document
+from tb_convergence.cli.selection import did_you_mean
+from tb_convergence.cli.wording import printable
+from tb_convergence.core.comparison import as_json, compare
+from tb_convergence.core.history import RunHistory
+
+
+class ChoiceError(ValueError):
+    """No such run, or more than one where one is meant."""
+
+
+def add(commands: Any) -> None:
+    """Add the command to the parser's `commands`."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "compare",
+        help="say what differs between two runs: set-up, findings, layers, loss",
+        description="Compares RUN_B with RUN_A: what was set differently, which findings only one "
+        "of them has, where their layers differ by half an order of magnitude or more, and from "
+        "which step on they part. Either names two runs of --logdir, or two directories with one "
+        "run each.",
+        epilog="exit status: 0 compared; 1 the data could not be had; 2 bad usage",
+    )
+    parser.add_argument("first", metavar="RUN_A", help="a run of --logdir, or a directory")
+    parser.add_argument("second", metavar="RUN_B", help="the same of the run compared with it")
+    parser.add_argument("--logdir", metavar="DIR", help="directory TensorBoard would be given")
+    parser.add_argument("--format", choices=("text", "json"), default="text",
+                        help="how to print the comparison (default: text)")
+    parser.add_argument("--output", "-o", metavar="FILE",
+                        help="write to FILE, in UTF-8 (default: standard output)")
+    parser.add_argument("--verbose", "-v", action="store_true",
+                        help="text: list every difference, not only the largest")
+    add_loader(parser)
+    parser.set_defaults(command=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """The command. Returns the exit status."""
+    reading = import_module("tb_convergence.reading")
+    try:
+        first, second = _histories(reading, options)
+        result = compare(first, second)
+        if options.format == "json":
+            text = json_document.dumps(as_json(result))
+        else:
+            text = comparison_text.report(
+                result, names=(options.first, options.second),
+                colour=options.output is None and output.coloured(), verbose=options.verbose,
+            )
+        output.emit(text, options.output)
+    except (reading.LogdirError, output.OutputError, ChoiceError) as error:
+        return output.complain(printable(str(error)), output.USAGE)
+    except reading.DataUnavailableError as error:
+        return output.complain(
+            f"TensorBoard's data server gave no data ({error}): try again, or with "
+            "--loader python", output.UNAVAILABLE,
+        )
+    return 0
+
+
+def _histories(reading: Any, options: argparse.Namespace) -> tuple[RunHistory, RunHistory]:
+    if options.logdir is None:
+        return (_only_run(reading, options.first, options.loader),
+                _only_run(reading, options.second, options.loader))
+    wanted = {options.first, options.second}
+    names: list[str] = []
+
+    def choose(name: str) -> bool:
+        names.append(name)
+        return name in wanted
+
+    found = dict(_read(reading, options.logdir, options.loader, choose))
+    for name in (options.first, options.second):
+        if name not in found:
+            raise ChoiceError(f"no run {name!r} in {options.logdir!r}: {did_you_mean(name, names)}")
+    return found[options.first], found[options.second]
+
+
+def _only_run(reading: Any, path: str, loader: str) -> RunHistory:
+    """The run in the directory `path`."""
+    names: list[str] = []
+
+    def choose(name: str) -> bool:
+        names.append(name)
+        return len(names) == 1  # of several none is meant, so no other is read
+
+    found = _read(reading, path, loader, choose)
+    if len(names) > 1:
+        raise ChoiceError(
+            f"{path!r} holds {len(names)} runs ({', '.join(map(repr, names[:3]))}"
+            f"{', ...' if len(names) > 3 else ''}): name two of them with --logdir"
+        )
+    return found[0][1]
+
+
+def _read(reading: Any, path: str, loader: str, only: Any) -> list[tuple[str, RunHistory]]:
+    found = []
+    for diagnosis, history in reading.examine(path, loader=loader, only=only):
+        if history is None:
+            raise ChoiceError(f"{diagnosis.run!r}: {diagnosis.skipped[0].reason}")
+        found.append((diagnosis.run, history))
+    return found

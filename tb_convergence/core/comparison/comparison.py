@@ -1,0 +1,224 @@
+"""All that differs between two runs, as data. `as_json` is the contract of the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from tb_convergence.core.comparison.differences import (
+    LASTING,
+    Difference,
+    differences,
+    orders_apart,
+)
+from tb_convergence.core.comparison.pairing import pair_steps
+from tb_convergence.core.comparison.settings import Setting, changed_settings
+from tb_convergence.core.diagnosis import RunDiagnosis, diagnose_history
+from tb_convergence.core.diagnosis.finding import strict_number
+from tb_convergence.core.diagnosis.signals import LossCourse, loss_course
+from tb_convergence.core.history import RunHistory, first_true
+
+COMPARISON_SCHEMA: Final = 1
+"""Version of the JSON form."""
+NOISES: Final = 3.0
+"""Standard deviations of one batch's loss, both runs taken together: one pair in 370 by chance."""
+RELATIVE: Final = 0.05
+"""And at least this part of the level: a loss without noise differs in the last digit, too."""
+
+NOT_EVALUATED: Final = "not evaluated"
+ABSENT: Final = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class FindingChange:
+    """A finding that only one run has, or that is not equally severe in both.
+
+    `first` and `second` are a severity, "none", or "not evaluated" where the data did not tell.
+    """
+
+    id: str
+    title: str
+    first: str
+    second: str
+    first_step: int | None
+    second_step: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class LossComparison:
+    """The training losses at equal steps.
+
+    Attributes:
+        first, second: mean over the last tenth of the compared records.
+        orders: log10(second / first) of these; NaN where either is negative.
+        last_step: last step compared.
+        diverges_at: first step from which the losses stay apart by more than noise, or at which
+            one of them is no longer finite; None where they never part.
+        compared: number of pairs of records.
+        largest_gap_steps: how far the steps of a pair lie apart at most: 0 where equal.
+        axis: what a step counts.
+    """
+
+    first: float
+    second: float
+    orders: float
+    last_step: int
+    diverges_at: int | None
+    compared: int
+    largest_gap_steps: int
+    axis: str
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two runs side by side.
+
+    Attributes:
+        first, second: their diagnoses.
+        settings: what differs in their configuration; None where not both recorded one.
+        findings: what differs in their findings, worst first.
+        loss: None where no loss of both counts the same steps.
+        differences: statistics that differ lastingly, by orders of magnitude.
+    """
+
+    first: RunDiagnosis
+    second: RunDiagnosis
+    settings: tuple[Setting, ...] | None
+    findings: tuple[FindingChange, ...]
+    loss: LossComparison | None
+    differences: tuple[Difference, ...]
+
+    @property
+    def diverges_at(self) -> int | None:
+        """First step at which anything that is watched differs lastingly; None where nothing does.
+        """
+        steps = [item.since_step for item in self.differences]
+        if self.loss is not None and self.loss.diverges_at is not None:
+            steps.append(self.loss.diverges_at)
+        return min(steps, default=None)
+
+
+def compare(first: RunHistory, second: RunHistory) -> Comparison:
+    """What differs between two runs, `second` against `first`. Never raises on data."""
+    told = diagnose_history(first), diagnose_history(second)
+    both = bool(first.config) and bool(second.config)
+    return Comparison(
+        told[0],
+        told[1],
+        changed_settings(first.config, second.config) if both else None,
+        _changed_findings(*told),
+        _compare_losses(first, second),
+        differences(first, second),
+    )
+
+
+def _changed_findings(first: RunDiagnosis, second: RunDiagnosis) -> tuple[FindingChange, ...]:
+    found = []
+    by_id = [{finding.id: finding for finding in run.findings} for run in (first, second)]
+    unjudged = [{item.id for item in run.not_evaluated} for run in (first, second)]
+    for id_ in dict.fromkeys([*by_id[0], *by_id[1]]):
+        pair = [findings.get(id_) for findings in by_id]
+        said = [
+            NOT_EVALUATED if id_ in missing else ABSENT if finding is None else finding.severity
+            for finding, missing in zip(pair, unjudged, strict=True)
+        ]
+        known = pair[0] or pair[1]
+        if said[0] == said[1] or known is None:
+            continue
+        steps = [None if finding is None else int(finding.first_step) for finding in pair]
+        found.append(FindingChange(id_, known.title, said[0], said[1], steps[0], steps[1]))
+    order = ("critical", "warning", "info", ABSENT, NOT_EVALUATED)
+    found.sort(key=lambda change: min(order.index(change.first), order.index(change.second)))
+    return tuple(found)
+
+
+def _compare_losses(first: RunHistory, second: RunHistory) -> LossComparison | None:
+    courses = loss_course(first), loss_course(second)
+    if courses[0] is None or courses[1] is None or courses[0].axis != courses[1].axis:
+        return None
+    one, two = courses[0], courses[1]
+    at_1, at_2 = pair_steps(one.steps, two.steps)
+    if not len(at_1):
+        return None
+    level_1, level_2 = one.level[at_1], two.level[at_2]
+    steps = np.maximum(one.steps[at_1], two.steps[at_2])
+    last = slice(-max(1, len(at_1) // 10), None)
+    ends = float(np.mean(level_1[last])), float(np.mean(level_2[last]))
+    return LossComparison(
+        first=ends[0],
+        second=ends[1],
+        orders=float(orders_apart(*((np.array([end]),) * 2 for end in ends))[0]),
+        last_step=int(steps[-1]),
+        diverges_at=_parting(one, two, level_1, level_2, steps),
+        compared=len(at_1),
+        largest_gap_steps=int(np.max(np.abs(one.steps[at_1] - two.steps[at_2]))),
+        axis=one.axis,
+    )
+
+
+def _parting(
+    one: LossCourse, two: LossCourse, level_1: Any, level_2: Any, steps: Any
+) -> int | None:
+    """First step of the first stretch in which one loss stays above the other by more than noise.
+    """
+    noise = NOISES * float(np.hypot(one.noise, two.noise))
+    apart = level_2 - level_1
+    tolerance = noise + RELATIVE * (np.abs(level_1) + np.abs(level_2)) / 2
+    length = min(LASTING, len(apart))
+    found = [first_true(side, length) for side in (apart > tolerance, -apart > tolerance)]
+    candidates = [int(steps[index]) for index in found if index is not None]
+    broken = (one.nonfinite_step, two.nonfinite_step)
+    if broken[0] != broken[1]:
+        candidates += [step for step in broken if step is not None]
+    return min(candidates, default=None)
+
+
+def as_json(comparison: Comparison) -> dict[str, Any]:
+    """The JSON object of a comparison; strict: no bare NaN, plain Python types only."""
+    loss = comparison.loss
+    return {
+        "schema": COMPARISON_SCHEMA,
+        "first": _run(comparison.first),
+        "second": _run(comparison.second),
+        "diverges_at": comparison.diverges_at,
+        "settings": None if comparison.settings is None else [
+            {"name": item.name, "first": item.first, "second": item.second}
+            for item in comparison.settings
+        ],
+        "findings": [
+            {"id": item.id, "title": item.title, "first": item.first, "second": item.second,
+             "first_step": item.first_step, "second_step": item.second_step}
+            for item in comparison.findings
+        ],
+        "loss": None if loss is None else {
+            "first": strict_number(loss.first),
+            "second": strict_number(loss.second),
+            "orders": strict_number(loss.orders),
+            "last_step": loss.last_step,
+            "diverges_at": loss.diverges_at,
+            "compared": loss.compared,
+            "largest_gap_steps": loss.largest_gap_steps,
+            "axis": loss.axis,
+        },
+        "differences": [_difference(item) for item in comparison.differences],
+    }
+
+
+def _run(run: RunDiagnosis) -> Mapping[str, Any]:
+    return {"run": run.run, "last_step": run.last_step}
+
+
+def _difference(item: Difference) -> Mapping[str, Any]:
+    return {
+        "statistic": item.statistic,
+        "first_row": item.first_row,
+        "second_row": item.second_row,
+        "first": strict_number(item.first),
+        "second": strict_number(item.second),
+        "orders": strict_number(item.orders),
+        "since_step": item.since_step,
+        "compared": item.compared,
+    }
