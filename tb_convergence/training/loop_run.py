@@ -18,7 +18,7 @@ from tb_convergence.training.collector import Collector
 from tb_convergence.training.describe import describe_loop
 from tb_convergence.training.epochs import Epochs
 from tb_convergence.training.guard import Guard
-from tb_convergence.training.recorder import Plan, Recorder
+from tb_convergence.training.recorder import Plan, Recorder, outside_of_trace
 from tb_convergence.training.watch import Shown, Watch, iterations_of
 from tb_convergence.training.writer import RunWriter
 
@@ -91,6 +91,9 @@ class LoopRun:
         """The watch of these variables. Another list is another part of the run."""
         key = tuple(id(variable) for variable in variables)
         if key not in self._watches:
+            for other in self._watches.values():
+                # What it still has was earlier: a reader takes the new part to continue the old.
+                outside_of_trace(other.collector.read)
             count = len(self._watches)
             name = self._name if not count else f"{self._name or 'model'}_part_{count + 1}"
 
