@@ -60,7 +60,8 @@ def summed_slices(slices: tf.IndexedSlices) -> Tensor:
     values = as_float(slices.values)
     order = tf.argsort(slices.indices, stable=True)
     indices = tf.gather(slices.indices, order)
-    new = tf.concat([tf.zeros_like(indices[:1], tf.bool), indices[1:] != indices[:-1]], 0)
+    changes = tf.not_equal(indices[1:], indices[:-1])  # `!=` compares identities in graph mode
+    new = tf.concat([tf.zeros_like(indices[:1], tf.bool), changes], 0)
     segment = tf.cumsum(tf.cast(new, tf.int32))
     return tf.math.unsorted_segment_sum(
         tf.gather(values, order), segment, tf.shape(slices.indices)[0]
@@ -89,7 +90,7 @@ class Fast:
         """Number of entries behind one result."""
         if self._size is not None:
             return tf.constant(self._size, self.dtype)
-        extents = [self.values.shape[axis] for axis in self.axes]
+        extents = [self.values.shape.as_list()[axis] for axis in self.axes]
         if None not in extents:
             product = 1
             for extent in extents:
@@ -168,7 +169,7 @@ class Fast:
     def _extreme(self, reduce: Any, values: Tensor) -> Tensor:
         """`reduce` over the axes; 0 over no entries."""
         found = reduce(values, self.axes)
-        extents = [self.values.shape[axis] for axis in self.axes]
+        extents = [self.values.shape.as_list()[axis] for axis in self.axes]
         if all(extents):
             return found
         return tf.where(self.size > 0, found, tf.zeros_like(found))
@@ -182,7 +183,7 @@ class Fast:
 
     @property
     def _static_empty(self) -> bool:
-        return any(self.values.shape[axis] == 0 for axis in self.axes)
+        return any(self.values.shape.as_list()[axis] == 0 for axis in self.axes)
 
     @cached_property
     def _zero(self) -> Tensor:

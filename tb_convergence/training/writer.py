@@ -88,6 +88,11 @@ def channel(
     return Channel(layout.tag, f"Convergence: {group}", schema.encode_layout(layout))
 
 
+def metadata_of(target: Channel) -> summary_pb2.SummaryMetadata:
+    """What the first summary of a channel says of all of them."""
+    return _metadata(target.content, target.title)
+
+
 class RunWriter:
     """Writes tables and the configuration of one run. Not safe for use by several threads.
 

@@ -21,6 +21,7 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "core": ({"core"}, NUMBERS),
     "training": ({"core", "training"}, TRAINER),
     "keras": ({"training"}, set()),
+    "v1": ({"training"}, set()),
     "reading": ({"core", "reading"}, SERVER),
     "serving": ({"core", "reading", "serving"}, SERVER),
     "cli": ({"cli", "core", "reading", "demo"}, {"numpy"}),
