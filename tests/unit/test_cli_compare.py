@@ -47,7 +47,7 @@ def test_two_runs_of_a_log_directory(logs: Path, capsys: Read) -> None:
     text = capsys.readouterr().out
     assert "optimizer.learning_rate: A 0.01, B 0.5" in text
     assert re.search(r"✖ unnormalized-input +A none, B critical from step 0", text)
-    assert re.search(r"÷1e4\.0 +Update ratio +hidden_2 .*from step 80", text)
+    assert re.search(r"÷1\.0e4 +Update ratio +hidden_2 .*from step 80", text)
     assert "they part at step" in text
 
 

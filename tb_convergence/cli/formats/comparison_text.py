@@ -125,4 +125,7 @@ def _orders(item: Difference) -> str:
         return "from zero" if item.orders > 0 else "to zero"
     sign = "×" if item.orders > 0 else "÷"
     factor = 10 ** abs(item.orders)
-    return f"{sign}{factor:.3g}" if factor < 1000 else f"{sign}1e{abs(item.orders):.1f}"
+    if factor < 999.5:
+        return f"{sign}{factor:.3g}"
+    mantissa, _, exponent = f"{factor:.1e}".partition("e")
+    return f"{sign}{mantissa}e{int(exponent)}"
