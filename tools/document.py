@@ -3,9 +3,9 @@
     python tools/document.py           write
     python tools/document.py --check   exit 1 and name what is stale
 
-Generated are docs/diagnoses.md with a picture for each diagnosis in docs/images/diagnoses/, and the
-table of diagnoses in README.md between its markers. Rules tell of themselves; the examples stand in
-tools/worked_examples/.
+Generated are docs/diagnoses.md with a picture for each diagnosis in docs/images/diagnoses/, the
+table of diagnoses in README.md between its markers, and docs/statistics.md. Rules and statistics
+tell of themselves; the examples stand in tools/worked_examples/.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tools")]
 
+import statistics_page  # noqa: E402
 from worked_examples import EXAMPLES, Example  # noqa: E402
 
 from tb_convergence.cli import account  # noqa: E402
@@ -153,6 +154,7 @@ def documents() -> dict[Path, str]:
     before, _, rest = readme.read_text(encoding="utf-8").partition(BEGIN)
     _, _, after = rest.partition(END)
     files = {readme: f"{before}{BEGIN}\n{table()}\n{END}{after}", PAGE: diagnoses()}
+    files[ROOT / "docs" / "statistics.md"] = statistics_page.page()
     for rule in RULES:
         pictures = pictures_of(rule.id, EXAMPLES[rule.id]) if rule.id in EXAMPLES else ()
         if pictures:

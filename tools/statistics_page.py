@@ -1,0 +1,72 @@
+"""The page of all statistics, from their records in `tb_convergence/core/statistics.py`."""
+
+from __future__ import annotations
+
+from math import inf
+from typing import Final
+
+from tb_convergence.core.statistics import CATALOGUE, CHECK_COLUMN, Group, Statistic
+
+GROUPS: Final[dict[Group, tuple[str, str]]] = {
+    "variables": ("Variables", "One row per trainable variable, in the optimizer's order."),
+    "activations": (
+        "Activations",
+        "One row per layer that computes something: its (first) output, over the recorded batch.",
+    ),
+    "inputs": (
+        "Inputs, targets and predictions",
+        "One row per feature, of tensors with up to 64 features; of wider ones per contiguous "
+        "group of features. With several devices: the part of the batch on the first.",
+    ),
+    "replicas": ("Replicas", "One row per device, where a training uses several."),
+    "run": ("Run", "One row: the step as a whole."),
+    "epoch": (
+        "Epoch",
+        "One row per epoch. Keras' metrics are further columns, `metric/<name>` and "
+        "`validation_metric/<name>`.",
+    ),
+}
+
+HEAD: Final = f"""# Statistics
+
+Generated from the catalogue, `tb_convergence/core/statistics.py`, by `tools/document.py`.
+
+What a run of our recorder carries: one table per group and recorded step. Columns travel by name; a
+reader keeps those it does not know, and a rule that lacks one is listed as *not evaluated*. The
+last column of every table, `{CHECK_COLUMN}`, is a checksum of its row.
+
+* Statistics are taken over the **finite** entries. How many are not is a statistic of its own.
+* **NaN means undefined here** (no finite entry, no gradient, a ratio to a zero norm), never
+  corruption.
+* Norms neither overflow nor underflow while they are computed: entries are scaled by the largest.
+  Sums are accumulated in float32, in float64 for float64 tensors.
+* An empty tensor has 0 for all of its statistics.
+* *Window* statistics cover every step since the previous record: they are updated on the device at
+  every step."""
+
+
+def page() -> str:
+    """The whole of docs/statistics.md."""
+    parts = [HEAD]
+    for group, statistics in CATALOGUE.items():
+        title, text = GROUPS[group]
+        lines = ["| column | | what it is | unit | range |", "|---|---|---|---|---|"]
+        lines += [_line(statistic) for statistic in statistics]
+        parts += [f"## {title}", text, "\n".join(lines)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _line(statistic: Statistic) -> str:
+    told = f"**{statistic.title}.** {statistic.summary}"
+    if statistic.references:
+        told += f" ({'; '.join(statistic.references)})"
+    cells = (
+        f"`{statistic.name}`", statistic.symbol, told, statistic.unit, _range(*statistic.range)
+    )
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _range(low: float, high: float) -> str:
+    if (low, high) == (-inf, inf):
+        return "any"
+    return f"≥ {low:g}" if high == inf else f"{low:g} … {high:g}"
