@@ -53,6 +53,7 @@
  * @property {string[]} references
  * @property {Step | null} [reported_step]
  * @property {Step | null} [recovered_step]
+ * @property {string | null} [experiment]
  *
  * @typedef {object} FindingsReply
  * @property {number} schema

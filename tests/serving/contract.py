@@ -147,7 +147,8 @@ def check_findings(found: dict[str, Any]) -> None:
         keys(
             finding,
             "id kind severity confidence title summary first_step last_step layers evidence "
-            "explains explained_by advice disproof references reported_step recovered_step",
+            "explains explained_by advice disproof references reported_step recovered_step "
+            "experiment",
         )
         assert 0 <= finding["confidence"] <= 1
         for item in finding["evidence"]:

@@ -128,3 +128,25 @@ def test_a_rate_too_high_is_the_root_of_the_units_it_killed() -> None:
     found = diagnose_history(history).findings
     assert found[0].id == "learning-rate-too-high"
     assert {f.id: f.explained_by for f in found}["dead-relu"] == "learning-rate-too-high"
+
+
+@pytest.mark.parametrize(("confidence", "expected"), [(0.6, "small-sample fit"), (0.95, "")])
+def test_an_experiment_is_named_where_watching_does_not_decide(confidence, expected: str) -> None:
+    unsure = replace(rule("guess", "cause", confidence=confidence), experiment="small-sample fit")
+    (found,) = diagnose(unsure)
+    assert found.experiment == expected
+
+
+def test_several_faults_each_tell_their_own_part() -> None:
+    """Two roots with a symptom each, and one they share: it goes to the better cause only."""
+    found = diagnose(
+        rule("data", "cause", severity="critical", confidence=0.9,
+             explains=("saturation", "standstill")),
+        rule("output", "cause", severity="critical", confidence=0.8,
+             explains=("constant", "standstill")),
+        rule("saturation", step=2), rule("constant", step=3), rule("standstill", step=9),
+    )
+    told = {f.id: f.explained_by for f in found}
+    assert [f.id for f in found[:2]] == ["data", "output"]
+    assert told == {"data": None, "output": None, "saturation": "data", "constant": "output",
+                    "standstill": "data"}

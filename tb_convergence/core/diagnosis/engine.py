@@ -33,6 +33,9 @@ _ORDER: Final = ("symptom", "caution", "cause")
 SURE_ENOUGH: Final = 0.7
 """Confidence of a cause over that of another cause it may explain: a guess explains no fact."""
 
+SURE: Final = 0.9
+"""Confidence from which no experiment is needed to decide."""
+
 MAX_LAYERS: Final = 50
 """Layers named by one finding: a person reads a few, and a reply stays bounded."""
 
@@ -161,6 +164,7 @@ def _finding(
         advice=match.advice or rule.advice,
         disproof=rule.disproof,
         references=rule.references,
+        experiment=rule.experiment if match.confidence < SURE else "",
     )
 
 

@@ -44,7 +44,8 @@ class Finding:
 
     `reported_step` and `recovered_step` are known only where a run was looked at as it grew
     (`timeline.replay`): when the finding could first be told, and when it was over. A finding that
-    is over is information.
+    is over is information. `experiment` names what would decide the matter where watching cannot;
+    "" where the evidence is sure.
     """
 
     id: str
@@ -64,6 +65,7 @@ class Finding:
     references: tuple[str, ...] = ()
     reported_step: int | None = None
     recovered_step: int | None = None
+    experiment: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +155,7 @@ def _finding(finding: Finding) -> Mapping[str, Any]:
         "references": list(finding.references),
         "reported_step": _step(finding.reported_step),
         "recovered_step": _step(finding.recovered_step),
+        "experiment": finding.experiment or None,
     }
 
 

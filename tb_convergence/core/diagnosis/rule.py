@@ -47,6 +47,7 @@ class Rule:
         delay_steps: how long after its own first sign the earliest effect can show. A cause that
             acts through updates has 1: statistics of a step are taken before its update.
         advice: what to do, most promising first.
+        experiment: what decides the matter where watching cannot, such as "small-sample fit".
         disproof: what would show that this finding is wrong.
         false_alarms: when it is known to fire on a healthy run.
         references: sources of definition and thresholds.
@@ -62,6 +63,7 @@ class Rule:
     excluded_by: tuple[str, ...] = ()
     delay_steps: int = 0
     advice: tuple[str, ...] = ()
+    experiment: str = ""
     disproof: tuple[str, ...] = ()
     false_alarms: tuple[str, ...] = ()
     references: tuple[str, ...] = ()

@@ -70,6 +70,7 @@ RULE = Rule(
     needs=("gradient_norm", "config"),
     evaluate=_evaluate,
     advice=("Repeat the gradient check with the batch normalization layers removed.",),
+    experiment="ablation: without batch normalization",
     disproof=("The same gradients are corrupt without batch normalization, and no better.",),
     references=("Wang 2020, When the Loss Won't Converge", "Ioffe & Szegedy 2015"),
 )

@@ -139,6 +139,7 @@ RULE = Rule(
     needs=("feature_mean", "feature_std", "config"),
     evaluate=_evaluate,
     explains=("constant-output", "loss-not-decreasing", "underfitting"),
+    experiment="fit on balanced batches",
     disproof=(
         "The rare classes are found in validation (recall clearly above zero).",
         "With balanced batches the model does no better on the rare classes.",

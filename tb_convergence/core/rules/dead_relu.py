@@ -77,6 +77,7 @@ RULE = Rule(
     evaluate=_evaluate,
     explains=("zero-gradient", "loss-not-decreasing", "vanishing-gradient", "constant-output",
               "underfitting", "update-ratio-out-of-range", "frozen-variable"),
+    experiment="ablation: with LeakyReLU",
     disproof=(
         "The layer's units are active on other inputs: the recorded batches are not typical.",
     ),

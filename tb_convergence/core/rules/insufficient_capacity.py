@@ -95,6 +95,7 @@ RULE = Rule(
         "that fails, add units or a hidden layer; if it works, look at data and features.",
         "Then double the width until the training loss stops falling.",
     ),
+    experiment="small-sample fit",
     disproof=(
         "Ten samples can be fitted: the model is large enough, the features do not tell enough.",
         "A model twice as wide comes to rest at the same loss.",

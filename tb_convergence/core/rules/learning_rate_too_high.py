@@ -218,6 +218,7 @@ RULE = Rule(
     ),
     excluded_by=("non-finite-input",),
     delay_steps=1,
+    experiment="LR range test",
     disproof=(
         "The same run with a ten times lower rate fails in the same way.",
         "The first abnormal value comes before the first large update.",

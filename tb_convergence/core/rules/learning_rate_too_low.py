@@ -125,6 +125,7 @@ RULE = Rule(
     evaluate=_evaluate,
     explains=("loss-not-decreasing", "update-ratio-out-of-range", "underfitting"),
     excluded_by=("non-finite-values",),
+    experiment="LR range test",
     disproof=(
         "A ten times higher rate does not make the loss fall faster.",
         "The model starts from trained weights and is meant to move little.",

@@ -133,6 +133,7 @@ RULE = Rule(
         "a negative learning rate.",
         "Take one plain step by hand, w - 1e-4 * g, and see whether the loss falls.",
     ),
+    experiment="one small step of plain gradient descent",
     disproof=("A single small step of plain gradient descent on the same batch lowers the loss.",),
     references=("Braiek & Khomh 2022, TheDeepChecker, TOSEM",),
 )

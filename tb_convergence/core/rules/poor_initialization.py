@@ -132,6 +132,7 @@ RULE = Rule(
         "Use the default, glorot_uniform, or he_normal with ReLU; biases at zero.",
         "lecun_normal with SELU; embeddings and special models as their paper says.",
     ),
+    experiment="ablation: with the default initializers",
     disproof=("The run started from trained weights, or step 0 is not its first step.",),
     false_alarms=("Residual branches may start at zero on purpose, in their last layer.",),
     references=(

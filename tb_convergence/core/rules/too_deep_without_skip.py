@@ -62,6 +62,7 @@ RULE = Rule(
         "Add skip connections (x + block(x)) around every two or three layers, and normalization "
         "layers between them; or use fewer layers.",
     ),
+    experiment="ablation: half the depth",
     disproof=("A stack of half the depth trains no better.",),
     references=("He et al. 2016, arXiv:1512.03385", "Glorot & Bengio 2010"),
 )

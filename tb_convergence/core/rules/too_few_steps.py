@@ -120,6 +120,7 @@ RULE = Rule(
     at_least=5,
     evaluate=_evaluate,
     excluded_by=("overfitting",),
+    experiment="train twice as long",
     disproof=("The run is still going on.", "The validation loss has stopped falling."),
     false_alarms=("A loss that goes to zero keeps falling for ever, relative to itself.",),
     references=("Prechelt 1998, Early Stopping - But When?",),

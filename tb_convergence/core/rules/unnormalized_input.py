@@ -94,6 +94,7 @@ RULE = Rule(
         "vanishing-gradient", "constant-output", "update-ratio-out-of-range", "loss-spike",
         "loss-oscillation", "underfitting",
     ),
+    experiment="fit on standardised inputs",
     disproof=(
         "Training goes no better after the same data is standardised.",
         "The model normalizes its input itself, in a way that is not visible in its layers.",

@@ -56,6 +56,7 @@ RULE = Rule(
         "Standardise the targets with the training split's mean and standard deviation, and undo "
         "it for predictions.",
     ),
+    experiment="fit on standardised targets",
     disproof=("Training goes no better with standardised targets.",),
     references=("LeCun et al. 1998, Efficient BackProp",),
 )

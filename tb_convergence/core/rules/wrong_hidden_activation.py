@@ -210,6 +210,7 @@ RULE = Rule(
               "zero-gradient", "learning-rate-too-low", "constant-output", "underfitting",
               "update-ratio-out-of-range"),
     advice=("Use ReLU in hidden dense and convolutional layers.",),
+    experiment="ablation: with ReLU in the hidden layers",
     disproof=("The first layers' weights move as fast as the last ones', relative to their size.",),
     false_alarms=("Gated recurrent cells use sigmoid and tanh by design and are not counted.",),
     references=(

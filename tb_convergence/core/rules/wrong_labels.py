@@ -144,6 +144,7 @@ RULE = Rule(
         "Print a few pairs of input and label as they reach fit(), and count the labels.",
         "Fit ten samples until the loss is nearly zero.",
     ),
+    experiment="small-sample fit",
     disproof=(
         "The labels recorded are not what the loss is given.",
         "Ten samples can be fitted, and a larger model or better features lower the loss.",

@@ -274,6 +274,7 @@ RULE = Rule(
     explains=("loss-not-decreasing", "non-finite-values", "loss-divergence", "constant-output",
               "zero-gradient", "exploding-gradient", "loss-oscillation", "loss-spike",
               "underfitting", "saturated-activation", "update-ratio-out-of-range"),
+    experiment="small-sample fit",
     disproof=(
         "The targets recorded are not what the loss compares the output with.",
         "The loss is meant to be so, and a metric of the task improves with it.",
