@@ -11,7 +11,7 @@ from typing import Any
 
 from tb_convergence.cli import output
 from tb_convergence.cli.formats import json_document, markdown, text
-from tb_convergence.cli.selection import chosen
+from tb_convergence.cli.selection import chosen, did_you_mean
 from tb_convergence.cli.wording import printable
 from tb_convergence.core.diagnosis.finding import SEVERITIES, RunDiagnosis
 
@@ -65,10 +65,14 @@ def run(options: argparse.Namespace) -> int:
     """The command. Returns the exit status; see `EPILOG`."""
     reading = import_module("tb_convergence.reading")
     try:
-        runs, sections = _examine(reading, options)
+        names: list[str] = []
+        runs, sections = _examine(reading, options, names)
         if not runs:
-            return output.complain(f"no run is chosen by --only {' '.join(options.only)!r}",
-                                   output.USAGE)
+            wanted = options.only[-1] if options.only else ""
+            return output.complain(
+                printable(f"--only {wanted!r} is no run: {did_you_mean(wanted, names)}"),
+                output.USAGE,
+            )
         output.emit(_report(options, runs, sections), options.output)
     except (reading.LogdirError, output.OutputError) as error:
         return output.complain(printable(str(error)), output.USAGE)
@@ -80,15 +84,24 @@ def run(options: argparse.Namespace) -> int:
     return verdict(runs, options.fail_on) if options.fail_on else 0
 
 
-def _examine(reading: Any, options: argparse.Namespace) -> tuple[list[RunDiagnosis], list[str]]:
-    """The runs and, for html, their sections: made while a run's history is at hand."""
+def _examine(
+    reading: Any, options: argparse.Namespace, names: list[str]
+) -> tuple[list[RunDiagnosis], list[str]]:
+    """The runs and, for html, their sections: made while a run's history is at hand.
+
+    `names` is given the name of every run there is, chosen or not.
+    """
+
+    def choose(name: str) -> bool:
+        names.append(name)
+        return chosen(name, options.only)
+
     replay = import_module("tb_convergence.core.diagnosis").replay if options.over_time else None
     html = import_module("tb_convergence.cli.formats.html") if options.format == "html" else None
     runs: list[RunDiagnosis] = []
     sections: list[str] = []
     for diagnosis, history in reading.examine(
-        options.logdir, loader=options.loader, progress=_progress(),
-        only=lambda name: chosen(name, options.only),
+        options.logdir, loader=options.loader, progress=_progress(), only=choose
     ):
         told = diagnosis
         if replay is not None and history is not None:

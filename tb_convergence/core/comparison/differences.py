@@ -93,12 +93,20 @@ def lasting_since(orders: Floats) -> int | None:
     length = min(LASTING, len(orders))
     if not length:
         return None
+    known = _from_here_on(~np.isnan(orders))
+    starts: list[int] = []
     with np.errstate(invalid="ignore"):
         sides = (orders >= ORDERS, orders <= -ORDERS)
-    for start in sorted(index for side in sides for index in _stretches(side, length)):
-        if abs(_median(orders[start:])) >= ORDERS:
-            return start
-    return None
+    for side in sides:
+        # The median shows it where more than half of the records do.
+        most = 2 * _from_here_on(side) > known
+        starts += [start for start in _stretches(side, length) if most[start]]
+    return min(starts, default=None)
+
+
+def _from_here_on(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """How many are True from each place to the end."""
+    return np.cumsum(mask[::-1], dtype=np.int64)[::-1]
 
 
 def _stretches(mask: NDArray[np.bool_], length: int) -> list[int]:
