@@ -16,13 +16,13 @@ STYLE: Final = (
     + svg.DARK
     + """}}
 *{box-sizing:border-box}
-body{margin:0;background:var(--page);color:var(--ink);
+body{margin:0;overflow-wrap:anywhere;background:var(--page);color:var(--ink);
 font:15px/1.5 system-ui,-apple-system,"Segoe UI","Liberation Sans",Arial,sans-serif}
 main{max-width:860px;margin:0 auto;padding:16px}
-h1{font-size:24px;margin:8px 0}h2{font-size:19px;margin:32px 0 8px;overflow-wrap:anywhere}
+h1{font-size:24px;margin:8px 0}h2{font-size:19px;margin:32px 0 8px}
 h3{font-size:16px;margin:0}h4{font-size:14px;margin:12px 0 0}
 small,.about{color:var(--soft);font-weight:400;font-size:13px}
-p{margin:6px 0}ul{margin:4px 0;padding-left:22px}li,td,p{overflow-wrap:anywhere}
+p{margin:6px 0}ul{margin:4px 0;padding-left:22px}
 a{color:var(--link)}
 code{font:13px ui-monospace,Menlo,Consolas,"Liberation Mono",monospace}
 article,figure,table{background:var(--card);border:1px solid var(--border);border-radius:8px}
