@@ -98,6 +98,7 @@ def _section(rule: Rule) -> str:
             parts.append(f"{label}: {', '.join(items)}.")
     for label, texts in (
         ("Try", rule.advice),
+        ("Where watching cannot decide", (rule.experiment,) if rule.experiment else ()),
         ("It is wrong if", rule.disproof),
         ("Known false alarms", rule.false_alarms),
         ("Sources", rule.references),

@@ -119,6 +119,8 @@ def explanation(rule: Rule, *, colour: bool = False) -> str:
     _part(page, "excluded by, when they began before it or with it", rule.excluded_by)
     _part(page, "what to do", rule.advice or (
         "depends on the run: `diagnose` names the layers, numbers and the change",))
+    if rule.experiment:
+        _part(page, "what decides it where watching cannot", (rule.experiment,))
     _part(page, "what would prove it wrong", rule.disproof)
     _part(page, "known false alarms", rule.false_alarms)
     _part(page, "references", rule.references)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from xml.etree import ElementTree
 
@@ -181,6 +182,15 @@ def test_every_element_of_the_page_is_closed() -> None:
     source = page(reports.sick(reports.HOSTILE, reports.HOSTILE), reports.fine())
     for tag in ("section", "article", "table", "ul", "details", "figure", "svg", "g", "code"):
         assert len(re.findall(rf"<{tag}[ >]", source)) == source.count(f"</{tag}>"), tag
+
+
+def test_the_experiment_that_decides_is_named_in_every_format() -> None:
+    (run,) = reports.diagnosed(reports.sick())
+    open_question = replace(run.findings[0], experiment="another*run")
+    asked = replace(run, findings=(open_question,))
+    assert "decide by: another*run" in text.report([asked])
+    assert "Decide by: another\\*run" in markdown.report([asked])
+    assert "What would decide it: another*run." in html.report([asked], [html.section(asked, None)])
 
 
 # Words --------------------------------------------------------------------------------------------

@@ -114,6 +114,8 @@ def _finding(
     )
     if finding.advice:
         yield "<h4>Try</h4>" + _list(finding.advice)
+    if finding.experiment:
+        yield f"<p>What would decide it: {_text(finding.experiment)}.</p>"
     picture = None if history is None else decisive(history, finding)
     if picture is not None:
         yield f"<figure>{svg.inline(picture)}</figure>"

@@ -118,6 +118,8 @@ def _finding(finding: Finding, run: RunDiagnosis) -> list[str]:
         f"  {escaped(finding.summary)}",
     ]
     lines += [f"  * Try: {escaped(text)}" for text in finding.advice]
+    if finding.experiment:
+        lines.append(f"  * Decide by: {escaped(finding.experiment)}")
     lines += [f"  * Seen: {escaped(evidence_text(item))}" for item in finding.evidence[:3]]
     lines += [
         f"  * Explains `{other.id}`: {escaped(other.summary)}"

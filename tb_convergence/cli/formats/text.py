@@ -46,7 +46,7 @@ class Page:
         self.lines.extend(
             textwrap.wrap(
                 printable(text), self._width, initial_indent=first,
-                subsequent_indent=" " * len(first),
+                subsequent_indent=" " * len(first), break_on_hyphens=False,
             )
         )
 
@@ -98,6 +98,8 @@ def _finding(page: Page, finding: Finding, run: RunDiagnosis, verbose: bool) -> 
         page.wrapped("seen: ", evidence_text(evidence), 4)
     for advice in finding.advice:
         page.wrapped("try: ", advice, 4)
+    if finding.experiment:
+        page.wrapped("decide by: ", finding.experiment, 4)
     for disproof in finding.disproof if verbose else ():
         page.wrapped("wrong if: ", disproof, 4)
     for reference in finding.references if verbose else ():
