@@ -13,19 +13,31 @@ if TYPE_CHECKING:
     from tb_convergence.core.diagnosis import Finding, RunDiagnosis
     from tb_convergence.reading import diagnose
     from tb_convergence.training.check import check
+    from tb_convergence.training.health_log import close_health, log_health
     from tb_convergence.training.loops import ConvergenceRecorder
 
 __version__ = "0.1.0"
 
 _PUBLIC = {
     "ConvergenceRecorder": "tb_convergence.training.loops",
+    "close_health": "tb_convergence.training.health_log",
+    "log_health": "tb_convergence.training.health_log",
     "check": "tb_convergence.training.check",
     "diagnose": "tb_convergence.reading",
     "Finding": "tb_convergence.core.diagnosis",
     "RunDiagnosis": "tb_convergence.core.diagnosis",
 }
 
-__all__ = ["ConvergenceRecorder", "Finding", "RunDiagnosis", "__version__", "check", "diagnose"]
+__all__ = [
+    "ConvergenceRecorder",
+    "Finding",
+    "RunDiagnosis",
+    "__version__",
+    "check",
+    "close_health",
+    "diagnose",
+    "log_health",
+]
 
 
 def __getattr__(name: str) -> Any:

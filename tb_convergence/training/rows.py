@@ -11,6 +11,9 @@ from typing import Any, Final
 
 from tb_convergence.core.schema import Row
 
+FEATURE_GROUPS: Final = 64
+"""Features beyond these are recorded in so many contiguous groups."""
+
 KINDS: Final = {
     "kernel": "kernel",
     "depthwise_kernel": "kernel",

@@ -13,13 +13,12 @@ from typing import Any, Final
 import tensorflow as tf
 
 from tb_convergence.core import statistics
-from tb_convergence.training import kernels
+from tb_convergence.training import kernels, rows
 from tb_convergence.training.gradients import Gradient
 from tb_convergence.training.reductions import Fast, Tensor, as_float
 
 UNDEFINED: Final = float("nan")
-FEATURE_GROUPS: Final = 64
-"""Features beyond these are recorded in so many contiguous groups."""
+FEATURE_GROUPS: Final = rows.FEATURE_GROUPS
 
 DEAD_BELOW: Final = 0.01
 DEAD_WEIGHT: Final = 0.1

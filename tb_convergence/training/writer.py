@@ -29,6 +29,7 @@ from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
 from tb_convergence.core import schema
 from tb_convergence.core.schema import Row
+from tb_convergence.training.event_file import open_events
 
 SUFFIX: Final = ".convergence"
 FLUSH_SECONDS: Final = 2
@@ -123,12 +124,7 @@ class RunWriter:
         self._described: set[str] = set()
         self._handed_bytes = self._expected_bytes = 0
         self._pending = 0
-        self._events = EventFileWriter(
-            self.log_dir,
-            max_queue_size=QUEUE_RECORDS,
-            flush_secs=FLUSH_SECONDS,
-            filename_suffix=SUFFIX,
-        )
+        self._events = open_events(self.log_dir, QUEUE_RECORDS, FLUSH_SECONDS, SUFFIX)
 
     @property
     def path(self) -> str:
