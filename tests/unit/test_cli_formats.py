@@ -193,6 +193,23 @@ def test_the_experiment_that_decides_is_named_in_every_format() -> None:
     assert "What would decide it: another*run." in html.report([asked], [html.section(asked, None)])
 
 
+def test_what_is_over_and_when_it_could_be_told_is_said_in_every_format() -> None:
+    (run,) = reports.diagnosed(reports.sick())
+    over = replace(run.findings[0], reported_step=12, recovered_step=1_400)
+    told = replace(run, findings=(over,))
+    words = "could be told at step 12, over at step 1,400"
+    assert words in " ".join(text.report([told]).split())
+    assert words in markdown.report([told])
+    assert words in html.report([told], [html.section(told, None)])
+
+
+def test_the_loss_of_a_run_is_not_drawn_twice() -> None:
+    history = draw.history(draw.run_table(np.linspace(2.3, 0.7, 200)))
+    source = page(history)
+    assert "too-few-steps" in source
+    assert source.count("<svg") == 1
+
+
 # Words --------------------------------------------------------------------------------------------
 
 

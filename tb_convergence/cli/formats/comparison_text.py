@@ -102,14 +102,19 @@ def _differences(page: Page, comparison: Comparison, verbose: bool) -> None:
         page.line("  none by half an order of magnitude or more")
         return
     shown = found if verbose else found[:SHOWN]
-    cells = [(_orders(item), TITLES.get(item.statistic, item.statistic), _row(item),
-              f"A {number(item.first)}, B {number(item.second)}, from step {item.since_step:,}")
+    cells = [(_orders(item), TITLES.get(item.statistic, item.statistic), _row(item), _values(item))
              for item in shown]
     widths = [min(40, max(len(cell[i]) for cell in cells)) for i in range(3)]
     for orders, title, row, rest in cells:
         page.line(f"  {orders:>{widths[0]}}  {title:<{widths[1]}}  {row:<{widths[2]}}  {rest}")
     if len(found) > len(shown):
         page.line(f"  and {len(found) - len(shown)} more (-v lists them)")
+
+
+def _values(item: Difference) -> str:
+    about = "" if item.exact else "about "
+    return (f"A {about}{number(item.first)}, B {about}{number(item.second)}, "
+            f"from step {item.since_step:,}")
 
 
 def _row(item: Difference) -> str:

@@ -12,6 +12,7 @@ from html import escape
 from typing import Final
 
 from tb_convergence.cli.drawing import svg
+from tb_convergence.cli.drawing.chart import Chart, Picture
 from tb_convergence.cli.drawing.decisive import decisive
 from tb_convergence.cli.drawing.series import loss_picture
 from tb_convergence.cli.formats.html_style import STYLE
@@ -96,14 +97,14 @@ def section(run: RunDiagnosis, history: RunHistory | None) -> str:
                      if run.last_step >= 0 else f"<p>{_text(headline(run))}</p>")
     for finding in run.findings:
         if finding.explained_by is None:
-            parts += _finding(finding, run, history)
+            parts += _finding(finding, run, history, loss)
     parts += _not_evaluated(run)
     parts += _skipped(run)
     return "\n".join(parts)
 
 
 def _finding(
-    finding: Finding, run: RunDiagnosis, history: RunHistory | None
+    finding: Finding, run: RunDiagnosis, history: RunHistory | None, loss: Chart | None
 ) -> Iterable[str]:
     yield f'<article class="{finding.severity}">'
     yield (
@@ -117,7 +118,7 @@ def _finding(
     if finding.experiment:
         yield f"<p>What would decide it: {_text(finding.experiment)}.</p>"
     picture = None if history is None else decisive(history, finding)
-    if picture is not None:
+    if picture is not None and not _is_the_same(picture, loss):
         yield f"<figure>{svg.inline(picture)}</figure>"
     yield from _evidence(finding)
     effects = [other for other in run.findings if other.explained_by == finding.id]
@@ -132,6 +133,14 @@ def _finding(
         if texts:
             yield f"<details><summary>{title}</summary>{_list(texts)}</details>"
     yield "</article>"
+
+
+def _is_the_same(picture: Picture, loss: Chart | None) -> bool:
+    """Whether `picture` is the loss as it stands at the head of the run already."""
+    return (
+        isinstance(picture, Chart) and loss is not None and picture.limit is None
+        and (picture.title, picture.onset) == (loss.title, loss.onset)
+    )
 
 
 def _list(texts: Sequence[str]) -> str:

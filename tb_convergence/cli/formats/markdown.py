@@ -13,6 +13,7 @@ from typing import Final
 
 from tb_convergence.cli.wording import (
     MARKS,
+    about,
     evidence_text,
     headline,
     leading,
@@ -114,7 +115,7 @@ def _html(text: str) -> str:
 def _finding(finding: Finding, run: RunDiagnosis) -> list[str]:
     lines = [
         f"* {MARKS[finding.severity]} **{escaped(finding.title)}** (`{finding.id}`, "
-        f"{finding.severity}, {span(finding)})  ",
+        f"{about(finding)}, {span(finding)})  ",
         f"  {escaped(finding.summary)}",
     ]
     lines += [f"  * Try: {escaped(text)}" for text in finding.advice]

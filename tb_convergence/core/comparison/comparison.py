@@ -218,6 +218,7 @@ def _difference(item: Difference) -> Mapping[str, Any]:
         "second_row": item.second_row,
         "first": strict_number(item.first),
         "second": strict_number(item.second),
+        "exact": item.exact,
         "orders": strict_number(item.orders),
         "since_step": item.since_step,
         "compared": item.compared,

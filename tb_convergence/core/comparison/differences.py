@@ -44,7 +44,8 @@ class Difference:
     Attributes:
         statistic: name of the column.
         first_row, second_row: the layer in either run; "run" for the run as a whole.
-        first, second: median values from `since_step` on.
+        first, second: median values from `since_step` on; of intervals, their middle.
+        exact: whether both are known exactly, rather than as intervals.
         orders: median of log10(second / first) from `since_step` on; infinite where one is zero.
         since_step: first step of the first stretch of lasting difference.
         compared: number of records compared.
@@ -55,6 +56,7 @@ class Difference:
     second_row: str
     first: float
     second: float
+    exact: bool
     orders: float
     since_step: int
     compared: int
@@ -147,6 +149,7 @@ def _of_tables(first: Table, second: Table, statistic: str) -> list[Difference]:
             second.rows[row_2].layer or second.rows[row_2].name,
             _median(first.column(statistic)[at_first[since:], row_1]),
             _median(second.column(statistic)[at_second[since:], row_2]),
+            first.exact and second.exact,
             _median(orders[since:]),
             # A difference is there once both runs have shown it.
             int(max(first.steps[at_first[since]], second.steps[at_second[since]])),
