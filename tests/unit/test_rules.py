@@ -346,7 +346,10 @@ CASES: dict[str, tuple[Callable[[], RunHistory], Callable[[], RunHistory]]] = {
         lambda: high_rate(0.3, diverging()),
         lambda: high_rate(0.05, diverging()),
     ),
-    "learning-rate-too-low": (lambda: low_rate(2e-5, SLOW), lambda: low_rate(2e-4, SLOW)),
+    "learning-rate-too-low": (
+        lambda: low_rate(2e-5, SLOW),
+        lambda: low_rate(2e-4, SLOW + 0.001 * (-1.0) ** np.arange(N)),
+    ),
     "unnormalized-input": (lambda: scaled(12.0), lambda: scaled(9.0)),
     "non-finite-input": (lambda: nan_input(0.01), lambda: nan_input(0.0)),
     "wrong-hidden-activation": (lambda: deep(1e-5), lambda: deep(1e-5, "relu")),
@@ -875,3 +878,46 @@ def test_a_first_loss_far_above_that_of_knowing_nothing() -> None:
         run = {**tables, "run": draw.run_table(loss)}
         found = ids(replace(base, config=history.config, tables=run))
         assert ("poor-initialization" in found) == expected
+
+
+def test_a_smooth_slow_fall_hints_at_the_rate() -> None:
+    """Undiminished and without noise: not at rest, however little it fell."""
+    finding = cause(low_rate(2e-4, SLOW), "learning-rate-too-low")
+    assert (finding.severity, finding.experiment) == ("info", "LR range test")
+
+
+def test_plain_descent_on_attention_is_a_hint_where_little_is_learned() -> None:
+    layers = model({"name": "mha", "class": "MultiHeadAttention"}, dense("o", "mha"))
+    slow = with_loss(draw.falling(end=1.5))
+    for optimizer, found in (({"class": "SGD", "momentum": 0.0}, True),
+                             ({"class": "SGD", "momentum": 0.9}, False), ({"class": "Adam"}, False)):
+        history = configured(slow, model=layers, optimizer=optimizer)
+        assert ("optimizer-mismatch" in ids(history)) == found
+
+
+@pytest.mark.parametrize(
+    ("loss", "epsilon", "found"),
+    [(draw.flat(), 1.0, True), (draw.flat(), 1e-7, False), (draw.falling(), 1.0, False)],
+)
+def test_an_epsilon_that_outweighs_the_gradients(loss, epsilon: float, found: bool) -> None:
+    history = low_rate(1e-5, loss)
+    config = {"optimizer": {"class": "Adam", "epsilon": epsilon}}
+    said = [f for f in diagnose_history(replace(history, config=config)).findings
+            if f.id == "optimizer-mismatch"]
+    assert bool(said) == found
+    assert all("epsilon=1" in f.summary for f in said)
+
+
+@pytest.mark.parametrize(("end", "found"), [(-40.0, True), (-1.5, False)])
+def test_a_likelihood_that_is_minimised(end: float, found: bool) -> None:
+    """An overlap of four classes may fall to -4; nothing of probabilities falls to -40."""
+    history = data(one_hot(), {**one_hot(), "max": [0.9] * 4, "std": [0.1] * 4},
+                   **classes("my_score", "softmax", 4))
+    told = ids(with_loss(np.linspace(-1.0, end, N), history))
+    assert ("optimizer-mismatch" in told) == found
+
+
+@pytest.mark.parametrize(("kind", "found"), [("BatchNormalization", False), ("Dense", True)])
+def test_validation_with_lagging_averages_accuses_nobody(kind: str, found: bool) -> None:
+    history = configured(epochs(RISING, STUCK_HIGH), model=model({"name": "n", "class": kind}))
+    assert ("overfitting" in ids(history)) == found

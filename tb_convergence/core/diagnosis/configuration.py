@@ -76,6 +76,7 @@ class Configuration:
         optimizer: its class, "" where unknown.
         learning_rate: the constant rate; None for a schedule.
         epsilon: of an adaptive optimizer; None without.
+        momentum: of the optimizer; None without.
         clipnorm, global_clipnorm, clipvalue: limits of gradient clipping; None without.
         loss_scaled: whether gradients are computed at a dynamic loss scale.
         batch_size: samples per batch.
@@ -88,6 +89,7 @@ class Configuration:
     optimizer: str = ""
     learning_rate: float | None = None
     epsilon: float | None = None
+    momentum: float | None = None
     clipnorm: float | None = None
     global_clipnorm: float | None = None
     clipvalue: float | None = None
@@ -153,6 +155,7 @@ def configuration(history: RunHistory) -> Configuration:
         optimizer=_text(optimizer.get("class")),
         learning_rate=_number(optimizer.get("learning_rate")),
         epsilon=_number(optimizer.get("epsilon")),
+        momentum=_number(optimizer.get("momentum")),
         clipnorm=_number(optimizer.get("clipnorm")),
         global_clipnorm=_number(optimizer.get("global_clipnorm")),
         clipvalue=_number(optimizer.get("clipvalue")),

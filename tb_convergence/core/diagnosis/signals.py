@@ -28,6 +28,14 @@ LEARNS: Final = 0.5
 """Part of its starting loss that a run has lost when it is said to learn, and of ignorance's."""
 
 
+LAG_STEPS: Final = 500
+LOOKS: Final = 8
+SMOOTH: Final = 0.85
+"""Share of the last looks at which the loss fell: noise would make it half."""
+UNDIMINISHED: Final = 0.3
+"""Speed of the fall at the end over its mean; an exponential fall has that at 4 % of its height."""
+
+
 @dataclass(frozen=True, slots=True)
 class LossCourse:
     """How the training loss went, from the finest record there is.
@@ -86,8 +94,25 @@ class LossCourse:
         return max(2 * self.lowest, half_way, self.lowest + spread)
 
     @property
+    def steady_fall(self) -> bool:
+        """Whether the loss fell at nearly every late look, and no slower than before.
+
+        However little that is: such a course is under way, not at rest.
+        """
+        if len(self.level) < 2 * LOOKS:
+            return False
+        late = self.level[-LOOKS:]
+        total = float(self.level[0] - self.level[-1])
+        share = float(self.weights[1 - LOOKS :].sum()) / max(float(self.weights.sum()), 1.0)
+        if total <= 0 or float((np.diff(late) < 0).mean()) < SMOOTH:
+            return False
+        return float(late[0] - late[-1]) >= UNDIMINISHED * share * total
+
+    @property
     def settled(self) -> bool:
         """Whether the last quarter of the steps fell by less than a twentieth of its level."""
+        if self.steady_fall:
+            return False
         reached = np.cumsum(self.weights)
         eighths = np.searchsorted(reached, reached[-1] * np.array([0.75, 0.875]))
         first, second = (slice(eighths[0], eighths[1]), slice(eighths[1], None))
@@ -277,6 +302,15 @@ def unfinished(history: RunHistory) -> bool:
     """Whether fit() was asked for more steps than there are: still going on, or stopped early."""
     planned = configuration(history).planned_steps
     return planned is not None and history.last_step + 1 < planned
+
+
+def lagging_statistics(history: RunHistory) -> bool:
+    """Whether validation may be wrong only because batch normalization has not caught up yet.
+
+    It uses moving averages with a momentum of 0.99: after 500 steps 0.7 % of their start is left.
+    """
+    kinds = {layer.kind for layer in configuration(history).layers}
+    return "BatchNormalization" in kinds and history.last_step < LAG_STEPS
 
 
 def batch_size(history: RunHistory) -> int | None:

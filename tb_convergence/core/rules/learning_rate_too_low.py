@@ -26,8 +26,6 @@ SHORT: Final = 1e-2
 """Update ratio below which there is room upwards: a tenth of where steps become too large."""
 FAR: Final = 0.7
 """Fall of the loss from which a run has got somewhere."""
-SMOOTH: Final = 0.85
-"""Share of the last looks at which the loss fell: noise does not hide a low rate."""
 ALIVE: Final = 1e-7
 """Mean |g| below which a gradient counts as vanished (DeepDiagnosis, DeepFD)."""
 
@@ -77,12 +75,9 @@ def _slow(
     Steps are below the healthy range's middle, the loss falls at nearly every look, and it is far
     from done. Whether a higher rate would be stable, watching cannot tell.
     """
-    if course.observed < 15 or len(course.level) < 8 or fastest >= SHORT or unfinished(history):
+    if course.observed < 15 or fastest >= SHORT or unfinished(history):
         return None
-    if course.fall > FAR or course.settled or not course.fell:
-        return None
-    drops = np.diff(course.level[-8:])
-    if float((drops < 0).mean()) < SMOOTH:
+    if course.fall > FAR or not course.steady_fall:
         return None
     return Match(
         severity="info",

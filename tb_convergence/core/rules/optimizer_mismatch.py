@@ -33,12 +33,15 @@ EPSILON: Final = 1e-3
 """Default 1e-7; gradients of a healthy network are 1e-2 to 1e-5, and so is what is added to."""
 SHORT: Final = 1e-3
 """Update ratio below the healthy one (Karpathy, CS231n)."""
+ADAPTIVE: Final = frozenset({"MultiHeadAttention", "GroupedQueryAttention", "Attention", "Embedding",
+                             "AdditiveAttention", "EinsumDense"})
+"""Layers on which adaptive methods beat plain descent (Zhang et al. 2020)."""
 SMALL: Final = 0.1
 """Update ratio below which a step is too small to overshoot (see learning-rate-too-high)."""
 
 
 def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
-    return _uphill(history, signs) or _maximized(history) or _damped(history)
+    return _uphill(history, signs) or _maximized(history) or _damped(history) or _crawls(history, signs)
 
 
 def _maximized(history: RunHistory) -> Match | None:
@@ -85,6 +88,28 @@ def _damped(history: RunHistory) -> Match | None:
         (Evidence("epsilon", epsilon, EPSILON),
          Evidence("median update ratio of the fastest layer", typical, SHORT)),
         (f"Use {model.optimizer}(epsilon=1e-7), the default.",),
+    )
+
+
+def _crawls(history: RunHistory, signs: Signs) -> Match | None:
+    """Plain descent on attention or embeddings: their gradients have heavy tails and very different
+    scales, so that one rate for all is too high for some and too low for the rest.
+    """
+    model, course = configuration(history), loss_course(history)
+    if model.optimizer != "SGD" or model.momentum or course is None or course.observed < 100:
+        return None
+    needy = [layer.name for layer in model.layers if layer.kind in ADAPTIVE]
+    troubled = any(match.severity == "critical" for match in signs.values())
+    if not needy or troubled or learns(history):
+        return None
+    return Match(
+        "info", 0.4,
+        f"Plain {model.optimizer_text} trains {needy[0]}"
+        + (f" and {len(needy) - 1} layers of the kind" if len(needy) > 1 else "")
+        + ", which adaptive methods fit much faster, and the run learns little.",
+        0, history.last_step, tuple(needy),
+        (Evidence("layers with gradients of very different scales", float(len(needy)), 0.0),),
+        ("Use Adam(1e-3), or AdamW; SGD with momentum for the last epochs only.",),
     )
 
 
@@ -135,5 +160,7 @@ RULE = Rule(
     ),
     experiment="one small step of plain gradient descent",
     disproof=("A single small step of plain gradient descent on the same batch lowers the loss.",),
-    references=("Braiek & Khomh 2022, TheDeepChecker, TOSEM",),
+    references=("Braiek & Khomh 2022, TheDeepChecker, TOSEM",
+                "Zhang et al. 2020, Why are Adaptive Methods Good for Attention Models?, "
+                "arXiv:1912.03194"),
 )

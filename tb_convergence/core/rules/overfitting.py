@@ -6,7 +6,7 @@ import numpy as np
 
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
-from tb_convergence.core.diagnosis.signals import loss_course
+from tb_convergence.core.diagnosis.signals import lagging_statistics, loss_course
 from tb_convergence.core.history import RunHistory
 
 RISE = 1.2
@@ -37,7 +37,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     # The median of the last epochs: a single high one is not a trend.
     end_val = float(np.median(val[-EPOCHS_SINCE:]))
     end_train = float(np.median(train[-EPOCHS_SINCE:]))
-    if since < EPOCHS_SINCE or val[best] <= 0 or train[best] <= 0:
+    if lagging_statistics(history) or since < EPOCHS_SINCE or val[best] <= 0 or train[best] <= 0:
         return None
     rise, fall = end_val / float(val[best]), end_train / float(train[best])
     # The first epoch's loss already has most of the fall behind it: the start is known better.
@@ -78,6 +78,9 @@ RULE = Rule(
         "a smaller model last.",
     ),
     disproof=("The rise disappears with a larger validation set or another split.",),
-    false_alarms=("Very small validation sets make a noisy curve.",),
+    false_alarms=(
+        "Very small validation sets make a noisy curve.",
+        "Batch normalization validates with moving averages, which lag for some hundred steps.",
+    ),
     references=("Prechelt 1998, Early Stopping - But When?",),
 )

@@ -20,6 +20,7 @@ from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.signals import (
     LossCourse,
+    lagging_statistics,
     loss_course,
     median_over_time,
     weights_column,
@@ -79,7 +80,7 @@ def _never_generalizes(history: RunHistory, course: LossCourse, ignorant: float)
         return None
     finite = np.isfinite(validation.values)
     values, steps = np.asarray(validation.values[finite], np.float64), validation.steps[finite]
-    if len(values) < EPOCHS or course.end > ignorant:
+    if len(values) < EPOCHS or course.end > ignorant or lagging_statistics(history):
         return None
     best = float(values.min()) / ignorant
     if not IGNORANT < best < 2:
