@@ -88,7 +88,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         comparison_page.write(outcomes, cache, options)
     if not options.no_write and not options.only:
         accuracy_page.write(outcomes, options)
-    return 1 if failed or any(outcome.at_fault for outcome in outcomes) else 0
+    false = [o for o in outcomes if o.at_fault and not o.task.published]
+    return 1 if failed or false else 0
 
 
 def _matches(listed: Listed, pattern: str) -> bool:

@@ -93,4 +93,6 @@ class Cache:
     def facts(self, task: Task) -> dict[str, Any] | None:
         """How the training went; None where it is still to do."""
         path = self.path(task) / FACTS
-        return json.loads(path.read_text()) if path.is_file() else None
+        if not path.is_file():
+            return None
+        return json.loads(path.read_text()) | {"recorder": path.parent.name.rsplit("-", 1)[1]}

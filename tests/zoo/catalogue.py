@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from zoo.families import ends, inputs, layers, rates
+from zoo.families import apart, ends, inputs, layers, rates
 from zoo.program import Program
 
 FAMILIES = {
@@ -12,6 +12,7 @@ FAMILIES = {
     "data": inputs.PROGRAMS,
     "ends": ends.PROGRAMS,
     "layers": layers.PROGRAMS,
+    "apart": apart.PROGRAMS,
 }
 
 PROGRAMS: dict[str, Program] = {

@@ -10,6 +10,9 @@ from zoo.cache import Cache
 from zoo.outcome import Outcome, first_report, read
 from zoo.task import Task
 
+USELESS = 0.2
+"""Score (R² or accuracy) of a published fix below which it has not learnt its task."""
+
 
 def judge(
     tasks: Sequence[Task], cache: Cache, programs: dict[str, Any], *, moments: bool = True
@@ -46,7 +49,8 @@ def _at_fault(task: Task, facts: dict[str, Any], program: Any, cache: Cache) -> 
     if facts["disabled"]:
         return f"recording stopped: {facts['disabled']}"
     if program.good is None:
-        return ""
+        useless = not task.sick and facts["score"] < USELESS
+        return f"its published fix scores {facts['score']:.3f} here" if useless else ""
     if not task.sick:
         short = facts["score"] < program.good
         return f"score {facts['score']:.3f}, not {program.good:g}" if short else ""

@@ -7,6 +7,9 @@ from collections.abc import Iterable, Sequence
 
 from zoo.outcome import Outcome
 
+SHOWN = 3
+"""Ids of one cell: a program on which everything fires need not list everything."""
+
 HEAD = ("case", "expected", "named first", "found", "instead or beside", "on the healthy twin",
         "first report")
 
@@ -46,7 +49,9 @@ def _of(hits: int, listed: Sequence[Outcome]) -> str:
 
 def _counted(ids: Iterable[str]) -> str:
     counts = Counter(ids)
-    return ", ".join(f"{id_} x{n}" if n > 1 else id_ for id_, n in counts.items()) or "-"
+    named = [f"{id_} x{n}" if n > 1 else id_ for id_, n in counts.most_common(SHOWN)]
+    more = [f"{len(counts) - SHOWN} more"] if len(counts) > SHOWN else []
+    return ", ".join([*named, *more]) or "-"
 
 
 def _moments(sick: Sequence[Outcome]) -> str:

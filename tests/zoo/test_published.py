@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from zoo.cache import Cache
+from zoo.cache import Cache, recorder
 from zoo.published import Cases
 from zoo.task import Task
 
@@ -73,10 +73,11 @@ def test_a_recording_is_found_by_content_and_recorder(tmp_path: Path) -> None:
     assert cache.facts(task) is None
     path.mkdir()
     (path / "facts.json").write_text('{"score": 1}')
-    assert cache.facts(task) == {"score": 1}
+    assert cache.facts(task) == {"score": 1, "recorder": recorder()}
     content = "second"
     assert cache.facts(task) is None
     content = "first"
     path.rename(path.with_name(path.name.rsplit("-", 1)[0] + "-000000000000"))
     assert cache.facts(task) is None, "another recorder wrote it"
-    assert Cache(tmp_path, lambda _: content, any_recorder=True).facts(task) == {"score": 1}
+    older = Cache(tmp_path, lambda _: content, any_recorder=True).facts(task)
+    assert older == {"score": 1, "recorder": "000000000000"}

@@ -35,8 +35,8 @@ DIVERGES = 2.0
 """Loss over its minimum."""
 GROWS, WINDOWS = 2.0, 5
 """Gradients that double over so many windows in a row."""
-LAST = 10
-"""Records of one window."""
+WINDOW, PARTS = 10, 10
+"""Records of a window: at least ten, and a tenth of the run, so that noise is averaged out."""
 
 
 def run(history: RunHistory) -> list[Report]:
@@ -109,18 +109,23 @@ def _loss(history: RunHistory) -> Iterator[Report]:
         expected = math.log(units)
         if abs(values[0] - expected) >= INITIAL * expected:
             yield Report("poor initial loss", 0)
-    n = len(values) // LAST
+    width = _width(len(values))
+    n = len(values) // width
     if n < 3:
         return
-    means = values[: n * LAST].reshape(n, LAST).mean(axis=1)
+    means = values[: n * width].reshape(n, width).mean(axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
         fall = (means[:-1] - means[1:]) / np.abs(means[:-1])
     slow = np.flatnonzero(fall < FALL)
     if len(slow):
-        yield Report("loss does not decrease", int(loss.steps[(int(slow[0]) + 2) * LAST - 1]))
+        yield Report("loss does not decrease", int(loss.steps[(int(slow[0]) + 2) * width - 1]))
     high = np.flatnonzero(means > DIVERGES * np.minimum.accumulate(np.abs(means)))
     if len(high):
-        yield Report("loss diverges", int(loss.steps[(int(high[0]) + 1) * LAST - 1]))
+        yield Report("loss diverges", int(loss.steps[(int(high[0]) + 1) * width - 1]))
+
+
+def _width(records: int) -> int:
+    return max(WINDOW, records // PARTS)
 
 
 def _weights(table: Table) -> Iterator[Report]:
@@ -129,17 +134,18 @@ def _weights(table: Table) -> Iterator[Report]:
     yield from _first(table, zero >= ZERO, "zero gradients")
     with np.errstate(invalid="ignore", divide="ignore"):
         ratio = np.log10(table.column("update_ratio")[:, rows])
-    n = len(table.steps) // LAST
+    width = _width(len(table.steps))
+    n = len(table.steps) // width
     if not n:
         return
-    means = ratio[: n * LAST].reshape(n, LAST, -1).mean(axis=1)
-    steps = table.steps[LAST - 1 :: LAST][:n]
+    means = ratio[: n * width].reshape(n, width, -1).mean(axis=1)
+    steps = table.steps[width - 1 :: width][:n]
     for bad, name in ((means < RATIO[0], "updates too small"), (means > RATIO[1],
                                                                 "updates too large")):
         windows = np.flatnonzero(bad.any(axis=1))
         if len(windows):
             yield Report(name, int(steps[windows[0]]))
-    norm = table.column("gradient_norm")[: n * LAST, rows].reshape(n, LAST, -1).mean(axis=1)
+    norm = table.column("gradient_norm")[: n * width, rows].reshape(n, width, -1).mean(axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
         grows, shrinks = norm[1:] > GROWS * norm[:-1], norm[1:] < norm[:-1] / GROWS
     for change, name in ((grows, "exploding gradients"), (shrinks, "vanishing gradients")):
