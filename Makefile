@@ -34,7 +34,7 @@ test: $(VENV)/.test $(NODE_MODULES) page browser  ## every check and every test
 lint: $(VENV)/.test $(NODE_MODULES)  ## the checks that run nothing: ruff, mypy, tsc, biome
 	@$(PY) tools/check.py lint
 
-zoo: $(VENV)/.test  ## 140 sick and healthy trainings, three seeds: how often the right cause is named
+zoo: $(VENV)/.test  ## 90 sick programs and their twins, three seeds: is the right cause named?
 	@PYTHONPATH=$(CURDIR):$(CURDIR)/tests TF_CPP_MIN_LOG_LEVEL=3 $(PY) -m zoo \
 	  $(if $(CASES),--cases '$(CASES)' --data '$(DATA)') $(ARGS)
 

@@ -37,6 +37,8 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
                         help="where recordings are kept (default tests/zoo/.cache)")
     parser.add_argument("--any-recorder", action="store_true",
                         help="accept what an earlier version of the recorder wrote")
+    parser.add_argument("--no-train", action="store_true",
+                        help="train nothing: diagnose what is recorded already")
     parser.add_argument("--no-moments", action="store_true",
                         help="leave out when each cause was first reported: four times faster")
     parser.add_argument("--compare", action="store_true",
@@ -79,7 +81,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     ]
     cache = Cache(options.cache, listing.content, any_recorder=options.any_recorder)
     where = [str(options.cases.resolve()), str(options.data.resolve())] if options.cases else []
-    failed = record_all(tasks, cache, jobs=options.jobs, where=where, out=sys.stderr)
+    failed = {} if options.no_train else record_all(
+        tasks, cache, jobs=options.jobs, where=where, out=sys.stderr
+    )
     outcomes = judge(tasks, cache, listing.programs, moments=not options.no_moments)
     _show(outcomes, failed, options)
     if options.compare:
