@@ -9,7 +9,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from zoo import accuracy_page, tables
+from zoo import accuracy_page, first_contact, tables
 from zoo.cache import CACHE, Cache
 from zoo.figures import Figures
 from zoo.judging import judge
@@ -43,6 +43,8 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
                         help="leave out when each cause was first reported: four times faster")
     parser.add_argument("--compare", action="store_true",
                         help="also run other tools on the same recordings: docs/comparison.md")
+    parser.add_argument("--first-contact", action="store_true",
+                        help="keep the outcome of programs that the rules meet for the first time")
     parser.add_argument("--list", action="store_true", help="list the programs and end")
     parser.add_argument("--no-write", action="store_true", help="leave docs/ as it is")
     parser.add_argument("--verbose", action="store_true", help="print the findings of each run")
@@ -86,6 +88,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     outcomes = judge(tasks, cache, listing.programs, moments=not options.no_moments)
     _show(outcomes, failed, options)
+    if options.first_contact:
+        first_contact.keep(outcomes)
     if options.compare:
         from zoo import comparison_page  # noqa: PLC0415 - needs tools that are not installed
 

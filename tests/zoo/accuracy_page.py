@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from zoo import tables
+from zoo import first_contact, tables
 from zoo.cache import ROOT, recorder, versions
 from zoo.calibration import families_left_out
 from zoo.figures import Figures
@@ -28,8 +28,9 @@ part of this project.
 
 **Which figures to believe.** The rules were worked on with the zoo's programs and the published
 cases at hand. Their thresholds come from reasons, but what fails is looked at, so these figures
-flatter. *Programs kept apart* were written afterwards and kept from that work: they tell what to
-expect of a program that nobody here has seen, within the width of their intervals.
+flatter. *Programs kept apart* were written after the rules and met them once before anyone looked:
+[first contact](#first-contact) tells what to expect of a program that nobody here has seen, within
+the width of its intervals.
 
 *Named first*: the cause that a person reads first is the expected one. *Found*: it is among the
 findings, of whatever severity. *Instead or beside*: what was named first where that was wrong, and
@@ -73,7 +74,7 @@ def write(outcomes: Sequence[Outcome], options: Any) -> None:
         text.append(f"## {name[0].upper()}{name[1:]}: totals\n")
         lines = [(what, value) for what, value in Figures.of(chosen).lines()]
         text.append(tables.as_markdown(lines, ("", "share, with its interval")) + "\n")
-    text.append(LEFT_OUT)
+    text += [first_contact.section(), LEFT_OUT]
     text.append(tables.as_markdown(families_left_out(outcomes), (
         "family left out", "found", "named first", "healthy runs quiet", "causes judged",
         "stated", "calibrated")) + "\n")
