@@ -92,11 +92,14 @@ class Figures:
 
     def lines(self) -> list[tuple[str, str]]:
         """What each figure is, and its value."""
-        return [
+        lines = [
             ("expected cause among the findings", str(self.any)),
             ("... as warning or worse", str(self.grave)),
             ("expected cause named first", str(self.first)),
             ("healthy runs without a finding of warning or worse", str(self.quiet)),
             ("sick runs without a wrong cause beside", str(self.precise)),
-            ("part of the run after which it was first reported (median)", f"{self.early:.0%}"),
         ]
+        if not math.isnan(self.early):
+            lines.append(("part of the run after which it was first reported (median)",
+                          f"{self.early:.0%}"))
+        return lines

@@ -53,7 +53,7 @@ def twice_softmax_dense(sick: bool) -> Training:
     seen, unseen = data.digits()
     model = networks.dense(64, (64, 32), 10, None)
     if sick:
-        model = keras.Model(model.input, keras.ops.softmax(model.output))
+        model = keras.Model(model.inputs, keras.ops.softmax(model.outputs[0]))
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.SGD(0.1), loss)
     return Training(model, *seen, accuracy(*unseen), unseen, epochs=8)
