@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from typing import Any
+from typing import Any, Final
 
 import keras
 
@@ -22,6 +22,11 @@ from tb_convergence.training.describe import describe
 from tb_convergence.training.epochs import Epochs
 from tb_convergence.training.guard import Guard, UnsupportedError
 from tb_convergence.training.writer import RunWriter
+
+TRANSIENT: Final = frozenset(
+    {"_guard", "_session", "_writer", "_epochs", "_facts", "_expected", "_model", "params"}
+)
+"""Attributes that belong to the training in progress."""
 
 
 class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
@@ -72,6 +77,13 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
     def disabled_reason(self) -> str | None:
         """None, or why recording stopped; the training went on without it."""
         return self._guard.reason
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy, also a pickled one, has the settings; the training stays with the original."""
+        fresh = vars(ConvergenceCallback(self.log_dir))
+        return {
+            name: fresh[name] if name in TRANSIENT else value for name, value in vars(self).items()
+        }
 
     # ---- Keras' hooks ---------------------------------------------------------------------
 

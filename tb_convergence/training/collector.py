@@ -54,7 +54,7 @@ class Collector:
         self._writer = writer
         self._cadence = cadence
         self._recorder = recorder
-        self._model = model
+        self._model = ": ".join(filter(None, (writer.label, model)))
         self._batches_per_update = batches_per_update
         self._channels: dict[str, Channel] = {}
         self._due = first_step

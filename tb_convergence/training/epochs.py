@@ -25,7 +25,8 @@ class Epochs:
         self._metrics += [name for name in numbers if name not in self._metrics]
         columns = _columns(self._metrics)
         values = [[numbers.get(name, float("nan")) for name in columns.values()]]
-        target = channel("epoch", (Row("run", "", "run"),), tuple(columns), self._model)
+        model = ": ".join(filter(None, (writer.label, self._model)))
+        target = channel("epoch", (Row("run", "", "run"),), tuple(columns), model)
         writer.table(target, np.asarray(values, np.float32), step)
 
 

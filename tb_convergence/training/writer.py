@@ -29,6 +29,7 @@ from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
 from tb_convergence.core import schema
 from tb_convergence.core.schema import Row
+from tb_convergence.training import neighbours
 from tb_convergence.training.event_file import open_events
 
 SUFFIX: Final = ".convergence"
@@ -103,6 +104,8 @@ class RunWriter:
 
     Attributes:
         lost: number of records that could not be written, as far as known.
+        label: "" as a rule; where another process writes to the same run, a name that keeps the
+            records apart, for the layouts of this one.
 
     Raises:
         OSError: no file can be created in `log_dir` (at construction only).
@@ -117,13 +120,28 @@ class RunWriter:
         self._reported = False
         self._configuration: tuple[Mapping[str, Any], int] | None = None
         self._events: EventFileWriter | None = None
+        self._process = os.getpid()
         self._open()
+        self.label = self._beside_others()
+
+    def _beside_others(self) -> str:
+        found = neighbours.others(self.path, SUFFIX)
+        if not found:
+            return ""
+        logger.warning(
+            "Another process seems to be writing to %s (%s): give each training a folder of its "
+            "own. The records of this one are marked.",
+            self.log_dir,
+            found[-1],
+        )
+        return f"process {self._process}"
 
     def _open(self) -> None:
         """Begin a new file: tags are described anew in it."""
         self._described: set[str] = set()
         self._handed_bytes = self._expected_bytes = 0
-        self._pending = 0
+        # Records handed over since the last look; and before it, but after the one before.
+        self._pending = self._unproved = 0
         self._events = open_events(self.log_dir, QUEUE_RECORDS, FLUSH_SECONDS, SUFFIX)
 
     @property
@@ -163,6 +181,8 @@ class RunWriter:
         step: int,
         wall_time: float | None,
     ) -> None:
+        if os.getpid() != self._process:
+            return  # a fork of the training: the file is its parent's, and so are the locks
         self._look_after_file()
         if self._events is None:
             self.lost += 1
@@ -179,7 +199,8 @@ class RunWriter:
         try:
             self._events.add_event(event)
         except Exception as error:  # the thread that writes has died of it
-            self._give_up(f"{type(error).__name__}: {error}", records=self._pending + 1)
+            reason = f"{type(error).__name__}: {error}"
+            self._give_up(reason, records=self._unproved + self._pending + 1)
             return
         self._handed_bytes += event.ByteSize() + FRAME_BYTES
         self._pending += 1
@@ -195,10 +216,11 @@ class RunWriter:
                 if self._expected_bytes:
                     self._reported, self._patience = False, LOOK_SECONDS
                 # What was handed over by now must be there at the next look.
-                self._expected_bytes, self._pending = self._handed_bytes, 0
+                self._expected_bytes = self._handed_bytes
+                self._unproved, self._pending = self._pending, 0
                 self._next_look = now + LOOK_SECONDS
                 return
-            self._give_up(problem, records=self._pending)
+            self._give_up(problem, records=self._unproved + self._pending)
         # A file on a full disk can be created, but not filled: each attempt leaves an empty one.
         self._next_look = now + self._patience
         self._patience = min(2 * self._patience, MAX_PATIENCE_SECONDS)
@@ -240,11 +262,11 @@ class RunWriter:
 
     def flush(self) -> None:
         """Hand everything written so far to the operating system."""
-        if self._events is not None:
+        if self._events is not None and os.getpid() == self._process:
             self._events.flush()
 
     def close(self) -> None:
         """Write what is queued and close the file."""
         events, self._events = self._events, None
-        if events is not None:
+        if events is not None and os.getpid() == self._process:
             events.close()
