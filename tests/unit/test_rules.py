@@ -890,7 +890,8 @@ def test_plain_descent_on_attention_is_a_hint_where_little_is_learned() -> None:
     layers = model({"name": "mha", "class": "MultiHeadAttention"}, dense("o", "mha"))
     slow = with_loss(draw.falling(end=1.5))
     for optimizer, found in (({"class": "SGD", "momentum": 0.0}, True),
-                             ({"class": "SGD", "momentum": 0.9}, False), ({"class": "Adam"}, False)):
+                             ({"class": "SGD", "momentum": 0.9}, False),
+                             ({"class": "Adam"}, False)):
         history = configured(slow, model=layers, optimizer=optimizer)
         assert ("optimizer-mismatch" in ids(history)) == found
 

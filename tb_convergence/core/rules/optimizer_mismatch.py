@@ -33,15 +33,22 @@ EPSILON: Final = 1e-3
 """Default 1e-7; gradients of a healthy network are 1e-2 to 1e-5, and so is what is added to."""
 SHORT: Final = 1e-3
 """Update ratio below the healthy one (Karpathy, CS231n)."""
-ADAPTIVE: Final = frozenset({"MultiHeadAttention", "GroupedQueryAttention", "Attention", "Embedding",
-                             "AdditiveAttention", "EinsumDense"})
+ADAPTIVE: Final = frozenset(
+    {"MultiHeadAttention", "GroupedQueryAttention", "Attention", "AdditiveAttention", "Embedding",
+     "EinsumDense"}
+)
 """Layers on which adaptive methods beat plain descent (Zhang et al. 2020)."""
 SMALL: Final = 0.1
 """Update ratio below which a step is too small to overshoot (see learning-rate-too-high)."""
 
 
 def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
-    return _uphill(history, signs) or _maximized(history) or _damped(history) or _crawls(history, signs)
+    return (
+        _uphill(history, signs)
+        or _maximized(history)
+        or _damped(history)
+        or _crawls(history, signs)
+    )
 
 
 def _maximized(history: RunHistory) -> Match | None:
