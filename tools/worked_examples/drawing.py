@@ -43,7 +43,7 @@ def wobble(seed: int, scale: float = 0.15, rows: int | None = None) -> np.ndarra
 
 def learning(start: float = 2.3, end: float = 0.2, seed: int = 7) -> np.ndarray:
     """A loss that falls as it should: `[STEPS]`."""
-    fall = end + (start - end) * np.exp(-np.linspace(0, 5, STEPS))
+    fall = end + (start - end) * np.exp(-np.linspace(0, 12, STEPS))
     return fall * wobble(seed, 0.04)
 
 

@@ -82,7 +82,9 @@ def _out_of_proportion() -> RunHistory:
 
 def _growing_gradient() -> RunHistory:
     growth = ramp(0.5, 900.0, 25, 115)[:, None] * wobble(31, 0.15, 3) * np.array([1.0, 0.4, 0.1])
-    return run(standing(), variables(gradient_norm=growth))
+    layers = ("lstm", "lstm_1", "dense")
+    return run(standing(), variables(layers, "tanh", gradient_norm=growth),
+               activations(layers, "tanh"))
 
 
 CONVOLUTIONS = tuple(f"conv_{i}" for i in range(1, 10))
