@@ -53,6 +53,7 @@ class Cadence:
         self._minimum = 1
         self._now = 0
         self._spent_seconds = 0.0
+        self._look_seconds = 0.0
         self._steps: deque[float] = deque(maxlen=SAMPLES)
         self._recorded: deque[tuple[float, int]] = deque(maxlen=SAMPLES)
 
@@ -82,6 +83,10 @@ class Cadence:
         self._recorded.append((max(seconds, 0.0), max(steps, 1)))
         self._spent_seconds += self.record_seconds or 0.0
 
+    def saw_look(self, seconds: float) -> None:
+        """Something beside the records, such as a diagnosis, took `seconds`: spread over them."""
+        self._look_seconds += max(seconds, 0.0)
+
     @property
     def step_seconds(self) -> float | None:
         """Median time of a step without a record; None before the first."""
@@ -89,11 +94,13 @@ class Cadence:
 
     @property
     def record_seconds(self) -> float | None:
-        """Median time a record adds to its step; None before it can be told."""
+        """Median time a record adds to its step, and its share of what came beside; None before
+        it can be told."""
         step = self.step_seconds
         if step is None or not self._recorded:
             return None
-        return max(median(seconds - steps * step for seconds, steps in self._recorded), 0.0)
+        added = max(median(seconds - steps * step for seconds, steps in self._recorded), 0.0)
+        return added + self._look_seconds / max(self.records, 1)
 
     @property
     def interval(self) -> int:

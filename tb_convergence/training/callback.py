@@ -7,6 +7,7 @@ The first exception anywhere in here disables it for the rest of the training, w
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from contextlib import suppress
 from typing import Any, Final
 
@@ -21,6 +22,7 @@ from tb_convergence.training.cadence import Cadence
 from tb_convergence.training.describe import describe
 from tb_convergence.training.epochs import Epochs
 from tb_convergence.training.guard import Guard, UnsupportedError
+from tb_convergence.training.live import OnFinding, checked_live, wanted
 from tb_convergence.training.writer import RunWriter
 
 TRANSIENT: Final = frozenset(
@@ -40,6 +42,10 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
         every_n_steps: record every so many steps (and the first ten) whatever it costs.
         activations: record the outputs of layers.
         inputs: record inputs, targets and predictions per feature.
+        live: diagnose while training, and log one line when a finding appears and when it is over.
+        on_finding: called with each finding that appears (implies `live`).
+        stop_on: severities ("critical") or ids of findings at which training stops (implies
+            `live`); by default nothing stops it.
 
     Raises:
         ValueError: `log_dir` is empty, `overhead` or `every_n_steps` out of range.
@@ -59,6 +65,9 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
         every_n_steps: int | None = None,
         activations: bool = True,
         inputs: bool = True,
+        live: bool = False,
+        on_finding: OnFinding | None = None,
+        stop_on: Collection[str] = (),
     ) -> None:
         super().__init__()
         self.log_dir = checked_log_dir(log_dir)
@@ -66,6 +75,9 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
         self.every_n_steps = checked_interval(every_n_steps)
         self.activations = bool(activations)
         self.inputs = bool(inputs)
+        self.live = bool(live)
+        self.on_finding = on_finding
+        self.stop_on = checked_live(on_finding, stop_on)
         self._guard = Guard(type(self).__name__)
         self._session: Any = None
         self._writer: Any = None
@@ -127,8 +139,14 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
             # Not MultiWorkerMirroredStrategy either: Keras' own fit does not train with it.
             raise UnsupportedError(f"training with {type(strategy).__name__}")
         self._writer = RunWriter(self.log_dir)
+        self._writer.live = wanted(
+            self.log_dir, self.live, self.on_finding, self.stop_on, self._stop, self.overhead
+        )
         self._facts, self._epochs, self._expected = {}, Epochs(), False
         self._observe()
+
+    def _stop(self) -> None:
+        self.model.stop_training = True
 
     def _observe(self) -> None:
         """A session for the model as it is now."""
@@ -164,6 +182,8 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
         if validates or "validation" not in self._facts:
             self._describe(validation=validates)
         self._epochs.write(self._writer, logs, max(self._session.last_step, 0))
+        if self._writer.live is not None:
+            self._writer.live.look()
 
     def _describe(self, **facts: Any) -> None:
         """Write the configuration again if we know more than before."""
@@ -183,6 +203,8 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
             if session.idle:
                 self._guard(_nothing_seen)
         if writer is not None:
+            if writer.live is not None:
+                writer.live.look(last=True)
             with suppress(Exception):
                 writer.close()
 

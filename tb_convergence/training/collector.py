@@ -89,13 +89,22 @@ class Collector:
                 self._last_end = time.perf_counter()
                 if began is not None:
                     self._cadence.saw_record(self._last_end - began, batches)
+                self._diagnose()
                 return
         elif now - self._last_look > LOOK_SECONDS:
             self._last_look = now
             self.read()
+            self._diagnose()
             self._last_end = time.perf_counter()
         if began is not None:
             self._cadence.saw_steps(now - began, batches)
+
+    def _diagnose(self) -> None:
+        """Let the rules look at what was written; their time is ours."""
+        live = self._writer.live
+        if live is not None:
+            self._cadence.saw_look(live.look())
+            self._last_end = time.perf_counter()
 
     def read(self) -> bool:
         """Fetch and write the records that wait on the device; whether a scheduled one did."""

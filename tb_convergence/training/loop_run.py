@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ from tb_convergence.training.collector import Collector
 from tb_convergence.training.describe import describe_loop
 from tb_convergence.training.epochs import Epochs
 from tb_convergence.training.guard import Guard
+from tb_convergence.training.live import OnFinding, wanted
 from tb_convergence.training.recorder import Plan, Recorder, outside_of_trace
 from tb_convergence.training.watch import Shown, Watch, iterations_of
 from tb_convergence.training.writer import RunWriter
@@ -45,6 +46,9 @@ class LoopRun:
         first_step: int | None,
         overhead: float,
         every_n_steps: int | None,
+        live: bool = False,
+        on_finding: OnFinding | None = None,
+        stop_on: Collection[str] = (),
     ) -> None:
         self.guard = Guard(who)
         self._model = model
@@ -63,7 +67,15 @@ class LoopRun:
         others, _OPEN[self._folder] = _OPEN[self._folder], _OPEN[self._folder] + 1
         self._name = name or (f"model_{others + 1}" if others else "")
         self._epochs = Epochs(self._name)
+        self.should_stop = False
         self._writer: RunWriter | None = self.guard(lambda: RunWriter(log_dir))
+        if self._writer is not None:
+            self._writer.live = wanted(
+                log_dir, live, on_finding, stop_on, self._stop, overhead
+            )
+
+    def _stop(self) -> None:
+        self.should_stop = True
 
     # ---- inside the step ------------------------------------------------------------------
 
@@ -167,6 +179,8 @@ class LoopRun:
             self._read()
             self._facts["validation"] = any(name.startswith("val_") for name in logs)
             self._epochs.write(self._writer, logs, max(self.last_step, 0))
+            if self._writer.live is not None:
+                self._writer.live.look()
 
         with self._lock:
             if not self._closed:
@@ -201,6 +215,9 @@ class LoopRun:
             self._closed = True
             _OPEN[self._folder] -= 1
             writer, self._writer = self._writer, None
+            if writer is None:
+                return
+            if writer.live is not None:
+                writer.live.look(last=True)
             with suppress(Exception):
-                if writer is not None:
-                    writer.close()
+                writer.close()

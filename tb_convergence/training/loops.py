@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -20,6 +20,7 @@ from tb_convergence.training.arguments import (
     checked_log_dir,
     checked_overhead,
 )
+from tb_convergence.training.live import OnFinding, checked_live
 from tb_convergence.training.loop_run import LoopRun
 from tb_convergence.training.watch import Shown
 
@@ -40,6 +41,7 @@ class ConvergenceRecorder:
         first_step: number of the first step, of a training that is resumed. By default what the
             optimizer's `iterations` says, or 0.
         overhead, every_n_steps: as for `tb_convergence.keras.ConvergenceCallback`.
+        live, on_finding, stop_on: likewise; what asks the loop to stop is `should_stop`.
 
     Raises:
         ValueError: `log_dir` is empty, a number is out of range.
@@ -62,6 +64,9 @@ class ConvergenceRecorder:
         first_step: int | None = None,
         overhead: float = 0.01,
         every_n_steps: int | None = None,
+        live: bool = False,
+        on_finding: OnFinding | None = None,
+        stop_on: Collection[str] = (),
     ) -> None:
         holder = hasattr(variables, "trainable_variables")
         if not holder and not isinstance(variables, (list, tuple)):
@@ -83,6 +88,9 @@ class ConvergenceRecorder:
             first_step=None if first_step is None else int(first_step),
             overhead=checked_overhead(overhead),
             every_n_steps=checked_interval(every_n_steps),
+            live=bool(live),
+            on_finding=on_finding,
+            stop_on=checked_live(on_finding, stop_on),
         )
         self._end = weakref.finalize(self, self._run.close)
 
@@ -90,6 +98,11 @@ class ConvergenceRecorder:
     def disabled_reason(self) -> str | None:
         """None, or why recording stopped; the training went on without it."""
         return self._run.guard.reason
+
+    @property
+    def should_stop(self) -> bool:
+        """Whether a finding of `stop_on` has appeared. A loop that asks for it looks here."""
+        return self._run.should_stop
 
     def apply(
         self,

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,9 @@ from tb_convergence.core import schema
 from tb_convergence.core.schema import Row
 from tb_convergence.training import neighbours
 from tb_convergence.training.event_file import open_events
+
+if TYPE_CHECKING:
+    from tb_convergence.training.live import Live
 
 SUFFIX: Final = ".convergence"
 FLUSH_SECONDS: Final = 2
@@ -106,6 +109,7 @@ class RunWriter:
         lost: number of records that could not be written, as far as known.
         label: "" as a rule; where another process writes to the same run, a name that keeps the
             records apart, for the layouts of this one.
+        live: gets to see everything that is written, if set.
 
     Raises:
         OSError: no file can be created in `log_dir` (at construction only).
@@ -121,6 +125,7 @@ class RunWriter:
         self._configuration: tuple[Mapping[str, Any], int] | None = None
         self._events: EventFileWriter | None = None
         self._process = os.getpid()
+        self.live: Live | None = None
         self._open()
         self.label = self._beside_others()
 
@@ -157,6 +162,8 @@ class RunWriter:
         wall_time: float | None = None,
     ) -> None:
         """Write one record `[R, C]`; its checksums are added here."""
+        if self.live is not None:
+            self.live.record(target.content, values, step, wall_time or time.time())
         self._write(
             target.tag, target.title, target.content, _tensor(schema.seal(values)), step, wall_time
         )
@@ -164,6 +171,8 @@ class RunWriter:
     def config(self, document: Mapping[str, Any], step: int) -> None:
         """Write the run's static configuration as strict JSON."""
         self._configuration = (document, step)
+        if self.live is not None:
+            self.live.config(document)
         text = json.dumps(document, allow_nan=False, ensure_ascii=False)
         tensor = tensor_pb2.TensorProto(
             dtype=types_pb2.DT_STRING,

@@ -136,3 +136,14 @@ def test_a_training_of_unknown_length_keeps_some_of_the_free_second() -> None:
     assert len([step for step in recorded if 1_000 <= step < 10_000]) > 10
     assert gaps == sorted(gaps)
     assert len(recorded) * 4e-3 <= 1.2 + 0.01 * 100_000 * 1e-3
+
+
+def test_what_a_diagnosis_takes_is_paid_by_fewer_records() -> None:
+    """Ten records of 10 ms beside steps of 100 ms; looks of half a second in all: 50 ms each."""
+    cadence = Cadence(0.01)
+    for _ in range(10):
+        cadence.saw_steps(0.1)
+        cadence.saw_record(0.11)
+    assert cadence.interval == 10
+    cadence.saw_look(0.5)
+    assert cadence.interval == 60
