@@ -157,7 +157,8 @@ class _Log:
             self._facts = facts
             self._writer.config({"schema": SCHEMA_VERSION, **facts}, step)
         for table in tables:
-            target = channel(table.group, table.rows, table.names)
+            label = self._writer.label
+            target = channel(table.group, table.rows, table.names, label)
             self._writer.table(target, table.values, step)
         if logs:
             self._epochs.write(self._writer, logs, step)
