@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 from scipy.stats import binomtest
@@ -11,27 +9,8 @@ from scipy.stats import binomtest
 from tb_convergence.core.diagnosis import Finding
 from zoo.calibration import brier, families_left_out, fit, logit
 from zoo.figures import Figures, Share
-from zoo.outcome import Outcome
+from zoo.outcomes import finding, outcome
 from zoo.tables import as_markdown, as_text, rows
-from zoo.task import Task
-
-
-def finding(id_: str, kind: Any = "cause", severity: Any = "warning", **more: Any) -> Finding:
-    facts: dict[str, Any] = {"confidence": 0.8, "summary": "", "explained_by": None, **more}
-    return Finding(
-        id=id_, kind=kind, severity=severity, title=id_, first_step=0, last_step=9, layers=(),
-        evidence=(), explains=(), advice=(), disproof=(), references=(), **facts,
-    )
-
-
-def outcome(
-    *findings: Finding, sick: bool = True, expected: str = "dead-relu", seed: int = 0,
-    family: str = "layers", also: tuple[str, ...] = (), step: int | None = None,
-) -> Outcome:
-    return Outcome(
-        Task("one", sick, seed), family, "dense", (expected,) if sick else (), also,
-        findings, {"steps": 100, "score": 0.5}, step,
-    )
 
 
 @pytest.mark.parametrize(("hits", "total"), [(0, 1), (1, 1), (7, 9), (50, 100), (209, 210)])

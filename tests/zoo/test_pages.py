@@ -1,0 +1,62 @@
+"""The pages that `make zoo` writes, from outcomes made by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from zoo import accuracy_page, first_contact
+from zoo.outcomes import finding, outcome
+
+OUTCOMES = [
+    outcome(finding("dead-relu"), step=10),
+    outcome(sick=False, at_fault="score 0.400, not 0.9"),
+    outcome(finding("wrong-labels"), name="two", seed=1, family="data", expected="wrong-loss"),
+    outcome(finding("dead-relu"), name="published/three", family="published"),
+]
+
+
+@pytest.fixture
+def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setattr(accuracy_page, "PAGE", tmp_path / "accuracy.md")
+    monkeypatch.setattr(first_contact, "FILE", tmp_path / "first.json")
+    accuracy_page.write(OUTCOMES, SimpleNamespace(seeds=[0, 1]))
+    return (tmp_path / "accuracy.md").read_text()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "| expected cause among the findings | 1 of 2 = 50% [10%, 90%] |",
+        "| one | dead-relu | 1/1 | 1/1 | - | - | 10 of 100 |",
+        "| two | wrong-loss | 0/1 | 0/1 | wrong-labels | no twin | - |",
+        "| published/three | dead-relu | 1/1 | 1/1 | - | no twin | - |",
+        "| one:healthy:0 | score 0.400, not 0.9 |",
+        "| 1 | 1 |",
+        "| symmetry | poor-initialization | units that start equal are its first form |",
+        "## Published cases: totals",
+    ],
+)
+def test_the_page_says(page: str, line: str) -> None:
+    assert line in page.splitlines()
+
+
+def test_the_page_names_versions_and_whose_recordings_they_are(page: str) -> None:
+    assert "tb_convergence " in page
+    assert "seeds 0, 1; 4 trainings, 4 of them written by earlier versions" in page
+
+
+def test_first_contact_is_written_down_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(first_contact, "FILE", tmp_path / "first.json")
+    assert first_contact.section() == ""
+    first_contact.keep(OUTCOMES)
+    text = first_contact.section()
+    assert "| two | wrong-loss | 0/1 | 0/1 | wrong-labels | no twin |" in text
+    assert "Label in doubt, counted all the same: one:healthy:0, score 0.400, not 0.9." in text
+    with pytest.raises(FileExistsError):
+        first_contact.keep(OUTCOMES[:1])
+    assert first_contact.section() == text
