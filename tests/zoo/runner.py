@@ -17,8 +17,8 @@ from typing import TextIO
 from zoo.cache import ROOT, Cache
 from zoo.task import Task
 
-PER_CHILD = 8
-"""Trainings of one process: starting TensorFlow takes as long as one of them."""
+PER_CHILD, AT_LEAST = 8, 2
+"""Trainings of one process, fewer towards the end: starting TensorFlow takes as long as one."""
 LONGEST_SECONDS = 600
 """Silence after which a child is ended; a training takes a hundredth of it."""
 WIDTH = 28
@@ -61,15 +61,15 @@ def record_all(
         return {}
     bar = Bar(len(todo), out)
     failed: dict[Task, str] = {}
-    chunks = [todo[i : i + PER_CHILD] for i in range(0, len(todo), PER_CHILD)]
     lock = threading.Lock()
 
     def work() -> None:
         while True:
             with lock:
-                if not chunks:
-                    return
-                chunk = chunks.pop(0)
+                size = max(AT_LEAST, min(PER_CHILD, len(todo) // (2 * jobs)))
+                chunk = [todo.pop(0) for _ in range(min(size, len(todo)))]
+            if not chunk:
+                return
             failed.update(_child(chunk, cache, where, bar))
 
     threads = [threading.Thread(target=work) for _ in range(jobs)]
