@@ -47,9 +47,9 @@ not from a search over these programs; but some reasons were found because one o
 confidence of a finding is calibrated on all families but one (a logistic curve over the
 stated confidence, fitted to whether the cause was right), and tested on the one left out. *Stated*
 and *calibrated* are mean squared errors of the confidence (Brier 1950; lower is better, 0.25 is a
-coin), over all causes of warning or worse that no other explains. Where calibration learnt elsewhere
-helps in every family, stated confidence is off by the same amount everywhere; where it harms one,
-that family is unlike the others.
+coin), over all causes of warning or worse that no other explains. Where calibration learnt
+elsewhere helps in every family, stated confidence is off by the same amount everywhere; where it
+harms one, that family is unlike the others.
 """
 
 
