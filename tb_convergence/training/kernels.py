@@ -3,6 +3,7 @@
 A graph operation costs Python time when the train step is traced, and a model has hundreds of
 tensors: reductions written out for each of them made tracing ten times as long. So each kind of
 tensor gets one function of unknown length, traced once per process, and every tensor is one call.
+(Small variables have an even cheaper way, see `packed`.)
 
 Each function decides by itself whether `Fast` is right for its tensor. Under XLA there is only
 `Exact`: its passes fuse into one, and a branch per tensor would multiply the compile time.
@@ -12,14 +13,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Final
 
 import tensorflow as tf
 
 from tb_convergence.core import statistics
+from tb_convergence.training.branches import one_node
 from tb_convergence.training.reductions import Exact, Fast, Tensor
 
 Names = tuple[str, ...]
+
+UNDEFINED: Final = float("nan")
 
 
 class _Part:
@@ -61,21 +65,6 @@ def asked(group: statistics.Group) -> dict[str, Names]:
     return {name: tuple(part.names) for name, part in row.parts.items()}
 
 
-def _shared(function: Callable[..., Any], *signature: tf.TensorSpec) -> Callable[..., Any]:
-    """`function` as one node wherever it is called.
-
-    Its arguments must be data: TensorFlow makes a copy of the function for every call with a
-    constant argument, and optimizes each, at 30 ms apiece.
-    """
-    shared: Callable[..., Any] = tf.function(
-        function,
-        input_signature=signature,
-        autograph=False,
-        experimental_attributes={"_noinline": True},
-    )
-    return shared
-
-
 def _packed(reductions: Fast, names: Names) -> Tensor:
     """float32 `[K]`, or `[K, G]` where the reductions are vectors `[G]`."""
     return tf.stack([tf.cast(getattr(reductions, name), tf.float32) for name in names])
@@ -92,7 +81,7 @@ def _entries(
         found = Fast(values, size=size)
         return tf.cond(found.safe, lambda: _packed(found, names), lambda: slow(values))
 
-    return _shared(slow if exact else quick, tf.TensorSpec([None], dtype))
+    return one_node(slow if exact else quick, [tf.TensorSpec([None], dtype)])
 
 
 def entries(names: Names, values: Tensor, size: float | None, exact: bool) -> Tensor:
@@ -113,7 +102,7 @@ def _features(names: Names, dtype: str, exact: bool) -> Callable[[Tensor], Tenso
         found = Fast(values, axes=(0, 2))
         return tf.cond(found.safe, lambda: _packed(found, names), lambda: slow(values))
 
-    return _shared(slow if exact else quick, tf.TensorSpec([None, None, None], dtype))
+    return one_node(slow if exact else quick, [tf.TensorSpec([None, None, None], dtype)])
 
 
 def features(names: Names, values: Tensor, exact: bool) -> Tensor:
@@ -121,36 +110,55 @@ def features(names: Names, values: Tensor, exact: bool) -> Tensor:
     return _features(names, values.dtype.name, exact)(values)
 
 
+def damaged(values: Tensor) -> Tensor:
+    """1 where any entry of `values` is NaN or infinite, else 0; float32 `[]`."""
+    return tf.cast(tf.logical_not(tf.reduce_all(tf.math.is_finite(values))), tf.float32)
+
+
+def outside(values: Tensor, limits: tuple[float, float]) -> Tensor:
+    """Fraction of entries outside of `limits`, `[]`."""
+    low, high = limits
+    return Fast(tf.cast((values < low) | (values > high), tf.float32)).mean
+
+
+def activity(values: Tensor) -> Tensor:
+    """Fraction of positive values `[B, P, C]` of each channel, `[C]`."""
+    return Fast(tf.cast(values > 0, tf.float32), axes=(0, 1)).mean
+
+
 @cache
-def _batch_std(dtype: str, exact: bool) -> Callable[[Tensor], Tensor]:
+def _output(
+    names: Names, saturated: tuple[float, float] | None, dtype: str, exact: bool
+) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
+    def found(kind: type[Fast], whole: Fast, values: Tensor) -> Tensor:
+        deviation = kind(kind(values, axes=(0,)).std).mean
+        return tf.concat([_packed(whole, names), [tf.cast(deviation, tf.float32)]], 0)
+
     def slow(values: Tensor) -> Tensor:
-        return tf.cast(Exact(Exact(values, axes=(0,)).std).mean, tf.float32)
+        return found(Exact, Exact(values), values)
 
     def quick(values: Tensor) -> Tensor:
-        found = Fast(values, axes=(0,))
-        safe = Fast(values).safe
-        return tf.cond(
-            safe, lambda: tf.cast(Fast(found.std).mean, tf.float32), lambda: slow(values)
-        )
+        whole = Fast(values)
+        return tf.cond(whole.safe, lambda: found(Fast, whole, values), lambda: slow(values))
 
-    return _shared(slow if exact else quick, tf.TensorSpec([None, None], dtype))
+    def output(values: Tensor) -> tuple[Tensor, Tensor]:
+        numbers = (slow if exact else quick)(values)
+        several = tf.shape(values)[0] > 1
+        spread = tf.where(several, numbers[-1], UNDEFINED)
+        flat = UNDEFINED if saturated is None else outside(values, saturated)
+        return tf.concat([numbers[:-1], tf.stack([spread, flat])], 0), activity(values)
 
-
-def batch_std(values: Tensor, exact: bool) -> Tensor:
-    """Standard deviation over the batch averaged over the units of `values` `[B, U]`, `[]`."""
-    return _batch_std(values.dtype.name, exact)(values)
-
-
-@cache
-def _suspect(dtype: str) -> Callable[[Tensor], Tensor]:
-    def suspect(values: Tensor) -> Tensor:
-        bad = tf.logical_not(tf.reduce_all(tf.math.is_finite(values)))
-        return tf.stack([tf.cast(Exact(values).norm, tf.float32), tf.cast(bad, tf.float32)])
-
-    return _shared(suspect, tf.TensorSpec([None], dtype))
+    return one_node(output, [tf.TensorSpec([None, None, None], dtype)])
 
 
-def suspect(values: Tensor) -> Tensor:
-    """float32 `[2]`: norm over the finite entries of `values`; 1 if any is not finite, else 0."""
-    flat = tf.reshape(values, [-1])
-    return _suspect(flat.dtype.name)(flat)
+def output(
+    names: Names, values: Tensor, saturated: tuple[float, float] | None, exact: bool
+) -> tuple[Tensor, Tensor]:
+    """What is told of a layer's outputs `[B, P, C]`: P positions of C channels each.
+
+    Returns float32 `[K + 2]`: reductions `names` over all entries; standard deviation over the
+    batch averaged over the units, NaN for B = 1; fraction of entries outside of the range
+    `saturated`, NaN for None. And float32 `[C]`: the fraction of positive outputs of each channel.
+    """
+    found: tuple[Tensor, Tensor] = _output(names, saturated, values.dtype.name, exact)(values)
+    return found

@@ -23,13 +23,13 @@ from typing import Any, Final, TypeVar
 
 import tensorflow as tf
 
-from tb_convergence.training import kernels
+from tb_convergence.training import tables
+from tb_convergence.training.branches import SCOPE, branch
 from tb_convergence.training.gradients import Gradient, Scaling, dense, effective, unscaled
-from tb_convergence.training.reductions import Fast, Tensor, as_float
+from tb_convergence.training.reductions import Tensor, as_float
 from tb_convergence.training.snapshot import Rows, Snapshot, Step, Trace, Window
 
-SCOPE: Final = "tb_convergence_recorder"
-"""Name scope of all our operations: an error of the compiled step that names it is ours."""
+__all__ = ["NEVER", "SCOPE", "Plan", "Recorder", "outside_of_trace"]
 
 NEVER: Final = 2**63 - 1
 Made = TypeVar("Made")
@@ -40,6 +40,8 @@ SCHEDULED, INCIDENT = 0, 1
 # Places in `Recorder.marks`.
 FIRST_BAD, EVER_BAD = 2, 3
 
+LOWEST: Final = float("-inf")
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -48,7 +50,8 @@ class Plan:
     number: Tensor
     due: Tensor
     suspicious: Tensor
-    squares: Tensor
+    eventful: Tensor
+    watched: Tensor
     loss: Tensor
     learning_rate: Tensor
     gradients: Sequence[Gradient | None]
@@ -105,7 +108,7 @@ class Recorder:
         self._bad = _variable(tf.zeros([self._gradients + 2]), tf.float32, "bad")
 
     def _no_peaks(self) -> Tensor:
-        return tf.concat([tf.zeros([self._gradients]), tf.fill([2], float("-inf"))], 0)
+        return tf.concat([tf.zeros([self._gradients]), tf.fill([2], LOWEST)], 0)
 
     # ---- in front of the optimizer --------------------------------------------------------
 
@@ -124,8 +127,8 @@ class Recorder:
             due = tf.logical_and(due, scaling.applies)
         found = [dense(gradient) for gradient in gradients]
         loss = tf.constant(0.0) if trace.loss is None else tf.cast(trace.loss, tf.float32)
-        watched = tf.stack([*_square_sums(found, scaling.factor), loss, -loss])
-        suspicious = tf.logical_not(tf.math.is_finite(tf.reduce_sum(watched)))
+        watched = tf.stack([*_halves(found, scaling.factor), loss, -loss])
+        suspicious = tf.logical_not(tf.reduce_all(tf.math.is_finite(watched)))
         values = [_value(variable) for variable in variables]
         accumulates = scaling.batches > 1
 
@@ -134,19 +137,20 @@ class Recorder:
             return (rate, *self._kept(values), *self._averaged(gradients, scaling, accumulates))
 
         def nothing() -> tuple[Any, ...]:
-            old = [] if self.compiled else [tf.zeros([0], value.dtype) for value in values]
+            old = [] if self.compiled else _nothings([value.dtype for value in values])
             count = 0 if self.compiled or not accumulates else self._gradients
-            return (tf.constant(0.0), *old, *[tf.zeros([0], tf.float32)] * count)
+            return (tf.constant(0.0), *old, *_nothings([tf.float32] * count))
 
-        rate, *rest = _flat(tf.cond(tf.logical_or(suspicious, due), _branch(kept), nothing))
+        eventful = tf.logical_or(suspicious, due)
+        rate, *rest = branch(eventful, kept, nothing)
         if self.compiled:
             rest = [tf.convert_to_tensor(value) for value in values]
             rest += self._sums_of(gradients, scaling) if accumulates else []
         old, sums = rest[: len(values)], iter(rest[len(values) :])
         averaged = [None if g is None or not accumulates else next(sums) for g in found]
         return Plan(
-            number, due, suspicious, watched, loss, rate, found, averaged, old, tuple(variables),
-            scaling, trace,
+            number, due, suspicious, eventful, watched, loss, rate, found, averaged, old,
+            tuple(variables), scaling, trace,
         )
 
     def _kept(self, values: Sequence[Any]) -> list[Tensor]:
@@ -171,75 +175,70 @@ class Recorder:
 
     def after(self, plan: Plan) -> None:
         """Update the windows, record the step if it is to be, and count it."""
-        tf.cond(
-            tf.logical_or(plan.suspicious, plan.due),
-            _branch(lambda: self._eventful(plan)),
-            lambda: self._ordinary(plan),
-        )
+        branch(plan.eventful, lambda: self._eventful(plan), lambda: self._ordinary(plan))
         applies = plan.scaling.applies
         self.step.assign_add(1 if applies is None else tf.cast(applies, tf.int64))
 
     def _ordinary(self, plan: Plan) -> Tensor:
         """Windows of a step at which everything is finite."""
-        self._peaks.assign(tf.maximum(self._peaks, plan.squares))
+        self._peaks.assign(tf.maximum(self._peaks, plan.watched))
         self._sums.assign_add(tf.stack([1.0, plan.loss]))
         return tf.constant(0)
 
     def _eventful(self, plan: Plan) -> Tensor:
         """A step that is due, or whose sums of squares are not finite."""
-        commit, slot = tf.cond(
-            plan.suspicious,
-            lambda: self._suspicious(plan),
-            lambda: _with(self._ordinary(plan), plan.due, tf.constant(SCHEDULED)),
-        )
-        return tf.cond(commit, lambda: self._record(plan, slot), lambda: tf.constant(0))
-
-    def _suspicious(self, plan: Plan) -> tuple[Tensor, Tensor]:
-        """Windows of a step whose sums are not finite, because of overflow or of NaN and Inf.
-
-        Returns whether to record it, and where.
-        """
         factor = plan.scaling.factor
-        found = tf.stack(
+        gradients = self._snapshot.gradients(
             [
-                kernels.suspect(as_float(unscaled(g.values, factor)))
+                None if g is None else Gradient(unscaled(g.values, factor), g.size)
                 for g in plan.gradients
-                if g is not None
-            ],
-            axis=1,
+            ]
         )
-        norms, bad = found[0], found[1] > 0
+        first, counted = self._count(plan, gradients)
+        commit = first | (plan.due & counted)
+        slot = tf.where(first, INCIDENT, SCHEDULED)
+        return tf.cond(
+            commit, lambda: self._record(plan, gradients, slot), lambda: tf.constant(0)
+        )
+
+    def _count(self, plan: Plan, gradients: tables.Part) -> tuple[Tensor, Tensor]:
+        """Windows of any step, from exact numbers: sums that are not finite may have overflowed.
+
+        Returns whether this is the first non-finite step, and whether the step counts at all.
+        """
+        here = [place for place, gradient in enumerate(plan.gradients) if gradient is not None]
+        norms = tf.gather(gradients.norm, here)
+        bad = tf.gather(gradients.nan_fraction + gradients.inf_fraction, here) > 0
         loss_bad = tf.logical_not(tf.math.is_finite(plan.loss))
         any_bad = tf.logical_or(loss_bad, tf.reduce_any(bad))
         counted = tf.constant(True)
-        if plan.scaling.skips and factor is not None:
+        if plan.scaling.skips and plan.scaling.factor is not None:
             # The loss scale was too large, and the optimizer skipped the step: nothing is wrong
             # with the training, unless it happens with no scale left to blame.
-            blamed = tf.cast(factor, tf.float32) > 1.0
+            blamed = tf.cast(plan.scaling.factor, tf.float32) > 1.0
             counted = tf.logical_not(any_bad & tf.logical_not(loss_bad) & blamed)
         marks = self.marks.read_value()
         first = any_bad & counted & (marks[EVER_BAD] < 0)
 
-        def count() -> Tensor:
-            defined = tf.where(tf.math.is_nan(norms), tf.zeros_like(norms), norms)
-            self._high_peaks.assign(tf.maximum(self._high_peaks, defined))
-            signs = tf.stack([plan.loss, -plan.loss])
-            signs = tf.where(loss_bad, tf.fill([2], float("-inf")), signs)
-            peaks = tf.concat([tf.zeros([self._gradients]), signs], 0)
-            self._peaks.assign(tf.maximum(self._peaks, peaks))
-            self._sums.assign_add(tf.stack([1.0, tf.where(loss_bad, 0.0, plan.loss)]))
-            self._bad.assign_add(tf.cast(tf.concat([bad, [loss_bad, any_bad]], 0), tf.float32))
-            new = tf.where(any_bad & (marks < 0), plan.number, marks)
-            self.marks.assign(tf.where(tf.range(4) >= FIRST_BAD, new, marks))
-            return tf.constant(0)
+        # Norms are kept as such: those of large gradients have no square in float32.
+        norms = tf.where(counted & tf.logical_not(tf.math.is_nan(norms)), norms, 0.0)
+        self._high_peaks.assign(tf.maximum(self._high_peaks, norms))
+        usable = counted & tf.logical_not(loss_bad)
+        losses = tf.where(usable, tf.stack([plan.loss, -plan.loss]), LOWEST)
+        peaks = tf.concat([tf.zeros([self._gradients]), losses], 0)
+        self._peaks.assign(tf.maximum(self._peaks, peaks))
+        steps = tf.cast(counted, tf.float32)
+        self._sums.assign_add(tf.stack([steps, tf.where(usable, plan.loss, 0.0)]))
+        flags = tf.concat([bad, [loss_bad, any_bad]], 0)
+        self._bad.assign_add(tf.cast(flags & counted, tf.float32))
+        new = any_bad & counted & (marks < 0) & (tf.range(4) >= FIRST_BAD)
+        self.marks.assign(tf.where(new, plan.number, marks))
+        return first, counted
 
-        tf.cond(counted, count, lambda: tf.constant(0))
-        commit = first | (plan.due & counted)
-        return commit, tf.where(first, INCIDENT, SCHEDULED)
-
-    def _record(self, plan: Plan, slot: Tensor) -> Tensor:
+    def _record(self, plan: Plan, gradients: tables.Part, slot: Tensor) -> Tensor:
         """Put the record into its slot, close the window, and stop until the host has read it."""
-        vector = self._snapshot.vector(self._step(plan))
+        vector, activity = self._snapshot.vector(self._step(plan, gradients))
+        self._snapshot.keep(activity)
         self.mailbox.scatter_update(tf.IndexedSlices(vector[None], tf.reshape(slot, [1])))
         places = tf.range(4)
         marks = tf.where(places == FIRST_BAD, tf.constant(-1, tf.int64), self.marks)
@@ -251,20 +250,15 @@ class Recorder:
             variable.assign(tf.zeros_like(variable))
         return tf.constant(0)
 
-    def _step(self, plan: Plan) -> Step:
-        factor = plan.scaling.factor
-        gradients = [
-            None
-            if g is None
-            else Gradient(unscaled(g.values, factor), g.size)
-            if average is None
-            else Gradient(average)
-            for g, average in zip(plan.gradients, plan.averaged, strict=True)
-        ]
+    def _step(self, plan: Plan, gradients: tables.Part) -> Step:
+        if plan.scaling.batches > 1:
+            # The update follows from the average over several batches.
+            averages = [None if a is None else Gradient(a) for a in plan.averaged]
+            gradients = self._snapshot.gradients(averages)
         new = [tf.convert_to_tensor(_value(variable)) for variable in plan.variables]
         old = [tf.reshape(b, now.shape) for b, now in zip(plan.old, new, strict=True)]
         count = self._gradients
-        norms = tf.maximum(tf.sqrt(self._peaks[:count]), self._high_peaks)
+        norms = tf.maximum(tf.sqrt(2.0 * self._peaks[:count]), self._high_peaks)
         window = Window(
             gradient_norms=norms,
             gradient_bad=self._bad[:count],
@@ -292,37 +286,24 @@ def outside_of_trace(build: Callable[[], Made]) -> Made:
         return thread.submit(build).result()
 
 
-def _square_sums(gradients: Sequence[Gradient | None], factor: Tensor | None) -> list[Tensor]:
-    """Sum of squares of each present gradient, without the loss scale."""
-    sums = [tf.cast(Fast(g.values).square_sum, tf.float32) for g in gradients if g is not None]
+def _halves(gradients: Sequence[Gradient | None], factor: Tensor | None) -> list[Tensor]:
+    """Half the sum of squares of each present gradient, without the loss scale.
+
+    Made for every step: one operation, and no copy, for each.
+    """
+    sums = [
+        tf.cast(tf.nn.l2_loss(as_float(g.values)), tf.float32) for g in gradients if g is not None
+    ]
     if factor is None:
         return sums
     inverse = 1.0 / tf.cast(factor, tf.float32)
     return [value * inverse * inverse for value in sums]
 
 
-def _with(_: Tensor, *values: Tensor) -> tuple[Tensor, ...]:
-    return values
-
-
-def _flat(values: Any) -> list[Any]:
-    """What `tf.cond` returned, as a list: it unpacks a tuple of one."""
-    return list(values) if isinstance(values, (tuple, list)) else [values]
-
-
-def _branch(function: Callable[[], Any]) -> Callable[[], Any]:
-    """`function` as one node of the graph: a branch not taken then costs one node, not hundreds."""
-    if tf.executing_eagerly():
-        return function
-
-    def scoped() -> Any:
-        with tf.name_scope(SCOPE):
-            return function()
-
-    compiled: Callable[[], Any] = tf.function(
-        scoped, autograph=False, experimental_attributes={"_noinline": True}
-    )
-    return compiled
+def _nothings(dtypes: Sequence[Any]) -> list[Tensor]:
+    """An empty tensor for each dtype, made once for each kind."""
+    made = {dtype: tf.zeros([0], dtype) for dtype in dict.fromkeys(dtypes)}
+    return [made[dtype] for dtype in dtypes]
 
 
 def _variable(value: Any, dtype: Any, name: str) -> Any:

@@ -109,8 +109,12 @@ class Fast:
             return 2.0 * tf.nn.l2_loss(values)
         return self._sum(tf.square(values))
 
+    def _reduce(self, reduce: Any, values: Tensor) -> Tensor:
+        """`reduce` (a function such as `tf.reduce_sum`) of `values` over the axes."""
+        return reduce(values, self.axes)
+
     def _sum(self, values: Tensor) -> Tensor:
-        return tf.reduce_sum(values, self.axes)
+        return self._reduce(tf.reduce_sum, values)
 
     def _mean(self, values: Tensor) -> Tensor:
         return tf.math.divide_no_nan(self._sum(values), self.size)
@@ -168,7 +172,7 @@ class Fast:
 
     def _extreme(self, reduce: Any, values: Tensor) -> Tensor:
         """`reduce` over the axes; 0 over no entries."""
-        found = reduce(values, self.axes)
+        found = self._reduce(reduce, values)
         extents = [self.values.shape.as_list()[axis] for axis in self.axes]
         if all(extents):
             return found
@@ -233,7 +237,7 @@ class Exact(Fast):
 
     @cached_property
     def _clean(self) -> Tensor:
-        return tf.where(self._finite, self.values, tf.zeros_like(self.values))
+        return tf.where(self._finite, self.values, tf.constant(0.0, self.dtype))
 
     @cached_property
     def absolute(self) -> Tensor:
@@ -251,10 +255,18 @@ class Exact(Fast):
     def _scaled(self) -> Tensor:
         return self._clean / self._spread(self._scale)
 
+    @cached_property
+    def _none(self) -> Tensor:
+        """What stands for a result over no finite entry."""
+        return tf.where(self.size > 0, tf.constant(float("nan"), self.dtype), 0.0)
+
+    @cached_property
+    def _some(self) -> Tensor:
+        return self._finite_count > 0
+
     def _defined(self, value: Tensor) -> Tensor:
         """`value`; NaN where entries exist but none is finite; 0 where none exists."""
-        none = tf.where(self.size > 0, tf.constant(float("nan"), self.dtype), 0.0)
-        return tf.where(self._finite_count > 0, value, none * tf.ones_like(value))
+        return tf.where(self._some, value, self._none)
 
     def _finite_mean(self, values: Tensor) -> Tensor:
         return self._defined(tf.math.divide_no_nan(self._sum(values), self._finite_count))
@@ -279,21 +291,21 @@ class Exact(Fast):
     def std(self) -> Tensor:
         mean_scaled = tf.math.divide_no_nan(self._sum(self._scaled), self._finite_count)
         away = self._scaled - self._spread(mean_scaled)
-        deviations = tf.where(self._finite, away, tf.zeros_like(away))
+        deviations = tf.where(self._finite, away, tf.constant(0.0, self.dtype))
         squares = self._square_sum(deviations) + self._left_out * tf.square(mean_scaled)
         variance = tf.math.divide_no_nan(squares, self._finite_count)
         return self._defined(tf.sqrt(variance) * self._scale)
 
     @cached_property
     def minimum(self) -> Tensor:
-        high = tf.fill(tf.shape(self.values), tf.constant(float("inf"), self.dtype))
-        found = tf.reduce_min(tf.where(self._finite, self.values, high), self.axes)
+        high = tf.constant(float("inf"), self.dtype)
+        found = self._reduce(tf.reduce_min, tf.where(self._finite, self.values, high))
         return self._defined(found)
 
     @cached_property
     def maximum(self) -> Tensor:
-        low = tf.fill(tf.shape(self.values), tf.constant(float("-inf"), self.dtype))
-        found = tf.reduce_max(tf.where(self._finite, self.values, low), self.axes)
+        low = tf.constant(float("-inf"), self.dtype)
+        found = self._reduce(tf.reduce_max, tf.where(self._finite, self.values, low))
         return self._defined(found)
 
     def _fraction(self, count: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from tb_convergence.training.aside import aside
 from tb_convergence.training.gradients import dense
-from tb_convergence.training.kernels import suspect
+from tb_convergence.training.kernels import damaged
 from tb_convergence.training.reductions import Tensor, as_float
 
 COLUMNS: Final = ("replica_loss", "replica_nonfinite")
@@ -41,7 +41,7 @@ def summed(gradients: Sequence[Any], loss: Tensor | None) -> tuple[list[Any], Te
     local = [aside(gradient) for gradient in gradients]
     present = [gradient for gradient in local if gradient is not None]
     own = tf.constant(float("nan")) if loss is None else tf.cast(aside(loss), tf.float32) * count
-    bad = [suspect(as_float(g.values))[1] for g in map(dense, present) if g is not None]
+    bad = [damaged(as_float(g.values)) for g in map(dense, present) if g is not None]
     if loss is not None:
         bad.append(tf.cast(tf.logical_not(tf.math.is_finite(own)), tf.float32))
     worst = tf.reduce_max(tf.stack(bad)) if bad else tf.constant(0.0)

@@ -10,18 +10,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import numpy as np
 import tensorflow as tf
 
 from tb_convergence.core import statistics
 from tb_convergence.core.schema import Row
-from tb_convergence.training import replicas, tables
+from tb_convergence.training import kernels, packed_outputs, replicas, tables
 from tb_convergence.training.gradients import Gradient
+from tb_convergence.training.packed import reduced
 from tb_convergence.training.reductions import Exact, Tensor, as_float
 
 GROUPS: Final[tuple[statistics.Group, ...]] = (
     "variables", "activations", "inputs", "replicas", "run",
 )
 RUN_ROW: Final = Row("run", "", "run")
+
+CORRUPTION: Final = ("norm", "nan_fraction", "inf_fraction")
+"""Reductions of a gradient that tell whether a step is sound, whatever the catalogue asks for."""
 
 
 @dataclass(slots=True)
@@ -94,13 +99,13 @@ class Step:
 
     Attributes:
         number: int64.
-        gradients: unscaled, before clipping; None for a missing one.
+        gradients: reductions of the gradients, unscaled, before clipping.
         old, new: values of the variables before and after the update.
     """
 
     number: Tensor
     learning_rate: Tensor
-    gradients: Sequence[Gradient | None]
+    gradients: tables.Part
     old: Sequence[Tensor]
     new: Sequence[Tensor]
     trace: Trace
@@ -125,24 +130,31 @@ class Snapshot:
         self._exact = exact
         self._shapes = rows.shapes()
         self.length = sum(height * width for height, width in self._shapes.values())
-        # -1 until the first record: an average starts with its first value.
-        self._activity = {
-            index: tf.Variable(tf.fill([count], -1.0), trainable=False, name="activity")
-            for index, count in enumerate(units)
-            if count is not None
-        }
+        self._units = tuple(units)
+        # Of the units of all layers, one layer after the other; -1 until the first record: an
+        # average starts with its first value.
+        count = sum(count or 0 for count in units)
+        self._activity = tf.Variable(tf.fill([count], -1.0), trainable=False, name="activity")
 
-    def vector(self, step: Step) -> Tensor:
-        """All tables of `step`, row by row, one after the other, float32 `[length]`."""
+    def gradients(self, found: Sequence[Gradient | None]) -> tables.Part:
+        """Reductions of all gradients; NaN for missing ones."""
+        names = dict.fromkeys((*kernels.asked("variables")["gradient"], *CORRUPTION))
+        return tables.Part(tuple(names), reduced(tuple(names), found, self._exact))
+
+    def vector(self, step: Step) -> tuple[Tensor, Tensor]:
+        """All tables of `step`, row by row, one after the other, float32 `[length]`.
+
+        And what `keep` is to be given, if the record is kept.
+        """
         variables = self._variables(step)
         rows: dict[statistics.Group, tuple[Any, Mapping[str, Tensor]]] = {
             "variables": (variables, self._variable_columns(step.window)),
             "run": (None, _run_columns(variables, step)),
         }
-        outputs = [step.trace.outputs.get(i) for i in range(len(self.rows.activations))]
-        if outputs:
-            part = tables.part("activations", "output", outputs, self._exact)
-            rows["activations"] = (tables.OutputRow(part), self._layer_columns(outputs))
+        activity = self._activity.read_value()
+        if self.rows.activations:
+            part, columns, activity = self._layers(step.trace.outputs, activity)
+            rows["activations"] = (tables.OutputRow(part), columns)
         if self.rows.inputs:
             count = len(self.rows.inputs)
             part = tables.feature_part(step.trace.features, count, self._exact)
@@ -150,7 +162,7 @@ class Snapshot:
         if step.trace.replicas is not None:
             columns = tf.unstack(step.trace.replicas, axis=1)
             rows["replicas"] = (None, dict(zip(replicas.COLUMNS, columns, strict=True)))
-        return tf.concat(
+        vector = tf.concat(
             [
                 tf.reshape(tables.table(group, *rows[group], self._shapes[group][0]), [-1])
                 for group in GROUPS
@@ -158,38 +170,82 @@ class Snapshot:
             ],
             0,
         )
+        return vector, activity
+
+    def keep(self, activity: Tensor) -> None:
+        """Move the averages on: once per record."""
+        self._activity.assign(activity)
 
     def _variables(self, step: Step) -> tables.VariableRow:
-        updates = [_difference(now, b) for now, b in zip(step.new, step.old, strict=True)]
+        updates = [as_float(now) - as_float(b) for now, b in zip(step.new, step.old, strict=True)]
+        asked = kernels.asked("variables")
+        names = tuple(dict.fromkeys((*asked["variable"], *asked["update"])))
+        found = reduced(names, [*step.old, *updates], self._exact)
+        count = len(updates)
         return tables.VariableRow(
-            tables.part("variables", "gradient", step.gradients, self._exact),
-            tables.part("variables", "variable", step.old, self._exact),
-            tables.part("variables", "update", updates, self._exact),
+            step.gradients,
+            tables.Part(names, found[:, :count]),
+            tables.Part(names, found[:, count:]),
         )
 
-    def _layer_columns(self, outputs: Sequence[Tensor | None]) -> dict[str, Tensor]:
-        """Columns `[L]` that need a state or a threshold. Moves the state on: once per record."""
-        spreads = [None if o is None else tables.batch_std(o, self._exact) for o in outputs]
-        saturated = [
-            None if output is None else tables.saturated_fraction(output, row.activation)
-            for output, row in zip(outputs, self.rows.activations, strict=True)
-        ]
-        dead = [self._dead_fraction(index, output) for index, output in enumerate(outputs)]
-        return {
-            "activation_batch_std": tables.vector(spreads),
-            "activation_saturated_fraction": tables.vector(saturated),
-            "activation_dead_fraction": tables.vector(dead),
+    def _layers(
+        self, outputs: Mapping[int, Tensor], before: Tensor
+    ) -> tuple[tables.Part, dict[str, Tensor], Tensor]:
+        """Reductions and further columns `[L]` of the layers, and the units' new averages."""
+        names = kernels.asked("activations")["output"]
+        missing = tf.fill([len(names) + 2], tf.constant(kernels.UNDEFINED, tf.float32))
+        results = self._outputs(names, outputs)
+        found, active, first = [], [], 0
+        for index in range(len(self.rows.activations)):
+            numbers, activity = results.get(index, (missing, None))
+            found.append(numbers)
+            count = self._units[index] or 0
+            if count:
+                now = before[first : first + count] if activity is None else activity
+                active.append(tf.ensure_shape(now, [count]))
+            first += count
+        part = tables.Part((*names, "batch_std", "saturated"), tf.stack(found, axis=1))
+        after = before
+        if active:
+            now = tf.concat(active, 0)
+            weight = tables.DEAD_WEIGHT
+            after = tf.where(before < 0, now, (1.0 - weight) * before + weight * now)
+        columns = {
+            "activation_batch_std": part.batch_std,
+            "activation_saturated_fraction": part.saturated,
+            "activation_dead_fraction": self._dead_fractions(after, outputs),
         }
+        return part, columns, after
 
-    def _dead_fraction(self, index: int, output: Tensor | None) -> Tensor | None:
-        average = self._activity.get(index)
-        if output is None or average is None:
-            return None
-        now, before = tables.activity(output), average.read_value()
-        weight = tables.DEAD_WEIGHT
-        blended = tf.where(before < 0, now, (1.0 - weight) * before + weight * now)
-        average.assign(blended)
-        return tf.reduce_mean(tf.cast(blended < tables.DEAD_BELOW, tf.float32))
+    def _outputs(
+        self, names: kernels.Names, outputs: Mapping[int, Tensor]
+    ) -> dict[int, tuple[Tensor, Tensor | None]]:
+        """What `kernels.output` tells of each layer."""
+        found: dict[int, tuple[Tensor, Tensor | None]] = {}
+        together: dict[int, packed_outputs.Output] = {}
+        for index, tensor in outputs.items():
+            values = tables.channels(tensor)
+            saturated = tables.SATURATED.get(self.rows.activations[index].activation)
+            if self._exact and packed_outputs.packable(values):
+                counted = bool(self._units[index])
+                together[index] = packed_outputs.Output(values, saturated, counted)
+            else:
+                found[index] = kernels.output(names, values, saturated, self._exact)
+        if together:
+            numbers = packed_outputs.outputs(names, list(together.values()))
+            found.update(zip(together, numbers, strict=True))
+        return found
+
+    def _dead_fractions(self, activity: Tensor, outputs: Mapping[int, Tensor]) -> Tensor:
+        """`[L]`; NaN for layers that were not seen, or whose units are not counted."""
+        counts = np.asarray([count or 0 for count in self._units])
+        seen = np.asarray([index in outputs for index in range(len(counts))])
+        owners = np.repeat(np.arange(len(counts)), counts).astype(np.int32)
+        dead = tf.cast(activity < tables.DEAD_BELOW, tf.float32)
+        sums = tf.math.unsorted_segment_sum(dead, owners, len(counts))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            shares = np.where(seen & (counts > 0), 1.0 / counts, np.nan).astype(np.float32)
+        return sums * shares
 
     def _variable_columns(self, window: Window) -> dict[str, Tensor]:
         """Columns `[V]`; window columns are NaN for variables without a gradient."""
@@ -202,7 +258,7 @@ class Snapshot:
 
     def _spread(self, values: Tensor) -> Tensor:
         """`[G]` of the present gradients -> `[V]`, NaN for missing ones."""
-        padded = tf.concat([values, [tables.UNDEFINED]], 0)
+        padded = tf.concat([values, [kernels.UNDEFINED]], 0)
         order, seen = [], 0
         for present in self.present:
             order.append(seen if present else sum(self.present))
@@ -213,7 +269,7 @@ class Snapshot:
 def _run_columns(row: tables.VariableRow, step: Step) -> dict[str, Tensor]:
     """Columns of the run, `[1]` each."""
     window, loss = step.window, step.trace.loss
-    undefined = tf.constant(tables.UNDEFINED)
+    undefined = tf.constant(kernels.UNDEFINED)
     finite = window.steps - window.loss_bad
     some = tf.constant(False) if loss is None else finite > 0
     values = {
@@ -236,8 +292,3 @@ def _run_columns(row: tables.VariableRow, step: Step) -> dict[str, Tensor]:
         ),
     }
     return {name: tf.reshape(value, [1]) for name, value in values.items()}
-
-
-def _difference(now: Tensor, before: Tensor) -> Tensor:
-    """Update in at least float32: half precision would round small updates away."""
-    return as_float(now) - as_float(before)

@@ -15,9 +15,10 @@ import tensorflow as tf
 from tb_convergence.core import statistics
 from tb_convergence.training import kernels, rows
 from tb_convergence.training.gradients import Gradient
-from tb_convergence.training.reductions import Fast, Tensor, as_float
+from tb_convergence.training.kernels import UNDEFINED
+from tb_convergence.training.packed import reduced
+from tb_convergence.training.reductions import Tensor, as_float
 
-UNDEFINED: Final = float("nan")
 FEATURE_GROUPS: Final = rows.FEATURE_GROUPS
 
 DEAD_BELOW: Final = 0.01
@@ -41,13 +42,12 @@ class Part:
     """
 
     def __init__(self, names: kernels.Names, values: Tensor) -> None:
-        self._places = {name: place for place, name in enumerate(names)}
-        self._values = values
+        self._vectors = dict(zip(names, tf.unstack(values, len(names)), strict=True))
 
     def __getattr__(self, name: str) -> Tensor:
-        if name.startswith("_") or name not in self._places:
+        if name.startswith("_") or name not in self._vectors:
             raise AttributeError(f"the reduction {name!r} was not computed")
-        return self._values[self._places[name]]
+        return self._vectors[name]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,15 +108,7 @@ def part(
 ) -> Part:
     """What formulas of `group` ask of their part `name`, for R tensors; NaN for None."""
     names = kernels.asked(group)[name]
-    rows = []
-    for item in tensors:
-        if item is None:
-            rows.append(undefined([len(names)]))
-        elif isinstance(item, Gradient):
-            rows.append(kernels.entries(names, as_float(item.values), item.size, exact))
-        else:
-            rows.append(kernels.entries(names, as_float(item), None, exact))
-    return Part(names, tf.stack(rows, axis=1))
+    return Part(names, reduced(names, tensors, exact))
 
 
 def feature_part(tensors: Mapping[int, Tensor], rows: int, exact: bool) -> Part:
@@ -154,32 +146,29 @@ def grouped(values: Tensor, groups: int) -> list[Tensor]:
     return [wide, flat[:, None, whole * width :]]
 
 
-def batch_std(values: Tensor, exact: bool) -> Tensor:
-    """Standard deviation over the batch averaged over the units of `[B, ...]`; NaN for B = 1."""
-    if values.shape.rank == 0:
-        return tf.constant(UNDEFINED, tf.float32)
+def channels(values: Tensor) -> Tensor:
+    """Outputs of a layer as `[B, P, C]`: examples, positions, channels. Scalars are one channel."""
+    values = as_float(values)
+    rank = values.shape.rank
+    if rank in (None, 0, 1):
+        return tf.reshape(values, [-1, 1, 1])
+    if rank == 2:
+        return tf.expand_dims(values, 1)
+    if rank == 3:
+        return values
+    positions = values.shape[1:-1].num_elements()
+    if positions is not None and values.shape[-1]:
+        return tf.reshape(values, [-1, positions, values.shape[-1]])
     extents = tf.shape(values)
-    flat = tf.reshape(as_float(values), tf.stack([extents[0], tf.reduce_prod(extents[1:])]))
-    several = extents[0] > 1
-    return tf.where(several, kernels.batch_std(flat, exact), tf.constant(UNDEFINED, tf.float32))
+    return tf.reshape(values, [extents[0], tf.reduce_prod(extents[1:-1]), extents[-1]])
 
 
 def saturated_fraction(values: Tensor, activation: str) -> Tensor | None:
     """Fraction of outputs in the flat ends of a sigmoid or tanh; None for other activations."""
-    if activation not in SATURATED:
-        return None
-    low, high = SATURATED[activation]
-    values = as_float(values)
-    return Fast(tf.cast((values < low) | (values > high), tf.float32)).mean
+    limits = SATURATED.get(activation)
+    return None if limits is None else kernels.outside(as_float(values), limits)
 
 
 def activity(values: Tensor) -> Tensor:
     """Fraction of positive outputs of each unit `[U]`, of outputs `[B, ..., U]`."""
-    axes = list(range(values.shape.rank - 1))
-    return Fast(tf.cast(values > 0, tf.float32), axes=axes).mean
-
-
-def vector(values: Sequence[Tensor | None]) -> Tensor:
-    """Scalars as a float32 vector; NaN for None."""
-    nothing = tf.constant(UNDEFINED, tf.float32)
-    return tf.stack([nothing if v is None else tf.cast(v, tf.float32) for v in values])
+    return kernels.activity(channels(values))

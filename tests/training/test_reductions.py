@@ -16,7 +16,7 @@ from tb_convergence.core.reductions import ArrayReductions, reduce
 
 tf = pytest.importorskip("tensorflow")
 
-from tb_convergence.training import kernels  # noqa: E402 - needs TensorFlow
+from tb_convergence.training import kernels, packed, packed_outputs  # noqa: E402 - needs TensorFlow
 from tb_convergence.training.gradients import Gradient, dense, unscaled  # noqa: E402
 from tb_convergence.training.reductions import Exact, Fast, as_float, supported  # noqa: E402
 
@@ -174,22 +174,88 @@ def test_duplicate_indices_are_summed_before_anything_else(indices: list[int], j
     assert_equal(found, reduce(full), 1e-5)
 
 
-def test_batch_std_is_averaged_over_the_units() -> None:
-    values = np.random.default_rng(3).normal(size=(16, 5)).astype(np.float32)
-    expected = values.std(axis=0).mean()
-    assert float(kernels.batch_std(tf.constant(values), False)) == pytest.approx(expected, rel=1e-5)
-    values[2, 1] = np.inf
-    finite = np.where(np.isfinite(values), values, np.nan)
-    expected = np.nanstd(finite, axis=0).mean()
-    assert float(kernels.batch_std(tf.constant(values), False)) == pytest.approx(expected, rel=1e-5)
+SMALL = {name: values for name, values in PATTERNS.items() if np.size(values) < 4_000}
 
 
-def test_a_suspect_is_cleared_or_convicted() -> None:
-    big = np.array([1e30, -1e30], np.float32)
-    norm, bad = kernels.suspect(tf.constant(big)).numpy()
-    assert (norm, bad) == (pytest.approx(2**0.5 * 1e30, rel=1e-5), 0.0)
-    norm, bad = kernels.suspect(tf.constant(np.append(big, np.float32(np.nan)))).numpy()
-    assert (norm, bad) == (pytest.approx(2**0.5 * 1e30, rel=1e-5), 1.0)
+@pytest.mark.parametrize("jit", [False, True], ids=["graph", "xla"])
+def test_small_tensors_are_reduced_together_as_if_alone(jit: bool) -> None:
+    """Tensors of all sizes, dtypes and degrees of damage, with None and a large one between."""
+    tensors: list[Any] = [as_dtype(values, "float32") for values in SMALL.values()]
+    tensors += [as_dtype(NORMAL[:n], dtype) for dtype in ("float64", "float16") for n in (9, 300)]
+    tensors.insert(3, None)
+    tensors.insert(5, tf.random.stateless_normal([packed.MAX_ENTRIES + 1], (1, 2)))
+    function = tf.function(lambda: packed.reduced(NAMES, tensors, exact=jit), jit_compile=jit)
+    found = function().numpy()
+    assert found.shape == (len(NAMES), len(tensors))
+    for column, tensor in enumerate(tensors):
+        row = dict(zip(NAMES, found[:, column].tolist(), strict=True))
+        if tensor is None:
+            assert np.isnan(found[:, column]).all()
+        else:
+            assert_equal(row, reduce(tf.cast(tensor, tf.float64).numpy()), 2e-5)
+
+
+def test_tensors_that_are_packed_together_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    tensors = [as_dtype(NORMAL[:900] * n, "float32") for n in (1, 2, 3)]
+    monkeypatch.setattr(packed, "MAX_PACKED", 1_900)
+    monkeypatch.setattr(packed, "Packed", _Counted)
+    _Counted.packed = []
+    found = packed.reduced(NAMES, tensors, exact=False).numpy()
+    assert _Counted.packed == [2]
+    for column, tensor in enumerate(tensors):
+        row = dict(zip(NAMES, found[:, column].tolist(), strict=True))
+        assert_equal(row, reduce(tensor.numpy()), 2e-5)
+
+
+class _Counted(packed.Packed):
+    packed: list[int]
+
+    def __init__(self, tensors: Any) -> None:
+        self.packed.append(len(tensors))
+        super().__init__(tensors)
+
+
+def outputs_of_layers() -> list[Any]:
+    """Outputs `[B, P, C]` of layers with different batches, one of them damaged."""
+    rng = np.random.default_rng(3)
+    damaged = rng.normal(size=(16, 2, 5))
+    damaged[2, 0, 1], damaged[5, 1, 3], damaged[:, 1, 4] = np.inf, np.nan, np.nan
+    arrays_ = [
+        rng.normal(size=(16, 1, 7)), damaged, 1e25 * rng.normal(size=(4, 3, 40)),
+        np.zeros((16, 1, 3)), rng.normal(size=(1, 1, 6)),
+    ]
+    return [array.astype(np.float32) for array in arrays_]
+
+
+@pytest.mark.parametrize("way", ["one by one", "packed", "packed by XLA"])
+def test_outputs_of_layers(way: str) -> None:
+    """Reductions, spread over the batch, saturated and active fractions, against NumPy."""
+    limits = [None, (-1.0, 0.5), None, (-1.0, 1.0), None]
+    held = [tf.constant(array) for array in outputs_of_layers()]
+    if way == "one by one":
+        found = [kernels.output(NAMES, o, s, False) for o, s in zip(held, limits, strict=True)]
+    else:
+        outputs = [
+            packed_outputs.Output(o, s, counted=True) for o, s in zip(held, limits, strict=True)
+        ]
+        together = tf.function(
+            lambda: packed_outputs.outputs(NAMES, outputs), jit_compile=way.endswith("XLA")
+        )
+        found = together()
+    for values, limit, (numbers, activity) in zip(outputs_of_layers(), limits, found, strict=True):
+        row = dict(zip(NAMES, numbers.numpy()[: len(NAMES)].tolist(), strict=True))
+        assert_equal(row, reduce(values), 2e-5)
+        spread, saturated = numbers.numpy()[len(NAMES) :]
+        finite = np.where(np.isfinite(values), values, np.nan).astype(np.float64)
+        deviations = np.nanstd(finite[:, np.isfinite(finite).any(axis=0)], axis=0)
+        expected = deviations.mean() if len(values) > 1 else np.nan
+        assert spread == pytest.approx(expected, rel=2e-5, nan_ok=True)
+        if limit is None:
+            assert np.isnan(saturated)
+        else:
+            outside = (values < limit[0]) | (values > limit[1])
+            assert saturated == pytest.approx(outside.mean(), rel=1e-5)
+        np.testing.assert_allclose(activity, (values > 0).mean(axis=(0, 1)), rtol=1e-5)
 
 
 def test_what_has_no_real_numbers_is_left_out() -> None:
