@@ -155,6 +155,8 @@ class RunHistory:
     skipped: tuple[Skipped, ...] = ()
     restarts: tuple[int, ...] = ()
     source_runs: tuple[str, ...] = ()
+    memory: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """What was derived from it (see `diagnosis.memory`); never copied to another history."""
 
     @property
     def last_step(self) -> int:

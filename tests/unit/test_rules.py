@@ -15,6 +15,7 @@ from hypothesis.extra import numpy as hnp
 
 from tb_convergence.core.diagnosis import diagnose_history
 from tb_convergence.core.diagnosis.finding import as_json
+from tb_convergence.core.diagnosis.signals import loss_course
 from tb_convergence.core.history import RunHistory, Table
 from tb_convergence.core.rules import RULES
 from tb_convergence.core.schema import Row
@@ -348,7 +349,7 @@ CASES: dict[str, tuple[Callable[[], RunHistory], Callable[[], RunHistory]]] = {
     ),
     "learning-rate-too-low": (
         lambda: low_rate(2e-5, SLOW),
-        lambda: low_rate(2e-4, SLOW + 0.001 * (-1.0) ** np.arange(N)),
+        lambda: low_rate(2e-3, SLOW + 0.001 * (-1.0) ** np.arange(N)),
     ),
     "unnormalized-input": (lambda: scaled(12.0), lambda: scaled(9.0)),
     "non-finite-input": (lambda: nan_input(0.01), lambda: nan_input(0.0)),
@@ -882,7 +883,7 @@ def test_a_first_loss_far_above_that_of_knowing_nothing() -> None:
 
 def test_a_smooth_slow_fall_hints_at_the_rate() -> None:
     """Undiminished and without noise: not at rest, however little it fell."""
-    finding = cause(low_rate(2e-4, SLOW), "learning-rate-too-low")
+    finding = cause(low_rate(2e-3, SLOW), "learning-rate-too-low")
     assert (finding.severity, finding.experiment) == ("info", "LR range test")
 
 
@@ -922,3 +923,63 @@ def test_a_likelihood_that_is_minimised(end: float, found: bool) -> None:
 def test_validation_with_lagging_averages_accuses_nobody(kind: str, found: bool) -> None:
     history = configured(epochs(RISING, STUCK_HIGH), model=model({"name": "n", "class": kind}))
     assert ("overfitting" in ids(history)) == found
+
+
+@pytest.mark.parametrize(
+    ("first", "died", "found"), [(0.6, 0.9, True), (0.2, 0.9, False), (0.6, 0.3, False)]
+)
+def test_a_start_that_was_lost_is_told_though_the_loss_falls(first, died, found: bool) -> None:
+    ratio = np.full(N, 0.01)
+    ratio[0] = first
+    norm = np.full(N, 27.0)
+    norm[0] = 8.0
+    dead_units = np.full((N, 3), 0.1)
+    dead_units[100:, 0] = died
+    dead_units[:, 2] = np.nan
+    history = changed("variables", update_ratio=ratio, variable_norm=norm)
+    history = changed("activations", history, activation_dead_fraction=dead_units)
+    said = [f for f in diagnose_history(history).findings if f.id == "learning-rate-too-high"]
+    assert [f.severity for f in said] == ["info"] * found
+
+
+@pytest.mark.parametrize(
+    ("steps", "ratio", "expected"),
+    [
+        (1800, 5e-5, ("learning-rate-too-low", "warning")),  # 9 % in all
+        (1800, 1e-3, ("insufficient-capacity", "info")),  # it moved, and rests
+        (40, 1.5e-3, ("too-few-steps", "info")),  # 6 % in all
+        (150, 2e-3, None),
+    ],
+)
+def test_training_that_has_hardly_begun(steps: int, ratio: float, expected) -> None:
+    """The loss stands still, and no layer can have moved far: that says nothing of the labels."""
+    base = draw.healthy(steps)
+    history = changed("variables", base, update_ratio=np.full(steps, ratio))
+    first = diagnose_history(with_loss(draw.flat(steps), history)).first_cause
+    assert (first and (first.id, first.severity)) == expected
+
+
+def test_gradients_that_vanish_because_all_is_learned_are_information() -> None:
+    learned = with_loss(draw.falling(end=0.001, noise=1e-4), deep(1e-6, "relu"))
+    assert {f.severity for f in diagnose_history(learned).findings} <= {"info"}
+
+
+def test_a_skip_connection_passes_the_gradient_around_squashing_layers() -> None:
+    skips = configured(deep(1e-5), model=model({"name": "add", "class": "Add"}))
+    assert "wrong-hidden-activation" not in ids(skips)
+
+
+def test_a_rare_class_that_is_never_named_is_a_fault() -> None:
+    """The outputs vary, so are not the prior, but no rare sample ever gets even odds."""
+    for highest, severity in ((0.4, "warning"), (0.8, "info")):
+        history = data(labelled(0.05), outputs(0.05, 0.1, 0.0, highest),
+                       **classes("binary_crossentropy"))
+        assert cause(history, "class-imbalance").severity == severity
+
+
+def test_what_is_derived_is_remembered_with_one_history_only() -> None:
+    history = draw.healthy()
+    assert loss_course(history) is loss_course(history)
+    shorter = history.until(50)
+    assert len(loss_course(shorter).steps) == 51
+    assert loss_course(replace(history, run="other")) is not loss_course(history)

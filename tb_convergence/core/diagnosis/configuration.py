@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from tb_convergence.core.diagnosis.memory import remembered
 from tb_convergence.core.history import RunHistory
 
 NORMALIZING: Final = frozenset(
@@ -24,6 +25,8 @@ PASSIVE: Final = frozenset(
      "AlphaDropout", "GaussianDropout", "GaussianNoise", "ActivityRegularization", "Permute"}
 )
 """Layers that add no non-linearity between two others."""
+MERGING: Final = frozenset({"Add", "Average", "Concatenate", "Maximum", "Multiply"})
+"""Layers that bring two paths together: one of them may be a skip connection."""
 SPARSE_LOSSES: Final = frozenset({"sparse_categorical_crossentropy"})
 CROSS_ENTROPIES: Final = SPARSE_LOSSES | {"categorical_crossentropy", "binary_crossentropy"}
 SQUARED_ERRORS: Final = frozenset({"mse", "mean_squared_error"})
@@ -138,6 +141,7 @@ class Configuration:
         return [layer for layer in self.layers if layer.kind in kinds and layer is not output]
 
 
+@remembered
 def configuration(history: RunHistory) -> Configuration:
     """The configuration of `history`; every field unknown where none was recorded."""
     document = history.config

@@ -19,6 +19,7 @@ from tb_convergence.core.diagnosis.configuration import (
     Configuration,
     configuration,
 )
+from tb_convergence.core.diagnosis.memory import remembered
 from tb_convergence.core.history import RunHistory, Table
 
 Floats = NDArray[np.floating[Any]]
@@ -98,8 +99,22 @@ def feature_scales(table: Table, rows: list[int]) -> tuple[Floats, Floats]:
     return pooled(mean, table.column("feature_std")[:, rows].astype(np.float64))
 
 
-def columns_of(history: RunHistory, kind: str) -> Columns | None:
+def columns_of(history: RunHistory, kind: Literal["target", "prediction"]) -> Columns | None:
     """The columns of the only "target" or "prediction"; None with none or several."""
+    return _targets(history) if kind == "target" else _predictions(history)
+
+
+@remembered
+def _targets(history: RunHistory) -> Columns | None:
+    return _columns(history, "target")
+
+
+@remembered
+def _predictions(history: RunHistory) -> Columns | None:
+    return _columns(history, "prediction")
+
+
+def _columns(history: RunHistory, kind: str) -> Columns | None:
     table = history.table("inputs")
     if table is None or not len(table.steps):
         return None
@@ -122,6 +137,7 @@ def _width(shape: tuple[int, ...]) -> float:
     return float(max(1, shape[1] - shape[0])) if len(shape) == 2 else 1.0
 
 
+@remembered
 def target_kind(history: RunHistory) -> TargetKind | None:
     """What the targets are; None where they were not recorded or are not finite."""
     targets = columns_of(history, "target")
@@ -153,6 +169,7 @@ def are_probabilities(columns: Columns) -> bool:
     return bool(inside and (np.abs(columns.sums - 1) < EXACT).all())
 
 
+@remembered
 def ignorance(history: RunHistory) -> float | None:
     """Loss of the best model that ignores its input; None for losses where it is not known here.
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from tb_convergence.core.diagnosis.configuration import configuration
 from tb_convergence.core.diagnosis.data import ignorance
+from tb_convergence.core.diagnosis.memory import remembered
 from tb_convergence.core.history import Bound, RunHistory, Table
 
 Floats = NDArray[np.floating[Any]]
@@ -28,6 +29,9 @@ LEARNS: Final = 0.5
 """Part of its starting loss that a run has lost when it is said to learn, and of ignorance's."""
 
 
+BEGUN: Final = 0.2
+"""Length of the fastest layer's path, in its own size, below which training has hardly begun: what
+a fresh layer has learned when it is done is about as large as what it started from."""
 LAG_STEPS: Final = 500
 LOOKS: Final = 8
 SMOOTH: Final = 0.85
@@ -137,6 +141,7 @@ class LossCourse:
         return int(self.steps[below[-1] + 1 if len(below) else 0])
 
 
+@remembered
 def loss_course(history: RunHistory) -> LossCourse | None:
     """Course of the training loss; None where no finite loss was recorded."""
     run = history.table("run")
@@ -304,6 +309,22 @@ def unfinished(history: RunHistory) -> bool:
     return planned is not None and history.last_step + 1 < planned
 
 
+@remembered
+def path_length(history: RunHistory) -> float | None:
+    """How far the fastest layer can have moved in all, in units of its size; None where unknown.
+
+    The typical update ratio times the number of steps: the length of its path if no step undid
+    another. Far below 1, training has hardly begun.
+    """
+    table, course = history.table("variables"), loss_course(history)
+    if table is None or course is None or not table.has("update_ratio"):
+        return None
+    ratio = median_over_time(weights_column(table, "update_ratio", "high"))
+    if not np.isfinite(ratio).any() or course.axis != "step":
+        return None
+    return float(np.nanmax(ratio)) * course.observed
+
+
 def lagging_statistics(history: RunHistory) -> bool:
     """Whether validation may be wrong only because batch normalization has not caught up yet.
 
@@ -318,6 +339,7 @@ def batch_size(history: RunHistory) -> int | None:
     return configuration(history).batch_size
 
 
+@remembered
 def learns(history: RunHistory) -> bool:
     """Whether the run learns well: then an oddity does not hold it back.
 

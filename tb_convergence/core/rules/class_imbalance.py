@@ -73,7 +73,8 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         return None
     spread = _repeats(history, shares)
     stuck = _stuck(history)
-    fault = largest < 1 and spread is not None and stuck
+    never = _never_named(history, shares)
+    fault = largest < 1 and ((spread is not None and stuck) or never >= RECORDS)
     name = shares.of.index(largest)
     evidence = [Evidence("share of the largest class", largest, SHARE)]
     text = f"Class {name} makes up {largest:.1%} of the recorded samples ({classes} classes)"
@@ -83,6 +84,10 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         evidence.append(Evidence("spread of the outputs over that of the targets", spread, REPEATS))
         if fault:
             text += ", and the output is that share, whatever the input"
+    elif fault:
+        evidence.append(Evidence("batches with a rare sample and none named", float(never),
+                                 float(RECORDS)))
+        text += f", and in {never} batches that held a rare one not one was named"
     return Match(
         "warning" if fault else "info", 0.75 if fault else 0.4, text + ".",
         0, max(0, history.last_step), (), tuple(evidence),
@@ -124,6 +129,25 @@ def _last(outputs: Columns) -> tuple[np.ndarray, np.ndarray]:
     """Mean and spread of each output over the last records."""
     recent = slice(-RECORDS, None)
     return np.mean(outputs.mean[recent], axis=0), np.mean(outputs.std[recent], axis=0)
+
+
+def _never_named(history: RunHistory, shares: _Shares) -> int:
+    """Batches of the second half that hold a rare class of which no sample got even odds; 0 if one
+    did.
+    """
+    targets, outputs = columns_of(history, "target"), columns_of(history, "prediction")
+    if targets is None or outputs is None or targets.mean.shape != outputs.mean.shape:
+        return 0
+    half = slice(len(targets.steps) // 2, None)
+    if targets.count == 1:
+        rare_is_one = shares.of[1] < 0.5
+        held = targets.high[half] == 1 if rare_is_one else targets.low[half] == 0
+        named = outputs.high[half] >= 0.5 if rare_is_one else outputs.low[half] < 0.5
+    else:
+        rare = [index for index, share in enumerate(shares.of) if share < max(shares.of)]
+        held = (targets.high[half] == 1)[:, rare]
+        named = (outputs.high[half] >= 0.5)[:, rare]
+    return 0 if bool((held & named).any()) else int(held.any(axis=1).sum())
 
 
 def _stuck(history: RunHistory) -> bool:

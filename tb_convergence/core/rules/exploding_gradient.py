@@ -13,6 +13,7 @@ from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.signals import (
     largest_per_record,
     layers_of,
+    learns,
     median_over_time,
     weight_rows,
 )
@@ -33,7 +34,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     table = history.table("variables")
     if table is None:
         return None
-    return _over_time(history, table) or _over_depth(table)
+    return _over_time(history, table) or _over_depth(history, table)
 
 
 def _over_time(history: RunHistory, table: Table) -> Match | None:
@@ -76,7 +77,7 @@ def _over_time(history: RunHistory, table: Table) -> Match | None:
     )
 
 
-def _over_depth(table: Table) -> Match | None:
+def _over_depth(history: RunHistory, table: Table) -> Match | None:
     rows = table.rows_of("kernel")
     if len(rows) < AT_LEAST_LAYERS or not table.has("gradient_mean_abs"):
         return None
@@ -90,7 +91,7 @@ def _over_depth(table: Table) -> Match | None:
     per_record = np.nanmedian(np.where(np.isfinite(values), values, 0), axis=1) > 0
     onset = first_true(per_record) or 0
     return Match(
-        severity="warning",
+        severity="info" if learns(history) else "warning",
         confidence=0.6,
         summary=(
             f"Gradients grow towards the input: mean |g| of {table.rows[rows[0]].layer} is "

@@ -17,9 +17,11 @@ from tb_convergence.core.diagnosis.data import ignorance
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.signals import (
+    BEGUN,
     LEARNS,
     loss_course,
     median_over_time,
+    path_length,
     weights_column,
 )
 from tb_convergence.core.history import RunHistory
@@ -35,7 +37,8 @@ OWN_SIGNS: Final = frozenset({"loss-not-decreasing", "underfitting", "loss-oscil
 def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
     course, table = loss_course(history), history.table("variables")
     narrow = _narrow(configuration(history))
-    own = OWN_SIGNS | {"saturated-activation"} if narrow else OWN_SIGNS
+    # Of a model that cannot do better, what else looks odd is how it tries.
+    own = OWN_SIGNS | {"saturated-activation", "update-ratio-out-of-range"} if narrow else OWN_SIGNS
     others = {id_ for id_, match in signs.items() if match.severity != "info"} - own
     if course is None or table is None or course.observed < STEPS or others:
         return None
@@ -44,9 +47,12 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
     share = course.end / max(level, 1e-30)
     if not course.settled or not LEARNS < share < 1.05:
         return None
+    path = path_length(history)
+    if path is not None and path < BEGUN:
+        return None
     ratio = median_over_time(weights_column(table, "update_ratio"))
     fastest = float(np.nanmax(ratio)) if np.isfinite(ratio).any() else np.nan
-    if not HEALTHY[0] < fastest < HEALTHY[1]:
+    if not HEALTHY[0] < fastest < (1.0 if narrow else HEALTHY[1]):
         return None
     what = f" {narrow[1]}" if narrow else ""
     return Match(

@@ -16,6 +16,7 @@ from tb_convergence.core.diagnosis.configuration import configuration
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.signals import (
+    FALLS,
     Floats,
     LossCourse,
     largest_per_record,
@@ -36,6 +37,15 @@ LASTING: Final = 0.25
 """Share of the records before the harm; fewer count only right before it."""
 
 
+EARLY: Final = 20
+"""Steps in which a start is lost or kept."""
+LOST: Final = 3 * RATIO
+"""Update ratio of a step that leaves little of the initialization: three such undo it."""
+DIED: Final = 0.3
+"""Part of a layer's units that were alive at the first record and are not at the last."""
+RECORDS: Final = 5
+
+
 @dataclass(frozen=True, slots=True)
 class _Harm:
     """What the loss suffered, and from which step."""
@@ -51,9 +61,9 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
         return None
     harm = _harm(course, signs) or _thrown_up(history, course)
     if harm is None:
-        return None
+        return _thrown_off(history, table, course)
     if table.has("update_ratio"):
-        return _by_updates(history, table, course, harm)
+        return _by_updates(history, table, course, harm) or _thrown_off(history, table, course)
     return _by_gradients(history, table, harm)
 
 
@@ -130,6 +140,52 @@ def _by_updates(
         layers=layers_of(table, loud),
         evidence=tuple(evidence),
         advice=_advice(history, float(np.median(ratio[before]))),
+    )
+
+
+def _thrown_off(history: RunHistory, table: Table, course: LossCourse | None) -> Match | None:
+    """First steps so large that the start was lost: weights a multiple of it, and units dead since.
+
+    A run may recover from that and learn, less well than it could: then it is information.
+    """
+    outputs = history.table("activations")
+    if course is None or outputs is None or not table.has("update_ratio"):
+        return None
+    if not len(table.steps) or int(table.steps[0]) != 0 or len(outputs.steps) < RECORDS:
+        return None
+    early = table.steps <= EARLY
+    ratio = largest_per_record(weights_column(table, "update_ratio", "low"))[early]
+    norm = weights_column(table, "variable_norm").astype(np.float64)[early]
+    dead = outputs.column("activation_dead_fraction", "low")
+    died = np.nan_to_num(dead[-1]) - np.nan_to_num(dead[0])
+    if not np.isfinite(ratio).any() or not len(died) or float(died.max()) < DIED:
+        return None
+    with np.errstate(invalid="ignore", divide="ignore"):
+        growth = np.where(norm[0] > 0, norm[-1] / norm[0], np.nan)
+    first, grown = float(np.nanmax(ratio)), float(np.nanmax(growth, initial=0.0))
+    if first <= LOST or grown < GROWTH:
+        return None
+    unit = int(np.argmax(died))
+    layer = outputs.rows[unit].layer
+    harmless = learns(history)
+    return Match(
+        severity="info" if harmless else "warning",
+        confidence=0.55 if harmless else 0.7,
+        summary=(
+            f"The first steps changed a layer by up to {_times(first)} its own size; by step "
+            f"{int(table.steps[early][-1]):,} its weights were {grown:.2g} times as large, and "
+            f"{dead[-1, unit]:.0%} of the units of {layer} have died since."
+            + (FALLS if harmless else "")
+        ),
+        first_step=int(table.steps[0]),
+        last_step=history.last_step,
+        layers=(layer,),
+        evidence=(
+            Evidence("largest update ratio of the first steps", first, LOST),
+            Evidence("weights over their start", grown, GROWTH, int(table.steps[early][-1])),
+            Evidence("units that died", float(died.max()), DIED, None, layer),
+        ),
+        advice=_advice(history, first),
     )
 
 

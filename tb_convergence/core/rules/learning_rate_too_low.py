@@ -10,11 +10,14 @@ from tb_convergence.core.diagnosis.configuration import configuration
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.signals import (
+    BEGUN,
     LEARNS,
     LossCourse,
     learning_rate,
+    learns,
     loss_course,
     median_over_time,
+    path_length,
     unfinished,
     weights_column,
 )
@@ -22,6 +25,10 @@ from tb_convergence.core.history import RunHistory, Table
 
 RATIO: Final = 1e-4
 """Update over weight norm of the fastest layer; about 1e-3 is healthy (Karpathy, CS231n)."""
+HEALTHY: Final = 1e-3
+"""Update ratio of a healthy run (Karpathy, CS231n)."""
+MANY: Final = 200
+"""Steps from which it is the rate rather than their number."""
 SHORT: Final = 1e-2
 """Update ratio below which there is room upwards: a tenth of where steps become too large."""
 FAR: Final = 0.7
@@ -42,7 +49,11 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
         gradient = median_over_time(weights_column(table, "gradient_mean_abs", "low"))
         if not np.isfinite(gradient).any() or float(np.nanmax(gradient)) <= ALIVE:
             return None
-    return _tiny(history, table, course, fastest) or _slow(history, table, course, fastest)
+    return (
+        _tiny(history, table, course, fastest)
+        or _hardly_begun(history, table, course, fastest)
+        or _slow(history, table, course, fastest)
+    )
 
 
 def _tiny(
@@ -64,6 +75,35 @@ def _tiny(
             Evidence("relative fall of the loss", course.fall, LEARNS),
         ),
         advice=_advice(history, fastest, 1e-3),
+    )
+
+
+def _hardly_begun(
+    history: RunHistory, table: Table, course: LossCourse, fastest: float
+) -> Match | None:
+    """All steps together cannot have moved any layer far: too short, each of them, or too few."""
+    path = path_length(history)
+    if path is None or path >= BEGUN or course.observed < 15 or learns(history):
+        return None
+    if unfinished(history) or course.fall > LEARNS or fastest >= SHORT:
+        return None
+    many = course.observed >= MANY and fastest < HEALTHY
+    return Match(
+        severity="warning" if many else "info",
+        confidence=0.65 if many else 0.45,
+        summary=(
+            f"In {course.observed:,} steps of about {fastest:.1e} of its size, even the fastest "
+            f"layer can have moved by {path:.0%} of it at most, and the loss fell by "
+            f"{max(course.fall, 0):.1%}: training has hardly begun."
+        ),
+        first_step=int(table.steps[0]),
+        last_step=int(table.steps[-1]),
+        evidence=(
+            Evidence("path of the fastest layer over its size", path, BEGUN),
+            Evidence("update ratio of the fastest layer", fastest, HEALTHY),
+            Evidence("relative fall of the loss", course.fall, LEARNS),
+        ),
+        advice=_advice(history, fastest, 3e-3),
     )
 
 

@@ -9,17 +9,18 @@ from typing import Final
 
 import numpy as np
 
+from tb_convergence.core.diagnosis.data import ignorance
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
-from tb_convergence.core.diagnosis.signals import batch_size, loss_course
+from tb_convergence.core.diagnosis.signals import batch_size, learns, loss_course
 from tb_convergence.core.history import RunHistory
 
 TIMES: Final = 5.0
 """Largest loss of a window over the level around it."""
 NOISE: Final = 10.0
 """The same, in standard deviations of one batch's loss."""
-OF_START: Final = 0.25
-"""Part of the starting loss: near zero, any hard sample is a spike."""
+OF_START: Final = 0.5
+"""Part of ignorance's loss, or of the first one: near zero, any hard sample is a spike."""
 MANY: Final = 3
 SMALL_BATCH: Final = 8
 """The loss of a few samples is that of its worst one."""
@@ -32,11 +33,12 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     name = "window_loss_max" if run.has("window_loss_max") else "loss"
     peaks = run.column(name)[:, 0].astype(np.float64)
     level = np.interp(run.steps.astype(float), course.steps.astype(float), course.level)
+    ignorant = ignorance(history)
     # The level at a spike holds the spike itself: its neighbours are the measure.
     around = np.maximum(_shifted(level, 1), _shifted(level, -1))
     bound = np.maximum.reduce([
         TIMES * np.abs(around), around + NOISE * course.noise,
-        np.full(len(around), OF_START * abs(course.start)),
+        np.full(len(around), OF_START * abs(course.start if ignorant is None else ignorant)),
     ])
     with np.errstate(invalid="ignore"):
         high = np.isfinite(peaks) & (peaks > bound)
@@ -50,7 +52,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     worst = int(found[np.argmax(peaks[found])])
     times = peaks[worst] / max(abs(float(around[worst])), 1e-30)
     return Match(
-        "warning" if len(found) >= MANY and not course.settled else "info",
+        "warning" if len(found) >= MANY and not learns(history) else "info",
         min(0.8, 0.5 + 0.05 * len(found)),
         f"The loss of single batches shot up {len(found)} time{'s' * (len(found) > 1)}, to "
         f"{peaks[worst]:.4g} by step {int(run.steps[worst]):,} ({times:.3g} times the level around "

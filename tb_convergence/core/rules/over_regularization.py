@@ -26,6 +26,8 @@ SHRUNK: Final = 0.7
 RECORDS: Final = 5
 NARROW: Final = 32
 """Units; dropping half of fewer leaves a handful (UMLAUT warns about dropout on narrow layers)."""
+LEFT: Final = 10.0
+"""Units that dropout leaves of a layer: fewer carry little, however wide it is."""
 RATE: Final = 0.5
 
 
@@ -128,7 +130,8 @@ def _by_strength(history: RunHistory, model: Configuration) -> Match | None:
 def _by_dropout(history: RunHistory, model: Configuration) -> Match | None:
     heavy = [
         layer for layer in model.layers
-        if layer.rate is not None and layer.rate >= RATE and (layer.units or NARROW) < NARROW
+        if layer.rate is not None and layer.rate >= RATE and layer.units is not None
+        and (layer.units < NARROW or layer.units * (1 - layer.rate) < LEFT)
     ]
     if not heavy:
         return None
@@ -137,7 +140,7 @@ def _by_dropout(history: RunHistory, model: Configuration) -> Match | None:
     return Match(
         "info" if learns(history) else "warning",
         min(0.9, 0.5 + 0.15 * len(heavy)),
-        f"{layer.name} drops {layer.rate:.0%} of only {layer.units} units, which leaves about "
+        f"{layer.name} drops {layer.rate:.0%} of {layer.units} units, which leaves about "
         f"{left:g}" + (f"; {len(heavy) - 1} more layers do the like." if len(heavy) > 1 else "."),
         0, max(0, history.last_step), tuple(item.name for item in heavy),
         tuple(Evidence("units under heavy dropout", float(item.units or 0), float(NARROW), None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from tb_convergence.core.diagnosis.configuration import NORMALIZING, configuration
+from tb_convergence.core.diagnosis.configuration import MERGING, NORMALIZING, configuration
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.signals import learns, loss_course
@@ -13,7 +13,6 @@ from tb_convergence.core.history import RunHistory
 DEEP: Final = 12
 """Layers with kernels; plain stacks of more than about 20 degrade (He et al. 2016), and shrinking
 by a third per layer leaves a hundredth after twelve."""
-MERGING: Final = frozenset({"Add", "Average", "Concatenate", "Maximum", "Multiply"})
 
 
 def _evaluate(history: RunHistory, signs: Signs) -> Match | None:

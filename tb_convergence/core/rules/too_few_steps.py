@@ -13,7 +13,14 @@ import numpy as np
 from tb_convergence.core.diagnosis.configuration import configuration
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
-from tb_convergence.core.diagnosis.signals import LossCourse, loss_course, unfinished
+from tb_convergence.core.diagnosis.signals import (
+    BEGUN,
+    LossCourse,
+    learns,
+    loss_course,
+    path_length,
+    unfinished,
+)
 from tb_convergence.core.history import RunHistory
 
 FALL: Final = 0.1
@@ -36,7 +43,10 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
         return None
     if course.end < SOLVED * abs(course.start):
         return None
+    path = path_length(history)
     found = _slope(course) or _few_windows(course)
+    if found is None and path is not None and path < BEGUN and course.observed < FEW:
+        return _hardly_begun(history, course, path)
     if found is None:
         return None
     fall, first = found
@@ -47,6 +57,23 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
         f"{course.observed:,} {_unit(course)}.",
         first, int(course.steps[-1]), (),
         (Evidence("relative fall over that part", fall, FALL, int(course.steps[-1])),),
+        _advice(history),
+    )
+
+
+def _hardly_begun(history: RunHistory, course: LossCourse, path: float) -> Match | None:
+    """So few steps that no layer can have gone far: whatever the loss does says little yet."""
+    if learns(history):
+        return None
+    return Match(
+        "info", 0.55,
+        f"{course.observed:,} steps are few: even the fastest layer can have moved by {path:.0%} "
+        "of its size at most, and the loss says little yet.",
+        0, int(course.steps[-1]), (),
+        (
+            Evidence("steps", float(course.observed), float(FEW)),
+            Evidence("path of the fastest layer over its size", path, BEGUN),
+        ),
         _advice(history),
     )
 
@@ -119,6 +146,7 @@ RULE = Rule(
     needs=("loss|epoch_loss",),
     at_least=5,
     evaluate=_evaluate,
+    explains=("loss-not-decreasing", "underfitting", "update-ratio-out-of-range"),
     excluded_by=("overfitting",),
     experiment="train twice as long",
     disproof=("The run is still going on.", "The validation loss has stopped falling."),

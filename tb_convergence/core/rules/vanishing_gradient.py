@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from tb_convergence.core.diagnosis.finding import Evidence
+from tb_convergence.core.diagnosis.finding import Evidence, Severity
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
-from tb_convergence.core.diagnosis.signals import Floats, layers_of, median_over_time
+from tb_convergence.core.diagnosis.signals import Floats, layers_of, learns, median_over_time
 from tb_convergence.core.history import RunHistory, Table, first_true
 
 RATIO = 1e-3
@@ -52,8 +52,10 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     largest = float(np.nanmax(means))
     quiet = [row for row, mean in zip(rows, means, strict=True) if mean < largest * RATIO]
     shrink = typical ** (1 / max(1, len(rows) - 1))
+    severity: Severity = "critical" if typical < RATIO / 10 else "warning"
     return Match(
-        severity="critical" if typical < RATIO / 10 else "warning",
+        # Of a run that learns, gradients vanish because there is nothing left to learn.
+        severity="info" if learns(history) else severity,
         confidence=min(0.95, 0.6 + 0.1 * float(np.log10(RATIO / max(typical, 1e-12)))),
         summary=(
             f"Mean |g| falls from {table.rows[rows[-1]].layer} to {table.rows[rows[0]].layer} to "

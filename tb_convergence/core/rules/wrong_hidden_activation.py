@@ -11,8 +11,8 @@ from typing import Final
 
 import numpy as np
 
-from tb_convergence.core.diagnosis.configuration import Configuration, configuration
-from tb_convergence.core.diagnosis.finding import Evidence
+from tb_convergence.core.diagnosis.configuration import MERGING, Configuration, configuration
+from tb_convergence.core.diagnosis.finding import Evidence, Severity
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.signals import learns, loss_course, median_over_time
 from tb_convergence.core.history import RunHistory, Table
@@ -48,6 +48,8 @@ def _squashed(history: RunHistory, signs: Signs) -> Match | None:
     if len(rows) < AT_LEAST_LAYERS or len(rows) < len(kernels) / 2:
         return None
     activation = table.rows[rows[0]].activation
+    if {layer.kind for layer in configuration(history).layers} & MERGING:
+        return None  # skip connections pass the gradient around the activations
     if sign is None:
         # Nothing but the depth says so: the slopes of five sigmoids leave less than a thousandth.
         if len(rows) < DEEP_SIGMOIDS or activation not in SLOW:
@@ -59,8 +61,9 @@ def _squashed(history: RunHistory, signs: Signs) -> Match | None:
     if factor is not None:
         evidence.append(Evidence("change of mean |g| per layer towards the input", factor, 0.3))
     evidence.extend(sign.evidence)
+    severity: Severity = "critical" if sign.severity == "critical" else "warning"
     return Match(
-        severity="critical" if sign.severity == "critical" else "warning",
+        severity="info" if learns(history) else severity,
         confidence=min(0.95, sign.confidence + 0.05),
         summary=(
             f"{len(rows)} hidden layers from {first} to {last} use {activation}: each passes on "
@@ -96,7 +99,7 @@ def _linear(history: RunHistory) -> Match | None:
         # A single linear layer can be meant (a low-rank bottleneck): then nothing is said.
         return None
     return Match(
-        severity="warning",
+        severity="info" if learns(history) else "warning",
         confidence=0.7,
         summary=(
             f"No hidden dense layer has a non-linearity ({', '.join(names[:4])}): together with "

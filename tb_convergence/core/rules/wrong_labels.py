@@ -19,10 +19,12 @@ from tb_convergence.core.diagnosis.data import ignorance
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.signals import (
+    BEGUN,
     LossCourse,
     lagging_statistics,
     loss_course,
     median_over_time,
+    path_length,
     weights_column,
 )
 from tb_convergence.core.history import RunHistory
@@ -51,6 +53,9 @@ def _unrelated(history: RunHistory, signs: Signs) -> Match | None:
     ignorant = ignorance(history)
     ratio = median_over_time(weights_column(variables, "update_ratio"))
     able = bool(np.isfinite(ratio).any()) and float(np.nanmax(ratio)) > MOVES
+    path = path_length(history)
+    if path is not None and path < BEGUN:
+        return None  # a model that has hardly moved rests where it began
     if ignorant is None or ignorant <= 0 or not able:
         return None
     return _rests(course, ignorant) or _never_generalizes(history, course, ignorant)

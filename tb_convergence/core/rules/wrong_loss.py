@@ -21,7 +21,12 @@ from tb_convergence.core.diagnosis.configuration import (
     SPARSE_LOSSES,
     configuration,
 )
-from tb_convergence.core.diagnosis.data import are_probabilities, columns_of, target_kind
+from tb_convergence.core.diagnosis.data import (
+    are_probabilities,
+    columns_of,
+    ignorance,
+    target_kind,
+)
 from tb_convergence.core.diagnosis.finding import Evidence, Severity
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.signals import learns, loss_course
@@ -242,7 +247,9 @@ def _distance_between_classes(history: RunHistory, signs: Signs) -> Match | None
     many = kind == "one-hot"
     good = learns(history)
     # Outputs of any size are compared with 0 and 1: right answers that are too sure are punished.
-    severity: Severity = "info" if good or (squashed and not _stuck(signs)) else "warning"
+    severity: Severity = "info"
+    if not good and (not squashed or _stuck(signs) or _useless(history)):
+        severity = "warning"
     right = (
         f"categorical_crossentropy with softmax in {output.name}" if many else
         f"binary_crossentropy with a sigmoid in {output.name}"
@@ -259,6 +266,14 @@ def _distance_between_classes(history: RunHistory, signs: Signs) -> Match | None
         f"Use {right}.",
         Evidence("columns that hold only 0 and 1", float(targets.count if targets else 0)),
     )
+
+
+def _useless(history: RunHistory) -> bool:
+    """Whether next to nothing was learned, held against ignorance or, else, the start."""
+    course, ignorant = loss_course(history), ignorance(history)
+    if course is None or course.observed < 30:
+        return False
+    return course.fall < 0.2 if ignorant is None else course.end > 0.8 * ignorant
 
 
 def _stuck(signs: Signs) -> bool:
