@@ -72,6 +72,20 @@ def test_a_single_spike_among_many_records_is_drawn() -> None:
     assert top[0] == pytest.approx(expected, abs=0.1)
 
 
+def test_a_single_nan_among_many_records_breaks_the_line_and_is_marked() -> None:
+    values = np.ones(20_000)
+    values[7_000] = np.nan
+    chart = Chart("t", (line("a", range(20_000), values, broken_is_bad=True),))
+    root = drawn(chart)
+    strokes = [path.get("d", "") for path in root.iter(f"{SPACE}path")
+               if path.get("class") == "line s0"]
+    assert strokes[0].count("M") == 2
+    (cross,) = [path.get("d", "") for path in root.iter(f"{SPACE}path")
+                if path.get("class") == "bad"]
+    at = svg.LEFT + (svg.WIDTH - svg.LEFT - svg.RIGHT) * 0.35
+    assert float(re.findall(r"M(\d+)", cross)[0]) + 3 == pytest.approx(at, abs=4)
+
+
 def test_undefined_values_are_gaps_and_a_broken_loss_is_marked() -> None:
     values = np.array([1.0, np.nan, 2.0, 3.0])
     gap = svg.standalone((Chart("t", (line("a", range(4), values),)),))
