@@ -15,7 +15,7 @@ from hypothesis.extra import numpy as hnp
 
 from tb_convergence.core.diagnosis import diagnose_history
 from tb_convergence.core.diagnosis.finding import as_json
-from tb_convergence.core.diagnosis.signals import loss_course
+from tb_convergence.core.diagnosis.signals import loss_course, median_over_time
 from tb_convergence.core.history import RunHistory, Table
 from tb_convergence.core.rules import RULES
 from tb_convergence.core.schema import Row
@@ -983,3 +983,17 @@ def test_what_is_derived_is_remembered_with_one_history_only() -> None:
     shorter = history.until(50)
     assert len(loss_course(shorter).steps) == 51
     assert loss_course(replace(history, run="other")) is not loss_course(history)
+
+
+@pytest.mark.parametrize(("loss", "severity"), [(draw.falling(), "info"), (draw.flat(), "warning")])
+def test_sigmoids_for_classes_that_exclude_each_other(loss, severity: str) -> None:
+    config = classes("categorical_crossentropy", "sigmoid", 4)
+    history = with_loss(loss, data(one_hot(), {}, **config))
+    finding = cause(history, "wrong-output-activation")
+    assert (finding.severity, finding.layers) == (severity, ("out",))
+
+
+def test_medians_leave_out_what_is_undefined() -> None:
+    values = np.array([[1.0, np.nan, np.nan], [3.0, 2.0, np.nan], [9.0, np.inf, np.nan]])
+    np.testing.assert_array_equal(median_over_time(values), [3.0, 2.0, np.nan])
+    assert np.isnan(median_over_time(np.zeros((0, 2)))).all()

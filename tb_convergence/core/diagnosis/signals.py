@@ -267,11 +267,14 @@ def weight_rows(table: Table) -> list[int]:
 
 def median_over_time(values: Floats) -> Floats:
     """Median over records of `[S, R]` -> `[R]`; NaN is left out, NaN only where nothing remains."""
+    finite = np.isfinite(values)
     result = np.full(values.shape[1], np.nan)
-    for row in range(values.shape[1]):
-        finite = values[:, row][np.isfinite(values[:, row])]
-        if len(finite):
-            result[row] = float(np.median(finite))
+    if not len(values):
+        return result
+    whole = finite.all(axis=0)  # nearly always, and then one call does for all rows
+    result[whole] = np.median(values[:, whole], axis=0)
+    for row in np.flatnonzero(finite.any(axis=0) & ~whole).tolist():
+        result[row] = float(np.median(values[finite[:, row], row]))
     return result
 
 

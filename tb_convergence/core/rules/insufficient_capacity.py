@@ -28,6 +28,8 @@ from tb_convergence.core.history import RunHistory
 
 HEALTHY: Final = (1e-4, 1e-1)
 """Update ratio of the fastest layer, as in update-ratio-out-of-range."""
+MUCH: Final = 0.2
+"""As LEARNS, for a model with a layer that is narrow for its task."""
 STEPS: Final = 200
 """Fewer steps and a plateau may only be a slow start."""
 OWN_SIGNS: Final = frozenset({"loss-not-decreasing", "underfitting", "loss-oscillation"})
@@ -45,7 +47,7 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
     ignorant = ignorance(history)
     level = ignorant if ignorant is not None else abs(course.start)
     share = course.end / max(level, 1e-30)
-    if not course.settled or not LEARNS < share < 1.05:
+    if not course.settled or not (MUCH if narrow else LEARNS) < share < 1.05:
         return None
     path = path_length(history)
     if path is not None and path < BEGUN:

@@ -43,6 +43,8 @@ LOST: Final = 3 * RATIO
 """Update ratio of a step that leaves little of the initialization: three such undo it."""
 DIED: Final = 0.3
 """Part of a layer's units that were alive at the first record and are not at the last."""
+THROWN: Final = 3.0
+"""Early loss over the first one: a start that is lost is worse than knowing nothing."""
 RECORDS: Final = 5
 
 
@@ -158,7 +160,11 @@ def _thrown_off(history: RunHistory, table: Table, course: LossCourse | None) ->
     norm = weights_column(table, "variable_norm").astype(np.float64)[early]
     dead = outputs.column("activation_dead_fraction", "low")
     died = np.nan_to_num(dead[-1]) - np.nan_to_num(dead[0])
-    if not np.isfinite(ratio).any() or not len(died) or float(died.max()) < DIED:
+    if not np.isfinite(ratio).any() or not len(died):
+        return None
+    peak = float(np.max(course.level[course.steps <= EARLY], initial=0.0))
+    thrown = peak / max(abs(float(course.level[0])), 1e-30)
+    if float(died.max()) < DIED and thrown < THROWN:
         return None
     with np.errstate(invalid="ignore", divide="ignore"):
         growth = np.where(norm[0] > 0, norm[-1] / norm[0], np.nan)
@@ -167,6 +173,10 @@ def _thrown_off(history: RunHistory, table: Table, course: LossCourse | None) ->
         return None
     unit = int(np.argmax(died))
     layer = outputs.rows[unit].layer
+    since = (
+        f"{dead[-1, unit]:.0%} of the units of {layer} have died since"
+        if float(died.max()) >= DIED else f"the loss was thrown up {thrown:.3g}-fold"
+    )
     harmless = learns(history)
     return Match(
         severity="info" if harmless else "warning",
@@ -174,7 +184,7 @@ def _thrown_off(history: RunHistory, table: Table, course: LossCourse | None) ->
         summary=(
             f"The first steps changed a layer by up to {_times(first)} its own size; by step "
             f"{int(table.steps[early][-1]):,} its weights were {grown:.2g} times as large, and "
-            f"{dead[-1, unit]:.0%} of the units of {layer} have died since."
+            f"{since}."
             + (FALLS if harmless else "")
         ),
         first_step=int(table.steps[0]),
@@ -184,6 +194,7 @@ def _thrown_off(history: RunHistory, table: Table, course: LossCourse | None) ->
             Evidence("largest update ratio of the first steps", first, LOST),
             Evidence("weights over their start", grown, GROWTH, int(table.steps[early][-1])),
             Evidence("units that died", float(died.max()), DIED, None, layer),
+            Evidence("early loss over the first", thrown, THROWN),
         ),
         advice=_advice(history, first),
     )

@@ -157,7 +157,7 @@ RULE = Rule(
     needs=("config",),
     evaluate=_evaluate,
     explains=("loss-not-decreasing", "vanishing-gradient", "constant-output", "zero-gradient",
-              "underfitting", "update-ratio-out-of-range"),
+              "dead-relu", "underfitting", "update-ratio-out-of-range"),
     experiment="ablation: without penalty and dropout",
     disproof=("Without the penalty or dropout the training loss is no lower.",),
     false_alarms=("A run that has nearly fitted its data has little loss left but the penalty.",),

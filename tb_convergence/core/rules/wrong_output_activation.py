@@ -24,7 +24,7 @@ from tb_convergence.core.diagnosis.configuration import (
 from tb_convergence.core.diagnosis.data import are_probabilities, columns_of, target_kind
 from tb_convergence.core.diagnosis.finding import Evidence, Severity
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
-from tb_convergence.core.diagnosis.signals import learns
+from tb_convergence.core.diagnosis.signals import FALLS, learns
 from tb_convergence.core.history import RunHistory
 
 RANGES: Final = {
@@ -63,6 +63,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         or _tied(history, output)
         or _out_of_reach(history, model, output)
         or _no_sum(history, output)
+        or _not_exclusive(history, model, output)
     )
 
 
@@ -240,6 +241,26 @@ def _no_sum(history: RunHistory, output: Layer) -> Match | None:
         f"The outputs of {output.name} (softmax) add up to 1 for every sample, its targets to "
         f"{total:.3g}.", advice,
         (Evidence("sum of a sample's targets", total, 1.0, None, output.name),),
+    )
+
+
+def _not_exclusive(history: RunHistory, model: Configuration, output: Layer) -> Match | None:
+    """Sigmoids where exactly one class holds. Keras divides by their sum, so it trains, but what
+    drives the classes apart is only that division.
+    """
+    exclusive = CROSS_ENTROPIES - {"binary_crossentropy"}
+    if output.activation not in ("sigmoid", "hard_sigmoid") or model.loss not in exclusive:
+        return None
+    if (output.units or 0) < 2:
+        return None
+    harmless = learns(history)
+    return _match(
+        history, output, 0.5 if harmless else 0.7,
+        f"{output.name} gives {output.units} independent probabilities (sigmoid), and {model.loss} "
+        f"expects one distribution over the classes.{FALLS if harmless else ''}",
+        f"Use softmax in {output.name}.",
+        (Evidence("units of the sigmoid", float(output.units or 0), 1.0, None, output.name),),
+        "info" if harmless else "warning",
     )
 
 
