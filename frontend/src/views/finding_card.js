@@ -76,12 +76,17 @@ function where({ first_step: first, recovered_step: over, reported_step: told, l
 }
 
 /** @param {Finding} finding */
-function body({ advice, evidence, disproof, references }) {
+function body({ advice, evidence, experiment, disproof, references }) {
   return html`
     ${
       advice.length
         ? html`<section class="try"><h4>Try</h4>
             <ol>${advice.map((item) => html`<li>${visible(item)}</li>`)}</ol></section>`
+        : nothing
+    }
+    ${
+      experiment
+        ? html`<section class="try"><h4>What would decide it</h4><p>${visible(experiment)}</p></section>`
         : nothing
     }
     ${

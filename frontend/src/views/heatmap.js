@@ -42,6 +42,7 @@ const GROUP_TITLE = new Map([
   ["variables", "Weights"],
   ["activations", "Activations"],
   ["inputs", "Inputs"],
+  ["replicas", "Devices"],
 ]);
 
 /**
