@@ -18,6 +18,11 @@ GROUPS: Final[dict[Group, tuple[str, str]]] = {
         "One row per feature, of tensors with up to 64 features; of wider ones per contiguous "
         "group of features. With several devices: the part of the batch on the first.",
     ),
+    "labels": (
+        "Labels",
+        "One row per class, of a model with one target and one output, up to 100 classes, where "
+        "targets are numbers of classes. Where they are one-hot, `feature_mean` tells the same.",
+    ),
     "replicas": ("Replicas", "One row per device, where a training uses several."),
     "run": ("Run", "One row: the step as a whole."),
     "epoch": (

@@ -27,9 +27,13 @@ class ArrayReductions:
     zero_fraction: float
     nan_fraction: float
     inf_fraction: float
+    outlier_fraction: float = 0.0
 
 
 EMPTY = ArrayReductions(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+
+OUTLIER = 4.0
+"""Standard deviations from the mean, beyond which an entry is called an outlier."""
 
 
 def reduce(values: ArrayLike) -> ArrayReductions:
@@ -63,6 +67,7 @@ def reduce(values: ArrayLike) -> ArrayReductions:
     # A power of two, so that scaling itself rounds nothing.
     scale = float(np.exp2(np.clip(np.floor(np.log2(largest)), -1022, 1023)))
     scaled = finite / scale
+    away = np.abs(scaled - np.mean(scaled)) > OUTLIER * np.std(scaled)
     return ArrayReductions(
         float(np.sqrt(np.sum(scaled * scaled))) * scale,
         largest,
@@ -72,4 +77,5 @@ def reduce(values: ArrayLike) -> ArrayReductions:
         float(finite.min()),
         float(finite.max()),
         *fractions,
+        float(np.count_nonzero(away)) / array.size,
     )

@@ -24,7 +24,7 @@ from typing import Any, Final, Literal, Protocol, TypeVar
 
 T_co = TypeVar("T_co", covariant=True)
 
-Group = Literal["variables", "activations", "inputs", "replicas", "run", "epoch"]
+Group = Literal["variables", "activations", "inputs", "labels", "replicas", "run", "epoch"]
 Scale = Literal["log10", "linear"]
 Worst = Literal["high", "low", "both"]
 """Which end of a statistic a reader should be shown when several steps share one pixel."""
@@ -58,6 +58,8 @@ class Reductions(Protocol[T_co]):
     def nan_fraction(self) -> T_co: ...
     @property
     def inf_fraction(self) -> T_co: ...
+    @property
+    def outlier_fraction(self) -> T_co: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +256,19 @@ INPUTS: Final[tuple[Statistic, ...]] = (
         "feature_inf_fraction", "inputs", "Infinite values", "|x| = ∞", "1",
         FRACTION, "Fraction of values that are infinite.", lambda row: row.feature.inf_fraction,
     ),
+    Statistic(
+        "feature_outlier_fraction", "inputs", "Outliers", "|x - mean| > 4 std", "1",
+        FRACTION, "Fraction of values more than four standard deviations from their mean in the "
+        "batch; a batch of 17 or fewer cannot show any.",
+        lambda row: row.feature.outlier_fraction,
+    ),
+)
+
+LABELS: Final[tuple[Statistic, ...]] = (
+    Statistic(
+        "label_fraction", "labels", "Share of the class", "y = c", "1", FRACTION,
+        "Fraction of the batch's targets that are this class.", worst="both",
+    ),
 )
 
 REPLICAS: Final[tuple[Statistic, ...]] = (
@@ -272,6 +287,14 @@ RUN: Final[tuple[Statistic, ...]] = (
     Statistic(
         "loss", "run", "Batch loss", "L", "loss", REAL,
         "Loss of this step's batch before the update, penalties included (not a running mean).",
+    ),
+    Statistic(
+        "data_loss", "run", "Loss of the data", "L data", "loss", REAL,
+        "The batch loss without penalties; undefined where a model's own code makes the loss.",
+    ),
+    Statistic(
+        "penalty_loss", "run", "Penalties", "L penalty", "loss", REAL,
+        "What regularizers and add_loss add to the batch loss; undefined where that is not known.",
     ),
     Statistic(
         "learning_rate", "run", "Learning rate", "α", "1", REAL,
@@ -332,6 +355,7 @@ CATALOGUE: Final[dict[Group, tuple[Statistic, ...]]] = {
     "variables": VARIABLES,
     "activations": ACTIVATIONS,
     "inputs": INPUTS,
+    "labels": LABELS,
     "replicas": REPLICAS,
     "run": RUN,
     "epoch": EPOCH,

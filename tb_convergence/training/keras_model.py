@@ -135,3 +135,13 @@ def builds_variables(optimizer: Any, variables: Sequence[Any] | None) -> bool:
     with keras.name_scope(optimizer.name, caller=optimizer):
         optimizer.build(variables)
     return len(optimizer.variables) > before
+
+
+def adds_penalties(model: Any) -> bool:
+    """Whether Keras' own code makes the model's loss, and tells what it adds to that of the data.
+
+    A train step that calls `compute_loss` twice, or one of the user's own, does not tell.
+    """
+    own = type(model).compute_loss is keras.Model.compute_loss
+    usual = type(model).train_step is keras.Model.train_step
+    return own and usual and hasattr(model, "_aggregate_additional_loss")

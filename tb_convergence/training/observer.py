@@ -13,7 +13,7 @@ import keras
 import tensorflow as tf
 
 from tb_convergence.core.schema import Row
-from tb_convergence.training import keras_model, replicas, rows, tables
+from tb_convergence.training import keras_model, labels, replicas, rows, tables
 from tb_convergence.training.aside import aside
 from tb_convergence.training.features import Features, is_feature
 from tb_convergence.training.gradients import dense
@@ -46,6 +46,8 @@ class _Seen:
         """(label, layer, tensor) by id of the layer, in the order of the calls."""
         self.targets: list[tuple[Any, set[int]]] = []
         """What gradients were taken of, and the ids of what they were taken for."""
+        self.penalties: list[Any] = []
+        """What was added to the loss of the data: regularizers, add_loss."""
         self.calls = 0
         """Calls of optimizers."""
 
@@ -68,6 +70,7 @@ class Observer:
         self._inputs = inputs
         self._features = Features()
         self._optimizers = optimizers_of(model)
+        self._adds_penalties = keras_model.adds_penalties(model)
         self._seen: dict[int, _Seen] = {}
         self._recorded: list[bool] = []
 
@@ -86,14 +89,17 @@ class Observer:
         model = self._model
         patches = [(model, "compute_loss", self._loss_hook(model.compute_loss))]
         patches += [(item, "apply", self._apply_hook(item)) for item in self._optimizers]
+        if self._adds_penalties:
+            hook = self._penalty_hook(model._aggregate_additional_loss)
+            patches.append((model, "_aggregate_additional_loss", hook))
         if type(model).train_step is not keras.Model.train_step:
             # A step of the user's own need not call compute_loss; it takes gradients in any case.
             patches.append((tf.GradientTape, "gradient", self._tape_hook(tf.GradientTape.gradient)))
         if self._activations:
             layers = rows.units_of_model(model)
-            labels = rows.labels_of(layers)
+            names = rows.labels_of(layers)
             patches += [
-                (layer, "call", self._call_hook(layer, labels[id(layer)]))
+                (layer, "call", self._call_hook(layer, names[id(layer)]))
                 for layer in layers
                 if rows.has_output(layer)
             ]
@@ -111,6 +117,14 @@ class Observer:
             return loss
 
         return compute_loss
+
+    def _penalty_hook(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        def aggregate(*args: Any, **kwargs: Any) -> Any:
+            found = original(*args, **kwargs)
+            self._guard(lambda: self._here().penalties.append(found))
+            return found
+
+        return aggregate
 
     def _note_loss(self, loss: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         seen = self._here()
@@ -191,7 +205,12 @@ class Observer:
                 return None
             site.calls += 1
             trace = self._trace(site, seen)
-            trace.loss, trace.replicas = loss, table
+            trace.loss = loss
+            if table is not None:
+                trace.tables["replicas"] = lambda: table
+            penalties = self._penalties(seen) if count == 1 else None
+            if loss is not None and penalties is not None:
+                trace.run.update(_split(loss, penalties))
             return site.recorder, site.recorder.before(
                 trace, gradients, variables, lambda: keras_model.learning_rate(optimizer), scaling
             )
@@ -236,8 +255,11 @@ class Observer:
             units.append(row.shape[-1] if counted and row.shape[-1] > 0 else None)
         # The batch is the same at every site: the first one records it.
         features = () if self.sites else self._features.fix(self._tensors(seen))
+        classes = () if self.sites else labels.rows(self._tensors(seen))
         described = rows.variable_rows(self._model, site.variables)
-        recorded = Rows(described, tuple(outputs), features, rows.replica_rows(count))
+        recorded = Rows(
+            described, tuple(outputs), features, rows.replica_rows(count), classes
+        )
         present = [dense(gradient) is not None for gradient in gradients]
         compiled = bool(self._model.jit_compile)
         return outside_of_trace(
@@ -257,6 +279,12 @@ class Observer:
         usable = supported(loss) and keras_model.reachable(loss) and loss.shape.rank == 0
         return aside(loss) if usable else None
 
+    def _penalties(self, seen: _Seen) -> list[Any] | None:
+        """Penalties that are part of the loss; None where that cannot be told."""
+        once = self._adds_penalties and len(self._optimizers) == 1 and seen.loss is not None
+        usable = all(supported(p) and keras_model.reachable(p) for p in seen.penalties)
+        return seen.penalties if once and usable else None
+
     def _trace(self, site: Site, seen: _Seen) -> Trace:
         """What this trace showed, by the rows of the first one."""
         trace = Trace()
@@ -266,6 +294,11 @@ class Observer:
         if site is self.sites[0]:
             placed = self._features.placed(self._tensors(seen))
             trace.features.update({first: aside(tensor) for first, tensor in placed.items()})
+            assert site.recorder is not None
+            classes = len(site.recorder.rows.labels)
+            if classes:
+                batch = self._tensors(seen)
+                trace.tables["labels"] = lambda: labels.table(batch, classes)
         return trace
 
     def _tensors(self, seen: _Seen) -> list[tuple[str, str, Any]]:
@@ -288,3 +321,10 @@ class Observer:
             for name, tensor in keras_model.named(kind, batch[key], names)
             if is_feature(tensor)
         ]
+
+
+def _split(loss: Any, penalties: Sequence[Any]) -> dict[str, Any]:
+    """Columns of the run: the loss without the penalties, and the penalties."""
+    total = tf.cast(loss, tf.float32)
+    penalty = tf.add_n([tf.constant(0.0), *(tf.cast(aside(p), tf.float32) for p in penalties)])
+    return {"data_loss": total - penalty, "penalty_loss": penalty}

@@ -34,6 +34,11 @@ SQUARE_SUMS: Final = (1e-25, 1e33)
 """Sums of squares that neither overflowed nor lost their leading terms to underflow."""
 
 
+OUTLIER: Final = 4.0
+"""Standard deviations from the mean, beyond which an entry is called an outlier; of normal numbers
+one in 16,000 is."""
+
+
 def as_float(values: Tensor) -> Tensor:
     """`values` as float32, or unchanged where they are float64; booleans become 0 and 1."""
     return values if values.dtype == tf.float64 else tf.cast(values, tf.float32)
@@ -196,6 +201,14 @@ class Fast:
         kept = [axis for axis in range(self.values.shape.rank) if axis not in self.axes]
         return tf.zeros(tf.gather(tf.shape(self.values), kept), self.dtype)
 
+    @cached_property
+    def outlier_fraction(self) -> Tensor:
+        limit = OUTLIER * self.std
+        far = tf.abs(self.values - self._spread(self.mean)) > self._spread(limit)
+        left_out = self._left_out * tf.cast(tf.abs(self.mean) > limit, self.dtype)
+        count = self._sum(tf.cast(far, self.dtype)) + left_out
+        return tf.math.divide_no_nan(count, self.size)
+
     @property
     def nan_fraction(self) -> Tensor:
         return self._zero
@@ -323,3 +336,10 @@ class Exact(Fast):
     @cached_property
     def inf_fraction(self) -> Tensor:
         return self._fraction(self._count(tf.math.is_inf(self.values)))
+
+    @cached_property
+    def outlier_fraction(self) -> Tensor:
+        mean, limit = self.mean / self._scale, OUTLIER * self.std / self._scale
+        far = tf.abs(self._scaled - self._spread(mean)) > self._spread(limit)
+        left_out = self._left_out * tf.cast(tf.abs(mean) > limit, self.dtype)
+        return self._fraction(self._count(tf.logical_and(far, self._finite)) + left_out)

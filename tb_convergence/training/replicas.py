@@ -8,16 +8,15 @@ only replica 0 records, the others only take part.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 import tensorflow as tf
 
+from tb_convergence.core import statistics
 from tb_convergence.training.aside import aside
 from tb_convergence.training.gradients import dense
 from tb_convergence.training.kernels import damaged
 from tb_convergence.training.reductions import Tensor, as_float
-
-COLUMNS: Final = ("replica_loss", "replica_nonfinite")
 
 
 def here() -> tuple[int, int]:
@@ -32,8 +31,8 @@ def here() -> tuple[int, int]:
 def summed(gradients: Sequence[Any], loss: Tensor | None) -> tuple[list[Any], Tensor | None, Any]:
     """Gradients and loss summed over the replicas, and a float32 table `[R, K]` of them all.
 
-    K columns are `COLUMNS`: the loss of that replica's own batch (Keras divides it by R before it
-    takes gradients, which is undone here), and 1 where it or one of its gradients is not finite.
+    K columns are those of the catalogue: the loss of that replica's own batch (Keras divides it by
+    R before it takes gradients, which is undone here), and whether the replica went bad.
     To be called in every replica.
     """
     context = tf.distribute.get_replica_context()
@@ -47,7 +46,7 @@ def summed(gradients: Sequence[Any], loss: Tensor | None) -> tuple[list[Any], Te
     worst = tf.reduce_max(tf.stack(bad)) if bad else tf.constant(0.0)
     row = tf.stack([own, worst])[None]
     mine = tf.reshape(tf.range(count), [-1, 1]) == number
-    table = tf.where(mine, row, tf.zeros([count, len(COLUMNS)]))
+    table = tf.where(mine, row, tf.zeros([count, len(statistics.columns("replicas"))]))
     *sums, table = context.all_reduce(tf.distribute.ReduceOp.SUM, [*present, table])
     rest = iter(sums)
     everything = [None if gradient is None else next(rest) for gradient in local]

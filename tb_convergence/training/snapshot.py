@@ -6,7 +6,7 @@ with a gradient), L layers, F features.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -15,13 +15,13 @@ import tensorflow as tf
 
 from tb_convergence.core import statistics
 from tb_convergence.core.schema import Row
-from tb_convergence.training import kernels, packed_outputs, replicas, tables
+from tb_convergence.training import kernels, packed_outputs, tables
 from tb_convergence.training.gradients import Gradient
 from tb_convergence.training.packed import reduced
 from tb_convergence.training.reductions import Exact, Tensor, as_float
 
 GROUPS: Final[tuple[statistics.Group, ...]] = (
-    "variables", "activations", "inputs", "replicas", "run",
+    "variables", "activations", "inputs", "labels", "replicas", "run",
 )
 RUN_ROW: Final = Row("run", "", "run")
 
@@ -37,11 +37,13 @@ class Trace:
         loss: scalar whose gradients are taken, before any loss scaling, or None.
         outputs: layer outputs `[B, ..., U]` by index of their row.
         features: tensors `[..., F]` by index of their first row.
-        replicas: the table of the group "replicas", or None.
+        run: columns of the run, `[]` each, that the step itself does not tell.
+        tables: what makes the whole table `[R, C]` of a group, where a record is made.
     """
 
     loss: Tensor | None = None
-    replicas: Tensor | None = None
+    run: dict[str, Tensor] = field(default_factory=dict)
+    tables: dict[statistics.Group, Callable[[], Tensor]] = field(default_factory=dict)
     outputs: dict[int, Tensor] = field(default_factory=dict)
     features: dict[int, Tensor] = field(default_factory=dict)
 
@@ -54,6 +56,7 @@ class Rows:
     activations: tuple[Row, ...] = ()
     inputs: tuple[Row, ...] = ()
     replicas: tuple[Row, ...] = ()
+    labels: tuple[Row, ...] = ()
 
     def of(self, group: statistics.Group) -> tuple[Row, ...]:
         """Rows of `group`; the run has one row."""
@@ -62,6 +65,7 @@ class Rows:
             "activations": self.activations,
             "inputs": self.inputs,
             "replicas": self.replicas,
+            "labels": self.labels,
         }
         return found.get(group, (RUN_ROW,))
 
@@ -159,9 +163,10 @@ class Snapshot:
             count = len(self.rows.inputs)
             part = tables.feature_part(step.trace.features, count, self._exact)
             rows["inputs"] = (tables.FeatureRow(part), {})
-        if step.trace.replicas is not None:
-            columns = tf.unstack(step.trace.replicas, axis=1)
-            rows["replicas"] = (None, dict(zip(replicas.COLUMNS, columns, strict=True)))
+        for group, make in step.trace.tables.items():
+            if self._shapes[group][0]:
+                columns = tf.unstack(make(), axis=1)
+                rows[group] = (None, dict(zip(statistics.columns(group), columns, strict=True)))
         vector = tf.concat(
             [
                 tf.reshape(tables.table(group, *rows[group], self._shapes[group][0]), [-1])
@@ -291,4 +296,5 @@ def _run_columns(row: tables.VariableRow, step: Step) -> dict[str, Tensor]:
             tf.cast(step.number - window.first_bad, tf.float32),
         ),
     }
+    values.update(step.trace.run)
     return {name: tf.reshape(value, [1]) for name, value in values.items()}

@@ -183,3 +183,48 @@ def test_loss_scaling_is_undone(keras: Any, tmp_path: Path) -> None:
         for name in ("half", "full")
     )
     assert half == pytest.approx(full, rel=0.1)  # float16 rounds; 32,768 would not pass
+
+
+def test_penalties_labels_and_outliers(keras: Any, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(64, 2)).astype("float32")
+    x[5, 1] = 40.0
+    y = np.repeat([0, 2, 2, 2], 16)
+    layers, regularizers = keras.layers, keras.regularizers
+    model = keras.Sequential(
+        [
+            keras.Input((2,)),
+            layers.Dense(5, kernel_regularizer=regularizers.L2(0.1)),
+            layers.Dense(3, bias_initializer="ones", bias_regularizer=regularizers.L1(0.5)),
+        ]
+    )
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.SGD(0.1), loss)
+    kernel = model.get_weights()[0].astype(np.float64)
+    data = float(loss(y, model(x)))
+    model.fit(x, y, batch_size=64, verbose=0, callbacks=[ConvergenceCallback(tmp_path)])
+    history = read(tmp_path)
+    run, labels, inputs = (history.tables[name] for name in ("run", "labels", "inputs"))
+    penalty = 0.1 * np.sum(kernel**2) + 0.5 * 3
+    assert run.column("penalty_loss")[0, 0] == pytest.approx(penalty, rel=1e-5)
+    assert run.column("data_loss")[0, 0] == pytest.approx(data, rel=1e-4)
+    assert run.column("loss")[0, 0] == pytest.approx(data + penalty, rel=1e-5)
+    assert [row.name for row in labels.rows] == ["target=0", "target=1", "target=2"]
+    assert labels.column("label_fraction")[0].tolist() == [0.25, 0.0, 0.75]
+    outliers = inputs.column("feature_outlier_fraction")[0]
+    assert outliers[:2].tolist() == [0.0, 1 / 64]
+
+
+def test_an_unknown_penalty_is_not_called_none(keras: Any, tmp_path: Path) -> None:
+    class Own(keras.Sequential):
+        def compute_loss(self, x: Any, y: Any, y_pred: Any, *_: Any, **__: Any) -> Any:
+            return keras.ops.mean((y - y_pred) ** 2)
+
+    keras.utils.set_random_seed(4)
+    model = Own([keras.Input((3,)), keras.layers.Dense(2)])
+    model.compile("sgd", "mse")
+    x = np.ones((8, 3), "float32")
+    model.fit(x, x[:, :2], verbose=0, callbacks=[ConvergenceCallback(tmp_path)])
+    run = read(tmp_path).tables["run"]
+    assert np.isfinite(run.column("loss")[0, 0])
+    assert np.isnan(run.column("penalty_loss")[0, 0])
