@@ -305,6 +305,18 @@ RUN: Final[tuple[Statistic, ...]] = (
         POSITIVE, "L2 norm over all gradients together, before clipping.", scale="log10",
     ),
     Statistic(
+        "clipped_gradient_global_norm", "run", "Clipped gradient norm", "‖clip g‖",
+        "loss per unit of variable", POSITIVE,
+        "L2 norm over all gradients together, after the optimizer's clipping; undefined where it "
+        "clips nothing, accumulates gradients or runs on several devices.", scale="log10",
+        references=("Pascanu et al. 2013, arXiv:1211.5063",),
+    ),
+    Statistic(
+        "window_clipped_fraction", "run", "Clipped steps", "clipped", "1", FRACTION,
+        "Fraction of the steps since the previous record, this one included, at which clipping "
+        "changed a gradient; undefined as above.",
+    ),
+    Statistic(
         "variable_global_norm", "run", "Global variable norm", "‖w‖", "unit of the variables",
         POSITIVE, "L2 norm over all trainable variables before the update.", scale="log10",
     ),

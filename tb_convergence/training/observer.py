@@ -15,6 +15,7 @@ import tensorflow as tf
 from tb_convergence.core.schema import Row
 from tb_convergence.training import keras_model, labels, replicas, rows, tables
 from tb_convergence.training.aside import aside
+from tb_convergence.training.clipping import clipping_of
 from tb_convergence.training.features import Features, is_feature
 from tb_convergence.training.gradients import dense
 from tb_convergence.training.keras_model import builds_variables
@@ -180,7 +181,7 @@ class Observer:
 
     def _before(
         self, optimizer: Any, gradients: Sequence[Any], variables: Sequence[Any] | None
-    ) -> tuple[Recorder, Plan] | None:
+    ) -> tuple[Site, Plan, Any] | None:
         replica, count = replicas.here()
         seen = self._seen[replica]
         if not replica:
@@ -211,14 +212,18 @@ class Observer:
             penalties = self._penalties(seen) if count == 1 else None
             if loss is not None and penalties is not None:
                 trace.run.update(_split(loss, penalties))
-            return site.recorder, site.recorder.before(
+            plan = site.recorder.before(
                 trace, gradients, variables, lambda: keras_model.learning_rate(optimizer), scaling
             )
+            return site, plan, None if site.clipping is None else site.clipping.before(plan)
 
     @staticmethod
-    def _after(recorder: Recorder, plan: Plan) -> None:
+    def _after(site: Site, plan: Plan, clips: Any) -> None:
+        assert site.recorder is not None
         with tf.name_scope(SCOPE):
-            recorder.after(plan)
+            site.recorder.after(plan)
+            if site.clipping is not None:
+                site.clipping.after(clips, plan, site.recorder)
 
     def _site(
         self,
@@ -238,6 +243,8 @@ class Observer:
         name = name_of(self._model, optimizer, variables, taken)
         site = Site(name, optimizer, variables, first_step)
         site.recorder = self._build(site, gradients, seen, count)
+        if count == 1:  # Keras clips in each replica, before the sum that is recorded
+            site.clipping = clipping_of(optimizer)
         self.sites.append(site)
         return site
 
@@ -323,8 +330,14 @@ class Observer:
         ]
 
 
-def _split(loss: Any, penalties: Sequence[Any]) -> dict[str, Any]:
+def _split(loss: Any, penalties: Sequence[Any]) -> dict[str, Callable[[], Any]]:
     """Columns of the run: the loss without the penalties, and the penalties."""
-    total = tf.cast(loss, tf.float32)
-    penalty = tf.add_n([tf.constant(0.0), *(tf.cast(aside(p), tf.float32) for p in penalties)])
-    return {"data_loss": total - penalty, "penalty_loss": penalty}
+    parts = [aside(penalty) for penalty in penalties]
+
+    def penalty() -> Any:
+        return tf.add_n([tf.constant(0.0), *(tf.cast(part, tf.float32) for part in parts)])
+
+    return {
+        "data_loss": lambda: tf.cast(loss, tf.float32) - penalty(),
+        "penalty_loss": penalty,
+    }

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import keras
 
+from tb_convergence.training.clipping import Clipping
 from tb_convergence.training.recorder import Recorder
 
 MAX_SITES: Final = 8
@@ -23,6 +24,7 @@ class Site:
     Attributes:
         name: tells it from the other sites of the model.
         first_step: number of the first step that is observed.
+        clipping: what the optimizer does to large gradients; None where it leaves them.
         recorder: None until a trace has reached it.
         layers: those whose outputs are recorded with it, in the order of their rows.
         calls: how often the latest trace calls the optimizer here.
@@ -36,6 +38,7 @@ class Site:
         self.optimizer = optimizer
         self.variables = list(variables)
         self.recorder: Recorder | None = None
+        self.clipping: Clipping | None = None
         self.layers: list[Any] = []
         self.calls = 0
 

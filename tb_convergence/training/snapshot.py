@@ -37,12 +37,12 @@ class Trace:
         loss: scalar whose gradients are taken, before any loss scaling, or None.
         outputs: layer outputs `[B, ..., U]` by index of their row.
         features: tensors `[..., F]` by index of their first row.
-        run: columns of the run, `[]` each, that the step itself does not tell.
+        run: what makes columns of the run, `[]` each, that the step itself does not tell.
         tables: what makes the whole table `[R, C]` of a group, where a record is made.
     """
 
     loss: Tensor | None = None
-    run: dict[str, Tensor] = field(default_factory=dict)
+    run: dict[str, Callable[[], Tensor]] = field(default_factory=dict)
     tables: dict[statistics.Group, Callable[[], Tensor]] = field(default_factory=dict)
     outputs: dict[int, Tensor] = field(default_factory=dict)
     features: dict[int, Tensor] = field(default_factory=dict)
@@ -296,5 +296,5 @@ def _run_columns(row: tables.VariableRow, step: Step) -> dict[str, Tensor]:
             tf.cast(step.number - window.first_bad, tf.float32),
         ),
     }
-    values.update(step.trace.run)
+    values.update({name: make() for name, make in step.trace.run.items()})
     return {name: tf.reshape(value, [1]) for name, value in values.items()}

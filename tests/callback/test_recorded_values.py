@@ -228,3 +228,34 @@ def test_an_unknown_penalty_is_not_called_none(keras: Any, tmp_path: Path) -> No
     run = read(tmp_path).tables["run"]
     assert np.isfinite(run.column("loss")[0, 0])
     assert np.isnan(run.column("penalty_loss")[0, 0])
+
+
+@pytest.mark.parametrize("kind", ["clipnorm", "global_clipnorm", "clipvalue"])
+def test_what_clipping_leaves(keras: Any, tmp_path: Path, kind: str) -> None:
+    """Every second batch has targets so large that its gradient is clipped."""
+    limit = 0.5
+    model, x, y = linear(keras)
+    optimizer = keras.optimizers.LossScaleOptimizer(
+        keras.optimizers.SGD(1e-3, **{kind: limit}), initial_scale=256.0
+    )
+    model.compile(optimizer, "mse")
+    x, y = np.tile(x, (16, 1)), np.tile(0.01 * y, (16, 1))
+    y.reshape(16, 8, 2)[1::2] += 100.0
+    x *= 0.01
+    callback = ConvergenceCallback(tmp_path, every_n_steps=12)
+    model.fit(x, y, batch_size=8, epochs=1, shuffle=False, verbose=0, callbacks=[callback])
+    assert callback.disabled_reason is None
+    history = read(tmp_path)
+    run, table = history.tables["run"], history.tables["variables"]
+    assert run.steps.tolist() == [*range(10), 12, 15]
+    fraction = run.column("window_clipped_fraction")[:, 0]
+    assert fraction.tolist() == pytest.approx([0, 1] * 5 + [1 / 3, 2 / 3])
+    after = run.column("clipped_gradient_global_norm")[:, 0]
+    before = run.column("gradient_global_norm")[:, 0]
+    np.testing.assert_allclose(after[:10:2], before[:10:2], rtol=1e-5)
+    updates = run.column("update_global_norm")[:, 0]
+    np.testing.assert_allclose(after, updates / 1e-3, rtol=2e-2)
+    assert (after[1::2] < 0.1 * before[1::2]).all()
+    if kind == "global_clipnorm":
+        np.testing.assert_allclose(after[1:10:2], limit, rtol=1e-5)
+    assert table.column("gradient_norm").shape[1] == 2
