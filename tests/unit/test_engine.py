@@ -150,3 +150,10 @@ def test_several_faults_each_tell_their_own_part() -> None:
     assert [f.id for f in found[:2]] == ["data", "output"]
     assert told == {"data": None, "output": None, "saturation": "data", "constant": "output",
                     "standstill": "data"}
+
+
+@pytest.mark.parametrize(("restates", "expected"), [((), None), (("ratio",), "rate")])
+def test_the_same_in_other_words_is_explained_whenever_it_began(restates, expected) -> None:
+    cause = replace(rule("rate", "cause", step=5, explains=("ratio",)), restates=restates)
+    found = diagnose(cause, rule("ratio", step=1))
+    assert {f.id: f.explained_by for f in found}["ratio"] == expected

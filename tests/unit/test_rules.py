@@ -997,3 +997,10 @@ def test_medians_leave_out_what_is_undefined() -> None:
     values = np.array([[1.0, np.nan, np.nan], [3.0, 2.0, np.nan], [9.0, np.inf, np.nan]])
     np.testing.assert_array_equal(median_over_time(values), [3.0, 2.0, np.nan])
     assert np.isnan(median_over_time(np.zeros((0, 2)))).all()
+
+
+def test_a_run_that_turned_nan_is_not_told_to_go_on() -> None:
+    loss = np.linspace(2.3, 0.5, N)
+    assert "too-few-steps" in ids(with_loss(loss))
+    loss[-3:] = np.nan
+    assert "too-few-steps" not in ids(with_loss(loss))

@@ -115,7 +115,9 @@ def _rank(pairs: Iterable[tuple[Rule, Match]]) -> list[Finding]:
             if other.id not in rule.explains or other.id in explained_by or other.id == rule.id:
                 continue
             # Two causes may name each other; the better one explains, never both.
-            if explained_by.get(rule.id) == other.id or _comes_later(rule, match, effect):
+            if explained_by.get(rule.id) == other.id:
+                continue
+            if other.id not in rule.restates and _comes_later(rule, match, effect):
                 continue
             if other.kind == "cause" and match.confidence < SURE_ENOUGH * effect.confidence:
                 continue

@@ -43,6 +43,8 @@ class Rule:
             what it needs, also of one point or all NaN, and never raises on data.
         at_least: records needed of the first of `needs`.
         explains: ids this cause accounts for when they begin with it or after it.
+        restates: ids among them that say the same in other words, and are explained whenever they
+            began.
         excluded_by: ids that, when they begin before or with it, account for it instead.
         delay_steps: how long after its own first sign the earliest effect can show. A cause that
             acts through updates has 1: statistics of a step are taken before its update.
@@ -60,6 +62,7 @@ class Rule:
     evaluate: Callable[[RunHistory, Signs], Match | None]
     at_least: int = 1
     explains: tuple[str, ...] = ()
+    restates: tuple[str, ...] = ()
     excluded_by: tuple[str, ...] = ()
     delay_steps: int = 0
     advice: tuple[str, ...] = ()

@@ -25,12 +25,13 @@ from tb_convergence.core.diagnosis.signals import loss_course
 from tb_convergence.core.history import RunHistory
 
 SHARE: Final = 0.9
-"""Of the largest class: one in ten is the usual bound of a severe imbalance (He & Garcia 2009)."""
+"""Of the largest class: a constant answer is then right nine times out of ten."""
 REPEATS: Final = 0.1
 """Spread of the outputs over that of the targets, below which the output is a constant."""
 NEARLY: Final = 0.05
 """Distance of the mean output from the prior."""
 SAMPLES: Final = 100
+"""Samples seen before a share of one in ten is believed: its error is then 3 %."""
 RECORDS: Final = 5
 
 

@@ -17,6 +17,7 @@ CLIPPED: Final = 0.5
 EXCESS: Final = 3.0
 """Norm before over after clipping, median of the clipped steps; less changes the rate little."""
 RECORDS: Final = 20
+"""Records from which a share of steps means something: 20 tell half from a quarter."""
 
 
 def _evaluate(history: RunHistory, _: Signs) -> Match | None:

@@ -14,6 +14,7 @@ from tb_convergence.core.history import RunHistory
 SPREAD: Final = 1e-6
 """Spread over the batch, relative to the output's size (AutoTrainer, DeepDiagnosis)."""
 RECORDS: Final = 5
+"""Records at the end of the run that must agree: a state that lasts, not a passing batch."""
 
 
 def _evaluate(history: RunHistory, _: Signs) -> Match | None:

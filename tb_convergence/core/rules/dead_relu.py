@@ -9,12 +9,15 @@ import numpy as np
 from tb_convergence.core.diagnosis.finding import Evidence, Severity
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.signals import FALLS, Floats, learns
+from tb_convergence.core.diagnosis.wording import counted
 from tb_convergence.core.history import RunHistory, Table
 
 FRACTION: Final = 0.5
 """Dead units of one layer (TheDeepChecker and AutoTrainer flag more than half)."""
 NEARLY_ALL: Final = 0.9
+"""Above it hardly any unit is left to carry the signal: critical."""
 RECORDS: Final = 5
+"""Records at the end of the run that must agree: a state that lasts, not a passing batch."""
 
 
 def _lasting(dead: Floats) -> dict[int, int]:
@@ -62,7 +65,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
 
 
 def _summary(table: Table, worst: int, share: float, onsets: dict[int, int]) -> str:
-    more = f" (and most of {len(onsets) - 1} more layers)" if len(onsets) > 1 else ""
+    more = f" (and most of {counted(len(onsets) - 1, 'more layer')})" if len(onsets) > 1 else ""
     onset = min(onsets.values())
     when = "from the first step on" if onset == 0 else f"since step {int(table.steps[onset]):,}"
     return f"{share:.0%} of the units of {table.rows[worst].layer}{more} are dead {when}."

@@ -28,6 +28,7 @@ FLOOR = 10.0
 DEPTH_RATIO = 70.0
 """First over last layer's mean |g| (Schoop et al. 2021 and AutoTrainer use the same figure)."""
 AT_LEAST_LAYERS = 4
+"""Kernels of which a first and a last third can be told apart."""
 
 
 def _evaluate(history: RunHistory, _: Signs) -> Match | None:

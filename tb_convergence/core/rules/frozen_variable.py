@@ -12,6 +12,7 @@ from tb_convergence.core.diagnosis.signals import layers_of, learns
 from tb_convergence.core.history import RunHistory
 
 RECORDS: Final = 5
+"""Records at the end of the run that must agree: a state that lasts, not a passing batch."""
 
 
 def _evaluate(history: RunHistory, _: Signs) -> Match | None:

@@ -32,7 +32,7 @@ from tb_convergence.core.history import RunHistory, Table
 RATIO: Final = 0.1
 """Update over weight norm: a step that moves a layer by a tenth of its size (1e-3 is healthy)."""
 GROWTH: Final = 2.0
-"""Gradient norm at its peak over its start (DIAGNOSES: growing at least twofold)."""
+"""Gradient norm at its peak over its start: from doubling on it is more than scatter."""
 LASTING: Final = 0.25
 """Share of the records before the harm; fewer count only right before it."""
 
@@ -46,6 +46,7 @@ DIED: Final = 0.3
 THROWN: Final = 3.0
 """Early loss over the first one: a start that is lost is worse than knowing nothing."""
 RECORDS: Final = 5
+"""Records before the units at the end are held against those at the start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,6 +284,7 @@ RULE = Rule(
         "constant-output", "update-ratio-out-of-range", "loss-spike", "loss-oscillation",
         "underfitting",
     ),
+    restates=("update-ratio-out-of-range",),
     excluded_by=("non-finite-input",),
     delay_steps=1,
     experiment="LR range test",

@@ -159,6 +159,7 @@ RULE = Rule(
     at_least=5,
     evaluate=_evaluate,
     explains=("loss-not-decreasing", "update-ratio-out-of-range", "underfitting"),
+    restates=("update-ratio-out-of-range",),
     excluded_by=("non-finite-values",),
     experiment="LR range test",
     disproof=(

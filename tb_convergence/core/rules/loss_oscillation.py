@@ -15,6 +15,7 @@ from tb_convergence.core.diagnosis.signals import loss_course
 from tb_convergence.core.history import RunHistory
 
 EPOCHS: Final = 8
+"""Epochs of which the second half shows a few turns."""
 SWING: Final = 0.1
 """Typical change from one epoch to the next, relative to the level."""
 TURNS: Final = 0.4

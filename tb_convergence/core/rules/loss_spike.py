@@ -22,6 +22,7 @@ NOISE: Final = 10.0
 OF_START: Final = 0.5
 """Part of ignorance's loss, or of the first one: near zero, any hard sample is a spike."""
 MANY: Final = 3
+"""One spike is a batch; three are a habit."""
 SMALL_BATCH: Final = 8
 """The loss of a few samples is that of its worst one."""
 

@@ -15,6 +15,7 @@ from tb_convergence.core.diagnosis.configuration import Configuration, configura
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.signals import Floats, learns, loss_course
+from tb_convergence.core.diagnosis.wording import counted
 from tb_convergence.core.history import RunHistory, Table
 
 SHARE: Final = 0.5
@@ -24,11 +25,13 @@ STRONG: Final = 1e-2
 SHRUNK: Final = 0.7
 """Norm of the weights at the end over its start; weights that learn grow."""
 RECORDS: Final = 5
+"""Records before the size of the weights is held against their start."""
 NARROW: Final = 32
 """Units; dropping half of fewer leaves a handful (UMLAUT warns about dropout on narrow layers)."""
 LEFT: Final = 10.0
 """Units that dropout leaves of a layer: fewer carry little, however wide it is."""
 RATE: Final = 0.5
+"""Half is the usual rate for wide layers (Srivastava et al. 2014); narrow ones need less."""
 
 
 def penalty(table: Table, model: Configuration) -> Floats:
@@ -137,11 +140,12 @@ def _by_dropout(history: RunHistory, model: Configuration) -> Match | None:
         return None
     layer = min(heavy, key=lambda item: item.units or NARROW)
     left = (layer.units or 0) * (1 - (layer.rate or 0))
+    more = f"; so for {counted(len(heavy) - 1, 'more layer')}" if len(heavy) > 1 else ""
     return Match(
         "info" if learns(history) else "warning",
         min(0.9, 0.5 + 0.15 * len(heavy)),
         f"{layer.name} drops {layer.rate:.0%} of {layer.units} units, which leaves about "
-        f"{left:g}" + (f"; {len(heavy) - 1} more layers do the like." if len(heavy) > 1 else "."),
+        f"{left:g}{more}.",
         0, max(0, history.last_step), tuple(item.name for item in heavy),
         tuple(Evidence("units under heavy dropout", float(item.units or 0), float(NARROW), None,
                        item.name) for item in heavy),

@@ -26,6 +26,7 @@ TOO_SURE: Final = 2.0
 LARGE_INPUT: Final = 10.0
 """As in unnormalized-input."""
 MANY_CLASSES: Final = 1000
+"""Vocabularies start above ln C for reasons of their own (rare words)."""
 EQUAL: Final = 1e-6
 """Spread over scale below which entries are one constant (float32 has 6e-8)."""
 

@@ -10,7 +10,9 @@ from tb_convergence.core.diagnosis.signals import FALLS, layers_of, learns
 from tb_convergence.core.history import RunHistory, first_true
 
 FRACTION = 0.5
+"""More than half of the outputs: most of the gradient ends there."""
 RECORDS = 5
+"""Records at the end of the run that must agree: a state that lasts, not a passing batch."""
 
 
 def _evaluate(history: RunHistory, _: Signs) -> Match | None:

@@ -37,8 +37,10 @@ SOLVED: Final = 0.02
 
 def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
     course = loss_course(history)
-    if course is None or course.observed < 15 or "loss-divergence" in signs or course.end <= 0:
+    if course is None or course.observed < 15 or course.end <= 0:
         return None
+    if {"loss-divergence", "non-finite-values"} & set(signs):
+        return None  # more of it would be more of the same
     if course.axis == "step" and unfinished(history):
         return None
     if course.end < SOLVED * abs(course.start):

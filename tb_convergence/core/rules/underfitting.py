@@ -17,6 +17,7 @@ from tb_convergence.core.diagnosis.signals import LEARNS, loss_course
 from tb_convergence.core.history import RunHistory
 
 EPOCHS: Final = 6
+"""Epochs of which the last quarters can be compared."""
 STANDSTILL: Final = 0.02
 """Fall from the third quarter of the epochs to the last, below which a loss has stopped."""
 USELESS: Final = 0.95

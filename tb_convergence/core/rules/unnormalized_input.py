@@ -26,6 +26,7 @@ LARGE: Final = 10.0
 """Root mean square of a feature. z-scores, [0, 1] and [-1, 1] all lie within about 1; ten times
 that multiplies the curvature of the first layer's loss by a hundred (LeCun et al. 1998, 4.3)."""
 VERY_LARGE: Final = 100.0
+"""Raw pixels, years, prices: the curvature is ten thousand times that of z-scores."""
 SPREAD: Final = 100.0
 """Largest feature's scale over the median feature's, when the largest is above 3."""
 

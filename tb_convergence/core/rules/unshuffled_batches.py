@@ -18,7 +18,9 @@ from tb_convergence.core.history import RunHistory
 WITHIN: Final = 0.5
 """Share of the variance within batches; shuffled batches of eight have seven eighths."""
 BATCH: Final = 8
+"""Samples of a batch: of fewer, chance leaves too little of the variance within."""
 RECORDS: Final = 20
+"""Batches compared: their means vary by chance as well."""
 
 
 def _evaluate(history: RunHistory, _: Signs) -> Match | None:

@@ -18,15 +18,19 @@ from tb_convergence.core.diagnosis.signals import (
     median_over_time,
     weight_rows,
 )
+from tb_convergence.core.diagnosis.wording import counted
 from tb_convergence.core.history import RunHistory
 
 LOW: Final = 1e-4
+"""log10 below -4 (TheDeepChecker; about -3 is healthy, Karpathy, CS231n)."""
 HIGH: Final = 1e-1
-"""log10 outside [-4, -1] (TheDeepChecker; about -3 is healthy, Karpathy, CS231n)."""
+"""log10 above -1 (TheDeepChecker)."""
 FAR_LOW: Final = 1e-8
+"""float32 tells weights apart to 6e-8 of their size: a smaller step is lost."""
 FAR_HIGH: Final = 10.0
-"""float32 has 6e-8: a smaller step is lost; a step of ten times its size is a new random start."""
+"""A step of ten times its size is a new random start."""
 RECORDS: Final = 5
+"""Records from which a median is not a single step's."""
 
 
 def _evaluate(history: RunHistory, _: Signs) -> Match | None:
@@ -53,7 +57,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     return Match(
         severity, 0.7,
         f"A typical step changes {layer} by {value:.2g} of its size; about 1e-3 is healthy."
-        + (f" {len(chosen) - 1} more layers are out of range." if len(chosen) > 1 else ""),
+        + (f" So for {counted(len(chosen) - 1, 'more layer')}." if len(chosen) > 1 else ""),
         # A median is known once there are that many records.
         int(table.steps[RECORDS - 1]), int(table.steps[-1]),
         layers_of(table, [rows[i] for i in chosen]),

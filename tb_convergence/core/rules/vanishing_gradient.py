@@ -16,6 +16,7 @@ from tb_convergence.core.history import RunHistory, Table, first_true
 RATIO = 1e-3
 """First over last layers (Glorot & Bengio 2010 show healthy stacks within a factor of ten)."""
 AT_LEAST_LAYERS = 3
+"""Kernels of which a first and a last third can be told apart."""
 
 
 def depth_ratio(table: Table, name: str, rows: list[int]) -> Floats:

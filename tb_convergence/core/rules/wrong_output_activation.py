@@ -47,6 +47,7 @@ CUTS: Final = frozenset({"relu", "relu6"})
 GRAVE: Final = 0.25
 """Part of the targets' range that is out of reach; sigmoid on standardised targets loses half."""
 TIED_RECORDS: Final = 3
+"""Batches in which the columns must be equal: once could be an empty batch."""
 MARGIN: Final = 0.05
 """Part of the targets' own range by which they may leave the activation's: rounding."""
 

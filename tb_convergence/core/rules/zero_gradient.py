@@ -20,13 +20,17 @@ from tb_convergence.core.diagnosis.signals import (
     learns,
     loss_course,
 )
+from tb_convergence.core.diagnosis.wording import counted
 from tb_convergence.core.history import RunHistory, first_true
 
 FRACTION = 0.7
 """Share of zeros (DeepDiagnosis, AutoTrainer: dead neurons above 70 % zero gradients)."""
 ALL = 0.999
+"""All entries but for a stray one: exactly zero is its own case."""
 RECORDS = 5
+"""Records at the end of the run that must agree: a state that lasts, not a passing batch."""
 SOLVED = 0.99
+"""Part of the starting loss that is gone when nothing is left to learn."""
 SMALL_BATCH = 8
 """(1 - 1/4)^8 is a tenth: from here on chance explains no zeros."""
 
@@ -56,12 +60,12 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     # A network none of whose kernels gets a gradient has stopped, however far it came before.
     harmless = learns(history) and (complete < len(rows) or _solved(history))
     severity: Severity = "critical" if complete else "warning"
+    more = f", and so for {counted(len(affected) - 1, 'more layer')}" if len(affected) > 1 else ""
     return Match(
         severity="info" if harmless else severity,
         confidence=0.9 if complete else 0.7,
         summary=(
-            f"{recent[worst]:.0%} of the gradient of {name} is exactly zero"
-            + (f", and so for {len(affected) - 1} more layers." if len(affected) > 1 else ".")
+            f"{recent[worst]:.0%} of the gradient of {name} is exactly zero{more}."
             + (FALLS if harmless else "")
         ),
         first_step=int(table.steps[onset]),
