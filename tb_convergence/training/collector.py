@@ -103,7 +103,8 @@ class Collector:
         """Let the rules look at what was written; their time is ours."""
         live = self._writer.live
         if live is not None:
-            self._cadence.saw_look(live.look())
+            live.look()
+            self._cadence.saw_look(live.owed())
             self._last_end = time.perf_counter()
 
     def read(self) -> bool:

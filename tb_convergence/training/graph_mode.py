@@ -55,6 +55,7 @@ def health_summary(
     Raises:
         TypeError: `grads_and_vars` is not made of pairs.
         ValueError: it is empty, or `updates` has another length.
+        RuntimeError: there is no graph, because TensorFlow executes eagerly.
 
     Any other fault is logged once, and the op is then an empty summary: training goes on.
     """
@@ -65,6 +66,11 @@ def health_summary(
         raise ValueError("grads_and_vars is empty: there is nothing to record")
     if updates is not None and len(updates) != len(pairs):
         raise ValueError(f"{len(updates)} updates of {len(pairs)} variables")
+    if tf.executing_eagerly():
+        raise RuntimeError(
+            "health_summary is for graph mode; in eager code and in a tf.function use "
+            "tb_convergence.ConvergenceRecorder"
+        )
     guard = Guard("health_summary")
     with tf.name_scope(SCOPE):
         summary = guard(

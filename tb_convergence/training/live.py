@@ -106,7 +106,7 @@ class Live:
         self._overhead = overhead
         self._clock = clock
         self._began = clock()
-        self._spent = self._latest = 0.0
+        self._spent = self._latest = self._owed = 0.0
         self._next = FIRST_LOOK
         self._urgent = self._incident = False
         self._failed = self._stopped = self._complained = False
@@ -155,7 +155,13 @@ class Live:
             self._give_up(error)
         self._latest = self._clock() - began
         self._spent += self._latest
+        self._owed += self._latest
         return self._latest
+
+    def owed(self) -> float:
+        """Seconds of looks that nobody has asked for yet: who asks counts them as its own."""
+        owed, self._owed = self._owed, 0.0
+        return owed
 
     def _due(self) -> bool:
         if not self._urgent and self._history.records < self._next:

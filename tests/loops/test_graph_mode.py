@@ -112,6 +112,13 @@ def test_wrong_arguments_are_refused_when_the_graph_is_built() -> None:
             v1.health_summary([(gradient, variable)], updates=[gradient, gradient])
 
 
+def test_eager_code_is_told_what_to_use_instead() -> None:
+    from tb_convergence import v1  # noqa: PLC0415
+
+    with pytest.raises(RuntimeError, match="ConvergenceRecorder"):
+        v1.health_summary([(tf.constant([1.0]), tf.Variable([1.0]))])
+
+
 def test_a_fault_of_ours_gives_an_empty_summary(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

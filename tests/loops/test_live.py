@@ -207,6 +207,7 @@ def test_looks_beyond_the_free_second_stay_within_the_share(
         feed(live, step)
         seconds = live.look()
         assert seconds == pytest.approx(0.4) or seconds == 0.0
+        assert live.owed() == seconds, "every look is counted once by the cadence"
     assert len(looks) * 0.4 <= live_module.FREE_SECONDS + 0.01 * clock.now
     assert len(looks) >= 3
 
