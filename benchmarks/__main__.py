@@ -1,0 +1,50 @@
+"""`python -m benchmarks`: runs the benchmarks, prints their tables, and writes the page."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+NAMES = ("steps", "first", "records", "bytes")
+
+
+def main() -> int:
+    """Run what the arguments ask for."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", default=list(NAMES),
+        help=f"which of {', '.join(NAMES)} to run; all by default",
+    )
+    parser.add_argument("--quick", action="store_true", help="a minute in all, to see that it runs")
+    parser.add_argument("--output", type=Path, help="Markdown page to write")
+    arguments = parser.parse_args()
+    unknown = set(arguments.names) - set(NAMES)
+    if unknown:
+        parser.error(f"no such benchmark: {', '.join(sorted(unknown))}")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
+    # After the environment is set, and not for --help: TensorFlow takes seconds to load.
+    from benchmarks import first_step, records, steps  # noqa: PLC0415
+    from benchmarks.report import Options, circumstances, page  # noqa: PLC0415
+
+    programs = {
+        "steps": steps.step_time,
+        "first": first_step.first_step,
+        "records": records.time_of_a_record,
+        "bytes": records.bytes_of_a_record,
+    }
+    facts = circumstances()
+    tables = []
+    for name in arguments.names:
+        tables.append(programs[name](Options(quick=arguments.quick)))
+        sys.stdout.write(tables[-1].as_text())
+        sys.stdout.flush()
+    if arguments.output is not None:
+        arguments.output.write_text(page(tables, facts), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

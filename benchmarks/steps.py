@@ -1,0 +1,125 @@
+"""B1 and B4: what observing a training costs, step by step, beside the alternatives."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from typing import Any, Final
+
+import keras
+
+from benchmarks import networks, turns
+from benchmarks.report import Options, Table, say
+from tb_convergence.keras import ConvergenceCallback
+from tb_convergence.training import cadence
+
+TURN_SECONDS: Final = 1.5
+TURNS: Final = 15
+SKIP: Final = 3
+DEBUGGED_STEPS: Final = 30
+
+
+class _Settled(ConvergenceCallback):
+    """The callback at its defaults in the middle of a long training.
+
+    A real training may spend one second on records before the share counts, and records all of
+    its first steps; in a benchmark of a minute that second alone would be two percent.
+    """
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        super().on_train_begin(logs)
+        self.share: float | None = None
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        super().on_epoch_end(epoch, logs)
+        session = self._session
+        if session is not None:
+            self.share = _share(session)
+
+
+def _share(session: Any) -> float | None:
+    found = getattr(session, "measured_overhead", None)
+    return None if found is None else float(found)
+
+
+def step_time(options: Options) -> Table:
+    """B1 and B4 in one table."""
+    cadence.FREE_SECONDS = 0.0  # type: ignore[misc]  # see _Settled
+    lines = []
+    plans: list[tuple[str, dict[str, Any]]] = [(name, {}) for name in networks.NETWORKS]
+    plans.append(("MLP", {"jit_compile": True}))
+    for name, settings in plans[:1] if options.quick else plans:
+        title = name + (", jit_compile=True" if settings else "")
+        say(f"B1, B4: {title}")
+        found = _network(name, settings, options)
+        debugger = "not with XLA" if settings else _debugger(name, options)
+        lines.append((title, *found, debugger))
+    return Table(
+        "Time of a training step",
+        "Time of `fit` with each callback, against the same training without one: epochs of the "
+        "contenders take turns. The second column is wall time, the third time of the processor, "
+        "which other programs on the machine disturb less. Ours is at its defaults, past the "
+        "first second of recording that is free in every training; Keras' own writes histograms "
+        "of the weights alone, once per epoch, here every "
+        f"{TURN_SECONDS:g} s; the debugger runs in a process of its own.",
+        ("network", "step, ms", "with ours, wall (target <= 1.01)", "with ours, processor",
+         "own measured share", "with TensorBoard(histogram_freq=1)", "with Debugger V2 FULL_HEALTH"),
+        lines,
+    )
+
+
+def _network(name: str, settings: Mapping[str, Any], options: Options) -> tuple[str, ...]:
+    seconds = _step_seconds(name, settings)
+    steps = max(20, round((0.3 if options.quick else TURN_SECONDS) / seconds))
+    data = networks.batches(name, steps)
+    count, skip = (4, 2) if options.quick else (TURNS, SKIP)
+    with tempfile.TemporaryDirectory() as folder:
+        ours = _Settled(os.path.join(folder, "ours"))
+        theirs = keras.callbacks.TensorBoard(os.path.join(folder, "theirs"), histogram_freq=1)
+        clocks = turns.fits(
+            {
+                "none": (networks.compiled(name, **settings), []),
+                "ours": (networks.compiled(name, **settings), [ours]),
+                "none again": (networks.compiled(name, **settings), []),
+                "theirs": (networks.compiled(name, **settings), [theirs]),
+            },
+            data, count, skip,
+        )
+        if ours.disabled_reason is not None:
+            raise RuntimeError(f"the recorder gave up: {ours.disabled_reason}")
+    plain = clocks["none"]
+    both = [(a + b) / 2 for a, b in zip(plain.wall, clocks["none again"].wall, strict=True)]
+    cpu = [
+        (a + b) / 2
+        for a, b in zip(plain.processor, clocks["none again"].processor, strict=True)
+    ]
+    share = "" if ours.share is None else f"{ours.share:.3%}"
+    return (
+        f"{1e3 * sorted(both)[len(both) // 2] / steps:.2f}",
+        str(turns.ratio(clocks["ours"].wall, both)),
+        str(turns.ratio(clocks["ours"].processor, cpu)),
+        share,
+        str(turns.ratio(clocks["theirs"].wall, both)),
+    )
+
+
+def _step_seconds(name: str, settings: Mapping[str, Any]) -> float:
+    """Time of a step, roughly."""
+    model = networks.compiled(name, **settings)
+    model.fit(networks.batches(name, 20), verbose=0)
+    clock = turns.calls({"fit": lambda: model.fit(networks.batches(name, 20), verbose=0)}, 1)
+    return clock["fit"].wall[0] / 20
+
+
+def _debugger(name: str, options: Options) -> str:
+    """Ratio of step times, each measured in a process of its own, in turns."""
+    times: dict[str, list[float]] = {"plain": [], "debugged": []}
+    for _ in range(1 if options.quick else 2):
+        for way, found in times.items():
+            command = [sys.executable, "-m", "benchmarks.debugged", name, way, str(DEBUGGED_STEPS)]
+            done = subprocess.run(command, check=True, capture_output=True, text=True)
+            found.append(float(done.stdout.split()[-1]))
+    return str(turns.ratio(times["debugged"], times["plain"]))
