@@ -38,6 +38,9 @@ zoo: $(VENV)/.test  ## 90 sick programs and their twins, three seeds: is the rig
 	@PYTHONPATH=$(CURDIR):$(CURDIR)/tests TF_CPP_MIN_LOG_LEVEL=3 $(PY) -m zoo \
 	  $(if $(CASES),--cases '$(CASES)' --data '$(DATA)') $(ARGS)
 
+bench: $(VENV)/.test  ## what recording costs, beside histograms and the debugger: docs/benchmarks.md
+	@$(PY) -m benchmarks --output docs/benchmarks.md $(ARGS)
+
 dist: $(VENV)/.test  ## source archive and wheel in dist/
 	@$(PY) -m build
 

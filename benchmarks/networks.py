@@ -13,6 +13,7 @@ layers = keras.layers
 
 
 def mlp() -> Any:
+    """Three wide dense layers: little time for a lot of numbers in the variables."""
     return keras.Sequential(
         [keras.Input((256,)), *(layers.Dense(512, activation="relu") for _ in range(3)),
          layers.Dense(10)]
@@ -20,6 +21,7 @@ def mlp() -> Any:
 
 
 def cnn() -> Any:
+    """Three convolutions: small variables, large outputs."""
     found = [keras.Input((32, 32, 3))]
     for filters in (16, 32, 64):
         found += [
@@ -30,6 +32,7 @@ def cnn() -> Any:
 
 
 def transformer() -> Any:
+    """Two blocks on short texts: many variables, and short steps."""
     tokens = keras.Input((32,), dtype="int32")
     x = layers.Embedding(1000, 64)(tokens)
     for _ in range(2):

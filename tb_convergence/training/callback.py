@@ -194,11 +194,24 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
         document = describe(self.model, self.params or {}, self._facts, optimizers)
         self._writer.config(document, max(self._session.last_step, 0))
 
+    def _describe_cost(self, session: Any, writer: RunWriter) -> None:
+        """Write down what recording has cost by its own measure, and what it was allowed to."""
+        optimizers = {site.name: site.optimizer for site in session.sites}
+        self._facts["recorder"] = {
+            "measured_share": round(session.measured_share, 6),
+            "overhead": self.overhead,
+            "every_n_steps": self.every_n_steps,
+        }
+        document = describe(self.model, self.params or {}, self._facts, optimizers)
+        writer.config(document, max(session.last_step, 0))
+
     def _close(self) -> None:
         """End a training, also one that raised before its end."""
         session, self._session = self._session, None
         writer, self._writer = self._writer, None
         if session is not None:
+            if self._facts and writer is not None:
+                self._guard(lambda: self._describe_cost(session, writer))
             session.finish()
             if session.idle:
                 self._guard(_nothing_seen)

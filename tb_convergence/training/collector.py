@@ -69,6 +69,11 @@ class Collector:
         recorder = self._recorder()
         return (self.first_step if recorder is None else int(recorder.step.numpy())) - 1
 
+    @property
+    def measured_share(self) -> float:
+        """Share of the training's time that records cost at present; 0 before it is known."""
+        return self._cadence.measured_overhead or 0.0
+
     def expect(self, batches: int) -> None:
         """The training will see `batches` more batches."""
         self._cadence.expect(self.last_step + 1, batches // self._batches_per_update)

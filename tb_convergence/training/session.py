@@ -90,6 +90,11 @@ class Session:
         """The last step that was made; one less than the first before any was."""
         return self._collectors[0].last_step if self._collectors else self._first_step - 1
 
+    @property
+    def measured_share(self) -> float:
+        """Share of the training's time that records cost at present; 0 before it is known."""
+        return sum(collector.measured_share for collector in self._collectors)
+
     def expect(self, batches: int) -> None:
         """The training will see `batches` more batches."""
         self._batches = batches

@@ -14,7 +14,9 @@ from typing import Any, Final
 MAX_DEPTH: Final = 8
 MAX_SETTINGS: Final = 200
 MAX_TEXT: Final = 200
-IGNORED: Final = frozenset({"schema", "writer", "model.name", "model.layers", "optimizer.name"})
+IGNORED: Final = frozenset(
+    {"schema", "writer", "recorder", "model.name", "model.layers", "optimizer.name"}
+)
 """What tells of the record, or is a name that the framework makes up."""
 NAMES: Final = frozenset({"name", "inputs"})
 """Keys of a layer that hold names; connections are compared by place."""
