@@ -338,6 +338,17 @@ def resting(level: float) -> RunHistory:
     )
 
 
+def embedded(entries: float) -> RunHistory:
+    """Indices up to 99 into an embedding of so many rows."""
+    base = data({}, {}, model=model(
+        {"name": "words", "class": "Embedding", "input_dim": int(entries), "inputs": ["input"]}))
+    table = base.tables["inputs"]
+    values = np.array(table.low)
+    for name, value in (("feature_min", 0.0), ("feature_max", 99.0)):
+        values[:, :, table.columns.index(name)] = value
+    return replace(base, tables={**base.tables, "inputs": replace(table, low=values, high=values)})
+
+
 SLOW = np.linspace(2.3, 2.28, N)
 STUCK_HIGH = [1.0, 0.5, 0.4, 0.3, 0.25, 0.2, 0.15, 0.1]
 RISING = [1.0, 0.6, 0.5, 0.55, 0.6, 0.7, 0.8, 0.9]
@@ -397,6 +408,7 @@ CASES: dict[str, tuple[Callable[[], RunHistory], Callable[[], RunHistory]]] = {
     ),
     "constant-output": (lambda: predictions(0.0), lambda: predictions(0.01)),
     "frozen-variable": (lambda: unmoved(0.0), lambda: unmoved(1e-9)),
+    "index-out-of-range": (lambda: embedded(99.0), lambda: embedded(100.0)),
     "wrong-loss": (
         lambda: data(outputs(0.4, 0.5, 0.0, 3.0), {}, **classes("binary_crossentropy")),
         lambda: data(outputs(0.4, 0.3, 0.0, 1.0), {}, **classes("binary_crossentropy")),
@@ -1004,3 +1016,13 @@ def test_a_run_that_turned_nan_is_not_told_to_go_on() -> None:
     assert "too-few-steps" in ids(with_loss(loss))
     loss[-3:] = np.nan
     assert "too-few-steps" not in ids(with_loss(loss))
+
+
+@pytest.mark.parametrize(
+    ("initializer", "found"), [("GlorotUniform", True), ("LecunNormal", False)]
+)
+def test_selu_wants_its_own_initializer(initializer: str, found: bool) -> None:
+    layers = model(dense("a", "x", "selu", kernel_initializer={"class": initializer}),
+                   dense("o", "a"))
+    history = configured(started(0.35), model=layers)
+    assert ("poor-initialization" in ids(history)) == found

@@ -49,6 +49,8 @@ class Layer:
         l1, l2: strength of the kernel's penalty, 0 without one.
         shape: output shape with None for the batch; None where unknown.
         parameters: number of weights; None where unknown, or none.
+        entries: rows of an embedding; None for other layers.
+        initializer: class of the kernel's, "" where unknown.
     """
 
     name: str
@@ -61,6 +63,8 @@ class Layer:
     l2: float
     shape: tuple[int | None, ...] | None
     parameters: int | None = None
+    entries: int | None = None
+    initializer: str = ""
 
     @property
     def penalty(self) -> float:
@@ -185,6 +189,8 @@ def _layer(item: Mapping[str, Any]) -> Layer:
         l2=_number(penalty.get("l2")) or 0.0,
         shape=sizes,
         parameters=_size(item.get("parameters")),
+        entries=_size(item.get("input_dim")),
+        initializer=_text(_mapping(item.get("kernel_initializer")).get("class")),
     )
 
 

@@ -71,7 +71,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
                            table.rows[row].layer) for row in constant),
         )
     if not scaled:
-        return _too_sure(history)
+        return _too_sure(history) or _not_selfnormalizing(history)
     row, ratio = max(scaled, key=lambda pair: abs(math.log(pair[1])))
     return Match(
         "info" if harmless else "warning",
@@ -112,6 +112,25 @@ def _too_sure(history: RunHistory) -> Match | None:
         f"The first loss is {course.level[0]:.3g}, {times:.2g} times that of a model that knows "
         f"nothing yet ({even:.3g}): its outputs start large and wrong.",
         0, history.last_step, (), (Evidence("first loss over ln C", times, TOO_SURE, 0),),
+    )
+
+
+def _not_selfnormalizing(history: RunHistory) -> Match | None:
+    """SELU keeps mean 0 and variance 1 only from LeCun's normal start."""
+    found = [
+        layer for layer in configuration(history).layers
+        if layer.activation == "selu" and layer.initializer not in ("", "LecunNormal")
+    ]
+    if not found or learns(history):
+        return None
+    names = tuple(layer.name for layer in found)
+    return Match(
+        "info", 0.4,
+        f"{', '.join(names[:4])} {'use' if len(names) > 1 else 'uses'} selu with "
+        f"{found[0].initializer}: its outputs keep their scale only with lecun_normal.",
+        0, max(0, history.last_step), names,
+        (Evidence("layers with selu and another initializer", float(len(names)), 0.0),),
+        (f"Give {', '.join(names[:4])} kernel_initializer='lecun_normal'.",),
     )
 
 

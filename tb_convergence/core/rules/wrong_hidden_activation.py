@@ -41,7 +41,10 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
 def _squashed(history: RunHistory, signs: Signs) -> Match | None:
     table = history.table("variables")
     sign = signs.get("vanishing-gradient") or signs.get("saturated-activation")
-    if table is None or (sign is None and "loss-not-decreasing" not in signs):
+    useless = signs.get("loss-not-decreasing") or signs.get("underfitting")
+    if useless is not None and useless.severity == "info":
+        useless = None
+    if table is None or (sign is None and useless is None):
         return None
     kernels = table.rows_of("kernel")[:-1]
     rows = [row for row in kernels if table.rows[row].activation in SQUASHING]
@@ -52,9 +55,9 @@ def _squashed(history: RunHistory, signs: Signs) -> Match | None:
         return None  # skip connections pass the gradient around the activations
     if sign is None:
         # Nothing but the depth says so: the slopes of five sigmoids leave less than a thousandth.
-        if len(rows) < DEEP_SIGMOIDS or activation not in SLOW:
+        if len(rows) < DEEP_SIGMOIDS or activation not in SLOW or useless is None:
             return None
-        sign = signs["loss-not-decreasing"]
+        sign = useless
     first, last = table.rows[rows[0]].layer, table.rows[rows[-1]].layer
     evidence = [Evidence(f"hidden layers with {activation}", float(len(rows)), AT_LEAST_LAYERS)]
     factor = _factor_per_layer(table, rows)

@@ -1,0 +1,67 @@
+"""Indices that an embedding has no row for.
+
+On a CPU TensorFlow raises; on a GPU such indices silently read zeros, and the words they stand for
+are never learned.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tb_convergence.core.diagnosis.configuration import Layer, configuration
+from tb_convergence.core.diagnosis.finding import Evidence
+from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
+from tb_convergence.core.history import RunHistory, Table
+
+
+def _evaluate(history: RunHistory, _: Signs) -> Match | None:
+    model, table = configuration(history), history.table("inputs")
+    if table is None:
+        return None
+    for layer in model.layers:
+        if layer.kind != "Embedding" or layer.entries is None:
+            continue
+        rows = _rows(table, layer, len(model.layers) > 0 and model.layers[0] is layer)
+        if not rows:
+            continue
+        low, high = table.column("feature_min")[:, rows], table.column("feature_max")[:, rows]
+        largest = float(np.nanmax(high, initial=-np.inf))
+        smallest = float(np.nanmin(low, initial=np.inf))
+        if largest < layer.entries and smallest >= 0:
+            continue
+        beyond = largest >= layer.entries
+        return Match(
+            "critical", 0.95,
+            f"{layer.name} has rows 0 to {layer.entries - 1}; the indices it gets go from "
+            f"{smallest:g} to {largest:g}.",
+            0, max(0, history.last_step), (layer.name,),
+            (Evidence("largest index" if beyond else "smallest index",
+                      largest if beyond else smallest,
+                      float(layer.entries - 1) if beyond else 0.0, None, layer.name),),
+            (
+                f"Set input_dim of {layer.name} to the largest index plus one: "
+                f"{int(largest) + 1} instead of {layer.entries}." if beyond else
+                "Number the entries from 0, and keep 0 or a last one for what is unknown.",
+            ),
+        )
+    return None
+
+
+def _rows(table: Table, layer: Layer, first: bool) -> list[int]:
+    """Rows of the input that `layer` reads; those of the only input where it comes first."""
+    inputs = table.rows_of("input")
+    named = [row for row in inputs if table.rows[row].layer in (layer.inputs or ())]
+    alone = len({table.rows[row].layer for row in inputs}) == 1
+    return named or (inputs if first and alone else [])
+
+
+RULE = Rule(
+    id="index-out-of-range",
+    kind="cause",
+    title="Indices go beyond the embedding",
+    needs=("feature_min", "feature_max", "config"),
+    evaluate=_evaluate,
+    explains=("loss-not-decreasing", "zero-gradient", "non-finite-values", "underfitting"),
+    disproof=("The indices recorded are changed before the embedding reads them.",),
+    references=("TensorFlow, tf.gather: out of bound indices",),
+)
