@@ -35,10 +35,12 @@ class Check:
     Attributes:
         diagnosis: findings and rules that could not be decided, as for a run.
         samples: how many were looked at.
+        failure: what the model raised on the batch, where a finding accounts for it; else None.
     """
 
     diagnosis: RunDiagnosis
     samples: int
+    failure: str | None = None
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -60,6 +62,8 @@ class Check:
         count = len(self.findings)
         said = f"{count} finding{'s' * (count != 1)}" if count else "✔ nothing found"
         lines = [f"{self.diagnosis.run}, one batch of {self.samples}: {said}"]
+        if self.failure is not None:
+            lines.append(f"the model fails on this batch: {self.failure}")
         for finding in self.findings:
             lines += [f"{_MARKS[finding.severity]} {finding.id}: {finding.summary}"]
             lines += [f"    try: {advice}" for advice in finding.advice]
@@ -79,7 +83,8 @@ def check(model: Any, sample_batch: Any) -> Check:
 
     Raises:
         ValueError: the model is not compiled, not built, or the batch is empty.
-        Exception: whatever the model or its loss raises on this batch, as `fit` would.
+        Exception: whatever the model or its loss raises on this batch, as `fit` would, unless a
+            critical finding about configuration or data accounts for it.
 
     ::
 
@@ -94,12 +99,19 @@ def check(model: Any, sample_batch: Any) -> Check:
         )
     x, y, weight = _batch(sample_batch)
     samples = _length(x)
-    seen = probe(model, x, y, weight)
-    history = RunHistory(
-        str(model.name), _tables(model, x, y, seen),
-        config=describe(model, {}, {"batch_size": samples}),
-    )
-    return Check(diagnose_history(history), samples)
+    config = describe(model, {}, {"batch_size": samples})
+    try:
+        tables_ = _tables(model, x, y, probe(model, x, y, weight))
+    except Exception as error:
+        # Labels and indices out of range fail here already: say so in words, if it is that.
+        data = _inputs(model, x, y, None)
+        known = {} if data is None else {data.group: data}
+        found = diagnose_history(RunHistory(str(model.name), known, config=config))
+        if found.severity != "critical":
+            raise
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        return Check(found, samples, f"{type(error).__name__}: {reason[:200]}")
+    return Check(diagnose_history(RunHistory(str(model.name), tables_, config=config)), samples)
 
 
 def _batch(data: Any) -> tuple[Any, Any, Any]:

@@ -188,3 +188,28 @@ def test_the_shapes_of_a_batch_are_those_of_the_model(keras) -> None:
     model = classifier(keras, keras.layers.Dense(1, "sigmoid"))
     with pytest.raises(ValueError, match="incompatible"):
         tb_convergence.check(model, (x, np.zeros(len(x))))
+
+
+def test_a_failure_is_told_by_its_cause(keras) -> None:
+    layers = keras.layers
+    model = keras.Sequential(
+        [keras.Input((6,), dtype="int32"), layers.Embedding(10, 4), layers.Flatten(),
+         layers.Dense(3, "softmax")]
+    )
+    model.compile("adam", "sparse_categorical_crossentropy")
+    words = np.random.default_rng(4).integers(0, 10, (32, 6))
+    result = tb_convergence.check(model, (words, np.arange(32) % 3))
+    assert result.failure is None
+    assert result.ok
+    beyond = tb_convergence.check(model, (words + 5, np.arange(32) % 3))
+    assert beyond.findings[0].id == "index-out-of-range"
+    assert "fails on this batch" in str(beyond)
+    from_one = tb_convergence.check(model, (words, np.arange(32) % 3 + 1))
+    assert from_one.findings[0].id == "wrong-labels"
+    # What no finding accounts for is raised as it is.
+    def loss(y: Any, p: Any) -> Any:
+        raise ZeroDivisionError("planted")
+
+    model.compile("adam", loss)
+    with pytest.raises(ZeroDivisionError, match="planted"):
+        tb_convergence.check(model, (words, np.arange(32) % 3))

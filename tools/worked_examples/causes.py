@@ -131,6 +131,13 @@ def _uphill() -> RunHistory:
                config={"optimizer": {"class": "SGD", "learning_rate": 0.01}})
 
 
+def _words_beyond() -> RunHistory:
+    table = altered(data(words=("input", 1900.0, 1400.0)), 0, feature_min=0.0,
+                    feature_max=np.floor(9_990 + 9 * wobble(31, 0.3)))
+    layer = {"name": "embedding", "class": "Embedding", "input_dim": 5_000, "inputs": ["input"]}
+    return run(learning(0.7, 0.55), table, config=network(layer))
+
+
 def _labels_from_one() -> RunHistory:
     table = data(pixel=("input", 0.0, 1.0), label=("target", 5.5, 2.9))
     largest = np.where(np.random.default_rng(23).random(STEPS) < 0.9, 10.0, 9.0)
@@ -190,6 +197,8 @@ CAUSES: dict[str, Example] = {
         "Census data as they come: years, hours and dollars side by side.", _unnormalized),
     "non-finite-input": Example(
         "A column with missing values that were read as NaN.", _nan_in_data),
+    "index-out-of-range": Example(
+        "A vocabulary of 10,000 words, and an embedding with rows for 5,000.", _words_beyond),
     "unscaled-target": Example(
         "House prices in dollars, predicted with a squared error.", _unscaled_target),
     "unshuffled-batches": Example(

@@ -125,6 +125,15 @@ def _edges_of_targets(history: RunHistory, finding: Finding) -> Picture | None:
     return chart
 
 
+def _indices(history: RunHistory, finding: Finding) -> Picture | None:
+    first = finding.evidence[0]
+    name = "feature_max" if first.name.startswith("largest") else "feature_min"
+    chart = Over(name, kinds=("input",))(history, replace(finding, evidence=()))
+    if first.threshold is not None and isinstance(chart, Chart):
+        return with_limit(chart, Limit(first.threshold, f"last row {number(first.threshold)}"))
+    return chart
+
+
 def _shares(history: RunHistory, finding: Finding) -> Picture | None:
     """Share of each class among the recorded targets of 0 and 1."""
     table = history.table("inputs")
@@ -254,6 +263,7 @@ DRAWERS: Final[Mapping[str, Drawer]] = {
     "clipping-hides-learning-rate": _clipped,
     "unnormalized-input": _scales("input"),
     "non-finite-input": Over("feature_nan_fraction", limited=False),
+    "index-out-of-range": _indices,
     "unscaled-target": _scales("input", "target"),
     "unshuffled-batches": _within_batches,
     "wrong-output-activation": _edges_of_targets,
