@@ -1,7 +1,8 @@
 """Programs that were written after the rules, and met them once before anyone looked.
 
 How they fared then (`zoo.first_contact`) tells what the other families' figures are worth: a rule
-that was made to fit the zoo does worse here.
+that was made to fit the zoo does worse here. One of the 21 was withdrawn since: a transformer's
+penalty that measurement found to be harmless.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras import initializers, layers, regularizers
+from keras import initializers, layers
 
 from zoo import data, networks
 from zoo.networks import CROSS_ENTROPY
@@ -168,15 +169,6 @@ def noise(sick: bool) -> Training:
     return Training(model, *seen, accuracy(*unseen), unseen, epochs=7)
 
 
-def squeezed_attention(sick: bool) -> Training:
-    """A transformer with an L2 penalty of 0.3 on its dense layers."""
-    seen, unseen = data.copies()
-    model = networks.transformer((10,), 8, words=12,
-                                 kernel_regularizer=regularizers.L2(0.3 if sick else 0.0))
-    model.compile(keras.optimizers.Adam(3e-3), CROSS_ENTROPY)
-    return Training(model, *seen, accuracy(*unseen), unseen, epochs=8)
-
-
 def straight_line(sick: bool) -> Training:
     """A logistic regression for rings that no straight line parts."""
     seen, unseen = data.rings()
@@ -257,7 +249,6 @@ PROGRAMS = (
     _one("apart-ones", "convolutional", ones, 0.9, "poor-initialization"),
     _one("apart-dead", "dense", dead_regression, 0.7, "dead-relu", "poor-initialization"),
     _one("apart-noise", "dense", noise, 0.9, "over-regularization"),
-    _one("apart-squeezed", "transformer", squeezed_attention, 0.8, "over-regularization"),
     _one("apart-line", "dense", straight_line, 0.93, "insufficient-capacity",
          "wrong-hidden-activation"),
     _one("apart-ascent", "recurrent", ascent, 0.8, "optimizer-mismatch", "wrong-loss"),
