@@ -1,7 +1,7 @@
 """Faults of the end of the network: output activation and loss.
 
-A softmax before a loss with from_logits=True is none of them: Keras 3 finds the logits behind it, and
-trains the same.
+A softmax before a loss with from_logits=True is none of them: Keras 3 finds the logits behind it,
+and trains the same.
 """
 
 from __future__ import annotations
