@@ -26,7 +26,8 @@ from tb_convergence.training.live import OnFinding, checked_live, wanted
 from tb_convergence.training.writer import RunWriter
 
 TRANSIENT: Final = frozenset(
-    {"_guard", "_session", "_writer", "_epochs", "_facts", "_expected", "_model", "params"}
+    {"_guard", "_session", "_writer", "_epochs", "_facts", "_numbering", "_expected"}
+    | {"_model", "params"}
 )
 """Attributes that belong to the training in progress."""
 
@@ -80,6 +81,7 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
         self.stop_on = checked_live(on_finding, stop_on)
         self._guard = Guard(type(self).__name__)
         self._session: Any = None
+        self._numbering: Any = None
         self._writer: Any = None
         self._epochs = Epochs()
         self._facts: dict[str, Any] = {}
@@ -151,12 +153,16 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
     def _observe(self) -> None:
         """A session for the model as it is now."""
         # Only here, because it needs TensorFlow, which another Keras backend does without.
+        from tb_convergence.training.numbering import Numbering  # noqa: PLC0415
         from tb_convergence.training.session import Session  # noqa: PLC0415
+
+        self._numbering = self._numbering or Numbering()
 
         self._session = Session(
             self.model,
             self._writer,
             lambda: Cadence(self.overhead, self.every_n_steps),
+            lambda optimizer: self._numbering.first_step(self.model, optimizer),
             activations=self.activations,
             inputs=self.inputs,
             guard=self._guard,
@@ -167,7 +173,7 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
     def _begin_epoch(self, epoch: int) -> None:
         if not self._session.installed:
             # Something compiled the model or made its train function anew while it trained.
-            self._session.finish()
+            self._finish(self._session)
             self._observe()
             self._expected = False
         params = self.params or {}
@@ -205,6 +211,13 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
         document = describe(self.model, self.params or {}, self._facts, optimizers)
         writer.config(document, max(session.last_step, 0))
 
+    def _finish(self, session: Any) -> None:
+        session.finish()
+        optimizers = [site.optimizer for site in session.sites]
+        self._guard(
+            lambda: self._numbering.trained(session.model, optimizers, session.last_step)
+        )
+
     def _close(self) -> None:
         """End a training, also one that raised before its end."""
         session, self._session = self._session, None
@@ -212,7 +225,7 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
         if session is not None:
             if self._facts and writer is not None:
                 self._guard(lambda: self._describe_cost(session, writer))
-            session.finish()
+            self._finish(session)
             if session.idle:
                 self._guard(_nothing_seen)
         if writer is not None:

@@ -58,15 +58,25 @@ class Observer:
 
     Args:
         guard: everything of ours that may fail runs under it; the user's own code does not.
+        first_step: number of the next step of an optimizer; called eagerly.
 
     Attributes:
         sites: where optimizers are called, in the order of the first trace.
     """
 
-    def __init__(self, model: Any, guard: Guard, *, activations: bool, inputs: bool) -> None:
+    def __init__(
+        self,
+        model: Any,
+        guard: Guard,
+        first_step: Callable[[Any], int],
+        *,
+        activations: bool,
+        inputs: bool,
+    ) -> None:
         self.sites: list[Site] = []
         self._model = model
         self._guard = guard
+        self._first_step = first_step
         self._activations = activations
         self._inputs = inputs
         self._features = Features()
@@ -239,7 +249,7 @@ class Observer:
         if len(self.sites) == MAX_SITES:
             return None
         taken = [site.name for site in self.sites]
-        first_step = outside_of_trace(lambda: keras_model.iterations(optimizer))
+        first_step = outside_of_trace(lambda: self._first_step(optimizer))
         name = name_of(self._model, optimizer, variables, taken)
         site = Site(name, optimizer, variables, first_step)
         site.recorder = self._build(site, gradients, seen, count)

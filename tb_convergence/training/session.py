@@ -29,11 +29,13 @@ class Session:
 
     Args:
         cadence: makes a cadence: each optimizer call has its own.
+        first_step: number of the next step of an optimizer.
         guard: see `observer.Guard`.
         failed: whether `guard` has seen a failure.
         disable: tells that recording has to stop, and why.
 
     Attributes:
+        model: the one given.
         armed: whether this training is still ours; set before every batch. A train function that
             is called without it was left behind by a training that raised.
     """
@@ -43,6 +45,7 @@ class Session:
         model: Any,
         writer: RunWriter,
         cadence: Callable[[], Cadence],
+        first_step: Callable[[Any], int],
         *,
         activations: bool,
         inputs: bool,
@@ -51,14 +54,16 @@ class Session:
         disable: Callable[[str], None],
     ) -> None:
         self.armed = False
-        self._model = model
+        self.model = model
         self._guard = guard
         self._failed = failed
         self._disable = disable
         self._writer = writer
         self._cadence = cadence
-        self._first_step = keras_model.iterations(model.optimizer)
-        self._observer = Observer(model, guard, activations=activations, inputs=inputs)
+        self._first_step = first_step(model.optimizer)
+        self._observer = Observer(
+            model, guard, first_step, activations=activations, inputs=inputs
+        )
         self._collectors: list[Collector] = []
         self._batches: int | None = None
         self._calls = 0
@@ -138,7 +143,7 @@ class Session:
 
     def _look(self) -> None:
         """After a call of the train function: every optimizer call's records, if there are any."""
-        batches = int(self._model.steps_per_execution)
+        batches = int(self.model.steps_per_execution)
         self._calls += 1
         sites = self._observer.sites
         for site in sites[len(self._collectors) :]:

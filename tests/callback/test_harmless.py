@@ -14,6 +14,8 @@ import pytest
 from tb_convergence.keras import ConvergenceCallback
 from tb_convergence.training import collector as collector_module
 from tb_convergence.training import observer as observer_module
+from tb_convergence.training import session as session_module
+from tb_convergence.training import snapshot as snapshot_module
 from tb_convergence.training import writer as writer_module
 
 OPTIMIZERS = {
@@ -85,6 +87,9 @@ def test_every_precision(keras: Any, tmp_path: Path, dtype: str, model: str) -> 
 
 
 STAGES = {
+    "beginning": (session_module.Session, "__init__"),
+    "layers": (observer_module.Observer, "_note_output"),
+    "snapshot": (snapshot_module.Snapshot, "vector"),
     "observing": (observer_module.Observer, "patches"),
     "building": (observer_module.Observer, "_before"),
     "recording": (observer_module.Observer, "_after"),
