@@ -157,3 +157,11 @@ def test_the_same_in_other_words_is_explained_whenever_it_began(restates, expect
     cause = replace(rule("rate", "cause", step=5, explains=("ratio",)), restates=restates)
     found = diagnose(cause, rule("ratio", step=1))
     assert {f.id: f.explained_by for f in found}["ratio"] == expected
+
+
+def test_information_is_no_reason_for_what_needs_action() -> None:
+    found = diagnose(
+        rule("note", "cause", severity="info", confidence=0.9, explains=("fault",)),
+        rule("fault", "cause", confidence=0.5),
+    )
+    assert {f.id: f.explained_by for f in found} == {"fault": None, "note": None}

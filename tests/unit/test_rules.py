@@ -1026,3 +1026,28 @@ def test_selu_wants_its_own_initializer(initializer: str, found: bool) -> None:
                    dense("o", "a"))
     history = configured(started(0.35), model=layers)
     assert ("poor-initialization" in ids(history)) == found
+
+
+def conv(name: str, source: str, activation: str = "linear", kind: str = "Conv2D") -> dict:
+    return {"name": name, "class": kind, "activation": activation, "inputs": [source]}
+
+
+@pytest.mark.parametrize(
+    ("between", "found"), [("AveragePooling2D", True), ("MaxPooling2D", False)]
+)
+def test_convolutions_without_a_nonlinearity_are_one_linear_map(between: str, found: bool) -> None:
+    layers = model(conv("a", "x"), conv("pool", "a", "", between), conv("b", "pool"),
+                   conv("flat", "b", "", "Flatten"), dense("o", "flat", "softmax", 4))
+    stuck = configured(with_loss(draw.flat()), model=layers)
+    said = [f for f in diagnose_history(stuck).findings if f.id == "wrong-hidden-activation"]
+    assert any("No hidden layer has" in f.summary for f in said) == found
+
+
+def test_a_sigmoid_as_the_state_of_a_recurrent_cell() -> None:
+    layers = model({"name": "rnn", "class": "SimpleRNN", "activation": "sigmoid", "inputs": ["x"]},
+                   dense("o", "rnn", "sigmoid", 1))
+    history = data(labelled(0.5), {}, model=layers, loss={"name": "binary_crossentropy"})
+    standing = with_loss(draw.flat(level=0.693, noise=0.002), history)
+    stuck = cause(standing, "wrong-hidden-activation")
+    assert (stuck.severity, stuck.layers) == ("warning", ("rnn",))
+    assert "wrong-hidden-activation" not in ids(with_loss(draw.falling(end=0.05), history))

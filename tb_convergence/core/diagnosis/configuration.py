@@ -22,7 +22,10 @@ LOOKUP: Final = frozenset(
 )
 PASSIVE: Final = frozenset(
     {"Dropout", "Flatten", "Reshape", "InputLayer", "SpatialDropout1D", "SpatialDropout2D",
-     "AlphaDropout", "GaussianDropout", "GaussianNoise", "ActivityRegularization", "Permute"}
+     "SpatialDropout3D", "AlphaDropout", "GaussianDropout", "GaussianNoise",
+     "ActivityRegularization", "Permute", "AveragePooling1D", "AveragePooling2D",
+     "AveragePooling3D", "GlobalAveragePooling1D", "GlobalAveragePooling2D",
+     "GlobalAveragePooling3D", "ZeroPadding1D", "ZeroPadding2D", "UpSampling1D", "UpSampling2D"}
 )
 """Layers that add no non-linearity between two others."""
 MERGING: Final = frozenset({"Add", "Average", "Concatenate", "Maximum", "Multiply"})

@@ -119,6 +119,8 @@ def _rank(pairs: Iterable[tuple[Rule, Match]]) -> list[Finding]:
                 continue
             if other.id not in rule.restates and _comes_later(rule, match, effect):
                 continue
+            if other.kind == "cause" and match.severity == "info" != effect.severity:
+                continue  # what needs no action is no reason for what does
             if other.kind == "cause" and match.confidence < SURE_ENOUGH * effect.confidence:
                 continue
             explained_by[other.id] = rule.id

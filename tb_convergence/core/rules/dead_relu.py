@@ -79,7 +79,8 @@ RULE = Rule(
     at_least=RECORDS,
     evaluate=_evaluate,
     explains=("zero-gradient", "loss-not-decreasing", "vanishing-gradient", "constant-output",
-              "underfitting", "update-ratio-out-of-range", "frozen-variable"),
+              "underfitting", "update-ratio-out-of-range", "frozen-variable",
+              "learning-rate-too-low"),
     experiment="ablation: with LeakyReLU",
     disproof=(
         "The layer's units are active on other inputs: the recorded batches are not typical.",

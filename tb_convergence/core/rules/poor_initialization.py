@@ -104,6 +104,8 @@ def _too_sure(history: RunHistory) -> Match | None:
         return None
     even = math.log(max(2, outputs.count))
     times = float(course.level[0]) / even
+    if any(layer.rate is not None and layer.rate >= 0.5 for layer in model.layers):
+        return None  # dropout makes what is left as many times larger
     if not times >= TOO_SURE or any(layer.penalty for layer in model.layers):
         return None
     harmless = learns(history)
@@ -147,7 +149,8 @@ RULE = Rule(
     explains=("loss-not-decreasing", "vanishing-gradient", "exploding-gradient", "zero-gradient",
               "saturated-activation", "dead-relu", "constant-output", "non-finite-values",
               "loss-divergence", "learning-rate-too-high", "update-ratio-out-of-range",
-              "loss-spike", "underfitting"),
+              "loss-spike", "underfitting",
+              "learning-rate-too-low"),
     advice=(
         "Use the default, glorot_uniform, or he_normal with ReLU; biases at zero.",
         "lecun_normal with SELU; embeddings and special models as their paper says.",

@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 
 from tb_convergence.core.diagnosis.configuration import MERGING, Configuration, configuration
+from tb_convergence.core.diagnosis.data import ignorance
 from tb_convergence.core.diagnosis.finding import Evidence, Severity
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.signals import learns, loss_course, median_over_time
@@ -19,9 +20,16 @@ from tb_convergence.core.history import RunHistory, Table
 
 SQUASHING: Final = frozenset({"sigmoid", "tanh", "hard_sigmoid", "softsign", "softmax"})
 HIDDEN: Final = ("Dense", "Conv1D", "Conv2D", "Conv3D")
+LINEAR: Final = frozenset(
+    {"Dense", "Conv1D", "Conv2D", "Conv3D", "DepthwiseConv1D", "DepthwiseConv2D", "SeparableConv1D",
+     "SeparableConv2D", "Conv1DTranspose", "Conv2DTranspose"}
+)
+"""Layers that are linear but for their activation."""
 RECURRENT: Final = frozenset({"LSTM", "GRU", "SimpleRNN"})
 UNBOUNDED: Final = frozenset({"relu", "elu", "selu", "leaky_relu", "linear", "gelu", "softplus"})
 SLOW: Final = frozenset({"sigmoid", "hard_sigmoid"})
+USELESS: Final = 0.9
+"""Loss at the end over that of ignoring the input: nothing was learned (1 - R² for mse)."""
 DEEP_SIGMOIDS: Final = 5
 """(1/4)^5 is 1e-3, the bound of vanishing-gradient."""
 AT_LEAST_LAYERS: Final = 3
@@ -34,6 +42,7 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
         or _linear(history)
         or _softmax(history)
         or _unbounded_cell(history, signs)
+        or _squashed_cell(history)
         or _suspect(history)
     )
 
@@ -97,15 +106,15 @@ def _factor_per_layer(table: Table, rows: list[int]) -> float | None:
 def _linear(history: RunHistory) -> Match | None:
     model = configuration(history)
     names = tuple(dict.fromkeys(_linear_layers(model)))
-    dense = [layer for layer in model.layers if layer.kind == "Dense"]
-    if not names or len(names) < len(dense) - 1:
+    linear = [layer for layer in model.layers if layer.kind in LINEAR]
+    if not names or len(names) < len(linear) - 1:
         # A single linear layer can be meant (a low-rank bottleneck): then nothing is said.
         return None
     return Match(
         severity="info" if learns(history) else "warning",
         confidence=0.7,
         summary=(
-            f"No hidden dense layer has a non-linearity ({', '.join(names[:4])}): together with "
+            f"No hidden layer has a non-linearity ({', '.join(names[:4])}): together with "
             "the output layer they are one linear map."
         ),
         first_step=0,
@@ -163,6 +172,27 @@ def _unbounded_cell(history: RunHistory, signs: Signs) -> Match | None:
     )
 
 
+def _squashed_cell(history: RunHistory) -> Match | None:
+    """A sigmoid as the state's activation: a quarter of the gradient is left at every time step."""
+    cells = [
+        layer for layer in configuration(history).layers
+        if layer.kind in RECURRENT and layer.activation in SLOW
+    ]
+    course, ignorant = loss_course(history), ignorance(history)
+    if not cells or course is None or learns(history):
+        return None
+    useless = ignorant is not None and course.end > USELESS * ignorant
+    names = tuple(layer.name for layer in cells)
+    return Match(
+        "warning" if useless else "info", 0.65 if useless else 0.45,
+        f"{', '.join(names[:4])} ({cells[0].kind}) uses {cells[0].activation} as the activation of "
+        "its cell: at most a quarter of the gradient is left at each time step.",
+        0, max(0, history.last_step), names,
+        (Evidence("recurrent layers with a squashed state", float(len(cells)), 0.0),),
+        (f"Leave the default of {names[0]}: activation='tanh'.",),
+    )
+
+
 def _suspect(history: RunHistory) -> Match | None:
     """What often holds a run back and sometimes is meant so: said only where the run learns little.
 
@@ -197,12 +227,12 @@ def _suspect(history: RunHistory) -> Match | None:
 
 
 def _linear_layers(model: Configuration) -> list[str]:
-    """Dense layers whose linear output goes straight into another dense layer."""
-    pairs = ((model.source(layer), layer) for layer in model.layers if layer.kind == "Dense")
+    """Layers whose linear output goes straight into another linear layer."""
+    pairs = ((model.source(layer), layer) for layer in model.layers if layer.kind in LINEAR)
     return [
         before.name
         for before, _ in pairs
-        if before is not None and before.kind == "Dense" and before.activation in ("", "linear")
+        if before is not None and before.kind in LINEAR and before.activation in ("", "linear")
     ]
 
 

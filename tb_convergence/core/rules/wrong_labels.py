@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 
 from tb_convergence.core.diagnosis.configuration import SPARSE_LOSSES, configuration
-from tb_convergence.core.diagnosis.data import ignorance
+from tb_convergence.core.diagnosis.data import columns_of, ignorance, target_kind
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.signals import (
@@ -33,6 +33,10 @@ IGNORANT: Final = 0.9
 """Loss at the end over that of a model that ignores its input: 1 - R² for a squared error."""
 MOVES: Final = 1e-4
 """Update ratio that shows a model able to learn (see learning-rate-too-low)."""
+STIRRED: Final = 0.02
+"""Path of the slowest layer in its own size: a tenth of what the fastest must have moved."""
+UNEVEN: Final = 0.75
+"""Share of the largest class from which validation may well have other shares."""
 EPOCHS: Final = 5
 """Epochs before the validation loss is held against ignorance."""
 ITS_OWN_SIGNS: Final = frozenset({"loss-not-decreasing", "overfitting", "underfitting"})
@@ -56,6 +60,8 @@ def _unrelated(history: RunHistory, signs: Signs) -> Match | None:
     path = path_length(history)
     if path is not None and path < BEGUN:
         return None  # a model that has hardly moved rests where it began
+    if float(np.nanmin(ratio)) * course.observed < STIRRED:
+        return None  # a layer that does not move is another fault
     if ignorant is None or ignorant <= 0 or not able:
         return None
     return _rests(course, ignorant) or _never_generalizes(history, course, ignorant)
@@ -87,6 +93,11 @@ def _never_generalizes(history: RunHistory, course: LossCourse, ignorant: float)
     values, steps = np.asarray(validation.values[finite], np.float64), validation.steps[finite]
     if len(values) < EPOCHS or course.end > ignorant or lagging_statistics(history):
         return None
+    targets, kind = columns_of(history, "target"), target_kind(history)
+    if targets is not None and kind in ("binary", "one-hot"):
+        mean = targets.overall[0]
+        if float(np.max(np.maximum(mean, 1 - mean) if kind == "binary" else mean)) > UNEVEN:
+            return None
     best = float(values.min()) / ignorant
     if not IGNORANT < best < 2:
         return None

@@ -288,7 +288,8 @@ RULE = Rule(
     evaluate=_evaluate,
     explains=("loss-not-decreasing", "non-finite-values", "loss-divergence", "constant-output",
               "zero-gradient", "exploding-gradient", "loss-oscillation", "loss-spike",
-              "underfitting", "saturated-activation", "update-ratio-out-of-range"),
+              "underfitting", "saturated-activation", "update-ratio-out-of-range",
+              "learning-rate-too-low"),
     experiment="small-sample fit",
     disproof=(
         "The targets recorded are not what the loss compares the output with.",

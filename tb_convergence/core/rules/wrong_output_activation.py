@@ -278,6 +278,7 @@ RULE = Rule(
     evaluate=_evaluate,
     explains=("loss-not-decreasing", "zero-gradient", "constant-output", "non-finite-values",
               "saturated-activation", "loss-divergence", "dead-relu", "underfitting",
+              "learning-rate-too-low",
               "update-ratio-out-of-range"),
     disproof=("The targets recorded are not what the loss compares the output with.",),
     references=("Schoop et al. 2021, UMLAUT, CHI", "Zhang et al. 2021, AutoTrainer, ICSE"),
