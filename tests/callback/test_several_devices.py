@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -80,3 +82,45 @@ def test_whose_batch_went_bad_is_told(trained: Path) -> None:
     assert bad.tolist() == [0.0, 1.0]
     before = replicas.column("replica_nonfinite")[replicas.steps < 11]
     assert not before.any()
+
+
+def free_addresses(count: int) -> list[str]:
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for item in sockets:
+            item.bind(("127.0.0.1", 0))
+        return [f"127.0.0.1:{item.getsockname()[1]}" for item in sockets]
+    finally:
+        for item in sockets:
+            item.close()
+
+
+def test_several_workers_are_not_recorded(tmp_path: Path) -> None:
+    """Two real processes. Keras 3 itself fails to `fit` there, before any callback is asked, as it
+    hands a `PerReplica` to an operation; a Keras that can is told that we do not record it."""
+    pytest.importorskip("tensorflow")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    addresses = free_addresses(2)
+    workers = [
+        subprocess.Popen(
+            [sys.executable, str(HERE / "train_workers.py"), str(index), *addresses,
+             str(tmp_path / "run")],
+            env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+        )
+        for index in range(2)
+    ]
+    try:
+        printed = [worker.communicate(timeout=240)[0] for worker in workers]
+    finally:
+        for worker in workers:
+            worker.kill()
+    for text in printed:
+        (line,) = [line for line in text.splitlines() if line.startswith("OUTCOME ")]
+        outcome = json.loads(line.removeprefix("OUTCOME "))
+        assert outcome["replicas"] == 2
+        if outcome["error"]:
+            assert "PerReplica" in outcome["error"]
+            assert outcome["reason"] is None
+        else:
+            assert "MultiWorkerMirroredStrategy" in outcome["reason"]
+    assert not (tmp_path / "run").exists()
