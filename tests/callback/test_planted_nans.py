@@ -134,3 +134,36 @@ def test_the_first_of_a_run_is_recorded_in_full_wherever_it_falls(
         norms = table.column("gradient_norm")[places[step]]
         assert np.isnan(norms[variable])
         assert np.isfinite(np.delete(norms, variable)).all()
+
+
+@pytest.mark.parametrize("where", ["output", "gradient"])
+def test_the_first_tensor_to_go_bad_is_named(keras: Any, tmp_path: Path, where: str) -> None:
+    """At one step an entry of the input is 0: its logarithm is no number, its root has no slope."""
+
+    class Bent(keras.layers.Layer):
+        def build(self, shape: Any) -> None:
+            self.scale = self.add_weight(shape=(1,), initializer="ones", name="scale")
+
+        def call(self, x: Any) -> Any:
+            bent = keras.ops.log if where == "output" else keras.ops.sqrt
+            return bent(x * self.scale)
+
+    keras.utils.set_random_seed(1)
+    first = keras.layers.Dense(3, kernel_initializer="identity", trainable=False, name="first")
+    model = keras.Sequential(
+        [keras.Input((3,)), first, Bent(name="bent"), keras.layers.Dense(1, name="last")]
+    )
+    model.compile(keras.optimizers.SGD(1e-3), "mse")
+    x = np.random.default_rng(0).uniform(1.0, 2.0, (40 * 4, 3)).astype("float32")
+    x[4 * 23] = 0.0
+    callback = ConvergenceCallback(tmp_path, every_n_steps=INTERVAL)
+    model.fit(x, x[:, :1], batch_size=4, verbose=0, shuffle=False, callbacks=[callback])
+    history = read(tmp_path)
+    (finding,) = [f for f in diagnose_history(history).findings if f.id == "non-finite-values"]
+    assert finding.first_step == 23
+    named = "the output of bent" if where == "output" else "the gradient of"
+    assert named in finding.summary
+    assert "bent" in finding.summary
+    run = history.tables["run"]
+    loss = run.column("loss")[run.steps.tolist().index(23), 0]
+    assert np.isfinite(loss) == (where == "gradient")
