@@ -259,3 +259,87 @@ def test_what_clipping_leaves(keras: Any, tmp_path: Path, kind: str) -> None:
     if kind == "global_clipnorm":
         np.testing.assert_allclose(after[1:10:2], limit, rtol=1e-5)
     assert table.column("gradient_norm").shape[1] == 2
+
+
+class Line:
+    """Mean squared error of `x @ kernel + bias` in float64, with plain descent."""
+
+    def __init__(self, model: Any) -> None:
+        self.weights = [value.astype(np.float64) for value in model.get_weights()]
+
+    def gradients(self, x: np.ndarray, y: np.ndarray) -> tuple[float, list[np.ndarray]]:
+        error = x.astype(np.float64) @ self.weights[0] + self.weights[1] - y
+        found = [2 * x.T.astype(np.float64) @ error / error.size, 2 * error.sum(0) / error.size]
+        return float(np.mean(error**2)), found
+
+    def descend(self, gradients: list[np.ndarray], rate: float = 0.1) -> None:
+        self.weights = [w - rate * g for w, g in zip(self.weights, gradients, strict=True)]
+
+
+def test_windows_see_the_steps_between_records(keras: Any, tmp_path: Path) -> None:
+    model, _, _ = linear(keras)
+    rng = np.random.default_rng(5)
+    x, y = rng.normal(size=(40 * 4, 3)).astype("float32"), rng.normal(size=(40 * 4, 2))
+    line, losses, norms = Line(model), [], []
+    for batch in range(40):
+        part = slice(4 * batch, 4 * batch + 4)
+        loss, gradients = line.gradients(x[part], y[part])
+        line.descend(gradients)
+        losses.append(loss)
+        norms.append(np.linalg.norm(gradients[0]))
+    model.fit(x, y, batch_size=4, verbose=0, shuffle=False,
+              callbacks=[ConvergenceCallback(tmp_path, every_n_steps=17)])
+    history = read(tmp_path)
+    run, table = history.tables["run"], history.tables["variables"]
+    assert run.steps.tolist() == [*range(10), 17, 34, 39], "the last step is always recorded"
+    for first, last in ((10, 17), (18, 34), (35, 39)):
+        place, window = run.steps.tolist().index(last), losses[first : last + 1]
+        expected = {
+            "window_steps": len(window),
+            "window_loss_mean": np.mean(window),
+            "window_loss_max": max(window),
+            "window_loss_min": min(window),
+            "loss": losses[last],
+            "window_nonfinite_steps": 0.0,
+        }
+        for name, number in expected.items():
+            assert run.column(name)[place, 0] == pytest.approx(number, rel=1e-4), (name, last)
+        largest = max(norms[first : last + 1])
+        found = table.column("window_gradient_norm_max")[place, 0]
+        assert found == pytest.approx(largest, rel=1e-4)
+
+
+def test_an_accumulated_gradient_is_the_mean_and_one_step(keras: Any, tmp_path: Path) -> None:
+    model, x, y = linear(keras)
+    model.compile(keras.optimizers.SGD(0.1, gradient_accumulation_steps=4), "mse")
+    line = Line(model)
+    parts = [line.gradients(x[2 * n : 2 * n + 2], y[2 * n : 2 * n + 2])[1][0] for n in range(4)]
+    model.fit(x, y, batch_size=2, epochs=2, verbose=0, shuffle=False,
+              callbacks=[ConvergenceCallback(tmp_path)])
+    table = read(tmp_path).tables["variables"]
+    assert table.steps.tolist() == [0, 1], "four batches for each update"
+    mean = np.linalg.norm(np.mean(parts, axis=0))
+    assert table.column("gradient_norm")[0, 0] == pytest.approx(mean, rel=1e-4)
+    assert table.column("update_norm")[0, 0] == pytest.approx(0.1 * mean, rel=1e-4)
+
+
+def test_a_step_that_loss_scaling_skips_is_no_failure(keras: Any, tmp_path: Path) -> None:
+    """The scale is far too large at first: steps overflow and are skipped, as they should be."""
+    model, x, y = linear(keras)
+    optimizer = keras.optimizers.LossScaleOptimizer(
+        keras.optimizers.SGD(0.1), initial_scale=2.0**121
+    )
+    model.compile(optimizer, "mse")
+    y = 1e3 * y
+    loss, gradients = Line(model).gradients(x, y)
+    model.fit(x, y, batch_size=8, epochs=12, verbose=0,
+              callbacks=[ConvergenceCallback(tmp_path, every_n_steps=1)])
+    history = read(tmp_path)
+    run, table = history.tables["run"], history.tables["variables"]
+    assert 1 <= run.steps[0] <= 10, "what is skipped is not recorded"
+    assert not run.column("window_nonfinite_steps").any()
+    assert run.column("loss")[0, 0] == pytest.approx(loss, rel=1e-4), "no update came before"
+    norm = np.linalg.norm(gradients[0])
+    assert table.column("gradient_norm")[0, 0] == pytest.approx(norm, rel=1e-4)
+    found = {finding.id for finding in diagnose_history(history).findings}
+    assert "non-finite-values" not in found
