@@ -36,7 +36,7 @@ lint: $(VENV)/.test $(NODE_MODULES)  ## the checks that run nothing: ruff, mypy,
 
 zoo: $(VENV)/.test  ## 90 sick programs and their twins, three seeds: is the right cause named?
 	@PYTHONPATH=$(CURDIR):$(CURDIR)/tests TF_CPP_MIN_LOG_LEVEL=3 $(PY) -m zoo \
-	  $(if $(CASES),--cases '$(CASES)' --data '$(DATA)') $(ARGS)
+	  $(if $(CASES),--cases '$(CASES)') $(if $(DATA),--data '$(DATA)') $(ARGS)
 
 bench: $(VENV)/.test  ## what recording costs, beside histograms and the debugger: docs/benchmarks.md
 	@$(PY) -m benchmarks --output docs/benchmarks.md $(ARGS)

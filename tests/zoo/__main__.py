@@ -51,6 +51,10 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     chosen = parser.parse_args(argv)
     if (chosen.cases is None) != (chosen.data is None):
         parser.error("--cases and --data go together")
+    if chosen.cases is not None and not chosen.cases.is_file():
+        parser.error(f"--cases: no file {str(chosen.cases)!r}")
+    if chosen.data is not None and not chosen.data.is_dir():
+        parser.error(f"--data: no folder {str(chosen.data)!r}")
     if chosen.jobs < 1:
         parser.error("--jobs must be at least 1")
     try:

@@ -26,3 +26,8 @@ CAUSES: Final = (
     "too-few-steps",
     "optimizer-mismatch",
 )
+
+NOT_TRAINED: Final = {
+    "index-out-of-range": "TensorFlow raises on a CPU; what an accelerator makes of it differs",
+}
+"""Causes that no program of the zoo can have, and why."""
