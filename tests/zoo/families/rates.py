@@ -144,7 +144,7 @@ def crawling_transformer(sick: bool) -> Training:
     model = networks.transformer((10,), 8, words=12)
     model.compile(keras.optimizers.SGD(0.01) if sick else keras.optimizers.Adam(3e-3),
                   CROSS_ENTROPY)
-    return Training(model, *seen, accuracy(*unseen), unseen, epochs=8)
+    return Training(model, *seen, accuracy(*unseen), unseen, epochs=14)
 
 
 def epsilon_convolutional(sick: bool) -> Training:
