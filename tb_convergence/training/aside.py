@@ -39,17 +39,25 @@ Expression = Any
 
 def aside(values: Any) -> Any:
     """The same values as a tensor nobody else uses; `values` itself where that changes nothing."""
+    return later(values)()
+
+
+def later(values: Any) -> Callable[[], Any]:
+    """What `aside` returns, computed only where the result is called, such as in a branch.
+
+    The outputs of layers are large, and looked at once in many steps.
+    """
     if not isinstance(values, tf.Tensor) or not hasattr(values, "graph"):
-        return values  # eager, sparse, missing
+        return lambda: values  # eager, sparse, missing
     leaves: list[Tensor] = []
     try:
         expression = _expression(values, leaves, [0])
     except _TooLargeError:
-        return values
+        return lambda: values
     if not isinstance(expression, tuple):
-        return values
-    found = _recomputed(expression, tuple(leaf.dtype.name for leaf in leaves))(*leaves)
-    return tf.ensure_shape(found, values.shape)
+        return lambda: values
+    recomputed = _recomputed(expression, tuple(leaf.dtype.name for leaf in leaves))
+    return lambda: tf.ensure_shape(recomputed(*leaves), values.shape)
 
 
 class _TooLargeError(Exception):

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from tb_convergence.core.schema import Row
 from tb_convergence.training import keras_model, labels, replicas, rows, tables
-from tb_convergence.training.aside import aside
+from tb_convergence.training.aside import aside, later
 from tb_convergence.training.clipping import clipping_of
 from tb_convergence.training.features import Features, is_feature
 from tb_convergence.training.gradients import dense
@@ -307,10 +307,10 @@ class Observer:
         trace = Trace()
         for index, layer in enumerate(site.layers):
             if id(layer) in seen.outputs and keras_model.reachable(seen.outputs[id(layer)][2]):
-                trace.outputs[index] = aside(seen.outputs[id(layer)][2])
+                trace.outputs[index] = later(seen.outputs[id(layer)][2])
         if site is self.sites[0]:
             placed = self._features.placed(self._tensors(seen))
-            trace.features.update({first: aside(tensor) for first, tensor in placed.items()})
+            trace.features.update({first: later(tensor) for first, tensor in placed.items()})
             assert site.recorder is not None
             classes = len(site.recorder.rows.labels)
             if classes:

@@ -318,7 +318,8 @@ def _value(variable: Any) -> Any:
 def _batch(trace: Trace) -> Tensor:
     """Examples in the batch, int64; -1 where no tensor shows it."""
     for tensors in (trace.features, trace.outputs):
-        for values in tensors.values():
+        for make in tensors.values():
+            values = make()
             if values.shape.rank:
                 return tf.cast(tf.shape(values)[0], tf.int64)
     return tf.constant(-1, tf.int64)

@@ -35,8 +35,8 @@ class Trace:
 
     Attributes:
         loss: scalar whose gradients are taken, before any loss scaling, or None.
-        outputs: layer outputs `[B, ..., U]` by index of their row.
-        features: tensors `[..., F]` by index of their first row.
+        outputs: what makes layer outputs `[B, ..., U]`, by index of their row.
+        features: what makes tensors `[..., F]`, by index of their first row.
         run: what makes columns of the run, `[]` each, that the step itself does not tell.
         tables: what makes the whole table `[R, C]` of a group, where a record is made.
     """
@@ -44,8 +44,8 @@ class Trace:
     loss: Tensor | None = None
     run: dict[str, Callable[[], Tensor]] = field(default_factory=dict)
     tables: dict[statistics.Group, Callable[[], Tensor]] = field(default_factory=dict)
-    outputs: dict[int, Tensor] = field(default_factory=dict)
-    features: dict[int, Tensor] = field(default_factory=dict)
+    outputs: dict[int, Callable[[], Tensor]] = field(default_factory=dict)
+    features: dict[int, Callable[[], Tensor]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,11 +157,11 @@ class Snapshot:
         }
         activity = self._activity.read_value()
         if self.rows.activations:
-            part, columns, activity = self._layers(step.trace.outputs, activity)
+            part, columns, activity = self._layers(_made(step.trace.outputs), activity)
             rows["activations"] = (tables.OutputRow(part), columns)
         if self.rows.inputs:
             count = len(self.rows.inputs)
-            part = tables.feature_part(step.trace.features, count, self._exact)
+            part = tables.feature_part(_made(step.trace.features), count, self._exact)
             rows["inputs"] = (tables.FeatureRow(part), {})
         for group, make in step.trace.tables.items():
             if self._shapes[group][0]:
@@ -298,3 +298,7 @@ def _run_columns(row: tables.VariableRow, step: Step) -> dict[str, Tensor]:
     }
     values.update({name: make() for name, make in step.trace.run.items()})
     return {name: tf.reshape(value, [1]) for name, value in values.items()}
+
+
+def _made(tensors: Mapping[int, Callable[[], Tensor]]) -> dict[int, Tensor]:
+    return {place: make() for place, make in tensors.items()}

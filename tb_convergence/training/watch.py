@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from tb_convergence.core.schema import Row
 from tb_convergence.training import keras_model, naming, rows, tables, turns
-from tb_convergence.training.aside import aside
+from tb_convergence.training.aside import aside, later
 from tb_convergence.training.collector import Collector
 from tb_convergence.training.features import Features, is_feature
 from tb_convergence.training.gradients import Scaling, dense
@@ -146,13 +146,13 @@ class Watch:
 
     def _trace(self, shown: Shown) -> Trace:
         placed = self._features.placed(_tensors(shown))
-        trace = Trace(features={first: aside(tensor) for first, tensor in placed.items()})
+        trace = Trace(features={first: later(tensor) for first, tensor in placed.items()})
         loss: Any = None if shown.loss is None else tf.convert_to_tensor(shown.loss)
         if supported(loss) and keras_model.reachable(loss) and loss.shape.rank == 0:
             trace.loss = aside(loss)
         for name, tensor in _activations(shown).items():
             if name in self._outputs:
-                trace.outputs[self._outputs[name]] = aside(tensor)
+                trace.outputs[self._outputs[name]] = later(tensor)
         return trace
 
     # ---- the host's turn ------------------------------------------------------------------
