@@ -56,12 +56,14 @@ def step_time(options: Options) -> Table:
         "Time of a training step",
         "Time of `fit` with each callback, against the same training without one: epochs of the "
         "contenders take turns. The second column is wall time, the third time of the processor, "
-        "which other programs on the machine disturb less. Ours is at its defaults, past the "
-        "first second of recording that is free in every training; Keras' own writes histograms "
+        "which other programs on the machine disturb less; the fourth is the same training without "
+        "a callback a second time: what it differs from 1 by is what the machine can resolve. Ours "
+        "is at its defaults, past the first second of recording that is free in every training; "
+        "Keras' own writes histograms "
         "of the weights alone, once per epoch, here every "
         f"{TURN_SECONDS:g} s; the debugger runs in a process of its own.",
         ("network", "step, ms", "with ours, wall (target <= 1.01)", "with ours, processor",
-         "own measured share", "with TensorBoard(histogram_freq=1)",
+         "without, again, processor", "own measured share", "with TensorBoard(histogram_freq=1)",
          "with Debugger V2 FULL_HEALTH"),
         lines,
     )
@@ -97,6 +99,7 @@ def _network(name: str, settings: Mapping[str, Any], options: Options) -> tuple[
         f"{1e3 * sorted(both)[len(both) // 2] / steps:.2f}",
         str(turns.ratio(clocks["ours"].wall, both)),
         str(turns.ratio(clocks["ours"].processor, cpu)),
+        str(turns.ratio(clocks["none again"].processor, plain.processor)),
         share,
         str(turns.ratio(clocks["theirs"].wall, both)),
     )
