@@ -144,7 +144,7 @@ class Recorder:
         eventful = tf.logical_or(suspicious, due)
         rate, *rest = branch(eventful, kept, nothing)
         if self.compiled:
-            rest = [tf.convert_to_tensor(value) for value in values]
+            rest = _tensors(values)
             rest += self._sums_of(gradients, scaling) if accumulates else []
         old, sums = rest[: len(values)], iter(rest[len(values) :])
         averaged = [None if g is None or not accumulates else next(sums) for g in found]
@@ -175,7 +175,10 @@ class Recorder:
 
     def after(self, plan: Plan) -> None:
         """Update the windows, record the step if it is to be, and count it."""
-        branch(plan.eventful, lambda: self._eventful(plan), lambda: self._ordinary(plan))
+        # XLA hands every variable that a branch reads through the branch, by copying it: tensors
+        # are read in front of it instead.
+        new = _tensors(plan.variables) if self.compiled else None
+        branch(plan.eventful, lambda: self._eventful(plan, new), lambda: self._ordinary(plan))
         applies = plan.scaling.applies
         self.step.assign_add(1 if applies is None else tf.cast(applies, tf.int64))
 
@@ -185,7 +188,7 @@ class Recorder:
         self._sums.assign_add(tf.stack([1.0, plan.loss]))
         return tf.constant(0)
 
-    def _eventful(self, plan: Plan) -> Tensor:
+    def _eventful(self, plan: Plan, new: list[Tensor] | None) -> Tensor:
         """A step that is due, or whose sums of squares are not finite."""
         factor = plan.scaling.factor
         gradients = self._snapshot.gradients(
@@ -198,7 +201,7 @@ class Recorder:
         commit = first | (plan.due & counted)
         slot = tf.where(first, INCIDENT, SCHEDULED)
         return tf.cond(
-            commit, lambda: self._record(plan, gradients, slot), lambda: tf.constant(0)
+            commit, lambda: self._record(plan, new, gradients, slot), lambda: tf.constant(0)
         )
 
     def _count(self, plan: Plan, gradients: tables.Part) -> tuple[Tensor, Tensor]:
@@ -235,9 +238,11 @@ class Recorder:
         self.marks.assign(tf.where(new, plan.number, marks))
         return first, counted
 
-    def _record(self, plan: Plan, gradients: tables.Part, slot: Tensor) -> Tensor:
+    def _record(
+        self, plan: Plan, new: list[Tensor] | None, gradients: tables.Part, slot: Tensor
+    ) -> Tensor:
         """Put the record into its slot, close the window, and stop until the host has read it."""
-        vector, activity = self._snapshot.vector(self._step(plan, gradients))
+        vector, activity = self._snapshot.vector(self._step(plan, new, gradients))
         self._snapshot.keep(activity)
         self.mailbox.scatter_update(tf.IndexedSlices(vector[None], tf.reshape(slot, [1])))
         places = tf.range(4)
@@ -250,12 +255,12 @@ class Recorder:
             variable.assign(tf.zeros_like(variable))
         return tf.constant(0)
 
-    def _step(self, plan: Plan, gradients: tables.Part) -> Step:
+    def _step(self, plan: Plan, new: list[Tensor] | None, gradients: tables.Part) -> Step:
         if plan.scaling.batches > 1:
             # The update follows from the average over several batches.
             averages = [None if a is None else Gradient(a) for a in plan.averaged]
             gradients = self._snapshot.gradients(averages)
-        new = [tf.convert_to_tensor(_value(variable)) for variable in plan.variables]
+        new = _tensors(plan.variables) if new is None else new
         old = [tf.reshape(b, now.shape) for b, now in zip(plan.old, new, strict=True)]
         count = self._gradients
         norms = tf.maximum(tf.sqrt(2.0 * self._peaks[:count]), self._high_peaks)
@@ -308,6 +313,11 @@ def _nothings(dtypes: Sequence[Any]) -> list[Tensor]:
 
 def _variable(value: Any, dtype: Any, name: str) -> Any:
     return tf.Variable(value, trainable=False, dtype=dtype, name=name)
+
+
+def _tensors(variables: Sequence[Any]) -> list[Tensor]:
+    """What the variables hold now."""
+    return [tf.convert_to_tensor(_value(variable)) for variable in variables]
 
 
 def _value(variable: Any) -> Any:
