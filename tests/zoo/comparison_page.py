@@ -33,8 +33,9 @@ ARGS=--compare` writes this page. The packages are used as published and at thei
 fed the scalars that a person would log. SageMaker Debugger's rules run only inside that service,
 and TheDeepChecker needs TensorFlow 1: for both, thresholds as published (or as we read them) are
 applied to the statistics that our own callback records, which is more than a log of scalars
-holds. They are simple readings, not those products. All see the same steps: those that the callback recorded. The rules of
-tb_convergence were worked on with most of these programs at hand, the others' were not.
+holds. They are simple readings, not those products. All see the same steps: those that the
+callback recorded. The rules of tb_convergence were worked on with most of
+these programs at hand, the others' were not.
 
 *Speaks on sick runs*: anything at all is reported. *Names the cause*: a report speaks for an
 expected cause; *first*: the earliest report does. *Quiet on healthy runs*: nothing at all is
