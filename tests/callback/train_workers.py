@@ -9,13 +9,14 @@ import json
 import os
 import sys
 
-os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-os.environ["TF_CONFIG"] = json.dumps(
-    {
-        "cluster": {"worker": sys.argv[2:4]},
-        "task": {"type": "worker", "index": int(sys.argv[1])},
-    }
-)
+if __name__ == "__main__":  # before TensorFlow is loaded
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    os.environ["TF_CONFIG"] = json.dumps(
+        {
+            "cluster": {"worker": sys.argv[2:4]},
+            "task": {"type": "worker", "index": int(sys.argv[1])},
+        }
+    )
 
 import keras
 import numpy as np
