@@ -26,7 +26,7 @@ import tensorflow as tf
 from tb_convergence.training import tables
 from tb_convergence.training.branches import SCOPE, branch
 from tb_convergence.training.gradients import Gradient, Scaling, dense, effective, unscaled
-from tb_convergence.training.reductions import Tensor, as_float
+from tb_convergence.training.reductions import Tensor, as_float, half_square_sum
 from tb_convergence.training.snapshot import Rows, Snapshot, Step, Trace, Window
 
 __all__ = ["NEVER", "SCOPE", "Plan", "Recorder", "outside_of_trace"]
@@ -127,7 +127,7 @@ class Recorder:
             due = tf.logical_and(due, scaling.applies)
         found = [dense(gradient) for gradient in gradients]
         loss = tf.constant(0.0) if trace.loss is None else tf.cast(trace.loss, tf.float32)
-        watched = tf.stack([*_halves(found, scaling.factor), loss, -loss])
+        watched = tf.stack([*_halves(found, scaling.factor, self.compiled), loss, -loss])
         suspicious = tf.logical_not(tf.reduce_all(tf.math.is_finite(watched)))
         values = [_value(variable) for variable in variables]
         accumulates = scaling.batches > 1
@@ -291,14 +291,15 @@ def outside_of_trace(build: Callable[[], Made]) -> Made:
         return thread.submit(build).result()
 
 
-def _halves(gradients: Sequence[Gradient | None], factor: Tensor | None) -> list[Tensor]:
+def _halves(
+    gradients: Sequence[Gradient | None], factor: Tensor | None, compiled: bool
+) -> list[Tensor]:
     """Half the sum of squares of each present gradient, without the loss scale.
 
-    Made for every step: one operation, and no copy, for each.
+    Made for every step: without XLA one operation, and no copy, for each.
     """
-    sums = [
-        tf.cast(tf.nn.l2_loss(as_float(g.values)), tf.float32) for g in gradients if g is not None
-    ]
+    half = half_square_sum if compiled else tf.nn.l2_loss
+    sums = [tf.cast(half(as_float(g.values)), tf.float32) for g in gradients if g is not None]
     if factor is None:
         return sums
     inverse = 1.0 / tf.cast(factor, tf.float32)
