@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import inf
 from typing import Final
 
-from tb_convergence.core.statistics import CATALOGUE, CHECK_COLUMN, Group, Statistic
+from tb_convergence.core.statistics import CATALOGUE, CHECK_COLUMN, DERIVED, Group, Statistic
 
 GROUPS: Final[dict[Group, tuple[str, str]]] = {
     "variables": ("Variables", "One row per trainable variable, in the optimizer's order."),
@@ -50,6 +50,14 @@ last column of every table, `{CHECK_COLUMN}`, is a checksum of its row.
   every step."""
 
 
+DERIVED_TEXT: Final = (
+    "Metrics of the heat map that nobody writes: they follow from a column over time "
+    "(`tb_convergence/core/trend.py`). A zero counts as one decade below the row's smallest "
+    "positive value. At the beginning of a run the two stretches are shorter, three records at "
+    "least. Undefined where either stretch has less than half of its values."
+)
+
+
 def page() -> str:
     """The whole of docs/statistics.md."""
     parts = [HEAD]
@@ -58,6 +66,9 @@ def page() -> str:
         lines = ["| column | | what it is | unit | range |", "|---|---|---|---|---|"]
         lines += [_line(statistic) for statistic in statistics]
         parts += [f"## {title}", text, "\n".join(lines)]
+    lines = ["| metric | | what it is | unit | range |", "|---|---|---|---|---|"]
+    lines += [_line(statistic) for items in DERIVED.values() for _, statistic in items]
+    parts += ["## Derived", DERIVED_TEXT, "\n".join(lines)]
     return "\n\n".join(parts) + "\n"
 
 

@@ -110,6 +110,45 @@ def intervals(histograms: Sequence[NDArray[Any]]) -> Intervals:
     >>> [round(float(bound[0]), 6) for bound in found.of("norm")]
     [2.0, 4.0]
     """
+    whole = normalised(histograms)
+    counts, known, buckets = whole.counts, whole.known, whole.buckets
+    low = np.full((len(counts), len(STATISTICS)), np.nan)
+    high = np.full((len(counts), len(STATISTICS)), np.nan)
+    _bound_nonfinite(low, high, counts, whole.ends, float(counts[known].max(initial=0.0)))
+    for index, (below, above) in enumerate(_finite_bounds(buckets)):
+        low[known, index] = below
+        high[known, index] = above
+    broken = np.flatnonzero(known)[buckets.broken]
+    low[broken, :6] = high[broken, :6] = np.nan
+    # Ends and buckets that contradict each other: no tensor has this histogram.
+    absurd = low > high
+    low[absurd] = high[absurd] = np.nan
+    return Intervals(low, high, counts)
+
+
+@dataclass(frozen=True, slots=True)
+class Normalised:
+    """S histograms of one tensor without what the loaders disagree in.
+
+    Attributes:
+        counts: float64 `[S]`, entries counted.
+        ends: float64 `[S, 2]`, the smallest and the largest entry; may be NaN or infinite.
+        known: bool `[S]`, where both ends are finite and anything was counted.
+        buckets: of those that are known, H of them.
+    """
+
+    counts: Float
+    ends: Float
+    known: NDArray[np.bool_]
+    buckets: Buckets
+
+
+def normalised(histograms: Sequence[NDArray[Any]]) -> Normalised:
+    """`histograms`, S arrays `[k, 3]`, in one form.
+
+    Raises:
+        HistogramError: one of them is none; see `checked`.
+    """
     arrays = [np.asarray(histogram) for histogram in histograms]
     for array in arrays:
         _check_form(array)
@@ -125,20 +164,9 @@ def intervals(histograms: Sequence[NDArray[Any]]) -> Intervals:
     ).reshape(steps, 2)
     rounding = np.array([_FLOAT32_SLACK if array.itemsize < 8 else 0.0 for array in arrays])
     known = (counts > 0) & np.isfinite(ends).all(axis=1)
-    low = np.full((steps, len(STATISTICS)), np.nan)
-    high = np.full((steps, len(STATISTICS)), np.nan)
-    _bound_nonfinite(low, high, counts, ends, float(counts[known].max(initial=0.0)))
     used = known[owner] & (rows[:, 2] > 0)
-    buckets = _Buckets.of(rows[used], owner[used], ends[known], rounding[known])
-    for index, (below, above) in enumerate(_finite_bounds(buckets)):
-        low[known, index] = below
-        high[known, index] = above
-    broken = np.flatnonzero(known)[buckets.broken]
-    low[broken, :6] = high[broken, :6] = np.nan
-    # Ends and buckets that contradict each other: no tensor has this histogram.
-    absurd = low > high
-    low[absurd] = high[absurd] = np.nan
-    return Intervals(low, high, counts)
+    buckets = Buckets.of(rows[used], owner[used], ends[known], rounding[known])
+    return Normalised(counts, ends, known, buckets)
 
 
 def _sums(owner: NDArray[np.intp], values: NDArray[Any], owners: int) -> Float:
@@ -163,7 +191,7 @@ def _bound_nonfinite(low: Float, high: Float, counts: Float, ends: Float, size: 
 
 
 @dataclass(frozen=True, slots=True)
-class _Buckets:
+class Buckets:
     """Rows of H histograms one after the other, normalised: finite ends, counts above zero.
 
     Attributes:
@@ -193,7 +221,7 @@ class _Buckets:
     @classmethod
     def of(
         cls, rows: Float, owner: NDArray[np.intp], ends: Float, rounding: Float
-    ) -> _Buckets:
+    ) -> Buckets:
         """Normalise `rows` `[K, 3]`, counts above zero; `ends` `[H, 2]` are finite.
 
         `owner` `[K]` grows, but numbers histograms that have no row here, too.
@@ -234,7 +262,7 @@ class _Buckets:
         return np.asarray(np.add.reduceat(values, self.first), dtype=np.float64)
 
 
-def _finite_bounds(buckets: _Buckets) -> tuple[tuple[Float, Float], ...]:
+def _finite_bounds(buckets: Buckets) -> tuple[tuple[Float, Float], ...]:
     """Bounds `[H]` of norm, max_abs, mean_abs, mean, std and zero_fraction, in this order."""
     left, right, count, total = buckets.left, buckets.right, buckets.count, buckets.total
     scale, rounding = buckets.scale, buckets.rounding
@@ -271,7 +299,7 @@ def _finite_bounds(buckets: _Buckets) -> tuple[tuple[Float, Float], ...]:
     )
 
 
-def _mean(buckets: _Buckets) -> tuple[Float, Float]:
+def _mean(buckets: Buckets) -> tuple[Float, Float]:
     """Bounds of the scaled mean; counts that were rounded move it by a share of the largest."""
     peak = np.maximum(np.abs(buckets.smallest), np.abs(buckets.largest))
     slack = (2 * buckets.rounding + 1e-15) * peak
@@ -280,7 +308,7 @@ def _mean(buckets: _Buckets) -> tuple[Float, Float]:
     return low, high
 
 
-def _std(buckets: _Buckets, mean_low: Float, mean_high: Float) -> tuple[Float, Float]:
+def _std(buckets: Buckets, mean_low: Float, mean_high: Float) -> tuple[Float, Float]:
     """Bounds of the scaled standard deviation.
 
     The variance is the least mean square distance to any one point. Above: distances from the
@@ -306,7 +334,7 @@ def _std(buckets: _Buckets, mean_low: Float, mean_high: Float) -> tuple[Float, F
     return np.sqrt(least), high
 
 
-def _offset(buckets: _Buckets, point: Float) -> Float:
+def _offset(buckets: Buckets, point: Float) -> Float:
     """How far `point` `[H]` lies above (+) or below (-) each bucket, 0 inside it; `[K]`."""
     position = point[buckets.owner]
     return np.where(

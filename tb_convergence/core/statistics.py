@@ -80,6 +80,7 @@ class Statistic:
         worst: which end matters when values are pooled.
         heat: whether the heat map offers it.
         references: sources of the definition.
+        center: the value that is neither good nor bad, where departures to both sides matter alike.
     """
 
     name: str
@@ -94,6 +95,7 @@ class Statistic:
     worst: Worst = "high"
     heat: bool = False
     references: tuple[str, ...] = ()
+    center: float | None = None
 
 
 FRACTION: Final = (0.0, 1.0)
@@ -373,6 +375,35 @@ CATALOGUE: Final[dict[Group, tuple[Statistic, ...]]] = {
     "epoch": EPOCH,
 }
 
+DERIVED: Final[dict[Group, tuple[tuple[str, Statistic], ...]]] = {
+    "variables": (
+        (
+            "gradient_norm",
+            Statistic(
+                "gradient_trend", "variables", "Gradient trend", "trend ‖g‖", "decades", REAL,
+                "How far the median gradient norm of the last ten records lies above (+) or below "
+                "(-) that of the ten before, in decades: +1 is ten times as large.",
+                None, "linear", "both", True, center=0.0,
+            ),
+        ),
+    ),
+    "activations": (
+        (
+            "activation_std",
+            Statistic(
+                "activation_trend", "activations", "Output trend", "trend std a", "decades", REAL,
+                "How far the median output spread of the last ten records lies above (+) or below "
+                "(-) that of the ten before, in decades: +1 is ten times as large.",
+                None, "linear", "both", True, center=0.0,
+            ),
+        ),
+    ),
+}
+"""Statistics that nobody writes: they follow from a column over time (see `core.trend`).
+
+By group: the column, and what is derived of it.
+"""
+
 CHECK_COLUMN: Final = "check"
 """Last column of every written table: a checksum of the row (see `schema.row_checks`)."""
 
@@ -387,8 +418,9 @@ def columns(group: Group) -> tuple[str, ...]:
 
 
 def find(group: str, name: str) -> Statistic | None:
-    """The record of column `name` of `group`; None for a column of another writer or version."""
-    for statistic in CATALOGUE.get(group, ()):  # type: ignore[call-overload]
+    """The record of `name` in `group`, written or derived; None for one of another writer."""
+    derived = (statistic for _, statistic in DERIVED.get(group, ()))  # type: ignore[call-overload]
+    for statistic in (*CATALOGUE.get(group, ()), *derived):  # type: ignore[call-overload]
         if statistic.name == name:
             return statistic  # type: ignore[no-any-return]
     return None

@@ -47,7 +47,7 @@ COLUMNS: Final[Mapping[Role, tuple[tuple[str, str], ...]]] = {
 
 MAX_TABLE_BYTES: Final = 2**30
 
-_POINT_BYTES: Final = 16_384
+EXPECTED_BYTES: Final = 16_384
 """Expected size of a histogram with buckets as needed: hundreds of rows."""
 
 
@@ -106,7 +106,7 @@ def _parts(
     owners |= {tag: (row, "gradient") for row, tag in tags.gradients.items()}
     owners |= {tag: (row, "variable") for row, tag in tags.variables.items()}
     order = sorted(owners)
-    point_bytes = _POINT_BYTES
+    point_bytes = EXPECTED_BYTES
     # The first series alone tells how large histograms are in this run.
     for batch in (order[:1], order[1:]):
         for tag, data in source.read_tensors(run, PLUGIN, dict.fromkeys(batch, point_bytes)):
@@ -128,7 +128,7 @@ def _expected_bytes(data: list[Any]) -> int:
     first series may well have needed few.
     """
     sizes = {np.asarray(datum.numpy).nbytes for datum in data}
-    return max(sizes) if len(sizes) == 1 and len(data) > 1 else _POINT_BYTES
+    return max(sizes) if len(sizes) == 1 and len(data) > 1 else EXPECTED_BYTES
 
 
 def _part(

@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tb_convergence.core.history import RunHistory, Series, Table
+from tb_convergence.core.initialization import Initialization, initialization
 from tb_convergence.core.statistics import CHECK_COLUMN, find
 from tb_convergence.serving.limits import Limits, shortened
-from tb_convergence.serving.payloads import SCHEMA, WHOLE_RUN, naming, row
-from tb_convergence.serving.strict_json import Json, encode, integers, nonfinite, numbers
+from tb_convergence.serving.payloads import SCHEMA, WHOLE_RUN, healthy, naming, row
+from tb_convergence.serving.strict_json import Json, encode, integer, integers, nonfinite, numbers
 from tb_convergence.serving.thinning import thin
 
 _BOOKKEEPING: Final = (CHECK_COLUMN, "window_steps", "first_nonfinite_age_steps")
@@ -179,11 +180,14 @@ def layer(history: RunHistory, table: Table, index: int, points: int, limits: Li
             "group": table.group,
             "row": row(table.rows[index]),
             "exact": table.exact,
+            "axis": table.axis,
+            "initialization": start(initialization(history, table, index)),
             "steps": integers(table.steps[kept]),
             "wall_times": wall_times(table.wall_times[kept]),
             "columns": [
                 {
                     **naming(shortened(name, _NAME), find(table.group, name)),
+                    "healthy": healthy(history, table, name, index),
                     "low": numbers(low[kept, column]),
                     "high": None if table.exact else numbers(high[kept, column]),
                     "nonfinite": nonfinite(low[kept, column], nan=False),
@@ -194,6 +198,23 @@ def layer(history: RunHistory, table: Table, index: int, points: int, limits: Li
 
     arrays = len(places) * (1 if table.exact else 2) + 2
     return within(build, points, arrays, limits)
+
+
+def start(found: Initialization | None) -> Json:
+    """How a variable started, as JSON."""
+    if found is None:
+        return None
+    expected, sound = found.expected, found.sound
+    return {
+        "step": integer(found.step),
+        "low": found.low,
+        "high": found.high,
+        "mean": found.mean,
+        "expected": expected and {"std": expected.std, "formula": shortened(expected.formula, 80)},
+        "fans": found.fans and integers(found.fans),
+        "verdict": found.verdict,
+        "healthy": sound and dict(zip(("low", "high", "rule"), sound, strict=True)),
+    }
 
 
 def _logarithmic(

@@ -10,9 +10,11 @@ from collections.abc import Mapping
 from typing import Final
 
 from tb_convergence.core.diagnosis.finding import SEVERITIES, RunDiagnosis, as_json
+from tb_convergence.core.healthy import band
 from tb_convergence.core.history import RunHistory, Table
 from tb_convergence.core.schema import Row
 from tb_convergence.core.statistics import CATALOGUE, Statistic, find
+from tb_convergence.serving.derived import derivable
 from tb_convergence.serving.limits import Limits, shortened
 from tb_convergence.serving.pooling import is_known
 from tb_convergence.serving.strict_json import (
@@ -171,7 +173,7 @@ def layers(history: RunHistory, offset: int, limits: Limits) -> bytes:
                     "total": table.total,
                     "row_count": len(table.rows),
                     "rows": listed,
-                    "metrics": metrics(table),
+                    "metrics": metrics(history, table),
                 }
                 for table, listed in zip(tables, rows, strict=True)
             ],
@@ -192,7 +194,7 @@ def row(described: Row) -> dict[str, Json]:
     }
 
 
-def metrics(table: Table) -> list[Json]:
+def metrics(history: RunHistory, table: Table) -> list[Json]:
     """What the heat map offers of `table`: statistics of which anything is known."""
     offered = []
     for name in table.columns:
@@ -200,9 +202,25 @@ def metrics(table: Table) -> list[Json]:
         if statistic is None or not statistic.heat:
             continue
         if is_known(table, name):
-            named = naming(name, statistic)
-            offered.append({**named, "worst": statistic.worst, "summary": statistic.summary})
+            offered.append(_metric(history, table, statistic))
+    offered += [_metric(history, table, statistic) for statistic in derivable(table)]
     return offered
+
+
+def _metric(history: RunHistory, table: Table, statistic: Statistic) -> Json:
+    return {
+        **naming(statistic.name, statistic),
+        "worst": statistic.worst,
+        "summary": statistic.summary,
+        "center": statistic.center,
+        "healthy": healthy(history, table, statistic.name),
+    }
+
+
+def healthy(history: RunHistory, table: Table, name: str, row: int | None = None) -> Json:
+    """Between which values no rule objects; see `core.healthy`."""
+    found = band(history, table, name, row)
+    return found and {"low": found.low, "high": found.high, "rule": found.rule}
 
 
 def naming(name: str, statistic: Statistic | None) -> dict[str, Json]:

@@ -112,14 +112,23 @@ def record_codes(
     codes[np.isinf(values)] = INFINITY_SEEN
     if column.endswith(_IS_CORRUPTION):
         return codes
-    word = column.removeprefix("window_").split("_", 1)[0]
-    of_nan, of_infinity = _CORRUPTION.get(word, ((), ()))
+    of_nan, of_infinity = _corruption(column)
     for names, code in ((of_infinity, INFINITY_SEEN), (of_nan, NAN_SEEN)):
         for name in names:
             if table.has(name):
                 # The lower end: only where the data prove it.
                 codes[table.column(name, "low") > 0] = code
     return codes
+
+
+def _corruption(column: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    word = column.removeprefix("window_").split("_", 1)[0]
+    return _CORRUPTION.get(word, ((), ()))
+
+
+def corruption_columns(column: str) -> tuple[str, ...]:
+    """Names of the columns that say where the tensor of statistic `column` was corrupt."""
+    return tuple(name for names in _corruption(column) for name in names)
 
 
 def pool(table: Table, column: str, cells: int) -> Pooled:
@@ -140,16 +149,30 @@ def pool(table: Table, column: str, cells: int) -> Pooled:
         return Pooled(
             np.empty((rows, 0), np.float32), np.empty((rows, 0), np.uint8), none, none
         )
-    first = (np.arange(width, dtype=np.int64) * records // width).astype(np.intp)
-    last = np.append(first[1:], records) - 1
-    ranks = np.maximum.reduceat(_RANK[codes], first, axis=0)
+    first, last = stretches(records, width)
     pooled = _worst(values, first, worst, scale)
     return Pooled(
         np.ascontiguousarray(pooled.T, dtype="<f4"),
-        np.ascontiguousarray(_OF_RANK[ranks].T),
+        np.ascontiguousarray(worst_codes(codes, first).T),
         first,
         last,
     )
+
+
+def stretches(records: int, cells: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """First and last record `[W]` of each of `cells` cells that share `records` evenly.
+
+    Args:
+        records: at least 1.
+        cells: from 1 to `records`.
+    """
+    first = (np.arange(cells, dtype=np.int64) * records // cells).astype(np.intp)
+    return first, np.append(first[1:], records) - 1
+
+
+def worst_codes(codes: NDArray[np.uint8], first: NDArray[np.intp]) -> NDArray[np.uint8]:
+    """Worst code of each stretch of records of `codes` `[S, ...]`, `[W, ...]`."""
+    return _OF_RANK[np.maximum.reduceat(_RANK[codes], first, axis=0)]
 
 
 def _worst(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final
 
 from tensorboard import errors
@@ -11,7 +12,11 @@ from tensorboard.data.provider import RunTagFilter
 
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.schema import PLUGIN_NAME
-from tb_convergence.reading import DataUnavailableError, RunNotFoundError, read_run
+from tb_convergence.reading import DataUnavailableError, RunNotFoundError, Source, read_run
+from tb_convergence.reading.recorded_histograms import (
+    RecordedHistograms,
+    read_recorded_histograms,
+)
 from tb_convergence.reading.runs import FoldedRun, fold_runs
 from tb_convergence.serving.source import NoSuchRunError, Scope, UnavailableError, Version
 
@@ -83,17 +88,33 @@ class ProviderSource:
             NoSuchRunError: it is gone.
             UnavailableError: the data provider does not answer.
         """
-        try:
+        with _translated(run):
             history: RunHistory = read_run(
                 self._provider, scope.context, scope.experiment_id, run
             )
-        except RunNotFoundError as error:
-            raise NoSuchRunError(run) from error
-        except DataUnavailableError as error:
-            raise UnavailableError(
-                "TensorBoard's data server does not answer; try again"
-            ) from error
         return history
+
+    def histograms(
+        self, scope: Scope, run: str, variable: str
+    ) -> tuple[RecordedHistograms, ...]:
+        """Histograms of one variable of `run`; raises as `history` does."""
+        with _translated(run):
+            source = Source(self._provider, scope.context, scope.experiment_id)
+            for folded in fold_runs(source.runs()):
+                if folded.name == run:
+                    return read_recorded_histograms(source, folded.training, variable)
+        raise NoSuchRunError(run)
+
+
+@contextmanager
+def _translated(run: str) -> Iterator[None]:
+    """Errors of reading `run` in the words of serving."""
+    try:
+        yield
+    except RunNotFoundError as error:
+        raise NoSuchRunError(run) from error
+    except DataUnavailableError as error:
+        raise UnavailableError("TensorBoard's data server does not answer; try again") from error
 
 
 def _version(run: FoldedRun, listings: Iterable[Mapping[str, Mapping[str, Any]]]) -> Version:

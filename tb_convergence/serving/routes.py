@@ -44,6 +44,8 @@ class Route:
 _RUN: Final = Text("run")
 _GROUP: Final = Text("group")
 _POINTS: Final = Whole("points", LIMITS.points_least, LIMITS.points_most, LIMITS.points_default)
+_WIDTH: Final = Whole("width", 1, LIMITS.width_most, LIMITS.width_default)
+_ROW: Final = Whole("row", 0, 10**8)
 _OFFSET: Final = Whole("offset", 0, 10**8, 0)
 
 ROUTES: Final[tuple[Route, ...]] = (
@@ -69,17 +71,24 @@ ROUTES: Final[tuple[Route, ...]] = (
     ),
     Route(
         "/heatmap",
-        (_RUN, _GROUP, Text("metric"), Whole("width", 1, LIMITS.width_most, LIMITS.width_default)),
+        (_RUN, _GROUP, Text("metric"), _WIDTH),
         lambda service, scope, given: service.heatmap(
             scope, given.texts["run"], given.texts["group"], given.texts["metric"],
             given.numbers["width"],
         ),
     ),
     Route(
-        "/layer", (_RUN, _GROUP, Whole("row", 0, 10**8), _POINTS),
+        "/layer", (_RUN, _GROUP, _ROW, _POINTS),
         lambda service, scope, given: service.layer(
             scope, given.texts["run"], given.texts["group"], given.numbers["row"],
             given.numbers["points"],
+        ),
+    ),
+    Route(
+        "/distribution", (_RUN, _GROUP, _ROW, _WIDTH),
+        lambda service, scope, given: service.distribution(
+            scope, given.texts["run"], given.texts["group"], given.numbers["row"],
+            given.numbers["width"],
         ),
     ),
 )

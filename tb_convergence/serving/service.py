@@ -9,7 +9,8 @@ import gzip
 import hashlib
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,6 +20,8 @@ from tb_convergence.core.history import RunHistory, Table
 from tb_convergence.core.rules import RULES
 from tb_convergence.serving import lines, payloads
 from tb_convergence.serving.cache import BusyError, Cache
+from tb_convergence.serving.derived import derived
+from tb_convergence.serving.distributions import distributions
 from tb_convergence.serving.failures import Failures, RunUnreadableError
 from tb_convergence.serving.heatmap import heatmap
 from tb_convergence.serving.limits import LIMITS, Limits, quoted, shortened
@@ -208,6 +211,8 @@ class Service:
             history = self._history(scope, key)
             table = self._table(history, group)
             if not table.has(metric):
+                table = derived(table, metric) or table
+            if not table.has(metric):
                 raise RefusedError(404, f"group {quoted(group)} has no metric {quoted(metric)}")
             return heatmap(history, table, metric, width, self.limits)
 
@@ -218,14 +223,21 @@ class Service:
 
         def build(key: RunKey) -> bytes:
             history = self._history(scope, key)
-            table = self._table(history, group)
-            if row >= len(table.rows):
-                raise RefusedError(
-                    404, f"group {quoted(group)} has {len(table.rows)} rows; there is no row {row}"
-                )
+            table = self._table(history, group, row)
             return lines.layer(history, table, row, points, self.limits)
 
         return self._about(scope, run, f"layer {row} {points} {group!r}", build)
+
+    def distribution(self, scope: Scope, run: str, group: str, row: int, width: int) -> Reply:
+        """The document of `distribution`."""
+
+        def build(key: RunKey) -> bytes:
+            table = self._table(self._history(scope, key), group, row)
+            with self._reader():
+                recorded = self._source.histograms(scope, run, table.rows[row].name)
+            return distributions(run, table, row, recorded, width, self.limits)
+
+        return self._about(scope, run, f"distribution {row} {width} {group!r}", build)
 
     def _about(
         self,
@@ -259,11 +271,17 @@ class Service:
         except UnavailableError as error:
             raise RefusedError(503, str(error)) from error
 
-    def _table(self, history: RunHistory, group: str) -> Table:
+    def _table(self, history: RunHistory, group: str, row: int = -1) -> Table:
         for table in payloads.layered(history, self.limits):
             if table.group == group:
-                return table
-        raise RefusedError(404, f"the run has no group {quoted(group)}")
+                break
+        else:
+            raise RefusedError(404, f"the run has no group {quoted(group)}")
+        if row >= len(table.rows):
+            raise RefusedError(
+                404, f"group {quoted(group)} has {len(table.rows)} rows; there is no row {row}"
+            )
+        return table
 
     def _versions(self, scope: Scope, run: str | None = None) -> Mapping[str, Version]:
         try:
@@ -283,14 +301,20 @@ class Service:
 
     def _history(self, scope: Scope, key: RunKey) -> RunHistory:
         def read() -> RunHistory:
-            if not self._reading.acquire(timeout=self.limits.wait_seconds):
-                raise BusyError
-            try:
+            with self._reader():
                 return self._source.history(scope, key.run)
-            finally:
-                self._reading.release()
 
         return self._failures.guarded(key, "read", lambda: self._histories.get(key, read))
+
+    @contextmanager
+    def _reader(self) -> Iterator[None]:
+        """One of the few who read from TensorBoard at the same time."""
+        if not self._reading.acquire(timeout=self.limits.wait_seconds):
+            raise BusyError
+        try:
+            yield
+        finally:
+            self._reading.release()
 
 
 def held_bytes(history: RunHistory) -> float:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from tb_convergence.core.history import RunHistory
+from tb_convergence.reading.recorded_histograms import RecordedHistograms
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,11 @@ class Source(Protocol):
 
     def history(self, scope: Scope, run: str) -> RunHistory:
         """All that is known of `run`; may take seconds, and may raise anything."""
+
+    def histograms(
+        self, scope: Scope, run: str, variable: str
+    ) -> tuple[RecordedHistograms, ...]:
+        """Histograms of one variable of `run`; empty without any. Raises as `history` does."""
 
 
 class NoSuchRunError(LookupError):

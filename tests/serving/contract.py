@@ -15,7 +15,7 @@ from typing import Any
 from werkzeug.test import Client, TestResponse
 
 PREFIX = "/data/plugin/convergence"
-ROUTES = ("runs", "findings", "series", "layers", "heatmap", "layer")
+ROUTES = ("runs", "findings", "series", "layers", "heatmap", "layer", "distribution")
 MOST_BYTES = 1_000_000
 NONFINITE = {"NaN", "Infinity", "-Infinity"}
 
@@ -206,22 +206,86 @@ def check_layers(found: dict[str, Any]) -> None:
         for row in group["rows"]:
             check_row(row)
         for metric in group["metrics"]:
-            keys(metric, "name title symbol unit scale worst summary")
+            keys(metric, "name title symbol unit scale worst summary center healthy")
+            check_number(metric["center"])
+            check_healthy(metric["healthy"])
 
 
 def check_layer(found: dict[str, Any], points: int) -> None:
     """`layer`"""
-    keys(found, "schema run group row exact steps wall_times columns")
+    keys(found, "schema run group row exact axis initialization steps wall_times columns")
+    assert found["axis"] in {"step", "epoch"}
+    check_initialization(found["initialization"])
     check_row(found["row"])
     assert len(check_steps(found["steps"])) == len(found["wall_times"]) <= points
     for column in found["columns"]:
-        keys(column, "name title symbol unit scale low high nonfinite")
+        keys(column, "name title symbol unit scale healthy low high nonfinite")
+        check_healthy(column["healthy"])
         assert (column["high"] is None) == found["exact"]
         for values in (column["low"], column["high"] or column["low"]):
             assert len(values) == len(found["steps"])
             for value in values:
                 check_number(value)
         check_marks(column["nonfinite"], column["low"])
+
+
+def check_healthy(band: dict[str, Any] | None) -> None:
+    """A band, open on one side at most."""
+    if band is None:
+        return
+    keys(band, "low high rule")
+    ends = [end for end in (band["low"], band["high"]) if end is not None]
+    assert ends
+    assert ends == sorted(ends)
+    assert isinstance(band["rule"], str)
+
+
+def check_initialization(found: dict[str, Any] | None) -> None:
+    """How a variable started."""
+    if found is None:
+        return
+    keys(found, "step low high mean expected fans verdict healthy")
+    check_step(found["step"])
+    assert 0 <= found["low"] <= found["high"]
+    check_number(found["mean"])
+    if found["expected"] is None:
+        assert found["verdict"] == ""
+    else:
+        keys(found["expected"], "std formula")
+        assert found["expected"]["std"] >= 0
+        assert found["verdict"] in {"as expected", "narrower", "wider"}
+    assert found["fans"] is None or len(found["fans"]) == 2
+    check_healthy(found["healthy"])
+
+
+def check_distribution(found: dict[str, Any], width: int) -> None:
+    """`distribution`"""
+    keys(found, "schema run group row distributions")
+    check_row(found["row"])
+    roles = [one["of"] for one in found["distributions"]]
+    assert roles in ([], ["gradient"], ["variable"], ["gradient", "variable"])
+    for one in found["distributions"]:
+        keys(one, "of axis records first_steps last_steps codes bands")
+        assert one["axis"] in {"step", "epoch"}
+        first, last = check_steps(one["first_steps"]), check_steps(one["last_steps"])
+        assert 0 < len(first) == len(last) == len(one["codes"]) <= min(width, one["records"])
+        assert all(a <= b for a, b in zip(first, last, strict=True))
+        assert [band["share"] for band in one["bands"]] == [1, 0.9, 0.5, 0]
+        outer = None
+        for band in one["bands"]:
+            keys(band, "share low high")
+            assert len(band["low"]) == len(band["high"]) == len(first)
+            for cell, (low, high) in enumerate(zip(band["low"], band["high"], strict=True)):
+                check_number(low)
+                check_number(high)
+                assert (low is None) == (high is None)
+                assert low is not None or one["codes"][cell] != 0
+                if low is not None:
+                    assert low <= high
+                    # A band holds those of smaller shares.
+                    assert outer is None or outer["low"][cell] <= low
+                    assert outer is None or high <= outer["high"][cell]
+            outer = band
 
 
 class HeatMap:

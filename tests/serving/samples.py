@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from tb_convergence.core.history import RunHistory, Series, Skipped, Table
 from tb_convergence.core.schema import Row
 from tb_convergence.core.statistics import columns
+from tb_convergence.reading.recorded_histograms import RecordedHistograms
 from tb_convergence.serving.source import NoSuchRunError, Scope, Version
 
 START = 1_763_700_000.0
@@ -243,6 +244,26 @@ def from_histograms() -> RunHistory:
     return RunHistory("keras/histograms", {"variables": table_}, scalars)
 
 
+def histograms_of(history: RunHistory, variable: str) -> tuple[RecordedHistograms, ...]:
+    """Gradient and weights of one variable of `from_histograms`: normal, ever narrower, one NaN."""
+    table_ = history.tables.get("variables")
+    names = [row.name for row in table_.rows] if table_ is not None else []
+    if table_ is None or table_.source != "histograms" or variable not in names:
+        return ()
+    rng = np.random.default_rng(names.index(variable))
+    found: dict[str, list[NDArray[np.float64]]] = {"gradient": [], "variable": []}
+    for record in range(len(table_.steps)):
+        for role, scale in (("gradient", 0.1 * np.exp(-record / 60)), ("variable", 0.3)):
+            entries = rng.normal(0, scale, 500)
+            counts, edges = np.histogram(entries, 30, (entries.min(), entries.max()))
+            found[role].append(np.stack([edges[:-1], edges[1:], counts], axis=1))
+    found["gradient"][70] = np.array([[np.nan, np.nan, 0.0]] * 30)
+    return tuple(
+        RecordedHistograms(role, "step", table_.steps, tuple(arrays))  # type: ignore[arg-type]
+        for role, arrays in found.items()
+    )
+
+
 def hostile() -> RunHistory:
     """Names that try to break a page: markup, prototypes, control characters, great length."""
     names = (
@@ -326,6 +347,14 @@ class SampleSource:
         if run not in self.histories:
             raise NoSuchRunError(run)
         return self.histories[run]
+
+    def histograms(
+        self, scope: Scope, run: str, variable: str
+    ) -> tuple[RecordedHistograms, ...]:
+        self.scopes.append(scope)
+        if run in self.failing:
+            raise self.failing[run]
+        return histograms_of(self.histories[run], variable)
 
 
 def all_samples() -> SampleSource:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tb_convergence.core.history import RunHistory, Table
 from tb_convergence.core.schema import Row
 from tb_convergence.core.statistics import columns
+from tb_convergence.serving.derived import derivable, derived
 from tb_convergence.serving.heatmap import heatmap
 from tb_convergence.serving.limits import LIMITS
 from tests.serving.contract import HeatMap
@@ -246,6 +247,24 @@ def test_unknown_columns_of_other_writers_can_be_drawn() -> None:
     steps = np.arange(4, dtype=np.int64)
     of = Table("mine", rows_of(3), ("my_number",), steps, steps.astype(float), values, values)
     assert drawn(of, "my_number", 2).values == [(3.0, 9.0), (4.0, 10.0), (5.0, 11.0)]
+
+
+def test_the_trend_is_drawn_and_knows_where_its_tensor_was_corrupt() -> None:
+    norm = np.tile(10.0 ** (np.arange(60.0) / 10)[:, None], (1, 2))
+    nan = np.zeros((60, 2))
+    norm[50:, 1], nan[50:, 1] = np.nan, 1.0
+    of = derived(simple(norm, gradient_nan_fraction=nan), "gradient_trend")
+    assert of is not None
+    heat = drawn(of, "gradient_trend")
+    assert heat.codes[0] == [1] * 5 + [0] * 55
+    assert heat.codes[1] == [1] * 5 + [0] * 45 + [2] * 10
+    # One decade in ten records.
+    assert heat.values[0][30] == pytest.approx(1.0, abs=1e-4)
+    assert derived(simple(norm), "activation_trend") is None
+    assert derived(simple(norm), "update_ratio") is None
+    assert [one.name for one in derivable(simple(norm))] == ["gradient_trend"]
+    assert derivable(simple(norm[:5])) == []
+    assert derivable(simple(np.full((60, 1), np.nan))) == []
 
 
 def test_every_metric_of_the_catalogue_can_be_drawn() -> None:

@@ -11,6 +11,12 @@ import pytest
 from werkzeug.test import Client
 
 from tb_convergence.core.history import RunHistory, Table
+from tb_convergence.core.rules import (
+    dead_relu,
+    exploding_gradient,
+    update_ratio_out_of_range,
+    zero_gradient,
+)
 from tb_convergence.core.schema import Row
 from tb_convergence.serving import lines
 from tb_convergence.serving.limits import LIMITS
@@ -29,6 +35,7 @@ QUERIES: dict[str, dict[str, Any]] = {
     "layers": {"run": "mlp/explodes"},
     "heatmap": {"run": "mlp/explodes", "group": "variables", "metric": "gradient_norm"},
     "layer": {"run": "mlp/explodes", "group": "variables", "row": 3},
+    "distribution": {"run": "keras/histograms", "group": "variables", "row": 3},
 }
 
 
@@ -151,6 +158,10 @@ def test_layers_heat_maps_and_every_layer(client: Client, run: str, samples: Sam
             layer = document(client.get(address("layer", **given)))
             contract.check_layer(layer, 40)
             assert layer["row"] == group["rows"][row]
+            given = {"run": run, "group": group["group"], "row": row, "width": 40}
+            found_ = document(client.get(address("distribution", **given)))
+            contract.check_distribution(found_, 40)
+            assert bool(found_["distributions"]) == (table.source == "histograms")
 
 
 def test_layer_of_histograms_is_a_band(client: Client) -> None:
@@ -163,6 +174,82 @@ def test_layer_of_histograms_is_a_band(client: Client) -> None:
     assert None not in norm["low"][60:64]
     pairs = zip(norm["low"], norm["high"], strict=True)
     assert all(high is None or low <= high for low, high in pairs if low is not None)
+
+
+def test_distributions_pool_records_and_keep_the_worst(client: Client) -> None:
+    given = {"run": "keras/histograms", "group": "variables", "row": 3}
+    fine = document(client.get(address("distribution", **given, width=600)))["distributions"]
+    coarse = document(client.get(address("distribution", **given, width=12)))["distributions"]
+    gradient, pooled = fine[0], coarse[0]
+    assert (gradient["of"], gradient["records"], len(gradient["codes"])) == ("gradient", 120, 120)
+    assert [i for i, code in enumerate(gradient["codes"]) if code] == [70]
+    assert gradient["codes"][70] == 2
+    assert [band["low"][70] for band in gradient["bands"]] == [None] * 4
+    assert [i for i, code in enumerate(pooled["codes"]) if code] == [7], "one NaN step is seen"
+    for whole, parts in zip(pooled["bands"], gradient["bands"], strict=True):
+        for cell in range(12):
+            lows, highs = (
+                [end for end in parts[side][10 * cell : 10 * cell + 10] if end is not None]
+                for side in ("low", "high")
+            )
+            assert whole["low"][cell] == min(lows)
+            assert whole["high"][cell] == max(highs)
+    # Entries are normal, and get narrower: half of them lie within 0.67 standard deviations.
+    half = gradient["bands"][2]
+    assert half["high"][0] == pytest.approx(0.067, abs=0.03)
+    assert half["high"][-1] == pytest.approx(0.067 * np.exp(-2), abs=0.01)
+
+
+def test_healthy_bands_are_the_rules_thresholds(client: Client) -> None:
+    found = document(client.get(address("layers", run="mlp/healthy")))
+    bands = {one["name"]: one["healthy"] for group in found["groups"] for one in group["metrics"]}
+    assert bands["update_ratio"] == {
+        "low": update_ratio_out_of_range.LOW, "high": update_ratio_out_of_range.HIGH,
+        "rule": "update-ratio-out-of-range",
+    }
+    assert bands["activation_dead_fraction"]["high"] == dead_relu.FRACTION
+    assert bands["gradient_norm"]["rule"] == "exploding-gradient"
+    assert bands["gradient_norm"]["low"] is None
+    assert bands["gradient_norm"]["high"] >= exploding_gradient.FLOOR
+    assert bands["variable_norm"] is None
+    assert bands["gradient_zero_fraction"]["high"] == zero_gradient.FRACTION
+    # Of one row: a bias is not judged by these rules, and the first kernel by a stricter one.
+    by_row = {}
+    for row in (0, 1, 2):
+        given = {"run": "mlp/healthy", "group": "variables", "row": row}
+        layer = document(client.get(address("layer", **given)))
+        by_row[row] = {column["name"]: column["healthy"] for column in layer["columns"]}
+    assert by_row[0]["gradient_zero_fraction"]["high"] == zero_gradient.ALL
+    assert by_row[2]["gradient_zero_fraction"]["high"] == zero_gradient.FRACTION
+    assert by_row[1]["update_ratio"] is None
+    assert by_row[1]["gradient_norm"] is None
+
+
+def test_a_layer_says_how_its_variable_started(client: Client) -> None:
+    def start(run: str, group: str, row: int) -> Any:
+        given = {"run": run, "group": group, "row": row}
+        return document(client.get(address("layer", **given)))["initialization"]
+
+    kernel = start("mlp/healthy", "variables", 0)
+    assert kernel["step"] == 0
+    assert kernel["low"] == kernel["high"] == pytest.approx(4 / 60, rel=1e-5)
+    assert kernel["expected"]["std"] == pytest.approx((2 / 128) ** 0.5)
+    assert (kernel["verdict"], kernel["fans"]) == ("narrower", [64, 64])
+    assert kernel["healthy"]["low"] == pytest.approx((2 / 128) ** 0.5 / 10)
+    assert start("mlp/healthy", "variables", 1)["healthy"] is None
+    assert start("mlp/healthy", "activations", 0) is None
+    assert start("keras/histograms", "variables", 0) is None, "no spread was recorded"
+
+
+def test_the_trend_is_offered_where_there_are_records_enough(client: Client) -> None:
+    found = document(client.get(address("layers", run="mlp/healthy")))
+    metrics = {one["name"]: one for group in found["groups"] for one in group["metrics"]}
+    assert metrics["gradient_trend"]["center"] == 0
+    assert metrics["gradient_norm"]["center"] is None
+    given = {"run": "mlp/healthy", "group": "variables", "metric": "gradient_trend"}
+    heat = contract.heat_map(client.get(address("heatmap", **given)))
+    assert heat.codes[0][:5] == [1] * 5
+    assert heat.header["minimum"] < 0
 
 
 def test_metrics_known_only_by_their_corruption_are_offered(client: Client) -> None:

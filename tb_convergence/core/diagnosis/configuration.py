@@ -197,6 +197,26 @@ def _layer(item: Mapping[str, Any]) -> Layer:
     )
 
 
+_INITIALIZERS: Final = {
+    "kernel": "kernel_initializer",
+    "bias": "bias_initializer",
+    "recurrent_kernel": "recurrent_initializer",
+    "embedding": "embeddings_initializer",
+}
+"""Kind of a variable -> field of its layer."""
+
+
+def initializer_settings(history: RunHistory, layer: str, kind: str) -> Mapping[str, Any]:
+    """Settings of the initializer of one variable, as recorded; empty where unknown."""
+    layers = _mapping(history.config.get("model")).get("layers")
+    for item in layers if isinstance(layers, list) else ():
+        found = _mapping(item)
+        if found.get("name") == layer:
+            initializer = _mapping(found.get(_INITIALIZERS.get(kind, "")))
+            return _mapping(initializer.get("config"))
+    return {}
+
+
 def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 

@@ -11,6 +11,7 @@ import numpy as np
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.signals import (
+    Floats,
     largest_per_record,
     layers_of,
     learns,
@@ -45,8 +46,7 @@ def _over_time(history: RunHistory, table: Table) -> Match | None:
     if known.sum() < 5:
         return None
     steps, norm = table.steps[known], norm[known]
-    start = float(np.median(norm[: min(10, max(1, len(norm) // 2))]))
-    start = min(start, float(norm[0])) if norm[0] > 0 else start
+    start = _start(norm)
     grown = norm > GROWTH * start if start > 0 else np.zeros(len(norm), bool)
     huge = np.zeros(len(norm), bool)
     if table.has("gradient_mean_abs"):
@@ -76,6 +76,21 @@ def _over_time(history: RunHistory, table: Table) -> Match | None:
                      GROWTH, int(steps[peak]), table.rows[loudest].layer),
         ),
     )
+
+
+def _start(norm: Floats) -> float:
+    """The norm a run began with, from its known largest norm per record, `[S]`, S >= 1."""
+    start = float(np.median(norm[: min(10, max(1, len(norm) // 2))]))
+    return min(start, float(norm[0])) if norm[0] > 0 else start
+
+
+def limit(table: Table) -> float | None:
+    """The gradient norm above which this run's gradients explode; None where it is not known."""
+    if not table.has("gradient_norm"):
+        return None
+    norm = largest_per_record(table.column("gradient_norm", "low")[:, weight_rows(table)])
+    norm = norm[np.isfinite(norm)]
+    return max(FLOOR, GROWTH * _start(norm)) if len(norm) >= 5 else None
 
 
 def _over_depth(history: RunHistory, table: Table) -> Match | None:

@@ -9,6 +9,7 @@ quarters of the entries between two such layers are zero).
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tb_convergence.core.diagnosis.data import columns_of
 from tb_convergence.core.diagnosis.finding import Evidence, Severity
@@ -43,9 +44,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     if not rows or len(table.steps) < RECORDS:
         return None
     zero = table.column("gradient_zero_fraction", "low")[:, rows]
-    size = batch_size(history)
-    limit = np.full(len(rows), ALL if size is not None and size < SMALL_BATCH else FRACTION)
-    limit[0] = ALL
+    limit = limits(history, len(rows))
     bad = np.nan_to_num(zero) >= limit
     # Judged on how the run ends: zeros that were left behind do not hold it back now.
     lasting = np.flatnonzero(bad[-RECORDS:].all(axis=0))
@@ -77,6 +76,14 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
             for index, value in zip(lasting, recent, strict=True)
         ),
     )
+
+
+def limits(history: RunHistory, kernels: int) -> NDArray[np.float64]:
+    """Zero fraction from which each of so many kernels, in order of depth, is judged; `[K]`."""
+    size = batch_size(history)
+    limit = np.full(kernels, ALL if size is not None and size < SMALL_BATCH else FRACTION)
+    limit[:1] = ALL
+    return limit
 
 
 def _solved(history: RunHistory) -> bool:

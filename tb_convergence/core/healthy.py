@@ -1,0 +1,73 @@
+"""Between which values a statistic raises no doubt: the thresholds of the rules that judge it.
+
+Views draw these as bands. The numbers stand in the rules and nowhere else; a statistic that no rule
+judges by its own size has no band.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tb_convergence.core.diagnosis.signals import weight_rows
+from tb_convergence.core.history import RunHistory, Table
+from tb_convergence.core.rules import (
+    dead_relu,
+    exploding_gradient,
+    saturated_activation,
+    update_ratio_out_of_range,
+    zero_gradient,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """Values that no rule objects to.
+
+    Attributes:
+        low, high: its ends; None where there is none on that side.
+        rule: id of the rule whose thresholds they are.
+    """
+
+    low: float | None
+    high: float | None
+    rule: str
+
+
+def band(history: RunHistory, table: Table, name: str, row: int | None = None) -> Band | None:
+    """The band of statistic `name` for one row of `table`, or what holds for most of its rows.
+
+    None where no rule judges it, or not in this row: a bias may change by more than its size, and
+    an output may be saturated.
+    """
+    if table.group == "variables":
+        return _of_variables(history, table, name, row)
+    if table.group == "activations":
+        return _of_activations(table, name, row)
+    return None
+
+
+def _of_variables(history: RunHistory, table: Table, name: str, row: int | None) -> Band | None:
+    if row is not None and row not in weight_rows(table):
+        return None
+    if name == "update_ratio":
+        rule = update_ratio_out_of_range
+        return Band(rule.LOW, rule.HIGH, rule.RULE.id)
+    if name == "gradient_norm":
+        limit = exploding_gradient.limit(table)
+        return None if limit is None else Band(None, limit, exploding_gradient.RULE.id)
+    if name == "gradient_zero_fraction":
+        kernels = table.rows_of("kernel", "recurrent_kernel")
+        limits = zero_gradient.limits(history, len(kernels))
+        if not kernels or (row is not None and row not in kernels):
+            return None
+        place = len(kernels) - 1 if row is None else kernels.index(row)
+        return Band(None, float(limits[place]), zero_gradient.RULE.id)
+    return None
+
+
+def _of_activations(table: Table, name: str, row: int | None) -> Band | None:
+    if name == "activation_dead_fraction":
+        return Band(None, dead_relu.FRACTION, dead_relu.RULE.id)
+    if name == "activation_saturated_fraction" and row != len(table.rows) - 1:
+        return Band(None, saturated_activation.FRACTION, saturated_activation.RULE.id)
+    return None
