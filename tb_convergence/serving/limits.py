@@ -37,6 +37,7 @@ class Limits:
         concurrent_reads: runs that are read from TensorBoard at the same time.
         history_bytes, reply_cache_bytes: memory of the two caches.
         diagnoses: runs whose findings are remembered.
+        differences: statistics that differ between two runs, of one `compare` reply.
     """
 
     query_bytes: int = 16_384
@@ -63,6 +64,7 @@ class Limits:
     history_bytes: int = 512 * MIB
     reply_cache_bytes: int = 64 * MIB
     diagnoses: int = 10_000
+    differences: int = 200
 
 
 LIMITS: Final = Limits()

@@ -42,6 +42,7 @@ class Route:
 
 
 _RUN: Final = Text("run")
+_WITH: Final = Text("with")
 _GROUP: Final = Text("group")
 _POINTS: Final = Whole("points", LIMITS.points_least, LIMITS.points_most, LIMITS.points_default)
 _WIDTH: Final = Whole("width", 1, LIMITS.width_most, LIMITS.width_default)
@@ -89,6 +90,19 @@ ROUTES: Final[tuple[Route, ...]] = (
         lambda service, scope, given: service.distribution(
             scope, given.texts["run"], given.texts["group"], given.numbers["row"],
             given.numbers["width"],
+        ),
+    ),
+    Route(
+        "/compare", (_RUN, _WITH),
+        lambda service, scope, given: service.compare(
+            scope, given.texts["run"], given.texts["with"]
+        ),
+    ),
+    Route(
+        "/difference", (_RUN, _WITH, _GROUP, Text("metric"), _WIDTH),
+        lambda service, scope, given: service.difference(
+            scope, (given.texts["run"], given.texts["with"]), given.texts["group"],
+            given.texts["metric"], given.numbers["width"],
         ),
     ),
 )

@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from tb_convergence import __version__
+from tb_convergence.core.comparison import compare
 from tb_convergence.core.diagnosis import RunDiagnosis, diagnose_history, replay
 from tb_convergence.core.history import RunHistory, Table
 from tb_convergence.core.rules import RULES
-from tb_convergence.serving import lines, payloads
+from tb_convergence.serving import comparing, lines, payloads
 from tb_convergence.serving.cache import BusyError, Cache
 from tb_convergence.serving.derived import derived
 from tb_convergence.serving.distributions import distributions
@@ -209,11 +210,7 @@ class Service:
 
         def build(key: RunKey) -> bytes:
             history = self._history(scope, key)
-            table = self._table(history, group)
-            if not table.has(metric):
-                table = derived(table, metric) or table
-            if not table.has(metric):
-                raise RefusedError(404, f"group {quoted(group)} has no metric {quoted(metric)}")
+            table = self._measured(history, group, metric)
             return heatmap(history, table, metric, width, self.limits)
 
         return self._about(scope, run, f"heatmap {width} {group!r} {metric!r}", build, BINARY)
@@ -238,6 +235,59 @@ class Service:
             return distributions(run, table, row, recorded, width, self.limits)
 
         return self._about(scope, run, f"distribution {row} {width} {group!r}", build)
+
+    def compare(self, scope: Scope, run: str, other: str) -> Reply:
+        """The document of `compare`: what differs in `other`, against `run`."""
+
+        def build(keys: tuple[RunKey, RunKey]) -> bytes:
+            first, second = (self._history(scope, key) for key in keys)
+            told = tuple(self._diagnosed(scope, key)[0] for key in keys)
+            compared = compare(first, second, (told[0], told[1]))
+            return comparing.comparison(first, second, compared, self.limits)
+
+        return self._about_two(scope, (run, other), "compare", build)
+
+    def difference(
+        self, scope: Scope, runs: tuple[str, str], group: str, metric: str, width: int
+    ) -> Reply:
+        """The document of `difference`: `runs[1]` against `runs[0]`."""
+
+        def build(keys: tuple[RunKey, RunKey]) -> bytes:
+            first, second = (self._history(scope, key) for key in keys)
+            tables = self._measured(first, group, metric), self._measured(second, group, metric)
+            return comparing.difference(first, second, tables, metric, width, self.limits)
+
+        return self._about_two(
+            scope, runs, f"difference {width} {group!r} {metric!r}", build, BINARY
+        )
+
+    def _about_two(
+        self,
+        scope: Scope,
+        runs: tuple[str, str],
+        what: str,
+        build: Callable[[tuple[RunKey, RunKey]], bytes],
+        content_type: str = JSON,
+    ) -> Reply:
+        """A reply about two runs, built once for each state of both; else as `_about`."""
+        run, other = runs
+        version = self._versions(scope, other).get(other)
+        if version is None:
+            raise RefusedError(404, f"there is no run {quoted(other)} (any more)")
+        second = RunKey(scope.experiment_id, other, version.digest)
+
+        def build_both(first: RunKey) -> bytes:
+            try:
+                self._history(scope, second)
+            except NoSuchRunError as error:
+                raise RefusedError(404, f"there is no run {quoted(other)} (any more)") from error
+            except RunUnreadableError as failure:
+                raise RefusedError(503, f"run {quoted(other)}: {failure.public}") from failure
+            return build((first, second))
+
+        return self._about(
+            scope, run, f"{what} {second.digest} {other!r}", build_both, content_type
+        )
 
     def _about(
         self,
@@ -281,6 +331,14 @@ class Service:
             raise RefusedError(
                 404, f"group {quoted(group)} has {len(table.rows)} rows; there is no row {row}"
             )
+        return table
+
+    def _measured(self, history: RunHistory, group: str, metric: str) -> Table:
+        table = self._table(history, group)
+        if not table.has(metric):
+            table = derived(table, metric) or table
+        if not table.has(metric):
+            raise RefusedError(404, f"group {quoted(group)} has no metric {quoted(metric)}")
         return table
 
     def _versions(self, scope: Scope, run: str | None = None) -> Mapping[str, Version]:

@@ -15,7 +15,8 @@ from typing import Any
 from werkzeug.test import Client, TestResponse
 
 PREFIX = "/data/plugin/convergence"
-ROUTES = ("runs", "findings", "series", "layers", "heatmap", "layer", "distribution")
+ROUTES = ("runs", "findings", "series", "layers", "heatmap", "layer", "distribution",
+          "compare", "difference")
 MOST_BYTES = 1_000_000
 NONFINITE = {"NaN", "Infinity", "-Infinity"}
 
@@ -288,16 +289,53 @@ def check_distribution(found: dict[str, Any], width: int) -> None:
             outer = band
 
 
+def check_compare(found: dict[str, Any]) -> None:
+    """`compare`"""
+    keys(
+        found,
+        "schema run with last_steps settings findings shared loss diverges_at differences "
+        "difference_count groups shortened",
+    )
+    assert [check_step(step) for step in found["last_steps"]]
+    for setting in found["settings"] or ():
+        keys(setting, "name first second")
+        assert setting["first"] != setting["second"]
+    said = {"critical", "warning", "info", "none", "not evaluated"}
+    for part, equal in (("findings", False), ("shared", True)):
+        for change in found[part]:
+            keys(change, "id title first second first_step second_step")
+            assert {change["first"], change["second"]} <= said
+            assert (change["first"] == change["second"]) == equal
+    if found["loss"] is not None:
+        keys(
+            found["loss"],
+            "first second orders last_step diverges_at compared largest_gap_steps axis",
+        )
+    assert len(found["differences"]) <= min(200, found["difference_count"])
+    for item in found["differences"]:
+        keys(
+            item,
+            "statistic first_row second_row first second exact orders since_step compared",
+        )
+        assert type(item["orders"]) in {int, float} or item["orders"] in NONFINITE
+    for group in found["groups"]:
+        keys(group, "group paired_by partners")
+        partners = [partner for partner in group["partners"] if partner is not None]
+        assert len(set(partners)) == len(partners), "a row has two partners"
+        assert group["paired_by"] in ({"name", "place"} if partners else {None})
+
+
 class HeatMap:
     """A heat map, decoded with nothing but `struct` and lists."""
+
+    fields = "schema run group metric rows cells first_steps last_steps minimum maximum"
+    infinite = False
+    """Whether a value may be infinite."""
 
     def __init__(self, body: bytes) -> None:
         (length,) = struct.unpack_from("<I", body)
         self.header = strict(body[4 : 4 + length])
-        keys(
-            self.header,
-            "schema run group metric rows cells first_steps last_steps minimum maximum",
-        )
+        keys(self.header, self.fields)
         rows, cells = self.header["rows"], self.header["cells"]
         assert rows * cells <= 200_000
         start = (4 + length + 3) // 4 * 4
@@ -317,10 +355,10 @@ class HeatMap:
         plain = []
         for value, code in zip(flat, codes, strict=True):
             assert code in {0, 1, 2, 3}
-            assert not math.isinf(value)
+            assert self.infinite or not math.isinf(value)
             assert code != 0 or not math.isnan(value)
             assert code != 1 or math.isnan(value)
-            if code == 0:
+            if code == 0 and not math.isinf(value):
                 plain.append(value)
         for name, pick in (("minimum", min), ("maximum", max)):
             end = self.header[name]
@@ -330,9 +368,29 @@ class HeatMap:
                 assert end is None
 
 
+class DifferenceMap(HeatMap):
+    """The same of two runs."""
+
+    fields = f"{HeatMap.fields} with paired_by scale"
+
+    def __init__(self, body: bytes) -> None:
+        self.infinite = b'"scale":"log10"' in body
+        super().__init__(body)
+        assert self.header["scale"] in {"log10", "linear"}
+
+
 def heat_map(response: TestResponse) -> HeatMap:
     """The heat map of a response."""
+    return HeatMap(_binary(response))
+
+
+def difference_map(response: TestResponse) -> DifferenceMap:
+    """The difference of two heat maps in a response."""
+    return DifferenceMap(_binary(response))
+
+
+def _binary(response: TestResponse) -> bytes:
     assert response.status_code == 200, response.get_data()[:300]
     headers(response)
     assert response.content_type == "application/octet-stream"
-    return HeatMap(plain(response))
+    return plain(response)

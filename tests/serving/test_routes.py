@@ -36,6 +36,11 @@ QUERIES: dict[str, dict[str, Any]] = {
     "heatmap": {"run": "mlp/explodes", "group": "variables", "metric": "gradient_norm"},
     "layer": {"run": "mlp/explodes", "group": "variables", "row": 3},
     "distribution": {"run": "keras/histograms", "group": "variables", "row": 3},
+    "compare": {"run": "mlp/explodes", "with": "mlp/healthy"},
+    "difference": {
+        "run": "mlp/explodes", "with": "mlp/healthy", "group": "variables",
+        "metric": "gradient_norm",
+    },
 }
 
 
@@ -333,8 +338,7 @@ def test_context_and_experiment_reach_every_read() -> None:
     flags = {"tensorBoardFeatureFlags": '{"mark": 7}'}
     for route in ROUTES:
         given = {**QUERIES[route], **flags}
-        if "run" in given:
-            given["run"] = "mlp/healthy"
+        given.update({name: "mlp/healthy" for name in ("run", "with") if name in given})
         assert client.get(f"/experiment/e1{address(route, **given)}").status_code == 200
     assert source.scopes
     assert {scope.experiment_id for scope in source.scopes} == {"e1"}

@@ -135,12 +135,20 @@ def test_rows_by_name_by_place_and_by_what_is_common() -> None:
         return draw.table("variables", rows, {"gradient_norm": np.ones(3)}, np.arange(3))
 
     def pairs(a, b):  # type: ignore[no-untyped-def]
-        return pair_rows(a, b, range(len(a.rows)), range(len(b.rows)))
+        found = pair_rows(a, b, range(len(a.rows)), range(len(b.rows)))
+        return found.by, list(found.pairs)
 
-    assert pairs(table("a", "b"), table("b", "a")) == [(0, 1), (1, 0)]
-    assert pairs(table("dense", "dense_1"), table("dense_2", "dense_3")) == [(0, 0), (1, 1)]
-    assert pairs(table("a", "b", "c"), table("c", "x")) == [(2, 0)]
-    assert pairs(table("a"), table("b", shape=(2, 2))) == []
+    assert pairs(table("a", "b"), table("b", "a")) == ("name", [(0, 1), (1, 0)])
+    renamed = table("dense_2", "dense_3")
+    assert pairs(table("dense", "dense_1"), renamed) == ("place", [(0, 0), (1, 1)])
+    assert pairs(table("a", "b", "c"), table("c", "x")) == ("name", [(2, 0)])
+    assert pairs(table("a"), table("b", shape=(2, 2))) == (None, [])
+    # Shapes that nobody knows agree with nothing.
+    assert pairs(table("a", shape=()), table("b", shape=())) == (None, [])
+    # Rows of one name: in their order, unless one run has more of them.
+    assert pairs(table("a", "a", "b"), table("a", "a", "c")) == ("place", [(0, 0), (1, 1), (2, 2)])
+    assert pairs(table("a", "a"), table("a", "a", "c")) == ("name", [(0, 0), (1, 1)])
+    assert pairs(table("a", "a", "b"), table("a", "b")) == ("name", [(2, 1)])
 
 
 # Differences --------------------------------------------------------------------------------------

@@ -92,6 +92,17 @@ class Comparison:
     differences: tuple[Difference, ...]
 
     @property
+    def shared(self) -> tuple[FindingChange, ...]:
+        """Findings that both runs have, equally severe, in the first one's order."""
+        others = {finding.id: finding for finding in self.second.findings}
+        return tuple(
+            FindingChange(one.id, one.title, one.severity, one.severity, int(one.first_step),
+                          int(others[one.id].first_step))
+            for one in self.first.findings
+            if one.id in others and others[one.id].severity == one.severity
+        )
+
+    @property
     def diverges_at(self) -> int | None:
         """First step at which anything that is watched differs lastingly; None where nothing does.
         """
@@ -101,9 +112,16 @@ class Comparison:
         return min(steps, default=None)
 
 
-def compare(first: RunHistory, second: RunHistory) -> Comparison:
-    """What differs between two runs, `second` against `first`. Never raises on data."""
-    told = diagnose_history(first), diagnose_history(second)
+def compare(
+    first: RunHistory,
+    second: RunHistory,
+    diagnoses: tuple[RunDiagnosis, RunDiagnosis] | None = None,
+) -> Comparison:
+    """What differs between two runs, `second` against `first`. Never raises on data.
+
+    `diagnoses` of the two, where they are known already.
+    """
+    told = diagnoses or (diagnose_history(first), diagnose_history(second))
     both = bool(first.config) and bool(second.config)
     return Comparison(
         told[0],
@@ -188,11 +206,8 @@ def as_json(comparison: Comparison) -> dict[str, Any]:
             {"name": item.name, "first": item.first, "second": item.second}
             for item in comparison.settings
         ],
-        "findings": [
-            {"id": item.id, "title": item.title, "first": item.first, "second": item.second,
-             "first_step": item.first_step, "second_step": item.second_step}
-            for item in comparison.findings
-        ],
+        "findings": [_change(item) for item in comparison.findings],
+        "shared": [_change(item) for item in comparison.shared],
         "loss": None if loss is None else {
             "first": strict_number(loss.first),
             "second": strict_number(loss.second),
@@ -209,6 +224,11 @@ def as_json(comparison: Comparison) -> dict[str, Any]:
 
 def _run(run: RunDiagnosis) -> Mapping[str, Any]:
     return {"run": run.run, "last_step": run.last_step}
+
+
+def _change(item: FindingChange) -> Mapping[str, Any]:
+    return {"id": item.id, "title": item.title, "first": item.first, "second": item.second,
+            "first_step": item.first_step, "second_step": item.second_step}
 
 
 def _difference(item: Difference) -> Mapping[str, Any]:

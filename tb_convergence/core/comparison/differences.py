@@ -134,7 +134,7 @@ def differences(first: RunHistory, second: RunHistory) -> tuple[Difference, ...]
 def _of_tables(first: Table, second: Table, statistic: str) -> list[Difference]:
     at_first, at_second = pair_steps(first.steps, second.steps)
     found = []
-    for row_1, row_2 in pair_rows(first, second, _rows(first), _rows(second)):
+    for row_1, row_2 in pair_rows(first, second, _rows(first), _rows(second)).pairs:
         bounds = [
             (table.column(statistic, "low")[at, row], table.column(statistic, "high")[at, row])
             for table, at, row in ((first, at_first, row_1), (second, at_second, row_2))

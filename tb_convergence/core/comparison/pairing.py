@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter, deque
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,28 +45,58 @@ def pair_steps(first: NDArray[np.int64], second: NDArray[np.int64]) -> tuple[Ind
     return left, right
 
 
+@dataclass(frozen=True, slots=True)
+class RowPairs:
+    """Rows of two tables that stand for the same thing.
+
+    Attributes:
+        pairs: indices into the first and the second table, in order of depth.
+        by: "name" where names say so; "place" where kinds and shapes agree one by one and names do
+            not; None without a pair.
+    """
+
+    pairs: tuple[tuple[int, int], ...]
+    by: Literal["name", "place"] | None
+
+
 def pair_rows(
     first: Table, second: Table, among_first: Sequence[int], among_second: Sequence[int]
-) -> list[tuple[int, int]]:
-    """Rows that stand for the same thing, in order of depth.
+) -> RowPairs:
+    """Which of some rows of two tables stand for the same thing.
 
     By name where both runs have the same names; else by place where kinds and shapes agree one by
     one (a model built twice in one program is called dense_3 where it was dense); else by those
-    names that both have.
+    names that both have. Of a name that one run has more often than the other no row is paired:
+    which of them is meant cannot be told.
     """
     names_first = [_name(first.rows[row]) for row in among_first]
     names_second = [_name(second.rows[row]) for row in among_second]
-    same_names = set(names_first) == set(names_second) and len(names_first) == len(names_second)
-    if not same_names and _forms(first, among_first) == _forms(second, among_second):
-        return list(zip(among_first, among_second, strict=True))
-    places = dict(zip(names_second, among_second, strict=True))
-    return [(row, places[name]) for row, name in zip(among_first, names_first, strict=True)
-            if name in places]
+    times_first, times_second = Counter(names_first), Counter(names_second)
+    if times_first != times_second and _same_forms(first, second, among_first, among_second):
+        return RowPairs(tuple(zip(among_first, among_second, strict=True)), "place")
+    waiting: dict[tuple[str, str], deque[int]] = {}
+    for row, name in zip(among_second, names_second, strict=True):
+        if times_first[name] == times_second[name]:
+            waiting.setdefault(name, deque()).append(row)
+    pairs = tuple(
+        (row, waiting[name].popleft())
+        for row, name in zip(among_first, names_first, strict=True) if name in waiting
+    )
+    return RowPairs(pairs, "name" if pairs else None)
 
 
 def _name(row: Row) -> tuple[str, str]:
     return row.name, row.kind
 
 
-def _forms(table: Table, rows: Sequence[int]) -> list[tuple[Any, ...]]:
-    return [(table.rows[row].kind, table.rows[row].shape) for row in rows]
+def _same_forms(
+    first: Table, second: Table, among_first: Sequence[int], among_second: Sequence[int]
+) -> bool:
+    """Whether rows agree in kind and shape, one by one. Unknown shapes agree with nothing: a pair
+    would be a guess."""
+    forms = [
+        [(table.rows[row].kind, table.rows[row].shape) for row in among]
+        for table, among in ((first, among_first), (second, among_second))
+    ]
+    known = sum(bool(shape) for _, shape in forms[0])
+    return forms[0] == forms[1] and 2 * known > len(forms[0])
