@@ -9,12 +9,14 @@ import { render } from "lit-html";
 import { createSignal } from "./charts/cursor.js";
 import { readPalette } from "./charts/palette.js";
 import { createLoader } from "./data/loader.js";
+import { createRecovery } from "./data/recovery.js";
 import { wanted } from "./data/wanted.js";
 import { createHandlers } from "./handlers.js";
 import { readHash, writeHash } from "./host/address.js";
 import { borrowFonts } from "./host/fonts.js";
 import { onReload } from "./host/reload.js";
 import { createReveal } from "./host/reveal.js";
+import { listenToShortcuts } from "./host/shortcuts.js";
 import { followTheme } from "./host/theme.js";
 import { createModel } from "./model/model.js";
 import { readLink, writeLink } from "./state/link.js";
@@ -42,16 +44,28 @@ export function startApp(root, api) {
   };
 
   const loader = createLoader((name, slot) => {
-    const said = announcement(name, slot) || state.said;
+    const before = state.slots[/** @type {keyof State["slots"]} */ (name)];
+    const said = announcement(name, slot, before) || state.said;
     change({ slots: { ...state.slots, [name]: slot }, said });
+    recovery.told(name, slot);
+    if (name === "runs" && state.version === "") change({ version: slot.data?.version ?? "" });
     if (name === "runs" && slot.status === "ready" && slot.data.pending > 0) {
       setTimeout(() => again("runs"), PENDING_DELAY_MILLISECONDS);
     }
   });
 
-  /** @param {string} name */
-  function again(name) {
-    loader.again(name, wanted(state, api)[name].fetchReply);
+  /** @param {string} name @param {boolean} [quietly] */
+  function again(name, quietly) {
+    loader.again(name, wanted(state, api)[name].fetchReply, quietly);
+  }
+
+  const recovery = createRecovery((name) => again(name, true), refresh);
+
+  /** TensorBoard has read new data while another of its tabs was open. */
+  let missed = false;
+  function refreshWhenShown() {
+    missed = isHidden();
+    if (!missed) refresh();
   }
 
   function refresh() {
@@ -69,6 +83,7 @@ export function startApp(root, api) {
   });
 
   let scheduled = false;
+  let undrawn = false;
   const reveal = createReveal(root);
   /** @param {Partial<State>} part */
   function change(part) {
@@ -100,6 +115,9 @@ export function startApp(root, api) {
     for (const [name, { key, fetchReply }] of Object.entries(wanted(state, api))) {
       loader.want(name, key, fetchReply);
     }
+    // Nobody sees it, and nothing can be measured: drawn when the tab is shown.
+    undrawn = isHidden();
+    if (undrawn) return;
     render(page(state, model(state, around), handlers, around), root);
     if (isReady(state)) root.dataset.ready = "true";
     followBar(root);
@@ -129,15 +147,26 @@ export function startApp(root, api) {
     around.palette = readPalette(root);
     change({});
   });
-  onReload(refresh);
-  new ResizeObserver(() => {
+  onReload(refreshWhenShown);
+  listenToShortcuts(root, handlers);
+  const measure = () => {
     const [width, height] = [root.clientWidth, window.innerHeight];
     const { size } = state;
+    if (missed && !isHidden()) refreshWhenShown();
+    if (undrawn && !isHidden()) change({});
     if (width > 0 && height > 0 && (width !== size.width || height !== size.height)) {
       change({ size: { width, height } });
     }
-  }).observe(document.documentElement);
+  };
+  new ResizeObserver(measure).observe(document.documentElement);
+  // A page longer than its frame does not change its own size when the frame changes in height.
+  window.addEventListener("resize", measure);
   change({});
+}
+
+/** TensorBoard keeps the frame of a tab that is not open, with a height of 0. */
+function isHidden() {
+  return window.innerHeight === 0;
 }
 
 /**

@@ -11,8 +11,10 @@ import { visible } from "./format/names.js";
 import { formatStep } from "./format/steps.js";
 import { copyText } from "./host/clipboard.js";
 import { download } from "./host/download.js";
+import { openHelp, switchShortcuts } from "./host/shortcuts.js";
 import { rowKey, showFinding } from "./state/selection.js";
 import { selectRun } from "./state/state.js";
+import { tree } from "./views/findings.js";
 import { readout } from "./views/heatmap.js";
 
 /**
@@ -37,17 +39,44 @@ export function createHandlers({ current, change, again, refresh, model, around 
   /** @param {string | null} name */
   const groupOf = (name) => groups().find((one) => one.group === name);
 
-  return {
+  /** @param {string} run */
+  const chooseRun = (run) => {
+    const { selection, view } = current();
+    const chosen = { ...selectRun(selection, run), provisional: false };
+    change({ selection: chosen, view: { ...view, zoom: null } });
+  };
+
+  const handlers = {
     again,
     refresh,
     setView,
     select,
+    selectRun: chooseRun,
+    showHelp: openHelp,
+    switchShortcuts,
 
-    /** @param {string} run */
-    selectRun(run) {
-      const { selection, view } = current();
-      const chosen = { ...selectRun(selection, run), provisional: false };
-      change({ selection: chosen, view: { ...view, zoom: null } });
+    /**
+     * The run so many places further in the bar.
+     *
+     * @param {number} by
+     */
+    nextRun(by) {
+      const shown = model().runs.shown.map((one) => one.run);
+      const next = neighbour(shown, current().selection.run, by);
+      if (next !== null) chooseRun(next);
+    },
+
+    /**
+     * The finding so many places further in the list.
+     *
+     * @param {number} by
+     */
+    nextFinding(by) {
+      const { heads, explained } = tree(findings());
+      const listed = heads.flatMap((head) => [head, ...(explained.get(head.id) ?? [])]);
+      const ids = listed.map((finding) => finding.id);
+      const next = neighbour(ids, current().selection.finding, by);
+      if (next !== null) handlers.showFinding(next);
     },
 
     /** @param {string} runFilter */
@@ -143,6 +172,20 @@ export function createHandlers({ current, change, again, refresh, model, around 
       change({ said: copied ? "Copied." : "The text is selected: copy it with your keyboard." });
     },
   };
+  return handlers;
+}
+
+/**
+ * What stands `by` places after `from`; of a list that does not hold it, the first.
+ *
+ * @param {string[]} list
+ * @param {string | null} from
+ * @param {number} by
+ * @returns {string | null} null at the ends and in an empty list.
+ */
+export function neighbour(list, from, by) {
+  const at = from === null ? -1 : list.indexOf(from);
+  return at < 0 ? (list[0] ?? null) : (list[at + by] ?? null);
 }
 
 /** @type {Group[]} */

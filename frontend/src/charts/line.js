@@ -10,6 +10,7 @@
 import uPlot from "uplot";
 import { flagElements } from "./flags.js";
 import { columns } from "./line_columns.js";
+import { listenToKeys } from "./line_keys.js";
 import { drawEdgeMarks, drawHealthy, drawLine } from "./line_marks.js";
 import { axes, scales } from "./line_scales.js";
 import { watchSize } from "./size.js";
@@ -41,6 +42,8 @@ import { watchSize } from "./size.js";
  * @property {[number, number]} extent  Of the x axis.
  * @property {"count" | "duration" | "clock"} kind  Of the x axis.
  * @property {(x: number) => string} formatX
+ * @property {string} [label]  For the screen reader; the lines' own labels where it is not given.
+ * @property {string} [unit]  What x counts, in a word: "step".
  * @property {boolean} log
  * @property {[number, number] | null} [range]  Of the y axis, where it is fixed.
  * @property {(y: number) => string} formatY
@@ -68,10 +71,17 @@ export function createLineChart() {
   let plot = null;
   let stopFollowing = () => {};
 
+  const live = listenToKeys(
+    element,
+    () => props,
+    () => plot,
+    (step) => props?.cursor.move(step === null ? null : { step, source: element }),
+  );
+
   function rebuild() {
     plot?.destroy();
     plot = null;
-    element.replaceChildren();
+    element.replaceChildren(live);
     if (!props || element.clientWidth === 0 || element.clientHeight === 0) return;
     plot = draw(element, props);
   }
@@ -95,6 +105,7 @@ export function createLineChart() {
         });
       }
       props = next;
+      element.setAttribute("aria-label", next.label ?? labelOf(next.lines));
       rebuild();
     },
     destroy() {
@@ -103,6 +114,11 @@ export function createLineChart() {
       plot?.destroy();
     },
   };
+}
+
+/** @param {Line[]} lines */
+function labelOf(lines) {
+  return [...new Set(lines.map((line) => line.label))].join(", ") || "Empty chart";
 }
 
 /**

@@ -18,7 +18,7 @@ const LAYER_POINTS = 600;
 export class ApiError extends Error {
   /**
    * @param {string} message
-   * @param {"schema" | "network" | "missing" | "refused" | "server" | "damaged"} reason
+   * @param {"schema" | "network" | "busy" | "missing" | "refused" | "server" | "damaged"} reason
    */
   constructor(message, reason) {
     super(message);
@@ -148,8 +148,9 @@ export function createApi(fetcher) {
 function requireSchema(schema) {
   if (schema === SCHEMA) return;
   throw new ApiError(
-    `This page speaks version ${SCHEMA} of the plugin's interface, the server version ` +
-      `${typeof schema === "number" ? schema : "unknown"}.`,
+    "TensorBoard runs another version of this plugin than this page is of: it answers in version " +
+      `${typeof schema === "number" ? schema : "unknown"} of the interface, the page knows ` +
+      `version ${SCHEMA}. Reload the page.`,
     "schema",
   );
 }
@@ -176,8 +177,20 @@ async function refusal(response) {
   } catch {
     // Not our JSON: a proxy's page, or TensorBoard's own error.
   }
-  const reason = response.status === 404 ? "missing" : response.status < 500 ? "refused" : "server";
-  return new ApiError(message || `The server answered ${response.status}.`, reason);
+  return new ApiError(
+    message || `The server answered ${response.status}.`,
+    reasonOf(response.status),
+  );
+}
+
+/**
+ * @param {number} status
+ * @returns {ApiError["reason"]}
+ */
+function reasonOf(status) {
+  if (status === 404) return "missing";
+  if (status === 503) return "busy";
+  return status < 500 ? "refused" : "server";
 }
 
 /** @param {unknown} error */

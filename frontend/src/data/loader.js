@@ -66,7 +66,9 @@ export function createLoader(changed) {
     } catch (error) {
       if (running.get(name) !== controller || controller.signal.aborted) return;
       const reason =
-        error instanceof ApiError ? error : new ApiError("The page failed to load.", "damaged");
+        error instanceof ApiError
+          ? error
+          : new ApiError("The reply could not be understood, a fault of this page.", "damaged");
       const held = slots.get(name) ?? emptySlot();
       put(name, { ...held, key, status: "error", error: reason });
     } finally {
@@ -104,11 +106,12 @@ export function createLoader(changed) {
      *
      * @param {string} name
      * @param {(signal: AbortSignal) => Promise<any>} fetchReply
+     * @param {boolean} [quietly] Keep an error on screen, too, until there is a reply.
      */
-    again(name, fetchReply) {
+    again(name, fetchReply, quietly = false) {
       const held = slots.get(name);
       if (!held || held.key === "") return;
-      if (held.data === null) put(name, { ...held, status: "loading", error: null });
+      if (held.data === null && !quietly) put(name, { ...held, status: "loading", error: null });
       load(name, held.key, fetchReply);
     },
 

@@ -67,6 +67,8 @@ export function createTimeModel() {
         extent: view.zoom ?? whole,
         kind: KINDS[view.x],
         formatX: format.tick,
+        label: "Curves of the whole run",
+        unit: view.x === "step" ? (placement.epochs ? "epoch" : "step") : "",
         log,
         formatY: formatTick,
         formatRight: formatTick,

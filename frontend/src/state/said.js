@@ -2,25 +2,49 @@
  * What a screen reader hears when something arrives.
  *
  * @import { Slot } from "../data/loader.js"
- * @import { Finding } from "../types.js"
+ * @import { Finding, RunsReply } from "../types.js"
  */
 import { visible } from "../format/names.js";
 import { counted } from "../format/numbers.js";
-import { VERDICT_WORD } from "../format/severity.js";
+import { VERDICT_WORD, VERDICTS, verdictOf } from "../format/severity.js";
 
 /**
  * @param {string} name Of the slot that changed.
  * @param {Slot<any>} slot
+ * @param {Slot<any>} before
  * @returns {string} Empty for what is not worth an interruption.
  */
-export function announcement(name, { status, data, error }) {
+export function announcement(name, { status, data, error }, before) {
   if (error) return error.message;
-  if (name !== "findings" || status !== "ready") return "";
-  /** @type {Finding[]} */
-  const findings = data.findings;
-  const run = `Run ${visible(data.run)}`;
-  if (findings.length === 0) return `${run}: no finding.`;
+  if (status !== "ready") return "";
+  if (name === "runs") return before.error ? "TensorBoard answers again." : progress(data, before);
+  // A refresh that brings nothing new is no news.
+  if (name !== "findings" || said(data) === (before.data && said(before.data))) return "";
+  return said(data);
+}
+
+/** @param {{run: string, findings: Finding[]}} reply */
+function said({ run, findings }) {
+  const name = `Run ${visible(run)}`;
+  if (findings.length === 0) return `${name}: no finding.`;
   const [first] = findings;
   const verdict = VERDICT_WORD[first.severity];
-  return `${run}: ${counted(findings.length, "finding")}, first ${visible(first.title)}, ${verdict}.`;
+  return `${name}: ${counted(findings.length, "finding")}, first ${visible(first.title)}, ${verdict}.`;
+}
+
+/**
+ * The beginning and the end of examining many runs; not every step between.
+ *
+ * @param {RunsReply} reply
+ * @param {Slot<RunsReply>} before
+ */
+function progress({ runs, pending }, { data: earlier }) {
+  if (pending > 0) return earlier ? "" : `Examining ${counted(runs.length, "run")}.`;
+  if (!earlier || earlier.pending === 0) return "";
+  const tallies = VERDICTS.map((verdict) => ({
+    verdict,
+    count: runs.filter((run) => verdictOf(run) === verdict).length,
+  })).filter(({ count }) => count > 0);
+  const told = tallies.map(({ verdict, count }) => `${count} ${VERDICT_WORD[verdict]}`).join(", ");
+  return `All ${counted(runs.length, "run")} are examined: ${told}.`;
 }

@@ -25,6 +25,7 @@ import { emptySelection } from "./selection.js";
  * @property {"light" | "dark"} theme
  * @property {{width: number, height: number}} size  Of the page.
  * @property {string} said  For the screen reader.
+ * @property {string} version  Of the plugin, when the page was opened; "" until it is known.
  */
 
 /** @type {Readonly<View>} */
@@ -67,6 +68,7 @@ export function initialState({ selection, view }) {
     theme: "light",
     size: { width: 0, height: 0 },
     said: "",
+    version: "",
   };
 }
 

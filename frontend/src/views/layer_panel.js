@@ -142,6 +142,7 @@ function base({ palette, cursor }) {
   return {
     kind: "count",
     formatX: formatStepShort,
+    unit: "step",
     gutter: GUTTER,
     flags: NO_FLAGS,
     palette,
@@ -192,6 +193,7 @@ function profile({ detail, group }, handlers, around) {
         ...base(around),
         lines: data.lines,
         extent: [-0.5, count - 0.5],
+        unit: "",
         formatX: (x) => shortRow(group.rows[data.rows[Math.round(x)]]?.layer ?? ""),
         log: data.metric.scale === "log10",
         range: isFraction(data.metric) ? [0, 1] : null,

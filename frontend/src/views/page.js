@@ -7,8 +7,10 @@
  */
 import { html, nothing } from "lit-html";
 import { LABELS } from "../data/curves.js";
+import { shortcutsAreOn } from "../host/shortcuts.js";
 import { findingsPanel } from "./findings.js";
 import { heatPanel } from "./heatmap.js";
+import { helpDialog, pageFoot } from "./help.js";
 import { layerPanel } from "./layer_panel.js";
 import { lossPanel } from "./loss.js";
 import { inlineName } from "./name.js";
@@ -36,7 +38,8 @@ export function page(state, model, handlers, around) {
         : runs.data.runs.length === 0
           ? html`<main class="alone">${noRuns(handlers.copy)}</main>`
           : dashboard(state, model, handlers, around)
-    }`;
+    }
+    ${pageFoot(state.version, handlers)} ${helpDialog(shortcutsAreOn(), handlers)}`;
 }
 
 /**
@@ -55,7 +58,10 @@ function dashboard(state, model, handlers, around) {
       summary?.error
         ? html`<main class="alone">${failure(
             html`This run cannot be read: ${inlineName(summary.run)}`,
-            { message: summary.error, reason: "server" },
+            {
+              message: `${capital(summary.error)}. The other runs are not affected: choose one above.`,
+              reason: "server",
+            },
             handlers.refresh,
           )}</main>`
         : html`<main class="panels ${model.row >= 0 ? "" : "no-layer"}">
@@ -63,6 +69,11 @@ function dashboard(state, model, handlers, around) {
             ${isEmpty(state) ? emptyRun(selection.run ?? "", handlers.copy) : views(state, model, handlers, around)}
           </main>`
     }`;
+}
+
+/** @param {string} text */
+function capital(text) {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 /**
@@ -100,13 +111,29 @@ function views(state, model, handlers, around) {
  * @param {State} state
  * @param {Handlers} handlers
  */
-function stale({ slots }, handlers) {
+function stale({ slots, version }, handlers) {
   const failed = Object.values(slots).find((slot) => slot.status === "error" && slot.data !== null);
-  if (!failed?.error) return nothing;
+  if (!failed?.error) return renewed(slots.runs.data?.version ?? "", version);
   return html`<div class="banner" role="alert">
-    <span>Could not refresh, so this is what was read before. ${failed.error.message}</span>
+    <span>Could not refresh, so this is what was read before. ${failed.error.message}${
+      failed.error.reason === "network" ? " This page notices by itself when it is back." : ""
+    }</span>
     <button type="button" class="button" @click=${failed.error.reason === "schema" ? () => location.reload() : handlers.refresh}>
       ${failed.error.reason === "schema" ? "Reload the page" : "Try again"}</button>
+  </div>`;
+}
+
+/**
+ * Told when the plugin was updated beneath an open page.
+ *
+ * @param {string} served
+ * @param {string} opened
+ */
+function renewed(served, opened) {
+  if (served === opened) return nothing;
+  return html`<div class="banner" role="status">
+    <span>TensorBoard now runs version ${served} of this plugin, and this page is of version ${opened}. Reload the page to use the new one.</span>
+    <button type="button" class="button" @click=${() => location.reload()}>Reload the page</button>
   </div>`;
 }
 

@@ -96,7 +96,7 @@ function overview({ runs, view, pending }, handlers) {
           @click=${() => handlers.filterVerdict(view.runVerdict === verdict ? null : verdict)}
         >${verdictIcon(verdict)} ${formatNumber(count, 9)} ${VERDICT_WORD[verdict]}</button>`,
       )}
-      ${pending > 0 ? html`<span class="soft" role="status">examining…</span>` : nothing}
+      ${pending > 0 ? progress(runs.length - pending, runs.length) : nothing}
     </div>
     <label class="search">${sign("search")}<span class="hidden-label">Filter runs</span>
       <input type="search" placeholder="Filter runs" .value=${view.runFilter}
@@ -106,6 +106,17 @@ function overview({ runs, view, pending }, handlers) {
     <button type="button" class="button quiet" aria-expanded=${view.allRuns ? "true" : "false"}
       @click=${handlers.toggleAllRuns}>${view.allRuns ? "Show one row" : "Show all"}</button>
   </div>`;
+}
+
+/**
+ * How far examining is. Begin and end are announced; each run between would be noise.
+ *
+ * @param {number} done
+ * @param {number} all
+ */
+function progress(done, all) {
+  return html`<label class="progress soft"><progress max=${all} .value=${done}></progress>
+    examined ${formatNumber(done, 9)} of ${formatNumber(all, 9)}</label>`;
 }
 
 /**

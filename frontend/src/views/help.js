@@ -1,0 +1,85 @@
+/**
+ * The keys that the page knows, as a dialog; and the foot of the page, from where it is opened.
+ */
+import { html } from "lit-html";
+import { sign } from "./icon.js";
+
+/** @type {[string, [string[], string][]][]} */
+const KEYS = [
+  [
+    "Anywhere",
+    [
+      [["r"], "runs"],
+      [["f"], "findings"],
+      [["c"], "curves of the run"],
+      [["m"], "heat map"],
+      [["l"], "selected layer"],
+      [["/"], "filter the rows of the map"],
+      [["j", "k"], "next, previous finding, in all views"],
+      [["]", "["], "next, previous run"],
+      [["?"], "this list"],
+    ],
+  ],
+  [
+    "Heat map",
+    [
+      [["←", "→", "↑", "↓"], "move by a cell; the value is read out"],
+      [["Page Up", "Page Down"], "ten rows"],
+      [["Home", "End"], "first, last step"],
+      [["Enter"], "open the row at this step"],
+    ],
+  ],
+  [
+    "Curves",
+    [
+      [["←", "→"], "move by a point; the values are read out"],
+      [["Page Up", "Page Down"], "ten points"],
+      [["Home", "End"], "first, last point"],
+      [["Enter"], "select the step in all views"],
+      [["+", "−", "0"], "zoom in, zoom out, all of it (loss and norms)"],
+    ],
+  ],
+];
+
+/**
+ * @typedef {object} HelpHandlers
+ * @property {() => void} showHelp
+ * @property {(on: boolean) => void} switchShortcuts
+ */
+
+/**
+ * @param {boolean} on Whether single-key shortcuts are.
+ * @param {HelpHandlers} handlers
+ */
+export function helpDialog(on, handlers) {
+  return html`<dialog id="help" class="help" aria-labelledby="help-title">
+    <form method="dialog" class="help-head">
+      <h2 id="help-title">Keyboard</h2>
+      <button class="button square quiet" aria-label="Close">${sign("close")}</button>
+    </form>
+    ${KEYS.map(
+      ([title, keys]) => html`<section>
+        <h3>${title}</h3>
+        <dl>${keys.map(
+          ([names, what]) =>
+            html`<div><dt>${names.map((key) => html`<kbd>${key}</kbd>`)}</dt><dd>${what}</dd></div>`,
+        )}</dl>
+      </section>`,
+    )}
+    <label class="check"><input type="checkbox" .checked=${on}
+      @change=${(/** @type {Event} */ event) =>
+        handlers.switchShortcuts(/** @type {HTMLInputElement} */ (event.target).checked)} />
+      Single-key shortcuts (those under “Anywhere”)</label>
+  </dialog>`;
+}
+
+/**
+ * @param {string} version Of the plugin.
+ * @param {HelpHandlers} handlers
+ */
+export function pageFoot(version, handlers) {
+  return html`<footer class="page-foot">
+    <button type="button" class="link" aria-haspopup="dialog" @click=${handlers.showHelp}>Keyboard <kbd>?</kbd></button>
+    <span>tb_convergence ${version}</span>
+  </footer>`;
+}
