@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import argparse
-import shutil
-import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
 from tb_convergence.cli import output
 from tb_convergence.cli.formats import json_document, markdown, text
+from tb_convergence.cli.progress import progress_bar
 from tb_convergence.cli.selection import chosen, did_you_mean
 from tb_convergence.cli.wording import printable
 from tb_convergence.core.diagnosis.finding import SEVERITIES, RunDiagnosis
+from tb_convergence.core.history import RunHistory
 
 FORMATS = ("text", "json", "markdown", "html")
+MAX_JOBS = 256
 EPILOG = """\
 exit status:
   0  the runs were read (with --fail-on: and none has such a finding)
@@ -35,7 +37,8 @@ def add(commands: Any) -> None:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("logdir", metavar="LOGDIR", help="directory TensorBoard would be given")
+    parser.add_argument("logdir", metavar="LOGDIR",
+                        help="directory TensorBoard would be given; gs:// and s3:// too")
     parser.add_argument("--format", choices=FORMATS, default="text",
                         help="how to print the findings (default: text)")
     parser.add_argument("--output", "-o", metavar="FILE",
@@ -48,10 +51,24 @@ def add(commands: Any) -> None:
     parser.add_argument("--over-time", action="store_true",
                         help="look at each run as it grew, too: when could a finding first be "
                         "told, and what did the run recover from (some twenty times the work)")
+    parser.add_argument("--jobs", "-j", type=_jobs, default=1, metavar="N",
+                        help="read and judge runs in N processes (default: 1)")
     parser.add_argument("--verbose", "-v", action="store_true",
                         help="text: show evidence, references and what was not evaluated")
     add_loader(parser)
     parser.set_defaults(command=run)
+
+
+def _jobs(given: str) -> int:
+    """A number of processes.
+
+    Raises:
+        ValueError, ArgumentTypeError: it is none.
+    """
+    number = int(given)
+    if not 1 <= number <= MAX_JOBS:
+        raise argparse.ArgumentTypeError(f"from 1 to {MAX_JOBS}, not {number}")
+    return number
 
 
 def add_loader(parser: argparse.ArgumentParser) -> None:
@@ -96,20 +113,39 @@ def _examine(
         names.append(name)
         return chosen(name, options.only)
 
-    replay = import_module("tb_convergence.core.diagnosis").replay if options.over_time else None
-    html = import_module("tb_convergence.cli.formats.html") if options.format == "html" else None
+    told = reading.each_run(
+        options.logdir, Telling(options.over_time, options.format == "html"),
+        jobs=options.jobs, loader=options.loader, progress=progress_bar(), only=choose,
+    )
     runs: list[RunDiagnosis] = []
     sections: list[str] = []
-    for diagnosis, history in reading.examine(
-        options.logdir, loader=options.loader, progress=_progress(), only=choose
-    ):
-        told = diagnosis
-        if replay is not None and history is not None:
-            told = replay(history, diagnosis=diagnosis).diagnosis
-        runs.append(told)
-        if html is not None:
-            sections.append(html.section(told, history))
+    for diagnosis, section in told:
+        runs.append(diagnosis)
+        sections.append(section)
     return runs, sections
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """What is kept of a run: its diagnosis and, for html, its section, made beside its history.
+
+    Can be sent to another process.
+    """
+
+    over_time: bool
+    html: bool
+
+    def __call__(
+        self, diagnosis: RunDiagnosis, history: RunHistory | None
+    ) -> tuple[RunDiagnosis, str]:
+        """The diagnosis, and the section or ""."""
+        if self.over_time and history is not None:
+            replay = import_module("tb_convergence.core.diagnosis").replay
+            diagnosis = replay(history, diagnosis=diagnosis).diagnosis
+        section = ""
+        if self.html:
+            section = import_module("tb_convergence.cli.formats.html").section(diagnosis, history)
+        return diagnosis, section
 
 
 def _report(
@@ -141,17 +177,3 @@ def verdict(runs: Sequence[RunDiagnosis], fail_on: str) -> int:
 def _listed(names: Sequence[str]) -> str:
     shown = ", ".join(printable(name) for name in names[:5])
     return shown + (f" and {len(names) - 5} more runs" if len(names) > 5 else "")
-
-
-def _progress() -> Any:
-    """A callback `(done, total, name)` that keeps one line on a terminal; None elsewhere."""
-    if not sys.stderr.isatty():
-        return None
-
-    def show(done: int, total: int, name: str) -> None:
-        line = f"reading {done}/{total} {printable(name)}"
-        end = "\r" if done < total else "\r\x1b[K"
-        sys.stderr.write("\x1b[K" + line[: shutil.get_terminal_size().columns - 1] + end)
-        sys.stderr.flush()
-
-    return show

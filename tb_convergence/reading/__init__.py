@@ -10,18 +10,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tb_convergence.reading.logdir import LogdirError, diagnose, examine, open_logdir
+    from tb_convergence.reading.folders import LogdirError
+    from tb_convergence.reading.logdir import diagnose, each_run, examine, open_logdir
     from tb_convergence.reading.provider import RunNotFoundError, list_runs, read_run
     from tb_convergence.reading.source import DataUnavailableError, Source
     from tb_convergence.reading.tags import TagPattern
 
 _PUBLIC = {
     "DataUnavailableError": "source",
-    "LogdirError": "logdir",
+    "LogdirError": "folders",
     "RunNotFoundError": "provider",
     "Source": "source",
     "TagPattern": "tags",
     "diagnose": "logdir",
+    "each_run": "logdir",
     "examine": "logdir",
     "list_runs": "provider",
     "open_logdir": "logdir",
@@ -35,6 +37,7 @@ __all__ = [
     "Source",
     "TagPattern",
     "diagnose",
+    "each_run",
     "examine",
     "list_runs",
     "open_logdir",

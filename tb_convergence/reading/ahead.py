@@ -1,8 +1,8 @@
 """Reads many runs one after the other, a few of them ahead.
 
 The data server sends an answer in two parts, and the second only once the first is acknowledged:
-every call costs some 40 ms of waiting, however small. So runs are listed many at once and read a
-few at a time; their order is kept, and never more than a few are in memory.
+every call costs some 40 ms of waiting, however small. So small runs are listed and read many at
+once, larger ones a few at a time; their order is kept, and never more than a few are in memory.
 """
 
 from __future__ import annotations
@@ -13,15 +13,47 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final
 
 from tb_convergence.core.history import RunHistory
+from tb_convergence.core.schema import PLUGIN_NAME
+from tb_convergence.reading import histograms
 from tb_convergence.reading.provider import read_folded
 from tb_convergence.reading.runs import FoldedRun
+from tb_convergence.reading.scalar_tags import scalar_meaning
 from tb_convergence.reading.source import DataUnavailableError, Source
-
-LISTED_AT_ONCE: Final = 32
-"""Runs whose series are listed in one call."""
 
 READERS: Final = 6
 """Runs that are read at the same time."""
+
+
+def fetch_lists(source: Source, runs: Sequence[FoldedRun], with_points: bool) -> None:
+    """List all of `runs` in a few calls; `with_points`, also read all that is wanted of them."""
+    source.prefetch([member for one in runs for member in one.members])
+    if not with_points:
+        return
+    ours: dict[str, set[str]] = {}
+    theirs: dict[str, set[str]] = {}
+    scalars: dict[str, set[str]] = {}
+    for run in runs:
+        for member in run.members:
+            ours[member] = _listed(source, "list_tensors", member, PLUGIN_NAME)
+            scalars[member] = {
+                tag for tag in _listed(source, "list_scalars", member, "scalars")
+                if scalar_meaning(tag, member in run.validation) is not None
+            }
+        if not any(ours[member] for member in run.members):
+            theirs.update(
+                (member, _listed(source, "list_tensors", member, histograms.PLUGIN))
+                for member in run.training
+            )
+    for method, plugin, wanted in (
+        ("read_tensors", PLUGIN_NAME, ours),
+        ("read_tensors", histograms.PLUGIN, theirs),
+        ("read_scalars", "scalars", scalars),
+    ):
+        source.prefetch_points(method, plugin, {run: tags for run, tags in wanted.items() if tags})
+
+
+def _listed(source: Source, method: str, run: str, plugin: str) -> set[str]:
+    return set(source.listings.get((method, run, plugin), ()))
 
 
 def read_ahead(
@@ -38,9 +70,6 @@ def read_ahead(
     with ThreadPoolExecutor(READERS, thread_name_prefix="read run") as readers:
         try:
             for index, run in enumerate(runs):
-                if index % LISTED_AT_ONCE == 0:
-                    ahead = runs[index : index + LISTED_AT_ONCE]
-                    source.prefetch([member for one in ahead for member in one.members])
                 waiting.append((index, run, readers.submit(_read, source, run)))
                 if len(waiting) == READERS:
                     yield _next(waiting, begin)

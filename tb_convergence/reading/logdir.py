@@ -1,40 +1,31 @@
-"""A log directory -> a TensorBoard data provider, with either of TensorBoard's loaders.
+"""A log directory -> its runs, diagnosed; or all of it behind a TensorBoard data provider.
 
-"fast" is TensorBoard's Rust data server, a child process; "python" is its Python loader, in this
-process. Everything is loaded once, before the provider is handed out.
+Either of TensorBoard's loaders reads it: "fast" is the Rust data server, a child process; "python"
+is the Python loader, in this process.
 """
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, Literal
+from typing import TypeVar
 
-from tb_convergence.core.diagnosis import RunDiagnosis, diagnose_history
-from tb_convergence.core.history import RunHistory, Skipped
-from tb_convergence.reading import loaders
-from tb_convergence.reading.ahead import read_ahead
-from tb_convergence.reading.reasons import reason_of
+from tb_convergence.core.diagnosis import RunDiagnosis
+from tb_convergence.core.history import RunHistory
+from tb_convergence.reading.batches import BATCH_RUNS, SAMPLES, batches
+from tb_convergence.reading.examining import LOADERS, Examined, Loader, Plan, examined, loaded
+from tb_convergence.reading.folders import Folders, LogdirError, local_folders
+from tb_convergence.reading.processes import in_processes
 from tb_convergence.reading.runs import FoldedRun, fold_runs
-from tb_convergence.reading.source import DataUnavailableError, Source
+from tb_convergence.reading.source import Source
 from tb_convergence.reading.tags import TagPattern
 
-Loader = Literal["auto", "fast", "python"]
 Progress = Callable[[int, int, str], None]
 """Called with the number of runs done, the number of all runs, and the name of the next one."""
 
-SAMPLES: Final = {"convergence": 20_000, "histograms": 2_000, "scalars": 10_000}
-"""Points TensorBoard keeps of each series, by plugin."""
-
-logger = logging.getLogger(__name__)
-
-
-class LogdirError(ValueError):
-    """A log directory that cannot be read: missing, not a directory, or without event files."""
+T = TypeVar("T")
 
 
 def diagnose(
@@ -64,7 +55,7 @@ def examine(
     progress: Progress | None = None,
     patterns: Sequence[TagPattern] = (),
     only: Callable[[str], bool] = lambda name: True,
-) -> Iterator[tuple[RunDiagnosis, RunHistory | None]]:
+) -> Iterator[Examined]:
     """As `diagnose`, one run after the other, each with its history: None where it has none.
 
     Runs whose name `only` refuses are not read. Whatever the loader needs ends with the iterator.
@@ -72,28 +63,70 @@ def examine(
     Raises:
         LogdirError, DataUnavailableError: as `diagnose`, when the first run is asked for or later.
     """
-    with open_logdir(logdir, loader) as opened:
-        source = replace(opened, patterns=patterns)
-        runs = [run for run in fold_runs(source.runs()) if only(run.name)]
+    yield from each_run(
+        logdir, _as_it_is, loader=loader, progress=progress, patterns=patterns, only=only
+    )
 
-        def begin(index: int, run: FoldedRun) -> None:
-            if progress is not None:
-                progress(index, len(runs), run.name)
 
-        for run, history in read_ahead(source, runs, begin):
-            if isinstance(history, Exception):
-                reason = f"the run could not be read: {reason_of(history)}"
-                skipped = (Skipped("", None, reason),)
-                yield RunDiagnosis(run.name, -1, (), (), skipped), None
-            else:
-                yield diagnose_history(history), history
+def _as_it_is(diagnosis: RunDiagnosis, history: RunHistory | None) -> Examined:
+    return diagnosis, history
+
+
+def each_run(
+    logdir: str | os.PathLike[str],
+    work: Callable[[RunDiagnosis, RunHistory | None], T],
+    *,
+    jobs: int = 1,
+    loader: Loader = "auto",
+    progress: Progress | None = None,
+    patterns: Sequence[TagPattern] = (),
+    only: Callable[[str], bool] = lambda name: True,
+) -> Iterator[T]:
+    """What `work` makes of each run of `logdir`, as `examine` gives it; sorted by the run's name.
+
+    With several `jobs`, runs are read and worked on in as many processes, to which `work` is sent
+    by its name. A process that dies costs the run it was at: that one has the reason under
+    `skipped`, and no history.
+
+    Raises:
+        LogdirError, DataUnavailableError: as `diagnose`, when the first run is asked for or later.
+    """
+    if loader not in LOADERS:
+        raise LogdirError(f"loader {loader!r}: expected 'auto', 'fast' or 'python'")
+    folders = folders_of(logdir)
+    listed = folders.runs()
+    runs = [run for run in fold_runs(folder.run for folder in listed) if only(run.name)]
+    jobs = min(jobs, len(runs)) if folders.shared else 1
+    # Small enough that each process has several turns: nobody waits long for the last one.
+    most = BATCH_RUNS if jobs < 2 else max(1, min(BATCH_RUNS, len(runs) // (4 * jobs)))
+    plan = Plan(folders, batches(runs, listed, most), loader, tuple(patterns))
+    if jobs < 2:
+        yield from _here(plan, work, progress)
+    else:
+        yield from in_processes(plan, work, jobs, progress)
+
+
+def _here(
+    plan: Plan,
+    work: Callable[[RunDiagnosis, RunHistory | None], T],
+    progress: Progress | None,
+) -> Iterator[T]:
+    """The runs in this process."""
+
+    def begin(index: int, run: FoldedRun) -> None:
         if progress is not None:
-            progress(len(runs), len(runs), "")
+            progress(index, plan.total, run.name)
+
+    for diagnosis, history in examined(plan, begin):
+        yield work(diagnosis, history)
+        del history  # the next run is read before this name is given to it
+    if progress is not None:
+        progress(plan.total, plan.total, "")
 
 
 @contextmanager
 def open_logdir(path: str | os.PathLike[str], loader: Loader = "auto") -> Iterator[Source]:
-    """A loaded `Source` for the log directory `path`; whatever it needs ends with the context.
+    """A loaded `Source` for all of the local log directory `path`; it ends with the context.
 
     "auto" takes the fast loader where the platform has it.
 
@@ -101,63 +134,23 @@ def open_logdir(path: str | os.PathLike[str], loader: Loader = "auto") -> Iterat
         LogdirError: `path` is missing, not a directory, or holds no event files; or "fast" was
             asked for where it does not exist.
     """
-    directory = check_logdir(path)
-    if loader not in ("auto", "fast", "python"):
+    if loader not in LOADERS:
         raise LogdirError(f"loader {loader!r}: expected 'auto', 'fast' or 'python'")
-    binary = None if loader == "python" else loaders.fast_binary()
-    if loader == "fast" and binary is None:
-        raise LogdirError("TensorBoard's fast loader does not exist for this platform")
-    with ExitStack() as stack:
-        source = None
-        if binary is not None:
-            try:
-                source = stack.enter_context(loaders.fast(directory, binary, SAMPLES))
-            except DataUnavailableError as error:
-                if loader == "fast":
-                    raise
-                logger.warning("reading with TensorBoard's Python loader instead: %s", error)
-        if source is None:
-            source = stack.enter_context(loaders.python(directory, SAMPLES))
+    folders = local_folders(path)
+    folders.runs()
+    with loaded(Path(folders.root), loader, SAMPLES) as source:
         yield source
 
 
-def check_logdir(path: str | os.PathLike[str]) -> Path:
-    """`path` as an absolute directory with at least one event file somewhere below it.
+def folders_of(path: str | os.PathLike[str]) -> Folders:
+    """The log directory `path`, local or remote.
 
     Raises:
-        LogdirError: it is none.
+        LogdirError: it is no directory that can be read.
     """
     text = os.fsdecode(path)
-    if "://" in text:
-        raise LogdirError(f"log directory {text!r}: only local directories can be read")
-    directory = Path(text).expanduser().absolute()
-    try:
-        if not directory.exists():
-            raise LogdirError(f"log directory {text!r} does not exist")
-        if not directory.is_dir():
-            raise LogdirError(
-                f"log directory {text!r} is not a directory: name the folder that holds the event "
-                "files"
-            )
-        os.scandir(directory).close()
-    except OSError as error:
-        raise LogdirError(f"log directory {text!r} cannot be read: {error.strerror}") from error
-    if not _holds_event_files(directory):
-        raise LogdirError(f"log directory {text!r} holds no event files (*tfevents*)")
-    return directory
+    if "://" not in text:
+        return local_folders(path)
+    from tb_convergence.reading.remote import RemoteFolders  # noqa: PLC0415 - imports TensorBoard
 
-
-def _holds_event_files(directory: Path) -> bool:
-    """Whether there is one anywhere below; through links, too, but in no circles."""
-    seen: set[tuple[int, int]] = set()
-    for folder, folders, names in os.walk(directory, followlinks=True):
-        if any("tfevents" in name for name in names):
-            return True
-        try:
-            status = os.stat(folder)
-        except OSError:
-            continue  # it went away meanwhile
-        if (status.st_dev, status.st_ino) in seen:
-            folders.clear()
-        seen.add((status.st_dev, status.st_ino))
-    return False
+    return RemoteFolders(text)

@@ -53,6 +53,7 @@ class Source:
         problems: what the loader could not read, by TensorBoard's name of the run, where known.
         patterns: names of histograms beyond those that are known (see `tags`).
         listings: lists fetched ahead by `prefetch`, by (method, run, plugin); each is used once.
+        points: series fetched ahead by `prefetch_points`, by tag, likewise.
     """
 
     provider: Any
@@ -61,6 +62,9 @@ class Source:
     problems: Mapping[str, Sequence[str]] = field(default_factory=dict)
     patterns: Sequence[TagPattern] = ()
     listings: dict[tuple[str, str, str], Mapping[str, Any]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
+    points: dict[tuple[str, str, str], dict[str, Any]] = field(
         default_factory=dict, repr=False, compare=False
     )
 
@@ -90,11 +94,40 @@ class Source:
                 for run in runs:
                     self.listings[method, run, plugin] = answer.get(run, {})
 
+    def prefetch_points(self, method: str, plugin: str, wanted: Mapping[str, set[str]]) -> None:
+        """Read series of several runs, run -> tags, in one call of `method`.
+
+        For series of which the caller knows that all of them together are no large answer. Where
+        the call fails, nothing is fetched: each series will be read by itself.
+        """
+        if not wanted:
+            return
+        try:
+            with _translated():
+                answer = getattr(self.provider, method)(
+                    self.context,
+                    experiment_id=self.experiment_id,
+                    plugin_name=plugin,
+                    downsample=MAX_POINTS,
+                    run_tag_filter=RunTagFilter(
+                        runs=list(wanted), tags=set().union(*wanted.values())
+                    ),
+                )
+        except DataUnavailableError:
+            raise
+        except Exception as error:
+            logger.debug("cannot read several runs at once: %s", reason_of(error))
+        else:
+            for run, tags in wanted.items():
+                series = answer.get(run, {})
+                self.points[method, run, plugin] = {tag: series.get(tag, ()) for tag in tags}
+
     def forget(self, runs: Iterable[str]) -> None:
-        """Drop the lists of `runs` that were fetched ahead and not used."""
+        """Drop what was fetched ahead of `runs` and not used."""
         for run in runs:
             for method, plugin in PREFETCHED:
                 self.listings.pop((method, run, plugin), None)
+                self.points.pop((method.replace("list", "read"), run, plugin), None)
 
     def list_tensors(self, run: str, plugin: str) -> Mapping[str, Any]:
         """Tensor series of one run and plugin: tag -> `TensorTimeSeries`."""
@@ -114,13 +147,13 @@ class Source:
         Yields each tag once, with its `TensorDatum`s in the order the provider gives them, or with
         the exception that reading this tag alone raised.
         """
-        yield from self._read(self.provider.read_tensors, run, plugin, point_bytes)
+        yield from self._read("read_tensors", run, plugin, point_bytes)
 
     def read_scalars(
         self, run: str, tags: Iterable[str], plugin: str = "scalars"
     ) -> Iterator[tuple[str, list[Any] | Exception]]:
         """As `read_tensors`, for scalars."""
-        yield from self._read(self.provider.read_scalars, run, plugin, dict.fromkeys(tags, 8))
+        yield from self._read("read_scalars", run, plugin, dict.fromkeys(tags, 8))
 
     def _call(self, method: Any, run: str, plugin: str, **options: Any) -> Mapping[str, Any]:
         tags = options.pop("tags", None)
@@ -136,9 +169,16 @@ class Source:
         return found
 
     def _read(
-        self, method: Any, run: str, plugin: str, point_bytes: Mapping[str, int]
+        self, name: str, run: str, plugin: str, point_bytes: Mapping[str, int]
     ) -> Iterator[tuple[str, list[Any] | Exception]]:
-        sizes = {tag: size + POINT_OVERHEAD_BYTES for tag, size in point_bytes.items()}
+        method = getattr(self.provider, name)
+        known = self.points.get((name, run, plugin), {})
+        sizes = {}
+        for tag, size in point_bytes.items():
+            if tag in known:
+                yield tag, list(known.pop(tag))
+            else:
+                sizes[tag] = size + POINT_OVERHEAD_BYTES
         for tags in _shared_calls(sizes):
             points = _points(sum(sizes[tag] for tag in tags))
             try:

@@ -80,11 +80,6 @@ def test_an_unreadable_directory(tmp_path: Path) -> None:
         tmp_path.chmod(0o700)
 
 
-def test_a_remote_directory() -> None:
-    with pytest.raises(LogdirError, match="only local"):
-        tb_convergence.diagnose("gs://bucket/logs")
-
-
 def test_an_unknown_loader(tmp_path: Path) -> None:
     write(tmp_path)
     with (

@@ -184,7 +184,7 @@ def test_a_lost_data_server_is_one_clear_line(
     def gone(*args: object, **kwargs: object) -> None:
         raise DataUnavailableError("connection refused")
 
-    monkeypatch.setattr(reading, "examine", gone)
+    monkeypatch.setattr(reading, "each_run", gone)
     assert cli.main(["diagnose", "logs"]) == 1
     error = capsys.readouterr().err
     assert error.count("\n") == 1
@@ -195,7 +195,7 @@ def test_an_unreadable_run_is_named_and_fails_a_check(
     monkeypatch: pytest.MonkeyPatch, capsys: Read
 ) -> None:
     lost = RunDiagnosis("lost", -1, (), (), (Skipped("", None, "could not be read: a bug"),))
-    monkeypatch.setattr(reading, "examine", lambda *a, **k: iter([(lost, None)]))
+    monkeypatch.setattr(reading, "each_run", lambda _, work, **k: iter([work(lost, None)]))
     for form in ("text", "json", "markdown", "html"):
         assert cli.main(["diagnose", "logs", "--format", form, "--fail-on", "critical"]) == 1
         captured = capsys.readouterr()

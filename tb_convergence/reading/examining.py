@@ -1,0 +1,127 @@
+"""Runs of a log directory, batch by batch, each read and diagnosed: memory is that of two batches.
+
+TensorBoard's loaders load everything they are shown before they answer, so runs are shown to them a
+batch at a time (see `batches`), the next batch while this one is diagnosed.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final, Literal
+
+from tb_convergence.core.diagnosis import RunDiagnosis, diagnose_history
+from tb_convergence.core.history import RunHistory, Skipped
+from tb_convergence.reading import loaders
+from tb_convergence.reading.ahead import fetch_lists, read_ahead
+from tb_convergence.reading.batches import Batch, samples_of, shown
+from tb_convergence.reading.folders import Folders, LogdirError
+from tb_convergence.reading.reasons import reason_of
+from tb_convergence.reading.runs import FoldedRun
+from tb_convergence.reading.source import DataUnavailableError, Source
+from tb_convergence.reading.tags import TagPattern
+
+Loader = Literal["auto", "fast", "python"]
+Examined = tuple[RunDiagnosis, RunHistory | None]
+
+LOADERS: Final = ("auto", "fast", "python")
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be read, and how."""
+
+    folders: Folders
+    batches: tuple[Batch, ...]
+    loader: Loader
+    patterns: tuple[TagPattern, ...] = ()
+
+    @property
+    def total(self) -> int:
+        """Number of runs."""
+        return sum(len(batch.runs) for batch in self.batches)
+
+    def name(self, index: int) -> str:
+        """Name of a run by its place."""
+        batch = next(one for one in reversed(self.batches) if one.first <= index)
+        return batch.runs[index - batch.first].name
+
+
+def examined(plan: Plan, begin: Callable[[int, FoldedRun], None]) -> Iterator[Examined]:
+    """Each run of `plan` with its history; `begin` is called with its place before that."""
+    for batch, source in _sources(plan):
+
+        def begin_here(place: int, run: FoldedRun, first: int = batch.first) -> None:
+            begin(first + place, run)
+
+        for run, history in read_ahead(source, batch.runs, begin_here):
+            if isinstance(history, Exception):
+                yield unread(run.name, reason_of(history)), None
+            else:
+                yield diagnose_history(history), history
+
+
+def unread(run: str, reason: str) -> RunDiagnosis:
+    """What is said of a run of which nothing could be read."""
+    skipped = (Skipped("", None, f"the run could not be read: {reason}"),)
+    return RunDiagnosis(run, -1, (), (), skipped)
+
+
+def _sources(plan: Plan) -> Iterator[tuple[Batch, Source]]:
+    """Each batch with its loaded source; meanwhile the next one is loaded."""
+    if not plan.batches:
+        return
+    with ThreadPoolExecutor(1, thread_name_prefix="load runs") as loading:
+        ahead: Future[tuple[ExitStack, Source]] | None = None
+        try:
+            for place, batch in enumerate(plan.batches):
+                stack, source = (ahead or loading.submit(_opened, plan, batch)).result()
+                ahead = None
+                with stack:
+                    if place + 1 < len(plan.batches):
+                        ahead = loading.submit(_opened, plan, plan.batches[place + 1])
+                    yield batch, source
+        finally:
+            if ahead is not None and not ahead.cancel() and ahead.exception() is None:
+                ahead.result()[0].close()
+
+
+def _opened(plan: Plan, batch: Batch) -> tuple[ExitStack, Source]:
+    """A loaded source of the runs of `batch`, and what ends it."""
+    with ExitStack() as stack:
+        logdir, missing = stack.enter_context(shown(plan.folders, batch))
+        samples = samples_of(logdir, batch)
+        source = stack.enter_context(loaded(logdir, plan.loader, samples))
+        problems = {
+            run: (*source.problems.get(run, ()), *missing.get(run, ()))
+            for run in source.problems.keys() | missing.keys()
+        }
+        source = replace(source, patterns=plan.patterns, problems=problems)
+        fetch_lists(source, batch.runs, with_points=batch.small)
+        return stack.pop_all(), source
+
+
+@contextmanager
+def loaded(directory: Path, loader: Loader, samples: Mapping[str, int]) -> Iterator[Source]:
+    """A loaded `Source`; see `open_logdir`."""
+    binary = None if loader == "python" else loaders.fast_binary()
+    if loader == "fast" and binary is None:
+        raise LogdirError("TensorBoard's fast loader does not exist for this platform")
+    with ExitStack() as stack:
+        source = None
+        if binary is not None:
+            try:
+                source = stack.enter_context(loaders.fast(directory, binary, samples))
+            except DataUnavailableError as error:
+                if loader == "fast":
+                    raise
+                logger.warning("reading with TensorBoard's Python loader instead: %s", error)
+        if source is None:
+            source = stack.enter_context(loaders.python(directory, samples))
+        yield source
