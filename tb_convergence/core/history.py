@@ -224,8 +224,9 @@ class RunHistory:
         )
 
     def table(self, group: str) -> Table | None:
-        """The table of `group`, or None where nothing of it was recorded."""
-        return self.tables.get(group)
+        """The table of `group`, or None where nothing of it was recorded: no row counts as nothing."""
+        found = self.tables.get(group)
+        return found if found is not None and found.rows else None
 
     def points(self, name: str) -> int:
         """Number of recorded steps of one statistic; 0 where it was not written."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -70,10 +71,22 @@ def series(history: RunHistory, points: int, limits: Limits) -> bytes:
         return {
             "schema": SCHEMA,
             "run": history.run,
-            "series": [_line(line, points) for line in lines],
+            "series": _apart([_line(line, points) for line in lines]),
         }
 
     return within(build, points, 3 * len(lines), limits)
+
+
+def _apart(lines: list[Json]) -> list[Json]:
+    """The same lines with names that are unique: rows of one name may be told twice."""
+    taken: Counter[str] = Counter()
+    for line in lines:
+        name = line["name"]
+        while taken[line["name"]]:
+            taken[name] += 1
+            line["name"] = f"{name} ({taken[name]})"
+        taken[line["name"]] += 1
+    return lines
 
 
 def _lines(history: RunHistory) -> Iterator[_Line]:

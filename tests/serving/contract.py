@@ -363,7 +363,8 @@ class HeatMap:
         for name, pick in (("minimum", min), ("maximum", max)):
             end = self.header[name]
             if plain:
-                assert struct.pack("<f", end) == struct.pack("<f", pick(plain))
+                # As float32, and by value: 0.0 and -0.0 are both the smallest of the two.
+                assert struct.unpack("<f", struct.pack("<f", end)) == (pick(plain),)
             else:
                 assert end is None
 

@@ -16,6 +16,8 @@ import logging
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+import numpy as np
+
 from tb_convergence.core.diagnosis.finding import (
     SEVERITIES,
     Evidence,
@@ -62,7 +64,9 @@ def diagnose_history(history: RunHistory, rules: Sequence[Rule] | None = None) -
             missing.append(NotEvaluated(rule.id, lacks))
             continue
         try:
-            match = rule.evaluate(history, fired)
+            # A log may hold any float32; a sum beyond the largest is infinite, and compares so.
+            with np.errstate(over="ignore"):
+                match = rule.evaluate(history, fired)
         except Exception:
             _LOG.exception("rule %s failed on run %r", rule.id, history.run)
             missing.append(NotEvaluated(rule.id, ("a fix: this rule failed, see the log",)))

@@ -23,7 +23,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     if table.has("gradient_missing"):
         missing = (table.column("gradient_missing")[-RECORDS:] == 1).all(axis=0)
     still = np.zeros(len(table.rows), bool)
-    if table.has("update_norm"):
+    if table.has("update_norm") and table.has("gradient_norm"):
         update = table.column("update_norm", "high")
         gradient = table.column("gradient_norm", "low")
         # Moving nowhere against a gradient: rounded away, masked or a rate of zero.

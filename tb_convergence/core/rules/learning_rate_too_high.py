@@ -152,7 +152,9 @@ def _thrown_off(history: RunHistory, table: Table, course: LossCourse | None) ->
     A run may recover from that and learn, less well than it could: then it is information.
     """
     outputs = history.table("activations")
-    if course is None or outputs is None or not table.has("update_ratio"):
+    if course is None or outputs is None or not outputs.has("activation_dead_fraction"):
+        return None
+    if not (table.has("update_ratio") and table.has("variable_norm")):
         return None
     if not len(table.steps) or int(table.steps[0]) != 0 or len(outputs.steps) < RECORDS:
         return None
@@ -242,6 +244,8 @@ def _by_gradients(history: RunHistory, table: Table, harm: _Harm) -> Match | Non
 
 
 def _gradient_growth(table: Table, until: int) -> float | None:
+    if not table.has("gradient_norm"):
+        return None
     norm: Floats = largest_per_record(weights_column(table, "gradient_norm", "low"))
     usable = np.isfinite(norm) & (norm > 0) & (table.steps <= until)
     if usable.sum() < 2:

@@ -1,0 +1,58 @@
+"""Whatever a run lacks, rules say what they need; none of them fails for it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from tb_convergence.core.diagnosis import diagnose_history
+from tb_convergence.core.history import RunHistory, Table
+from tests.serving.samples import all_samples
+
+HISTORIES = {
+    name: history for name, history in all_samples().histories.items()
+    if name != "large/transformer"
+}
+
+
+def without(table: Table, column: str) -> Table:
+    kept = [index for index, name in enumerate(table.columns) if name != column]
+    low = table.low[:, :, kept]
+    return replace(
+        table, columns=tuple(table.columns[index] for index in kept), low=low,
+        high=low if table.exact else table.high[:, :, kept],
+    )
+
+
+def poorer(history: RunHistory) -> Iterator[tuple[str, RunHistory]]:
+    """The run without one column, one table, one series, without all rows of a table."""
+    for group, table in history.tables.items():
+        rest = {name: other for name, other in history.tables.items() if name != group}
+        yield group, replace(history, tables=rest)
+        low = table.low[:, :0]
+        rowless = replace(table, rows=(), low=low, high=low if table.exact else table.high[:, :0])
+        yield f"rows of {group}", replace(history, tables={**rest, group: rowless})
+        for column in table.columns:
+            yield f"{group} {column}", replace(
+                history, tables={**rest, group: without(table, column)}
+            )
+    for name in history.scalars:
+        rest_of = {other: series for other, series in history.scalars.items() if other != name}
+        yield f"scalar {name}", replace(history, scalars=rest_of)
+    yield "configuration", replace(history, config={})
+
+
+@pytest.mark.parametrize("name", sorted(HISTORIES))
+def test_no_rule_fails_for_what_is_missing(
+    name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.ERROR):
+        for missing, history in poorer(HISTORIES[name]):
+            diagnosis = diagnose_history(history)
+            assert caplog.messages == [], missing
+            assert len(diagnosis.not_evaluated) < 40
+            known = {need for item in diagnosis.not_evaluated for need in item.needs}
+            assert not [need for need in known if "failed" in need], missing
