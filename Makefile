@@ -13,7 +13,7 @@ SETUP := pyproject.toml setup.py
 LOGS := demo/logs
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test zoo lint dist page browser clean
+.PHONY: help demo test zoo fuzz lint dist page browser clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ lint: $(VENV)/.test $(NODE_MODULES)  ## the checks that run nothing: ruff, mypy,
 zoo: $(VENV)/.test  ## 90 sick programs and their twins, three seeds: is the right cause named?
 	@PYTHONPATH=$(CURDIR):$(CURDIR)/tests TF_CPP_MIN_LOG_LEVEL=3 $(PY) -m zoo \
 	  $(if $(CASES),--cases '$(CASES)') $(if $(DATA),--data '$(DATA)') $(ARGS)
+
+fuzz: $(VENV)/.test  ## 50,000 damaged event files, two hours; goes on where it was stopped
+	@PYTHONPATH=$(CURDIR) $(PY) -m tests.fuzzing $(ARGS)
 
 bench: $(VENV)/.test  ## what recording costs, beside histograms and the debugger: docs/benchmarks.md
 	@$(PY) -m benchmarks --output docs/benchmarks.md $(ARGS)

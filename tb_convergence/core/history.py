@@ -224,7 +224,7 @@ class RunHistory:
         )
 
     def table(self, group: str) -> Table | None:
-        """The table of `group`, or None where nothing of it was recorded: no row counts as nothing."""
+        """The table of `group`, or None where nothing of it was recorded; no rows are nothing."""
         found = self.tables.get(group)
         return found if found is not None and found.rows else None
 

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
 
 from tb_convergence.core.diagnosis import diagnose_history
 from tb_convergence.core.history import RunHistory, Table
+from tests.fuzzing.originals import CONFIG
 from tests.serving.samples import all_samples
 
-HISTORIES = {
+SAMPLES = {
     name: history for name, history in all_samples().histories.items()
     if name != "large/transformer"
 }
+HISTORIES = {
+    **SAMPLES,
+    # A configuration as the recorder writes it: rules that ask for one go further.
+    **{f"{name}, configured": replace(history, config=CONFIG) for name, history in SAMPLES.items()},
+}
 
 
-def without(table: Table, column: str) -> Table:
-    kept = [index for index, name in enumerate(table.columns) if name != column]
+def with_columns(table: Table, wanted: Callable[[str], bool]) -> Table:
+    kept = [index for index, name in enumerate(table.columns) if wanted(name)]
     low = table.low[:, :, kept]
     return replace(
         table, columns=tuple(table.columns[index] for index in kept), low=low,
@@ -36,9 +42,11 @@ def poorer(history: RunHistory) -> Iterator[tuple[str, RunHistory]]:
         rowless = replace(table, rows=(), low=low, high=low if table.exact else table.high[:, :0])
         yield f"rows of {group}", replace(history, tables={**rest, group: rowless})
         for column in table.columns:
-            yield f"{group} {column}", replace(
-                history, tables={**rest, group: without(table, column)}
-            )
+            without = with_columns(table, lambda name, gone=column: name != gone)  # type: ignore[misc]
+            yield f"{group} {column}", replace(history, tables={**rest, group: without})
+            alone = with_columns(table, lambda name, kept=column: name == kept)  # type: ignore[misc]
+            yield f"{group} but {column}", replace(history, tables={**rest, group: alone})
+            yield f"all but {group} {column}", replace(history, tables={group: alone}, scalars={})
     for name in history.scalars:
         rest_of = {other: series for other, series in history.scalars.items() if other != name}
         yield f"scalar {name}", replace(history, scalars=rest_of)

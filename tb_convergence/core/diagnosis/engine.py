@@ -64,8 +64,9 @@ def diagnose_history(history: RunHistory, rules: Sequence[Rule] | None = None) -
             missing.append(NotEvaluated(rule.id, lacks))
             continue
         try:
-            # A log may hold any float32; a sum beyond the largest is infinite, and compares so.
-            with np.errstate(over="ignore"):
+            # A log may hold any float32: a sum beyond the largest is infinite, and what is then
+            # subtracted from infinity undefined. Both compare as they should.
+            with np.errstate(over="ignore", invalid="ignore"):
                 match = rule.evaluate(history, fired)
         except Exception:
             _LOG.exception("rule %s failed on run %r", rule.id, history.run)

@@ -95,6 +95,8 @@ def _thrown_up(history: RunHistory, course: LossCourse | None) -> _Harm | None:
     if course is None or run is None or learns(history):
         return None
     name = "window_loss_max" if run.has("window_loss_max") else "loss"
+    if not run.has(name):
+        return None
     peaks = run.column(name)[:, 0].astype(np.float64)
     first = float(course.level[0])
     bound = max(GROWTH * abs(first), first + 10 * course.noise)
@@ -215,8 +217,11 @@ def implied_ratio(table: Table) -> Floats:
     """What the growth of the weights between records proves of the steps in between: `[S, K]`.
 
     A norm that grew from a to b in n steps took at least one step with an update ratio of
-    (b / a)^(1/n) - 1. NaN for the first record and wherever a norm is undefined or zero.
+    (b / a)^(1/n) - 1. NaN for the first record, wherever a norm is undefined or zero, and
+    everywhere where norms were not recorded.
     """
+    if not table.has("variable_norm"):
+        return np.full((len(table.steps), len(weight_rows(table))), np.nan)
     norm = weights_column(table, "variable_norm", "low").astype(np.float64)
     upper = weights_column(table, "variable_norm", "high").astype(np.float64)
     implied = np.full(norm.shape, np.nan)

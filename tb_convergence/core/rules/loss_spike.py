@@ -32,6 +32,8 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     if run is None or course is None or (size is not None and size < SMALL_BATCH):
         return None
     name = "window_loss_max" if run.has("window_loss_max") else "loss"
+    if not run.has(name):
+        return None
     peaks = run.column(name)[:, 0].astype(np.float64)
     level = np.interp(run.steps.astype(float), course.steps.astype(float), course.level)
     ignorant = ignorance(history)

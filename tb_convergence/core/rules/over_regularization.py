@@ -60,6 +60,8 @@ def _by_penalty(history: RunHistory, model: Configuration) -> Match | None:
     table, loss = history.table("variables"), history.series("loss")
     if table is None or loss is None or not any(layer.penalty > 0 for layer in model.layers):
         return None
+    if not table.has("variable_norm"):
+        return None
     _, at_table, at_loss = np.intersect1d(table.steps, loss.steps, return_indices=True)
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         share = penalty(table, model)[at_table] / np.asarray(loss.values, np.float64)[at_loss]
@@ -99,6 +101,8 @@ def _by_strength(history: RunHistory, model: Configuration) -> Match | None:
     table, course = history.table("variables"), loss_course(history)
     strong = [layer for layer in model.layers if layer.penalty >= STRONG]
     if table is None or course is None or not strong or learns(history):
+        return None
+    if not table.has("variable_norm"):
         return None
     norms = {
         table.rows[row].layer: table.column("variable_norm")[:, row].astype(np.float64)

@@ -29,8 +29,9 @@ def depth_ratio(table: Table, name: str, rows: list[int]) -> Floats:
     with np.errstate(invalid="ignore", divide="ignore"):
         first = np.median(table.column(name, "high")[:, rows[:third]], axis=1)
         last = np.median(table.column(name, "low")[:, rows[-third:]], axis=1)
-        ratio = np.where((first > 0) & (last > 0), first / last, np.nan)
-    return np.asarray(ratio, dtype=np.float64)
+        # As float64: a quotient of two float32 may be too small for one, and zero is no ratio.
+        quotient = first.astype(np.float64) / last
+    return np.where((first > 0) & (last > 0), quotient, np.nan)
 
 
 def _evaluate(history: RunHistory, _: Signs) -> Match | None:
