@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-NAMES = ("steps", "first", "records", "bytes")
+NAMES = ("steps", "first", "records", "bytes", "page")
 
 
 def main() -> int:
@@ -26,14 +26,15 @@ def main() -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
     # After the environment is set, and not for --help: TensorFlow takes seconds to load.
-    from benchmarks import first_step, records, steps  # noqa: PLC0415
-    from benchmarks.report import Options, circumstances, page  # noqa: PLC0415
+    from benchmarks import first_step, page, records, steps  # noqa: PLC0415
+    from benchmarks.report import Options, circumstances, document  # noqa: PLC0415
 
     programs = {
         "steps": steps.step_time,
         "first": first_step.first_step,
         "records": records.time_of_a_record,
         "bytes": records.bytes_of_a_record,
+        "page": page.page_speed,
     }
     facts = circumstances()
     tables = []
@@ -42,7 +43,7 @@ def main() -> int:
         sys.stdout.write(tables[-1].as_text())
         sys.stdout.flush()
     if arguments.output is not None:
-        arguments.output.write_text(page(tables, facts), encoding="utf-8")
+        arguments.output.write_text(document(tables, facts), encoding="utf-8")
     return 0
 
 

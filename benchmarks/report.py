@@ -68,12 +68,13 @@ def _processor() -> str:
     return names[0].strip() if names else platform.machine()
 
 
-def page(tables: Sequence[Table], facts: Sequence[str]) -> str:
+def document(tables: Sequence[Table], facts: Sequence[str]) -> str:
     """The whole page."""
     head = (
-        "# What recording costs\n"
-        "Made by `make bench`. Machines are noisy, so every figure is a ratio of things that took "
-        "turns in one process: median over the turns, and in brackets the middle half of them.\n\n"
+        "# What recording costs, and how fast the page is\n"
+        "Made by `make bench`. Machines are noisy, so every figure of recording is a ratio of things "
+        "that took turns in one process: median over the turns, and in brackets the middle half of "
+        "them. Those of the page are times, against their targets.\n\n"
     )
     listed = "".join(f"* {fact}\n" for fact in facts)
     return head + listed + "\n" + "\n".join(table.as_markdown() for table in tables)

@@ -25,7 +25,9 @@ export function wanted({ selection, slots }, api) {
   const known = run !== null && summary !== undefined && summary.error === null;
   const rows = slots.layers.data?.groups.find((one) => one.group === group)?.rows ?? [];
   const index = rowIndex(rows, row);
-  const mapped = known && group !== null && metric !== null && rows.length > 0;
+  // Until the findings are here, nobody knows which map they will ask for.
+  const led = selection.auto && slots.findings.data === null && slots.findings.error === null;
+  const mapped = known && !led && group !== null && metric !== null && rows.length > 0;
   const [runName, groupName, metricName] = [run ?? "", group ?? "", metric ?? ""];
   return {
     runs: { key: "runs", fetchReply: api.runs },

@@ -16,7 +16,8 @@ export function createReveal(root) {
   return (selection) => {
     const [otherRun, otherFinding] = [selection.run !== run, selection.finding !== finding];
     if (otherRun) scrollTo(root.querySelector('.chip[aria-pressed="true"]'));
-    if (otherFinding && !otherRun && selection.finding !== null) {
+    // The first finding of a run is shown without anyone having asked: then the page keeps still.
+    if (otherFinding && !otherRun && finding !== null && selection.finding !== null) {
       const card = /** @type {HTMLElement | null} */ (
         root.querySelector('.finding[aria-current="true"]')
       );
