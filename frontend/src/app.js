@@ -176,7 +176,10 @@ function isHidden() {
  */
 function followBar(root) {
   const bar = /** @type {HTMLElement | null} */ (root.querySelector(".runs"));
-  root.style.setProperty("--bar-height", `${bar?.offsetHeight ?? 0}px`);
+  const height = `${bar?.offsetHeight ?? 0}px`;
+  if (root.style.getPropertyValue("--bar-height") !== height) {
+    root.style.setProperty("--bar-height", height);
+  }
 }
 
 /**

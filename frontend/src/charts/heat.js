@@ -8,6 +8,7 @@
  * @import { Heat, Metric, Row, Verdict } from "../types.js"
  */
 import { cellAt } from "../data/decode.js";
+import { memo } from "../state/memo.js";
 import { drawAxis, drawLabels, drawOverlay, drawScale } from "./heat_draw.js";
 import { heatLayout, rowAt } from "./heat_layout.js";
 import { paint } from "./paint.js";
@@ -58,13 +59,14 @@ export function createHeatMap() {
   /** @type {number | null} */
   let hoverStep = null;
   let stopFollowing = () => {};
+  const cells = createCells();
 
   const layout = () =>
     heatLayout(element.clientWidth, element.clientHeight, props?.gutter ?? { left: 0, right: 0 });
 
   function redraw() {
     if (!props || element.clientWidth === 0 || element.clientHeight === 0) return;
-    drawPicture(picture, layout(), props);
+    drawPicture(picture, layout(), props, cells);
     redrawOverlay();
   }
 
@@ -171,11 +173,32 @@ function fit(canvas, element) {
 }
 
 /**
+ * Remembers the cells: a label in bold, or the typeface that arrived, draws the rest anew.
+ *
+ * @returns {(props: HeatProps, width: number, height: number, ratio: number) => ImageData}
+ */
+function createCells() {
+  /** @type {HeatProps} */
+  let props;
+  const cells = memo((_heat, _order, _range, _low, _high, width, height, ratio, _colors) => {
+    const pixels = heatPixels(props, width, height, ratio);
+    return new ImageData(new Uint8ClampedArray(pixels.buffer), width, height);
+  });
+  return (next, width, height, ratio) => {
+    props = next;
+    const { heat, order, range, extent, palette } = next;
+    const colors = JSON.stringify(palette.heat);
+    return cells(heat, order, range, extent[0], extent[1], width, height, ratio, colors);
+  };
+}
+
+/**
  * @param {HTMLCanvasElement} canvas
  * @param {import("./heat_layout.js").HeatLayout} layout
  * @param {HeatProps} props
+ * @param {ReturnType<typeof createCells>} cells
  */
-function drawPicture(canvas, layout, props) {
+function drawPicture(canvas, layout, props, cells) {
   const context = fit(canvas, /** @type {HTMLElement} */ (canvas.parentElement));
   if (!context) return;
   const ratio = devicePixelRatio;
@@ -184,9 +207,7 @@ function drawPicture(canvas, layout, props) {
   const width = Math.max(1, Math.round((layout.left + layout.width) * ratio) - left);
   const height = Math.max(1, Math.round((layout.top + layout.height) * ratio) - top);
   if (props.order.length > 0 && props.heat.cells > 0) {
-    const pixels = heatPixels(props, width, height, ratio);
-    const image = new ImageData(new Uint8ClampedArray(pixels.buffer), width, height);
-    context.putImageData(image, left, top);
+    context.putImageData(cells(props, width, height, ratio), left, top);
     separateRows(context, layout, props.order.length, props.palette.card);
   }
   drawLabels(context, layout, props);
