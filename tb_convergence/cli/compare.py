@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Any
 
 from tb_convergence.cli import output
-from tb_convergence.cli.diagnose import add_loader
+from tb_convergence.cli.diagnose import add_reading
 from tb_convergence.cli.formats import comparison_text, json_document
 from tb_convergence.cli.selection import did_you_mean
 from tb_convergence.cli.wording import printable
@@ -39,7 +39,7 @@ def add(commands: Any) -> None:
                         help="write to FILE, in UTF-8 (default: standard output)")
     parser.add_argument("--verbose", "-v", action="store_true",
                         help="text: list every difference, not only the largest")
-    add_loader(parser)
+    add_reading(parser)
     parser.set_defaults(command=run)
 
 
@@ -69,8 +69,8 @@ def run(options: argparse.Namespace) -> int:
 
 def _histories(reading: Any, options: argparse.Namespace) -> tuple[RunHistory, RunHistory]:
     if options.logdir is None:
-        return (_only_run(reading, options.first, options.loader),
-                _only_run(reading, options.second, options.loader))
+        return (_only_run(reading, options.first, options),
+                _only_run(reading, options.second, options))
     wanted = {options.first, options.second}
     names: list[str] = []
 
@@ -78,14 +78,14 @@ def _histories(reading: Any, options: argparse.Namespace) -> tuple[RunHistory, R
         names.append(name)
         return name in wanted
 
-    found = dict(_read(reading, options.logdir, options.loader, choose))
+    found = dict(_read(reading, options.logdir, options, choose))
     for name in (options.first, options.second):
         if name not in found:
             raise ChoiceError(f"no run {name!r} in {options.logdir!r}: {did_you_mean(name, names)}")
     return found[options.first], found[options.second]
 
 
-def _only_run(reading: Any, path: str, loader: str) -> RunHistory:
+def _only_run(reading: Any, path: str, options: argparse.Namespace) -> RunHistory:
     """The run in the directory `path`."""
     names: list[str] = []
 
@@ -93,7 +93,7 @@ def _only_run(reading: Any, path: str, loader: str) -> RunHistory:
         names.append(name)
         return len(names) == 1  # of several none is meant, so no other is read
 
-    found = _read(reading, path, loader, choose)
+    found = _read(reading, path, options, choose)
     if len(names) > 1:
         raise ChoiceError(
             f"{path!r} holds {len(names)} runs ({', '.join(map(repr, names[:3]))}"
@@ -102,9 +102,13 @@ def _only_run(reading: Any, path: str, loader: str) -> RunHistory:
     return found[0][1]
 
 
-def _read(reading: Any, path: str, loader: str, only: Any) -> list[tuple[str, RunHistory]]:
+def _read(
+    reading: Any, path: str, options: argparse.Namespace, only: Any
+) -> list[tuple[str, RunHistory]]:
     found = []
-    for diagnosis, history in reading.examine(path, loader=loader, only=only):
+    for diagnosis, history in reading.examine(
+        path, loader=options.loader, only=only, patterns=options.tags
+    ):
         if history is None:
             raise ChoiceError(f"{diagnosis.run!r}: {diagnosis.skipped[0].reason}")
         found.append((diagnosis.run, history))

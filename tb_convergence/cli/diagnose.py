@@ -55,7 +55,7 @@ def add(commands: Any) -> None:
                         help="read and judge runs in N processes (default: 1)")
     parser.add_argument("--verbose", "-v", action="store_true",
                         help="text: show evidence, references and what was not evaluated")
-    add_loader(parser)
+    add_reading(parser)
     parser.set_defaults(command=run)
 
 
@@ -71,11 +71,23 @@ def _jobs(given: str) -> int:
     return number
 
 
-def add_loader(parser: argparse.ArgumentParser) -> None:
-    """Add the option that chooses one of TensorBoard's loaders."""
+def add_reading(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say how to read: with which loader, and what histograms mean."""
     parser.add_argument("--loader", choices=("auto", "fast", "python"), default="auto",
                         help="TensorBoard's data server where it is installed (auto), or one of "
                         "its two loaders by name")
+    parser.add_argument("--tags", metavar="RULES", type=_tags, default=(),
+                        help="which histograms are gradients and which variables, where their "
+                        "names do not say: 'gradients=dW/{v},variables=W/{v}'")
+
+
+def _tags(text: str) -> Any:
+    """The rules in `text`; argparse shows the message of what is none."""
+    reading = import_module("tb_convergence.reading")
+    try:
+        return reading.parse_tags(text)
+    except reading.TagPatternError as error:
+        raise argparse.ArgumentTypeError(printable(str(error))) from error
 
 
 def run(options: argparse.Namespace) -> int:
@@ -91,6 +103,7 @@ def run(options: argparse.Namespace) -> int:
                 output.USAGE,
             )
         output.emit(_report(options, runs, sections), options.output)
+        _complain_unused(runs)
     except (reading.LogdirError, output.OutputError) as error:
         return output.complain(printable(str(error)), output.USAGE)
     except reading.DataUnavailableError as error:
@@ -116,6 +129,7 @@ def _examine(
     told = reading.each_run(
         options.logdir, Telling(options.over_time, options.format == "html"),
         jobs=options.jobs, loader=options.loader, progress=progress_bar(), only=choose,
+        patterns=options.tags,
     )
     runs: list[RunDiagnosis] = []
     sections: list[str] = []
@@ -146,6 +160,15 @@ class Telling:
         if self.html:
             section = import_module("tb_convergence.cli.formats.html").section(diagnosis, history)
         return diagnosis, section
+
+
+def _complain_unused(runs: Sequence[RunDiagnosis]) -> None:
+    """Say which of `--tags` fit nothing: most likely a slip of the pen."""
+    told = [family for run in runs for family in run.tag_families if family.why == "told"]
+    used = {family.pattern for family in told if family.count}
+    for pattern in dict.fromkeys(family.pattern for family in told):
+        if pattern not in used:
+            output.complain(printable(f"--tags: no histogram fits {pattern!r}"), 0)
 
 
 def _report(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
+from tb_convergence.reading.patterns import fits
+
 
 def matches(name: str, pattern: str) -> bool:
     """Whether `pattern` means the run `name`, in time linear in both.
@@ -17,18 +19,7 @@ def matches(name: str, pattern: str) -> bool:
     """
     if "*" not in pattern:
         return pattern in name
-    first, *middle, last = pattern.split("*")
-    if not name.startswith(first) or not name.endswith(last):
-        return False
-    at, end = len(first), len(name) - len(last)
-    if at > end:
-        return False
-    for part in middle:
-        at = name.find(part, at, end)
-        if at < 0:
-            return False
-        at += len(part)
-    return True
+    return fits(name, pattern.split("*"))
 
 
 def chosen(name: str, patterns: Sequence[str]) -> bool:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import shlex
 from typing import Final
 
 from tb_convergence.core.diagnosis.finding import Evidence, Finding, RunDiagnosis
+from tb_convergence.core.history import Sampled, TagFamily
 
 MARKS: Final = {"critical": "✖", "warning": "▲", "info": "●", "healthy": "✔"}
 
@@ -67,8 +69,16 @@ def span(finding: Finding) -> str:
 
 
 def reached(run: RunDiagnosis) -> str:
-    """How far the run came, such as "step 1,200"."""
-    return f"step {run.last_step:,}" if run.last_step >= 0 else "no steps"
+    """How far the run came, such as "step 1,200", and how much of it TensorBoard kept."""
+    if run.last_step < 0:
+        return "no steps"
+    return f"step {run.last_step:,}" + (f", {sampled_text(run.sampled)}" if run.sampled else "")
+
+
+def sampled_text(sampled: Sampled) -> str:
+    """How much was kept, such as "500 of about 5,000 steps (sampled)"."""
+    about = "" if sampled.exact else "about "
+    return f"{sampled.kept:,} of {about}{sampled.total:,} steps (sampled)"
 
 
 def leading(run: RunDiagnosis) -> Finding | None:
@@ -89,6 +99,33 @@ def unjudged(run: RunDiagnosis) -> str:
     count = len(run.not_evaluated)
     return f"{count} rule{'s' if count != 1 else ''} need{'' if count != 1 else 's'} more data" \
         if count else ""
+
+
+def unclear_histograms(run: RunDiagnosis) -> tuple[str, ...]:
+    """What is asked about histograms whose names do not say what they are, a sentence each.
+
+    Those that are named as neither are no question where gradients were found beside them.
+    """
+    known = not any("gradient" in need for item in run.not_evaluated for need in item.needs)
+    return tuple(
+        _question(family) for family in run.tag_families
+        if family.why != "told" and not (known and family.why == "unknown")
+    )
+
+
+def _question(family: TagFamily) -> str:
+    one, example = family.count == 1, family.examples[0]
+    which = example if one else f"{family.count:,} histograms such as {example}"
+    answers = " or ".join(
+        f"--tags {shlex.quote(f'{role}={family.pattern}')}" for role in ("gradients", "variables")
+    )
+    why = {
+        "either": "could be weights or gradients",
+        "both": "are named as weights and as gradients",
+        "unknown": "are named neither as weights nor as gradients",
+    }[family.why]
+    why = why.replace("are", "is", 1) if one and why.startswith("are") else why
+    return f"{which} {why}, so {'it is' if one else 'they are'} not read; {answers} says"
 
 
 def skipped_text(run: RunDiagnosis) -> str:

@@ -35,6 +35,46 @@ class Skipped:
     reason: str
 
 
+WhyUnclear = Literal["told", "either", "both", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class TagFamily:
+    """Histograms of one form of name, of which a person was asked, or has said, what they are.
+
+    Attributes:
+        pattern: their form, such as "dW/{v}"; an answer is a role and this pattern.
+        why: "told": a person said what they are. Else they are not read, because their names say
+            "either": nothing but a variable's name, so it may be the variable or its gradient;
+            "both": that they are gradients and that they are variables; "unknown": neither.
+        role: what they were said to be; None where nobody has.
+        count: number of tags; 0 where a pattern fits none.
+        examples: the first few of them.
+    """
+
+    pattern: str
+    why: WhyUnclear
+    role: Literal["gradient", "variable", "neither"] | None
+    count: int
+    examples: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sampled:
+    """TensorBoard kept only some of what a run holds.
+
+    Attributes:
+        kept: records that can be read.
+        total: records that were written: at least so many, or about so many where not `exact`.
+        exact: whether the records themselves say how many they were. Ordinary summaries do not;
+            they are taken to have been written evenly, at the smallest distance seen.
+    """
+
+    kept: int
+    total: int
+    exact: bool = True
+
+
 @dataclass(frozen=True, slots=True)
 class Series:
     """One number over steps.
@@ -146,6 +186,8 @@ class RunHistory:
             the fast one drops what a restart replaced without a trace.
         source_runs: TensorBoard's runs it was read from, such as "a/train" and "a/validation" for
             the run "a"; empty where it did not come from TensorBoard.
+        tag_families: histograms that are not read, or only because a person said what they are.
+        summaries_sampled: of ordinary summaries, the series of which most is missing.
     """
 
     run: str
@@ -155,6 +197,8 @@ class RunHistory:
     skipped: tuple[Skipped, ...] = ()
     restarts: tuple[int, ...] = ()
     source_runs: tuple[str, ...] = ()
+    tag_families: tuple[TagFamily, ...] = ()
+    summaries_sampled: Sampled | None = None
     memory: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
     """What was derived from it (see `diagnosis.memory`); never copied to another history."""
 
@@ -177,6 +221,16 @@ class RunHistory:
         if self.config:
             names.add("config")
         return frozenset(names)
+
+    @property
+    def sampled(self) -> Sampled | None:
+        """What TensorBoard kept of that of which it dropped most; None where it kept all."""
+        found = [
+            Sampled(len(table.steps), table.total)
+            for table in self.tables.values() if table.total is not None
+        ]
+        found += [self.summaries_sampled] if self.summaries_sampled else []
+        return max(found, key=lambda one: one.total - one.kept, default=None)
 
     @property
     def recorded_steps(self) -> Steps:

@@ -12,21 +12,23 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tb_convergence.reading.folders import LogdirError
     from tb_convergence.reading.logdir import diagnose, each_run, examine, open_logdir
+    from tb_convergence.reading.patterns import TagPattern, TagPatternError, parse_tags
     from tb_convergence.reading.provider import RunNotFoundError, list_runs, read_run
     from tb_convergence.reading.source import DataUnavailableError, Source
-    from tb_convergence.reading.tags import TagPattern
 
 _PUBLIC = {
     "DataUnavailableError": "source",
     "LogdirError": "folders",
     "RunNotFoundError": "provider",
     "Source": "source",
-    "TagPattern": "tags",
+    "TagPattern": "patterns",
+    "TagPatternError": "patterns",
     "diagnose": "logdir",
     "each_run": "logdir",
     "examine": "logdir",
     "list_runs": "provider",
     "open_logdir": "logdir",
+    "parse_tags": "patterns",
     "read_run": "provider",
 }
 
@@ -36,11 +38,13 @@ __all__ = [
     "RunNotFoundError",
     "Source",
     "TagPattern",
+    "TagPatternError",
     "diagnose",
     "each_run",
     "examine",
     "list_runs",
     "open_logdir",
+    "parse_tags",
     "read_run",
 ]
 

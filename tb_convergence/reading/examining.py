@@ -20,10 +20,10 @@ from tb_convergence.reading import loaders
 from tb_convergence.reading.ahead import fetch_lists, read_ahead
 from tb_convergence.reading.batches import Batch, samples_of, shown
 from tb_convergence.reading.folders import Folders, LogdirError
+from tb_convergence.reading.patterns import TagPattern
 from tb_convergence.reading.reasons import reason_of
 from tb_convergence.reading.runs import FoldedRun
 from tb_convergence.reading.source import DataUnavailableError, Source
-from tb_convergence.reading.tags import TagPattern
 
 Loader = Literal["auto", "fast", "python"]
 Examined = tuple[RunDiagnosis, RunHistory | None]
@@ -102,7 +102,10 @@ def _opened(plan: Plan, batch: Batch) -> tuple[ExitStack, Source]:
             run: (*source.problems.get(run, ()), *missing.get(run, ()))
             for run in source.problems.keys() | missing.keys()
         }
-        source = replace(source, patterns=plan.patterns, problems=problems)
+        most_kept = {plugin: (count,) for plugin, count in samples.items()}
+        source = replace(
+            source, patterns=plan.patterns, problems=problems, most_kept=most_kept
+        )
         fetch_lists(source, batch.runs, with_points=batch.small)
         return stack.pop_all(), source
 

@@ -15,15 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tb_convergence.core.histogram import HistogramError, checked, intervals
-from tb_convergence.core.history import Axis, Skipped, Table, fold_restarts
+from tb_convergence.core.history import Axis, Skipped, Table, TagFamily, fold_restarts
+from tb_convergence.reading.families import joined
+from tb_convergence.reading.patterns import Role
 from tb_convergence.reading.reasons import SkippedPoints, reason_of
+from tb_convergence.reading.sampling import Sampling
 from tb_convergence.reading.source import Source
-from tb_convergence.reading.tags import (
-    KERAS_ENDING,
-    HistogramTags,
-    Role,
-    match_histograms,
-)
+from tb_convergence.reading.tags import KERAS_ENDING, HistogramTags, match_histograms
 
 PLUGIN: Final = "histograms"
 
@@ -58,6 +56,7 @@ class HistogramData:
     table: Table | None = None
     restarts: tuple[int, ...] = ()
     skipped: list[Skipped] = field(default_factory=list)
+    families: tuple[TagFamily, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +72,9 @@ class _Part:
     high: NDArray[np.float32]
 
 
-def read_histograms(source: Source, runs: tuple[str, ...]) -> HistogramData:
+def read_histograms(
+    source: Source, runs: tuple[str, ...], sampling: Sampling
+) -> HistogramData:
     """The table of variables from the histograms in TensorBoard's runs `runs`.
 
     The first run that has recognisable histograms is read; several runs of one training do not
@@ -84,15 +85,13 @@ def read_histograms(source: Source, runs: tuple[str, ...]) -> HistogramData:
         listed = source.list_tensors(run, PLUGIN)
         tags = match_histograms(listed, source.patterns)
         result.skipped += [
-            Skipped(tag, None, f"histogram not used: {reason_of(why)}")
-            for tag, why in sorted(tags.ambiguous.items())
+            Skipped(tag, None, reason_of(f"means the same as {read!r}, which is read"))
+            for tag, read in sorted(tags.repeated.items())
         ]
-        if listed and not tags.rows and not tags.ambiguous:
-            reason = f"none of {len(listed)} histograms is named as a gradient or a variable"
-            result.skipped.append(Skipped(min(listed), None, reason))
+        result.families = joined(result.families, tags.families)
         if tags.rows and result.table is None:
             restarts: set[int] = set()
-            parts = list(_parts(source, run, tags, restarts, result.skipped))
+            parts = list(_parts(source, run, tags, restarts, result.skipped, sampling))
             parts, axis = _on_one_axis(parts, result.skipped)
             result.table = _table(tags, parts, axis, result.skipped)
             result.restarts = tuple(sorted(restarts))
@@ -100,7 +99,8 @@ def read_histograms(source: Source, runs: tuple[str, ...]) -> HistogramData:
 
 
 def _parts(
-    source: Source, run: str, tags: HistogramTags, restarts: set[int], skipped: list[Skipped]
+    source: Source, run: str, tags: HistogramTags, restarts: set[int], skipped: list[Skipped],
+    sampling: Sampling,
 ) -> Iterator[_Part]:
     owners: dict[str, tuple[int, Role]] = {}
     owners |= {tag: (row, "gradient") for row, tag in tags.gradients.items()}
@@ -115,6 +115,7 @@ def _parts(
                 continue
             if tag == order[0]:
                 point_bytes = _expected_bytes(data)
+            sampling.look(PLUGIN, (datum.step for datum in data))
             row, role = owners[tag]
             part = _part(row, role, tag, data, restarts, skipped)
             if part is not None:

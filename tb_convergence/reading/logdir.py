@@ -17,10 +17,10 @@ from tb_convergence.core.history import RunHistory
 from tb_convergence.reading.batches import BATCH_RUNS, SAMPLES, batches
 from tb_convergence.reading.examining import LOADERS, Examined, Loader, Plan, examined, loaded
 from tb_convergence.reading.folders import Folders, LogdirError, local_folders
+from tb_convergence.reading.patterns import TagPattern, parse_tags
 from tb_convergence.reading.processes import in_processes
 from tb_convergence.reading.runs import FoldedRun, fold_runs
 from tb_convergence.reading.source import Source
-from tb_convergence.reading.tags import TagPattern
 
 Progress = Callable[[int, int, str], None]
 """Called with the number of runs done, the number of all runs, and the name of the next one."""
@@ -33,17 +33,20 @@ def diagnose(
     *,
     loader: Loader = "auto",
     progress: Progress | None = None,
-    patterns: Sequence[TagPattern] = (),
+    tags: str = "",
 ) -> tuple[RunDiagnosis, ...]:
     """What is wrong with each run in `logdir`, sorted by the run's name.
 
     A run that cannot be read at all is part of the result, with the reason under `skipped`.
-    `patterns` name histograms of gradients and variables where people chose names of their own.
+    `tags` says which histograms are gradients and which variables where their names do not, as in
+    "gradients=dW/{v},variables=W/{v}"; see `patterns`.
 
     Raises:
+        TagPatternError: `tags` says nothing of the kind.
         LogdirError: `logdir` is missing, not a directory, or holds no event files.
         DataUnavailableError: TensorBoard's data server ended while it was asked.
     """
+    patterns = parse_tags(tags)
     found = examine(logdir, loader=loader, progress=progress, patterns=patterns)
     return tuple(diagnosis for diagnosis, _ in found)
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from tb_convergence.core.history import RunHistory, Skipped
 from tb_convergence.reading.histograms import HistogramData, read_histograms
+from tb_convergence.reading.patterns import TagPattern
 from tb_convergence.reading.records import read_records
 from tb_convergence.reading.runs import FoldedRun, fold_runs
+from tb_convergence.reading.sampling import MOST_KEPT, Sampling
 from tb_convergence.reading.scalars import read_scalars
 from tb_convergence.reading.source import Source
-from tb_convergence.reading.tags import TagPattern
 
 
 class RunNotFoundError(LookupError):
@@ -34,17 +35,19 @@ def read_run(
     run: str,
     *,
     patterns: Sequence[TagPattern] = (),
+    most_kept: Mapping[str, Collection[int]] = MOST_KEPT,
 ) -> RunHistory:
     """Everything known of `run`, one of the names that `list_runs` gives.
 
-    `patterns` name histograms of gradients and variables where people chose names of their own.
+    `patterns` say which histograms are gradients and which variables where their names do not,
+    `most_kept` how many points of a series the loader keeps, by plugin (see `sampling`).
     Data that cannot be read is listed in the history's `skipped`; it costs nothing else.
 
     Raises:
         RunNotFoundError: there is no such run.
         DataUnavailableError: the loader does not answer.
     """
-    source = Source(provider, ctx, experiment_id, patterns=patterns)
+    source = Source(provider, ctx, experiment_id, most_kept=most_kept, patterns=patterns)
     for folded in fold_runs(source.runs()):
         if folded.name == run:
             return read_folded(source, folded)
@@ -59,10 +62,11 @@ def read_folded(source: Source, run: FoldedRun) -> RunHistory:
         for reason in source.problems.get(member, ())
     ]
     recorder = read_records(source, run.members)
-    scalars = read_scalars(source, run, recorder.tables)
+    sampling = Sampling(source.most_kept)
+    scalars = read_scalars(source, run, recorder.tables, sampling)
     histograms = HistogramData()
     if "variables" not in recorder.tables:
-        histograms = read_histograms(source, run.training)
+        histograms = read_histograms(source, run.training, sampling)
     tables = dict(recorder.tables)
     if histograms.table is not None:
         tables[histograms.table.group] = histograms.table
@@ -74,4 +78,6 @@ def read_folded(source: Source, run: FoldedRun) -> RunHistory:
         skipped=(*problems, *recorder.skipped, *histograms.skipped, *scalars.skipped),
         restarts=tuple(sorted({*recorder.restarts, *histograms.restarts})),
         source_runs=run.members,
+        tag_families=histograms.families,
+        summaries_sampled=sampling.found,
     )

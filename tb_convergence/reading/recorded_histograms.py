@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from tb_convergence.core.histogram import HistogramError, checked
 from tb_convergence.core.history import Axis, fold_restarts
 from tb_convergence.reading.histograms import EXPECTED_BYTES, PLUGIN
+from tb_convergence.reading.patterns import Role
 from tb_convergence.reading.source import Source
-from tb_convergence.reading.tags import KERAS_ENDING, Role, match_histograms
+from tb_convergence.reading.tags import KERAS_ENDING, match_histograms
 
 
 @dataclass(frozen=True, slots=True)

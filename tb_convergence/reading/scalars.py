@@ -11,6 +11,7 @@ import numpy as np
 from tb_convergence.core.history import Series, Skipped, Table, fold_restarts
 from tb_convergence.reading.reasons import SkippedPoints, reason_of
 from tb_convergence.reading.runs import FoldedRun
+from tb_convergence.reading.sampling import Sampling
 from tb_convergence.reading.scalar_tags import ScalarMeaning, scalar_meaning
 from tb_convergence.reading.source import Source
 
@@ -34,14 +35,16 @@ class _Candidate:
         return self.meaning.rank, self.run, self.tag
 
 
-def read_scalars(source: Source, run: FoldedRun, tables: Mapping[str, Table]) -> ScalarData:
+def read_scalars(
+    source: Source, run: FoldedRun, tables: Mapping[str, Table], sampling: Sampling
+) -> ScalarData:
     """Series that the recorder did not write itself (`tables`), best tag of each statistic."""
     result = ScalarData()
     wanted = _candidates(source, run, tables)
     while wanted:
         # The best candidate of each statistic; the next best where that one holds nothing.
         best = {name: candidates.pop(0) for name, candidates in wanted.items()}
-        for name, series in _read(source, best, result.skipped).items():
+        for name, series in _read(source, best, result.skipped, sampling).items():
             result.series[name] = series
         wanted = {
             name: candidates
@@ -73,7 +76,7 @@ def _candidates(
 
 
 def _read(
-    source: Source, best: Mapping[str, _Candidate], skipped: list[Skipped]
+    source: Source, best: Mapping[str, _Candidate], skipped: list[Skipped], sampling: Sampling
 ) -> dict[str, Series]:
     result: dict[str, Series] = {}
     for member in sorted({candidate.run for candidate in best.values()}):
@@ -91,6 +94,7 @@ def _read(
                     Skipped(tag, None, "TensorBoard lists it but gives no points: not float32?")
                 )
             else:
+                sampling.look("scalars", (datum.step for datum in data))
                 result[name] = _series(name, candidate, data, skipped)
     return result
 

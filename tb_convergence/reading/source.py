@@ -9,15 +9,16 @@ than one call is therefore thinned by the provider itself.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from tensorboard.data.provider import RunTagFilter
 
+from tb_convergence.reading.patterns import TagPattern
 from tb_convergence.reading.reasons import reason_of
-from tb_convergence.reading.tags import TagPattern
+from tb_convergence.reading.sampling import MOST_KEPT
 
 CALL_BYTES: Final = 64 * 2**20
 MAX_POINTS: Final = 50_000
@@ -51,7 +52,8 @@ class Source:
         provider: a `tensorboard.data.provider.DataProvider`.
         context, experiment_id: passed on with each call.
         problems: what the loader could not read, by TensorBoard's name of the run, where known.
-        patterns: names of histograms beyond those that are known (see `tags`).
+        most_kept: points of a series that the loader keeps at most, by plugin; see `sampling`.
+        patterns: what a person said of the names of histograms.
         listings: lists fetched ahead by `prefetch`, by (method, run, plugin); each is used once.
         points: series fetched ahead by `prefetch_points`, by tag, likewise.
     """
@@ -60,6 +62,7 @@ class Source:
     context: Any
     experiment_id: str
     problems: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    most_kept: Mapping[str, Collection[int]] = field(default_factory=lambda: MOST_KEPT)
     patterns: Sequence[TagPattern] = ()
     listings: dict[tuple[str, str, str], Mapping[str, Any]] = field(
         default_factory=dict, repr=False, compare=False

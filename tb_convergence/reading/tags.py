@@ -1,20 +1,21 @@
 """Which histograms are gradients and which variables, by the names people give them; no guesses.
 
 Pure functions of names; the tables say who writes what. A tag that could be either is reported as
-ambiguous.
+ambiguous, together with the pattern by which a person can say what it is (see `patterns`).
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Final
 
+from tb_convergence.core.history import TagFamily, WhyUnclear
 from tb_convergence.core.schema import Row
-
-Role = Literal["gradient", "variable"]
+from tb_convergence.reading.families import Unclear, families
+from tb_convergence.reading.patterns import Role, TagPattern
 
 _MARKS: Final[Mapping[str, Role]] = {
     "grad": "gradient",
@@ -72,36 +73,6 @@ KINDS: Final[Mapping[str, str]] = {
 }
 """Last part of a variable's name -> its kind."""
 
-PLACE: Final = "{v}"
-"""Where a pattern of one's own has the variable's name."""
-
-
-@dataclass(frozen=True, slots=True)
-class TagPattern:
-    """A way of naming histograms that the tables do not know: `<before>{v}<after>`."""
-
-    role: Role
-    before: str
-    after: str
-
-    @classmethod
-    def parse(cls, pattern: str, role: Role) -> TagPattern:
-        """The pattern in `pattern`, such as "model/{v}:dw".
-
-        Raises:
-            ValueError: it does not hold "{v}" exactly once.
-        """
-        before, place, after = pattern.partition(PLACE)
-        if not place or PLACE in after:
-            raise ValueError(f"pattern {pattern!r}: expected {PLACE!r}, the variable's name, once")
-        return cls(role, before, after)
-
-    def name_in(self, tag: str) -> str:
-        """The variable's name in `tag`; "" where the pattern does not fit."""
-        fits = tag.startswith(self.before) and tag.endswith(self.after)
-        return tag[len(self.before) : len(tag) - len(self.after)] if fits else ""
-
-
 KERAS_ENDING: Final = "/histogram"
 """Keras' callback writes `<weight path>/histogram`, of weights only."""
 
@@ -113,22 +84,45 @@ class HistogramTags:
     Attributes:
         rows: one per variable, in natural order of the names ("layer2" before "layer10").
         gradients, variables: index of the row -> tag.
-        ambiguous: tag -> why it is not used.
+        repeated: tag -> which tag, read in its place, means the same.
+        unclear: tag -> why nobody can say what it is.
+        families: those that are unclear, and those that `patterns` spoke of, by their form.
     """
 
     rows: tuple[Row, ...] = ()
     gradients: Mapping[int, str] = field(default_factory=dict)
     variables: Mapping[int, str] = field(default_factory=dict)
-    ambiguous: Mapping[str, str] = field(default_factory=dict)
+    repeated: Mapping[str, str] = field(default_factory=dict)
+    unclear: Mapping[str, Unclear] = field(default_factory=dict)
+    families: tuple[TagFamily, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """How one tag can be read: its role (None where the name does not say), and the variable."""
+    """How one tag can be read: its role (None where the name does not say), and the variable.
+
+    `form` is the pattern of a name that is marked twice; None where marks are not at its ends.
+    """
 
     role: Role | None
     name: str
     marks: int = 0
+    form: TagPattern | None = None
+
+
+class _Found:
+    """Collects which tag is whose histogram."""
+
+    def __init__(self) -> None:
+        self.tags: dict[Role, dict[str, str]] = {"gradient": {}, "variable": {}}
+        self.repeated: dict[str, str] = {}
+
+    def claim(self, role: Role, name: str, tag: str) -> None:
+        """`tag` is the histogram of `name`, unless another tag is already."""
+        if name in self.tags[role]:
+            self.repeated[tag] = self.tags[role][name]
+        else:
+            self.tags[role][name] = tag
 
 
 def match_histograms(
@@ -144,46 +138,63 @@ def match_histograms(
     >>> found.rows[0].name, found.gradients, found.variables
     ('dense/kernel', {0: 'gradients/dense/kernel_0'}, {0: 'variables/dense/kernel_0'})
     """
-    readings = {tag: _read_by(patterns, tag) or _read(tag) for tag in sorted(set(tags))}
-    ambiguous = {
-        tag: "the name marks it as a gradient or a variable twice"
-        for tag, reading in readings.items()
-        if reading.marks > 1
+    given = sorted(set(tags))
+    told = {tag: pattern for tag in given for pattern in _first(patterns, tag, False)}
+    readings = {
+        tag: _told(told[tag], tag) if tag in told else _read(tag) for tag in given
     }
-    marked = {tag: r for tag, r in readings.items() if r.role and tag not in ambiguous}
-    bare = {tag: r for tag, r in readings.items() if r.role is None and tag not in ambiguous}
-    short = _short_names([*marked.values(), *bare.values()])
-    found: dict[Role, dict[str, str]] = {"gradient": {}, "variable": {}}
-    for tag, reading in marked.items():
-        assert reading.role is not None
-        _claim(found[reading.role], short[reading.name], tag, ambiguous)
-    for tag, reading in bare.items():
-        name = short[reading.name]
-        if name in found["gradient"]:
-            _claim(found["variable"], name, tag, ambiguous)
-        elif kind_of(name) != "other":
-            ambiguous[tag] = "the name does not say whether it is a variable or its gradient"
-    names = sorted(found["gradient"].keys() | found["variable"].keys(), key=natural_order)
+    plain = {tag: r for tag, r in readings.items() if r is not None and r.marks < 2}
+    short = _short_names(plain.values())
+    found = _Found()
+    for tag, one in plain.items():
+        if one.role is not None:
+            found.claim(one.role, short[one.name], tag)
+    unclear: dict[str, Unclear] = {}
+    paired = frozenset(found.tags["gradient"])
+    for tag, reading in readings.items():
+        if reading is None or (reading.role is not None and reading.marks < 2):
+            continue
+        bare = reading.marks == 0
+        name = short[reading.name] if bare else tag
+        if bare and name in paired:
+            found.claim("variable", name, tag)
+            continue
+        known = bare and kind_of(name) != "other"
+        pattern = next(_first(patterns, tag, True, known), None)
+        if pattern is None:
+            why: WhyUnclear = "either" if known else "unknown" if bare else "both"
+            unclear[tag] = Unclear(why, reading.form)
+            continue
+        told[tag] = pattern
+        if pattern.role != "neither":
+            found.claim(pattern.role, name, tag)
+    names = sorted(set().union(*found.tags.values()), key=natural_order)
     index = {name: place for place, name in enumerate(names)}
     return HistogramTags(
         tuple(Row(name, layer_of(name), kind_of(name)) for name in names),
-        {index[name]: tag for name, tag in found["gradient"].items()},
-        {index[name]: tag for name, tag in found["variable"].items()},
-        ambiguous,
+        {index[name]: tag for name, tag in found.tags["gradient"].items()},
+        {index[name]: tag for name, tag in found.tags["variable"].items()},
+        found.repeated, unclear, families(given, patterns, told, unclear),
     )
 
 
-def _claim(found: dict[str, str], name: str, tag: str, ambiguous: dict[str, str]) -> None:
-    """`tag` is the histogram of `name`, unless another tag is already."""
-    if name in found:
-        ambiguous[tag] = f"means the same as {found[name]!r}, which is read"
-    else:
-        found[name] = tag
+def _first(
+    patterns: Sequence[TagPattern], tag: str, still_open: bool, known: bool = True
+) -> Iterator[TagPattern]:
+    """The pattern that decides about `tag`, if any: of those that decide what is `still_open`.
+
+    `known` says whether its name is that of a variable; `{v}` alone speaks of no others.
+    """
+    for pattern in patterns:
+        asked = pattern.decides_open == still_open and (known or pattern.name)
+        if asked and pattern.name_in(tag):
+            yield pattern
+            return
 
 
-def _read_by(patterns: Sequence[TagPattern], tag: str) -> _Reading | None:
-    named = ((pattern.role, pattern.name_in(tag)) for pattern in patterns)
-    return next((_Reading(role, name, 1) for role, name in named if name), None)
+def _told(pattern: TagPattern, tag: str) -> _Reading | None:
+    """None where a person said that `tag` is neither."""
+    return None if pattern.role == "neither" else _Reading(pattern.role, pattern.name_in(tag), 1)
 
 
 def _read(tag: str) -> _Reading:
@@ -191,6 +202,7 @@ def _read(tag: str) -> _Reading:
     parts = (tag[: -len(KERAS_ENDING)] if keras else tag).split("/")
     marks: list[Role] = []
     rest: list[str] = []
+    places: list[int] = []
     for place, part in enumerate(parts):
         word = part.lower()
         mark = _MARKS.get(word) or (_FIRST_MARKS.get(word) if place == 0 else None)
@@ -198,20 +210,34 @@ def _read(tag: str) -> _Reading:
             marks.append(mark)
         else:
             rest.append(part)
+            places.append(place)
+    name = "/".join(rest)
+    form = _form(parts, places, KERAS_ENDING if keras else "") if len(marks) > 1 else None
     if rest and not marks:
         ending = _ENDING.search(rest[-1])
         if ending is not None:
             marks.append("gradient" if ending["gradient"] else "variable")
-            rest[-1] = rest[-1][: ending.start()]
+            name = "/".join([*rest[:-1], rest[-1][: ending.start()]])
     elif marks and any(part.lower().endswith("_grad") for part in rest):
         # TensorFlow's own names of gradient operations: gradients/dense/MatMul_grad/...
         marks.append("gradient")
-    name = "/".join(rest)
     if not name:
         return _Reading(None, tag)
     if not marks:
         return _Reading("variable" if keras else None, name)
-    return _Reading(marks[0], name, len(marks))
+    return _Reading(marks[0], name, len(marks), form)
+
+
+def _form(parts: Sequence[str], places: Sequence[int], ending: str) -> TagPattern | None:
+    """The pattern of a tag whose name stands at `places` of its `parts`; None if in several pieces.
+    """
+    if not places or places[-1] - places[0] >= len(places):
+        return None
+    before, after = parts[: places[0]], parts[places[-1] + 1 :]
+    return TagPattern(
+        "neither", "".join(f"{part}/" for part in before),
+        "".join(f"/{part}" for part in after) + ending,
+    )
 
 
 _OUTPUT: Final = re.compile(r"[:_]0$")

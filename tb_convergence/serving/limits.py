@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from tb_convergence.reading.patterns import MAX_CHARACTERS, MAX_RULES
+
 MIB: Final = 1024 * 1024
 
 
@@ -20,6 +22,7 @@ class Limits:
         query_bytes: length of a query string.
         parameter_characters: length of one parameter's value, and of a run name that can be asked.
         quoted_characters: how much of a received value an error message repeats.
+        tags_characters, tags_rules: length of `tags`, and how many rules it may hold.
         points_default, points_least, points_most: thinned points of a line.
         width_default, width_most: cells of a heat map's row.
         heatmap_cells: rows times cells of one heat map.
@@ -43,6 +46,8 @@ class Limits:
     query_bytes: int = 16_384
     parameter_characters: int = 8_192
     quoted_characters: int = 80
+    tags_characters: int = MAX_CHARACTERS
+    tags_rules: int = MAX_RULES
     points_default: int = 1_000
     points_least: int = 10
     points_most: int = 2_000

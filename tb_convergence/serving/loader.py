@@ -16,6 +16,11 @@ RECORDS: Final = 2_000
 """Records that TensorBoard keeps of each of our tags. Its own defaults, 10 with one loader and 100
 with the other, would drop most of a run; the recorder writes about this many."""
 
+_TAGS_HELP: Final = (
+    "Which histograms are gradients and which are variables, where their names do not say: rules "
+    "separated by commas, as in gradients=dW/{v},variables=W/{v}, where {v} is the variable's name."
+)
+
 _logger: Final = logging.getLogger("tensorboard.plugins.convergence")
 
 
@@ -23,7 +28,13 @@ class ConvergenceLoader(base_plugin.TBLoader):  # type: ignore[misc]
     """Loads the plugin; if that fails, TensorBoard runs without it."""
 
     def define_flags(self, parser: Any) -> None:
-        """The plugin has no flags of its own."""
+        """Add `--convergence_tags`. What it is given is judged when the plugin is loaded."""
+        try:
+            parser.add_argument_group("convergence plugin").add_argument(
+                "--convergence_tags", metavar="RULES", type=str, default="", help=_TAGS_HELP
+            )
+        except Exception as error:
+            _logger.warning("convergence: there is no flag --convergence_tags (%s)", error)
 
     def fix_flags(self, flags: Any) -> None:
         """Ask TensorBoard to keep `RECORDS` records, unless the user chose a number."""

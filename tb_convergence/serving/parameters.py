@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
+from tb_convergence.reading.patterns import TagPattern, TagPatternError, parse_tags
 from tb_convergence.serving.limits import LIMITS, Limits, quoted
 
 _WHOLE_NUMBER: Final = re.compile(r"[0-9]{1,9}", re.ASCII)
@@ -37,9 +38,10 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A required text parameter, any characters."""
+    """A text parameter, any characters; `default` where it is not given, required without one."""
 
     name: str
+    default: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,8 @@ def _decoded(raw: str, strict: bool, name: str = "") -> str:
 
 
 def _text(parameter: Text, value: str | None, limits: Limits) -> str:
+    if value is None and parameter.default is not None:
+        return parameter.default
     if not value:
         state = "missing" if value is None else "empty"
         raise RefusedError(400, f"parameter {parameter.name!r} is {state}")
@@ -141,3 +145,15 @@ def _whole(parameter: Whole, value: str | None, limits: Limits) -> int:
         f"parameter {parameter.name!r} must be a whole number from {parameter.least} to "
         f"{parameter.most}, not {quoted(value, limits)}",
     )
+
+
+def rules(text: str) -> tuple[TagPattern, ...]:
+    """What the parameter `tags` says of histograms.
+
+    Raises:
+        RefusedError: 400, when it is no list of rules, or a longer one than is accepted.
+    """
+    try:
+        return parse_tags(text)
+    except TagPatternError as error:
+        raise RefusedError(400, f"parameter 'tags': {error}") from error

@@ -9,7 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from tb_convergence.core.diagnosis.finding import SEVERITIES, RunDiagnosis, as_json
+from tb_convergence.core.diagnosis.finding import (
+    SEVERITIES,
+    RunDiagnosis,
+    as_json,
+    sampled_json,
+)
 from tb_convergence.core.healthy import band
 from tb_convergence.core.history import RunHistory, Table
 from tb_convergence.core.schema import Row
@@ -72,7 +77,7 @@ def summary(history: RunHistory, diagnosis: RunDiagnosis, rules: int) -> dict[st
         "first": first and {"id": first.id, "kind": first.kind, "title": first.title},
         "counts": counts,
         "sources": sources(history),
-        "sampled": sampled(history),
+        "sampled": sampled_json(history.sampled),
         "error": None,
     }
 
@@ -98,15 +103,6 @@ def sources(history: RunHistory) -> list[str]:
     if history.scalars:
         found.add("scalars")
     return [name for name in ("recorder", "histograms", "scalars") if name in found]
-
-
-def sampled(history: RunHistory) -> dict[str, int] | None:
-    """Records kept of the table of which TensorBoard dropped most; None where it kept all."""
-    cut = [table for table in history.tables.values() if table.total is not None]
-    if not cut:
-        return None
-    worst = max(cut, key=lambda table: (table.total or 0) - len(table.steps))
-    return {"kept": len(worst.steps), "total": int(worst.total or 0)}
 
 
 def findings(

@@ -10,6 +10,7 @@ from tensorboard.plugins import base_plugin
 
 from tb_convergence.core.schema import PLUGIN_NAME
 from tb_convergence.serving import assets
+from tb_convergence.serving.flags import most_kept, told_tags
 from tb_convergence.serving.provider_source import ProviderSource
 from tb_convergence.serving.routes import WsgiApp, applications
 from tb_convergence.serving.service import Service
@@ -30,10 +31,14 @@ class ConvergencePlugin(base_plugin.TBPlugin):  # type: ignore[misc]
             context: a `base_plugin.TBContext`; its data provider may be None.
         """
         self._provider = context.data_provider
+        self._flags = getattr(context, "flags", None)
 
     def get_plugin_apps(self) -> dict[str, WsgiApp]:
         """WSGI applications by path; see docs/http_api.md."""
-        return applications(Service(ProviderSource(self._provider)), assets.load())
+        source = ProviderSource(
+            self._provider, told_tags(self._flags), most_kept(self._flags)
+        )
+        return applications(Service(source), assets.load())
 
     def is_active(self) -> bool:
         """Whether anything was recorded that the tab is about. One cheap call; never raises.

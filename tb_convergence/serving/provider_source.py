@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -12,12 +12,19 @@ from tensorboard.data.provider import RunTagFilter
 
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.schema import PLUGIN_NAME
-from tb_convergence.reading import DataUnavailableError, RunNotFoundError, Source, read_run
+from tb_convergence.reading import (
+    DataUnavailableError,
+    RunNotFoundError,
+    Source,
+    TagPattern,
+    read_run,
+)
 from tb_convergence.reading.recorded_histograms import (
     RecordedHistograms,
     read_recorded_histograms,
 )
 from tb_convergence.reading.runs import FoldedRun, fold_runs
+from tb_convergence.reading.sampling import MOST_KEPT
 from tb_convergence.serving.source import NoSuchRunError, Scope, UnavailableError, Version
 
 _LISTED: Final = (
@@ -31,11 +38,20 @@ _LISTED: Final = (
 class ProviderSource:
     """The `Source` behind a `tensorboard.data.provider.DataProvider`."""
 
-    def __init__(self, provider: Any) -> None:
+    def __init__(
+        self,
+        provider: Any,
+        tags: Sequence[TagPattern] = (),
+        most_kept: Mapping[str, Collection[int]] = MOST_KEPT,
+    ) -> None:
         """Args:
             provider: None where TensorBoard was started without one.
+            tags: what histograms mean, where a request does not say otherwise.
+            most_kept: points of a series that the loader keeps at most, by plugin.
         """
         self._provider = provider
+        self._tags = tuple(tags)
+        self._most_kept = most_kept
 
     def versions(self, scope: Scope, run: str | None = None) -> dict[str, Version]:
         """Runs and how far TensorBoard has read them.
@@ -90,7 +106,8 @@ class ProviderSource:
         """
         with _translated(run):
             history: RunHistory = read_run(
-                self._provider, scope.context, scope.experiment_id, run
+                self._provider, scope.context, scope.experiment_id, run,
+                patterns=(*scope.tags, *self._tags), most_kept=self._most_kept,
             )
         return history
 
@@ -99,7 +116,10 @@ class ProviderSource:
     ) -> tuple[RecordedHistograms, ...]:
         """Histograms of one variable of `run`; raises as `history` does."""
         with _translated(run):
-            source = Source(self._provider, scope.context, scope.experiment_id)
+            source = Source(
+                self._provider, scope.context, scope.experiment_id,
+                patterns=(*scope.tags, *self._tags),
+            )
             for folded in fold_runs(source.runs()):
                 if folded.name == run:
                     return read_recorded_histograms(source, folded.training, variable)

@@ -17,7 +17,15 @@ from werkzeug.wrappers import Request, Response
 
 from tb_convergence.serving.assets import Asset
 from tb_convergence.serving.limits import LIMITS
-from tb_convergence.serving.parameters import Parameter, RefusedError, Text, Values, Whole, parse
+from tb_convergence.serving.parameters import (
+    Parameter,
+    RefusedError,
+    Text,
+    Values,
+    Whole,
+    parse,
+    rules,
+)
 from tb_convergence.serving.payloads import SCHEMA
 from tb_convergence.serving.service import JSON, Reply, Service
 from tb_convergence.serving.source import Scope
@@ -48,58 +56,60 @@ _POINTS: Final = Whole("points", LIMITS.points_least, LIMITS.points_most, LIMITS
 _WIDTH: Final = Whole("width", 1, LIMITS.width_most, LIMITS.width_default)
 _ROW: Final = Whole("row", 0, 10**8)
 _OFFSET: Final = Whole("offset", 0, 10**8, 0)
+_TAGS: Final = Text("tags", "")
+"""What histograms mean to the person who asks; every route that reads runs takes it."""
 
 ROUTES: Final[tuple[Route, ...]] = (
     Route(
-        "/runs", (_OFFSET,),
+        "/runs", (_OFFSET, _TAGS),
         lambda service, scope, given: service.runs(scope, given.numbers["offset"]),
     ),
     Route(
-        "/findings", (_RUN,),
+        "/findings", (_RUN, _TAGS),
         lambda service, scope, given: service.findings(scope, given.texts["run"]),
     ),
     Route(
-        "/series", (_RUN, _POINTS),
+        "/series", (_RUN, _POINTS, _TAGS),
         lambda service, scope, given: service.series(
             scope, given.texts["run"], given.numbers["points"]
         ),
     ),
     Route(
-        "/layers", (_RUN, _OFFSET),
+        "/layers", (_RUN, _OFFSET, _TAGS),
         lambda service, scope, given: service.layers(
             scope, given.texts["run"], given.numbers["offset"]
         ),
     ),
     Route(
         "/heatmap",
-        (_RUN, _GROUP, Text("metric"), _WIDTH),
+        (_RUN, _GROUP, Text("metric"), _WIDTH, _TAGS),
         lambda service, scope, given: service.heatmap(
             scope, given.texts["run"], given.texts["group"], given.texts["metric"],
             given.numbers["width"],
         ),
     ),
     Route(
-        "/layer", (_RUN, _GROUP, _ROW, _POINTS),
+        "/layer", (_RUN, _GROUP, _ROW, _POINTS, _TAGS),
         lambda service, scope, given: service.layer(
             scope, given.texts["run"], given.texts["group"], given.numbers["row"],
             given.numbers["points"],
         ),
     ),
     Route(
-        "/distribution", (_RUN, _GROUP, _ROW, _WIDTH),
+        "/distribution", (_RUN, _GROUP, _ROW, _WIDTH, _TAGS),
         lambda service, scope, given: service.distribution(
             scope, given.texts["run"], given.texts["group"], given.numbers["row"],
             given.numbers["width"],
         ),
     ),
     Route(
-        "/compare", (_RUN, _WITH),
+        "/compare", (_RUN, _WITH, _TAGS),
         lambda service, scope, given: service.compare(
             scope, given.texts["run"], given.texts["with"]
         ),
     ),
     Route(
-        "/difference", (_RUN, _WITH, _GROUP, Text("metric"), _WIDTH),
+        "/difference", (_RUN, _WITH, _GROUP, Text("metric"), _WIDTH, _TAGS),
         lambda service, scope, given: service.difference(
             scope, (given.texts["run"], given.texts["with"]), given.texts["group"],
             given.texts["metric"], given.numbers["width"],
@@ -120,7 +130,8 @@ def _data(service: Service, route: Route) -> WsgiApp:
     def answer(request: Request) -> Reply:
         given = parse(request.environ.get("QUERY_STRING", ""), route.parameters, service.limits)
         scope = Scope(
-            plugin_util.context(request.environ), plugin_util.experiment_id(request.environ)
+            plugin_util.context(request.environ), plugin_util.experiment_id(request.environ),
+            rules(given.texts[_TAGS.name]),
         )
         return route.answer(service, scope, given)
 

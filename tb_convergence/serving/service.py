@@ -19,6 +19,7 @@ from tb_convergence.core.comparison import compare
 from tb_convergence.core.diagnosis import RunDiagnosis, diagnose_history, replay
 from tb_convergence.core.history import RunHistory, Table
 from tb_convergence.core.rules import RULES
+from tb_convergence.reading.patterns import TagPattern
 from tb_convergence.serving import comparing, lines, payloads
 from tb_convergence.serving.cache import BusyError, Cache
 from tb_convergence.serving.derived import derived
@@ -58,11 +59,14 @@ def reply(body: bytes, content_type: str = JSON) -> Reply:
 
 @dataclass(frozen=True, slots=True)
 class RunKey:
-    """One run as TensorBoard has read it so far: what everything remembered is remembered by."""
+    """One run as TensorBoard has read it so far, and as the person who asks has it read: what
+    everything remembered is remembered by.
+    """
 
     experiment_id: str
     run: str
     digest: str
+    tags: tuple[TagPattern, ...] = ()
 
 
 def followed(history: RunHistory, diagnosis: RunDiagnosis) -> RunDiagnosis:
@@ -146,7 +150,7 @@ class Service:
             if unaddressable:
                 entries[name] = payloads.unread(shortened(name), "unknown", unaddressable)
                 continue
-            key = RunKey(scope.experiment_id, name, versions[name].digest)
+            key = RunKey(scope.experiment_id, name, versions[name].digest, scope.tags)
             known = self._diagnoses.peek(key)
             if known is not None:
                 entries[name] = known[1]
@@ -274,7 +278,7 @@ class Service:
         version = self._versions(scope, other).get(other)
         if version is None:
             raise RefusedError(404, f"there is no run {quoted(other)} (any more)")
-        second = RunKey(scope.experiment_id, other, version.digest)
+        second = RunKey(scope.experiment_id, other, version.digest, scope.tags)
 
         def build_both(first: RunKey) -> bytes:
             try:
@@ -305,7 +309,7 @@ class Service:
         version = self._versions(scope, run).get(run)
         if version is None:
             raise RefusedError(404, f"there is no run {quoted(run)} (any more)")
-        key = RunKey(scope.experiment_id, run, version.digest)
+        key = RunKey(scope.experiment_id, run, version.digest, scope.tags)
         try:
             return self._failures.guarded(
                 (key, what),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from tb_convergence.core.history import RunHistory
+from tb_convergence.reading.patterns import TagPattern
 from tb_convergence.reading.recorded_histograms import RecordedHistograms
 
 
@@ -17,10 +18,12 @@ class Scope:
     Attributes:
         context: TensorBoard's request context (authentication).
         experiment_id: TensorBoard's experiment; "" for a log directory.
+        tags: what the person who asks said that histograms mean.
     """
 
     context: Any
     experiment_id: str
+    tags: tuple[TagPattern, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

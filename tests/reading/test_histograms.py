@@ -11,7 +11,7 @@ from both_loaders import LOADERS, histories, read
 from event_files import EventFile
 from histogram_writers import WRITERS, pytorch, tensorflow_1, tensorflow_2
 
-from tb_convergence.core.history import Table
+from tb_convergence.core.history import Table, TagFamily
 from tb_convergence.core.reductions import reduce
 from tb_convergence.core.schema import Row, layout_of
 from tb_convergence.reading import TagPattern, open_logdir, read_run
@@ -157,9 +157,14 @@ def test_ambiguous_and_unknown_names_are_told(tmp_path: Path) -> None:
         pytorch(file, "activations/2", 0, np.ones(3))
     for loader in LOADERS:
         found = histories(tmp_path, loader)
-        assert [(s.tag, s.step) for s in found["a"].skipped] == [("fc.weight", None)]
-        assert "2 histograms" in found["b"].skipped[0].reason
+        assert found["a"].tag_families == (
+            TagFamily("{v}", "either", None, 1, ("fc.weight",)),
+        )
+        assert found["b"].tag_families == (
+            TagFamily("activations/{v}", "unknown", None, 2, ("activations/1", "activations/2")),
+        )
         assert not found["b"].tables
+        assert found["a"].skipped == found["b"].skipped == ()
 
 
 @pytest.mark.parametrize("loader", LOADERS)

@@ -121,7 +121,7 @@ def check_runs(found: dict[str, Any]) -> None:
             keys(entry["first"], "id kind title")
         assert set(entry["sources"]) <= {"recorder", "histograms", "scalars"}
         if entry["sampled"] is not None:
-            keys(entry["sampled"], "kept total")
+            keys(entry["sampled"], "kept total exact")
             assert entry["sampled"]["kept"] < entry["sampled"]["total"]
         assert entry["error"] is None or isinstance(entry["error"], str)
 
@@ -140,8 +140,18 @@ def check_findings(found: dict[str, Any]) -> None:
     """`findings`"""
     keys(
         found,
-        "schema run last_step findings evaluated not_evaluated skipped config restarts shortened",
+        "schema run last_step findings evaluated not_evaluated skipped tag_families sampled "
+        "recipes config restarts shortened",
     )
+    for family in found["tag_families"]:
+        keys(family, "pattern why role count examples")
+        assert family["why"] in {"told", "either", "both", "unknown"}
+        assert (family["role"] is None) == (family["why"] != "told")
+        assert family["role"] in {None, "gradient", "variable", "neither"}
+        assert len(family["examples"]) <= family["count"]
+    for recipe in found["recipes"]:
+        keys(recipe, "title lines")
+        assert len(recipe["lines"]) == 2
     check_step(found["last_step"])
     assert type(found["shortened"]) is bool
     for finding in found["findings"]:

@@ -123,7 +123,9 @@ def test_refusals_pass_and_everything_else_is_unavailable() -> None:
 def test_failures_of_reading(
     raised: Exception, expected: type[Exception], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def read_run(provider: Any, context: Any, experiment_id: str, run: str) -> Any:
+    def read_run(
+            provider: Any, context: Any, experiment_id: str, run: str, **options: Any
+        ) -> Any:
         assert (context, experiment_id, run) == (CONTEXT, "e7", "r")
         raise raised
 

@@ -58,7 +58,9 @@ def test_runs_lists_all_with_their_state(client: Client, samples: SampleSource) 
     assert entries["mlp/explodes"]["severity"] == "critical"
     assert entries["empty"]["severity"] == "unknown"
     assert entries["empty"]["last_step"] == -1
-    assert entries["restarted"]["sampled"] == {"kept": 250, "total": 1000}
+    assert entries["restarted"]["sampled"] == {
+        "kept": 250, "total": 1000, "exact": True,
+    }
     assert entries["keras/histograms"]["sources"] == ["histograms", "scalars"]
     assert entries["scalars/only"]["last_step"] == str(2**53 + 1)
     assert "ValueError" in entries["broken"]["error"]

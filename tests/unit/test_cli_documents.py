@@ -40,7 +40,7 @@ def test_every_option_is_documented_and_no_other(command: str) -> None:
         assert re.search(rf"(?<![\w-]){option}(?![\w-])", usage), option
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", usage))
     known = {o for parser in commands().values() for a in parser._actions for o in a.option_strings}
-    assert named <= known | {"--steps", "--body-file"}
+    assert named <= known | {"--steps", "--body-file", "--convergence"}
 
 
 def test_every_command_is_in_the_list() -> None:

@@ -28,6 +28,7 @@ from tb_convergence.cli.wording import (
     skipped_text,
     span,
     totals,
+    unclear_histograms,
     unjudged,
 )
 from tb_convergence.core.diagnosis.finding import Finding, RunDiagnosis
@@ -98,6 +99,7 @@ def section(run: RunDiagnosis, history: RunHistory | None) -> str:
     for finding in run.findings:
         if finding.explained_by is None:
             parts += _finding(finding, run, history, loss)
+    parts += [f"<p>{_text(question)}.</p>" for question in unclear_histograms(run)]
     parts += _not_evaluated(run)
     parts += _skipped(run)
     return "\n".join(parts)
@@ -168,7 +170,11 @@ def _not_evaluated(run: RunDiagnosis) -> Iterable[str]:
     yield f"<details><summary>Not evaluated: {unjudged(run)}</summary><ul>"
     for item in run.not_evaluated:
         yield f"<li><code>{_text(item.id)}</code> needs {_text(', '.join(item.needs))}</li>"
-    yield "</ul></details>"
+    yield "</ul>"
+    for recipe in run.recipes:
+        code = "\n".join(recipe.lines)
+        yield f"<h4>To record it, with {_text(recipe.title)}</h4><pre>{escape(code)}</pre>"
+    yield "</details>"
 
 
 def _skipped(run: RunDiagnosis) -> Iterable[str]:

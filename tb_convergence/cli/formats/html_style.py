@@ -25,6 +25,8 @@ small,.about{color:var(--soft);font-weight:400;font-size:13px}
 p{margin:6px 0}ul{margin:4px 0;padding-left:22px}
 a{color:var(--link)}
 code{font:13px ui-monospace,Menlo,Consolas,"Liberation Mono",monospace}
+pre{font:13px ui-monospace,Menlo,Consolas,"Liberation Mono",monospace;white-space:pre-wrap;
+margin:6px 0;padding:8px 12px;background:var(--page);border-radius:8px}
 article,figure,table{background:var(--card);border:1px solid var(--border);border-radius:8px}
 article{padding:12px 16px;margin:12px 0;border-left-width:5px}
 article.critical{border-left-color:var(--critical)}

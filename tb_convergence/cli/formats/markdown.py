@@ -22,6 +22,7 @@ from tb_convergence.cli.wording import (
     skipped_text,
     span,
     totals,
+    unclear_histograms,
     unjudged,
 )
 from tb_convergence.core.diagnosis.finding import Finding, RunDiagnosis
@@ -93,12 +94,16 @@ def _section(run: RunDiagnosis) -> str:
     """The details of one run, folded; "" where there is nothing to add to the table."""
     lines = [line for finding in run.findings if finding.explained_by is None
              for line in _finding(finding, run)]
+    lines += [f"* {escaped(question)}" for question in unclear_histograms(run)]
     if run.skipped:
         lines.append(f"* {escaped(skipped_text(run))}")
     if not lines:
         return ""
     if unjudged(run):
         lines.append(f"* {unjudged(run)}: `tb-convergence diagnose -v` lists them.")
+    for recipe in run.recipes[:1]:
+        lines += [f"* To record it, with {recipe.title}:", "", "  ```python",
+                  *(f"  {code}" for code in recipe.lines), "  ```"]
     title = f"{_html(run.run)} ({reached(run)}): {_html(headline(run))}"
     return "\n".join(
         ["<details>", f"<summary>{title}</summary>", "", *lines, "", "</details>"]

@@ -15,6 +15,7 @@ from tb_convergence.cli.wording import (
     reached,
     skipped_text,
     totals,
+    unclear_histograms,
     unjudged,
 )
 from tb_convergence.core.diagnosis.finding import Finding, RunDiagnosis
@@ -80,13 +81,16 @@ def _run(page: Page, run: RunDiagnosis, verbose: bool) -> None:
         if finding.explained_by is None:
             _finding(page, finding, run, verbose)
     if not run.findings and run.last_step >= 0:
-        more = unjudged(run)
-        note = f"{MARKS['healthy']} no finding" + (f"; {more} (-v shows which)" if more else "")
-        page.line("  " + page.paint(note, "healthy"))
+        page.line("  " + page.paint(f"{MARKS['healthy']} no finding", "healthy"))
+    for question in unclear_histograms(run):
+        page.wrapped("? ", question, 2)
     if run.skipped:
         page.wrapped("", skipped_text(run), 2)
     if verbose and run.not_evaluated:
         _not_evaluated(page, run)
+    elif run.not_evaluated:
+        more = " and the two lines that record it" if run.recipes else ""
+        page.line("  " + page.paint(f"{unjudged(run)} (-v shows which{more})", "faint"))
     page.line()
 
 
@@ -113,5 +117,7 @@ def _not_evaluated(page: Page, run: RunDiagnosis) -> None:
     page.line(f"  not evaluated ({len(run.not_evaluated)} rules):")
     for item in run.not_evaluated:
         page.wrapped("- ", f"{item.id} needs {', '.join(item.needs)}", 4)
-    page.wrapped("", "ConvergenceCallback(log_dir) records all of this, with validation_data "
-                 "for what needs validation_loss.", 4)
+    for recipe in run.recipes:
+        page.line(f"    to record it, with {recipe.title}:")
+        for code in recipe.lines:
+            page.line(f"        {code}")

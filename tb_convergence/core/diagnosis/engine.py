@@ -25,6 +25,7 @@ from tb_convergence.core.diagnosis.finding import (
     NotEvaluated,
     RunDiagnosis,
 )
+from tb_convergence.core.diagnosis.recipes import recipes
 from tb_convergence.core.diagnosis.rule import Match, Rule
 from tb_convergence.core.history import RunHistory
 
@@ -58,10 +59,12 @@ def diagnose_history(history: RunHistory, rules: Sequence[Rule] | None = None) -
         rules = RULES
     fired: dict[str, Match] = {}
     missing: list[NotEvaluated] = []
+    lacking: list[str] = []
     for rule in sorted(rules, key=lambda rule: _ORDER.index(rule.kind)):
         lacks = _lacks(rule, history)
         if lacks:
             missing.append(NotEvaluated(rule.id, lacks))
+            lacking += [name for need in _absent(rule, history) for name in need.split("|")]
             continue
         try:
             # A log may hold any float32: a sum beyond the largest is infinite, and what is then
@@ -80,18 +83,14 @@ def diagnose_history(history: RunHistory, rules: Sequence[Rule] | None = None) -
     order = {rule.id: position for position, rule in enumerate(rules)}
     missing.sort(key=lambda item: order[item.id])
     return RunDiagnosis(
-        history.run, history.last_step, tuple(findings), tuple(missing), history.skipped
+        history.run, history.last_step, tuple(findings), tuple(missing), history.skipped,
+        history.tag_families, recipes(history, lacking), history.sampled,
     )
 
 
 def _lacks(rule: Rule, history: RunHistory) -> tuple[str, ...]:
     """What `rule` needs and `history` does not have; empty where it can be evaluated."""
-    signals = history.signals
-    lacks = tuple(
-        need.replace("|", " or ")
-        for need in rule.needs
-        if not any(name in signals for name in need.split("|"))
-    )
+    lacks = tuple(need.replace("|", " or ") for need in _absent(rule, history))
     if lacks or rule.at_least <= 1 or not rule.needs:
         return lacks
     names = rule.needs[0].split("|")
@@ -99,6 +98,14 @@ def _lacks(rule: Rule, history: RunHistory) -> tuple[str, ...]:
     if points >= rule.at_least:
         return ()
     return (f"{rule.at_least} records of {' or '.join(names)} (has {points})",)
+
+
+def _absent(rule: Rule, history: RunHistory) -> tuple[str, ...]:
+    """Those of the rule's needs of which nothing at all was recorded."""
+    signals = history.signals
+    return tuple(
+        need for need in rule.needs if not any(name in signals for name in need.split("|"))
+    )
 
 
 def _excluded(rule: Rule, match: Match, fired: dict[str, Match]) -> bool:

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from tb_convergence.core.history import Skipped
+from tb_convergence.core.diagnosis.recipes import Recipe
+from tb_convergence.core.history import Sampled, Skipped, TagFamily
 
 Kind = Literal["cause", "symptom", "caution"]
 Severity = Literal["critical", "warning", "info"]
@@ -78,13 +79,20 @@ class NotEvaluated:
 
 @dataclass(frozen=True, slots=True)
 class RunDiagnosis:
-    """All that is said of one run: findings in the order a person should read them."""
+    """All that is said of one run: findings in the order a person should read them.
+
+    `tag_families` are histograms that a person is asked about, or has spoken of; `recipes` say how
+    to record what `not_evaluated` needs; `sampled` is None where TensorBoard kept all.
+    """
 
     run: str
     last_step: int
     findings: tuple[Finding, ...]
     not_evaluated: tuple[NotEvaluated, ...]
     skipped: tuple[Skipped, ...]
+    tag_families: tuple[TagFamily, ...] = ()
+    recipes: tuple[Recipe, ...] = ()
+    sampled: Sampled | None = None
 
     @property
     def first_cause(self) -> Finding | None:
@@ -124,7 +132,25 @@ def as_json(diagnosis: RunDiagnosis) -> dict[str, Any]:
             {"tag": item.tag, "step": item.step, "reason": item.reason}
             for item in diagnosis.skipped
         ],
+        "tag_families": [
+            {
+                "pattern": one.pattern, "why": one.why, "role": one.role, "count": one.count,
+                "examples": list(one.examples),
+            }
+            for one in diagnosis.tag_families
+        ],
+        "sampled": sampled_json(diagnosis.sampled),
+        "recipes": [
+            {"title": one.title, "lines": list(one.lines)} for one in diagnosis.recipes
+        ],
     }
+
+
+def sampled_json(sampled: Sampled | None) -> dict[str, int | bool] | None:
+    """What TensorBoard kept of a run; None where it kept all."""
+    if sampled is None:
+        return None
+    return {"kept": sampled.kept, "total": sampled.total, "exact": sampled.exact}
 
 
 def _finding(finding: Finding) -> Mapping[str, Any]:

@@ -1,0 +1,83 @@
+"""The two lines that record what a run lacks, for the framework that seems to have written it.
+
+A run that our recorder did not write is recognised by what it holds: Keras' callback counts epochs
+and batches, PyTorch puts dots into names, TensorFlow slashes. Where nothing tells, all ways are
+offered, the most common first. docs/recording.md has each as a complete program.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from tb_convergence.core.history import RunHistory
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How to record.
+
+    Attributes:
+        title: with what one trains, such as "Keras fit".
+        lines: two lines of code.
+    """
+
+    title: str
+    lines: tuple[str, str]
+
+
+KERAS: Final = Recipe("Keras fit", (
+    "from tb_convergence.keras import ConvergenceCallback",
+    'model.fit(x, y, validation_data=(x_val, y_val), callbacks=[ConvergenceCallback("logs/run1")])',
+))
+LOOP: Final = Recipe("a training loop of your own", (
+    'recorder = tb_convergence.ConvergenceRecorder("logs/run1", model)',
+    "recorder.apply(optimizer, gradients, loss=loss)  # in place of optimizer.apply_gradients",
+))
+GRAPH: Final = Recipe("graph mode (TensorFlow 1)", (
+    "from tb_convergence import v1",
+    "v1.health_summary(optimizer.compute_gradients(loss), loss=loss)  # before merge_all()",
+))
+TORCH: Final = Recipe("PyTorch", (
+    "named = dict(model.named_parameters())  # after loss.backward()",
+    'tb_convergence.log_health("logs/run1", step, loss=loss.item(), '
+    "gradients={n: p.grad for n, p in named.items()}, "
+    "variables={n: p.data for n, p in named.items()})",
+))
+ANYTHING: Final = Recipe("anything else", (
+    "import tb_convergence",
+    'tb_convergence.log_health("logs/run1", step, loss=loss, gradients=gradients, '
+    "variables=variables, updates=updates, activations=activations, inputs=x, targets=y, "
+    "outputs=predictions)",
+))
+
+
+def recipes(history: RunHistory, lacking: Sequence[str]) -> tuple[Recipe, ...]:
+    """What to add to the training program, best guess first; () where nothing would help.
+
+    Args:
+        history: the run.
+        lacking: what rules need and the run does not have, by name of the statistic.
+    """
+    if not lacking:
+        return ()
+    if any(table.source == "recorder" for table in history.tables.values()):
+        return _beside_recorder(history, lacking)
+    axes = {series.axis for series in history.scalars.values()}
+    axes |= {table.axis for table in history.tables.values()}
+    if axes & {"epoch", "batch"}:
+        return (KERAS,)
+    names = [row.name for table in history.tables.values() for row in table.rows]
+    names += [name for family in history.tag_families for name in family.examples]
+    dots = sum("." in name for name in names)
+    if names:
+        return (TORCH,) if 2 * dots > len(names) else (LOOP, GRAPH)
+    return KERAS, LOOP, TORCH, ANYTHING
+
+
+def _beside_recorder(history: RunHistory, lacking: Sequence[str]) -> tuple[Recipe, ...]:
+    """The recorder was there: only what it was not given is missing."""
+    if history.config.get("writer") == "log_health":
+        return (ANYTHING,)
+    return (KERAS,) if "validation_loss" in lacking else ()

@@ -1,0 +1,35 @@
+"""What TensorBoard's command line says to this plugin. Nothing here raises: a slip of the pen in
+one flag must not cost the tab.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Mapping
+from typing import Any, Final
+
+from tb_convergence.reading import TagPattern, TagPatternError, parse_tags
+from tb_convergence.reading.sampling import MOST_KEPT
+
+_logger: Final = logging.getLogger("tensorboard.plugins.convergence")
+
+
+def told_tags(flags: Any) -> tuple[TagPattern, ...]:
+    """The rules of `--convergence_tags`; none, and an error in the log, where they are wrong."""
+    text = getattr(flags, "convergence_tags", "")
+    try:
+        return parse_tags(text) if isinstance(text, str) else ()
+    except TagPatternError as error:
+        _logger.error("convergence: --convergence_tags is ignored: %s", error)
+        return ()
+
+
+def most_kept(flags: Any) -> Mapping[str, Collection[int]]:
+    """Points TensorBoard keeps of a series at most, by plugin: `--samples_per_plugin`."""
+    chosen = getattr(flags, "samples_per_plugin", None)
+    if not isinstance(chosen, Mapping):
+        return MOST_KEPT
+    return {
+        plugin: (chosen[plugin],) if isinstance(chosen.get(plugin), int) else known
+        for plugin, known in MOST_KEPT.items()
+    }
