@@ -12,17 +12,17 @@ import { createLoader } from "./data/loader.js";
 import { createRecovery } from "./data/recovery.js";
 import { wanted } from "./data/wanted.js";
 import { createHandlers } from "./handlers.js";
-import { readHash, writeHash } from "./host/address.js";
+import { onArrival, readHash, writeHash } from "./host/address.js";
 import { borrowFonts } from "./host/fonts.js";
 import { onReload } from "./host/reload.js";
 import { createReveal } from "./host/reveal.js";
 import { listenToShortcuts } from "./host/shortcuts.js";
 import { followTheme } from "./host/theme.js";
 import { createModel } from "./model/model.js";
-import { readLink, writeLink } from "./state/link.js";
+import { movesOn, readLink, writeLink } from "./state/link.js";
 import { announcement } from "./state/said.js";
 import { settle } from "./state/selection.js";
-import { DEFAULT_VIEW, initialState } from "./state/state.js";
+import { DEFAULT_VIEW, initialState, linkedState } from "./state/state.js";
 import { page } from "./views/page.js";
 
 /** Quiet time before the address follows the state. */
@@ -73,9 +73,14 @@ export function startApp(root, api) {
     for (const name of Object.keys(wanted(state, api))) again(name);
   }
 
+  /** Whether a person changed something since the address was written. */
+  let byHand = false;
   const handlers = createHandlers({
     current: () => state,
-    change,
+    change(part) {
+      byHand ||= part.selection !== undefined || part.view !== undefined;
+      change(part);
+    },
     again,
     refresh,
     model: () => model(state, around),
@@ -106,6 +111,7 @@ export function startApp(root, api) {
       findings:
         slots.findings.key === wishes.findings.key ? (slots.findings.data?.findings ?? null) : null,
       groups: slots.layers.key === wishes.layers.key ? (slots.layers.data?.groups ?? null) : null,
+      hidden: state.view.hiddenRuns,
     });
     if (selection !== state.selection) state = { ...state, selection };
   }
@@ -132,9 +138,16 @@ export function startApp(root, api) {
       if (state.selection.run === null) return;
       const hash = readHash();
       const next = writeLink(hash, state.selection, state.view, DEFAULT_VIEW);
-      if (next !== hash) writeHash(next);
+      // What the page fills in by itself belongs to the place that the person chose.
+      if (next !== hash) writeHash(next, byHand && movesOn(hash, next));
+      byHand = false;
     }, ADDRESS_DELAY_MILLISECONDS);
   }
+  onArrival((hash) => {
+    if (hash === writeLink(hash, state.selection, state.view, DEFAULT_VIEW)) return;
+    byHand = false;
+    change(linkedState(readLink(hash)));
+  });
 
   followTheme((theme) => {
     document.documentElement.dataset.theme = theme;

@@ -4,7 +4,7 @@
  * @import { Place } from "./charts/heat.js"
  * @import { Format, View as ExportedView } from "./export/parcel.js"
  * @import { State } from "./state/state.js"
- * @import { Finding, Group, Selection, Verdict, View } from "./types.js"
+ * @import { Finding, Group, Selection, View } from "./types.js"
  */
 import { parcel } from "./export/parcel.js";
 import { visible } from "./format/names.js";
@@ -12,8 +12,8 @@ import { formatStep } from "./format/steps.js";
 import { copyText } from "./host/clipboard.js";
 import { download } from "./host/download.js";
 import { openHelp, switchShortcuts } from "./host/shortcuts.js";
+import { createRunHandlers } from "./run_handlers.js";
 import { rowKey, showFinding } from "./state/selection.js";
-import { selectRun } from "./state/state.js";
 import { tree } from "./views/findings.js";
 import { readout } from "./views/heatmap.js";
 
@@ -39,19 +39,14 @@ export function createHandlers({ current, change, again, refresh, model, around 
   /** @param {string | null} name */
   const groupOf = (name) => groups().find((one) => one.group === name);
 
-  /** @param {string} run */
-  const chooseRun = (run) => {
-    const { selection, view } = current();
-    const chosen = { ...selectRun(selection, run), provisional: false };
-    change({ selection: chosen, view: { ...view, zoom: null } });
-  };
+  const ofRuns = createRunHandlers({ current, change });
 
   const handlers = {
     again,
     refresh,
     setView,
     select,
-    selectRun: chooseRun,
+    ...ofRuns,
     showHelp: openHelp,
     switchShortcuts,
 
@@ -63,7 +58,7 @@ export function createHandlers({ current, change, again, refresh, model, around 
     nextRun(by) {
       const shown = model().runs.shown.map((one) => one.run);
       const next = neighbour(shown, current().selection.run, by);
-      if (next !== null) chooseRun(next);
+      if (next !== null) ofRuns.selectRun(next);
     },
 
     /**
@@ -79,14 +74,6 @@ export function createHandlers({ current, change, again, refresh, model, around 
       if (next !== null) handlers.showFinding(next);
     },
 
-    /** @param {string} runFilter */
-    filterRuns: (runFilter) => setView({ runFilter }),
-
-    /** @param {Verdict | null} runVerdict */
-    filterVerdict: (runVerdict) => setView({ runVerdict }),
-
-    toggleAllRuns: () => setView({ allRuns: !current().view.allRuns }),
-
     /** @param {string} id */
     showFinding(id) {
       const finding = findings().find((one) => one.id === id);
@@ -97,6 +84,29 @@ export function createHandlers({ current, change, again, refresh, model, around 
         // What is shown must not be filtered away.
         view: { ...view, filter: "", zoom: null },
         said: `Showing ${visible(finding.title)} from step ${formatStep(finding.first_step)} in all views.`,
+      });
+    },
+
+    /**
+     * A difference between two runs, in the map.
+     *
+     * @param {string} statistic
+     * @param {string} layer
+     * @param {number} step
+     */
+    showDifference(statistic, layer, step) {
+      const group = groups().find((one) => one.metrics.some(({ name }) => name === statistic));
+      if (!group) return;
+      const here = group.rows.flatMap((one, index) =>
+        one.layer === layer || one.name === layer ? [index] : [],
+      );
+      const row = here.find((index) => group.rows[index].kind !== "bias") ?? here[0];
+      const { selection, view } = current();
+      const at = row === undefined ? selection.row : rowKey(group.rows, row);
+      const shown = { group: group.group, metric: statistic, row: at, step, auto: false };
+      change({
+        selection: { ...selection, ...shown, provisional: false },
+        view: { ...view, map: "difference", filter: "" },
       });
     },
 
@@ -147,7 +157,7 @@ export function createHandlers({ current, change, again, refresh, model, around 
     hoverCell(place, byKeyboard) {
       const props = model().map?.props;
       if (!place || !props) return around.hover.move(null);
-      const text = readout(props.heat, props.rows, props.metric, place);
+      const text = props.read?.(place) ?? readout(props.heat, props.rows, props.metric, place);
       around.hover.move({ text, byKeyboard });
     },
 

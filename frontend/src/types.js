@@ -12,6 +12,7 @@
  *
  * @typedef {object} RunSummary
  * @property {string} run
+ * @property {string[]} source_runs
  * @property {Step} last_step
  * @property {Severity | "healthy" | "unknown" | "pending"} severity
  * @property {{id: string, kind: string, title: string} | null} first
@@ -139,6 +140,60 @@
  * @property {(number | null)[]} wall_times
  * @property {Column[]} columns
  *
+ * @typedef {object} Setting
+ * @property {string} name
+ * @property {string | null} first
+ * @property {string | null} second
+ *
+ * @typedef {object} FindingChange
+ * @property {string} id
+ * @property {string} title
+ * @property {Severity | "none" | "not evaluated"} first
+ * @property {Severity | "none" | "not evaluated"} second
+ * @property {Step | null} first_step
+ * @property {Step | null} second_step
+ *
+ * @typedef {object} LossComparison
+ * @property {StrictNumber} first
+ * @property {StrictNumber} second
+ * @property {StrictNumber} orders
+ * @property {Step} last_step
+ * @property {Step | null} diverges_at
+ * @property {number} compared
+ * @property {number} largest_gap_steps
+ * @property {string} axis
+ *
+ * @typedef {object} Difference
+ * @property {string} statistic
+ * @property {string} first_row
+ * @property {string} second_row
+ * @property {StrictNumber} first
+ * @property {StrictNumber} second
+ * @property {boolean} exact
+ * @property {StrictNumber} orders
+ * @property {Step} since_step
+ * @property {number} compared
+ *
+ * @typedef {object} CompareReply
+ * @property {number} schema
+ * @property {string} run
+ * @property {string} with
+ * @property {[Step, Step]} last_steps
+ * @property {Setting[] | null} settings
+ * @property {FindingChange[]} findings
+ * @property {FindingChange[]} shared
+ * @property {LossComparison | null} loss
+ * @property {Step | null} diverges_at
+ * @property {Difference[]} differences
+ * @property {number} difference_count
+ * @property {{group: string, paired_by: "name" | "place" | null, partners: (number | null)[]}[]} groups
+ * @property {boolean} shortened
+ *
+ * @typedef {object} Overlay  Curves of a run that stands beside the selected one.
+ * @property {string} run
+ * @property {SeriesReply | null} reply
+ * @property {string | null} error
+ *
  * @typedef {object} HeatHeader
  * @property {number} schema
  * @property {string} run
@@ -150,6 +205,7 @@
  * @property {Step[]} last_steps
  * @property {number | null} minimum
  * @property {number | null} maximum
+ * @property {Scale} [scale]  Of a difference between two runs: what its values are.
  *
  * @typedef {object} Heat  A decoded heat map; values and codes are row-major `[rows * cells]`.
  * @property {HeatHeader} header
@@ -168,6 +224,7 @@
  * @property {number | null} step
  * @property {boolean} provisional  The run was chosen while others were still being examined.
  * @property {boolean} auto  Nothing was chosen by hand yet: follow the run's first finding.
+ * @property {string | null} missing  A run that was asked for and is not there; another is shown.
  *
  * @typedef {"step" | "relative" | "wall"} XAxis
  * @typedef {"depth" | "name" | "worst"} Order
@@ -182,6 +239,12 @@
  * @property {"layer" | "profile"} tab
  * @property {string[]} hidden  Names of series switched off in the legend.
  * @property {[number, number] | null} zoom  On the chosen x axis.
+ * @property {"run" | "difference"} map  While runs are compared: what the map shows.
+ * @property {string[]} compared  Runs beside the selected one; see state/compared.js.
+ * @property {string[]} hiddenRuns
+ * @property {boolean} showHidden
+ * @property {"worst" | "name"} runSort
+ * @property {number} runPages  Of the list of runs that are drawn.
  * @property {string} runFilter
  * @property {Verdict | null} runVerdict
  * @property {boolean} allRuns

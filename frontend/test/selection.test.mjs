@@ -65,9 +65,14 @@ test("runs are listed worst first, filtered by name and verdict", () => {
     run("b2", "critical"),
   ];
   const names = (/** @type {any[]} */ found) => found.map((one) => one.run);
-  assert.deepEqual(names(orderRuns(runs, "", null)), ["B", "b2", "c", "a"]);
-  assert.deepEqual(names(orderRuns(runs, "b", null)), ["B", "b2"]);
-  assert.deepEqual(names(orderRuns(runs, "", "warning")), ["c"]);
+  const listed = (/** @type {any} */ view) => names(orderRuns(runs, { ...DEFAULT_VIEW, ...view }));
+  assert.deepEqual(listed({}), ["B", "b2", "c", "a"]);
+  assert.deepEqual(listed({ runFilter: "b" }), ["B", "b2"]);
+  assert.deepEqual(listed({ runFilter: "b2|c" }), ["b2", "c"]);
+  assert.deepEqual(listed({ runVerdict: "warning" }), ["c"]);
+  assert.deepEqual(listed({ runSort: "name" }), ["a", "B", "b2", "c"]);
+  assert.deepEqual(listed({ hiddenRuns: ["B", "gone"] }), ["b2", "c", "a"]);
+  assert.deepEqual(listed({ hiddenRuns: ["B"], showHidden: true }), ["B", "b2", "c", "a"]);
 });
 
 test("rows of one name stay apart", () => {
@@ -95,6 +100,7 @@ test("showing a finding moves run, step, metric and row", () => {
     step: 2 ** 53,
     provisional: false,
     auto: false,
+    missing: null,
   });
 });
 

@@ -32,6 +32,7 @@ import { watchSize } from "./size.js";
  * @property {string} label
  * @property {Palette} palette
  * @property {Cursor} cursor
+ * @property {(place: Place) => string} [read]  What a cell says, where that is not its value.
  * @property {(place: Place | null, byKeyboard: boolean) => void} onHover
  * @property {(row: number, step: number) => void} onOpen
  *

@@ -7,10 +7,11 @@
  * @import { Verdict } from "../types.js"
  */
 import { commonPath, fitName } from "../format/names.js";
-import { formatPercent, formatTick, isFraction } from "../format/numbers.js";
+import { formatDifference, formatPercent, formatTick, isFraction } from "../format/numbers.js";
 import { badness, VERDICT_PATH } from "../format/severity.js";
 import { formatStepShort } from "../format/steps.js";
 import { cividisHex } from "./cividis.js";
+import { divergingHex } from "./diverging.js";
 import { labelled } from "./heat_layout.js";
 import { ABOVE_ZERO, linearTicks, logTicks } from "./ranges.js";
 
@@ -105,8 +106,10 @@ export function drawScale(context, layout, { range, metric, palette, gutter }) {
     height: layout.height,
   };
   if (gutter.right < 30) return;
+  const { diverging } = palette.heat;
   for (let y = 0; y < bar.height; y += 1) {
-    context.fillStyle = cividisHex(1 - y / Math.max(1, bar.height - 1));
+    const part = 1 - y / Math.max(1, bar.height - 1);
+    context.fillStyle = range.difference ? divergingHex(diverging, part) : cividisHex(part);
     context.fillRect(bar.x, bar.top + y, bar.width, 1);
   }
   const floor = range.log && range.zeros ? ABOVE_ZERO : 0;
@@ -117,14 +120,20 @@ export function drawScale(context, layout, { range, metric, palette, gutter }) {
     return bar.top + bar.height * (1 - (floor + (1 - floor) * part));
   };
   const count = Math.max(2, Math.floor(bar.height / 36));
-  const ticks = range.log
-    ? logTicks(range.low, range.high, count)
-    : linearTicks(range.low, range.high, count);
+  const ticks = range.difference
+    ? [range.low, 0, range.high]
+    : range.log
+      ? logTicks(range.low, range.high, count)
+      : linearTicks(range.low, range.high, count);
   context.font = `${FONT_PIXELS - 1}px ${palette.font}`;
   context.textAlign = "left";
   context.textBaseline = "middle";
   context.fillStyle = palette.soft;
-  const write = isFraction(metric) ? formatPercent : formatTick;
+  const write = range.difference
+    ? (/** @type {number} */ value) => formatDifference(value, metric)
+    : isFraction(metric)
+      ? formatPercent
+      : formatTick;
   const inside = (/** @type {number} */ y) =>
     Math.min(bar.top + bar.height - 5, Math.max(bar.top + 5, y));
   for (const tick of ticks) {

@@ -7,6 +7,7 @@
  */
 import { INFINITE, NAN, VALUE } from "../data/decode.js";
 import { cividis } from "./cividis.js";
+import { divergingShades, packed } from "./diverging.js";
 import { colorPosition } from "./ranges.js";
 
 /**
@@ -19,14 +20,10 @@ import { colorPosition } from "./ranges.js";
  * @property {[number, number, number]} infiniteMark
  * @property {[number, number, number]} noData
  * @property {[number, number, number]} noDataMark
+ * @property {[number, number, number][]} diverging  From "much less" over "equal" to "much more".
  */
 
 const SHADES = 256;
-
-/** @param {[number, number, number]} color */
-function packed([red, green, blue]) {
-  return ((255 << 24) | (blue << 16) | (green << 8) | red) >>> 0;
-}
 
 /**
  * The colour scale as pixels, `[256]`.
@@ -75,10 +72,11 @@ export function paint(grid, range, colors, unit) {
   });
   const pixels = new Uint32Array(width * height);
   const position = positions(range);
+  const table = range.difference ? divergingShades(colors.diverging) : TABLE;
   for (let y = 0, at = 0; y < height; y += 1) {
     for (let x = 0; x < width; x += 1, at += 1) {
       const code = codes[at];
-      if (code === VALUE) pixels[at] = TABLE[position(values[at])];
+      if (code === VALUE) pixels[at] = table[position(values[at])];
       else pixels[at] = isMark(code, x, y, unit) ? mark[code] : ground[code];
     }
   }

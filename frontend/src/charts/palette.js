@@ -54,6 +54,9 @@ export function readPalette(element) {
       infiniteMark: color("--heat-inf-mark"),
       noData: color("--heat-none"),
       noDataMark: color("--heat-none-mark"),
+      diverging: ["less", "slightly-less", "equal", "slightly-more", "more"].map((name) =>
+        color(`--difference-${name}`),
+      ),
     },
     font: style.fontFamily,
   };
@@ -97,6 +100,16 @@ const PARTNERS = [1, 1, 2, 3, 1, 3, 0];
  */
 export function partnerColor(index, palette) {
   return palette.series[PARTNERS[Math.max(0, index) % PARTNERS.length]];
+}
+
+/**
+ * All colours of runs, the one of the run at `index` first.
+ *
+ * @param {number} index
+ * @param {"light" | "dark"} theme
+ */
+export function runColors(index, theme) {
+  return RUN_COLORS.map((_pair, at) => runColor(index + at, theme));
 }
 
 /**

@@ -14,6 +14,7 @@ import { isFraction } from "../format/numbers.js";
  * @property {boolean} clippedLow  Whether values lie below `low`.
  * @property {boolean} clippedHigh
  * @property {boolean} zeros  Whether an exact 0 occurs on a logarithmic scale.
+ * @property {boolean} [difference]  Of two runs: colours to both sides of equal.
  */
 
 /** Share of cells at either end that may fall outside the scale, so that an outlier hides nothing. */
@@ -43,6 +44,26 @@ export function colorRange(heat, metric) {
   const [low, high] = widen(at(TRIM), at(1 - TRIM), log);
   const clippedLow = minimum !== null && minimum < low && !(log && minimum <= 0);
   return { low, high, log, clippedLow, clippedHigh: maximum !== null && maximum > high, zeros };
+}
+
+/**
+ * One range for the maps of two runs, so that a colour means the same in both.
+ *
+ * @param {Heat} heat
+ * @param {Heat | null} other
+ * @param {Metric} metric
+ * @returns {ColorRange}
+ */
+export function sharedRange(heat, other, metric) {
+  const here = colorRange(heat, metric);
+  if (!other || other.cells === 0) return here;
+  const there = colorRange(other, metric);
+  const [low, high] = [Math.min(here.low, there.low), Math.max(here.high, there.high)];
+  const zeros = here.zeros || there.zeros;
+  const { minimum, maximum } = heat.header;
+  const clippedLow = minimum !== null && minimum < low && !(here.log && minimum <= 0);
+  const clippedHigh = maximum !== null && maximum > high;
+  return { ...here, low, high, zeros, clippedLow, clippedHigh };
 }
 
 /**

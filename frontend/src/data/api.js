@@ -4,7 +4,11 @@
  */
 import { decodeHeat } from "./decode.js";
 
-/** @import { FindingsReply, Heat, LayerReply, LayersReply, RunsReply, SeriesReply } from "../types.js" */
+/**
+ * @import {
+ *   CompareReply, FindingsReply, Heat, LayerReply, LayersReply, Overlay, RunsReply, SeriesReply
+ * } from "../types.js"
+ */
 
 /** Version of the interface this page understands. */
 export const SCHEMA = 1;
@@ -104,13 +108,57 @@ export function createApi(fetcher) {
     return whole;
   }
 
+  /**
+   * @param {string} route
+   * @param {Record<string, string | number>} parameters
+   * @param {AbortSignal} signal
+   * @returns {Promise<Heat>}
+   */
+  async function heat(route, parameters, signal) {
+    const response = await request(route, { ...parameters, width: HEAT_WIDTH }, signal);
+    try {
+      const decoded = decodeHeat(await response.arrayBuffer());
+      requireSchema(decoded.header.schema);
+      return decoded;
+    } catch (error) {
+      if (signal.aborted || error instanceof ApiError) throw error;
+      throw new ApiError(`The heat map could not be read: ${text(error)}.`, "damaged");
+    }
+  }
+
+  /**
+   * @param {string} run
+   * @param {AbortSignal} signal
+   * @returns {Promise<SeriesReply>}
+   */
+  const series = (run, signal) => json("series", { run, points: SERIES_POINTS }, signal);
+
+  /**
+   * Curves of several runs; one that cannot be read hides no other.
+   *
+   * @param {string[]} runs
+   * @param {AbortSignal} signal
+   * @returns {Promise<Overlay[]>}
+   */
+  const overlays = (runs, signal) =>
+    Promise.all(
+      runs.map(async (run) => {
+        try {
+          return { run, reply: await series(run, signal), error: null };
+        } catch (error) {
+          if (signal.aborted || !(error instanceof ApiError)) throw error;
+          return { run, reply: null, error: error.message };
+        }
+      }),
+    );
+
   return {
     runs,
     layers,
+    series,
+    overlays,
     /** @param {string} run @param {AbortSignal} signal @returns {Promise<FindingsReply>} */
     findings: (run, signal) => json("findings", { run }, signal),
-    /** @param {string} run @param {AbortSignal} signal @returns {Promise<SeriesReply>} */
-    series: (run, signal) => json("series", { run, points: SERIES_POINTS }, signal),
     /**
      * @param {string} run
      * @param {string} group
@@ -127,18 +175,24 @@ export function createApi(fetcher) {
      * @param {AbortSignal} signal
      * @returns {Promise<Heat>}
      */
-    heatmap: async (run, group, metric, signal) => {
-      const parameters = { run, group, metric, width: HEAT_WIDTH };
-      const response = await request("heatmap", parameters, signal);
-      try {
-        const heat = decodeHeat(await response.arrayBuffer());
-        requireSchema(heat.header.schema);
-        return heat;
-      } catch (error) {
-        if (signal.aborted || error instanceof ApiError) throw error;
-        throw new ApiError(`The heat map could not be read: ${text(error)}.`, "damaged");
-      }
-    },
+    heatmap: (run, group, metric, signal) => heat("heatmap", { run, group, metric }, signal),
+    /**
+     * @param {string} run
+     * @param {string} other
+     * @param {AbortSignal} signal
+     * @returns {Promise<CompareReply>}
+     */
+    compare: (run, other, signal) => json("compare", { run, with: other }, signal),
+    /**
+     * @param {string} run
+     * @param {string} other
+     * @param {string} group
+     * @param {string} metric
+     * @param {AbortSignal} signal
+     * @returns {Promise<Heat>}
+     */
+    difference: (run, other, group, metric, signal) =>
+      heat("difference", { run, with: other, group, metric }, signal),
   };
 }
 

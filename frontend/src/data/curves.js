@@ -8,6 +8,13 @@
  */
 import { smooth } from "../charts/smoothing.js";
 
+/**
+ * @typedef {object} Colors
+ * @property {string} run
+ * @property {string} partner  Of its validation.
+ * @property {boolean} [beside]  Whether several runs stand in the chart: then colour tells which.
+ */
+
 /** Curves of the loss chart, in the order of the legend; the learning rate has its own scale. */
 const LOSS = ["loss", "epoch_loss", "validation_loss", "learning_rate"];
 const NORMS = ["gradient_global_norm", "variable_global_norm", "update_global_norm"];
@@ -54,7 +61,7 @@ export function logByDefault(chosen, chart) {
  * @param {Placement} placement
  * @param {{smoothing: number, hidden: string[]}} view
  * @param {boolean} log
- * @param {{run: string, partner: string}} colors
+ * @param {Colors} colors
  * @param {Palette} palette
  * @returns {Line[]}
  */
@@ -80,11 +87,11 @@ export function curves(chosen, placement, view, log, colors, palette) {
 /**
  * @param {string} name
  * @param {number} index
- * @param {{run: string, partner: string}} colors
+ * @param {Colors} colors
  * @param {Palette} palette
  * @returns {Omit<Line, "x" | "y" | "bad">}
  */
-function styleOf(name, index, { run, partner }, palette) {
+function styleOf(name, index, { run, partner, beside }, palette) {
   const label = LABELS.get(name) ?? name;
   switch (name) {
     case "loss":
@@ -96,9 +103,13 @@ function styleOf(name, index, { run, partner }, palette) {
     case "learning_rate":
       return { id: name, label, color: palette.soft, width: 1.25, dash: [2, 3], scale: "right" };
     default:
+      if (beside) return { id: name, label, color: run, width: 1.75, dash: DASHES[index] };
       return { id: name, label, color: palette.series[index % palette.series.length], width: 1.75 };
   }
 }
+
+/** Of norms, where colour tells runs apart. */
+const DASHES = [[], [6, 4], [2, 3]];
 
 export const LABELS = new Map([
   ["loss", "Loss"],

@@ -4,7 +4,9 @@
  * @import { State } from "../state/state.js"
  * @import { Api } from "./api.js"
  */
+import { comparedRuns } from "../state/compared.js";
 import { rowIndex } from "../state/selection.js";
+import { partnerOf } from "./pairs.js";
 
 /**
  * @typedef {object} Wish
@@ -19,7 +21,8 @@ import { rowIndex } from "../state/selection.js";
  * @param {Api} api
  * @returns {Record<string, Wish>}
  */
-export function wanted({ selection, slots }, api) {
+export function wanted(state, api) {
+  const { selection, slots } = state;
   const { run, group, metric, row } = selection;
   const summary = slots.runs.data?.runs.find((one) => one.run === run);
   const known = run !== null && summary !== undefined && summary.error === null;
@@ -44,6 +47,57 @@ export function wanted({ selection, slots }, api) {
     layer: {
       key: keyIf(mapped && index >= 0, run, group, index),
       fetchReply: (signal) => api.layer(runName, groupName, index, signal),
+    },
+    ...beside(state, api, known, mapped, index),
+  };
+}
+
+/**
+ * What is wanted of the runs beside the selected one.
+ *
+ * @param {State} state
+ * @param {Api} api
+ * @param {boolean} known Whether the selected run can be read.
+ * @param {boolean} mapped Whether it has a map.
+ * @param {number} index Of the selected row.
+ * @returns {Record<string, Wish>}
+ */
+function beside({ selection, view, slots }, api, known, mapped, index) {
+  const runs = known ? comparedRuns(view, slots.runs.data?.runs ?? [], selection.run) : [];
+  const names = runs.map((one) => one.run);
+  const other = names.at(-1) ?? null;
+  const [run, name] = [selection.run ?? "", other ?? ""];
+  const { group, metric } = selection;
+  const [groupName, metricName] = [group ?? "", metric ?? ""];
+  // Another run's list of rows says nothing of this one's.
+  const theirs = slots.otherLayers.data?.run === other ? slots.otherLayers.data?.groups : null;
+  const there = theirs?.find((one) => one.group === group);
+  const measured = other !== null && mapped && !!there?.metrics.some((one) => one.name === metric);
+  const partner = partnerOf(slots.compare.data, run, other, group, index);
+  return {
+    overlays: {
+      key: keyIf(names.length > 0, names),
+      fetchReply: (signal) => api.overlays(names, signal),
+    },
+    compare: {
+      key: keyIf(other !== null, run, other),
+      fetchReply: (signal) => api.compare(run, name, signal),
+    },
+    otherLayers: {
+      key: keyIf(other !== null, other),
+      fetchReply: (signal) => api.layers(name, signal),
+    },
+    otherHeat: {
+      key: keyIf(measured, other, group, metric),
+      fetchReply: (signal) => api.heatmap(name, groupName, metricName, signal),
+    },
+    otherLayer: {
+      key: keyIf(mapped && partner !== null, other, group, partner),
+      fetchReply: (signal) => api.layer(name, groupName, partner ?? 0, signal),
+    },
+    difference: {
+      key: keyIf(measured && view.map === "difference", run, other, group, metric),
+      fetchReply: (signal) => api.difference(run, name, groupName, metricName, signal),
     },
   };
 }

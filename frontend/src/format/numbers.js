@@ -70,6 +70,30 @@ export function formatValue(value, statistic) {
 }
 
 /**
+ * How much a second value differs from a first: `2` in orders of magnitude is "×100", `-2` "÷100";
+ * of a fraction `0.25` is "+25 %", of anything else "+0.25".
+ *
+ * @param {number} value Infinite in orders: from exactly 0, or to it.
+ * @param {{name: string, unit: string, scale: string}} statistic
+ */
+export function formatDifference(value, statistic) {
+  if (value === 0) return "equal";
+  if (statistic.scale === "log10") return formatOrders(value);
+  const signed = isFraction(statistic)
+    ? formatPercent(Math.abs(value))
+    : formatNumber(Math.abs(value));
+  return `${value > 0 ? "+" : "−"}${signed}`;
+}
+
+/** @param {number} orders */
+export function formatOrders(orders) {
+  if (Number.isNaN(orders)) return "–";
+  if (!Number.isFinite(orders)) return orders > 0 ? "from 0" : "to 0";
+  const factor = 10 ** Math.abs(orders);
+  return `${orders < 0 ? "÷" : "×"}${formatNumber(factor)}`;
+}
+
+/**
  * A tick of an axis: the shortest form that is exact for round numbers.
  *
  * @param {number} value

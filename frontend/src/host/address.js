@@ -8,21 +8,43 @@ export function readHash() {
 }
 
 /**
- * Replaces the fragment without a new entry in the history and without a `hashchange`.
+ * Replaces the fragment without a `hashchange`; with a new entry in the history where "back" is to
+ * lead to the present one.
  *
  * TensorBoard's fragment begins with the name of the open tab; while another one is open, the
  * address is not ours to change.
  *
  * @param {string} hash With "#".
+ * @param {boolean} newPlace
  */
-export function writeHash(hash) {
+export function writeHash(hash, newPlace) {
   try {
     const host = hostWindow() ?? window;
-    if (host !== window && !/^#convergence(&|$)/.test(host.location.hash)) return;
-    host.history.replaceState(host.history.state, "", hash);
+    if (host !== window && !isOurs(host.location.hash)) return;
+    const { history } = host;
+    if (newPlace) history.pushState(history.state, "", hash);
+    else history.replaceState(history.state, "", hash);
   } catch {
     // Browsers limit how often an address changes; the next change writes it.
   }
+}
+
+/**
+ * Hears of fragments that we did not write: "back", "forward", an address typed or pasted.
+ *
+ * @param {(hash: string) => void} arrived
+ */
+export function onArrival(arrived) {
+  const host = hostWindow() ?? window;
+  host.addEventListener("hashchange", () => {
+    const { hash } = host.location;
+    if (host === window || isOurs(hash)) arrived(hash);
+  });
+}
+
+/** @param {string} hash TensorBoard's begins with the name of the open tab. */
+function isOurs(hash) {
+  return /^#convergence(&|$)/.test(hash);
 }
 
 function hostWindow() {

@@ -22,8 +22,11 @@ export function createReveal(root) {
         root.querySelector('.finding[aria-current="true"]')
       );
       scrollTo(card);
-      // The pressed button went with the drawing: go on from the card it opened.
-      if (document.activeElement === document.body) card?.focus({ preventScroll: true });
+      // The pressed button went with the drawing: go on from the card it opened. The first card
+      // opens by itself.
+      if (finding !== null && document.activeElement === document.body) {
+        card?.focus({ preventScroll: true });
+      }
     }
     run = selection.run;
     finding = selection.finding;

@@ -10,13 +10,14 @@
 import { wantedHeight } from "../charts/heat_layout.js";
 import { shownRows } from "../charts/order.js";
 import { badnessOf, worstByRow } from "../charts/pool.js";
-import { colorRange } from "../charts/ranges.js";
+import { colorRange, sharedRange } from "../charts/ranges.js";
 import { INFINITE, NAN, NO_DATA } from "../data/decode.js";
 import { formatValue } from "../format/numbers.js";
 import { badness } from "../format/severity.js";
 import { formatStepRange, stepNumber } from "../format/steps.js";
 import { memo } from "../state/memo.js";
 import { rowsOf } from "../state/selection.js";
+import { createDifferenceModel } from "./difference.js";
 import { heatRoom } from "./layout.js";
 
 /** @typedef {Omit<HeatProps, "onHover" | "onOpen">} MapProps */
@@ -28,6 +29,12 @@ import { heatRoom } from "./layout.js";
  * @property {string} value
  * @property {string} steps
  *
+ * @typedef {object} MapBeside  What a map needs of the run compared in detail.
+ * @property {string} run
+ * @property {(number | null)[]} partners  Its row for each row of the group.
+ * @property {Heat | null} heat  Of the same metric, for colours in common.
+ * @property {Heat | null} difference
+ *
  * @typedef {object} MapModel
  * @property {MapProps} props
  * @property {{nan: boolean, infinite: boolean, none: boolean}} codes  Which marks occur.
@@ -36,50 +43,62 @@ import { heatRoom } from "./layout.js";
 
 export function createMapModel() {
   const worsting = memo(worstOf);
-  const ranging = memo(colorRange);
+  const ranging = memo(sharedRange);
   const ordering = memo(shownRows);
   const judging = memo(verdictsOf);
   const coding = memo(codesOf);
   const listing = memo(worstRows);
+  const difference = createDifferenceModel();
 
   /**
    * @param {State} state
    * @param {Surroundings} around
    * @param {{heat: Heat | null, group: Group | null, row: number, findings: Finding[],
-   *   finding: Finding | null, step: number | null, gutter: Gutters, extent: [number, number] | null}} of
+   *   finding: Finding | null, step: number | null, gutter: Gutters, extent: [number, number] | null,
+   *   beside: MapBeside | null}} of
    * @returns {MapModel | null} null while there is no map.
    */
   return (
     { view, size },
     around,
-    { heat, group, row, findings, finding, step, gutter, extent },
+    { heat, group, row, findings, finding, step, gutter, extent, beside },
   ) => {
-    const metric = group?.metrics.find((one) => one.name === heat?.header.metric);
-    if (!heat || !group || !metric) return null;
+    const shown = beside && view.map === "difference" ? beside.difference : heat;
+    const metric = group?.metrics.find((one) => one.name === shown?.header.metric);
+    if (!shown || !group || !metric) return null;
     const room = heatRoom(size);
+    const rest = {
+      verdicts: judging(findings, group.rows),
+      selectedRow: row,
+      selectedStep: step,
+      onset: finding && { step: stepNumber(finding.first_step), verdict: finding.severity },
+      extent: extent ?? heatSpan(shown),
+      gutter,
+      palette: around.palette,
+      cursor: around.cursor,
+    };
+    if (beside && shown === beside.difference) {
+      const { partners, run: other } = beside;
+      const { order, filter } = view;
+      return difference({ heat: shown, group, metric, partners, other, order, filter, room, rest });
+    }
+    if (!heat) return null;
     const worst = worsting(heat, metric);
     const order = ordering(group.rows, view.order, view.filter, worst);
     return {
       codes: coding(heat),
       worst: listing(group.rows, heat, metric, worst),
       props: {
+        ...rest,
         heat,
         rows: group.rows,
         order,
         metric,
-        range: ranging(heat, metric),
-        verdicts: judging(findings, group.rows),
-        selectedRow: row,
-        selectedStep: step,
-        onset: finding && { step: stepNumber(finding.first_step), verdict: finding.severity },
-        extent: extent ?? heatSpan(heat),
-        gutter,
+        range: ranging(heat, beside?.heat ?? null, metric),
         height: wantedHeight(order.length, room.each, room.most),
         label:
           `${metric.title}: ${group.rows.length} rows over ${heat.cells} stretches of steps. ` +
           "Arrow keys move, Enter opens the row.",
-        palette: around.palette,
-        cursor: around.cursor,
       },
     };
   };

@@ -10,10 +10,11 @@
  * @import { MapModel } from "./map.js"
  * @import { TimeModel } from "./time.js"
  */
-import { partnerColor, runColor } from "../charts/palette.js";
+import { partnerColor } from "../charts/palette.js";
 import { memo } from "../state/memo.js";
 import { rowIndex } from "../state/selection.js";
 import { orderRuns } from "../views/runs.js";
+import { createBesideModel } from "./beside.js";
 import { createDetailModel } from "./detail.js";
 import { gutters } from "./layout.js";
 import { createMapModel } from "./map.js";
@@ -29,6 +30,7 @@ import { createTimeModel } from "./time.js";
  * @property {{runs: RunSummary[], shown: RunSummary[], pending: number}} runs
  * @property {RunSummary | null} summary  Of the selected run.
  * @property {string} color  Of the selected run.
+ * @property {import("./beside.js").BesideModel} beside
  * @property {Group[]} groups
  * @property {Group | null} group  The selected one.
  * @property {Metric | null} metric  The selected one, of `group`.
@@ -44,6 +46,7 @@ export function createModel() {
   const coloring = memo(colorsOf);
   const time = createTimeModel();
   const map = createMapModel();
+  const beside = createBesideModel();
   const detail = createDetailModel();
 
   /**
@@ -55,18 +58,20 @@ export function createModel() {
     const { selection, view, slots } = state;
     const runs = slots.runs.data?.runs ?? [];
     const position = runs.findIndex((run) => run.run === selection.run);
-    const color = runColor(position, state.theme);
     const findings = slots.findings.data?.findings ?? NO_FINDINGS;
     const finding = findings.find((one) => one.id === selection.finding) ?? null;
     const groups = slots.layers.data?.groups ?? NO_GROUPS;
     const group = groups.find((one) => one.group === selection.group) ?? null;
     const row = group ? rowIndex(group.rows, selection.row) : -1;
+    const others = beside(state, runs, group, row);
     const heat = matching(slots.heat.data ?? slots.heat.previous, group);
     const gutter = gutters(state.size.width);
     const timeModel = time(state, around, {
-      colors: coloring(position, state.theme, around.palette),
+      colors: coloring(others.own, position, others.runs.length > 0, around.palette),
+      color: others.color,
       findings,
       heat,
+      overlays: others.overlays,
     });
     // What was found in curves that count epochs has no place among steps.
     const onMap = !timeModel.placement.epochs || (finding?.layers.length ?? 0) > 0;
@@ -74,11 +79,12 @@ export function createModel() {
     return {
       runs: {
         runs,
-        shown: ordering(runs, view.runFilter, view.runVerdict),
+        shown: ordering(runs, view),
         pending: slots.runs.data?.pending ?? 0,
       },
       summary: runs[position] ?? null,
-      color,
+      color: others.own,
+      beside: others,
       groups,
       group,
       metric: group?.metrics.find((one) => one.name === selection.metric) ?? null,
@@ -94,6 +100,7 @@ export function createModel() {
         step: onMap ? selection.step : null,
         gutter,
         extent,
+        beside: others.map,
       }),
       detail: detail(state, around, { heat, group }),
     };
@@ -101,12 +108,13 @@ export function createModel() {
 }
 
 /**
+ * @param {string} run
  * @param {number} position Of the run.
- * @param {"light" | "dark"} theme
+ * @param {boolean} beside
  * @param {Palette} palette
  */
-function colorsOf(position, theme, palette) {
-  return { run: runColor(position, theme), partner: partnerColor(position, palette) };
+function colorsOf(run, position, beside, palette) {
+  return { run, partner: beside ? run : partnerColor(position, palette), beside };
 }
 
 /** @type {Finding[]} */

@@ -1,9 +1,11 @@
 /**
  * What the curves of the whole run are given: lines, axis, flags.
  *
- * @import { LineProps, Flag } from "../charts/line.js"
+ * @import { Flag, Line, LineProps } from "../charts/line.js"
  * @import { Placement } from "../data/axes.js"
- * @import { Finding, Heat, Series, Verdict, XAxis } from "../types.js"
+ * @import { Colors } from "../data/curves.js"
+ * @import { PlacedOverlay } from "./overlays.js"
+ * @import { Finding, Heat, Overlay, Series, Verdict, View, XAxis } from "../types.js"
  * @import { State } from "../state/state.js"
  * @import { Surroundings } from "./model.js"
  */
@@ -21,11 +23,13 @@ import {
 import { memo } from "../state/memo.js";
 import { tree } from "../views/findings.js";
 import { heatSpan } from "./map.js";
+import { overlayLines, placedOverlays } from "./overlays.js";
 
 /**
  * @typedef {object} TimeModel
  * @property {Series[]} picked  In the order of the legend.
  * @property {Placement} placement
+ * @property {PlacedOverlay[]} beside  The other runs' curves.
  * @property {boolean} log
  * @property {boolean} norms  Whether the run has global norms.
  * @property {boolean} onSteps  Whether the axis counts steps, as the map's does.
@@ -37,6 +41,10 @@ export function createTimeModel() {
   const picking = memo(chosenSeries);
   const placing = memo(place);
   const drawing = memo(curves);
+  const placingBeside = memo(placedOverlays);
+  const drawingBeside = memo(overlayLines);
+  const joining = memo(joined);
+  const scaling = memo(logOf);
   const flagging = memo(flagsOf);
   const spanning = memo(sharedExtent);
   const formatting = memo(formats);
@@ -44,26 +52,32 @@ export function createTimeModel() {
   /**
    * @param {State} state
    * @param {Surroundings} around
-   * @param {{colors: {run: string, partner: string}, findings: Finding[], heat: Heat | null}} of
+   * @param {{colors: Colors, color: (run: string) => string, findings: Finding[],
+   *   heat: Heat | null, overlays: Overlay[]}} of
    * @returns {TimeModel}
    */
-  return ({ selection, view, slots }, around, { colors, findings, heat }) => {
+  return ({ selection, view, slots }, around, { colors, color, findings, heat, overlays }) => {
     const series = slots.series.data?.series ?? NO_SERIES;
     const picked = picking(series, view.chart);
     const placement = placing(series, view.x);
-    const log = view.log ?? logByDefault(picked, view.chart);
+    const beside = placingBeside(overlays, view.chart, view.x, placement.epochs);
+    const log = view.log ?? scaling(picked, beside, view.chart);
     const onSteps = view.x === "step" && !placement.epochs;
-    const whole = spanning(placement, picked, onSteps ? heat : null);
+    const whole = spanning(placement, picked, beside, onSteps ? heat : null);
     const format = formatting(view.x, placement, whole);
     return {
       picked,
       placement,
+      beside,
       log,
       norms: series.some((one) => one.name === "gradient_global_norm"),
       onSteps,
       formatX: format.full,
       chart: {
-        lines: drawing(picked, placement, view, log, colors, around.palette),
+        lines: joining(
+          drawing(picked, placement, view, log, colors, around.palette),
+          drawingBeside(beside, view, log, color, around.palette),
+        ),
         extent: view.zoom ?? whole,
         kind: KINDS[view.x],
         formatX: format.tick,
@@ -120,16 +134,38 @@ export function flagsOf(findings, selected, placement) {
  *
  * @param {Placement} placement
  * @param {Series[]} picked
+ * @param {PlacedOverlay[]} beside
  * @param {Heat | null} heat
  * @returns {[number, number]}
  */
-function sharedExtent(placement, picked, heat) {
-  const xs = picked.flatMap((series) => {
-    const x = placement.x.get(series.name);
-    return x ? [x] : [];
-  });
+function sharedExtent(placement, picked, beside, heat) {
+  const xs = [{ placement, picked }, ...beside].flatMap((run) =>
+    run.picked.flatMap((series) => {
+      const x = run.placement.x.get(series.name);
+      return x ? [x] : [];
+    }),
+  );
   const span = heat && heat.cells > 0 ? [[...heatSpan(heat)]] : [];
   return extentOf([...xs, ...span]) ?? [0, 1];
+}
+
+/**
+ * @param {Line[]} own
+ * @param {Line[]} beside
+ */
+function joined(own, beside) {
+  return beside.length ? [...beside, ...own] : own;
+}
+
+/**
+ * One scale for all runs.
+ *
+ * @param {Series[]} picked
+ * @param {PlacedOverlay[]} beside
+ * @param {View["chart"]} chart
+ */
+function logOf(picked, beside, chart) {
+  return logByDefault([...picked, ...beside.flatMap((run) => run.picked)], chart);
 }
 
 /**

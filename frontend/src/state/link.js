@@ -2,19 +2,69 @@
  * The state as part of the address, so that a view can be sent to someone.
  *
  * TensorBoard keeps its own parts of the fragment, joined by "&"; ours are those whose key begins
- * with `p.convergence.`, the form TensorBoard reserves for a plugin.
+ * with `p.convergence.`, the form TensorBoard reserves for a plugin. It keeps one part of a key, so
+ * a list is one part, as JSON.
  *
  * @import { Selection, View } from "../types.js"
  */
+import { VERDICTS } from "../format/severity.js";
 
 const PREFIX = "p.convergence.";
 const MAX_TEXT = 2000;
+const MAX_LIST = 20_000;
 
 /**
  * @typedef {object} Linked
  * @property {Partial<Selection>} selection
  * @property {Partial<View>} view
  */
+
+/**
+ * How a property of the view is written, and read again; `undefined` for what is not valid.
+ *
+ * @typedef {{key: string, write: (value: any) => string, read: (text: string) => any}} Part
+ */
+
+/** @type {Record<string, Part>} By property of the view, in the order of the address. */
+const VIEW = {
+  compared: list("with"),
+  hiddenRuns: list("hide"),
+  runFilter: text("runs"),
+  runVerdict: choice("verdict", VERDICTS),
+  runSort: choice("sort", ["worst", "name"]),
+  x: choice("x", ["step", "relative", "wall"]),
+  smoothing: {
+    key: "smoothing",
+    write: String,
+    read: (given) => (Number(given) >= 0 && Number(given) <= 0.99 ? Number(given) : undefined),
+  },
+  chart: choice("chart", ["loss", "norms"]),
+  log: {
+    key: "log",
+    write: (value) => (value === null ? "" : value ? "1" : "0"),
+    read: (given) => (given === "1" ? true : given === "0" ? false : undefined),
+  },
+  hidden: list("series"),
+  zoom: {
+    key: "zoom",
+    write: (value) => (value ? value.join(",") : ""),
+    read: (given) => {
+      const ends = given.split(",").map(Number);
+      return ends.length === 2 && ends.every(Number.isFinite) && ends[0] < ends[1]
+        ? ends
+        : undefined;
+    },
+  },
+  map: choice("map", ["run", "difference"]),
+  order: choice("order", ["depth", "name", "worst"]),
+  filter: text("filter"),
+  tab: choice("tab", ["layer", "profile"]),
+};
+
+const SELECTION = /** @type {const} */ (["run", "finding", "group", "metric", "row"]);
+
+/** Keys whose change is a new place, to which "back" returns; the rest is how one looks at it. */
+const PLACES = ["run", "with", "finding", "group", "metric", "row", "chart", "map", "tab"];
 
 /**
  * @param {string} hash With or without "#".
@@ -24,34 +74,20 @@ export function readLink(hash) {
   const given = parts(hash);
   /** @type {Partial<Selection>} */
   const selection = {};
-  for (const name of /** @type {const} */ (["run", "finding", "group", "metric", "row"])) {
-    const text = given.get(name);
-    if (text !== undefined && text.length <= MAX_TEXT) selection[name] = text;
+  for (const name of SELECTION) {
+    const value = given.get(name);
+    if (value !== undefined && value.length <= MAX_TEXT) selection[name] = value;
   }
   const step = Number(given.get("step") ?? Number.NaN);
   if (Number.isFinite(step) && step >= 0) selection.step = step;
-  return { selection, view: readView(given) };
-}
-
-/** @param {Map<string, string>} given */
-function readView(given) {
-  /** @type {Partial<View>} */
+  /** @type {any} */
   const view = {};
-  const x = oneOf(given.get("x"), /** @type {const} */ (["step", "relative", "wall"]));
-  if (x) view.x = x;
-  const order = oneOf(given.get("order"), /** @type {const} */ (["depth", "name", "worst"]));
-  if (order) view.order = order;
-  const tab = oneOf(given.get("tab"), /** @type {const} */ (["layer", "profile"]));
-  if (tab) view.tab = tab;
-  const chart = oneOf(given.get("chart"), /** @type {const} */ (["loss", "norms"]));
-  if (chart) view.chart = chart;
-  const log = oneOf(given.get("log"), /** @type {const} */ (["1", "0"]));
-  if (log) view.log = log === "1";
-  const smoothing = Number(given.get("smoothing") ?? Number.NaN);
-  if (smoothing >= 0 && smoothing <= 0.99) view.smoothing = smoothing;
-  const filter = given.get("filter");
-  if (filter !== undefined && filter.length <= MAX_TEXT) view.filter = filter;
-  return view;
+  for (const [name, { key, read }] of Object.entries(VIEW)) {
+    const written = given.get(key);
+    const value = written === undefined ? undefined : read(written);
+    if (value !== undefined) view[name] = value;
+  }
+  return { selection, view };
 }
 
 /**
@@ -68,15 +104,79 @@ export function writeLink(hash, selection, view, defaults) {
     .split("&")
     .filter((part) => part && !part.startsWith(PREFIX));
   const own = [];
-  for (const name of /** @type {const} */ (["run", "finding", "group", "metric", "row", "step"])) {
-    const value = selection[name];
+  // While the run that a link named is not there, the address goes on naming it.
+  const shown = { ...selection, run: selection.missing ?? selection.run };
+  for (const name of /** @type {const} */ ([...SELECTION, "step"])) {
+    const value = shown[name];
     if (value !== null) own.push(entry(name, String(value)));
   }
-  for (const name of /** @type {const} */ (["x", "smoothing", "chart", "order", "filter", "tab"])) {
-    if (view[name] !== defaults[name]) own.push(entry(name, String(view[name])));
+  for (const [name, { key, write }] of Object.entries(VIEW)) {
+    const value = write(/** @type {any} */ (view)[name]);
+    if (value !== write(/** @type {any} */ (defaults)[name])) own.push(entry(key, value));
   }
-  if (view.log !== null) own.push(entry("log", view.log ? "1" : "0"));
   return `#${[...kept, ...own].join("&")}`;
+}
+
+/**
+ * Whether two addresses are of different places: what is looked at, not how.
+ *
+ * @param {string} before
+ * @param {string} after
+ */
+export function movesOn(before, after) {
+  const [old, next] = [parts(before), parts(after)];
+  return PLACES.some((key) => old.get(key) !== next.get(key));
+}
+
+/**
+ * @param {string} key
+ * @returns {Part}
+ */
+function text(key) {
+  return { key, write: String, read: (given) => (given.length <= MAX_TEXT ? given : undefined) };
+}
+
+/**
+ * @param {string} key
+ * @param {readonly string[]} allowed
+ * @returns {Part}
+ */
+function choice(key, allowed) {
+  return {
+    key,
+    write: (value) => value ?? "",
+    read: (given) => allowed.find((one) => one === given),
+  };
+}
+
+/**
+ * Names. What is too long for an address is left out of it, whole names at a time.
+ *
+ * @param {string} key
+ * @returns {Part}
+ */
+function list(key) {
+  return {
+    key,
+    write: (/** @type {string[]} */ names) => {
+      let size = 2;
+      const kept = names.filter((name) => {
+        size += name.length + 3;
+        return size <= MAX_LIST;
+      });
+      return JSON.stringify(kept);
+    },
+    read: (given) => {
+      if (given.length > 2 * MAX_LIST) return undefined;
+      try {
+        const names = JSON.parse(given);
+        const sound = Array.isArray(names) && names.every((name) => typeof name === "string");
+        return sound ? names : undefined;
+      } catch {
+        return undefined;
+      }
+    },
+  };
 }
 
 /**
@@ -103,14 +203,4 @@ function parts(hash) {
     }
   }
   return found;
-}
-
-/**
- * @template {string} T
- * @param {string | undefined} text
- * @param {readonly T[]} allowed
- * @returns {T | undefined}
- */
-function oneOf(text, allowed) {
-  return allowed.find((one) => one === text);
 }

@@ -20,6 +20,7 @@ export function emptySelection() {
     step: null,
     provisional: false,
     auto: true,
+    missing: null,
   };
 }
 
@@ -127,11 +128,11 @@ function firstRow(finding, rows) {
  *
  * @param {Selection} selection
  * @param {{runs: RunSummary[] | null, pending: number, findings: Finding[] | null,
- *   groups: Group[] | null}} data `pending`: runs still being examined.
+ *   groups: Group[] | null, hidden?: string[]}} data `pending`: runs still being examined.
  * @returns {Selection} The same object if nothing changed.
  */
-export function settle(selection, { runs, pending, findings, groups }) {
-  const next = runs ? withRun(selection, runs, pending > 0) : selection;
+export function settle(selection, { runs, pending, findings, groups, hidden = [] }) {
+  const next = runs ? withRun(selection, runs, pending > 0, hidden) : selection;
   if (next.run !== selection.run) return next;
   if (!groups) return next;
   const shown = withMetric(next, groups);
@@ -141,16 +142,26 @@ export function settle(selection, { runs, pending, findings, groups }) {
 
 /**
  * Holds to a run that is there. One that the page chose before it knew all runs gives way to a
- * worse one.
+ * worse one; one that stands in for a run that was asked for, to that. What else a link asks for
+ * is kept: it may hold for the other run as well.
  *
  * @param {Selection} selection
  * @param {RunSummary[]} runs
  * @param {boolean} provisional
+ * @param {string[]} hidden
  */
-function withRun(selection, runs, provisional) {
-  const there = runs.some((run) => run.run === selection.run);
+function withRun(selection, runs, provisional, hidden) {
+  const has = (/** @type {string | null} */ name) => runs.some((run) => run.run === name);
+  if (selection.missing !== null && has(selection.missing)) {
+    return { ...selection, run: selection.missing, provisional: false, missing: null };
+  }
+  const there = has(selection.run);
   if (there && !selection.provisional) return selection;
-  const run = firstRun(runs);
+  const run = firstRun(runs.filter((one) => !hidden.includes(one.run))) ?? firstRun(runs);
+  if (selection.run !== null && !there && run !== null) {
+    const finding = selection.auto ? null : selection.finding;
+    return { ...selection, run, finding, provisional: false, missing: selection.run };
+  }
   if (run !== selection.run) return { ...emptySelection(), run, provisional };
   return provisional === selection.provisional ? selection : { ...selection, provisional };
 }

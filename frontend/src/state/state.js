@@ -3,7 +3,8 @@
  *
  * @import { Slot } from "../data/loader.js"
  * @import {
- *   FindingsReply, Heat, LayerReply, LayersReply, RunsReply, Selection, SeriesReply, View
+ *   CompareReply, FindingsReply, Heat, LayerReply, LayersReply, Overlay, RunsReply, Selection,
+ *   SeriesReply, View
  * } from "../types.js"
  */
 import { emptySlot } from "../data/loader.js";
@@ -17,6 +18,12 @@ import { emptySelection } from "./selection.js";
  * @property {Slot<LayersReply>} layers
  * @property {Slot<Heat>} heat
  * @property {Slot<LayerReply>} layer
+ * @property {Slot<Overlay[]>} overlays  Of the runs beside the selected one.
+ * @property {Slot<CompareReply>} compare
+ * @property {Slot<LayersReply>} otherLayers  Of the run compared in detail, as the next two.
+ * @property {Slot<Heat>} otherHeat
+ * @property {Slot<LayerReply>} otherLayer
+ * @property {Slot<Heat>} difference
  *
  * @typedef {object} State
  * @property {Selection} selection
@@ -39,16 +46,24 @@ export const DEFAULT_VIEW = {
   tab: "layer",
   hidden: [],
   zoom: null,
+  map: "run",
+  compared: [],
+  hiddenRuns: [],
+  showHidden: false,
+  runSort: "worst",
+  runPages: 1,
   runFilter: "",
   runVerdict: null,
   allRuns: false,
 };
 
 /**
+ * What a link says, over the defaults.
+ *
  * @param {import("./link.js").Linked} linked
- * @returns {State}
+ * @returns {Pick<State, "selection" | "view">}
  */
-export function initialState({ selection, view }) {
+export function linkedState({ selection, view }) {
   return {
     // A link that says what to look at was made of a choice: the first finding must not override it.
     selection: {
@@ -57,6 +72,16 @@ export function initialState({ selection, view }) {
       auto: [selection.metric, selection.row, selection.step].every((one) => one === undefined),
     },
     view: { ...DEFAULT_VIEW, ...view },
+  };
+}
+
+/**
+ * @param {import("./link.js").Linked} linked
+ * @returns {State}
+ */
+export function initialState(linked) {
+  return {
+    ...linkedState(linked),
     slots: {
       runs: emptySlot(),
       findings: emptySlot(),
@@ -64,6 +89,12 @@ export function initialState({ selection, view }) {
       layers: emptySlot(),
       heat: emptySlot(),
       layer: emptySlot(),
+      overlays: emptySlot(),
+      compare: emptySlot(),
+      otherLayers: emptySlot(),
+      otherHeat: emptySlot(),
+      otherLayer: emptySlot(),
+      difference: emptySlot(),
     },
     theme: "light",
     size: { width: 0, height: 0 },
@@ -85,5 +116,5 @@ export function selectRun(selection, run) {
   const following = selection.auto || selection.finding !== null;
   return following
     ? { ...emptySelection(), run, group: selection.group, metric: selection.metric }
-    : { ...selection, run, step: null, provisional: false };
+    : { ...selection, run, step: null, provisional: false, missing: null };
 }

@@ -14,6 +14,7 @@ import { counted, formatNumber, formatValue } from "../format/numbers.js";
 import { formatStepRange } from "../format/steps.js";
 import { exportMenu } from "./export_menu.js";
 import { sign } from "./icon.js";
+import { differenceCaption, mapChoice } from "./map_choice.js";
 import { mount } from "./mount.js";
 import { inlineName } from "./name.js";
 import { createReadout } from "./readout.js";
@@ -30,6 +31,8 @@ import { createReadout } from "./readout.js";
  * @property {WorstRow[]} worst
  * @property {Hover} hover
  * @property {boolean} pending  Whether `map` is of the metric before.
+ * @property {{run: string, other: string, name: string, note: unknown} | null} beside  While another
+ *   run is compared: both colours, its name, and which rows have no partner.
  *
  * @typedef {object} HeatHandlers
  * @property {(change: Partial<View>) => void} setView
@@ -67,7 +70,11 @@ export function heatPanel(data, handlers) {
       </label>
       ${exportMenu("map", "the heat map", ["png", "csv", "json"], handlers)}
     </header>
-    <p class="caption"><strong>${metric.title}</strong> ${metric.summary}</p>
+    <div class="caption-row"><p class="caption"><strong>${metric.title}</strong> ${
+      data.beside && view.map === "difference"
+        ? differenceCaption(data.beside, metric)
+        : metric.summary
+    }</p>${data.beside ? mapChoice(data.beside, view, handlers) : nothing}</div>
     <div class="heat-frame ${data.pending ? "pending" : ""}">
       ${map ? mount(createHeatMap, map) : data.instead}
       ${shown === 0 ? html`<p class="hint over">No row matches the filter.</p>` : nothing}
@@ -76,7 +83,7 @@ export function heatPanel(data, handlers) {
       ${mount(createReadout, { idle: idle(data, shown), hover: data.hover })}
       ${marks(data.codes, map?.range.log === true && map.range.zeros)}
     </footer>
-    ${worstTable(data, handlers)}`;
+    ${data.beside?.note ?? nothing} ${worstTable(data, handlers)}`;
 }
 
 /**
@@ -168,6 +175,8 @@ function idle({ group, map }, shown) {
       ? counted(group.records, "record")
       : `${formatNumber(group.records, 9)} of ${counted(group.total, "record")} (sampled)`;
   const bound = group.exact ? "" : " · middle of known bounds";
+  if (map?.range.difference)
+    return `${part}, those that both runs have · largest difference per cell`;
   return map ? `${part} · ${kept} · worst value per cell${bound}` : "";
 }
 

@@ -21,6 +21,15 @@ const KEYS = [
     ],
   ],
   [
+    "Runs",
+    [
+      [["←", "→", "↑", "↓"], "next, previous run"],
+      [["Enter"], "select"],
+      [["v"], "compare with the selected run, or no longer"],
+      [["x"], "hide, or show again"],
+    ],
+  ],
+  [
     "Heat map",
     [
       [["←", "→", "↑", "↓"], "move by a cell; the value is read out"],

@@ -12,12 +12,15 @@ import { formatNumber } from "../format/numbers.js";
 
 /**
  * @typedef {object} LegendItem
- * @property {Series} series
+ * @property {string} key  By which it is switched off.
+ * @property {Series | null} series  Whose value is read; null without one.
+ * @property {number[]} xs  Its places on the axis.
  * @property {string} label
  * @property {string} color
  * @property {number[]} dash
  * @property {boolean} dots
  * @property {boolean} shown
+ * @property {string | null} note  Why there is no curve.
  *
  * @typedef {object} LegendProps
  * @property {LegendItem[]} items
@@ -61,12 +64,13 @@ export function createLegend() {
  * @param {LegendProps} props
  * @param {number | null} x
  */
-function legend({ items, placement, formatX, onToggle }, x) {
+function legend({ items, formatX, onToggle }, x) {
   return html`${items.map((item) => {
-    const xs = placement.x.get(item.series.name) ?? [];
-    const read = readAt(item.series, xs, x ?? Number.POSITIVE_INFINITY);
+    const { series, xs, note } = item;
+    const read = series && readAt(series, xs, x ?? Number.POSITIVE_INFINITY);
+    const action = `${item.shown ? "Hide" : "Show"} ${item.label}`;
     return html`<button type="button" class="legend-item" aria-pressed=${item.shown ? "true" : "false"}
-      title="${item.shown ? "Hide" : "Show"} ${item.label}" @click=${() => onToggle(item.series.name)}>
+      title=${note === null ? action : `${item.label}: ${note}`} @click=${() => onToggle(item.key)}>
       ${key(item)}
       <span class="legend-label">${item.label}</span>
       <span class="legend-value">${read ? formatNumber(read.value) : "–"}</span>

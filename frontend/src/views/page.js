@@ -8,11 +8,14 @@
 import { html, nothing } from "lit-html";
 import { LABELS } from "../data/curves.js";
 import { shortcutsAreOn } from "../host/shortcuts.js";
+import { comparePanel, pairNote } from "./compare.js";
 import { findingsPanel } from "./findings.js";
 import { heatPanel } from "./heatmap.js";
 import { helpDialog, pageFoot } from "./help.js";
 import { layerPanel } from "./layer_panel.js";
+import { legendItems } from "./legend_items.js";
 import { lossPanel } from "./loss.js";
+import { missingBanner } from "./missing.js";
 import { inlineName } from "./name.js";
 import { runsBar } from "./runs.js";
 import { content, emptyRun, failure, loading, noLayers, noRuns } from "./states.js";
@@ -49,10 +52,12 @@ export function page(state, model, handlers, around) {
  * @param {Surroundings} around
  */
 function dashboard(state, model, handlers, around) {
-  const { selection, view, theme } = state;
-  const summary = model.summary;
+  const { selection, view } = state;
+  const { summary, beside } = model;
+  const bar = { ...model.runs, selected: selection.run, view, compared: beside.runs };
   return html`
-    ${runsBar({ ...model.runs, selected: selection.run, view, theme }, handlers)}
+    ${runsBar({ ...bar, color: beside.color }, handlers)}
+    ${missingBanner(beside.missing, { asked: selection.missing, shown: selection.run }, handlers.forgetMissing)}
     ${stale(state, handlers)}
     ${
       summary?.error
@@ -93,6 +98,7 @@ function isEmpty({ slots }) {
  */
 function views(state, model, handlers, around) {
   return html`<div class="views">
+      ${comparison(state, model, handlers)}
       <section class="card time" aria-label="Curves of the whole run">${curves(state, model, handlers)}</section>
       <section class="card map" aria-label="Heat map of layers over steps">${map(state, model, handlers, around)}</section>
     </div>
@@ -103,6 +109,19 @@ function views(state, model, handlers, around) {
           </section>`
         : nothing
     }`;
+}
+
+/**
+ * @param {State} state
+ * @param {Model} model
+ * @param {Handlers} handlers
+ */
+function comparison({ selection, slots }, { beside, groups }, handlers) {
+  const { other, runs, color } = beside;
+  if (other === null || selection.run === null) return nothing;
+  return html`<section class="card compare" data-testid="comparison" aria-label="Comparison of two runs">
+    ${comparePanel({ slot: slots.compare, run: selection.run, other, runs, color, groups }, handlers)}
+  </section>`;
 }
 
 /**
@@ -164,7 +183,6 @@ function curves({ slots, view }, model, handlers) {
     retry: () => handlers.again("series"),
     ready: () => {
       const { time } = model;
-      const styles = new Map(time.chart.lines.map((line) => [line.id, line]));
       return lossPanel(
         {
           view,
@@ -180,14 +198,7 @@ function curves({ slots, view }, model, handlers) {
             onFlag: handlers.showFinding,
           },
           legend: {
-            items: time.picked.map((one) => ({
-              series: one,
-              label: LABELS.get(one.name) ?? one.title,
-              color: styles.get(one.name)?.color ?? "currentColor",
-              dash: styles.get(one.name)?.dash ?? [],
-              dots: styles.get(one.name)?.dots ?? false,
-              shown: !view.hidden.includes(one.name),
-            })),
+            items: legendItems(time, view.hidden, model.beside.color),
             placement: time.placement,
             formatX: time.formatX,
             cursor: time.chart.cursor,
@@ -228,6 +239,9 @@ function map(state, model, handlers, around) {
       const { group, metric } = model;
       if (!group || !metric) return noLayers(run, handlers.copy);
       const props = model.map?.props;
+      const { beside } = model;
+      const { other } = beside;
+      const apart = other !== null && view.map === "difference";
       return heatPanel(
         {
           groups: groups.filter((one) => one.metrics.length > 0),
@@ -235,20 +249,45 @@ function map(state, model, handlers, around) {
           metric,
           view,
           map: props ? { ...props, onHover: handlers.hoverCell, onOpen: handlers.openRow } : null,
-          instead: slots.heat.error
-            ? failure("The heat map could not be loaded.", slots.heat.error, () =>
-                handlers.again("heat"),
-              )
-            : loading("Loading the heat map…"),
+          instead: noMap(state, beside, metric, handlers),
           codes: model.map?.codes ?? NO_CODES,
           worst: model.map?.worst ?? [],
           hover: around.hover,
-          pending: slots.heat.data === null,
+          pending: (apart ? slots.difference : slots.heat).data === null,
+          beside: other && {
+            run: model.color,
+            other: beside.color(other.run),
+            name: other.run,
+            note: beside.pairs ? pairNote(beside.pairs, run, other.run) : nothing,
+          },
         },
         handlers,
       );
     },
   });
+}
+
+/**
+ * What stands in the map's place while there is none.
+ *
+ * @param {State} state
+ * @param {Model["beside"]} beside
+ * @param {import("../types.js").Metric} metric
+ * @param {Handlers} handlers
+ */
+function noMap({ slots, view }, { other, group }, metric, handlers) {
+  const apart = other !== null && view.map === "difference";
+  const slot = apart ? "difference" : "heat";
+  const { error } = slots[slot];
+  if (error) {
+    return failure("The heat map could not be loaded.", error, () => handlers.again(slot));
+  }
+  const lacks = slots.otherLayers.data && !group?.metrics.some((one) => one.name === metric.name);
+  if (apart && lacks) {
+    return html`<p class="hint">${inlineName(other.run)} did not record “${metric.title}” of these rows:
+      there is nothing to compare. Choose another statistic.</p>`;
+  }
+  return loading("Loading the heat map…");
 }
 
 const NO_CODES = { nan: false, infinite: false, none: false };

@@ -1,52 +1,75 @@
 /**
- * The runs bar: which runs are sick, and what is the first cause of each.
+ * The runs bar: which runs are sick, and what is the first cause of each; which to look at, which
+ * to put beside it, which to put away.
  *
  * @import { RunSummary, Verdict, View } from "../types.js"
  */
 import { html, nothing } from "lit-html";
 import { repeat } from "lit-html/directives/repeat.js";
-import { runColor } from "../charts/palette.js";
+import { matcher } from "../charts/order.js";
+import { visible } from "../format/names.js";
 import { counted, formatNumber } from "../format/numbers.js";
 import { badness, VERDICT_WORD, VERDICTS, verdictOf } from "../format/severity.js";
 import { sign, verdictIcon } from "./icon.js";
-import { name } from "./name.js";
+import { runChip } from "./run_chip.js";
+import { runKeys } from "./run_keys.js";
 
-/** More chips than this are not drawn at once: nobody reads them, and the filter finds the rest. */
-const MAX_CHIPS = 400;
+/** Chips drawn at a time: beyond, nobody reads them, and the filter finds the rest. */
+export const PAGE = 60;
 /** From this many runs on, there is a filter. */
 const FILTER_FROM = 6;
 
 /**
  * @typedef {object} RunsData
- * @property {RunSummary[]} runs  In the server's order, which decides the colours.
- * @property {RunSummary[]} shown  Filtered, worst first.
+ * @property {RunSummary[]} runs  In the server's order.
+ * @property {RunSummary[]} shown  Filtered and sorted.
+ * @property {RunSummary[]} compared  Beside the selected one; the last one in detail.
+ * @property {(run: string) => string} color
  * @property {string | null} selected
  * @property {View} view
- * @property {"light" | "dark"} theme
  * @property {number} pending
  *
  * @typedef {object} RunsHandlers
  * @property {(run: string) => void} selectRun
- * @property {(text: string) => void} filterRuns
- * @property {(verdict: Verdict | null) => void} filterVerdict
- * @property {() => void} toggleAllRuns
+ * @property {(run: string) => void} toggleCompared
+ * @property {(run: string | null) => void} compareWith
+ * @property {(run: string) => void} toggleHiddenRun
+ * @property {() => void} showAllRuns
+ * @property {(change: Partial<View>) => void} setView
  */
 
 /**
- * Worst first, then as listed.
+ * Worst first or by name; then as listed. Hidden ones only when they are asked for.
  *
  * @param {RunSummary[]} runs
- * @param {string} filter
- * @param {Verdict | null} verdict
+ * @param {Pick<View, "runFilter" | "runVerdict" | "runSort" | "hiddenRuns" | "showHidden">} view
  */
-export function orderRuns(runs, filter, verdict) {
-  const wanted = filter.trim().toLowerCase();
+export function orderRuns(runs, { runFilter, runVerdict, runSort, hiddenRuns, showHidden }) {
+  const matches = matcher(runFilter);
+  const hidden = new Set(hiddenRuns);
+  const byName = new Intl.Collator("en", { numeric: true }).compare;
   return runs
     .map((run, index) => ({ run, index, bad: badness(verdictOf(run)) }))
-    .filter(({ run }) => verdict === null || verdictOf(run) === verdict)
-    .filter(({ run }) => !wanted || run.run.toLowerCase().includes(wanted))
-    .sort((a, b) => a.bad - b.bad || a.index - b.index)
+    .filter(({ run }) => runVerdict === null || verdictOf(run) === runVerdict)
+    .filter(({ run }) => matches(run.run) && (showHidden || !hidden.has(run.run)))
+    .sort((a, b) =>
+      runSort === "name"
+        ? byName(a.run.run, b.run.run) || a.index - b.index
+        : a.bad - b.bad || a.index - b.index,
+    )
     .map(({ run }) => run);
+}
+
+/**
+ * The chips to draw: the first pages, and what is looked at wherever it stands.
+ *
+ * @param {RunSummary[]} shown
+ * @param {number} pages
+ * @param {Set<string>} always
+ */
+export function drawnRuns(shown, pages, always) {
+  const most = pages * PAGE;
+  return shown.filter((run, index) => index < most || always.has(run.run));
 }
 
 /**
@@ -54,20 +77,38 @@ export function orderRuns(runs, filter, verdict) {
  * @param {RunsHandlers} handlers
  */
 export function runsBar(data, handlers) {
-  const { runs, shown, view } = data;
-  const many = runs.length >= FILTER_FROM;
-  const index = new Map(runs.map((run, position) => [run.run, position]));
+  const { runs, shown, selected, compared, view, color } = data;
+  const beside = new Set(compared.map((run) => run.run));
+  const hidden = new Set(view.hiddenRuns);
+  const drawn = drawnRuns(shown, view.runPages, new Set([...beside, selected ?? ""]));
+  const left = shown.length - drawn.length;
+  // One chip is reached with Tab; arrow keys go on from there.
+  const entry = drawn.find((run) => run.run === selected) ?? drawn[0];
   return html`<nav class="runs ${view.allRuns ? "all" : ""}" aria-label="Runs">
-    ${many ? overview(data, handlers) : nothing}
-    <ul class="chips">
+    ${runs.length > 1 ? overview(data, handlers) : nothing}
+    <ul class="chips" @keydown=${(/** @type {KeyboardEvent} */ event) => runKeys(event, handlers)}>
       ${repeat(
-        shown.slice(0, MAX_CHIPS),
+        drawn,
         (run) => run.run,
-        (run) => chip(run, index.get(run.run) ?? 0, data, handlers),
+        (run) =>
+          runChip(
+            {
+              run,
+              color: color(run.run),
+              selected: run.run === selected,
+              compared: beside.has(run.run),
+              hidden: hidden.has(run.run),
+              entry: run === entry,
+              tools: runs.length > 1,
+            },
+            handlers,
+          ),
       )}
       ${
-        shown.length > MAX_CHIPS
-          ? html`<li class="more">and ${counted(shown.length - MAX_CHIPS, "more run")}: use the filter</li>`
+        left > 0
+          ? html`<li class="more"><button type="button" class="button"
+              @click=${() => handlers.setView({ runPages: view.runPages + 1 })}
+              >Show ${formatNumber(Math.min(left, PAGE), 9)} more of ${formatNumber(left, 9)}</button></li>`
           : nothing
       }
       ${shown.length === 0 ? html`<li class="more">No run matches.</li>` : nothing}
@@ -76,35 +117,44 @@ export function runsBar(data, handlers) {
 }
 
 /**
- * How many runs are how sick; each count filters the list.
+ * How many runs are how sick, and what can be done with them.
  *
  * @param {RunsData} data
  * @param {RunsHandlers} handlers
  */
-function overview({ runs, view, pending }, handlers) {
-  const counts = VERDICTS.map((verdict) => ({
-    verdict,
-    count: runs.filter((run) => verdictOf(run) === verdict).length,
-  })).filter(({ count }) => count > 0);
+function overview(data, handlers) {
+  const { runs, view } = data;
+  const many = runs.length >= FILTER_FROM;
   return html`<div class="overview">
     <strong>${counted(runs.length, "run")}</strong>
-    <div class="tallies" role="group" aria-label="Show only runs that are">
-      ${counts.map(
-        ({ verdict, count }) => html`<button type="button" class="tally ${verdict}"
-          aria-pressed=${view.runVerdict === verdict ? "true" : "false"}
-          title="Show only these runs"
-          @click=${() => handlers.filterVerdict(view.runVerdict === verdict ? null : verdict)}
-        >${verdictIcon(verdict)} ${formatNumber(count, 9)} ${VERDICT_WORD[verdict]}</button>`,
-      )}
-      ${pending > 0 ? progress(runs.length - pending, runs.length) : nothing}
-    </div>
-    <label class="search">${sign("search")}<span class="hidden-label">Filter runs</span>
-      <input type="search" placeholder="Filter runs" .value=${view.runFilter}
-        @input=${(/** @type {InputEvent} */ event) =>
-          handlers.filterRuns(/** @type {HTMLInputElement} */ (event.target).value)} />
-    </label>
-    <button type="button" class="button quiet" aria-expanded=${view.allRuns ? "true" : "false"}
-      @click=${handlers.toggleAllRuns}>${view.allRuns ? "Show one row" : "Show all"}</button>
+    ${tallies(data, handlers)} ${hiddenOnes(data, handlers)}
+    <span class="spring"></span>
+    ${compareChoice(data, handlers)}
+    ${
+      many
+        ? html`<label class="field">Sort
+              <select data-testid="sort-runs" @change=${(/** @type {Event} */ event) =>
+                handlers.setView({
+                  runSort: /** @type {View["runSort"]} */ (
+                    /** @type {HTMLSelectElement} */ (event.target).value
+                  ),
+                })}>
+                <option value="worst" .selected=${view.runSort === "worst"}>worst first</option>
+                <option value="name" .selected=${view.runSort === "name"}>by name</option>
+              </select></label>
+            <label class="search">${sign("search")}<span class="hidden-label">Filter runs</span>
+              <input type="search" placeholder="Filter runs" .value=${view.runFilter}
+                title="Words that must all occur; | for alternatives, * for anything"
+                @input=${(/** @type {InputEvent} */ event) =>
+                  handlers.setView({
+                    runFilter: /** @type {HTMLInputElement} */ (event.target).value,
+                    runPages: 1,
+                  })} />
+            </label>
+            <button type="button" class="button quiet" aria-expanded=${view.allRuns ? "true" : "false"}
+              @click=${() => handlers.setView({ allRuns: !view.allRuns })}>${view.allRuns ? "One row" : "All"}</button>`
+        : nothing
+    }
   </div>`;
 }
 
@@ -120,32 +170,63 @@ function progress(done, all) {
 }
 
 /**
- * @param {RunSummary} run
- * @param {number} index
+ * Counts by severity; each filters the list.
+ *
  * @param {RunsData} data
  * @param {RunsHandlers} handlers
  */
-function chip(run, index, { selected, theme }, handlers) {
-  const verdict = verdictOf(run);
-  return html`<li>
-    <button type="button" class="chip ${verdict}" data-testid="run-chip" data-run=${run.run}
-      data-verdict=${verdict}
-      aria-pressed=${run.run === selected ? "true" : "false"}
-      @click=${() => handlers.selectRun(run.run)}>
-      <span class="chip-name"><i class="dot" style="background:${runColor(index, theme)}"></i>${name(run.run)}</span>
-      <span class="chip-verdict ${verdict}">${verdictIcon(verdict)}<span>${verdictText(run, verdict)}</span></span>
-    </button>
-  </li>`;
+function tallies({ runs, view, pending }, handlers) {
+  const counts = VERDICTS.map((verdict) => ({
+    verdict,
+    count: runs.filter((run) => verdictOf(run) === verdict).length,
+  })).filter(({ count }) => count > 0);
+  const toggle = (/** @type {Verdict} */ verdict) =>
+    handlers.setView({ runVerdict: view.runVerdict === verdict ? null : verdict, runPages: 1 });
+  return html`<div class="tallies" role="group" aria-label="Show only runs that are">
+    ${counts.map(
+      ({ verdict, count }) => html`<button type="button" class="tally ${verdict}"
+        aria-pressed=${view.runVerdict === verdict ? "true" : "false"}
+        title="Show only these runs" @click=${() => toggle(verdict)}
+      >${verdictIcon(verdict)} ${formatNumber(count, 9)} ${VERDICT_WORD[verdict]}</button>`,
+    )}
+    ${pending > 0 ? progress(runs.length - pending, runs.length) : nothing}
+  </div>`;
 }
 
 /**
- * @param {RunSummary} run
- * @param {Verdict} verdict
+ * Runs that were put away, and how to get at them.
+ *
+ * @param {RunsData} data
+ * @param {RunsHandlers} handlers
  */
-function verdictText(run, verdict) {
-  if (verdict === "error") return "Cannot be read";
-  if (run.first) return run.first.title;
-  if (verdict === "healthy") return "No finding";
-  if (verdict === "pending") return "Being examined…";
-  return "Not enough data";
+function hiddenOnes({ runs, view }, handlers) {
+  const hidden = runs.filter((run) => view.hiddenRuns.includes(run.run)).length;
+  if (hidden === 0) return nothing;
+  return html`<span class="hidden-runs" data-testid="hidden-runs">
+    <button type="button" class="tally" aria-pressed=${view.showHidden ? "true" : "false"}
+      @click=${() => handlers.setView({ showHidden: !view.showHidden })}>${sign("hide")} ${formatNumber(hidden, 9)} hidden</button>
+    <button type="button" class="link" @click=${handlers.showAllRuns}>Show again</button>
+  </span>`;
+}
+
+/**
+ * @param {RunsData} data
+ * @param {RunsHandlers} handlers
+ */
+function compareChoice({ runs, selected, compared }, handlers) {
+  const offered = runs.filter((run) => run.run !== selected && run.error === null);
+  if (offered.length === 0) return nothing;
+  const current = compared.at(-1)?.run ?? null;
+  const sorted = [...offered].sort((a, b) => badness(verdictOf(b)) - badness(verdictOf(a)));
+  return html`<label class="field compare-with">Compare with
+    <select data-testid="compare-with" @change=${(/** @type {Event} */ event) => {
+      const { selectedIndex } = /** @type {HTMLSelectElement} */ (event.target);
+      handlers.compareWith(selectedIndex > 0 ? sorted[selectedIndex - 1].run : null);
+    }}>
+      <option .selected=${current === null}>nothing</option>
+      ${sorted.map(
+        (run) => html`<option .selected=${run.run === current}
+          >${visible(run.run)} (${VERDICT_WORD[verdictOf(run)]})</option>`,
+      )}
+    </select></label>`;
 }

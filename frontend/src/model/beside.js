@@ -1,0 +1,139 @@
+/**
+ * The runs beside the selected one: who they are, their colours, and what each view is given of
+ * the one compared in detail.
+ *
+ * @import { Pairs } from "../data/pairs.js"
+ * @import { CompareReply, Group, Heat, Overlay, RunSummary } from "../types.js"
+ * @import { State } from "../state/state.js"
+ * @import { MapBeside } from "./map.js"
+ */
+import { runColor, runColors } from "../charts/palette.js";
+import { pairsOf, partnerOf } from "../data/pairs.js";
+import { comparedRuns, missingRuns } from "../state/compared.js";
+import { memo } from "../state/memo.js";
+
+/**
+ * @typedef {object} BesideModel
+ * @property {RunSummary[]} runs  The last one is compared in detail.
+ * @property {RunSummary | null} other  That one.
+ * @property {(run: string) => string} color
+ * @property {string} own  The selected run's.
+ * @property {Overlay[]} overlays
+ * @property {string[]} missing  Asked for and not there.
+ * @property {Group | null} group  The selected group of `other`.
+ * @property {number | null} partner  Its row that is the selected one.
+ * @property {Pairs | null} pairs  Of the selected group.
+ * @property {MapBeside | null} map
+ */
+
+export function createBesideModel() {
+  const listing = memo(comparedRuns);
+  const missing = memo(missingRuns);
+  const coloring = memo(colorOf);
+  const pairing = memo(pairsOf);
+  const mapping = memo(mapOf);
+  const standing = memo(standingOverlays);
+
+  /**
+   * @param {State} state
+   * @param {RunSummary[]} runs
+   * @param {Group | null} group
+   * @param {number} row
+   * @returns {BesideModel}
+   */
+  return ({ selection, view, slots, theme }, runs, group, row) => {
+    const beside = listing(view, runs, selection.run);
+    const other = beside.at(-1) ?? null;
+    const reply = slots.compare.data;
+    const fits = other !== null && reply?.run === selection.run && reply?.with === other.run;
+    const theirs = slots.otherLayers.data;
+    const otherGroup =
+      (theirs?.run === other?.run && theirs?.groups.find((one) => one.group === group?.group)) ||
+      null;
+    const color = coloring(runs, beside, selection.run, theme);
+    return {
+      runs: beside,
+      other,
+      color,
+      own: color(selection.run ?? ""),
+      overlays: standing(slots.overlays.data ?? slots.overlays.previous, beside),
+      missing: missing(selection.missing, view.compared, runs),
+      group: otherGroup,
+      partner: partnerOf(reply, selection.run, other?.run ?? null, group?.group ?? null, row),
+      pairs: fits && reply && group && theirs ? pairing(reply, group, otherGroup) : null,
+      map:
+        other && group
+          ? mapping(
+              fits ? reply : null,
+              slots.otherHeat.data,
+              slots.difference.data ?? slots.difference.previous,
+              other.run,
+              selection.run ?? "",
+              group,
+            )
+          : null,
+    };
+  };
+}
+
+/**
+ * Curves that are here, of runs that are still compared.
+ *
+ * @param {Overlay[] | null} overlays
+ * @param {RunSummary[]} runs
+ */
+function standingOverlays(overlays, runs) {
+  return (overlays ?? []).filter((one) => runs.some(({ run }) => run === one.run));
+}
+
+/**
+ * Colours of runs by name. Those that stand in one chart differ, whatever their place in the list;
+ * the selected one keeps its own.
+ *
+ * @param {RunSummary[]} runs
+ * @param {RunSummary[]} beside
+ * @param {string | null} selected
+ * @param {"light" | "dark"} theme
+ * @returns {(run: string) => string}
+ */
+export function colorOf(runs, beside, selected, theme) {
+  const places = new Map(runs.map((run, index) => [run.run, index]));
+  /** @type {Map<string, string>} */
+  const chosen = new Map();
+  const taken = new Set();
+  for (const name of [selected ?? "", ...beside.map((run) => run.run)]) {
+    const place = places.get(name) ?? 0;
+    const color = runColors(place, theme).find((one) => !taken.has(one)) ?? runColor(place, theme);
+    taken.add(color);
+    chosen.set(name, color);
+  }
+  return (run) => chosen.get(run) ?? runColor(places.get(run) ?? 0, theme);
+}
+
+/**
+ * @param {CompareReply | null} reply  null while it is not that of these two runs.
+ * @param {Heat | null} heat
+ * @param {Heat | null} difference
+ * @param {string} other
+ * @param {string} run
+ * @param {Group} group
+ * @returns {MapBeside}
+ */
+function mapOf(reply, heat, difference, other, run, group) {
+  const partners = reply?.groups.find((one) => one.group === group.group)?.partners ?? NO_PARTNERS;
+  const header = /** @type {(Heat["header"] & {with?: string}) | undefined} */ (difference?.header);
+  const fits =
+    header?.run === run &&
+    header.with === other &&
+    header.group === group.group &&
+    header.rows === group.rows.length;
+  return {
+    run: other,
+    partners,
+    heat: heat?.header.run === other && heat.header.group === group.group ? heat : null,
+    difference: fits ? difference : null,
+  };
+}
+
+/** @type {(number | null)[]} */
+const NO_PARTNERS = [];
