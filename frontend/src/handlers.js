@@ -6,11 +6,11 @@
  * @import { State } from "./state/state.js"
  * @import { Finding, Group, Selection, View } from "./types.js"
  */
-import { parcel } from "./export/parcel.js";
 import { visible } from "./format/names.js";
 import { formatStep } from "./format/steps.js";
 import { copyText } from "./host/clipboard.js";
 import { download } from "./host/download.js";
+import { later } from "./host/later.js";
 import { openHelp, switchShortcuts } from "./host/shortcuts.js";
 import { createRunHandlers } from "./run_handlers.js";
 import { rowKey, showFinding } from "./state/selection.js";
@@ -47,6 +47,7 @@ export function createHandlers({ current, change, again, refresh, model, around 
     setView,
     select,
     ...ofRuns,
+    redraw: () => change({}),
     showHelp: openHelp,
     switchShortcuts,
 
@@ -168,7 +169,9 @@ export function createHandlers({ current, change, again, refresh, model, around 
      */
     async exportView(view, format, panel) {
       const page = { state: current(), model: model(), around };
-      const file = await parcel(view, format, panel, page);
+      const rest = await later().catch(() => null);
+      if (!rest) return change({ said: "The export could not be fetched. Reload the page." });
+      const file = await rest.parcel(view, format, panel, page);
       if (file) download(file.name, file.blob);
       change({ said: file ? `Saved ${file.name}.` : "There is nothing to export yet." });
     },

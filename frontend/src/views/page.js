@@ -7,8 +7,8 @@
  */
 import { html, nothing } from "lit-html";
 import { LABELS } from "../data/curves.js";
+import { withLater } from "../host/later.js";
 import { shortcutsAreOn } from "../host/shortcuts.js";
-import { comparePanel, pairNote } from "./compare.js";
 import { findingsPanel } from "./findings.js";
 import { heatPanel } from "./heatmap.js";
 import { helpDialog, pageFoot } from "./help.js";
@@ -118,9 +118,15 @@ function views(state, model, handlers, around) {
  */
 function comparison({ selection, slots }, { beside, groups }, handlers) {
   const { other, runs, color } = beside;
-  if (other === null || selection.run === null) return nothing;
+  const { run } = selection;
+  if (other === null || run === null) return nothing;
   return html`<section class="card compare" data-testid="comparison" aria-label="Comparison of two runs">
-    ${comparePanel({ slot: slots.compare, run: selection.run, other, runs, color, groups }, handlers)}
+    ${withLater(
+      ({ comparePanel }) =>
+        comparePanel({ slot: slots.compare, run, other, runs, color, groups }, handlers),
+      handlers.redraw,
+      loading("Loading comparison…"),
+    )}
   </section>`;
 }
 
@@ -258,13 +264,24 @@ function map(state, model, handlers, around) {
             run: model.color,
             other: beside.color(other.run),
             name: other.run,
-            note: beside.pairs ? pairNote(beside.pairs, run, other.run) : nothing,
+            note: note(beside, run, other.run, handlers),
           },
         },
         handlers,
       );
     },
   });
+}
+
+/**
+ * @param {Model["beside"]} beside
+ * @param {string} run
+ * @param {string} other
+ * @param {Handlers} handlers
+ */
+function note({ pairs }, run, other, handlers) {
+  if (!pairs) return nothing;
+  return withLater(({ pairNote }) => pairNote(pairs, run, other), handlers.redraw, nothing);
 }
 
 /**
