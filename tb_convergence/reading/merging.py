@@ -11,13 +11,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tb_convergence.core.history import Table, fold_restarts
 from tb_convergence.core.schema import Layout, Row
+
+TURNS: Final = 8
+SHARE_OF_TURNS: Final = 0.1
+"""From so many turns back, and so large a part of the records, on, two writers are suspected: a
+training that is resumed writes more than ten records before it has to be resumed again."""
 
 K = TypeVar("K", bound=Hashable)
 
@@ -44,11 +49,16 @@ class Stream:
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """A table, the steps at which its training was restarted, and the tags it leaves out."""
+    """A table, the steps at which its training was restarted, and the tags it leaves out.
+
+    `turns`: how often a record was followed by one of its own or an earlier step, where that is
+    too often for restarts; else 0.
+    """
 
     table: Table
     restarts: tuple[int, ...]
     left_out: tuple[str, ...] = ()
+    turns: int = 0
 
 
 def merge_group(group: str, streams: Sequence[Stream]) -> Merged | None:
@@ -61,6 +71,7 @@ def merge_group(group: str, streams: Sequence[Stream]) -> Merged | None:
         return None
     lineages = _lineages(ordered)
     restarts: set[int] = set()
+    turns = sum(_turns(lineage) for lineage in lineages)
     for lineage in lineages:
         restarts.update(_fold(lineage))
     kept = [stream for lineage in lineages for stream in lineage if len(stream.steps)]
@@ -74,7 +85,7 @@ def merge_group(group: str, streams: Sequence[Stream]) -> Merged | None:
     staying = {id(stream) for stream in kept}
     parts = [[stream for stream in lineage if id(stream) in staying] for lineage in lineages]
     table = _table(group, [part for part in parts if part])
-    return Merged(table, tuple(sorted(restarts)), tuple(left_out))
+    return Merged(table, tuple(sorted(restarts)), tuple(left_out), turns)
 
 
 def _joined_bytes(streams: Sequence[Stream]) -> int:
@@ -119,6 +130,20 @@ def _lineages(ordered: Sequence[Stream]) -> list[list[Stream]]:
         ends[free] = max(ends[free], end)
         members[free] += [stream for stream in ordered if stream.layout.model == model]
     return members
+
+
+def _turns(lineage: Sequence[Stream]) -> int:
+    """How often two writers took turns in one run; 0 where it was restarted now and then.
+
+    Only the Python loader tells: the fast one keeps what the newest file says.
+    """
+    steps = np.concatenate([stream.steps for stream in lineage])
+    if np.all(steps[1:] > steps[:-1]):
+        return 0
+    times = np.nan_to_num(np.concatenate([stream.wall_times for stream in lineage]))
+    in_time = steps[np.argsort(times, kind="stable")]
+    turns = int(np.count_nonzero(np.diff(in_time) <= 0))
+    return turns if turns >= max(TURNS, SHARE_OF_TURNS * len(steps)) else 0
 
 
 def _fold(lineage: Sequence[Stream]) -> tuple[int, ...]:

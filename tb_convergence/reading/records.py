@@ -36,6 +36,12 @@ RANGE_TOLERANCE: Final = 1e-5
 """Float32 sums of fractions may leave their range by rounding."""
 
 
+_TURNS: Final = (
+    "{:,} times a record is followed by one of the same or an earlier step: two programs seem to "
+    "have written into this run, and the newest record of each step is shown; give each a folder"
+)
+
+
 @dataclass(slots=True)
 class RecorderData:
     """What the recorder wrote for one run."""
@@ -76,6 +82,10 @@ def read_records(source: Source, runs: tuple[str, ...]) -> RecorderData:
             result.tables[group] = merged.table
             restarts.update(merged.restarts)
             result.skipped.extend(_mask_impossible(merged.table))
+            if merged.turns:
+                result.skipped.append(Skipped(f"{PLUGIN_NAME}/{group}", None, _TURNS.format(
+                    merged.turns
+                )))
             result.skipped.extend(
                 Skipped(tag, None, "too many layouts that share nothing: older ones are left out")
                 for tag in merged.left_out

@@ -91,6 +91,35 @@ def test_a_restart_replaces_the_records_from_there_on(tmp_path: Path) -> None:
     assert history.restarts == (4,)
 
 
+@pytest.mark.parametrize("faster", [1, 3], ids=["in step", "at another pace"])
+def test_two_writers_that_do_not_know_of_each_other_are_told(tmp_path: Path, faster: int) -> None:
+    for writer in (1, 2):
+        with EventFile(tmp_path, f"events.out.tfevents.170000000{writer}.x") as file:
+            for step in range(40):
+                pace = faster if writer == 2 else 1
+                file.record(VARIABLES, step * pace, values(step) + 100 * writer,
+                            wall_time=1.7e9 + step + 0.5 * writer)
+    history = histories(tmp_path, "python")["."]
+    (told,) = history.skipped
+    assert "two programs" in told.reason
+    # The data server shows the newer file alone: one line, of one writer.
+    fast = histories(tmp_path, "fast")["."]
+    assert fast.skipped == ()
+    assert (fast.tables["variables"].column("gradient_norm")[:, 0] >= 200).all()
+
+
+def test_a_training_resumed_often_is_no_second_writer(tmp_path: Path) -> None:
+    clock = 1.7e9
+    for attempt in range(9):
+        with EventFile(tmp_path, f"events.out.tfevents.170000000{attempt}.x") as file:
+            for step in range(attempt * 20, attempt * 20 + 25):
+                clock += 1
+                file.record(RUN, step, [[1.0, 1.0]], wall_time=clock)
+    history = histories(tmp_path, "python")["."]
+    assert history.skipped == ()
+    assert history.restarts == tuple(range(20, 180, 20))
+
+
 def test_of_two_records_of_one_step_the_later_stays(tmp_path: Path) -> None:
     with EventFile(tmp_path) as file:
         for step, loss in ((0, 1.0), (1, 2.0), (1, 3.0), (2, 4.0)):
