@@ -100,6 +100,18 @@ class Series:
         return len(self.steps)
 
 
+class NoStatisticError(KeyError):
+    """A table lacks a statistic that it was asked for.
+
+    Attributes:
+        name: of the statistic.
+    """
+
+    def __init__(self, name: str, group: str) -> None:
+        super().__init__(f"no statistic {name!r} in table {group!r}")
+        self.name = name
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """Statistics `[S, R, C]`: S recorded steps, R rows, C columns.
@@ -152,10 +164,10 @@ class Table:
         "middle" is the geometric mean of the bounds where both are positive, else their mean.
 
         Raises:
-            KeyError: the statistic was not written.
+            NoStatisticError: the statistic was not written.
         """
         if name not in self.columns:
-            raise KeyError(f"no statistic {name!r} in table {self.group!r}; has {self.columns!r}")
+            raise NoStatisticError(name, self.group)
         index = self.columns.index(name)
         low: Values = self.low[:, :, index]
         if bound == "low" or self.exact:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+import numpy as np
 from tensorboard import errors, plugin_util
 from tensorboard.backend import http_util
 from werkzeug.wrappers import Request, Response
@@ -133,7 +134,9 @@ def _data(service: Service, route: Route) -> WsgiApp:
             plugin_util.context(request.environ), plugin_util.experiment_id(request.environ),
             rules(given.texts[_TAGS.name]),
         )
-        return route.answer(service, scope, given)
+        # A log may hold any number: a sum beyond the largest is infinite, and sent as null.
+        with np.errstate(over="ignore", invalid="ignore"):
+            return route.answer(service, scope, given)
 
     return _application(route.path, answer)
 

@@ -32,20 +32,45 @@ export function decodeHeat(buffer) {
   const { rows, cells } = header;
   const count = rows * cells;
   const start = Math.ceil((4 + length) / 4) * 4;
-  if (!Number.isInteger(count) || count < 0 || start + count * 5 !== buffer.byteLength) {
+  if (!isCount(rows) || !isCount(cells) || start + count * 5 !== buffer.byteLength) {
     throw new Error(`heat map of ${rows} x ${cells} cells in ${buffer.byteLength} bytes`);
   }
-  if (header.first_steps.length !== cells || header.last_steps.length !== cells) {
-    throw new Error("heat map names more or fewer steps than it has cells");
+  if (!areSteps(header.first_steps, cells) || !areSteps(header.last_steps, cells)) {
+    throw new Error("heat map does not name the steps of its cells");
   }
-  return {
-    header,
-    rows,
-    cells,
-    edges: cellEdges(header.first_steps, header.last_steps),
-    values: floats(buffer, start, count),
-    codes: new Uint8Array(buffer, start + count * 4, count),
-  };
+  const edges = cellEdges(header.first_steps, header.last_steps);
+  const values = floats(buffer, start, count);
+  const codes = new Uint8Array(buffer, start + count * 4, count);
+  const ends = [header.minimum, header.maximum];
+  if (
+    edges.some((edge, index) => edge < edges[index - 1]) ||
+    codes.some(
+      (code, index) => code > INFINITE || (code === VALUE && !Number.isFinite(values[index])),
+    ) ||
+    ends.some((end) => end !== null && !Number.isFinite(end))
+  ) {
+    throw new Error("heat map holds what no heat map can");
+  }
+  return { header, rows, cells, edges, values, codes };
+}
+
+/** @param {unknown} value */
+function isCount(value) {
+  return Number.isInteger(value) && Number(value) >= 0;
+}
+
+/**
+ * @param {unknown} steps
+ * @param {number} cells
+ */
+function areSteps(steps, cells) {
+  return (
+    Array.isArray(steps) &&
+    steps.length === cells &&
+    steps.every((step) =>
+      typeof step === "number" ? Number.isFinite(step) : /^-?\d{1,19}$/.test(step),
+    )
+  );
 }
 
 /**

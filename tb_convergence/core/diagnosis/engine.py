@@ -27,7 +27,7 @@ from tb_convergence.core.diagnosis.finding import (
 )
 from tb_convergence.core.diagnosis.recipes import recipes
 from tb_convergence.core.diagnosis.rule import Match, Rule
-from tb_convergence.core.history import RunHistory
+from tb_convergence.core.history import NoStatisticError, RunHistory
 
 _LOG = logging.getLogger(__name__)
 
@@ -71,6 +71,10 @@ def diagnose_history(history: RunHistory, rules: Sequence[Rule] | None = None) -
             # subtracted from infinity undefined. Both compare as they should.
             with np.errstate(over="ignore", invalid="ignore"):
                 match = rule.evaluate(history, fired)
+        except NoStatisticError as error:
+            # What it needs was recorded, but of something else or without what belongs to it.
+            missing.append(NotEvaluated(rule.id, (error.name,)))
+            continue
         except Exception:
             _LOG.exception("rule %s failed on run %r", rule.id, history.run)
             missing.append(NotEvaluated(rule.id, ("a fix: this rule failed, see the log",)))
