@@ -167,25 +167,38 @@ def _refusal(layout: Layout, record: NDArray[Any]) -> str:
 def _mask_impossible(table: Table) -> list[Skipped]:
     """Set values outside their statistic's range to NaN, in place, and say so."""
     found: list[Skipped] = []
-    for index, column in enumerate(table.columns):
-        statistic = find(table.group, column)
-        if statistic is None or statistic.range == (-math.inf, math.inf):
-            continue
-        low, high = statistic.range
+    for index in _beyond(table):
+        column = table.columns[index]
+        low, high = _range(table.group, column)
         values = table.low[:, :, index]
         wrong = (values < low - RANGE_TOLERANCE) | (values > high + RANGE_TOLERANCE)
         count = int(np.count_nonzero(wrong))
-        if count:
-            values[wrong] = np.nan
-            step = int(table.steps[int(np.flatnonzero(wrong.any(axis=1))[0])])
-            found.append(
-                Skipped(
-                    f"{PLUGIN_NAME}/{table.group}",
-                    step,
-                    f"{count} values of {column} outside [{low:g}, {high:g}], first at this step",
-                )
+        values[wrong] = np.nan
+        step = int(table.steps[int(np.flatnonzero(wrong.any(axis=1))[0])])
+        found.append(
+            Skipped(
+                f"{PLUGIN_NAME}/{table.group}",
+                step,
+                f"{count} values of {column} outside [{low:g}, {high:g}], first at this step",
             )
+        )
     return found
+
+
+def _beyond(table: Table) -> list[int]:
+    """Columns with a value outside their range: one pass over all of them, in memory's order."""
+    if not table.low.size:
+        return []
+    ranges = np.array([_range(table.group, column) for column in table.columns])
+    values = table.low.reshape(-1, len(table.columns))
+    below = np.fmin.reduce(values, axis=0) < ranges[:, 0] - RANGE_TOLERANCE
+    above = np.fmax.reduce(values, axis=0) > ranges[:, 1] + RANGE_TOLERANCE
+    return np.flatnonzero(below | above).tolist()
+
+
+def _range(group: str, column: str) -> tuple[float, float]:
+    statistic = find(group, column)
+    return (-math.inf, math.inf) if statistic is None else statistic.range
 
 
 def _newer(

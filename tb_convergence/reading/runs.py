@@ -83,6 +83,19 @@ def fold_runs(runs: Iterable[str]) -> tuple[FoldedRun, ...]:
     )
 
 
+def possible_members(run: str) -> frozenset[str]:
+    """Every name that a member of the folded run `run` may have, whatever runs there are.
+
+    >>> sorted(possible_members("a") & {"a", "a/train", "a/val", "b", "train"})
+    ['a', 'a/train', 'a/val']
+    """
+    roles = TRAINING + VALIDATION
+    # Folded names have "/" for every separator of their base; TensorBoard's need not.
+    bases = ((run, "/"), (run.replace("/", "\\"), "\\"))
+    below = {f"{base}{separator}{role}" for role in roles for base, separator in bases}
+    return frozenset({run, *below, *(roles if run == ROOT else ())})
+
+
 def _chosen(name: str, role: tuple[str, ...], known: set[str]) -> bool:
     """Whether `name` is the first choice of `role` among its siblings."""
     _, last = split(name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -23,7 +24,7 @@ from tb_convergence.reading.recorded_histograms import (
     RecordedHistograms,
     read_recorded_histograms,
 )
-from tb_convergence.reading.runs import FoldedRun, fold_runs
+from tb_convergence.reading.runs import FoldedRun, fold_runs, possible_members
 from tb_convergence.reading.sampling import MOST_KEPT
 from tb_convergence.serving.source import NoSuchRunError, Scope, UnavailableError, Version
 
@@ -33,6 +34,9 @@ _LISTED: Final = (
     ("list_scalars", "scalars"),
 )
 """What a history is made of: method of the data provider, plugin that owns the data."""
+
+_ASKING: Final = 16 * len(_LISTED)
+"""Lists that are asked for at the same time, whatever the number of clients."""
 
 
 class ProviderSource:
@@ -52,6 +56,8 @@ class ProviderSource:
         self._provider = provider
         self._tags = tuple(tags)
         self._most_kept = most_kept
+        # Every call to TensorBoard's data server waits some 40 ms for an acknowledgement.
+        self._asking = ThreadPoolExecutor(_ASKING, thread_name_prefix="list runs")
 
     def versions(self, scope: Scope, run: str | None = None) -> dict[str, Version]:
         """Runs and how far TensorBoard has read them.
@@ -66,18 +72,16 @@ class ProviderSource:
         if self._provider is None:
             raise UnavailableError("TensorBoard was started without a data provider")
         try:
-            listing = self._provider.list_runs(
-                scope.context, experiment_id=scope.experiment_id
-            )
+            members = None if run is None else possible_members(run)
+            asked = [
+                self._asking.submit(self._listing, scope, method, plugin, members)
+                for method, plugin in _LISTED
+            ]
+            listing = self._provider.list_runs(scope.context, experiment_id=scope.experiment_id)
             folded = fold_runs(found.run_name for found in listing)
             if run is not None:
                 folded = tuple(one for one in folded if one.name == run)
-                if not folded:
-                    return {}
-            members = None if run is None else {name for one in folded for name in one.members}
-            listings = [
-                self._listing(scope, method, plugin, members) for method, plugin in _LISTED
-            ]
+            listings = [listed.result() for listed in asked]
         except errors.PublicError:
             raise
         except Exception as error:

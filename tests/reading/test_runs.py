@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tb_convergence.reading.runs import fold_runs
+from tb_convergence.reading.runs import ROOT, TRAINING, VALIDATION, fold_runs, possible_members
 
 
 @pytest.mark.parametrize(("names", "folded"), [
@@ -57,3 +57,17 @@ def test_every_run_has_one_place(names: list[str]) -> None:
     assert sorted(members) == sorted(set(names))
     assert len({run.name for run in found}) == len(found)
     assert all(run.training for run in found)
+
+
+PARTS = st.sampled_from(["a", "b", *TRAINING, *VALIDATION])
+NAMES = st.one_of(
+    st.just(ROOT),
+    st.builds(lambda parts, separator: separator.join(parts),
+              st.lists(PARTS, min_size=1, max_size=3), st.sampled_from(["/", "\\"])),
+)
+
+
+@given(st.sets(NAMES, max_size=12))
+def test_members_are_among_the_possible_ones(names: set[str]) -> None:
+    for run in fold_runs(names):
+        assert set(run.members) <= possible_members(run.name)

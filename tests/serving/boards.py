@@ -51,10 +51,13 @@ class Board:
     process: subprocess.Popen[bytes]
     log: Path
 
-    def ask(self, path: str, method: str = "GET", **given: Any) -> tuple[int, bytes, Any]:
+    def ask(
+        self, path: str, method: str = "GET", etag: str = "", **given: Any
+    ) -> tuple[int, bytes, Any]:
         query = f"?{urlencode(given)}" if given else ""
         request = urllib.request.Request(
-            f"{self.url}{path}{query}", method=method, headers={"Accept-Encoding": "gzip"}
+            f"{self.url}{path}{query}", method=method,
+            headers={"Accept-Encoding": "gzip", **({"If-None-Match": etag} if etag else {})},
         )
         try:
             with urllib.request.urlopen(request, timeout=60) as response:
@@ -92,12 +95,12 @@ class Board:
 
 
 @contextlib.contextmanager
-def started(logdir: Path, *flags: str) -> Iterator[Board]:
-    """TensorBoard on a free port."""
+def started(logdir: Path, *flags: str, start: Path = START) -> Iterator[Board]:
+    """TensorBoard on a free port, by the program `start`."""
     log = logdir.parent / f"{logdir.name}.log"
     with log.open("wb") as out:
         process = subprocess.Popen(
-            [sys.executable, str(START), f"--logdir={logdir}", "--port=0", "--host=127.0.0.1",
+            [sys.executable, str(start), f"--logdir={logdir}", "--port=0", "--host=127.0.0.1",
              "--reload_interval=1", *flags],
             stdout=out, stderr=subprocess.STDOUT,
         )

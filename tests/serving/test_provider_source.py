@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from types import SimpleNamespace
 from typing import Any
 
@@ -88,10 +89,25 @@ def test_a_new_tag_is_a_new_version() -> None:
     assert ProviderSource(provider).versions(SCOPE)["r"].digest != before.digest
 
 
-def test_an_unknown_run_costs_one_call() -> None:
+def test_an_unknown_run_has_no_version() -> None:
     provider = Provider(r={"t": (1, 5.0)})
     assert ProviderSource(provider).versions(SCOPE, "nobody") == {}
-    assert provider.calls == ["list_runs"]
+
+
+@pytest.mark.parametrize("run", [None, "r"])
+def test_lists_are_asked_for_all_at_once(run: str | None) -> None:
+    """One after the other, each would wait for the data server's delayed answer."""
+
+    class Meeting(Provider):
+        gate = threading.Barrier(4, timeout=30)
+
+        def _check(self, name: str, context: Any, experiment_id: str) -> None:
+            super()._check(name, context, experiment_id)
+            self.gate.wait()
+
+    provider = Meeting(r={"t": (1, 5.0)})
+    assert set(ProviderSource(provider).versions(SCOPE, run)) == {"r"}
+    assert sorted(provider.calls) == ["list_runs", "list_scalars", "list_tensors", "list_tensors"]
 
 
 def test_a_run_of_a_name_that_is_not_text_can_be_listed() -> None:

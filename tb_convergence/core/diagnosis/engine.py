@@ -60,11 +60,12 @@ def diagnose_history(history: RunHistory, rules: Sequence[Rule] | None = None) -
     fired: dict[str, Match] = {}
     missing: list[NotEvaluated] = []
     lacking: list[str] = []
+    signals = history.signals
     for rule in sorted(rules, key=lambda rule: _ORDER.index(rule.kind)):
-        lacks = _lacks(rule, history)
+        lacks = _lacks(rule, history, signals)
         if lacks:
             missing.append(NotEvaluated(rule.id, lacks))
-            lacking += [name for need in _absent(rule, history) for name in need.split("|")]
+            lacking += [name for need in _absent(rule, signals) for name in need.split("|")]
             continue
         try:
             # A log may hold any float32: a sum beyond the largest is infinite, and what is then
@@ -92,9 +93,9 @@ def diagnose_history(history: RunHistory, rules: Sequence[Rule] | None = None) -
     )
 
 
-def _lacks(rule: Rule, history: RunHistory) -> tuple[str, ...]:
-    """What `rule` needs and `history` does not have; empty where it can be evaluated."""
-    lacks = tuple(need.replace("|", " or ") for need in _absent(rule, history))
+def _lacks(rule: Rule, history: RunHistory, signals: frozenset[str]) -> tuple[str, ...]:
+    """What `rule` needs and `history`, with its `signals`, lacks; empty where it can be decided."""
+    lacks = tuple(need.replace("|", " or ") for need in _absent(rule, signals))
     if lacks or rule.at_least <= 1 or not rule.needs:
         return lacks
     names = rule.needs[0].split("|")
@@ -104,9 +105,8 @@ def _lacks(rule: Rule, history: RunHistory) -> tuple[str, ...]:
     return (f"{rule.at_least} records of {' or '.join(names)} (has {points})",)
 
 
-def _absent(rule: Rule, history: RunHistory) -> tuple[str, ...]:
+def _absent(rule: Rule, signals: frozenset[str]) -> tuple[str, ...]:
     """Those of the rule's needs of which nothing at all was recorded."""
-    signals = history.signals
     return tuple(
         need for need in rule.needs if not any(name in signals for name in need.split("|"))
     )

@@ -44,21 +44,25 @@ def _first_in_table(
     among = table.rows_of(*kinds) if kinds else list(range(len(table.rows)))
     if not present or not among:
         return None
-    stacked = np.stack([np.nan_to_num(table.column(name, "low")[:, among]) for name, _ in present])
-    bad = stacked > 0
-    records = np.flatnonzero(bad.any(axis=(0, 2)))
+    columns_low = [table.column(name, "low") for name, _ in present]
+    # Nearly always there is nothing to be found, in millions of values: no copies before that.
+    bad = np.zeros((len(table.steps), len(among)), dtype=np.bool_)
+    for low in columns_low:
+        bad |= low[:, among] > 0
+    records = np.flatnonzero(bad.any(axis=1))
     if not len(records):
         return None
     record = int(records[0])
-    places = np.flatnonzero(bad[:, record].any(axis=0)).tolist()
+    places = np.flatnonzero(bad[record]).tolist()
     if reverse:
         places.reverse()
-    worst = int(np.argmax(stacked[:, record, places[0]]))
+    fractions = [float(np.nan_to_num(low[record, among[places[0]]])) for low in columns_low]
+    worst = int(np.argmax(fractions))
     row = among[places[0]]
     names = dict.fromkeys(table.rows[among[place]].layer for place in places)
     return _Bad(
         int(table.steps[record]), order, what.format(name=table.rows[row].name), tuple(names),
-        float(stacked[worst, record, places[0]]), present[worst][1],
+        fractions[worst], present[worst][1],
     )
 
 

@@ -1,0 +1,139 @@
+"""A real TensorBoard with the plugin, and clients that ask it as a browser does."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import http.client
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlencode
+
+PREFIX: Final = "/data/plugin/convergence"
+SECONDS: Final = 600
+START: Final = """
+import sys
+from tensorboard import default, program
+from tb_convergence.serving.loader import ConvergenceLoader
+plugins = [p for p in default.get_plugins() if p is not ConvergenceLoader]
+board = program.TensorBoard(plugins=[*plugins, ConvergenceLoader])
+board.configure(argv=sys.argv)
+sys.exit(board.main() or 0)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back: how long it took, how large it was on the wire."""
+
+    seconds: float
+    status: int
+    body: bytes
+    etag: str
+
+    @property
+    def document(self) -> Any:
+        """The JSON document."""
+        return json.loads(gzip.decompress(self.body))
+
+
+class Client:
+    """One connection, kept open."""
+
+    def __init__(self, port: int) -> None:
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=SECONDS)
+
+    def ask(self, route: str, etag: str = "", **given: Any) -> Answer:
+        """GET a route of the plugin."""
+        query = f"?{urlencode(given)}" if given else ""
+        headers = {"Accept-Encoding": "gzip"}
+        if etag:
+            headers["If-None-Match"] = etag
+        begin = time.perf_counter()
+        self._connection.request("GET", f"{PREFIX}/{route}{query}", headers=headers)
+        response = self._connection.getresponse()
+        body = response.read()
+        return Answer(
+            time.perf_counter() - begin, response.status, body, response.headers.get("ETag", "")
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """A running TensorBoard.
+
+    Attributes:
+        port: where it listens.
+        group: its processes.
+        start_seconds: until it listened.
+    """
+
+    port: int
+    group: int
+    start_seconds: float
+
+    def wait_until_idle(self) -> None:
+        """Until it has loaded everything, as far as its processes' work tells."""
+        before, quiet = -1, 0
+        while quiet < 4:
+            time.sleep(0.25)
+            now = self._ticks()
+            quiet = quiet + 1 if now - before <= 1 else 0
+            before = now
+
+    def resident_bytes(self) -> int:
+        """Memory of all its processes."""
+        pages = sum(int(stat[23]) for stat in _stats(self.group))
+        return pages * os.sysconf("SC_PAGE_SIZE")
+
+    def _ticks(self) -> int:
+        return sum(int(stat[13]) + int(stat[14]) for stat in _stats(self.group))
+
+
+def _stats(group: int) -> Iterator[list[str]]:
+    """`/proc/PID/stat` of the processes of a group, split; the name has no spaces."""
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            head, _, tail = file.read_text().rpartition(")")
+            stat = [head.split(" ", 1)[0], "name", *tail.split()]
+            if int(stat[4]) == group:
+                yield stat
+
+
+@contextlib.contextmanager
+def tensorboard(logdir: Path, fast: bool, *flags: str) -> Iterator[Board]:
+    """TensorBoard on a free port, as its command line starts it."""
+    command = [
+        sys.executable, "-c", START, f"--logdir={logdir}", "--port=0", "--host=127.0.0.1",
+        f"--load_fast={'true' if fast else 'false'}", *flags,
+    ]
+    begin = time.perf_counter()
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(  # noqa: S603 - a program of ours
+            command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+        )
+        try:
+            end = time.monotonic() + SECONDS
+            while not (found := re.search(rb"at http://[^:]+:(\d+)", _text(log))):
+                if process.poll() is not None or time.monotonic() > end:
+                    raise RuntimeError(f"TensorBoard does not start: {_text(log)!r}")
+                time.sleep(0.05)
+            yield Board(int(found[1]), process.pid, time.perf_counter() - begin)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def _text(file: Any) -> bytes:
+    return os.pread(file.fileno(), 1_000_000, 0)
