@@ -69,25 +69,6 @@ function notice(folder) {
   return `${name} ${version} (${license})\n\n${text}\n`;
 }
 
-/**
- * uPlot's ways to draw lines that we do not use: named in one table, they would be bundled. The rest
- * of the file is left as it is.
- *
- * @type {import("esbuild").Plugin}
- */
-const withoutUnusedPaths = {
-  name: "without-unused-paths",
-  setup({ onLoad }) {
-    onLoad({ filter: /[\\/]uPlot\.esm\.js$/ }, ({ path: file }) => {
-      const unused = /\(paths\.(stepped|bars|spline)\s*=\s*\w+\);/g;
-      const text = readFileSync(file, "utf8");
-      const found = text.match(unused)?.length ?? 0;
-      if (found !== 3) throw new Error(`uPlot names ${found} of 3 unused paths: has it changed?`);
-      return { contents: text.replace(unused, ""), loader: "js" };
-    });
-  },
-};
-
 const css = await build({ ...common, entryPoints: { index: "src/styles/index.css" }, outdir: "/" });
 const styles = css.outputFiles[0].contents;
 const version = createHash("sha256").update(styles).digest("hex").slice(0, 10);
@@ -98,7 +79,6 @@ const js = await build({
   entryPoints: { index: "src/index.js" },
   format: "esm",
   outdir: "/",
-  plugins: [withoutUnusedPaths],
   splitting: true,
 });
 /** @type {Map<string, Uint8Array>} */

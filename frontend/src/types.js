@@ -96,6 +96,11 @@
  * @property {string} activation
  * @property {string} initializer
  *
+ * @typedef {object} Healthy  Values that a rule does not object to; null for an open end.
+ * @property {number | null} low
+ * @property {number | null} high
+ * @property {string} rule
+ *
  * @typedef {object} Metric
  * @property {string} name
  * @property {string} title
@@ -104,6 +109,8 @@
  * @property {Scale} scale
  * @property {Worst} worst
  * @property {string} summary
+ * @property {number | null} center
+ * @property {Healthy | null} healthy
  *
  * @typedef {object} Group
  * @property {string} group
@@ -126,6 +133,7 @@
  * @property {string} symbol
  * @property {string} unit
  * @property {Scale} scale
+ * @property {Healthy | null} healthy
  * @property {(number | null)[]} low
  * @property {(number | null)[] | null} high
  * @property {[number, NonFinite][]} nonfinite
@@ -136,9 +144,37 @@
  * @property {string} group
  * @property {Row} row
  * @property {boolean} exact
+ * @property {"step" | "epoch"} axis
+ * @property {Initialization | null} initialization
  * @property {Step[]} steps
  * @property {(number | null)[]} wall_times
  * @property {Column[]} columns
+ *
+ * @typedef {object} Initialization
+ * @property {Step} step
+ * @property {number} low
+ * @property {number} high
+ * @property {number | null} mean
+ * @property {{std: number, formula: string} | null} expected
+ * @property {[number, number] | null} fans
+ * @property {"as expected" | "narrower" | "wider" | ""} verdict
+ * @property {Healthy | null} healthy
+ *
+ * @typedef {object} Distribution
+ * @property {"gradient" | "variable"} of
+ * @property {"step" | "epoch"} axis
+ * @property {number} records
+ * @property {Step[]} first_steps
+ * @property {Step[]} last_steps
+ * @property {number[]} codes
+ * @property {{share: number, low: (number | null)[], high: (number | null)[]}[]} bands
+ *
+ * @typedef {object} DistributionReply
+ * @property {number} schema
+ * @property {string} run
+ * @property {string} group
+ * @property {Row} row
+ * @property {Distribution[]} distributions
  *
  * @typedef {object} Setting
  * @property {string} name

@@ -21,9 +21,9 @@ test("a range has room, begins at zero where that is near, and is never empty", 
 });
 
 test("the healthy band is in view however far off the values are", () => {
-  const [low, high] = withHealthy([1e-12, 1e-11], [1e-4, 1e-1]);
+  const [low, high] = withHealthy([1e-12, 1e-11], { low: 1e-4, high: 1e-1, rule: "r" });
   assert.ok(low === 1e-12 && high > 1e-4);
-  assert.ok(withHealthy([10, 100], [1e-4, 1e-1])[0] < 1e-1);
+  assert.ok(withHealthy([10, 100], { low: null, high: 1e-1, rule: "r" })[0] < 1e-1);
   assert.deepEqual(withHealthy([1, 2], null), [1, 2]);
 });
 

@@ -4,7 +4,8 @@ import { test } from "node:test";
 import { decodeHeat } from "../src/data/decode.js";
 import { smallCharts, smallLines } from "../src/data/small_charts.js";
 import { readout } from "../src/views/heatmap.js";
-import { profileCurve, profileRows } from "../src/views/profile.js";
+import { nextCell } from "../src/views/player.js";
+import { profileMetrics, profileRows, profileSpan } from "../src/views/profile.js";
 import { heatBytes } from "./heat_bytes.mjs";
 
 const column = (/** @type {string} */ name, /** @type {any} */ over = {}) =>
@@ -17,6 +18,7 @@ const column = (/** @type {string} */ name, /** @type {any} */ over = {}) =>
     low: [1, 2, 3],
     high: null,
     nonfinite: [],
+    healthy: null,
     ...over,
   });
 const replyOf = (/** @type {any[]} */ columns) =>
@@ -26,7 +28,7 @@ test("every column is drawn or named, once", () => {
   const columns = [
     column("gradient_norm"),
     column("window_gradient_norm_max"),
-    column("update_ratio"),
+    column("update_ratio", { healthy: { low: 1e-4, high: 1e-1, rule: "r" } }),
     column("brand_new_statistic"),
     column("gradient_nan_fraction", { low: [0, 0, 0], scale: "linear", unit: "1" }),
   ];
@@ -36,7 +38,8 @@ test("every column is drawn or named, once", () => {
     [...drawn, ...constant.map((one) => one.column.name)].sort(),
     columns.map((one) => one.name).sort(),
   );
-  assert.deepEqual(charts.find((chart) => chart.id === "update_ratio")?.healthy, [1e-4, 1e-1]);
+  assert.deepEqual(charts.find((chart) => chart.id === "update_ratio")?.healthy?.rule, "r");
+  assert.equal(charts[0].healthy, null);
   assert.equal(charts[0].columns.length, 2);
 });
 
@@ -69,14 +72,59 @@ test("the profile takes kernels and outputs, all rows where there are none", () 
   assert.deepEqual(profileRows(rows.slice(1, 2)), [0]);
 });
 
-test("the profile keeps what has no height", () => {
-  const heat = decodeHeat(heatBytes({ values: [[1], [2], [3], [0]], codes: [[0], [2], [3], [0]] }));
-  const { y, bad } = profileCurve(heat, [0, 1, 2, 3], 0, true);
-  assert.deepEqual(y, [1, null, null, null]);
+test("the profile's scale holds every step, so that it stays while they go by", () => {
+  const values = [
+    [1, 100],
+    [2, 0],
+    [3, 3],
+    [Number.NaN, 5],
+  ];
+  const codes = [
+    [0, 0],
+    [0, 0],
+    [2, 3],
+    [1, 0],
+  ];
+  const heat = decodeHeat(heatBytes({ values, codes }));
+  const metric = /** @type {any} */ ({ name: "gradient_norm", unit: "u", scale: "log10" });
+  const { span, scale, zero } = profileSpan(heat, [0, 1, 2, 3], metric);
+  assert.deepEqual([...span.low], [1, 2, Number.NaN, 5]);
+  assert.deepEqual([...span.high], [100, 2, Number.NaN, 5]);
+  assert.ok(scale.low < 1 && scale.high > 100 && scale.log);
+  assert.equal(zero, true);
+  const far = { ...metric, healthy: { low: 1e4, high: 1e5, rule: "r" } };
+  assert.ok(profileSpan(heat, [0], far).scale.high > 1e4, "how far off healthy is, is seen");
+  const nothing = profileSpan(heat, [2], metric).scale;
+  assert.ok(nothing.high > nothing.low && nothing.low > 0);
+});
+
+test("the profile offers gradient, update ratio and output spread where they are known", () => {
+  const metric = (/** @type {string} */ name) => /** @type {any} */ ({ name });
+  const groups = /** @type {any} */ ([
+    { group: "variables", metrics: [metric("variable_norm"), metric("gradient_norm")] },
+    { group: "activations", metrics: [metric("activation_std")] },
+  ]);
   assert.deepEqual(
-    bad.map((one) => one.kind),
-    ["NaN", "Infinity", "nonpositive"],
+    profileMetrics(groups).map((one) => `${one.group} ${one.metric.name}`),
+    ["variables gradient_norm", "activations activation_std"],
   );
+});
+
+test("playing goes through all steps in a bounded number of frames and ends", () => {
+  for (const [cells, frames] of [
+    [1, 120],
+    [7, 120],
+    [1000, 120],
+    [1000, 12],
+  ]) {
+    const seen = [0];
+    for (let cell = nextCell(0, cells, frames); cell >= 0; ) {
+      seen.push(cell);
+      cell = nextCell(cell, cells, frames);
+    }
+    assert.equal(seen[seen.length - 1], cells - 1);
+    assert.ok(seen.length <= frames + 1);
+  }
 });
 
 test("the line beneath the map says what a cell holds", () => {

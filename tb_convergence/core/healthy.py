@@ -61,13 +61,13 @@ def _of_variables(history: RunHistory, table: Table, name: str, row: int | None)
         if not kernels or (row is not None and row not in kernels):
             return None
         place = len(kernels) - 1 if row is None else kernels.index(row)
-        return Band(None, float(limits[place]), zero_gradient.RULE.id)
+        return Band(0.0, float(limits[place]), zero_gradient.RULE.id)
     return None
 
 
 def _of_activations(table: Table, name: str, row: int | None) -> Band | None:
     if name == "activation_dead_fraction":
-        return Band(None, dead_relu.FRACTION, dead_relu.RULE.id)
+        return Band(0.0, dead_relu.FRACTION, dead_relu.RULE.id)
     if name == "activation_saturated_fraction" and row != len(table.rows) - 1:
-        return Band(None, saturated_activation.FRACTION, saturated_activation.RULE.id)
+        return Band(0.0, saturated_activation.FRACTION, saturated_activation.RULE.id)
     return None

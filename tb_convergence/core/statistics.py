@@ -380,7 +380,7 @@ DERIVED: Final[dict[Group, tuple[tuple[str, Statistic], ...]]] = {
         (
             "gradient_norm",
             Statistic(
-                "gradient_trend", "variables", "Gradient trend", "trend ‖g‖", "decades", REAL,
+                "gradient_trend", "variables", "Gradient trend", "trend", "decades", REAL,
                 "How far the median gradient norm of the last ten records lies above (+) or below "
                 "(-) that of the ten before, in decades: +1 is ten times as large.",
                 None, "linear", "both", True, center=0.0,
@@ -391,7 +391,7 @@ DERIVED: Final[dict[Group, tuple[tuple[str, Statistic], ...]]] = {
         (
             "activation_std",
             Statistic(
-                "activation_trend", "activations", "Output trend", "trend std a", "decades", REAL,
+                "activation_trend", "activations", "Output trend", "trend", "decades", REAL,
                 "How far the median output spread of the last ten records lies above (+) or below "
                 "(-) that of the ten before, in decades: +1 is ten times as large.",
                 None, "linear", "both", True, center=0.0,

@@ -27,14 +27,3 @@ export function cividis(position) {
   };
   return [channel(0), channel(1), channel(2)];
 }
-
-/**
- * `#rrggbb`
- *
- * @param {number} position
- */
-export function cividisHex(position) {
-  return `#${cividis(position)
-    .map((value) => value.toString(16).padStart(2, "0"))
-    .join("")}`;
-}

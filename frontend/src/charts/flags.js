@@ -2,7 +2,7 @@
  * Flags on a line chart where findings begin: a vertical line each, and a label that is a button.
  * Labels that would overlap move to the next lane; those without a free lane are left to the line.
  *
- * @import uPlot from "uplot"
+ * @import { Frame } from "./line_scales.js"
  * @import { Flag } from "./line.js"
  */
 import { iconElement } from "../views/icon.js";
@@ -12,36 +12,23 @@ const LANES = 3;
 const GAP = 6;
 
 /**
- * @param {uPlot} plot
+ * @param {HTMLElement} over The plot.
+ * @param {Frame} frame
  * @param {Flag[]} flags
  * @param {number} top Where the first lane begins.
  * @param {((id: string) => void) | null} onFlag
  */
-export function flagElements(plot, flags, top, onFlag) {
+export function flagElements(over, { plot, toX }, flags, top, onFlag) {
   const layer = document.createElement("div");
   layer.className = "flags";
-  plot.over.append(layer);
-  const lay = () => place(plot, layer, flags, top, onFlag);
-  plot.hooks.setSize = [...(plot.hooks.setSize ?? []), lay];
-  lay();
-}
-
-/**
- * @param {uPlot} plot
- * @param {HTMLElement} layer
- * @param {Flag[]} flags
- * @param {number} top Where the first lane begins.
- * @param {((id: string) => void) | null} onFlag
- */
-function place(plot, layer, flags, top, onFlag) {
-  layer.replaceChildren();
-  const width = plot.over.clientWidth;
+  over.append(layer);
+  const { width } = plot;
   const ends = new Array(LANES).fill(-Infinity);
   // The selected flag first, it gets a lane for sure; then in the order of the findings.
   const ordered = [...flags].sort((a, b) => Number(b.selected) - Number(a.selected));
   const taken = /** @type {{left: number, right: number, lane: number}[]} */ ([]);
   for (const flag of ordered) {
-    const left = plot.valToPos(flag.x, "x");
+    const left = toX(flag.x) - plot.left;
     if (!(left >= -1) || left > width + 1) continue;
     const line = document.createElement("i");
     line.className = `flag-line ${flag.verdict}${flag.selected ? " selected" : ""}`;
@@ -79,7 +66,7 @@ function flagLabel(flag, onFlag) {
   button.append(iconElement(flag.verdict), text);
   button.title = flag.label;
   // The chart beneath would take the press for the beginning of a zoom.
-  button.addEventListener("mousedown", (event) => event.stopPropagation());
+  button.addEventListener("pointerdown", (event) => event.stopPropagation());
   button.addEventListener("click", (event) => {
     event.stopPropagation();
     onFlag?.(flag.id);

@@ -13,7 +13,7 @@ import { drawAxis, drawLabels, drawOverlay, drawScale } from "./heat_draw.js";
 import { heatLayout, rowAt } from "./heat_layout.js";
 import { paint } from "./paint.js";
 import { axisSpans, badnessOf, evenSpans, pool } from "./pool.js";
-import { watchSize } from "./size.js";
+import { fitCanvas, watchSize } from "./size.js";
 
 /**
  * @typedef {object} HeatProps
@@ -73,7 +73,7 @@ export function createHeatMap() {
 
   function redrawOverlay() {
     if (!props || element.clientWidth === 0) return;
-    const context = fit(overlay, element);
+    const context = fitCanvas(overlay, element);
     if (context) drawOverlay(context, layout(), props, place, hoverStep);
   }
 
@@ -101,9 +101,12 @@ export function createHeatMap() {
     element,
     update(next) {
       if (props && samePicture(props, next)) {
+        const labels = props.selectedRow !== next.selectedRow;
         const same = sameOverlay(props, next);
         props = next;
-        if (!same) redraw();
+        // Only the selected row is part of the picture: its label is bold.
+        if (labels) redraw();
+        else if (!same) redrawOverlay();
         return;
       }
       if (props?.cursor !== next.cursor) {
@@ -154,26 +157,6 @@ function sameOverlay(a, b) {
 }
 
 /**
- * Sizes a canvas to its element in device pixels and clears it; the context then counts CSS pixels.
- *
- * @param {HTMLCanvasElement} canvas
- * @param {HTMLElement} element
- */
-function fit(canvas, element) {
-  const ratio = devicePixelRatio;
-  const [width, height] = [element.clientWidth, element.clientHeight];
-  const [w, h] = [Math.round(width * ratio), Math.round(height * ratio)];
-  if (canvas.width !== w || canvas.height !== h) {
-    canvas.width = w;
-    canvas.height = h;
-  }
-  const context = canvas.getContext("2d");
-  context?.setTransform(ratio, 0, 0, ratio, 0, 0);
-  context?.clearRect(0, 0, width, height);
-  return context;
-}
-
-/**
  * Remembers the cells: a label in bold, or the typeface that arrived, draws the rest anew.
  *
  * @returns {(props: HeatProps, width: number, height: number, ratio: number) => ImageData}
@@ -200,7 +183,7 @@ function createCells() {
  * @param {ReturnType<typeof createCells>} cells
  */
 function drawPicture(canvas, layout, props, cells) {
-  const context = fit(canvas, /** @type {HTMLElement} */ (canvas.parentElement));
+  const context = fitCanvas(canvas, /** @type {HTMLElement} */ (canvas.parentElement));
   if (!context) return;
   const ratio = devicePixelRatio;
   const left = Math.round(layout.left * ratio);

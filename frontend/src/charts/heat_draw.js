@@ -10,7 +10,7 @@ import { commonPath, fitName } from "../format/names.js";
 import { formatDifference, formatPercent, formatTick, isFraction } from "../format/numbers.js";
 import { badness, VERDICT_PATH } from "../format/severity.js";
 import { formatStepShort } from "../format/steps.js";
-import { cividisHex } from "./cividis.js";
+import { cividis } from "./cividis.js";
 import { divergingHex } from "./diverging.js";
 import { labelled } from "./heat_layout.js";
 import { ABOVE_ZERO, linearTicks, logTicks } from "./ranges.js";
@@ -109,7 +109,10 @@ export function drawScale(context, layout, { range, metric, palette, gutter }) {
   const { diverging } = palette.heat;
   for (let y = 0; y < bar.height; y += 1) {
     const part = 1 - y / Math.max(1, bar.height - 1);
-    context.fillStyle = range.difference ? divergingHex(diverging, part) : cividisHex(part);
+    context.fillStyle =
+      range.difference || range.diverging
+        ? divergingHex(diverging, part)
+        : `rgb(${cividis(part).join(" ")})`;
     context.fillRect(bar.x, bar.top + y, bar.width, 1);
   }
   const floor = range.log && range.zeros ? ABOVE_ZERO : 0;

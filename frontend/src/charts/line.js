@@ -1,19 +1,19 @@
 /**
- * Curves over one axis, drawn by uPlot, with what a training record needs and a plotting library
- * does not have: non-finite points as marks on the edge, intervals as bands, a healthy range, and
+ * Curves over one axis on a canvas, with what a training record needs and a plotting library does
+ * not have: non-finite points as marks on the edge, intervals as bands, a healthy range, and
  * flags where findings begin.
  *
  * @import { Palette } from "./palette.js"
+ * @import { Frame } from "./line_scales.js"
  * @import { Cursor } from "./cursor.js"
- * @import { NonFinite, Verdict } from "../types.js"
+ * @import { Healthy, NonFinite, Verdict } from "../types.js"
  */
-import uPlot from "uplot";
 import { flagElements } from "./flags.js";
-import { columns } from "./line_columns.js";
+import { drawAxes, drawLines } from "./line_draw.js";
 import { listenToKeys } from "./line_keys.js";
-import { drawEdgeMarks, drawHealthy, drawLine } from "./line_marks.js";
-import { axes, scales } from "./line_scales.js";
-import { watchSize } from "./size.js";
+import { drawEdgeMarks, drawLine, paintHealthy } from "./line_marks.js";
+import { frameOf } from "./line_scales.js";
+import { fitCanvas, watchSize } from "./size.js";
 
 /**
  * @typedef {object} Line
@@ -50,7 +50,7 @@ import { watchSize } from "./size.js";
  * @property {((y: number) => string) | null} [formatRight]
  * @property {{left: number, right: number}} gutter
  * @property {Flag[]} flags
- * @property {[number, number] | null} [healthy]
+ * @property {Healthy | null} [healthy]
  * @property {number | null} mark  The selected place on the x axis.
  * @property {Palette} palette
  * @property {Cursor} cursor
@@ -65,53 +65,98 @@ import { watchSize } from "./size.js";
 export function createLineChart() {
   const element = document.createElement("div");
   element.className = "line-chart";
+  const picture = document.createElement("canvas");
+  /** Over the plot: takes the pointer, holds flags and what moves. */
+  const over = document.createElement("div");
+  over.className = "over";
+  const hair = document.createElement("i");
+  hair.className = "hair";
+  const selection = document.createElement("i");
+  selection.className = "selection";
   /** @type {LineProps | null} */
   let props = null;
-  /** @type {uPlot | null} */
-  let plot = null;
+  /** @type {Frame | null} */
+  let frame = null;
   let stopFollowing = () => {};
+
+  /** @param {number | null} x */
+  function point(x) {
+    const left = frame && x !== null ? frame.toX(x) - frame.plot.left : Number.NaN;
+    const inside = left >= 0 && left <= (frame?.plot.width ?? 0);
+    hair.hidden = !inside;
+    if (inside) hair.style.left = `${left}px`;
+  }
 
   const live = listenToKeys(
     element,
     () => props,
-    () => plot,
+    point,
     (step) => props?.cursor.move(step === null ? null : { step, source: element }),
   );
+  element.append(picture, over, live);
+  listenToPointer(
+    over,
+    selection,
+    () => props,
+    () => frame,
+    (x) => {
+      point(x);
+      const step = x === null ? Number.NaN : (props?.toStep(x) ?? Number.NaN);
+      props?.cursor.move(Number.isFinite(step) ? { step, source: element } : null);
+    },
+  );
 
-  function rebuild() {
-    plot?.destroy();
-    plot = null;
-    element.replaceChildren(live);
+  function redraw() {
     if (!props || element.clientWidth === 0 || element.clientHeight === 0) return;
-    plot = draw(element, props);
+    frame = frameOf(props, element.clientWidth, element.clientHeight);
+    const context = fitCanvas(picture, element);
+    if (context) draw(context, frame, props);
   }
 
-  const stopWatching = watchSize(element, (width, height) => {
-    if (plot) plot.setSize({ width, height });
-    else rebuild();
-  });
+  function rebuild() {
+    redraw();
+    if (!props || !frame) return;
+    const { left, top, width, height } = frame.plot;
+    Object.assign(over.style, {
+      left: `${left}px`,
+      top: `${top}px`,
+      width: `${width}px`,
+      height: `${height}px`,
+    });
+    over.replaceChildren(hair, selection);
+    hair.hidden = true;
+    selection.hidden = true;
+    if (props.flags.length) {
+      // Marks of non-finite points have the edge.
+      const edge = props.lines.some((line) => line.bad.length > 0) ? 14 : 2;
+      flagElements(over, frame, props.flags, edge, props.onFlag);
+    }
+  }
+
+  const stopWatching = watchSize(element, rebuild);
 
   return {
     element,
     update(next) {
-      if (props && sameProps(props, next)) return;
-      if (props?.cursor !== next.cursor) {
+      const before = props;
+      props = next;
+      if (before && sameProps(before, next)) {
+        if (before.mark !== next.mark) redraw();
+        return;
+      }
+      if (before?.cursor !== next.cursor) {
         stopFollowing();
         stopFollowing = next.cursor.follow((place) => {
-          if (!plot || !props || place?.source === element) return;
-          const x = place ? props.fromStep(place.step) : Number.NaN;
-          const left = Number.isFinite(x) ? plot.valToPos(x, "x") : -10;
-          plot.setCursor({ left, top: left < 0 ? -10 : 0 }, false);
+          if (!props || place?.source === element) return;
+          point(place ? props.fromStep(place.step) : null);
         });
       }
-      props = next;
       element.setAttribute("aria-label", next.label ?? labelOf(next.lines));
       rebuild();
     },
     destroy() {
       stopFollowing();
       stopWatching();
-      plot?.destroy();
     },
   };
 }
@@ -139,7 +184,6 @@ function sameProps(a, b) {
     a.palette === b.palette &&
     a.log === b.log &&
     a.kind === b.kind &&
-    a.mark === b.mark &&
     same(a.extent, b.extent) &&
     same(a.range, b.range) &&
     a.gutter.left === b.gutter.left &&
@@ -148,98 +192,78 @@ function sameProps(a, b) {
 }
 
 /**
- * @param {HTMLElement} element
+ * @param {CanvasRenderingContext2D} context
+ * @param {Frame} frame
  * @param {LineProps} props
  */
-function draw(element, props) {
-  const { data, series, bands } = columns(props);
-  const right = props.lines.some((line) => line.scale === "right");
-  /** @type {uPlot.Options} */
-  const options = {
-    width: element.clientWidth,
-    height: element.clientHeight,
-    padding: [10, right ? 0 : props.gutter.right, 0, 0],
-    legend: { show: false },
-    series,
-    bands,
-    scales: scales(props),
-    axes: axes(props, right),
-    cursor: {
-      y: false,
-      drag: { x: props.onZoom !== null, y: false, setScale: false },
-      points: { show: false },
-      bind: {
-        dblclick: () => () => {
-          props.onZoom?.(null);
-          return null;
-        },
-      },
-    },
-    hooks: {
-      drawClear: [(u) => props.healthy && drawHealthy(u, props.healthy, props.palette)],
-      draw: [
-        (u) => {
-          if (props.mark !== null) drawLine(u, props.mark, props.palette.ink);
-          for (const line of props.lines) drawEdgeMarks(u, line, props.palette);
-        },
-      ],
-      setCursor: [createTeller(element, props)],
-      setSelect: [(u) => zoom(u, props)],
-      ready: [(u) => listen(u, props)],
-    },
-  };
-  const plot = new uPlot(options, data, element);
-  if (props.flags.length) {
-    // Marks of non-finite points have the edge.
-    const top = props.lines.some((line) => line.bad.length > 0) ? 14 : 2;
-    flagElements(plot, props.flags, top, props.onFlag);
-  }
-  return plot;
+function draw(context, frame, props) {
+  const { healthy, palette, lines, mark } = props;
+  if (healthy) paintHealthy(context, frame.plot, healthy, frame.toY, palette);
+  drawAxes(context, frame, props);
+  drawLines(context, frame, props);
+  if (mark !== null) drawLine(context, frame, mark, palette.ink);
+  for (const line of lines) drawEdgeMarks(context, frame, line, palette);
 }
 
+/** A press that moves less, in pixels, is a click; one that moves more selects a stretch. */
+const CLICK = 4;
+
 /**
- * Tells the other views where the pointer is. A chart that is only being drawn again keeps silent:
- * the pointer may be on another one.
+ * Moving tells where the pointer is, a click picks a step, dragging zooms, a double click shows all.
  *
- * @param {HTMLElement} element
- * @param {LineProps} props
- * @returns {(plot: uPlot) => void}
+ * @param {HTMLElement} over
+ * @param {HTMLElement} selection
+ * @param {() => LineProps | null} current
+ * @param {() => Frame | null} framed
+ * @param {(x: number | null) => void} tell
  */
-function createTeller(element, props) {
-  let here = false;
-  return (plot) => {
-    const left = plot.cursor.left ?? -1;
-    const step = left < 0 ? Number.NaN : props.toStep(plot.posToVal(left, "x"));
-    const inside = Number.isFinite(step);
-    if (inside || here) props.cursor.move(inside ? { step, source: element } : null);
-    here = inside;
+function listenToPointer(over, selection, current, framed, tell) {
+  /** Where the pointer went down. @type {number | null} */
+  let pressed = null;
+  const leftOf = (/** @type {MouseEvent} */ event) => {
+    const box = over.getBoundingClientRect();
+    return Math.min(box.width, Math.max(0, event.clientX - box.left));
   };
-}
-
-/**
- * @param {uPlot} plot
- * @param {LineProps} props
- */
-function zoom(plot, props) {
-  const { left, width } = plot.select;
-  if (width < 4) return;
-  plot.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
-  props.onZoom?.([plot.posToVal(left, "x"), plot.posToVal(left + width, "x")]);
-}
-
-/**
- * @param {uPlot} plot
- * @param {LineProps} props
- */
-function listen(plot, props) {
-  let pressed = -1;
-  plot.over.addEventListener("pointerdown", (event) => {
-    pressed = event.clientX;
+  const valueAt = (/** @type {number} */ left) => {
+    const frame = framed();
+    return frame ? frame.fromX(frame.plot.left + left) : Number.NaN;
+  };
+  over.addEventListener("pointerdown", (event) => {
+    if (event.button !== 0) return;
+    pressed = leftOf(event);
+    tell(valueAt(pressed));
+    // The stretch may end outside; a finger scrolls the page instead.
+    if (event.pointerType === "mouse") over.setPointerCapture(event.pointerId);
   });
-  plot.over.addEventListener("click", (event) => {
-    if (Math.abs(event.clientX - pressed) > 3) return;
-    const left = event.clientX - plot.over.getBoundingClientRect().left;
-    const step = props.toStep(plot.posToVal(left, "x"));
-    if (Number.isFinite(step)) props.onPick?.(step);
+  over.addEventListener("pointermove", (event) => {
+    const left = leftOf(event);
+    tell(valueAt(left));
+    const wide = pressed !== null && Math.abs(left - pressed) >= CLICK && current()?.onZoom;
+    selection.hidden = !wide;
+    if (!wide || pressed === null) return;
+    selection.style.left = `${Math.min(left, pressed)}px`;
+    selection.style.width = `${Math.abs(left - pressed)}px`;
   });
+  over.addEventListener("pointerup", (event) => {
+    const [from, to] = [pressed, leftOf(event)];
+    const dragged = !selection.hidden;
+    pressed = null;
+    selection.hidden = true;
+    const props = current();
+    if (from === null || !props) return;
+    if (dragged) {
+      props.onZoom?.([valueAt(Math.min(from, to)), valueAt(Math.max(from, to))]);
+    } else if (Math.abs(to - from) < CLICK) {
+      const step = props.toStep(valueAt(to));
+      if (Number.isFinite(step)) props.onPick?.(step);
+    }
+  });
+  const stop = () => {
+    pressed = null;
+    selection.hidden = true;
+    tell(null);
+  };
+  over.addEventListener("pointerleave", stop);
+  over.addEventListener("pointercancel", stop);
+  over.addEventListener("dblclick", () => current()?.onZoom?.(null));
 }

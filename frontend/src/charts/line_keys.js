@@ -2,7 +2,6 @@
  * The keyboard on a line chart: arrow keys move the cursor from point to point and say what stands
  * there, Enter selects the step, plus and minus zoom.
  *
- * @import uPlot from "uplot"
  * @import { Line, LineProps } from "./line.js"
  */
 import { extentOf } from "../data/curves.js";
@@ -14,10 +13,10 @@ const LEAP = 10;
 /**
  * @param {HTMLElement} element Outlives the plots drawn into it.
  * @param {() => LineProps | null} current
- * @param {() => uPlot | null} plotted
+ * @param {(x: number | null) => void} point Shows the cursor there.
  * @param {(step: number | null) => void} moveTo Puts the cursor of all views there.
  */
-export function listenToKeys(element, current, plotted, moveTo) {
+export function listenToKeys(element, current, point, moveTo) {
   element.tabIndex = 0;
   element.setAttribute("role", "application");
   element.setAttribute("aria-roledescription", "line chart");
@@ -32,8 +31,7 @@ export function listenToKeys(element, current, plotted, moveTo) {
     place = x;
     const step = props.toStep(x);
     if (Number.isFinite(step)) moveTo(step);
-    const plot = plotted();
-    plot?.setCursor({ left: plot.valToPos(x, "x"), top: 0 }, false);
+    point(x);
     live.textContent = spoken(props, x);
   }
 
@@ -56,7 +54,7 @@ export function listenToKeys(element, current, plotted, moveTo) {
     if (place === null) return;
     place = null;
     live.textContent = "";
-    plotted()?.setCursor({ left: -10, top: -10 }, false);
+    point(null);
     moveTo(null);
   });
   return live;

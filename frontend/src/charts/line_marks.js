@@ -1,9 +1,11 @@
 /**
  * What is drawn on a line chart beside the lines.
  *
- * @import uPlot from "uplot"
  * @import { Line } from "./line.js"
+ * @import { Frame } from "./line_scales.js"
  * @import { Palette } from "./palette.js"
+ * @import { Plot } from "./places.js"
+ * @import { Healthy } from "../types.js"
  */
 
 /** Marks closer than this, in CSS pixels, are drawn as one. */
@@ -14,32 +16,27 @@ const SIZE = 3.5;
  * Points that have no place on the scale, on the edge they left it by: a cross for NaN, a triangle
  * up for +infinity, down for -infinity, hollow for what a logarithm cannot show.
  *
- * @param {uPlot} plot
+ * @param {CanvasRenderingContext2D} context
+ * @param {Frame} frame
  * @param {Line} line
  * @param {Palette} palette
  */
-export function drawEdgeMarks(plot, line, palette) {
-  if (line.bad.length === 0) return;
-  const { ctx, bbox } = plot;
-  const ratio = devicePixelRatio;
-  ctx.save();
-  ctx.strokeStyle = palette.nonfinite;
-  ctx.fillStyle = palette.nonfinite;
-  ctx.lineWidth = 1.5 * ratio;
+export function drawEdgeMarks(context, { plot, toX }, line, palette) {
+  context.strokeStyle = palette.nonfinite;
+  context.fillStyle = palette.nonfinite;
+  context.lineWidth = 1.5;
+  const edge = SIZE + 1.5;
   /** @type {Map<string, number>} */
   const drawn = new Map();
   for (const { x, kind } of line.bad) {
-    const left = plot.valToPos(x, "x", true);
-    if (left < bbox.left - 1 || left > bbox.left + bbox.width + 1) continue;
+    const left = toX(x);
+    if (left < plot.left - 1 || left > plot.left + plot.width + 1) continue;
     const before = drawn.get(kind);
-    if (before !== undefined && left - before < SPACING * ratio) continue;
+    if (before !== undefined && left - before < SPACING) continue;
     drawn.set(kind, left);
     const low = kind === "-Infinity" || kind === "nonpositive";
-    const edge = (SIZE + 1.5) * ratio;
-    const top = low ? bbox.top + bbox.height - edge : bbox.top + edge;
-    drawMark(ctx, kind, left, top, SIZE * ratio);
+    drawMark(context, kind, left, low ? plot.top + plot.height - edge : plot.top + edge);
   }
-  ctx.restore();
 }
 
 /**
@@ -47,9 +44,8 @@ export function drawEdgeMarks(plot, line, palette) {
  * @param {Line["bad"][number]["kind"]} kind
  * @param {number} x
  * @param {number} y
- * @param {number} size
  */
-function drawMark(context, kind, x, y, size) {
+export function drawMark(context, kind, x, y, size = SIZE) {
   context.beginPath();
   if (kind === "NaN") {
     context.moveTo(x - size, y - size);
@@ -69,41 +65,50 @@ function drawMark(context, kind, x, y, size) {
 }
 
 /**
- * The range in which a statistic is usually healthy, as a band behind the lines.
+ * The healthy range as a band behind the lines; where only one end is known, that end as a line:
+ * nothing says that all on this side of it is well.
  *
- * @param {uPlot} plot
- * @param {[number, number]} range
+ * @param {CanvasRenderingContext2D} context
+ * @param {Plot} plot
+ * @param {Healthy} healthy
+ * @param {(value: number) => number} y
  * @param {Palette} palette
  */
-export function drawHealthy(plot, [low, high], palette) {
-  const { ctx, bbox } = plot;
-  const bottom = Math.min(bbox.top + bbox.height, plot.valToPos(low, "y", true));
-  const top = Math.max(bbox.top, plot.valToPos(high, "y", true));
-  if (!(bottom > top)) return;
-  ctx.save();
-  ctx.fillStyle = palette.healthyBand;
-  ctx.fillRect(bbox.left, top, bbox.width, bottom - top);
-  ctx.restore();
+export function paintHealthy(context, plot, { low, high }, y, palette) {
+  const end = plot.top + plot.height;
+  context.save();
+  if (low === null || high === null) {
+    const at = y(low ?? high ?? 0);
+    if (at > plot.top && at < end) {
+      context.strokeStyle = palette.verdict.warning;
+      context.setLineDash([4, 3]);
+      context.lineWidth = 1;
+      context.beginPath();
+      context.moveTo(plot.left, at);
+      context.lineTo(plot.left + plot.width, at);
+      context.stroke();
+    }
+  } else {
+    const [top, bottom] = [Math.max(plot.top, y(high)), Math.min(end, y(low))];
+    context.fillStyle = palette.healthyBand;
+    if (bottom > top) context.fillRect(plot.left, top, plot.width, bottom - top);
+  }
+  context.restore();
 }
 
 /**
  * A vertical line over the whole height.
  *
- * @param {uPlot} plot
+ * @param {CanvasRenderingContext2D} context
+ * @param {Frame} frame
  * @param {number} x
  * @param {string} color
  */
-export function drawLine(plot, x, color) {
-  const { ctx, bbox } = plot;
-  const left = Math.round(plot.valToPos(x, "x", true));
-  if (left < bbox.left || left > bbox.left + bbox.width) return;
-  ctx.save();
-  ctx.strokeStyle = color;
-  ctx.globalAlpha = 0.55;
-  ctx.lineWidth = devicePixelRatio;
-  ctx.beginPath();
-  ctx.moveTo(left + 0.5, bbox.top);
-  ctx.lineTo(left + 0.5, bbox.top + bbox.height);
-  ctx.stroke();
-  ctx.restore();
+export function drawLine(context, { plot, toX }, x, color) {
+  const left = Math.round(toX(x));
+  if (left < plot.left || left > plot.left + plot.width) return;
+  context.globalAlpha = 0.55;
+  context.fillStyle = color;
+  context.fillRect(left, plot.top, 1, plot.height);
+  context.globalAlpha = 1;
 }

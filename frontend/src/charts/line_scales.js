@@ -1,38 +1,109 @@
 /**
- * Scales and axes of a line chart: what they span, and where their ticks lie.
+ * Where a line chart's plot lies, what its scales span, and where their ticks are.
  *
- * @import { LineProps } from "./line.js"
+ * @import { Line, LineProps } from "./line.js"
+ * @import { Plot } from "./places.js"
+ * @import { Healthy } from "../types.js"
  */
-import uPlot from "uplot";
 import { linearTicks, logTicks, timeTicks } from "./ranges.js";
 
-const FONT_PIXELS = 11;
+const TOP = 10;
 const X_AXIS_HEIGHT = 24;
 
 /**
- * @param {LineProps} props
- * @returns {uPlot.Scales}
+ * @typedef {object} Frame
+ * @property {Plot} plot  In CSS pixels of the element.
+ * @property {[number, number]} y  Ends of the left scale.
+ * @property {[number, number] | null} right  Of the right one, where a line is drawn on it.
+ * @property {(x: number) => number} toX
+ * @property {(left: number) => number} fromX
+ * @property {(value: number, scale?: Line["scale"]) => number} toY
  */
-export function scales({ extent, log, range, healthy }) {
-  return {
-    x: { time: false, range: () => extent },
-    y: {
-      distr: log ? 3 : 1,
-      range: (_u, low, high) => range ?? withHealthy(padded(low, high, log), healthy ?? null),
-    },
-    right: { range: (_u, low, high) => [Math.min(0, low ?? 0), (high ?? 1) * 1.08 || 1] },
+
+/**
+ * @param {LineProps} props
+ * @param {number} width Of the element.
+ * @param {number} height
+ * @returns {Frame}
+ */
+export function frameOf(props, width, height) {
+  const { extent, gutter, log, range, healthy } = props;
+  const plot = {
+    left: gutter.left,
+    top: TOP,
+    width: Math.max(1, width - gutter.left - gutter.right),
+    height: Math.max(1, height - TOP - X_AXIS_HEIGHT),
   };
+  const [low, high] = span(props, "y");
+  const y = range ?? withHealthy(padded(low, high, log), healthy ?? null);
+  const right = rightRange(props);
+  const [from, to] = extent;
+  const part = (/** @type {number} */ value, /** @type {Line["scale"]} */ scale) => {
+    if (scale === "right" && right) return (value - right[0]) / (right[1] - right[0]);
+    if (log) return Math.log(value / y[0]) / Math.log(y[1] / y[0]);
+    return (value - y[0]) / (y[1] - y[0]);
+  };
+  return {
+    plot,
+    y,
+    right,
+    toX: (x) => plot.left + ((x - from) / (to - from)) * plot.width,
+    fromX: (left) => from + ((left - plot.left) / plot.width) * (to - from),
+    toY: (value, scale) => plot.top + plot.height * (1 - part(value, scale)),
+  };
+}
+
+/**
+ * Smallest and largest value in view of the lines of one scale; null without any.
+ *
+ * @param {LineProps} props
+ * @param {"y" | "right"} scale
+ * @returns {[number, number] | [null, null]}
+ */
+function span({ lines, extent: [from, to] }, scale) {
+  let [low, high] = [Infinity, -Infinity];
+  for (const line of lines) {
+    if ((line.scale ?? "y") !== scale) continue;
+    for (const values of [line.y, line.high ?? []]) {
+      values.forEach((value, index) => {
+        if (value === null || line.x[index] < from || line.x[index] > to) return;
+        low = Math.min(low, value);
+        high = Math.max(high, value);
+      });
+    }
+  }
+  return high >= low ? [low, high] : [null, null];
+}
+
+/**
+ * @param {LineProps} props
+ * @returns {[number, number] | null}
+ */
+function rightRange(props) {
+  if (!props.lines.some((line) => line.scale === "right")) return null;
+  const [low, high] = span(props, "right");
+  return [Math.min(0, low ?? 0), (high ?? 1) * 1.08 || 1];
+}
+
+/**
+ * @param {LineProps} props
+ * @param {Frame} frame
+ */
+export function yTicks({ log }, { plot, y: [low, high] }) {
+  const count = Math.max(2, Math.floor(plot.height / 34));
+  return log ? logTicks(low, high, count) : linearTicks(low, high, count);
 }
 
 /**
  * The range with at least the nearer edge of the healthy band in it: how far off is the point.
  *
  * @param {[number, number]} range
- * @param {[number, number] | null} healthy
+ * @param {Healthy | null} healthy
  * @returns {[number, number]}
  */
 export function withHealthy([low, high], healthy) {
-  return healthy ? [Math.min(low, healthy[1] / 3), Math.max(high, healthy[0] * 3)] : [low, high];
+  const top = healthy?.high ?? Number.POSITIVE_INFINITY;
+  return [Math.min(low, top / 3), Math.max(high, (healthy?.low ?? 0) * 3)];
 }
 
 /**
@@ -51,54 +122,6 @@ export function padded(low, high, log) {
   // A range that begins near zero begins at zero: lengths can then be compared.
   const bottom = low >= 0 && low < span * 0.4 ? 0 : low - span * 0.06;
   return [bottom, high + span * 0.06];
-}
-
-/**
- * @param {LineProps} props
- * @param {boolean} right
- * @returns {uPlot.Axis[]}
- */
-export function axes(props, right) {
-  const { palette, gutter } = props;
-  const font = `${FONT_PIXELS}px ${palette.font}`;
-  const shared = { font, stroke: palette.soft, labelSize: 0, gap: 4 };
-  const faint = { stroke: palette.grid, width: 1 };
-  /** @type {uPlot.Axis[]} */
-  const found = [
-    {
-      ...shared,
-      size: X_AXIS_HEIGHT,
-      grid: { show: false },
-      ticks: { ...faint, size: 4 },
-      splits: (u, _axis, low, high) => xTicks(props.kind, low, high, u.bbox.width / uPlot.pxRatio),
-      values: (_u, splits) => splits.map((value) => props.formatX(value)),
-    },
-    {
-      ...shared,
-      size: gutter.left,
-      grid: faint,
-      ticks: { show: false },
-      splits: (u, _axis, low, high) => {
-        const count = Math.max(2, Math.floor(u.bbox.height / uPlot.pxRatio / 34));
-        return props.log ? logTicks(low, high, count) : linearTicks(low, high, count);
-      },
-      filter: (_u, splits) => splits,
-      values: (_u, splits) => splits.map((value) => props.formatY(value)),
-    },
-  ];
-  if (right) {
-    found.push({
-      ...shared,
-      scale: "right",
-      side: 1,
-      size: gutter.right,
-      grid: { show: false },
-      ticks: { show: false },
-      splits: (_u, _axis, low, high) => linearTicks(low, high, 4),
-      values: (_u, splits) => splits.map((value) => (props.formatRight ?? props.formatY)(value)),
-    });
-  }
-  return found;
 }
 
 /**

@@ -72,7 +72,8 @@ export function paint(grid, range, colors, unit) {
   });
   const pixels = new Uint32Array(width * height);
   const position = positions(range);
-  const table = range.difference ? divergingShades(colors.diverging) : TABLE;
+  const twoSided = range.difference || range.diverging;
+  const table = twoSided ? divergingShades(colors.diverging) : TABLE;
   for (let y = 0, at = 0; y < height; y += 1) {
     for (let x = 0; x < width; x += 1, at += 1) {
       const code = codes[at];

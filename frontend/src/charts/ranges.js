@@ -15,6 +15,7 @@ import { isFraction } from "../format/numbers.js";
  * @property {boolean} clippedHigh
  * @property {boolean} zeros  Whether an exact 0 occurs on a logarithmic scale.
  * @property {boolean} [difference]  Of two runs: colours to both sides of equal.
+ * @property {boolean} [diverging]  Whether the middle is neutral and both ends matter.
  */
 
 /** Share of cells at either end that may fall outside the scale, so that an outlier hides nothing. */
@@ -36,6 +37,9 @@ export function colorRange(heat, metric) {
   }
   const { minimum, maximum } = heat.header;
   const { sample, zeros } = finiteSample(heat, log);
+  if (metric.center !== null && metric.center !== undefined) {
+    return around(metric.center, sample, minimum, maximum);
+  }
   if (sample.length === 0) {
     const [low, high] = log ? [1e-3, 1] : [0, 1];
     return { low, high, log, clippedLow: false, clippedHigh: false, zeros };
@@ -44,6 +48,27 @@ export function colorRange(heat, metric) {
   const [low, high] = widen(at(TRIM), at(1 - TRIM), log);
   const clippedLow = minimum !== null && minimum < low && !(log && minimum <= 0);
   return { low, high, log, clippedLow, clippedHigh: maximum !== null && maximum > high, zeros };
+}
+
+/** Least reach of a diverging scale, so that what hardly departs looks so: one decade of a trend. */
+const LEAST_REACH = 1;
+
+/**
+ * A range as wide to both sides of `center`.
+ *
+ * @param {number} center
+ * @param {Float64Array} sample
+ * @param {number | null} minimum
+ * @param {number | null} maximum
+ * @returns {ColorRange}
+ */
+function around(center, sample, minimum, maximum) {
+  const sizes = sample.map((value) => Math.abs(value - center)).sort();
+  const reach = Math.max(LEAST_REACH, sizes[Math.round((1 - TRIM) * (sizes.length - 1))] ?? 0);
+  const [low, high] = [center - reach, center + reach];
+  const clippedLow = minimum !== null && minimum < low;
+  const clippedHigh = maximum !== null && maximum > high;
+  return { low, high, log: false, clippedLow, clippedHigh, zeros: false, diverging: true };
 }
 
 /**

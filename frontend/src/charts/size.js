@@ -16,3 +16,23 @@ export function watchSize(element, changed) {
   observer.observe(element);
   return () => observer.disconnect();
 }
+
+/**
+ * Sizes a canvas to its element in device pixels and clears it; the context then counts CSS pixels.
+ *
+ * @param {HTMLCanvasElement} canvas
+ * @param {HTMLElement} element
+ */
+export function fitCanvas(canvas, element) {
+  const ratio = devicePixelRatio;
+  const [width, height] = [element.clientWidth, element.clientHeight];
+  const [w, h] = [Math.round(width * ratio), Math.round(height * ratio)];
+  if (canvas.width !== w || canvas.height !== h) {
+    canvas.width = w;
+    canvas.height = h;
+  }
+  const context = canvas.getContext("2d");
+  context?.setTransform(ratio, 0, 0, ratio, 0, 0);
+  context?.clearRect(0, 0, width, height);
+  return context;
+}

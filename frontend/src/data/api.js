@@ -6,7 +6,8 @@ import { decodeHeat } from "./decode.js";
 
 /**
  * @import {
- *   CompareReply, FindingsReply, Heat, LayerReply, LayersReply, Overlay, RunsReply, SeriesReply
+ *   CompareReply, DistributionReply, FindingsReply, Heat, LayerReply, LayersReply, Overlay,
+ *   RunsReply, SeriesReply
  * } from "../types.js"
  */
 
@@ -17,6 +18,7 @@ export const SCHEMA = 1;
 const HEAT_WIDTH = 1000;
 const SERIES_POINTS = 1000;
 const LAYER_POINTS = 600;
+const DISTRIBUTION_WIDTH = 400;
 
 /** What went wrong, in words for a person, and whether trying again can help. */
 export class ApiError extends Error {
@@ -168,6 +170,15 @@ export function createApi(fetcher) {
      */
     layer: (run, group, row, signal) =>
       json("layer", { run, group, row, points: LAYER_POINTS }, signal),
+    /**
+     * @param {string} run
+     * @param {string} group
+     * @param {number} row
+     * @param {AbortSignal} signal
+     * @returns {Promise<DistributionReply>}
+     */
+    distribution: (run, group, row, signal) =>
+      json("distribution", { run, group, row, width: DISTRIBUTION_WIDTH }, signal),
     /**
      * @param {string} run
      * @param {string} group

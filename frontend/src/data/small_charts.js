@@ -2,7 +2,7 @@
  * Which small charts a layer's columns make: those that belong together share one.
  *
  * @import { Line } from "../charts/line.js"
- * @import { Column, LayerReply } from "../types.js"
+ * @import { Column, Healthy, LayerReply } from "../types.js"
  */
 import { isFraction } from "../format/numbers.js";
 import { stepNumber } from "../format/steps.js";
@@ -14,11 +14,8 @@ import { stepNumber } from "../format/steps.js";
  * @property {Column[]} columns  The first one is the chart's main curve.
  * @property {boolean} log
  * @property {boolean} fraction
- * @property {[number, number] | null} healthy
+ * @property {Healthy | null} healthy  Of the main curve.
  */
-
-/** Update over weight norm: about 1e-3 is healthy (Karpathy, CS231n notes). */
-const HEALTHY_UPDATE = /** @type {[number, number]} */ ([1e-4, 1e-1]);
 
 /** Charts with columns of several statistics, in the order they are shown. */
 const TOGETHER = [
@@ -65,10 +62,9 @@ export function smallCharts({ columns }) {
     const found = names.flatMap((name) => left.get(name) ?? []);
     if (found.length === 0) continue;
     for (const column of found) left.delete(column.name);
-    const healthy = id === "update_ratio" ? HEALTHY_UPDATE : null;
-    charts.push(chart(id, found.length === 1 ? found[0].title : title, found, healthy));
+    charts.push(chart(id, found.length === 1 ? found[0].title : title, found));
   }
-  for (const column of left.values()) charts.push(chart(column.name, column.title, [column], null));
+  for (const column of left.values()) charts.push(chart(column.name, column.title, [column]));
   return { charts, constant };
 }
 
@@ -76,15 +72,14 @@ export function smallCharts({ columns }) {
  * @param {string} id
  * @param {string} title
  * @param {Column[]} columns
- * @param {[number, number] | null} healthy
  * @returns {SmallChart}
  */
-function chart(id, title, columns, healthy) {
+function chart(id, title, columns) {
   return {
     id,
     title,
     columns,
-    healthy,
+    healthy: columns[0].healthy,
     log: columns.every((column) => column.scale === "log10"),
     fraction: columns.every(isFraction),
   };

@@ -5,7 +5,7 @@
  * @import { Api } from "./api.js"
  */
 import { comparedRuns } from "../state/compared.js";
-import { rowIndex } from "../state/selection.js";
+import { counterpart, rowIndex } from "../state/selection.js";
 import { partnerOf } from "./pairs.js";
 
 /**
@@ -22,15 +22,18 @@ import { partnerOf } from "./pairs.js";
  * @returns {Record<string, Wish>}
  */
 export function wanted(state, api) {
-  const { selection, slots } = state;
+  const { selection, slots, view } = state;
   const { run, group, metric, row } = selection;
   const summary = slots.runs.data?.runs.find((one) => one.run === run);
   const known = run !== null && summary !== undefined && summary.error === null;
-  const rows = slots.layers.data?.groups.find((one) => one.group === group)?.rows ?? [];
+  const groups = slots.layers.data?.groups ?? [];
+  const rows = groups.find((one) => one.group === group)?.rows ?? [];
   const index = rowIndex(rows, row);
   // Until the findings are here, nobody knows which map they will ask for.
   const led = selection.auto && slots.findings.data === null && slots.findings.error === null;
   const mapped = known && !led && group !== null && metric !== null && rows.length > 0;
+  const open = mapped && index >= 0 && view.tab === "layer";
+  const other = open ? counterpart(groups, group, index) : null;
   const [runName, groupName, metricName] = [run ?? "", group ?? "", metric ?? ""];
   return {
     runs: { key: "runs", fetchReply: api.runs },
@@ -47,6 +50,14 @@ export function wanted(state, api) {
     layer: {
       key: keyIf(mapped && index >= 0, run, group, index),
       fetchReply: (signal) => api.layer(runName, groupName, index, signal),
+    },
+    counterpart: {
+      key: other ? keyIf(true, run, other.group, other.index) : "",
+      fetchReply: (signal) => api.layer(runName, other?.group ?? "", other?.index ?? 0, signal),
+    },
+    distribution: {
+      key: keyIf(open && group === "variables", run, group, index),
+      fetchReply: (signal) => api.distribution(runName, groupName, index, signal),
     },
     ...beside(state, api, known, mapped, index),
   };

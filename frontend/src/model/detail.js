@@ -1,17 +1,21 @@
 /**
- * What the panel of the selected layer is given: its small charts, and the profile over depth.
+ * What the panel of the selected layer is given: its charts, how it is spread and how it started,
+ * its neighbours, and the profile over depth.
  *
  * @import { Line } from "../charts/line.js"
  * @import { Palette } from "../charts/palette.js"
+ * @import { ProfileProps } from "../charts/profile.js"
+ * @import { BandData } from "../data/bands.js"
  * @import { SmallChart } from "../data/small_charts.js"
- * @import { Column, Group, Heat, LayerReply, Metric } from "../types.js"
+ * @import { Column, DistributionReply, Group, Heat, LayerReply, Metric } from "../types.js"
  * @import { State } from "../state/state.js"
  * @import { Surroundings } from "./model.js"
  */
-import { cellAt } from "../data/decode.js";
+import { allowedBands, recordedBands } from "../data/bands.js";
+import { cellAt, INFINITE, NAN, NO_DATA, VALUE } from "../data/decode.js";
 import { smallCharts, smallLines } from "../data/small_charts.js";
 import { memo } from "../state/memo.js";
-import { profileCurve, profileRows } from "../views/profile.js";
+import { profileRows, profileSpan } from "../views/profile.js";
 
 /**
  * @typedef {object} SmallModel
@@ -19,32 +23,63 @@ import { profileCurve, profileRows } from "../views/profile.js";
  * @property {Line[][]} lines  By chart.
  * @property {{column: Column, value: number}[]} constant
  *
- * @typedef {object} ProfileModel
- * @property {Line[]} lines
- * @property {number[]} rows  Row indices by place on the axis.
- * @property {number} cell
- * @property {Metric} metric
- * @property {Heat} heat
+ * @typedef {Omit<ProfileProps, "selectedRow" | "onOpen">} ProfileModel
+ *
+ * @typedef {object} Neighbour  A row of the same kind in the layer before or after.
+ * @property {number} row
+ * @property {string} name
+ * @property {number} code
+ * @property {number} value  Of the heat map's metric, at the selected step.
  */
 
 export function createDetailModel() {
   const small = memo(smallOf);
+  const other = memo(smallOf);
+  const bands = memo(bandsOf);
+  const otherBands = memo(bandsOf);
+  const shown = memo(profileRows);
+  const spanning = memo(profileSpan);
   const profile = memo(profileOf);
+  const marking = memo(marksOf);
+  const neighbouring = memo(neighboursOf);
+
+  /**
+   * @param {Heat} heat
+   * @param {Group} group
+   * @param {Metric} metric
+   * @param {number} cell
+   * @param {Palette} palette
+   */
+  function alongDepth(heat, group, metric, cell, palette) {
+    const rows = shown(group.rows);
+    const along = spanning(heat, rows, metric);
+    return {
+      profile: profile(heat, group, rows, along, metric, cell, palette),
+      marks: marking(heat, rows, along.zero),
+    };
+  }
 
   /**
    * @param {State} state
    * @param {Surroundings} around
-   * @param {{heat: Heat | null, group: Group | null}} of
-   * @returns {{small: SmallModel | null, profile: ProfileModel | null}}
+   * @param {{heat: Heat | null, group: Group | null, row: number, step: number | null}} of
    */
-  return ({ selection, slots }, { palette }, { heat, group }) => {
+  return ({ slots }, { palette }, { heat, group, row, step }) => {
     const reply = slots.layer.data;
-    const metric = group?.metrics.find((one) => one.name === heat?.header.metric);
-    const cell = heat ? cellAt(heat.edges, selection.step ?? Number.POSITIVE_INFINITY) : -1;
+    const beside = slots.counterpart.data;
+    const logged = slots.distribution.data;
+    const metric = group?.metrics.find((one) => one.name === heat?.header.metric) ?? null;
+    const cell = heat ? cellAt(heat.edges, step ?? Number.POSITIVE_INFINITY) : -1;
     return {
       small: reply && small(reply, palette.series),
-      profile:
-        heat && group && metric && cell >= 0 ? profile(heat, group, metric, cell, palette) : null,
+      bands: reply && bands(reply, logged),
+      beside: beside && { reply: beside, ...other(beside, palette.series) },
+      besideBands: beside && otherBands(beside, null),
+      metric,
+      neighbours: group && row >= 0 ? neighbouring(group, row, heat, cell) : null,
+      ...(heat && group && metric && cell >= 0
+        ? alongDepth(heat, group, metric, cell, palette)
+        : { profile: null, marks: null }),
     };
   };
 }
@@ -59,26 +94,69 @@ function smallOf(reply, colors) {
   return { charts, constant, lines: charts.map((chart) => smallLines(chart, reply, colors)) };
 }
 
-/** More rows than this are a line without dots. */
-const MOST_DOTS = 60;
+/**
+ * Logged histograms where there are any, else what statistics allow.
+ *
+ * @param {LayerReply} reply
+ * @param {DistributionReply | null} logged
+ * @returns {BandData[]}
+ */
+function bandsOf(reply, logged) {
+  const recorded = (logged?.distributions ?? []).map(recordedBands);
+  const told = new Set(recorded.map((one) => one.id));
+  return [...recorded, ...allowedBands(reply).filter((one) => !told.has(one.id))];
+}
 
 /**
  * @param {Heat} heat
  * @param {Group} group
+ * @param {number[]} shown
+ * @param {ReturnType<typeof profileSpan>} along
  * @param {Metric} metric
  * @param {number} cell
  * @param {Palette} palette
  * @returns {ProfileModel}
  */
-function profileOf(heat, group, metric, cell, palette) {
-  const rows = profileRows(group.rows);
-  const curve = profileCurve(heat, rows, cell, metric.scale === "log10");
-  const style = { color: palette.series[0], width: 1.75, dots: rows.length <= MOST_DOTS };
-  return {
-    lines: [{ id: "profile", label: metric.title, ...style, ...curve }],
-    rows,
-    cell,
-    metric,
-    heat,
+function profileOf(heat, { rows }, shown, { span, scale }, metric, cell, palette) {
+  return { heat, rows, shown, span, scale, metric, cell, color: palette.series[0], palette };
+}
+
+/**
+ * Which marks occur in the rows of the profile, at any step.
+ *
+ * @param {Heat} heat
+ * @param {number[]} rows
+ * @param {boolean} zero
+ */
+function marksOf(heat, rows, zero) {
+  const seen = new Set();
+  for (const row of rows) {
+    for (const code of heat.codes.subarray(row * heat.cells, (row + 1) * heat.cells))
+      seen.add(code);
+  }
+  return { nan: seen.has(NAN), infinite: seen.has(INFINITE), none: seen.has(NO_DATA), zero };
+}
+
+/**
+ * The nearest rows of the same kind in another layer, before and after.
+ *
+ * @param {Group} group
+ * @param {number} row
+ * @param {Heat | null} heat
+ * @param {number} cell
+ * @returns {{before: Neighbour | null, after: Neighbour | null}}
+ */
+export function neighboursOf({ rows }, row, heat, cell) {
+  const here = rows[row];
+  const search = (/** @type {number} */ by) => {
+    for (let at = row + by; at >= 0 && at < rows.length; at += by) {
+      if (rows[at].layer === here.layer || rows[at].kind !== here.kind) continue;
+      const index = heat && cell >= 0 ? at * heat.cells + cell : -1;
+      const code = heat?.codes[index] ?? NO_DATA;
+      const value = code === VALUE && heat ? heat.values[index] : Number.NaN;
+      return { row: at, name: rows[at].layer, code, value };
+    }
+    return null;
   };
+  return { before: search(-1), after: search(1) };
 }

@@ -11,6 +11,7 @@
  * @import { TimeModel } from "./time.js"
  */
 import { partnerColor } from "../charts/palette.js";
+import { stepNumber } from "../format/steps.js";
 import { memo } from "../state/memo.js";
 import { rowIndex } from "../state/selection.js";
 import { orderRuns } from "../views/runs.js";
@@ -35,6 +36,7 @@ import { createTimeModel } from "./time.js";
  * @property {Group | null} group  The selected one.
  * @property {Metric | null} metric  The selected one, of `group`.
  * @property {number} row  Index of the selected row in `group`; -1 without one.
+ * @property {number | null} step  The selected one, where it counts what the layers count.
  * @property {Gutters} gutter
  * @property {TimeModel} time
  * @property {MapModel | null} map
@@ -74,7 +76,9 @@ export function createModel() {
       overlays: others.overlays,
     });
     // What was found in curves that count epochs has no place among steps.
-    const onMap = !timeModel.placement.epochs || (finding?.layers.length ?? 0) > 0;
+    const foreign = timeModel.placement.epochs && finding !== null && finding.layers.length === 0;
+    const begins = finding && stepNumber(finding.first_step);
+    const step = foreign && selection.step === begins ? null : selection.step;
     const extent = timeModel.onSteps ? timeModel.chart.extent : null;
     return {
       runs: {
@@ -96,13 +100,14 @@ export function createModel() {
         group,
         row,
         findings,
-        finding: onMap ? finding : null,
-        step: onMap ? selection.step : null,
+        finding: foreign ? null : finding,
+        step,
         gutter,
         extent,
         beside: others.map,
       }),
-      detail: detail(state, around, { heat, group }),
+      step,
+      detail: detail(state, around, { heat, group, row, step }),
     };
   };
 }

@@ -68,6 +68,30 @@ export function rowIndex(rows, key) {
 }
 
 /**
+ * The row that tells the rest of a layer's story: the output of a variable's layer, the main
+ * variable of an output's.
+ *
+ * @param {Group[]} groups
+ * @param {string} group
+ * @param {number} index
+ * @returns {{group: string, index: number} | null}
+ */
+export function counterpart(groups, group, index) {
+  const here = groups.find((one) => one.group === group)?.rows[index];
+  const wanted = COUNTERPARTS.get(group);
+  const there = groups.find((one) => one.group === wanted);
+  if (!here || !there) return null;
+  const rows = there.rows.flatMap((row, at) => (row.layer === here.layer ? [at] : []));
+  const main = rows.find((at) => there.rows[at].kind !== "bias") ?? rows[0];
+  return main === undefined ? null : { group: there.group, index: main };
+}
+
+const COUNTERPARTS = new Map([
+  ["variables", "activations"],
+  ["activations", "variables"],
+]);
+
+/**
  * Rows a finding speaks of, by name of the row or of its layer.
  *
  * @param {Finding} finding

@@ -3,8 +3,8 @@
  *
  * @import { Slot } from "../data/loader.js"
  * @import {
- *   CompareReply, FindingsReply, Heat, LayerReply, LayersReply, Overlay, RunsReply, Selection,
- *   SeriesReply, View
+ *   CompareReply, DistributionReply, FindingsReply, Heat, LayerReply, LayersReply, Overlay,
+ *   RunsReply, Selection, SeriesReply, View
  * } from "../types.js"
  */
 import { emptySlot } from "../data/loader.js";
@@ -18,6 +18,8 @@ import { emptySelection } from "./selection.js";
  * @property {Slot<LayersReply>} layers
  * @property {Slot<Heat>} heat
  * @property {Slot<LayerReply>} layer
+ * @property {Slot<LayerReply>} counterpart  The row that tells the rest of the layer's story.
+ * @property {Slot<DistributionReply>} distribution
  * @property {Slot<Overlay[]>} overlays  Of the runs beside the selected one.
  * @property {Slot<CompareReply>} compare
  * @property {Slot<LayersReply>} otherLayers  Of the run compared in detail, as the next two.
@@ -89,6 +91,8 @@ export function initialState(linked) {
       layers: emptySlot(),
       heat: emptySlot(),
       layer: emptySlot(),
+      counterpart: emptySlot(),
+      distribution: emptySlot(),
       overlays: emptySlot(),
       compare: emptySlot(),
       otherLayers: emptySlot(),

@@ -1,9 +1,10 @@
 /**
  * The selected row: what it is, its neighbours, and its statistics over steps.
  *
+ * @import { Neighbour } from "../model/detail.js"
  * @import { LineProps } from "../charts/line.js"
  * @import { SmallChart } from "../data/small_charts.js"
- * @import { Column, Row } from "../types.js"
+ * @import { Column, Metric, Row } from "../types.js"
  */
 import { html, nothing } from "lit-html";
 import { repeat } from "lit-html/directives/repeat.js";
@@ -11,6 +12,7 @@ import { createLineChart } from "../charts/line.js";
 import { formatShape, visible } from "../format/names.js";
 import { formatNumber, formatPercent, formatValue } from "../format/numbers.js";
 import { exportMenu } from "./export_menu.js";
+import { healthyWords } from "./healthy.js";
 import { sign } from "./icon.js";
 import { mount } from "./mount.js";
 import { inlineName, name } from "./name.js";
@@ -21,6 +23,8 @@ import { inlineName, name } from "./name.js";
  * @property {number} index
  * @property {number} count  Rows of the group.
  * @property {{group: string, index: number, label: string}[]} siblings  Rows of the same layer.
+ * @property {{before: Neighbour | null, after: Neighbour | null} | null} neighbours
+ * @property {Metric | null} metric  Of the neighbours' values.
  *
  * @typedef {object} LayerCharts
  * @property {{small: SmallChart, chart: LineProps}[]} charts
@@ -38,7 +42,7 @@ import { inlineName, name } from "./name.js";
  * @param {LayerHead} data
  * @param {LayerHandlers} handlers
  */
-export function layerHead({ row, index, count, siblings }, handlers) {
+export function layerHead({ row, index, count, siblings, neighbours, metric }, handlers) {
   const go = (
     /** @type {number} */ by,
     /** @type {"previous" | "next"} */ icon,
@@ -66,7 +70,33 @@ export function layerHead({ row, index, count, siblings }, handlers) {
           )}</p>`
         : nothing
     }
+    ${neighbours ? neighbourLinks(neighbours, metric, handlers) : nothing}
   </div>`;
+}
+
+/**
+ * The layers before and after, with what the heat map says of them at the selected step.
+ *
+ * @param {NonNullable<LayerHead["neighbours"]>} neighbours
+ * @param {Metric | null} metric
+ * @param {LayerHandlers} handlers
+ */
+function neighbourLinks({ before, after }, metric, handlers) {
+  const link = (/** @type {Neighbour} */ one) => html`<button type="button" class="link"
+      @click=${() => handlers.openRow(one.row, null)}>${inlineName(one.name)}</button>${
+        metric ? html` <span class="soft">${told(one, metric)}</span>` : nothing
+      }`;
+  if (!before && !after) return nothing;
+  return html`<p class="siblings" data-testid="neighbours">
+    ${before ? html`<span><span class="soft">Before:</span> ${link(before)}</span>` : nothing}
+    ${after ? html`<span><span class="soft">After:</span> ${link(after)}</span>` : nothing}
+  </p>`;
+}
+
+/** @param {Neighbour} neighbour @param {Metric} metric */
+function told({ code, value }, metric) {
+  const said = [formatValue(value, metric), "no data", "NaN", "infinite"][code];
+  return `${metric.symbol} ${said}`;
 }
 
 /**
@@ -85,8 +115,11 @@ function facts(row) {
   return all.filter(([, value]) => value !== "").map(([label, value]) => [label, visible(value)]);
 }
 
-/** @param {LayerCharts} data */
-export function layerCharts({ charts, constant, valueAt }) {
+/**
+ * @param {LayerCharts} data
+ * @param {unknown} [more] Further figures, behind the charts.
+ */
+export function layerCharts({ charts, constant, valueAt }, more = nothing) {
   return html`<div class="small-charts">
       ${repeat(
         charts,
@@ -99,16 +132,13 @@ export function layerCharts({ charts, constant, valueAt }) {
               return html`<span class="small-value" title=${column.title}><i class="dot" style="background:${line.color}"></i>${
                 small.columns.length > 1 ? html`${column.symbol} ` : nothing
               }${write(small, valueAt(column))}</span>`;
-            })}${
-              small.healthy
-                ? html`<span class="small-value"><i class="band"></i>healthy ${formatNumber(small.healthy[0])} – ${formatNumber(small.healthy[1])}</span>`
-                : nothing
-            }</span>
+            })}${small.healthy ? healthyWords(small.healthy, small.columns[0]) : nothing}</span>
           </figcaption>
           ${mount(createLineChart, chart)}
         </figure>`,
       )}
     </div>
+    <div class="figures">${more}</div>
     ${
       constant.length
         ? html`<p class="constants"><span class="soft">Never changed:</span> ${constant.map(

@@ -1,18 +1,23 @@
 /**
  * The panel beneath the map: the selected row, or the profile over depth.
  *
+ * @import { BandsProps } from "../charts/bands.js"
  * @import { LineProps } from "../charts/line.js"
+ * @import { BandData } from "../data/bands.js"
  * @import { Handlers } from "../handlers.js"
+ * @import { SmallModel } from "../model/detail.js"
  * @import { Surroundings, Model } from "../model/model.js"
  * @import { State } from "../state/state.js"
  * @import { Column, Group, LayerReply } from "../types.js"
  */
 import { html, nothing } from "lit-html";
-import { fullName } from "../format/names.js";
-import { formatPercent, formatTick, isFraction } from "../format/numbers.js";
+import { formatPercent, formatTick } from "../format/numbers.js";
 import { formatStepShort, stepNumber } from "../format/steps.js";
+import { distributionFigures } from "./distributions.js";
+import { initializationView } from "./initialization.js";
 import { layerCharts, layerHead } from "./layer.js";
-import { profileView } from "./profile.js";
+import { inlineName } from "./name.js";
+import { profileMetrics, profileView } from "./profile.js";
 import { content } from "./states.js";
 
 const TABS = /** @type {const} */ ([
@@ -40,15 +45,17 @@ export function layerPanel(state, model, handlers, around) {
                 index: row,
                 count: group.rows.length,
                 siblings: siblings(model.groups, group, row),
+                neighbours: model.detail.neighbours,
+                metric: model.detail.metric,
               },
               handlers,
             )}
             ${content(state.slots.layer, {
               what: "Layer",
               retry: () => handlers.again("layer"),
-              ready: (reply) => charts(reply, state, model, handlers, around),
+              ready: (reply) => charts(reply, model, handlers, around),
             })}`
-          : profile(model, handlers, around)
+          : profile(model, handlers)
       }
     </div>`;
 }
@@ -100,38 +107,108 @@ function siblings(groups, group, row) {
 
 /**
  * @param {LayerReply} reply
- * @param {State} state
  * @param {Model} model
  * @param {Handlers} handlers
  * @param {Surroundings} around
  */
-function charts(reply, state, model, handlers, around) {
-  const { small } = model.detail;
+function charts(reply, model, handlers, around) {
+  const { small, bands, beside, besideBands } = model.detail;
   if (!small) return nothing;
-  const steps = reply.steps;
-  const span = /** @type {[number, number]} */ (
-    steps.length ? [stepNumber(steps[0]), stepNumber(steps[steps.length - 1])] : [0, 1]
-  );
-  const whole = model.time.onSteps ? model.time.chart.extent : span;
-  return layerCharts({
+  const view = { model, handlers, around };
+  const figures = (/** @type {LayerReply} */ of, /** @type {BandData[] | null} */ spread) =>
+    html`${distributionFigures(
+      (spread ?? []).map((data) => bandsProps(data, view)),
+    )}${of.initialization ? initializationView(of.initialization, of.row, of.axis) : nothing}`;
+  return html`${layerCharts(smallProps(reply, small, view), figures(reply, bands))}
+    ${
+      beside
+        ? html`<h4 class="beside">${besideTitle(beside.reply)}</h4>
+          ${layerCharts(smallProps(beside.reply, beside, view), figures(beside.reply, besideBands))}`
+        : nothing
+    }`;
+}
+
+/** @param {LayerReply} reply */
+function besideTitle({ group, row }) {
+  return group === "activations" ? html`Output of ${inlineName(row.layer)}` : inlineName(row.name);
+}
+
+/**
+ * @typedef {{model: Model, handlers: Handlers, around: Surroundings}} Seen
+ */
+
+/**
+ * @param {LayerReply} reply
+ * @param {SmallModel} small
+ * @param {Seen} seen
+ */
+function smallProps(reply, small, { model, handlers, around }) {
+  const { step } = model;
+  const extent = extentOf(reply.steps, model);
+  return {
     charts: small.charts.map((chart, index) => ({
       small: chart,
       chart: {
         ...base(around),
         lines: small.lines[index],
-        extent: whole[1] > whole[0] ? whole : [whole[0] - 0.5, whole[0] + 0.5],
+        extent,
         log: chart.log,
-        range: chart.fraction ? [0, 1] : null,
+        range: chart.fraction ? /** @type {[number, number]} */ ([0, 1]) : null,
         formatY: chart.fraction ? formatPercent : formatTick,
         healthy: chart.healthy,
-        mark: state.selection.step,
+        mark: step,
         onPick: handlers.selectStep,
       },
     })),
     constant: small.constant,
-    step: state.selection.step,
-    valueAt: (column) => valueAt(column, reply, state.selection.step),
-  });
+    step,
+    valueAt: (/** @type {Column} */ column) => valueAt(column, reply, step),
+  };
+}
+
+/**
+ * @param {BandData} data
+ * @param {Seen} seen
+ * @returns {BandsProps}
+ */
+function bandsProps(data, { model, handlers, around }) {
+  const { palette, cursor } = around;
+  // Epochs of Keras' histograms have no place among the steps of the other views.
+  const linked = data.axis === "step" || model.time.placement.epochs;
+  const { edges } = data;
+  const own = /** @type {[number, number]} */ ([edges[0] ?? 0, edges[edges.length - 1] ?? 1]);
+  return {
+    data,
+    color: palette.series[data.id === "gradient" ? 0 : 2],
+    extent: linked && model.time.onSteps ? wide(model.time.chart.extent) : own,
+    gutter: GUTTER,
+    mark: model.step,
+    linked,
+    palette,
+    cursor,
+    onPick: handlers.selectStep,
+  };
+}
+
+/**
+ * The stretch of steps that all charts of the panel show.
+ *
+ * @param {LayerReply["steps"]} steps
+ * @param {Model} model
+ * @returns {[number, number]}
+ */
+function extentOf(steps, { time }) {
+  if (time.onSteps) return wide(time.chart.extent);
+  if (!steps.length) return [0, 1];
+  return wide([stepNumber(steps[0]), stepNumber(steps[steps.length - 1])]);
+}
+
+/**
+ * @param {[number, number]} extent
+ * @returns {[number, number]}
+ */
+function wide([low, high]) {
+  return high > low ? [low, high] : [low - 0.5, low + 0.5];
 }
 
 /**
@@ -178,40 +255,20 @@ function valueAt(column, { steps }, step) {
 /**
  * @param {Model} model
  * @param {Handlers} handlers
- * @param {Surroundings} around
  */
-function profile({ detail, group }, handlers, around) {
-  const data = detail.profile;
-  if (!data || !group) return html`<p class="hint">No data to draw by depth.</p>`;
-  const count = data.rows.length;
+function profile({ detail, groups, row }, handlers) {
+  const { profile: drawn, marks } = detail;
+  if (!drawn || !marks) return html`<p class="hint">No data to draw by depth.</p>`;
   return profileView(
     {
-      heat: data.heat,
-      metric: data.metric,
-      cell: data.cell,
       chart: {
-        ...base(around),
-        lines: data.lines,
-        extent: [-0.5, count - 0.5],
-        unit: "",
-        formatX: (x) => shortRow(group.rows[data.rows[Math.round(x)]]?.layer ?? ""),
-        log: data.metric.scale === "log10",
-        range: isFraction(data.metric) ? [0, 1] : null,
-        formatY: isFraction(data.metric) ? formatPercent : formatTick,
-        mark: null,
-        fromStep: nowhere,
-        toStep: nowhere,
-        onPick: null,
+        ...drawn,
+        selectedRow: row,
+        onOpen: (/** @type {number} */ to) => handlers.openRow(to, null),
       },
+      offered: profileMetrics(groups),
+      marks,
     },
     handlers,
   );
-}
-
-const nowhere = () => Number.NaN;
-
-/** @param {string} layer */
-function shortRow(layer) {
-  const shown = fullName(layer);
-  return shown.length > 14 ? `…${shown.slice(-13)}` : shown;
 }

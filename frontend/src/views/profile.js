@@ -1,47 +1,90 @@
 /**
- * The depth profile: the heat map's metric from input to output, at one step.
+ * The depth profile: one statistic from input to output, at the selected step.
  *
- * @import { LineProps } from "../charts/line.js"
- * @import { Heat, Metric, Row } from "../types.js"
+ * @import { ProfileProps } from "../charts/profile.js"
+ * @import { Group, Heat, Metric, Row } from "../types.js"
  */
-import { html } from "lit-html";
-import { createLineChart } from "../charts/line.js";
-import { INFINITE, NAN, VALUE } from "../data/decode.js";
+import { html, nothing } from "lit-html";
+import { createProfile } from "../charts/profile.js";
+import { VALUE } from "../data/decode.js";
+import { isFraction } from "../format/numbers.js";
 import { formatStepRange } from "../format/steps.js";
+import { healthyWords } from "./healthy.js";
 import { mount } from "./mount.js";
+import { createPlayer } from "./player.js";
 
 /**
  * @typedef {object} ProfileData
- * @property {LineProps} chart
- * @property {Heat} heat
- * @property {Metric} metric
- * @property {number} cell
+ * @property {ProfileProps} chart
+ * @property {{group: string, metric: Metric}[]} offered
+ * @property {{nan: boolean, infinite: boolean, none: boolean, zero: boolean}} marks  Which occur.
  *
  * @typedef {object} ProfileHandlers
  * @property {(step: number) => void} selectStep
+ * @property {(group: string, metric: string) => void} selectMetric
  */
 
 /**
  * @param {ProfileData} data
  * @param {ProfileHandlers} handlers
  */
-export function profileView({ chart, heat, metric, cell }, handlers) {
+export function profileView({ chart, offered, marks }, handlers) {
+  const { heat, metric, cell } = chart;
   const { first_steps: first, last_steps: last } = heat.header;
+  const listed = offered.some((one) => one.metric === metric);
   return html`<div class="profile">
     <div class="profile-head">
-      <strong>${metric.title} by depth</strong>
-      <label class="field grow"><span class="hidden-label">Step</span>
-        <input type="range" min="0" max=${heat.cells - 1} step="1" .value=${String(cell)}
-          aria-valuetext=${formatStepRange(first[cell], last[cell])}
-          @input=${(/** @type {Event} */ event) => {
-            const at = Number(/** @type {HTMLInputElement} */ (event.target).value);
-            handlers.selectStep(heat.edges[at]);
-          }} /></label>
-      <output>${formatStepRange(first[cell], last[cell])}</output>
+      <label class="field"><span class="hidden-label">Statistic of the profile</span>
+        <select data-testid="profile-metric" @change=${(/** @type {Event} */ event) => {
+          const { value } = /** @type {HTMLSelectElement} */ (event.target);
+          const [group, name] = value.split(" ");
+          handlers.selectMetric(group, name);
+        }}>
+          ${offered.map(
+            (one) => html`<option value="${one.group} ${one.metric.name}"
+              .selected=${one.metric === metric}>${one.metric.title}</option>`,
+          )}
+          ${listed ? nothing : html`<option selected>${metric.title}</option>`}
+        </select></label>
+      ${mount(createPlayer, {
+        cell,
+        cells: heat.cells,
+        text: formatStepRange(first[cell], last[cell]),
+        onMove: (/** @type {number} */ to) => handlers.selectStep(heat.edges[to]),
+      })}
     </div>
-    <div class="profile-chart">${mount(createLineChart, chart)}</div>
-    <p class="ends"><span>input</span><span>output</span></p>
+    ${mount(createProfile, chart)}
+    <p class="ends"><span>input</span>${legend(chart, marks)}<span>output</span></p>
   </div>`;
+}
+
+/**
+ * @param {ProfileProps} chart
+ * @param {ProfileData["marks"]} marks
+ */
+function legend({ metric, color }, marks) {
+  return html`<span class="small-values">
+    <span class="small-value"><i class="band" style="background:${color};opacity:.3"></i>over all steps</span>
+    ${metric.healthy ? healthyWords(metric.healthy, metric) : nothing}
+    ${marks.nan ? html`<span class="small-value">× NaN</span>` : nothing}
+    ${marks.infinite ? html`<span class="small-value">▲ infinite</span>` : nothing}
+    ${marks.zero ? html`<span class="small-value">▽ exactly 0</span>` : nothing}
+    ${marks.none ? html`<span class="small-value">– no data</span>` : nothing}
+  </span>`;
+}
+
+/** What the profile offers by itself; the map's own metric is always on it. */
+const OFFERED = ["gradient_norm", "update_ratio", "activation_std"];
+
+/** @param {Group[]} groups */
+export function profileMetrics(groups) {
+  return OFFERED.flatMap((name) =>
+    groups.flatMap((group) =>
+      group.metrics
+        .filter((metric) => metric.name === name)
+        .map((metric) => ({ group: group.group, metric })),
+    ),
+  );
 }
 
 /** Kinds of rows that make a profile's line; the others (biases, scales) are left to the map. */
@@ -58,26 +101,54 @@ export function profileRows(rows) {
 }
 
 /**
- * The metric of `rows` at one cell, as a curve over depth.
+ * Between which values each of `rows` moved over all steps, and the scale that holds them all: it
+ * stays as it is while steps go by.
  *
  * @param {Heat} heat
  * @param {number[]} rows
- * @param {number} cell
+ * @param {Metric} metric
+ */
+export function profileSpan(heat, rows, metric) {
+  const log = metric.scale === "log10";
+  const low = new Float64Array(rows.length).fill(Number.NaN);
+  const high = new Float64Array(rows.length).fill(Number.NaN);
+  let zero = false;
+  rows.forEach((row, place) => {
+    for (let at = row * heat.cells; at < (row + 1) * heat.cells; at += 1) {
+      const value = heat.values[at];
+      if (heat.codes[at] !== VALUE) continue;
+      if (log && value <= 0) {
+        zero = true;
+        continue;
+      }
+      if (!(low[place] <= value)) low[place] = value;
+      if (!(high[place] >= value)) high[place] = value;
+    }
+  });
+  return { span: { low, high }, scale: scaleOf(low, high, metric, log), zero };
+}
+
+/**
+ * @param {Float64Array} lows
+ * @param {Float64Array} highs
+ * @param {Metric} metric
  * @param {boolean} log
  */
-export function profileCurve(heat, rows, cell, log) {
-  /** @type {(number | null)[]} */
-  const y = [];
-  /** @type {{x: number, kind: "NaN" | "Infinity" | "nonpositive"}[]} */
-  const bad = [];
-  rows.forEach((row, x) => {
-    const at = row * heat.cells + cell;
-    const value = heat.values[at];
-    const code = heat.codes[at];
-    if (code === NAN) bad.push({ x, kind: "NaN" });
-    if (code === INFINITE) bad.push({ x, kind: "Infinity" });
-    if (code === VALUE && log && value <= 0) bad.push({ x, kind: "nonpositive" });
-    y.push(code === VALUE && !(log && value <= 0) ? value : null);
-  });
-  return { x: rows.map((_row, index) => index), y, bad };
+function scaleOf(lows, highs, metric, log) {
+  if (isFraction(metric)) return { low: 0, high: 1, log: false };
+  const known = (/** @type {Float64Array} */ values) =>
+    values.filter((value) => !Number.isNaN(value));
+  let low = known(lows).reduce((a, b) => Math.min(a, b), Infinity);
+  let high = known(highs).reduce((a, b) => Math.max(a, b), -Infinity);
+  if (!(high >= low)) return log ? { low: 0.1, high: 1, log } : { low: 0, high: 1, log };
+  const { healthy } = metric;
+  if (log) {
+    // The nearer edge of the healthy band stays in view: how far off is the point.
+    low = Math.min(low, (healthy?.high ?? Infinity) / 2);
+    high = Math.max(high, (healthy?.low ?? 0) * 2);
+    const wide = high / low < 3 ? 2 : 1.3;
+    return { low: low / wide, high: high * wide, log };
+  }
+  const pad = (high - low) * 0.06 || Math.abs(high) * 0.1 || 1;
+  return { low: low - pad, high: high + pad, log };
 }

@@ -1,0 +1,165 @@
+/**
+ * Draws a line chart's axes and curves on a canvas: intervals as bands, points where a line alone
+ * would not show them, gaps where nothing is known.
+ *
+ * @import { Line, LineProps } from "./line.js"
+ * @import { Frame } from "./line_scales.js"
+ */
+import { xTicks, yTicks } from "./line_scales.js";
+import { drawTicks, FONT_PIXELS } from "./places.js";
+import { linearTicks } from "./ranges.js";
+
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {Frame} frame
+ * @param {LineProps} props
+ */
+export function drawAxes(context, frame, props) {
+  const { plot, right } = frame;
+  const { palette, extent, kind, formatX, formatY, formatRight } = props;
+  drawTicks(context, plot, yTicks(props, frame), frame.toY, formatY, palette);
+  context.textAlign = "center";
+  context.textBaseline = "top";
+  context.font = `${FONT_PIXELS}px ${palette.font}`;
+  const bottom = plot.top + plot.height;
+  for (const tick of xTicks(kind, extent[0], extent[1], plot.width)) {
+    const x = frame.toX(tick);
+    context.fillStyle = palette.grid;
+    context.fillRect(Math.round(x), bottom, 1, 4);
+    context.fillStyle = palette.soft;
+    context.fillText(formatX(tick), x, bottom + 8);
+  }
+  if (!right) return;
+  context.textAlign = "left";
+  context.textBaseline = "middle";
+  for (const tick of linearTicks(right[0], right[1], 4)) {
+    const write = formatRight ?? formatY;
+    context.fillText(write(tick), plot.left + plot.width + 5, frame.toY(tick, "right"));
+  }
+}
+
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {Frame} frame
+ * @param {LineProps} props
+ */
+export function drawLines(context, frame, { lines, palette }) {
+  const { plot } = frame;
+  context.save();
+  context.beginPath();
+  context.rect(plot.left, 0, plot.width, plot.top + plot.height);
+  context.clip();
+  for (const line of lines) {
+    context.globalAlpha = line.alpha ?? 1;
+    context.strokeStyle = line.color;
+    context.lineWidth = line.high ? 1 : (line.width ?? 1.5);
+    context.lineJoin = "round";
+    context.setLineDash(line.dash ?? []);
+    if (line.high) fillBetween(context, frame, line, line.high);
+    for (const values of line.high ? [line.y, line.high] : [line.y]) {
+      context.beginPath();
+      trace(context, frame, line, values);
+      context.stroke();
+      drawPoints(context, frame, line, values, palette.card);
+    }
+  }
+  context.restore();
+}
+
+/**
+ * The path through `values`. Where points are denser than pixels, each column keeps its smallest,
+ * largest and last: the picture is the same.
+ *
+ * @param {CanvasRenderingContext2D} context
+ * @param {Frame} frame
+ * @param {Line} line
+ * @param {(number | null)[]} values
+ */
+function trace(context, { plot, toX, toY }, line, values) {
+  const dense = values.length > 4 * plot.width;
+  let on = false;
+  let column = Number.NaN;
+  let [top, bottom, last] = [0, 0, 0];
+  const flush = () => {
+    if (!dense || !on) return;
+    context.lineTo(column, top);
+    context.lineTo(column, bottom);
+    context.lineTo(column, last);
+  };
+  values.forEach((value, index) => {
+    if (value === null) {
+      flush();
+      on = false;
+      return;
+    }
+    const [x, y] = [toX(line.x[index]), toY(value, line.scale)];
+    if (on && dense && Math.round(x) === column) {
+      [top, bottom, last] = [Math.min(top, y), Math.max(bottom, y), y];
+      return;
+    }
+    flush();
+    if (on) context.lineTo(x, y);
+    else context.moveTo(x, y);
+    [on, column, top, bottom, last] = [true, Math.round(x), y, y, y];
+  });
+  flush();
+}
+
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {Frame} frame
+ * @param {Line} line
+ * @param {(number | null)[]} high
+ */
+function fillBetween(context, { toX, toY }, line, high) {
+  context.fillStyle = `${line.color}40`;
+  const known = (/** @type {number} */ at) => line.y[at] !== null && high[at] !== null;
+  for (let first = 0; first < line.x.length; first += 1) {
+    if (!known(first)) continue;
+    let last = first;
+    while (last + 1 < line.x.length && known(last + 1)) last += 1;
+    context.beginPath();
+    for (let at = first; at <= last; at += 1) {
+      context.lineTo(toX(line.x[at]), toY(Number(line.y[at]), line.scale));
+    }
+    for (let at = last; at >= first; at -= 1) {
+      context.lineTo(toX(line.x[at]), toY(Number(high[at]), line.scale));
+    }
+    context.fill();
+    first = last;
+  }
+}
+
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {Frame} frame
+ * @param {Line} line
+ * @param {(number | null)[]} values
+ * @param {string} card
+ */
+function drawPoints(context, { toX, toY }, line, values, card) {
+  context.setLineDash([]);
+  context.lineWidth = 1.5;
+  context.fillStyle = line.dots ? card : line.color;
+  for (const index of pointsToShow(values, line.dots ?? false)) {
+    const y = toY(Number(values[index]), line.scale);
+    context.beginPath();
+    context.arc(toX(line.x[index]), y, line.dots ? 2.5 : 2, 0, 7);
+    context.fill();
+    context.stroke();
+  }
+}
+
+/**
+ * Dotted lines show every point; others those that have no neighbour to be joined to.
+ *
+ * @param {(number | null)[]} values
+ * @param {boolean} all
+ * @returns {number[]} Indices.
+ */
+export function pointsToShow(values, all) {
+  return values.flatMap((value, index) => {
+    const alone = (values[index - 1] ?? null) === null && (values[index + 1] ?? null) === null;
+    return value !== null && (all || alone) ? [index] : [];
+  });
+}

@@ -1,0 +1,254 @@
+/**
+ * A statistic from input to output at one step, on a canvas: a dot for each layer, what it went
+ * through over all steps as a shadow behind it, the healthy range as a band. What is not finite
+ * stands on the upper edge as in the heat map, what is unknown leaves a gap.
+ *
+ * @import { Heat, Metric, Row } from "../types.js"
+ * @import { Palette } from "./palette.js"
+ * @import { Plot } from "./places.js"
+ */
+import { INFINITE, NAN, NO_DATA, VALUE } from "../data/decode.js";
+import { fitName, fullName } from "../format/names.js";
+import { formatPercent, formatTick, formatValue, isFraction } from "../format/numbers.js";
+import { paintHealthy } from "./line_marks.js";
+import { createPlaces, drawTicks, FONT_PIXELS } from "./places.js";
+import { linearTicks, logTicks } from "./ranges.js";
+import { fitCanvas } from "./size.js";
+
+/**
+ * @typedef {object} ProfileScale
+ * @property {number} low
+ * @property {number} high
+ * @property {boolean} log
+ *
+ * @typedef {object} ProfileProps
+ * @property {Heat} heat
+ * @property {Row[]} rows  Of the whole group.
+ * @property {number[]} shown  Rows by place on the axis, from input to output.
+ * @property {{low: Float64Array, high: Float64Array}} span  Of each of `shown` over all steps; NaN without a value.
+ * @property {ProfileScale} scale
+ * @property {Metric} metric
+ * @property {number} cell
+ * @property {number} selectedRow
+ * @property {string} color
+ * @property {Palette} palette
+ * @property {(row: number) => void} onOpen
+ */
+
+const PAD = { top: 14, bottom: 20, left: 52, right: 12 };
+const DOT = 3.5;
+/** Widest mark of a layer, where there are few. */
+const WIDEST = 44;
+/** Room for one name, and how it is cut. */
+const NAME_ROOM = 78;
+
+/** @returns {import("../views/mount.js").Component<ProfileProps>} */
+export function createProfile() {
+  /** @type {ProfileProps | null} */
+  let props = null;
+  const chart = createPlaces("profile", "depth profile", {
+    at(x, width) {
+      const count = props?.shown.length ?? 0;
+      const place = Math.floor(((x - PAD.left) / (width - PAD.left - PAD.right)) * count);
+      return place >= 0 && place < count ? place : -1;
+    },
+    count: () => props?.shown.length ?? 0,
+    rest: () => (props ? props.shown.indexOf(props.selectedRow) : -1),
+    say: (place) =>
+      (props && profileSentence(props, place)) || "Point at a layer to read it; click opens it.",
+    open: (place) => props?.onOpen(props.shown[place]),
+    draw(place) {
+      const { canvas, frame } = chart;
+      const context = props && fitCanvas(canvas, frame);
+      if (context && props) draw(context, frame.clientWidth, frame.clientHeight, props, place);
+    },
+  });
+  return {
+    element: chart.element,
+    update(next) {
+      const other = props?.shown !== next.shown;
+      const label = `${next.metric.title} of ${next.shown.length} rows from input to output. `;
+      chart.canvas.setAttribute("aria-label", `${label}Arrow keys move, Enter opens the row.`);
+      props = next;
+      if (other) chart.follow(-1);
+      else chart.redraw();
+    },
+    destroy: chart.destroy,
+  };
+}
+
+/**
+ * What one place says, in words.
+ *
+ * @param {Pick<ProfileProps, "heat" | "rows" | "shown" | "metric" | "cell">} props
+ * @param {number} place
+ */
+export function profileSentence({ heat, rows, shown, metric, cell }, place) {
+  const row = shown[place];
+  if (row === undefined) return "";
+  const at = row * heat.cells + cell;
+  const value = formatValue(heat.values[at], metric);
+  const said = [`${metric.title} = ${value}`, "no data", "NaN", "infinite"][heat.codes[at]];
+  return `${fullName(rows[row].name)} · ${said}`;
+}
+
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {number} width
+ * @param {number} height
+ * @param {ProfileProps} props
+ * @param {number} place
+ */
+function draw(context, width, height, props, place) {
+  const { heat, shown, span, scale, cell, selectedRow, palette, color } = props;
+  const plot = {
+    left: PAD.left,
+    top: PAD.top,
+    width: width - PAD.left - PAD.right,
+    height: height - PAD.top - PAD.bottom,
+  };
+  const each = plot.width / shown.length;
+  const x = (/** @type {number} */ at) => plot.left + (at + 0.5) * each;
+  const y = (/** @type {number} */ value) =>
+    plot.top + plot.height * (1 - Math.min(1, Math.max(0, part(value, scale))));
+  drawGround(context, plot, props, y);
+  drawNames(context, plot, props, each);
+  // What each layer went through: flat beneath the line.
+  context.fillStyle = color;
+  context.globalAlpha = 0.16;
+  shown.forEach((_row, at) => {
+    if (!(span.high[at] >= span.low[at])) return;
+    const [top, bottom] = [y(span.high[at]), y(span.low[at])];
+    const wide = Math.max(2, Math.min(14, each * 0.6));
+    context.fillRect(x(at) - wide / 2, top, wide, Math.max(1, bottom - top));
+  });
+  context.globalAlpha = 1;
+  const held = shown.indexOf(selectedRow);
+  for (const [at, alpha] of [
+    [held, 0.1],
+    [place, 0.07],
+  ]) {
+    if (at < 0) continue;
+    context.globalAlpha = alpha;
+    context.fillStyle = palette.ink;
+    const wide = Math.min(WIDEST, Math.max(each, 3));
+    context.fillRect(x(at) - wide / 2, plot.top, wide, plot.height);
+  }
+  context.globalAlpha = 1;
+  const points = shown.map((row, at) => {
+    const index = row * heat.cells + cell;
+    const [code, value] = [heat.codes[index], heat.values[index]];
+    const drawn = code === VALUE && !(scale.log && value <= 0);
+    return { at, code, value, drawn };
+  });
+  context.strokeStyle = color;
+  context.lineWidth = 1.75;
+  context.beginPath();
+  points.forEach(({ at, value, drawn }, index) => {
+    if (!drawn) return;
+    if (index > 0 && points[index - 1].drawn) context.lineTo(x(at), y(value));
+    else context.moveTo(x(at), y(value));
+  });
+  context.stroke();
+  const dots = each >= 5;
+  for (const { at, code, value, drawn } of points) {
+    const near = at === held || at === place;
+    if (!drawn) mark(context, code, x(at), plot, palette);
+    else if (dots || near || !(points[at - 1]?.drawn || points[at + 1]?.drawn)) {
+      context.beginPath();
+      context.arc(x(at), y(value), near ? DOT + 1.5 : Math.min(DOT, Math.max(1.5, each / 3)), 0, 7);
+      context.fillStyle = near ? color : palette.card;
+      context.fill();
+      context.stroke();
+    }
+  }
+}
+
+/** @param {number} value @param {ProfileScale} scale */
+function part(value, { low, high, log }) {
+  if (!log) return (value - low) / (high - low);
+  return value > 0 ? Math.log(value / low) / Math.log(high / low) : 0;
+}
+
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {Plot} plot
+ * @param {ProfileProps} props
+ * @param {(value: number) => number} y
+ */
+function drawGround(context, plot, { scale, metric, palette }, y) {
+  if (metric.healthy) paintHealthy(context, plot, metric.healthy, y, palette);
+  const count = Math.max(2, Math.floor(plot.height / 34));
+  const { low, high, log } = scale;
+  const ticks = log ? logTicks(low, high, count) : linearTicks(low, high, count);
+  drawTicks(context, plot, ticks, y, isFraction(metric) ? formatPercent : formatTick, palette);
+}
+
+/**
+ * Names of layers where there is room; else of the first, the last and the selected one.
+ *
+ * @param {CanvasRenderingContext2D} context
+ * @param {Plot} plot
+ * @param {ProfileProps} props
+ * @param {number} each
+ */
+function drawNames(context, plot, { rows, shown, selectedRow, palette }, each) {
+  const held = shown.indexOf(selectedRow);
+  const stride = Math.max(1, Math.ceil(NAME_ROOM / each));
+  const room = Math.min(160, each * stride - 8);
+  context.textBaseline = "top";
+  context.textAlign = "center";
+  const measure = (/** @type {string} */ text) => context.measureText(text).width;
+  for (let at = 0; at < shown.length; at += 1) {
+    if (at !== held && (at % stride !== 0 || (held >= 0 && Math.abs(at - held) < stride))) continue;
+    context.font = `${at === held ? "600 " : ""}${FONT_PIXELS}px ${palette.font}`;
+    context.fillStyle = at === held ? palette.ink : palette.soft;
+    const text = fitName(rows[shown[at]].layer, room, measure);
+    const half = measure(text) / 2;
+    const middle = plot.left + (at + 0.5) * each;
+    const left = Math.max(plot.left + half, Math.min(plot.left + plot.width - half, middle));
+    context.fillText(text, left, plot.top + plot.height + 6);
+  }
+}
+
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {number} code
+ * @param {number} x
+ * @param {Plot} plot
+ * @param {Palette} palette
+ */
+function mark(context, code, x, plot, palette) {
+  if (code === NO_DATA) {
+    context.fillStyle = palette.faint;
+    context.font = `${FONT_PIXELS}px ${palette.font}`;
+    context.textAlign = "center";
+    context.textBaseline = "bottom";
+    context.fillText("–", x, plot.top + plot.height - 2);
+    return;
+  }
+  context.save();
+  context.strokeStyle = palette.nonfinite;
+  context.fillStyle = palette.nonfinite;
+  const [size, top] = [4, plot.top - 6];
+  context.beginPath();
+  if (code === NAN) {
+    context.moveTo(x - size, top - size);
+    context.lineTo(x + size, top + size);
+    context.moveTo(x + size, top - size);
+    context.lineTo(x - size, top + size);
+    context.stroke();
+  } else {
+    // An infinity points up; a zero on a logarithmic scale down, from the lower edge, hollow.
+    const infinite = code === INFINITE;
+    const base = infinite ? top : plot.top + plot.height - size - 2;
+    const tip = infinite ? -size : size;
+    context.moveTo(x, base + tip);
+    context.lineTo(x + size, base - tip);
+    context.lineTo(x - size, base - tip);
+    context.closePath();
+    if (infinite) context.fill();
+    else context.stroke();
+  }
+  context.restore();
+}

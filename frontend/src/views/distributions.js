@@ -1,0 +1,47 @@
+/**
+ * How the entries of the selected row are spread over steps.
+ *
+ * @import { BandsProps } from "../charts/bands.js"
+ */
+import { html } from "lit-html";
+import { createBands, fillOf } from "../charts/bands.js";
+import { counted } from "../format/numbers.js";
+import { mount } from "./mount.js";
+
+/** @param {BandsProps[]} charts */
+export function distributionFigures(charts) {
+  return charts.map(
+    (chart) => html`<figure class="small-chart distribution">
+      <figcaption>
+        <strong>${chart.data.title}, distribution over ${chart.data.axis}s</strong>
+        <span class="small-values">${chart.data.bands.map(
+          (band, index, all) => html`<span class="small-value">
+            <i class="band" style="background:${chart.color};opacity:${shown(index, all.length)}"></i>${band.name}</span>`,
+        )}</span>
+      </figcaption>
+      ${mount(createBands, chart)}
+      <p class="soft small-note">${note(chart)}</p>
+    </figure>`,
+  );
+}
+
+/**
+ * The opacity a band is seen with: those around it shine through.
+ *
+ * @param {number} index
+ * @param {number} count
+ */
+function shown(index, count) {
+  let clear = 1;
+  for (let each = 0; each <= index; each += 1) clear *= 1 - fillOf(each, count);
+  return (1 - clear).toFixed(2);
+}
+
+/** @param {BandsProps} chart */
+function note({ data, linked }) {
+  if (!data.recorded)
+    return "No histogram was logged: these are only the limits that recorded statistics set.";
+  const axis = linked ? "" : ` Counted in ${data.axis}s, so it does not follow the selected step.`;
+  const { records } = data;
+  return `From ${counted(records, "histogram")}. A band reaches to the edges of buckets, so it holds at least its share.${axis}`;
+}

@@ -1,0 +1,107 @@
+/**
+ * How a variable started: the spread that was observed against what its initializer draws from, in
+ * words and on a line.
+ *
+ * @import { Initialization, Row } from "../types.js"
+ */
+import { html, nothing, svg } from "lit-html";
+import { visible } from "../format/names.js";
+import { formatNumber } from "../format/numbers.js";
+import { formatStep, stepNumber } from "../format/steps.js";
+
+/**
+ * @param {Initialization} start
+ * @param {Row} row
+ * @param {"step" | "epoch"} axis
+ */
+export function initializationView(start, row, axis) {
+  return html`<figure class="small-chart start" data-testid="initialization">
+    <figcaption><strong>Initialization</strong></figcaption>
+    ${strip(start)}
+    <p>${sentences(start, row, axis).join(" ")}</p>
+  </figure>`;
+}
+
+/**
+ * @param {Initialization} start
+ * @param {Row} row
+ * @param {"step" | "epoch"} axis
+ * @returns {string[]}
+ */
+export function sentences(start, row, axis) {
+  const { step, low, high, mean, healthy } = start;
+  const around = mean === null ? "" : ` around a mean of ${formatNumber(mean)}`;
+  const spread =
+    low === high ? formatNumber(low) : `between ${formatNumber(low)} and ${formatNumber(high)}`;
+  const late = stepNumber(step) > 0 || axis === "epoch";
+  const said = [
+    late
+      ? `First recorded at ${axis} ${formatStep(step)}, so training may already have changed it: standard deviation ${spread}${around}.`
+      : `Started with a standard deviation of ${spread}${around}.`,
+    theory(start, row),
+  ];
+  if (healthy && !late && (high < (healthy.low ?? 0) || low > (healthy.high ?? Infinity))) {
+    said.push("That is outside what lets a network of this shape learn.");
+  }
+  return said;
+}
+
+/**
+ * @param {Initialization} start
+ * @param {Row} row
+ */
+function theory({ low, high, expected, fans, verdict }, row) {
+  const name = visible(row.initializer);
+  if (!expected) {
+    return name ? `What ${name} draws is not known here.` : "Its initializer is not known.";
+  }
+  if (expected.std === 0) {
+    return `${name} sets all entries to one value${verdict === "wider" ? ", and they differ" : ""}.`;
+  }
+  const fan = fans && expected.formula.includes("fan") ? ` for ${inputsAndOutputs(fans)}` : "";
+  const ratio = Math.sqrt(low * high) / expected.std;
+  const judged =
+    verdict === "as expected"
+      ? "as it should be"
+      : `${formatNumber(ratio, 2)} times that, ${verdict} than chance explains`;
+  return `${name} draws with ${formatNumber(expected.std)} = ${expected.formula}${fan}: ${judged}.`;
+}
+
+/** @param {[number, number]} fans */
+function inputsAndOutputs([into, out]) {
+  return `${formatNumber(into, 9)} inputs and ${formatNumber(out, 9)} outputs`;
+}
+
+const WIDTH = 240;
+const HEIGHT = 44;
+const MIDDLE = 15;
+
+/** @param {Initialization} start */
+function strip({ low, high, expected, healthy }) {
+  const marks = [low, high, expected?.std, healthy?.low, healthy?.high];
+  const known = marks.flatMap((value) => (typeof value === "number" && value > 0 ? [value] : []));
+  if (!(high > 0) || known.length < 3) return nothing;
+  const [least, most] = [Math.min(...known) / 1.5, Math.max(...known) * 1.5];
+  const x = (/** @type {number} */ value) =>
+    8 + (WIDTH - 16) * (Math.log(Math.max(value, least) / least) / Math.log(most / least));
+  const [left, right] = [x(low), x(high)];
+  const labels = healthy ? [healthy.low, expected?.std, healthy.high] : [expected?.std];
+  return html`<svg class="strip" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img"
+      aria-label="Observed spread against what is expected, on a logarithmic line">
+    ${
+      healthy
+        ? svg`<rect class="sound" x=${x(healthy.low ?? least)} y=${MIDDLE - 9} height="18" rx="3"
+            width=${x(healthy.high ?? most) - x(healthy.low ?? least)}></rect>`
+        : nothing
+    }
+    <line class="axis" x1="8" x2=${WIDTH - 8} y1=${MIDDLE} y2=${MIDDLE}></line>
+    ${labels.map((value) =>
+      value
+        ? svg`<line class="tick" x1=${x(value)} x2=${x(value)} y1=${MIDDLE - 9} y2=${MIDDLE + 11}></line>
+            <text x=${x(value)} y=${HEIGHT - 4} text-anchor="middle">${formatNumber(value, 2)}</text>`
+        : nothing,
+    )}
+    <rect class="seen" x=${(left + right) / 2 - Math.max(8, right - left) / 2} y=${MIDDLE - 4}
+      width=${Math.max(8, right - left)} height="8" rx="4"></rect>
+  </svg>`;
+}
