@@ -122,6 +122,7 @@ def _question(family: TagFamily) -> str:
     why = {
         "either": "could be weights or gradients",
         "both": "are named as weights and as gradients",
+        "operation": "are named after an operation's gradient, not after a variable",
         "unknown": "are named neither as weights nor as gradients",
     }[family.why]
     why = why.replace("are", "is", 1) if one and why.startswith("are") else why

@@ -35,7 +35,7 @@ class Skipped:
     reason: str
 
 
-WhyUnclear = Literal["told", "either", "both", "unknown"]
+WhyUnclear = Literal["told", "either", "both", "operation", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,9 @@ class TagFamily:
         pattern: their form, such as "dW/{v}"; an answer is a role and this pattern.
         why: "told": a person said what they are. Else they are not read, because their names say
             "either": nothing but a variable's name, so it may be the variable or its gradient;
-            "both": that they are gradients and that they are variables; "unknown": neither.
+            "both": that they are gradients and that they are variables; "operation": that they
+            are TensorFlow's gradients of operations, of which variables they do not say;
+            "unknown": nothing of the kind.
         role: what they were said to be; None where nobody has.
         count: number of tags; 0 where a pattern fits none.
         examples: the first few of them.
@@ -259,6 +261,21 @@ class RunHistory:
             if found:
                 return found
         return []
+
+    def step_of(self, part: Table | Series, index: int) -> int:
+        """Step of one record of `part`, on the axis of `recorded_steps`.
+
+        What counts on another axis is placed by its wall time: the last step known by then; its
+        own number where wall times do not tell.
+        """
+        leading = self._leading
+        if leading and part.axis != leading[0].axis:
+            at = part.wall_times[index]
+            before = [one.steps[one.wall_times <= at] for one in leading]
+            reached = [int(steps[-1]) for steps in before if len(steps)]
+            if reached:
+                return max(reached)
+        return int(part.steps[index])
 
     def until(self, step: int) -> RunHistory:
         """The run as it was when `step` was its last: nothing in it knows what came later.

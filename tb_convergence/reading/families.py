@@ -27,7 +27,8 @@ MAX_FORMS: Final = 200
 
 MAX_EXAMPLE: Final = 200
 
-_ASKED: Final[Mapping[WhyUnclear, int]] = {"told": 0, "either": 1, "both": 2, "unknown": 3}
+_ASKED: Final[Sequence[WhyUnclear]] = ("either", "both", "operation", "unknown")
+"""In this order: those come last that may well be something else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ def families(
         forms.setdefault((unclear[tag].why, pattern), []).append(tag)
     asked = [_family(pattern.text, why, named) for (why, pattern), named in forms.items()]
     asked = [one for one in asked if len(one.pattern) <= MAX_FORM]
-    asked.sort(key=lambda one: (_ASKED[one.why], -one.count, one.pattern))
+    asked.sort(key=lambda one: (_ASKED.index(one.why), -one.count, one.pattern))
     return (*answered, *asked[:MAX_FAMILIES])
 
 
@@ -114,12 +115,11 @@ def _candidates(tag: str, reason: Unclear, by_head: bool) -> Iterator[TagPattern
         yield _form()
     elif reason.form is not None:
         yield reason.form
+    elif reason.why == "operation":
+        at = tag.lower().index("_grad")
+        yield _form(name=(_head(tag), tag[at : at + len("_grad")], ""))
     elif reason.why == "both":
-        # TensorFlow's own name of a gradient's operation, as
-        # gradients/dense/MatMul_grad/tuple/control_dependency_1_0; or marks within a name.
-        at = tag.lower().find("_grad")
-        middle = (tag[at : at + len("_grad")],) if at >= 0 else ()
-        yield _form(name=(_head(tag), *middle, ""))
+        yield _form(name=(_head(tag), ""))
     elif "/" not in tag:
         yield _form(name=(re.split(r"[\d._-]", tag, maxsplit=1)[0], ""))
     else:

@@ -102,12 +102,14 @@ class _Reading:
     """How one tag can be read: its role (None where the name does not say), and the variable.
 
     `form` is the pattern of a name that is marked twice; None where marks are not at its ends.
+    `operation`: the name is that of TensorFlow's gradient of an operation, not of a variable.
     """
 
     role: Role | None
     name: str
     marks: int = 0
     form: TagPattern | None = None
+    operation: bool = False
 
 
 class _Found:
@@ -162,7 +164,8 @@ def match_histograms(
         known = bare and kind_of(name) != "other"
         pattern = next(_first(patterns, tag, True, known), None)
         if pattern is None:
-            why: WhyUnclear = "either" if known else "unknown" if bare else "both"
+            marked: WhyUnclear = "operation" if reading.operation else "both"
+            why: WhyUnclear = "either" if known else "unknown" if bare else marked
             unclear[tag] = Unclear(why, reading.form)
             continue
         told[tag] = pattern
@@ -219,8 +222,8 @@ def _read(tag: str) -> _Reading:
             marks.append("gradient" if ending["gradient"] else "variable")
             name = "/".join([*rest[:-1], rest[-1][: ending.start()]])
     elif marks and any(part.lower().endswith("_grad") for part in rest):
-        # TensorFlow's own names of gradient operations: gradients/dense/MatMul_grad/...
-        marks.append("gradient")
+        # TensorFlow's own names: gradients/dense/MatMul_grad/tuple/control_dependency_1_0
+        return _Reading("gradient", name, 2, operation=True)
     if not name:
         return _Reading(None, tag)
     if not marks:

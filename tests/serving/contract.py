@@ -145,7 +145,7 @@ def check_findings(found: dict[str, Any]) -> None:
     )
     for family in found["tag_families"]:
         keys(family, "pattern why role count examples")
-        assert family["why"] in {"told", "either", "both", "unknown"}
+        assert family["why"] in {"told", "either", "both", "operation", "unknown"}
         assert (family["role"] is None) == (family["why"] != "told")
         assert family["role"] in {None, "gradient", "variable", "neither"}
         assert len(family["examples"]) <= family["count"]

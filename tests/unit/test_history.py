@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 
 import numpy as np
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tb_convergence.core.history import (
+    Axis,
     RunHistory,
     Series,
     Table,
@@ -150,3 +152,18 @@ def test_signals_are_what_has_points() -> None:
 ])
 def test_first_true(mask: list[bool], length: int, expected: int | None) -> None:
     assert first_true(mask, length) == expected
+
+
+def test_a_record_that_counts_epochs_is_placed_by_its_wall_time() -> None:
+    def counting(axis: Axis, steps: list[int], times: list[float]) -> Series:
+        at = np.array(steps, np.int64)
+        return Series("s", at, np.zeros(len(at)), np.array(times), axis=axis)
+
+    batches = counting("batch", [0, 10, 20, 30], [1.0, 2.0, 3.0, 4.0])
+    epochs = counting("epoch", [0, 1, 2], [2.5, 4.0, math.nan])
+    history = RunHistory("r", scalars={"loss": batches, "epoch_loss": epochs})
+    assert [history.step_of(batches, index) for index in range(4)] == [0, 10, 20, 30]
+    # The last one's clock is broken: it keeps its own number.
+    assert [history.step_of(epochs, index) for index in range(3)] == [10, 30, 2]
+    alone = RunHistory("r", scalars={"epoch_loss": epochs})
+    assert [alone.step_of(epochs, index) for index in range(3)] == [0, 1, 2]

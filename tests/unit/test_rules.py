@@ -16,7 +16,7 @@ from hypothesis.extra import numpy as hnp
 from tb_convergence.core.diagnosis import diagnose_history
 from tb_convergence.core.diagnosis.finding import as_json
 from tb_convergence.core.diagnosis.signals import loss_course, median_over_time
-from tb_convergence.core.history import RunHistory, Table
+from tb_convergence.core.history import RunHistory, Series, Table
 from tb_convergence.core.rules import RULES
 from tb_convergence.core.schema import Row
 
@@ -1051,3 +1051,22 @@ def test_a_sigmoid_as_the_state_of_a_recurrent_cell() -> None:
     stuck = cause(standing, "wrong-hidden-activation")
     assert (stuck.severity, stuck.layers) == ("warning", ("rnn",))
     assert "wrong-hidden-activation" not in ids(with_loss(draw.falling(end=0.05), history))
+
+
+def test_a_loss_that_went_bad_within_an_epoch_comes_before_what_its_end_shows() -> None:
+    """Keras counts batches in one place and epochs in another: numbers tell no order."""
+    batches = np.arange(200)
+    values = np.where(batches < 55, 1.0, np.nan)
+    loss = Series("loss", batches, values, batches.astype(float), "batch_loss", "batch")
+    column = np.zeros((4, 1, 1), np.float32)
+    column[1:] = 1e-38
+    weights = Table(
+        "variables", (Row("dense/kernel", "dense", "kernel"),), ("variable_nonfinite_fraction",),
+        np.arange(4), 49.5 + 50 * np.arange(4), column, np.ones_like(column), "histograms",
+        axis="epoch",
+    )
+    history = RunHistory("r", {"variables": weights}, {"loss": loss})
+    (finding,) = (f for f in diagnose_history(history).findings if f.id == "non-finite-values")
+    assert finding.summary == "NaN appeared first in the loss, at step 55."
+    assert [(item.step, item.value) for item in finding.evidence] == [(55, 1.0), (99, 1.0)]
+    assert "at least" in finding.evidence[1].name

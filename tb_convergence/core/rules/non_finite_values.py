@@ -13,7 +13,7 @@ import numpy as np
 from tb_convergence.core.diagnosis.configuration import configuration
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
-from tb_convergence.core.history import RunHistory, Table
+from tb_convergence.core.history import RunHistory
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +24,23 @@ class _Bad:
     order: int
     what: str
     layers: tuple[str, ...]
-    fraction: float
+    fraction: float | None
     kind: str
+
+    @property
+    def evidence(self) -> Evidence:
+        """What was seen; a histogram shows that there are such entries, and not how many."""
+        layer = self.layers[0] if self.layers else None
+        if self.fraction is None:
+            name = f"entries of {self.what} that are {self.kind}, at least"
+            return Evidence(name, 1.0, 0.0, self.step, layer)
+        name = f"{self.kind} fraction of {self.what}"
+        return Evidence(name, self.fraction, 0.0, self.step, layer)
 
 
 def _first_in_table(
-    table: Table | None,
+    history: RunHistory,
+    group: str,
     columns: tuple[tuple[str, str], ...],
     order: int,
     what: str,
@@ -38,6 +49,7 @@ def _first_in_table(
     reverse: bool = False,
 ) -> _Bad | None:
     """Where the first bad record is bad first; `reverse` reads rows from the output back."""
+    table = history.table(group)
     if table is None:
         return None
     present = [(name, kind) for name, kind in columns if table.has(name)]
@@ -61,8 +73,8 @@ def _first_in_table(
     row = among[places[0]]
     names = dict.fromkeys(table.rows[among[place]].layer for place in places)
     return _Bad(
-        int(table.steps[record]), order, what.format(name=table.rows[row].name), tuple(names),
-        fractions[worst], present[worst][1],
+        history.step_of(table, record), order, what.format(name=table.rows[row].name), tuple(names),
+        fractions[worst] if table.exact else None, present[worst][1],
     )
 
 
@@ -75,7 +87,7 @@ def _first_in_loss(history: RunHistory) -> _Bad | None:
         # An epoch table has NaN where a framework reported no loss at all.
         if len(bad) and (name == "loss" or np.isfinite(series.values).any()):
             kind = "NaN" if np.isnan(series.values[bad[0]]) else "Inf"
-            return _Bad(int(series.steps[bad[0]]), 2, "the loss", (), 1.0, kind)
+            return _Bad(history.step_of(series, int(bad[0])), 2, "the loss", (), 1.0, kind)
         return None
     return None
 
@@ -83,12 +95,12 @@ def _first_in_loss(history: RunHistory) -> _Bad | None:
 def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     found = [
         _first_in_table(
-            history.table("inputs"),
+            history, "inputs",
             (("feature_nan_fraction", "NaN"), ("feature_inf_fraction", "Inf")),
             0, "the data ({name})", kinds=("input", "target"),
         ),
         _first_in_table(
-            history.table("activations"),
+            history, "activations",
             (("activation_nan_fraction", "NaN"), ("activation_inf_fraction", "Inf")),
             1, "the output of {name}",
         ),
@@ -96,12 +108,12 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         None  # Dynamic loss scaling looks for its limit by infinite gradients: they are routine.
         if configuration(history).loss_scaled
         else _first_in_table(
-            history.table("variables"),
+            history, "variables",
             (("gradient_nan_fraction", "NaN"), ("gradient_inf_fraction", "Inf")),
             3, "the gradient of {name}", reverse=True,
         ),
         _first_in_table(
-            history.table("variables"), (("variable_nonfinite_fraction", "NaN or Inf"),),
+            history, "variables", (("variable_nonfinite_fraction", "NaN or Inf"),),
             4, "the variable {name}",
         ),
     ]
@@ -118,11 +130,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         first_step=exact,
         last_step=history.last_step,
         layers=others,
-        evidence=tuple(
-            Evidence(f"{item.kind} fraction of {item.what}", item.fraction, 0.0, item.step,
-                     item.layers[0] if item.layers else None)
-            for item in bad
-        ),
+        evidence=tuple(item.evidence for item in bad),
     )
 
 
