@@ -25,6 +25,10 @@ import { settle } from "./state/selection.js";
 import { DEFAULT_VIEW, initialState, linkedState } from "./state/state.js";
 import { page } from "./views/page.js";
 
+/** @type {Record<string, string>} */
+const NOTHING = {};
+/** Replies whose key does not tell how histograms were read; see data/wanted.js. */
+const READ_ANEW = ["runs", "findings", "series", "layers", "overlays", "compare", "otherLayers"];
 /** Quiet time before the address follows the state. */
 const ADDRESS_DELAY_MILLISECONDS = 250;
 /** Pause before asking again for runs that are still being examined. */
@@ -32,10 +36,11 @@ const PENDING_DELAY_MILLISECONDS = 150;
 
 /**
  * @param {HTMLElement} root
- * @param {Api} api
+ * @param {(always: () => Record<string, string>) => Api} connect
  */
-export function startApp(root, api) {
+export function startApp(root, connect) {
   let state = initialState(readLink(readHash()));
+  const api = connect(() => (state.view.tags ? { tags: state.view.tags } : NOTHING));
   const model = createModel();
   const around = {
     palette: readPalette(root),
@@ -116,8 +121,19 @@ export function startApp(root, api) {
     if (selection !== state.selection) state = { ...state, selection };
   }
 
+  /** What was said of histograms when replies were last asked for. */
+  let told = state.view.tags;
+  /** Maps and layers follow when the list of layers is here. */
+  function rereadAfterAnswer() {
+    if (state.view.tags === told) return;
+    told = state.view.tags;
+    loader.forget();
+    for (const name of READ_ANEW) again(name);
+  }
+
   function draw() {
     settleSelection();
+    rereadAfterAnswer();
     for (const [name, { key, fetchReply }] of Object.entries(wanted(state, api))) {
       loader.want(name, key, fetchReply);
     }

@@ -3,10 +3,12 @@
  *
  * @import { Place } from "./charts/heat.js"
  * @import { Format, View as ExportedView } from "./export/parcel.js"
+ * @import { Role } from "./state/tags.js"
  * @import { State } from "./state/state.js"
- * @import { Finding, Group, Selection, View } from "./types.js"
+ * @import { Finding, Group, Selection, TagFamily, View } from "./types.js"
  */
 import { visible } from "./format/names.js";
+import { counted } from "./format/numbers.js";
 import { formatStep } from "./format/steps.js";
 import { copyText } from "./host/clipboard.js";
 import { download } from "./host/download.js";
@@ -14,6 +16,7 @@ import { later } from "./host/later.js";
 import { openHelp, switchShortcuts } from "./host/shortcuts.js";
 import { createRunHandlers } from "./run_handlers.js";
 import { rowKey, showFinding } from "./state/selection.js";
+import { withAnswer } from "./state/tags.js";
 import { tree } from "./views/findings.js";
 import { readout } from "./views/heatmap.js";
 
@@ -111,6 +114,21 @@ export function createHandlers({ current, change, again, refresh, model, around 
       });
     },
 
+    /** @param {boolean} asking */
+    setAsking: (asking) => change({ asking }),
+
+    /**
+     * @param {TagFamily} family
+     * @param {Role | null} role
+     */
+    answer(family, role) {
+      const { view } = current();
+      const tags = withAnswer(view.tags, family.pattern, role);
+      const histograms = counted(family.count, "histogram");
+      const said = role === null ? "asked about again" : SAID[role];
+      change({ view: { ...view, tags }, asking: true, said: `${histograms}: ${said}.` });
+    },
+
     /** @param {string} name */
     toggleSeries(name) {
       const { hidden } = current().view;
@@ -201,6 +219,7 @@ export function neighbour(list, from, by) {
   return at < 0 ? (list[0] ?? null) : (list[at + by] ?? null);
 }
 
+const SAID = { variables: "read as weights", gradients: "read as gradients", neither: "left out" };
 /** @type {Group[]} */
 const NO_GROUPS = [];
 /** @type {Finding[]} */

@@ -12,10 +12,7 @@ export async function render() {
   const root = document.createElement("div");
   root.id = "convergence";
   document.body.append(root);
-  startApp(
-    root,
-    createApi((input, init) => window.fetch(input, init)),
-  );
+  startApp(root, (always) => createApi((input, init) => window.fetch(input, init), always));
 }
 
 /** Waits for the style sheet, so that nothing is measured or seen without it. */

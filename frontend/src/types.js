@@ -18,7 +18,7 @@
  * @property {{id: string, kind: string, title: string} | null} first
  * @property {{critical: number, warning: number, info: number}} counts
  * @property {string[]} sources
- * @property {{kept: number, total: number} | null} sampled
+ * @property {{kept: number, total: number, exact: boolean} | null} sampled
  * @property {string | null} error
  *
  * @typedef {object} RunsReply
@@ -56,6 +56,17 @@
  * @property {Step | null} [recovered_step]
  * @property {string | null} [experiment]
  *
+ * @typedef {object} TagFamily  Histograms of one form of name, asked about or spoken of.
+ * @property {string} pattern
+ * @property {"told" | "either" | "both" | "operation" | "unknown"} why
+ * @property {"gradient" | "variable" | "neither" | null} role
+ * @property {number} count
+ * @property {string[]} examples
+ *
+ * @typedef {object} Recipe
+ * @property {string} title
+ * @property {string[]} lines
+ *
  * @typedef {object} FindingsReply
  * @property {number} schema
  * @property {string} run
@@ -64,6 +75,8 @@
  * @property {number} evaluated
  * @property {{id: string, needs: string[]}[]} not_evaluated
  * @property {{tag: string, step: Step | null, reason: string}[]} skipped
+ * @property {TagFamily[]} tag_families
+ * @property {Recipe[]} recipes
  * @property {unknown} config
  * @property {Step[]} restarts
  * @property {boolean} shortened
@@ -126,6 +139,7 @@
  * @property {string} run
  * @property {number | null} next_offset
  * @property {Group[]} groups
+ * @property {string} [tags]  What was said of histograms when it was asked for.
  *
  * @typedef {object} Column
  * @property {string} name
@@ -284,5 +298,6 @@
  * @property {string} runFilter
  * @property {Verdict | null} runVerdict
  * @property {boolean} allRuns
+ * @property {string} tags  What was said of histograms; see state/tags.js.
  */
 export {};

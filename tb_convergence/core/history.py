@@ -128,7 +128,8 @@ class Table:
         source: "recorder" or "histograms".
         total: number of records written (at least), where TensorBoard provably kept fewer; else
             None.
-        axis: what one step counts; "epoch" for histograms of Keras' own callback.
+        axis: what one step counts; "epoch" for histograms of Keras' own callback that could not be
+            placed among the steps of its scalars.
     """
 
     group: str

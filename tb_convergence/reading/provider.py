@@ -8,6 +8,7 @@ from typing import Any
 from tb_convergence.core.history import RunHistory, Skipped
 from tb_convergence.reading.histograms import HistogramData, read_histograms
 from tb_convergence.reading.patterns import TagPattern
+from tb_convergence.reading.placing import placed
 from tb_convergence.reading.records import read_records
 from tb_convergence.reading.runs import FoldedRun, fold_runs
 from tb_convergence.reading.sampling import MOST_KEPT, Sampling
@@ -69,7 +70,7 @@ def read_folded(source: Source, run: FoldedRun) -> RunHistory:
         histograms = read_histograms(source, run.training, sampling)
     tables = dict(recorder.tables)
     if histograms.table is not None:
-        tables[histograms.table.group] = histograms.table
+        tables[histograms.table.group] = placed(histograms.table, scalars.series.values())
     return RunHistory(
         run=run.name,
         tables=tables,

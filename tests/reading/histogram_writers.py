@@ -54,7 +54,9 @@ def pytorch(file: EventFile, tag: str, step: int, values: Array) -> None:
     file.value(step, summary_pb2.Summary.Value(tag=tag, histo=histogram))
 
 
-def tensorflow_2(file: EventFile, tag: str, step: int, values: Array) -> None:
+def tensorflow_2(
+    file: EventFile, tag: str, step: int, values: Array, wall_time: float | None = None
+) -> None:
     """`tf.summary.histogram`: 30 equal buckets; NaN edges and no counts where an entry is NaN."""
     data = np.asarray(values, dtype=np.float64).ravel()
     low, high = data.min(initial=np.inf), data.max(initial=-np.inf)
@@ -70,7 +72,7 @@ def tensorflow_2(file: EventFile, tag: str, step: int, values: Array) -> None:
             edges[0] = low
         counts = [np.count_nonzero(place == index) for index in range(30)]
         rows = np.stack([edges[:-1], edges[1:], counts], axis=1)
-    file.tensor(tag, step, rows, plugin="histograms", data_class=0)
+    file.tensor(tag, step, rows, plugin="histograms", data_class=0, wall_time=wall_time)
 
 
 WRITERS = {"TensorFlow 1": tensorflow_1, "TensorFlow 2": tensorflow_2, "PyTorch": pytorch}

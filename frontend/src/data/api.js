@@ -46,8 +46,9 @@ export function address(route, parameters) {
 
 /**
  * @param {typeof fetch} fetcher
+ * @param {() => Record<string, string>} [always] Parameters of every request about runs.
  */
-export function createApi(fetcher) {
+export function createApi(fetcher, always = () => ({})) {
   /**
    * @param {string} route
    * @param {Record<string, string | number>} parameters
@@ -56,7 +57,10 @@ export function createApi(fetcher) {
   async function request(route, parameters, signal) {
     let response;
     try {
-      response = await fetcher(address(route, parameters), { signal, cache: "no-cache" });
+      response = await fetcher(address(route, { ...parameters, ...always() }), {
+        signal,
+        cache: "no-cache",
+      });
     } catch (error) {
       if (signal.aborted) throw error;
       throw new ApiError("TensorBoard does not answer. Is it still running?", "network");

@@ -34,6 +34,8 @@ export function wanted(state, api) {
   const mapped = known && !led && group !== null && metric !== null && rows.length > 0;
   const open = mapped && index >= 0 && view.tab === "layer";
   const other = open ? counterpart(groups, group, index) : null;
+  // Rows and metrics are those of the answer about histograms that the list was read by.
+  const read = slots.layers.data?.tags ?? "";
   const [runName, groupName, metricName] = [run ?? "", group ?? "", metric ?? ""];
   return {
     runs: { key: "runs", fetchReply: api.runs },
@@ -42,21 +44,24 @@ export function wanted(state, api) {
       fetchReply: (signal) => api.findings(runName, signal),
     },
     series: { key: keyIf(known, run), fetchReply: (signal) => api.series(runName, signal) },
-    layers: { key: keyIf(known, run), fetchReply: (signal) => api.layers(runName, signal) },
+    layers: {
+      key: keyIf(known, run),
+      fetchReply: async (signal) => ({ ...(await api.layers(runName, signal)), tags: view.tags }),
+    },
     heat: {
-      key: keyIf(mapped, run, group, metric),
+      key: keyIf(mapped, run, group, metric, read),
       fetchReply: (signal) => api.heatmap(runName, groupName, metricName, signal),
     },
     layer: {
-      key: keyIf(mapped && index >= 0, run, group, index),
+      key: keyIf(mapped && index >= 0, run, group, index, read),
       fetchReply: (signal) => api.layer(runName, groupName, index, signal),
     },
     counterpart: {
-      key: other ? keyIf(true, run, other.group, other.index) : "",
+      key: other ? keyIf(true, run, other.group, other.index, read) : "",
       fetchReply: (signal) => api.layer(runName, other?.group ?? "", other?.index ?? 0, signal),
     },
     distribution: {
-      key: keyIf(open && group === "variables", run, group, index),
+      key: keyIf(open && group === "variables", run, group, index, read),
       fetchReply: (signal) => api.distribution(runName, groupName, index, signal),
     },
     ...beside(state, api, known, mapped, index),
@@ -84,6 +89,7 @@ function beside({ selection, view, slots }, api, known, mapped, index) {
   const theirs = slots.otherLayers.data?.run === other ? slots.otherLayers.data?.groups : null;
   const there = theirs?.find((one) => one.group === group);
   const measured = other !== null && mapped && !!there?.metrics.some((one) => one.name === metric);
+  const read = slots.otherLayers.data?.tags ?? "";
   const partner = partnerOf(slots.compare.data, run, other, group, index);
   return {
     overlays: {
@@ -96,18 +102,18 @@ function beside({ selection, view, slots }, api, known, mapped, index) {
     },
     otherLayers: {
       key: keyIf(other !== null, other),
-      fetchReply: (signal) => api.layers(name, signal),
+      fetchReply: async (signal) => ({ ...(await api.layers(name, signal)), tags: view.tags }),
     },
     otherHeat: {
-      key: keyIf(measured, other, group, metric),
+      key: keyIf(measured, other, group, metric, read),
       fetchReply: (signal) => api.heatmap(name, groupName, metricName, signal),
     },
     otherLayer: {
-      key: keyIf(mapped && partner !== null, other, group, partner),
+      key: keyIf(mapped && partner !== null, other, group, partner, read),
       fetchReply: (signal) => api.layer(name, groupName, partner ?? 0, signal),
     },
     difference: {
-      key: keyIf(measured && view.map === "difference", run, other, group, metric),
+      key: keyIf(measured && view.map === "difference", run, other, group, metric, read),
       fetchReply: (signal) => api.difference(run, name, groupName, metricName, signal),
     },
   };

@@ -8,6 +8,7 @@
  * @import { Selection, View } from "../types.js"
  */
 import { VERDICTS } from "../format/severity.js";
+import { soundTags } from "./tags.js";
 
 const PREFIX = "p.convergence.";
 const MAX_TEXT = 2000;
@@ -59,6 +60,7 @@ const VIEW = {
   order: choice("order", ["depth", "name", "worst"]),
   filter: text("filter"),
   tab: choice("tab", ["layer", "profile"]),
+  tags: { key: "tags", write: String, read: (given) => soundTags(given) || undefined },
 };
 
 const SELECTION = /** @type {const} */ (["run", "finding", "group", "metric", "row"]);

@@ -34,6 +34,7 @@ import { emptySelection } from "./selection.js";
  * @property {"light" | "dark"} theme
  * @property {{width: number, height: number}} size  Of the page.
  * @property {string} said  For the screen reader.
+ * @property {boolean} asking  What histograms are is being answered.
  * @property {string} version  Of the plugin, when the page was opened; "" until it is known.
  */
 
@@ -57,6 +58,7 @@ export const DEFAULT_VIEW = {
   runFilter: "",
   runVerdict: null,
   allRuns: false,
+  tags: "",
 };
 
 /**
@@ -103,6 +105,7 @@ export function initialState(linked) {
     theme: "light",
     size: { width: 0, height: 0 },
     said: "",
+    asking: false,
     version: "",
   };
 }

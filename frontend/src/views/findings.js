@@ -5,18 +5,20 @@
  */
 import { html, nothing } from "lit-html";
 import { repeat } from "lit-html/directives/repeat.js";
-import { words } from "../format/names.js";
+import { visible, words } from "../format/names.js";
 import { counted } from "../format/numbers.js";
 import { formatStep, stepNumber } from "../format/steps.js";
 import { exportMenu } from "./export_menu.js";
 import { findingCard } from "./finding_card.js";
 import { verdictIcon } from "./icon.js";
 import { inlineName, name } from "./name.js";
+import { snippet } from "./states.js";
 
 /**
  * @typedef {object} FindingsHandlers
  * @property {(id: string) => void} showFinding
  * @property {import("./export_menu.js").ExportHandlers["exportView"]} exportView
+ * @property {import("./states.js").Copy} copy
  */
 
 /**
@@ -34,7 +36,7 @@ export function findingsPanel({ reply, summary, color, selected }, handlers) {
         (finding) => findingCard(finding, explained.get(finding.id) ?? [], selected, handlers),
       )}
       ${reply.findings.length === 0 ? nothingFound(reply, summary) : nothing}
-      ${notEvaluated(reply)} ${skipped(reply)}
+      ${notEvaluated(reply, handlers)} ${skipped(reply)}
     </div>`;
 }
 
@@ -84,9 +86,9 @@ function heading(reply, summary, color, handlers) {
   const facts = [];
   if (stepNumber(reply.last_step) >= 0) facts.push(html`step ${formatStep(reply.last_step)}`);
   if (summary.sampled) {
-    const { kept, total } = summary.sampled;
-    facts.push(html`<span class="sampled" title="TensorBoard kept a sample of this run's records. Start it with --samples_per_plugin=convergence=N to keep more."
-      >${formatStep(kept)} of ${formatStep(total)} steps (sampled)</span>`);
+    const { kept, total, exact } = summary.sampled;
+    facts.push(html`<span class="sampled" title="TensorBoard kept a sample of this run's records. Start it with --samples_per_plugin=${exact ? "convergence=N" : "histograms=N,scalars=N"} to keep more."
+      >${formatStep(kept)} of ${exact ? "" : "about "}${formatStep(total)} steps (sampled)</span>`);
   }
   for (const step of reply.restarts.slice(0, 3)) facts.push(html`restarted at ${formatStep(step)}`);
   return html`<header class="panel-head">
@@ -120,14 +122,17 @@ function nothingFound(reply, summary) {
     <p class="eyebrow unknown">${verdictIcon("unknown")} not enough data</p>
     <h3>Too little is recorded to say</h3>
     <p>
-      No check could be evaluated on what ${inlineName(reply.run)} holds. Add the callback to the
-      training script: two lines, shown on this page.
+      No check could be evaluated on what ${inlineName(reply.run)} holds. What they need, and the
+      lines that record it, are listed below.
     </p>
   </article>`;
 }
 
-/** @param {FindingsReply} reply */
-function notEvaluated({ not_evaluated: open }) {
+/**
+ * @param {FindingsReply} reply
+ * @param {FindingsHandlers} handlers
+ */
+function notEvaluated({ not_evaluated: open, recipes }, { copy }) {
   if (open.length === 0) return nothing;
   return html`<details class="aside" data-testid="not-evaluated">
     <summary>Not evaluated: ${counted(open.length, "check")} ${open.length === 1 ? "needs" : "need"} more data</summary>
@@ -137,6 +142,10 @@ function notEvaluated({ not_evaluated: open }) {
           <dd>needs ${needs.map((need) => need.split("|").map(words).join(" or ")).join(", ")}</dd>`,
       )}
     </dl>
+    ${recipes.map(
+      ({ title, lines }) => html`<h4 class="recipe">To record it, with ${visible(title)}</h4>
+        ${snippet(copy, lines)}`,
+    )}
   </details>`;
 }
 

@@ -9,6 +9,7 @@ import { html, nothing } from "lit-html";
 import { LABELS } from "../data/curves.js";
 import { withLater } from "../host/later.js";
 import { shortcutsAreOn } from "../host/shortcuts.js";
+import { askPanel } from "./ask.js";
 import { findingsPanel } from "./findings.js";
 import { heatPanel } from "./heatmap.js";
 import { helpDialog, pageFoot } from "./help.js";
@@ -71,7 +72,7 @@ function dashboard(state, model, handlers, around) {
           )}</main>`
         : html`<main class="panels ${model.row >= 0 ? "" : "no-layer"}">
             <section class="card findings" aria-label="Findings">${findings(state, model, handlers)}</section>
-            ${isEmpty(state) ? emptyRun(selection.run ?? "", handlers.copy) : views(state, model, handlers, around)}
+            ${isEmpty(state) && !asked(state) ? emptyRun(selection.run ?? "", handlers.copy, lines(state)) : views(state, model, handlers, around)}
           </main>`
     }`;
 }
@@ -91,6 +92,34 @@ function isEmpty({ slots }) {
 }
 
 /**
+ * Whether there are histograms that the page asks about.
+ *
+ * @param {State} state
+ */
+function asked({ slots }) {
+  return slots.findings.data?.tag_families.some((family) => family.count > 0) ?? false;
+}
+
+/**
+ * What to add to the program that wrote the run, where that is known.
+ *
+ * @param {State} state
+ */
+function lines({ slots }) {
+  return slots.findings.data?.recipes[0]?.lines;
+}
+
+/**
+ * @param {State} state
+ * @param {Handlers} handlers
+ */
+function asks({ slots, view, asking }, handlers) {
+  const nothingRead = !slots.layers.data?.groups.some((one) => one.group === "variables");
+  const families = slots.findings.data?.tag_families ?? [];
+  return askPanel({ families, tags: view.tags, asking, nothingRead }, handlers);
+}
+
+/**
  * @param {State} state
  * @param {Model} model
  * @param {Handlers} handlers
@@ -98,7 +127,7 @@ function isEmpty({ slots }) {
  */
 function views(state, model, handlers, around) {
   return html`<div class="views">
-      ${comparison(state, model, handlers)}
+      ${asks(state, handlers)} ${comparison(state, model, handlers)}
       <section class="card time" aria-label="Curves of the whole run">${curves(state, model, handlers)}</section>
       <section class="card map" aria-label="Heat map of layers over steps">${map(state, model, handlers, around)}</section>
     </div>
@@ -243,7 +272,7 @@ function map(state, model, handlers, around) {
     retry: () => handlers.again("layers"),
     ready: ({ groups, run }) => {
       const { group, metric } = model;
-      if (!group || !metric) return noLayers(run, handlers.copy);
+      if (!group || !metric) return noLayers(run, handlers.copy, lines(state), asked(state));
       const props = model.map?.props;
       const { beside } = model;
       const { other } = beside;

@@ -50,13 +50,16 @@ export function content(slot, { what, retry, ready }) {
   return slot.status === "loading" ? loading(`Loading ${what.toLowerCase()}…`) : nothing;
 }
 
-/** @param {Copy} copy */
-export function snippet(copy) {
+/**
+ * @param {Copy} copy
+ * @param {string[]} [lines]
+ */
+export function snippet(copy, lines = SNIPPET) {
   return html`<figure class="snippet">
-    <pre tabindex="0" aria-label="Code to add"><code>${SNIPPET.join("\n")}</code></pre>
+    <pre tabindex="0" aria-label="Code to add"><code>${lines.join("\n")}</code></pre>
     <button type="button" class="button copy"
       @click=${(/** @type {Event} */ event) =>
-        copy(SNIPPET.join("\n"), /** @type {HTMLElement} */ (event.currentTarget))}
+        copy(lines.join("\n"), /** @type {HTMLElement} */ (event.currentTarget))}
     >${sign("copy")} <span>Copy</span></button>
   </figure>`;
 }
@@ -83,15 +86,16 @@ export function noRuns(copy) {
  *
  * @param {string} run
  * @param {Copy} copy
+ * @param {string[]} [lines]
  */
-export function emptyRun(run, copy) {
+export function emptyRun(run, copy, lines) {
   return html`<section class="card empty" data-testid="empty">
     <h2>Nothing to show yet</h2>
     <p>
       ${inlineName(run)} holds no loss curve and no statistics of layers. These two lines record what
       the checks and views need:
     </p>
-    ${snippet(copy)}
+    ${snippet(copy, lines)}
     <p class="soft">
       Ordinary gradient histograms and the scalars <code>loss</code>, <code>val_loss</code> and
       <code>learning_rate</code> are read as well.
@@ -104,15 +108,22 @@ export function emptyRun(run, copy) {
  *
  * @param {string} run
  * @param {Copy} copy
+ * @param {string[]} [lines]
+ * @param {boolean} [asked] Whether there are histograms that may be of layers.
  */
-export function noLayers(run, copy) {
+export function noLayers(run, copy, lines, asked = false) {
   return html`<div class="hint" data-testid="no-layers">
     <h2>Where in the network?</h2>
+    ${
+      asked
+        ? html`<p>Say above what the histograms of ${inlineName(run)} are, and its layers are shown here.</p>`
+        : nothing
+    }
     <p>
       ${inlineName(run)} has no statistics of single layers. Record them with these two lines, and
       the layers over steps are shown here.
     </p>
-    ${snippet(copy)}
+    ${snippet(copy, lines)}
   </div>`;
 }
 

@@ -69,7 +69,8 @@ def recipes(history: RunHistory, lacking: Sequence[str]) -> tuple[Recipe, ...]:
     if axes & {"epoch", "batch"}:
         return (KERAS,)
     names = [row.name for table in history.tables.values() for row in table.rows]
-    names += [name for family in history.tag_families for name in family.examples]
+    families = [one for one in history.tag_families if one.why != "unknown"]
+    names += [name for family in families or history.tag_families for name in family.examples]
     dots = sum("." in name for name in names)
     if names:
         return (TORCH,) if 2 * dots > len(names) else (LOOP, GRAPH)
