@@ -86,7 +86,12 @@ class Tab:
         """A heat map, decoded as docs/http_api.md says, and by nothing else."""
         url = self.url("heatmap", run=run, group=group, metric=metric)
         with urllib.request.urlopen(url, timeout=60) as reply:
-            body = _plain(reply.read())
+            return self.decode(reply.read())
+
+    @staticmethod
+    def decode(reply: bytes) -> Heat:
+        """A reply of `heatmap` or `difference`."""
+        body = _plain(reply)
         (length,) = struct.unpack_from("<I", body)
         header = json.loads(body[4 : 4 + length])
         shape = (header["rows"], header["cells"])

@@ -197,7 +197,7 @@ function withRun(selection, runs, provisional, hidden) {
  */
 function followFirst(selection, findings, groups) {
   const wanted = findings.find((one) => one.id === selection.finding) ?? findings[0];
-  return wanted ? showFinding(selection, wanted, groups) : { ...selection, auto: false };
+  return wanted ? showFinding(selection, wanted, groups) : selection;
 }
 
 /**

@@ -191,7 +191,7 @@ function statistic(one, { groups }, handlers) {
   )}`;
   const fraction = one.statistic.endsWith("_fraction");
   const value = (/** @type {StrictNumber} */ of) => `${about}${number(of)}`;
-  return html`<tr>
+  return html`<tr class="figures">
     <th scope="row">${
       metric
         ? html`<button type="button" class="link" title="Show in the map"

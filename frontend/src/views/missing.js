@@ -17,17 +17,17 @@ export function missingBanner(missing, { asked, shown }, forget) {
       ${
         asked === null
           ? nothing
-          : html`There is no run ${inlineName(asked)} here (any more): shown is
-              ${shown === null ? "none" : inlineName(shown)}.`
+          : html`There is no run ${inlineName(asked)} here (any more): you see
+              ${shown === null ? "none" : inlineName(shown)} instead.`
       }
       ${
         rest.length
-          ? html`${asked === null ? "" : "Also "}${many ? "Runs" : "Run"}
-              ${rest.map((run, index) => html`${index ? ", " : ""}${inlineName(run)}`)},
-              to compare with, ${many ? "are" : "is"} not here.`
+          ? html`To compare with, there ${many ? "are no runs" : "is no run"}
+              ${rest.map((run, index) => html`${index ? ", " : ""}${inlineName(run)}`)} here.`
           : nothing
       }
-      As soon as TensorBoard has read it, it is shown.</span>
+      Should TensorBoard read ${missing.length > 1 ? "them" : "it"} yet, the page shows
+      ${missing.length > 1 ? "them" : "it"}.</span>
     <button type="button" class="button" @click=${forget}>Dismiss</button>
   </div>`;
 }

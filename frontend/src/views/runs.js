@@ -223,9 +223,9 @@ function compareChoice({ runs, selected, compared }, handlers) {
       const { selectedIndex } = /** @type {HTMLSelectElement} */ (event.target);
       handlers.compareWith(selectedIndex > 0 ? sorted[selectedIndex - 1].run : null);
     }}>
-      <option .selected=${current === null}>nothing</option>
+      <option value="" .selected=${current === null}>nothing</option>
       ${sorted.map(
-        (run) => html`<option .selected=${run.run === current}
+        (run) => html`<option value=${run.run} .selected=${run.run === current}
           >${visible(run.run)} (${VERDICT_WORD[verdictOf(run)]})</option>`,
       )}
     </select></label>`;

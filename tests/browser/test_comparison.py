@@ -1,0 +1,304 @@
+"""Runs beside each other: chosen, compared, put away, linked; by pointer and by keyboard."""
+
+from __future__ import annotations
+
+import re
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote
+
+import numpy as np
+import pytest
+from convergence_tab import Tab
+from playwright.sync_api import expect
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.summary.writer.event_file_writer import EventFileWriter
+
+Open = Callable[..., Tab]
+SICK, WELL = "learning-rate-too-high", "healthy"
+
+
+def link(**parts: str) -> str:
+    """A fragment of the address, as a person would paste it."""
+    own = "".join(f"&p.convergence.{key}={quote(value)}" for key, value in parts.items())
+    return f"convergence{own}"
+
+
+def linked(tab: Tab) -> dict[str, str]:
+    """What the address says of the tab."""
+    parts = [part.partition("=") for part in tab.page.url.partition("#")[2].split("&")]
+    return {key.removeprefix("p.convergence."): unquote(value) for key, _, value in parts if value}
+
+
+def expect_linked(tab: Tab, **wanted: str | None) -> None:
+    """Wait until the address says so; None: says nothing."""
+    for _ in range(100):
+        if all(linked(tab).get(key) == value for key, value in wanted.items()):
+            return
+        tab.page.wait_for_timeout(50)
+    raise AssertionError(f"{linked(tab)} is not {wanted}")
+
+
+def compared(tab: Tab, first: str, second: str) -> dict[str, Any]:
+    """Wait for the comparison of two runs on screen; what the route says of them."""
+    panel = tab.find("comparison")
+    expect(panel.locator("h2")).to_contain_text(re.compile(f"{first}.*{second}", re.DOTALL))
+    expect(tab.find("compare-verdict")).to_be_visible()
+    return dict(tab.get("compare", run=first, **{"with": second}))
+
+
+def test_a_run_is_compared_by_the_list_in_the_bar(served: str, open_tab: Open) -> None:
+    tab = open_tab(served)
+    tab.select(SICK)
+    options = tab.find("compare-with").locator("option")
+    assert options.first.inner_text() == "nothing"
+    expect(options.filter(has_text="healthy (healthy)")).to_have_count(1)
+    expect(options.filter(has_text=SICK)).to_have_count(0)
+    tab.find("compare-with").select_option(WELL)
+    said = compared(tab, SICK, WELL)
+    loss = said["loss"]
+    expect(tab.find("compare-verdict")).to_contain_text(f"step {loss['diverges_at']}")
+    assert said["settings"]
+    for setting in said["settings"]:
+        row = tab.find("compare-settings").locator("tbody tr", has_text=setting["name"]).first
+        for side in ("first", "second"):
+            expect(row).to_contain_text(setting[side] or "none")
+    listed = tab.find("compare-findings").locator(".changes li")
+    expect(listed).to_have_count(len(said["findings"]) + len(said["shared"]))
+    rows = tab.find("compare-statistics").locator("tbody tr")
+    expect(rows).to_have_count(len(said["differences"]))
+    # Both losses, each in its run's colour.
+    legend = tab.frame.locator(".legend-item")
+    expect(legend.filter(has_text=WELL)).to_be_visible()
+    keys = [line.get_attribute("stroke") for line in tab.frame.locator(".legend .key line").all()]
+    assert keys[0] != keys[-1]
+    tab.find("end-comparison").click()
+    expect(tab.find("comparison")).to_have_count(0)
+
+
+def test_the_bar_is_used_with_the_keyboard_alone(served: str, open_tab: Open) -> None:
+    tab = open_tab(served)
+    names = tab.runs()
+    selected = tab.frame.locator('.chip[aria-pressed="true"]')
+    selected.focus()
+    assert tab.frame.locator(".chip[tabindex='0']").count() == 1
+    tab.page.keyboard.press("Home")
+    for name in names[1:3]:
+        tab.page.keyboard.press("ArrowRight")
+        assert tab.frame.evaluate("document.activeElement.dataset.run") == name
+    tab.page.keyboard.press("Enter")
+    expect(tab.find("run-chip", run=names[2])).to_have_attribute("aria-pressed", "true")
+    tab.page.keyboard.press("ArrowRight")
+    tab.page.keyboard.press("v")
+    compared(tab, names[2], names[3])
+    tab.page.keyboard.press("x")
+    expect(tab.find("run-chip", run=names[3])).to_have_count(0)
+    expect(tab.find("comparison")).to_have_count(0)
+    # The keyboard's place is a neighbour, not lost.
+    assert tab.frame.evaluate("document.activeElement.dataset.run") == names[4]
+    expect(tab.find("hidden-runs")).to_contain_text("1 hidden")
+    tab.find("hidden-runs").get_by_role("button", name="Show again").click()
+    expect(tab.find("run-chip", run=names[3])).to_be_visible()
+
+
+def test_hidden_runs_are_seen_again_and_the_selected_one_gives_way(
+    served: str, open_tab: Open
+) -> None:
+    tab = open_tab(served)
+    tab.select(WELL)
+    tab.find("run-chip", run=WELL).locator("xpath=..").get_by_test_id("hide-run").click(force=True)
+    expect(tab.find("run-chip", run=WELL)).to_have_count(0)
+    expect(tab.frame.locator('.chip[aria-pressed="true"]')).to_have_count(1)
+    tab.find("hidden-runs").get_by_role("button", name="hidden").click()
+    chip = tab.find("run-chip", run=WELL)
+    expect(chip).to_be_visible()
+    chip.focus()
+    tab.page.keyboard.press("x")
+    expect(tab.find("hidden-runs")).to_have_count(0)
+    expect(chip).to_be_visible()
+
+
+def difference(tab: Tab, run: str, other: str, group: str, metric: str) -> Any:
+    """The route `difference`, decoded as the document says."""
+    url = tab.url("difference", run=run, group=group, metric=metric, width="1000",
+                  **{"with": other})
+    with urllib.request.urlopen(url, timeout=60) as reply:
+        return tab.decode(reply.read())
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_map_of_differences_reads_as_the_route_says(
+    served: str, open_tab: Open, theme: str
+) -> None:
+    tab = open_tab(served, theme=theme, fragment=link(
+        run=SICK, group="variables", metric="gradient_norm", map="difference", step="0",
+        row="sequential/dense/kernel", **{"with": f'["{WELL}"]'},
+    ))
+    compared(tab, SICK, WELL)
+    expect(tab.frame.locator(".heat-frame.pending")).to_have_count(0)
+    canvas = tab.find("heatmap")
+    expect(canvas).to_have_attribute("aria-label", re.compile("against this run"))
+    heat = difference(tab, SICK, WELL, "variables", "gradient_norm")
+    partners = tab.get("compare", run=SICK, **{"with": WELL})["groups"][0]["partners"]
+    lonely = [row for row, partner in enumerate(partners) if partner is None]
+    assert lonely, "one of these networks has layers that the other has not"
+    assert set(heat.codes[lonely].ravel()) == {1}
+    expect(tab.find("pairs")).to_contain_text(f"Only in {SICK}")
+    canvas.focus()
+    readout = tab.find("heatmap-readout")
+    canvas.press("Home")
+    canvas.press("Home")
+    for cell in range(4):
+        value = float(heat.values[0, cell])
+        said = readout.inner_text()
+        assert f"step {heat.first_steps[cell]}" in said
+        sign, factor = re.search(r"([×÷])([\d.,e]+)", said).groups()  # type: ignore[union-attr]
+        read = float(factor.replace(",", "")) ** (1 if sign == "×" else -1)
+        assert np.isclose(read, 10**value, rtol=6e-3), (said, value)
+        canvas.press("ArrowRight")
+    canvas.press("End")
+    expect(readout).to_contain_text("NaN in one of the runs")
+
+
+def test_a_difference_in_the_table_opens_in_the_map(served: str, open_tab: Open) -> None:
+    tab = open_tab(served, fragment=link(run=SICK, **{"with": f'["{WELL}"]'}))
+    said = compared(tab, SICK, WELL)
+    offered = {metric["name"]: group for group in tab.get("layers", run=SICK)["groups"]
+               for metric in group["metrics"]}
+    found = next(d for d in said["differences"] if d["statistic"] in offered)
+    tab.find("compare-statistics").get_by_role("button").first.click()
+    expect_linked(tab, map="difference", metric=found["statistic"], step=str(found["since_step"]))
+    rows = {row["name"]: row["layer"] for row in offered[found["statistic"]]["rows"]}
+    assert rows[linked(tab)["row"]] == found["first_row"]
+
+
+def test_to_swap_keeps_what_is_looked_at(served: str, open_tab: Open) -> None:
+    tab = open_tab(served, fragment=link(
+        run=SICK, group="variables", metric="update_ratio", row="sequential/dense_1/kernel",
+        step="9", **{"with": f'["{WELL}"]'},
+    ))
+    compared(tab, SICK, WELL)
+    tab.find("swap-runs").click()
+    compared(tab, WELL, SICK)
+    expect_linked(tab, run=WELL, metric="update_ratio", row="sequential/dense_1/kernel", step="9",
+                  **{"with": f'["{SICK}"]'})
+
+
+def test_a_link_restores_the_whole_state(served: str, open_tab: Open) -> None:
+    parts = {
+        "run": SICK, "with": f'["dead-relu","{WELL}"]', "hide": '["deep-sigmoid"]',
+        "runs": "e", "sort": "name", "finding": "loss-divergence", "group": "activations",
+        "metric": "activation_std", "row": "dense_1", "step": "12", "x": "relative",
+        "smoothing": "0.2", "log": "0", "map": "difference", "order": "worst", "filter": "dense",
+        "tab": "profile", "chart": "norms", "series": '["variable_global_norm"]',
+    }
+    tab = open_tab(served, fragment=link(**parts))
+    compared(tab, SICK, WELL)
+    expect(tab.find("heatmap")).to_be_visible()
+    tab.page.wait_for_timeout(600)
+    assert linked(tab) == parts
+    expect(tab.find("run-chip", run="deep-sigmoid")).to_have_count(0)
+    expect(tab.frame.locator("#tab-profile")).to_have_attribute("aria-selected", "true")
+    chosen = tab.find("finding", id="loss-divergence")
+    expect(chosen).to_have_attribute("aria-current", "true")
+    expect(tab.frame.locator(".legend-item", has_text="dead-relu")).to_be_visible()
+
+
+def test_back_and_forward_lead_through_what_was_looked_at(served: str, open_tab: Open) -> None:
+    tab = open_tab(served)
+    tab.select(WELL)
+    expect_linked(tab, run=WELL)
+    tab.select(SICK)
+    expect_linked(tab, run=SICK, finding="learning-rate-too-high")
+    tab.find("compare-with").select_option(WELL)
+    expect_linked(tab, **{"with": f'["{WELL}"]'})
+    tab.page.go_back()
+    expect(tab.find("comparison")).to_have_count(0)
+    expect(tab.find("run-chip", run=SICK)).to_have_attribute("aria-pressed", "true")
+    tab.page.go_back()
+    expect(tab.find("run-chip", run=WELL)).to_have_attribute("aria-pressed", "true")
+    expect_linked(tab, run=WELL)
+    tab.page.go_forward()
+    tab.page.go_forward()
+    compared(tab, SICK, WELL)
+
+
+def test_a_link_to_a_run_that_is_gone_says_so_and_shows_the_rest(
+    served: str, open_tab: Open
+) -> None:
+    tab = open_tab(served, fragment=link(
+        run="gone <b>1</b>", group="variables", metric="update_ratio", order="worst",
+        **{"with": '["also gone"]'},
+    ))
+    banner = tab.find("missing-runs")
+    expect(banner).to_contain_text("gone <b>1</b>")
+    expect(banner).to_contain_text("also gone")
+    chosen = tab.frame.locator('input[name=metric][value="variables update_ratio"]')
+    expect(chosen).to_be_checked()
+    # The address goes on naming the run: it may be read a moment later.
+    expect_linked(tab, run="gone <b>1</b>", metric="update_ratio", order="worst")
+    banner.get_by_role("button", name="Dismiss").click()
+    expect(banner).to_have_count(0)
+
+
+def test_a_run_that_is_read_later_is_shown_as_the_link_asked(
+    demo_logs: Path, tmp_path: Path, serve: Callable[..., str], open_tab: Open
+) -> None:
+    (tmp_path / WELL).symlink_to(demo_logs / WELL)
+    tab = open_tab(serve(tmp_path, "--reload_interval=1"), fragment=link(run=SICK))
+    expect(tab.find("missing-runs")).to_contain_text(SICK)
+    (tmp_path / SICK).symlink_to(demo_logs / SICK)
+    chip = tab.find("run-chip", run=SICK)
+    for _ in range(30):
+        tab.page.locator(".reload-button").click()
+        tab.page.wait_for_timeout(1000)
+        if chip.count():
+            break
+    expect(chip).to_have_attribute("aria-pressed", "true")
+    expect(tab.find("missing-runs")).to_have_count(0)
+
+
+def write_losses(folder: Path, count: int) -> None:
+    """Many runs of nothing but a loss."""
+    for index in range(count):
+        writer = EventFileWriter(str(folder / f"run_{index:03d}"))
+        for step in range(3):
+            value = Summary.Value(tag="loss", simple_value=2.0 - index / count - step * 0.1)
+            writer.add_event(Event(wall_time=1e9 + step, step=step, summary=Summary(value=[value])))
+        writer.close()
+
+
+def test_five_hundred_runs_stay_usable(
+    tmp_path: Path, serve: Callable[..., str], open_tab: Open
+) -> None:
+    write_losses(tmp_path, 500)
+    tab = open_tab(serve(tmp_path))
+    expect(tab.frame.locator(".overview strong")).to_have_text("500 runs", timeout=120_000)
+    expect(tab.frame.locator(".overview progress")).to_have_count(0, timeout=120_000)
+    chips = tab.find("run-chip")
+    expect(chips).to_have_count(60)
+    tab.frame.get_by_role("button", name="Show 60 more of 440").click()
+    expect(chips).to_have_count(120)
+    tab.frame.get_by_label("Filter runs").fill("run_49|run_31")
+    expect(chips).to_have_count(20)
+    tab.find("run-chip", run="run_497").click()
+    expect(tab.find("run-chip", run="run_497")).to_have_attribute("aria-pressed", "true")
+    tab.find("compare-with").select_option("run_003")
+    # Looked at, and in the bar, though the filter's first page would not hold it.
+    expect(tab.find("comparison")).to_contain_text("run_003")
+    took = tab.frame.evaluate(
+        """async () => {
+          const input = document.querySelector('.overview input[type=search]');
+          const start = performance.now();
+          for (const text of ['run', 'run_1', '', 'run_2']) {
+            input.value = text;
+            input.dispatchEvent(new InputEvent('input', {bubbles: true}));
+            await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+          }
+          return (performance.now() - start) / 4;
+        }"""
+    )
+    assert took < 500, f"{took:.0f} ms for a letter in the filter"
