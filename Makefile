@@ -41,7 +41,7 @@ zoo: $(VENV)/.test  ## 90 sick programs and their twins, three seeds: is the rig
 fuzz: $(VENV)/.test  ## 50,000 damaged event files, two hours; goes on where it was stopped
 	@PYTHONPATH=$(CURDIR) $(PY) -m tests.fuzzing $(ARGS)
 
-bench: $(VENV)/.test  ## what recording costs, beside histograms and the debugger: docs/benchmarks.md
+bench: $(VENV)/.test  ## what recording, reading and the page cost: docs/benchmarks.md; ARGS=NAME for one table
 	@$(PY) -m benchmarks --output docs/benchmarks.md $(ARGS)
 
 dist: $(VENV)/.test  ## source archive and wheel in dist/

@@ -7,7 +7,9 @@ import os
 import sys
 from pathlib import Path
 
-NAMES = ("steps", "first", "records", "bytes", "page")
+NAMES = (
+    "steps", "first", "records", "bytes", "page", "opening", "routes", "clients", "runs", "large",
+)
 
 
 def main() -> int:
@@ -18,7 +20,10 @@ def main() -> int:
         help=f"which of {', '.join(NAMES)} to run; all by default",
     )
     parser.add_argument("--quick", action="store_true", help="a minute in all, to see that it runs")
-    parser.add_argument("--output", type=Path, help="Markdown page to write")
+    parser.add_argument(
+        "--output", type=Path,
+        help="Markdown page to write; where not all are run, their tables replace those in it",
+    )
     arguments = parser.parse_args()
     unknown = set(arguments.names) - set(NAMES)
     if unknown:
@@ -26,8 +31,21 @@ def main() -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
     # After the environment is set, and not for --help: TensorFlow takes seconds to load.
-    from benchmarks import first_step, page, records, steps  # noqa: PLC0415
-    from benchmarks.report import Options, circumstances, document  # noqa: PLC0415
+    from benchmarks import (  # noqa: PLC0415
+        first_step,
+        many_runs,
+        opening,
+        page,
+        records,
+        routes,
+        steps,
+    )
+    from benchmarks.report import (  # noqa: PLC0415
+        Options,
+        circumstances,
+        document,
+        merged,
+    )
 
     programs = {
         "steps": steps.step_time,
@@ -35,6 +53,11 @@ def main() -> int:
         "records": records.time_of_a_record,
         "bytes": records.bytes_of_a_record,
         "page": page.page_speed,
+        "opening": opening.first_answer,
+        "routes": routes.warm,
+        "clients": routes.at_once,
+        "runs": many_runs.many,
+        "large": opening.large_run,
     }
     facts = circumstances()
     tables = []
@@ -43,7 +66,10 @@ def main() -> int:
         sys.stdout.write(tables[-1].as_text())
         sys.stdout.flush()
     if arguments.output is not None:
-        arguments.output.write_text(document(tables, facts), encoding="utf-8")
+        old = arguments.output
+        whole = set(arguments.names) == set(NAMES) or not old.exists()
+        text = document(tables, facts) if whole else merged(old.read_text("utf-8"), tables, facts)
+        old.write_text(text, encoding="utf-8")
     return 0
 
 

@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
 
+from benchmarks.processes import processor_seconds
+
 PREFIX: Final = "/data/plugin/convergence"
 SECONDS: Final = 600
 START: Final = """
@@ -84,30 +86,12 @@ class Board:
 
     def wait_until_idle(self) -> None:
         """Until it has loaded everything, as far as its processes' work tells."""
-        before, quiet = -1, 0
+        before, quiet = -1.0, 0
         while quiet < 4:
             time.sleep(0.25)
-            now = self._ticks()
-            quiet = quiet + 1 if now - before <= 1 else 0
+            now = processor_seconds(self.group)
+            quiet = quiet + 1 if now - before <= 0.015 else 0
             before = now
-
-    def resident_bytes(self) -> int:
-        """Memory of all its processes."""
-        pages = sum(int(stat[23]) for stat in _stats(self.group))
-        return pages * os.sysconf("SC_PAGE_SIZE")
-
-    def _ticks(self) -> int:
-        return sum(int(stat[13]) + int(stat[14]) for stat in _stats(self.group))
-
-
-def _stats(group: int) -> Iterator[list[str]]:
-    """`/proc/PID/stat` of the processes of a group, split; the name has no spaces."""
-    for file in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            head, _, tail = file.read_text().rpartition(")")
-            stat = [head.split(" ", 1)[0], "name", *tail.split()]
-            if int(stat[4]) == group:
-                yield stat
 
 
 @contextlib.contextmanager

@@ -1,13 +1,14 @@
-"""Event files of any size, fast: what the recorder writes in hours, in seconds.
+"""Log directories of any size in bounded memory: many runs, or one of a hundred thousand records.
 
-Records have our own format (`core.schema`, `core.statistics`) and tell of a training that goes
-well; TensorFlow only frames them. Made once, they are kept for the other benchmarks of a program.
+As `large_logs`, but written piece by piece, each run with its own configuration, and all of a
+training that goes well. Made once, they are kept for the other benchmarks of the program.
 """
 
 from __future__ import annotations
 
 import atexit
 import json
+import os
 import shutil
 import tempfile
 from functools import cache
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 from tensorboard.compat.proto import event_pb2
 from tensorboard.util import tensor_util
 
+from benchmarks.large_logs import variable_rows
 from benchmarks.report import say
 from tb_convergence.core import schema, statistics
 from tb_convergence.core.schema import Layout, Row
@@ -48,6 +50,18 @@ def logs(runs: int, rows: int, records: int) -> Path:
     return folder
 
 
+def linked(folder: Path, times: int) -> Path:
+    """The runs of `folder`, `times` over: the same files by further names, no further bytes."""
+    target = folder.with_name(f"{folder.name}-times-{times}")
+    if not target.exists():
+        for path in folder.rglob("*tfevents*"):
+            for time in range(times):
+                run = target / f"copy-{time:02d}" / path.parent.relative_to(folder)
+                run.mkdir(parents=True)
+                os.link(path, run / path.name)
+    return target
+
+
 def drop(folder: Path) -> None:
     """Give the disk back."""
     shutil.rmtree(folder)
@@ -62,7 +76,7 @@ def write_run(folder: Path, rows: int, records: int, seed: int = 0) -> Path:
     """One event file: the configuration, and per record a table of variables and one of the run."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"events.out.tfevents.{START:.0f}.benchmark.1.{seed}"
-    variables = schema.layout_of("variables", _rows(rows), statistics.columns("variables"))
+    variables = schema.layout_of("variables", variable_rows(rows), statistics.columns("variables"))
     whole = schema.layout_of("run", (Row("run", "run", "run"),), statistics.columns("run"))
     with tf.io.TFRecordWriter(str(path)) as file:
         file.write(event_pb2.Event(wall_time=START, file_version="brain.Event:2")
@@ -112,14 +126,6 @@ def _event(tag: str, step: int, array: NDArray[Any], content: bytes) -> bytes:
         value.metadata.plugin_data.content = content
         value.metadata.data_class = 2  # tensor
     return bytes(event.SerializeToString())
-
-
-def _rows(count: int) -> tuple[Row, ...]:
-    return tuple(
-        Row(f"block_{index // 2}/{name}", f"block_{index // 2}", name,
-            (64, 64) if name == "kernel" else (64,), "float32", "relu", "GlorotUniform")
-        for index in range(count) for name in ("bias" if index % 2 else "kernel",)
-    )
 
 
 def _config(rows: int) -> dict[str, Any]:

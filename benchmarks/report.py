@@ -41,6 +41,19 @@ class Table:
         return f"## {self.title}\n{self.text}\n\n" + "\n".join(lines) + "\n"
 
 
+def merged(page: str, tables: Sequence[Table], facts: Sequence[str]) -> str:
+    """`page`, as `document` made it, with `tables` in the place of those of the same titles.
+
+    Tables that are new to it come last. Those that stay keep the facts they were measured under:
+    each table that is put in says its own.
+    """
+    head, *sections = page.split("\n## ")
+    known = {section.partition("\n")[0]: f"## {section.rstrip()}\n" for section in sections}
+    measured = f"\nMeasured apart. {'. '.join(facts)}.\n"
+    known |= {table.title: table.as_markdown() + measured for table in tables}
+    return head.rstrip() + "\n\n" + "\n".join(known.values())
+
+
 def circumstances() -> list[str]:
     """Machine, versions, date, load."""
     # Only here: `--help` should not wait for TensorFlow.
@@ -71,10 +84,11 @@ def _processor() -> str:
 def document(tables: Sequence[Table], facts: Sequence[str]) -> str:
     """The whole page."""
     head = (
-        "# What recording costs, and how fast the page is\n"
-        "Made by `make bench`. Machines are noisy, so every figure of recording is a ratio of things "
-        "that took turns in one process: median over the turns, and in brackets the middle half of "
-        "them. Those of the page are times, against their targets.\n\n"
+        "# What recording costs, and how fast reading and the page are\n"
+        "Made by `make bench`. Machines are noisy, so every figure of recording is a ratio of "
+        "things that took turns in one process: median over the turns, and in brackets the middle "
+        "half of them. Those of reading stand beside TensorBoard's own on the same files, those of "
+        "the page are times, against their targets.\n\n"
     )
     listed = "".join(f"* {fact}\n" for fact in facts)
     return head + listed + "\n" + "\n".join(table.as_markdown() for table in tables)

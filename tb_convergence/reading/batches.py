@@ -20,7 +20,7 @@ from tb_convergence.reading.folders import Folders, RunFolder
 from tb_convergence.reading.reasons import reason_of
 from tb_convergence.reading.runs import FoldedRun
 
-BATCH_BYTES: Final = 32 * 2**20
+BATCH_BYTES: Final = 16 * 2**20
 """Event files of one batch, unless a run alone has more."""
 
 BATCH_RUNS: Final = 100

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from tests.serving import contract
+from tests.serving.boards import LOADERS, Board, started
 from tests.serving.contract import PREFIX
 from tests.serving.event_logs import write
 from tests.serving.samples import trained
-from tests.serving.boards import LOADERS, Board, started
 
 CLIENTS = 50
 RUNS = ("a", "b", "c")

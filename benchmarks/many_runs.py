@@ -1,0 +1,103 @@
+"""B7: `tb-convergence diagnose` on many runs: time, memory, and how both grow."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Final
+
+from tensorboard.data.provider import RunTagFilter
+
+from benchmarks import logs
+from benchmarks.processes import Cost, measured
+from benchmarks.report import Options, Table, say
+from tb_convergence.core.schema import PLUGIN_NAME
+from tb_convergence.reading import loaders
+
+ROWS: Final = 50
+RECORDS: Final = 200
+READERS: Final = 6
+
+
+def many(options: Options) -> Table:
+    """B7. Beside a plain read of the bytes, and beside TensorBoard reading the same series."""
+    small, large = (10, 50) if options.quick else (100, 1_000)
+    folders = {small: logs.logs(small, ROWS, RECORDS), large: logs.logs(large, ROWS, RECORDS)}
+    folders[10 * large] = logs.linked(folders[large], 10)
+    empty = _startup()
+    lines = []
+    for runs, folder in folders.items():
+        for jobs in (1, 2):
+            say(f"B7: {runs:,} runs, {jobs} processes")
+            read = _plain(folder)
+            theirs = _tensorboard(folder) if runs <= large else None
+            cost = _diagnosed(folder, jobs)
+            took = cost.seconds - empty
+            lines.append((
+                f"{runs:,}", str(jobs), f"{logs.size_of(folder) / 1e6:,.0f}",
+                f"{cost.seconds:.1f}", f"{1e3 * took / runs:.1f}",
+                f"{took / read:,.0f}", "" if theirs is None else f"{took / theirs:.1f}",
+                f"{cost.peak_bytes / 2**20:,.0f}",
+            ))
+    logs.drop(folders.pop(10 * large))
+    return Table(
+        "Diagnosing many runs",
+        f"`tb-convergence diagnose` with the data server, on runs of {RECORDS} records of {ROWS} "
+        f"variables; without the start of the program ({empty:.1f} s) where it says so. A plain "
+        "read is `read()` of every file, from the memory in which the system keeps them; "
+        "TensorBoard's read is its data server, loaded with all runs, and every series of ours "
+        "asked for through its provider, six at a time. The largest count is the one before ten "
+        "times over, as links to the same files. Memory is that of all processes together, at its "
+        "most.",
+        ("runs", "processes", "MB", "s", "ms per run, without the start (linear: constant)",
+         "against a plain read (target <= 3)", "against TensorBoard's read",
+         "memory, MiB (flat: constant)"),
+        lines,
+    )
+
+
+def _diagnosed(folder: Path, jobs: int) -> Cost:
+    with tempfile.TemporaryDirectory() as room:
+        return measured([
+            sys.executable, "-m", "tb_convergence", "diagnose", str(folder), "--jobs", str(jobs),
+            "--output", str(Path(room, "report")),
+        ])
+
+
+def _startup() -> float:
+    """Seconds of the command on one small run: what it takes to load."""
+    folder = logs.logs(1, 1, 1)
+    return min(_diagnosed(folder, 1).seconds for _ in range(3))
+
+
+def _plain(folder: Path) -> float:
+    """Seconds to read all bytes, once they have been read before."""
+    for _ in range(2):
+        begin = time.perf_counter()
+        for path in folder.rglob("*tfevents*"):
+            path.read_bytes()
+        seconds = time.perf_counter() - begin
+    return seconds
+
+
+def _tensorboard(folder: Path) -> float:
+    """Seconds in which TensorBoard itself loads everything and hands it out."""
+    binary = loaders.fast_binary()
+    if binary is None:
+        raise RuntimeError("there is no data server for this machine")
+    begin = time.perf_counter()
+    with loaders.fast(folder, binary, {"convergence": 20_000}) as source:
+
+        def read(run: str) -> Any:
+            return source.provider.read_tensors(
+                source.context, experiment_id="", plugin_name=PLUGIN_NAME, downsample=50_000,
+                run_tag_filter=RunTagFilter(runs=[run]),
+            )
+
+        with ThreadPoolExecutor(READERS) as readers:
+            for _ in readers.map(read, source.runs()):
+                pass
+        return time.perf_counter() - begin

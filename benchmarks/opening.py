@@ -1,0 +1,166 @@
+"""B5: the first answer of the tab beside TensorBoard's own load; and a run of a hundred thousand
+records of a thousand layers, in TensorBoard and on the command line.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from statistics import median
+from typing import Any, Final
+from unittest import mock
+
+from tensorboard.backend.event_processing import data_provider, plugin_event_multiplexer
+from tensorboard.context import RequestContext
+
+from benchmarks import board, logs
+from benchmarks.processes import measured, resident_bytes
+from benchmarks.report import Options, Table, say
+from tb_convergence.reading import loaders
+from tb_convergence.serving.loader import RECORDS
+from tb_convergence.serving.provider_source import ProviderSource
+from tb_convergence.serving.service import Service
+from tb_convergence.serving.source import Scope
+
+TURNS: Final = 5
+SAMPLES: Final = {"convergence": RECORDS}
+
+
+@contextlib.contextmanager
+def _data_server(folder: Path) -> Iterator[Any]:
+    """TensorBoard's data server, loaded, with the flags TensorBoard gives it."""
+    binary = loaders.fast_binary()
+    if binary is None:
+        raise RuntimeError("there is no data server for this machine")
+    start = loaders._started
+
+    def without_checksums(arguments: list[str]) -> Any:
+        # Ours are verified, TensorBoard's are not: its load is what counts here.
+        return start([argument for argument in arguments if argument != "--checksum"])
+
+    with (
+        mock.patch.object(loaders, "_started", without_checksums),
+        loaders.fast(folder, binary, SAMPLES) as source,
+    ):
+        yield source.provider
+
+
+@contextlib.contextmanager
+def _python(folder: Path) -> Iterator[Any]:
+    """TensorBoard's Python loader, loaded."""
+    multiplexer = plugin_event_multiplexer.EventMultiplexer(tensor_size_guidance=SAMPLES)
+    multiplexer.AddRunsFromDirectory(str(folder))
+    multiplexer.Reload()
+    yield data_provider.MultiplexerDataProvider(multiplexer, str(folder))
+
+
+LOADERS: Final[dict[str, Callable[[Path], AbstractContextManager[Any]]]] = {
+    "data server": _data_server, "Python": _python,
+}
+
+
+def _answers(provider: Any) -> tuple[float, float]:
+    """Seconds to the verdict in the list of runs, and to all that the page asks at first."""
+    service = Service(ProviderSource(provider))
+    scope = Scope(RequestContext(), "")
+    begin = time.perf_counter()
+    service.runs(scope)
+    listed = time.perf_counter() - begin
+    (run,) = service._source.versions(scope)
+    service.findings(scope, run)
+    service.series(scope, run, 1_000)
+    service.layers(scope, run)
+    service.heatmap(scope, run, "variables", "gradient_norm", 600)
+    return listed, time.perf_counter() - begin
+
+
+def first_answer(options: Options) -> Table:
+    """B5. Cold: load, then ask for the list of runs, and for everything the tab shows at first."""
+    records = 4_000 if options.quick else 20_000
+    folder = logs.logs(1, 400, records)
+    with board.tensorboard(folder, True) as started:
+        start = started.start_seconds
+    lines = []
+    for name, load in LOADERS.items():
+        say(f"B5: {name}")
+        turns: list[tuple[float, float, float]] = []
+        for _ in range(2 if options.quick else TURNS):
+            begin = time.perf_counter()
+            with load(folder) as provider:
+                loaded = time.perf_counter() - begin
+                turns.append((loaded, *_answers(provider)))
+        lines.append((
+            name,
+            f"{logs.size_of(folder) / 1e6:,.0f}",
+            f"{median(turn[0] for turn in turns):.2f}",
+            f"+{median(turn[1] for turn in turns):.2f}",
+            f"+{median(turn[2] for turn in turns):.2f}",
+            *(
+                f"{median((more + turn[0] + turn[which]) / (more + turn[0]) for turn in turns):.2f}"
+                for more in (0.0, start) for which in (1, 2)
+            ),
+        ))
+    return Table(
+        "First answer of the tab",
+        f"One run of {records:,} records of [400, 16], of which TensorBoard keeps 2,000: its "
+        "own load in seconds, and what the tab adds, with nothing computed yet: until the verdict "
+        "stands in the list of runs, and until everything the page shows at first is answered "
+        "(findings with their dates, curves, layers, a heat map). Ratios of the sum to "
+        f"TensorBoard's load alone, and to that with the start of its program ({start:.1f} s).",
+        ("loader", "MB", "load, s", "verdict, s", "tab, s", "verdict / load (target <= 1.2)",
+         "tab / load", "verdict / start and load", "tab / start and load"),
+        lines,
+    )
+
+
+def large_run(options: Options) -> Table:
+    """1,000 layers, 100,000 steps: opened in TensorBoard and on the command line."""
+    records = 4_000 if options.quick else 100_000
+    say(f"1,000 layers x {records:,} steps: this takes some gigabytes and minutes")
+    folder = logs.logs(1, 1_000, records)
+    try:
+        size = logs.size_of(folder)
+        lines = [_opened(folder, size, loader == "data server", loader) for loader in LOADERS]
+        for loader in ("fast", "python"):
+            cost = measured(_diagnose(folder, loader))
+            lines.append((
+                f"tb-convergence diagnose --loader {loader}", f"{size / 1e6:,.0f}",
+                f"{cost.seconds:.1f}", "", f"{cost.peak_bytes / 2**20:,.0f}",
+            ))
+    finally:
+        logs.drop(folder)
+    return Table(
+        "A very large run",
+        f"{records:,} records of 1,000 layers (1,000 rows, 16 columns) in one file. TensorBoard "
+        "keeps 2,000 of them. Memory is that of all processes together, at its most.",
+        ("program", "MB on disk", "until loaded, s", "the tab's first answers, s",
+         "memory, MiB (bounded, whatever the file's size)"),
+        lines,
+    )
+
+
+def _opened(folder: Path, size: int, fast: bool, name: str) -> tuple[str, ...]:
+    with board.tensorboard(folder, fast, "--reload_interval=0") as started:
+        begin = time.perf_counter()
+        started.wait_until_idle()
+        loaded = time.perf_counter() - begin + started.start_seconds - 1.0  # idle for a second
+        client = board.Client(started.port)
+        begin = time.perf_counter()
+        (entry,) = client.ask("runs").document["runs"]
+        for route, more in (("findings", {}), ("series", {}), ("layers", {}),
+                            ("heatmap", {"group": "variables", "metric": "gradient_norm"})):
+            answer = client.ask(route, run=entry["run"], **more)
+            if answer.status != 200:
+                raise RuntimeError(f"{route}: {answer.body!r}")
+        answered = time.perf_counter() - begin
+        memory = resident_bytes(started.group)
+    return (f"TensorBoard, {name}", f"{size / 1e6:,.0f}", f"{loaded:.1f}", f"{answered:.1f}",
+            f"{memory / 2**20:,.0f}")
+
+
+def _diagnose(folder: Path, loader: str) -> Sequence[str]:
+    return (sys.executable, "-m", "tb_convergence", "diagnose", str(folder), "--loader", loader)
