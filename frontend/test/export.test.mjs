@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { INFINITE, NAN, NO_DATA, VALUE } from "../src/data/decode.js";
 import { csv } from "../src/export/csv.js";
 import { fileName } from "../src/export/parcel.js";
-import { curvesSheet, heatSheet, layerSheet } from "../src/export/tables.js";
+import { curvesSheet, heatSheet, layerSheet, profileSheet } from "../src/export/tables.js";
 
 test("numbers keep all their digits, and what is not finite has its name", () => {
   const text = csv(["a"], [[0.1 + 0.2], [-1e-300], [Number.NaN], [Infinity], [-Infinity], [null]]);
@@ -50,6 +50,9 @@ test("a map's cells come in the order on screen, non-finite ones with their fini
   };
   const { columns, rows } = heatSheet(heat, [{ name: "a" }, { name: "b" }], [1, 0], { name: "m" });
   assert.deepEqual(columns, ["row", "first_step", "last_step", "m", "finite_part"]);
+  const at = profileSheet(heat, [{ name: "a" }, { name: "b" }], [0, 1], { name: "m" }, 1);
+  assert.deepEqual(at.columns, columns);
+  assert.deepEqual(at.rows, [rows[3], rows[1]]);
   assert.deepEqual(rows, [
     ["b", 0, 4, null, null],
     ["b", 5, 9, Infinity, 0.5],

@@ -12,7 +12,7 @@ import { formatNumber, formatTick } from "../format/numbers.js";
 import { formatStepRange, formatStepShort } from "../format/steps.js";
 import { xTicks } from "./line_scales.js";
 import { isMark } from "./paint.js";
-import { createPlaces, drawTicks, FONT_PIXELS } from "./places.js";
+import { createPlaces, drawSteps, drawTicks } from "./places.js";
 import { axisSpans } from "./pool.js";
 import { signedPosition, signedTicks } from "./signed_scale.js";
 import { fitCanvas } from "./size.js";
@@ -278,14 +278,6 @@ function drawAxes(context, plot, { data, extent, palette }, y) {
   const ticks = signedTicks(data.scale, Math.max(3, Math.floor(height / 26)));
   drawTicks(context, plot, ticks, y, formatTick, palette);
   const [low, high] = extent;
-  context.font = `${FONT_PIXELS}px ${palette.font}`;
-  context.textBaseline = "top";
-  context.textAlign = "center";
-  for (const tick of xTicks("count", low, high, width)) {
-    const x = left + ((tick - low) / (high - low)) * width;
-    context.fillStyle = palette.grid;
-    context.fillRect(Math.round(x), TOP + height, 1, 4);
-    context.fillStyle = palette.soft;
-    context.fillText(formatStepShort(tick), x, TOP + height + 8);
-  }
+  const toX = (/** @type {number} */ step) => left + ((step - low) / (high - low)) * width;
+  drawSteps(context, plot, xTicks("count", low, high, width), toX, formatStepShort, palette);
 }

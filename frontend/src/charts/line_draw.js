@@ -6,7 +6,7 @@
  * @import { Frame } from "./line_scales.js"
  */
 import { xTicks, yTicks } from "./line_scales.js";
-import { drawTicks, FONT_PIXELS } from "./places.js";
+import { drawSteps, drawTicks } from "./places.js";
 import { linearTicks } from "./ranges.js";
 
 /**
@@ -18,20 +18,12 @@ export function drawAxes(context, frame, props) {
   const { plot, right } = frame;
   const { palette, extent, kind, formatX, formatY, formatRight } = props;
   drawTicks(context, plot, yTicks(props, frame), frame.toY, formatY, palette);
-  context.textAlign = "center";
-  context.textBaseline = "top";
-  context.font = `${FONT_PIXELS}px ${palette.font}`;
-  const bottom = plot.top + plot.height;
-  for (const tick of xTicks(kind, extent[0], extent[1], plot.width)) {
-    const x = frame.toX(tick);
-    context.fillStyle = palette.grid;
-    context.fillRect(Math.round(x), bottom, 1, 4);
-    context.fillStyle = palette.soft;
-    context.fillText(formatX(tick), x, bottom + 8);
-  }
+  const ticks = xTicks(kind, extent[0], extent[1], plot.width);
+  drawSteps(context, plot, ticks, frame.toX, formatX, palette);
   if (!right) return;
   context.textAlign = "left";
   context.textBaseline = "middle";
+  context.fillStyle = palette.soft;
   for (const tick of linearTicks(right[0], right[1], 4)) {
     const write = formatRight ?? formatY;
     context.fillText(write(tick), plot.left + plot.width + 5, frame.toY(tick, "right"));

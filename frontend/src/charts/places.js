@@ -124,4 +124,29 @@ export function drawTicks(context, plot, ticks, y, write, palette) {
   }
 }
 
+/**
+ * Ticks of the x axis beneath the plot; a label at the end stays inside the canvas.
+ *
+ * @param {CanvasRenderingContext2D} context
+ * @param {Plot} plot
+ * @param {number[]} ticks
+ * @param {(value: number) => number} toX
+ * @param {(value: number) => string} write
+ * @param {import("./palette.js").Palette} palette
+ */
+export function drawSteps(context, plot, ticks, toX, write, palette) {
+  context.font = `${FONT_PIXELS}px ${palette.font}`;
+  context.textAlign = "center";
+  context.textBaseline = "top";
+  const bottom = plot.top + plot.height;
+  const end = context.canvas.clientWidth || context.canvas.width / devicePixelRatio;
+  for (const tick of ticks) {
+    const [x, text] = [toX(tick), write(tick)];
+    context.fillStyle = palette.grid;
+    context.fillRect(Math.round(x), bottom, 1, 4);
+    context.fillStyle = palette.soft;
+    context.fillText(text, Math.min(x, end - context.measureText(text).width / 2), bottom + 8);
+  }
+}
+
 export const FONT_PIXELS = 11;

@@ -8,11 +8,12 @@
  */
 import { LABELS } from "../data/curves.js";
 import { fullName } from "../format/names.js";
+import { formatStepRange } from "../format/steps.js";
 import { csv } from "./csv.js";
 import { picture } from "./picture.js";
-import { curvesSheet, findingsSheet, heatSheet, layerSheet } from "./tables.js";
+import { curvesSheet, findingsSheet, heatSheet, layerSheet, profileSheet } from "./tables.js";
 
-/** @typedef {"findings" | "curves" | "map" | "layer"} View */
+/** @typedef {"findings" | "curves" | "map" | "layer" | "profile"} View */
 /** @typedef {"png" | "csv" | "json"} Format */
 
 /**
@@ -93,7 +94,24 @@ function contentOf(view, { slots, view: how }, model) {
       const reply = slots.layer.data;
       if (!reply) return null;
       const caption = { title: fullName(reply.row.name), entries: [] };
-      return { sheet: layerSheet(reply), document: reply, caption };
+      const distributions = slots.distribution.data?.distributions ?? [];
+      return { sheet: layerSheet(reply), document: { ...reply, distributions }, caption };
+    }
+    case "profile": {
+      const { profile } = model.detail;
+      if (!profile) return null;
+      const { heat, rows, shown, metric, cell } = profile;
+      const sheet = profileSheet(heat, rows, shown, metric, cell);
+      const steps = [heat.header.first_steps[cell], heat.header.last_steps[cell]];
+      const document = {
+        metric,
+        steps,
+        rows: shown.map((row) => rows[row]),
+        columns: sheet.columns,
+        values: sheet.rows.map((row) => row.map(strict)),
+      };
+      const title = `${metric.title} by depth, ${formatStepRange(steps[0], steps[1])}`;
+      return { sheet, document, caption: { title, entries: [] } };
     }
   }
 }

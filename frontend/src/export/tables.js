@@ -92,6 +92,27 @@ export function heatSheet(heat, rows, order, metric) {
 }
 
 /**
+ * One row per layer, from input to output, at one cell of the map.
+ *
+ * @param {Heat} heat
+ * @param {Row[]} rows
+ * @param {number[]} shown
+ * @param {Metric} metric
+ * @param {number} cell
+ * @returns {Sheet}
+ */
+export function profileSheet(heat, rows, shown, metric, cell) {
+  const { first_steps: first, last_steps: last } = heat.header;
+  return {
+    columns: ["row", "first_step", "last_step", metric.name, "finite_part"],
+    rows: shown.map((row) => {
+      const [value, finite] = cellValues(heat, row * heat.cells + cell);
+      return [rows[row].name, first[cell], last[cell], value, finite];
+    }),
+  };
+}
+
+/**
  * The value of a cell, and of one that is not finite the part that still is.
  *
  * @param {Heat} heat

@@ -107,7 +107,8 @@ function facts(row) {
   /** @type {[string, string][]} */
   const all = [
     ["role", row.kind.replaceAll("_", " ")],
-    ["shape", formatShape(row.shape)],
+    // Histograms say nothing of the shape; an empty one would read as a scalar.
+    ["shape", row.dtype ? formatShape(row.shape) : ""],
     ["type", row.dtype],
     ["activation", row.activation],
     ["initializer", row.initializer],

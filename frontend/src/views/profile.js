@@ -9,6 +9,7 @@ import { createProfile } from "../charts/profile.js";
 import { VALUE } from "../data/decode.js";
 import { isFraction } from "../format/numbers.js";
 import { formatStepRange } from "../format/steps.js";
+import { exportMenu } from "./export_menu.js";
 import { healthyWords } from "./healthy.js";
 import { mount } from "./mount.js";
 import { createPlayer } from "./player.js";
@@ -22,6 +23,7 @@ import { createPlayer } from "./player.js";
  * @typedef {object} ProfileHandlers
  * @property {(step: number) => void} selectStep
  * @property {(group: string, metric: string) => void} selectMetric
+ * @property {import("./export_menu.js").ExportHandlers["exportView"]} exportView
  */
 
 /**
@@ -52,6 +54,7 @@ export function profileView({ chart, offered, marks }, handlers) {
         text: formatStepRange(first[cell], last[cell]),
         onMove: (/** @type {number} */ to) => handlers.selectStep(heat.edges[to]),
       })}
+      ${exportMenu("profile", "the depth profile", ["png", "csv", "json"], handlers)}
     </div>
     ${mount(createProfile, chart)}
     <p class="ends"><span>input</span>${legend(chart, marks)}<span>output</span></p>
