@@ -21,9 +21,10 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(Path(__file__).parent), str(ROOT / "tools")]
+sys.path[:0] = [str(Path(__file__).parent), str(ROOT / "tools"), str(ROOT)]
 
 import browser as system_browser  # noqa: E402 - found through the line above
+import state_logs  # noqa: E402
 from convergence_tab import Tab  # noqa: E402
 
 ARGUMENTS = (
@@ -61,12 +62,51 @@ def demo_logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@contextmanager
-def tensorboard(logdir: Path, *arguments: str) -> Iterator[str]:
-    """Address of a TensorBoard that serves `logdir`; ended afterwards."""
+@pytest.fixture(scope="session")
+def logs_of_states(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Runs that a page cannot show as usual: `state_logs`."""
+    folder = tmp_path_factory.mktemp("states")
+    state_logs.write_states(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def golden_logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Runs whose every cell is known: `state_logs.write_golden`."""
+    folder = tmp_path_factory.mktemp("golden")
+    _in_a_process("state_logs", str(folder), Path(__file__).parent)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def large_logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """20 runs x 400 rows x 2,000 records: what the page is made for."""
+    folder = tmp_path_factory.mktemp("large")
+    _in_a_process("benchmarks.large_logs", str(folder), ROOT)
+    return folder
+
+
+def _in_a_process(module: str, argument: str, folder: Path) -> None:
+    """TensorFlow, which writes large files fast, stays out of the tests' own process."""
+    path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    subprocess.run(
+        [sys.executable, "-m", module, argument], cwd=folder, check=True,
+        env={**os.environ, "PYTHONPATH": path, "TF_CPP_MIN_LOG_LEVEL": "3"},
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def tensorboard(logdir: Path, *arguments: str, port: int | None = None) -> Iterator[str]:
+    """Address of a TensorBoard that serves `logdir`; ended afterwards."""
+    port = free_port() if port is None else port
     starter = [sys.executable, str(ROOT / "tests" / "serving" / "start_tensorboard.py")]
     command = [*starter, "--logdir", str(logdir), "--port", str(port), "--host", "127.0.0.1"]
     process = subprocess.Popen(
@@ -108,6 +148,28 @@ def served(demo_logs: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def states(logs_of_states: Path) -> Iterator[str]:
+    """TensorBoard on the runs of `state_logs`."""
+    with tensorboard(logs_of_states) as address:
+        yield address
+
+
+@pytest.fixture(scope="session", params=["true", "false"], ids=["data-server", "python-loader"])
+def golden(request: pytest.FixtureRequest, golden_logs: Path) -> Iterator[str]:
+    """TensorBoard on the runs whose cells are known, all records kept, with each loader."""
+    keep = "--samples_per_plugin=convergence=20000"
+    with tensorboard(golden_logs, f"--load_fast={request.param}", keep) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def large(large_logs: Path) -> Iterator[str]:
+    """TensorBoard on 20 large runs."""
+    with tensorboard(large_logs) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     """The system's browser: Playwright's own is not downloaded."""
     path = system_browser.find()
@@ -136,13 +198,18 @@ def open_tab(chromium: Browser, serve: Callable[..., str]) -> Iterator[Callable[
     """
     pages: list[Page] = []
     troubles: list[str] = []
+    forgiven: list[str] = []
 
     def opener(
         address: str,
         theme: str = "light",
         size: tuple[int, int] = (1440, 1100),
         fragment: str = "convergence",
+        provoked: tuple[str, ...] = (),
+        prepare: Callable[[Page], None] = lambda _page: None,
     ) -> Tab:
+        """`provoked`: pieces of the messages that the test itself causes; `prepare`: before it opens."""
+        forgiven.extend(provoked)
         page = chromium.new_page(
             viewport={"width": size[0], "height": size[1]},
             color_scheme="dark" if theme == "dark" else "light",
@@ -153,12 +220,17 @@ def open_tab(chromium: Browser, serve: Callable[..., str]) -> Iterator[Callable[
         page.on("pageerror", lambda error: troubles.append(str(error)))
         page.on("requestfailed", lambda r: troubles.append(f"failed: {r.url} {r.failure}"))
         page.on("response", lambda r: troubles.append(f"{r.status} {r.url}") if not r.ok else None)
+        prepare(page)
         return Tab(page, address, fragment)
 
     yield opener
     for page in pages:
         page.close()
-    assert [trouble for trouble in troubles if not _of_our_own_making(trouble)] == []
+    assert [
+        trouble
+        for trouble in troubles
+        if not _of_our_own_making(trouble) and not any(piece in trouble for piece in forgiven)
+    ] == []
 
 
 def _of_our_own_making(trouble: str) -> bool:

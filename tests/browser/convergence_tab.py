@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import importlib.resources
 import json
 import struct
 import urllib.parse
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from playwright.sync_api import Frame, Locator, Page, expect
 
 NO_DATA, NAN, INFINITE = 1, 2, 3
+AXE = importlib.resources.files("axe_playwright_python").joinpath("axe.min.js")
 
 
 @dataclass(frozen=True)
@@ -64,13 +66,46 @@ class Tab:
             expect(self.find("no-finding")).to_be_visible()
         return findings
 
+    def said(self) -> Locator:
+        """What a screen reader hears of the page as a whole."""
+        return self.frame.locator("#convergence > p[aria-live=polite]")
+
     def choose(self, group: str, metric: str) -> Locator:
         """Choose what the heat map shows. Returns its canvas once it is drawn."""
-        self.frame.locator(f'input[name=group][value="{group}"]').check(force=True)
-        self.frame.locator(f'input[name=metric][value="{group} {metric}"]').check(force=True)
+        self.choose_quietly(group, metric)
         expect(self.frame.locator(".heat-frame.pending")).to_have_count(0)
         expect(self.find("heatmap")).to_be_visible()
         return self.find("heatmap")
+
+    def choose_quietly(self, group: str, metric: str) -> None:
+        """The same, without waiting for the map."""
+        self.frame.locator("input[name=metric]").first.wait_for(state="attached")
+        if self.frame.locator("input[name=group]").count():  # a single one is no choice
+            self.frame.locator(f'input[name=group][value="{group}"]').check(force=True)
+        self.frame.locator(f'input[name=metric][value="{group} {metric}"]').check(force=True)
+
+    def settle(self) -> None:
+        """Wait until nothing is loading."""
+        expect(self.frame.locator(".loading, .heat-frame.pending")).to_have_count(0)
+
+    def reload(self) -> None:
+        """TensorBoard's own reload button."""
+        self.page.locator(".reload-button").click()
+
+    def barriers(self) -> list[str]:
+        """What axe finds in the tab as it stands, everything folded out."""
+        self.frame.evaluate(
+            "for (const each of document.querySelectorAll('details:not(.export)')) each.open = true"
+        )
+        if not self.frame.evaluate("'axe' in window"):
+            self.frame.evaluate(AXE.read_text(encoding="utf-8"))
+        result: dict[str, Any] = self.frame.evaluate("axe.run(document)")
+        assert len(result["passes"]) > 10, "axe did look at the page"
+        return [
+            f"{violation['id']}: {node['target']} {node['failureSummary']}"
+            for violation in result["violations"]
+            for node in violation["nodes"]
+        ]
 
     def url(self, route: str, **parameters: str) -> str:
         """Address of one of our routes."""

@@ -1,5 +1,6 @@
 /**
- * Watches an element's size. A hidden tab has height 0: nothing is drawn until it is shown.
+ * Watches an element's size. The frame of a hidden tab has height 0 (what is in it keeps its size):
+ * nothing is drawn until it is shown.
  *
  * @param {HTMLElement} element
  * @param {(width: number, height: number) => void} changed Only with both above 0.
@@ -7,14 +8,20 @@
  */
 export function watchSize(element, changed) {
   let [width, height] = [0, 0];
-  const observer = new ResizeObserver(() => {
+  const look = () => {
     const [w, h] = [element.clientWidth, element.clientHeight];
-    if (w === 0 || h === 0 || (w === width && h === height)) return;
+    if (w === 0 || h === 0 || window.innerHeight === 0 || (w === width && h === height)) return;
     [width, height] = [w, h];
     changed(w, h);
-  });
+  };
+  const observer = new ResizeObserver(look);
   observer.observe(element);
-  return () => observer.disconnect();
+  // The frame is shown again: what changed its size meanwhile does not change it now.
+  window.addEventListener("resize", look);
+  return () => {
+    observer.disconnect();
+    window.removeEventListener("resize", look);
+  };
 }
 
 /**

@@ -273,10 +273,13 @@ function map(state, model, handlers, around) {
     ready: ({ groups, run }) => {
       const { group, metric } = model;
       if (!group || !metric) return noLayers(run, handlers.copy, lines(state), asked(state));
-      const props = model.map?.props;
       const { beside } = model;
       const { other } = beside;
       const apart = other !== null && view.map === "difference";
+      // The map of another statistic is not left standing for one that cannot be had.
+      const slot = apart ? slots.difference : slots.heat;
+      const failed = slot.error !== null && slot.data === null;
+      const props = failed ? null : model.map?.props;
       return heatPanel(
         {
           groups: groups.filter((one) => one.metrics.length > 0),
@@ -288,7 +291,7 @@ function map(state, model, handlers, around) {
           codes: model.map?.codes ?? NO_CODES,
           worst: model.map?.worst ?? [],
           hover: around.hover,
-          pending: (apart ? slots.difference : slots.heat).data === null,
+          pending: slot.data === null,
           beside: other && {
             run: model.color,
             other: beside.color(other.run),
