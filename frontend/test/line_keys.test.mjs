@@ -36,8 +36,8 @@ test("keys lead along the points and stop at the ends", () => {
 
 test("each line is said once, with what has no place on the scale", () => {
   const lines = [
-    line({ x: [0, 10], y: [1, 2], alpha: 0.3, id: "raw" }),
-    line({ x: [0, 10], y: [0.123456, null], bad: [{ x: 10, kind: "NaN" }] }),
+    line({ x: [0, 10], y: [0.123456, null], alpha: 0.3, id: "a raw" }),
+    line({ x: [0, 10], y: [7, 8], bad: [{ x: 10, kind: "NaN" }] }),
     line({ label: "Norm", x: [0, 10], y: [1, 4], high: [1, 6] }),
     line({ label: "Validation", x: [5], y: [7] }),
   ];

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import importlib.resources
 import json
+import re
 import struct
 import urllib.parse
 import urllib.request
@@ -65,6 +66,11 @@ class Tab:
         else:
             expect(self.find("no-finding")).to_be_visible()
         return findings
+
+    def last_step(self) -> int:
+        """The last step of the selected run, as the page says it; -1 where it says none."""
+        match = re.search(r"step ([\d,]+)", self.frame.locator(".facts").inner_text())
+        return int(match.group(1).replace(",", "")) if match else -1
 
     def said(self) -> Locator:
         """What a screen reader hears of the page as a whole."""

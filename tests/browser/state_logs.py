@@ -12,10 +12,10 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from benchmarks.large_logs import variable_rows, write_tables  # noqa: E402
-from tb_convergence.core import schema  # noqa: E402
-from tests.reading.event_files import EventFile  # noqa: E402
-from tests.serving import event_logs, samples  # noqa: E402
+from benchmarks.large_logs import variable_rows, write_tables
+from tb_convergence.core import schema
+from tests.reading.event_files import EventFile
+from tests.serving import event_logs, samples
 
 TALL_ROWS, TALL_RECORDS, BAD_ROW = 2_000, 30, 1_234
 """Run `tall`: one layer among many is NaN from the first record to the last."""

@@ -237,7 +237,7 @@ def test_behind_another_tab_nothing_is_drawn_and_nothing_asked(
     tab.page.get_by_role("tab", name="Convergence").click()
     heat = tab.find("heatmap")
     expect(heat).to_be_visible()
-    tab.frame.wait_for_function("drawn > %d" % before)
+    tab.frame.wait_for_function(f"drawn > {before}")
     tab.settle()
     assert any("runs" in url for url in asked), "what was missed is fetched now"
     width = heat.evaluate("canvas => [canvas.width, canvas.clientWidth * devicePixelRatio]")

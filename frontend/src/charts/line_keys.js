@@ -126,7 +126,9 @@ export function spoken({ lines, formatX, formatY, unit = "" }, x) {
   const write = formatY === formatPercent ? formatPercent : formatNumber;
   const shown = lines.filter((line) => line.alpha === undefined);
   const values = shown.flatMap((line) => {
-    const value = valueAt(line, x, write);
+    // What was measured is said, not its smoothed form.
+    const raw = lines.find((other) => other.id === `${line.id} raw`);
+    const value = valueAt(raw ? { ...raw, bad: line.bad } : line, x, write);
     return value === null ? [] : [`${line.label} ${value}`];
   });
   return `${unit} ${formatX(x)}: ${values.join(", ") || "no value"}`.trim();

@@ -1,0 +1,95 @@
+"""Curves say what the server sent: the legend under the pointer, and a layer's own charts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from convergence_tab import Tab
+
+Open = Callable[..., Tab]
+
+
+def legend(tab: Tab) -> dict[str, str]:
+    """Values in the legend of the top chart by label, and the place they are of."""
+    items = tab.frame.locator(".legend-item").all()
+    found = {
+        item.locator(".legend-label").inner_text(): item.locator(".legend-value").inner_text()
+        for item in items
+    }
+    return {**found, "x": tab.frame.locator(".legend-x").inner_text()}
+
+
+def read(text: str) -> float:
+    return float(text.replace("−", "-").replace(",", "").replace("∞", "inf"))
+
+
+def nearest(series: dict[str, Any], step: float) -> float:
+    """Value of the point nearest to a step; non-finite ones as they are."""
+    steps = series["steps"]
+    index = min(range(len(steps)), key=lambda at: abs(steps[at] - step))
+    bad = {place: float(kind.replace("Infinity", "inf"))
+               for place, kind in series["nonfinite"]}
+    value = bad.get(index, series["values"][index])
+    assert value is not None
+    return float(value)
+
+
+@pytest.mark.parametrize("run", ["learning-rate-too-high", "healthy"])
+def test_the_legend_reads_the_points_under_the_pointer(
+    either_loader: str, open_tab: Open, run: str
+) -> None:
+    tab = open_tab(either_loader)
+    tab.select(run)
+    tab.settle()
+    series = {s["name"]: s for s in tab.get("series", run=run)["series"]}
+    over = tab.frame.locator(".time .u-over")
+    box = over.bounding_box()
+    assert box is not None
+    seen = set()
+    for part in (0.02, 0.1, 0.3, 0.5, 0.7, 0.9, 0.98):
+        over.hover(position={"x": part * box["width"], "y": box["height"] / 2}, force=True)
+        told = legend(tab)
+        step = read(told["x"].removeprefix("step "))
+        for label, name in (("Loss", "loss"), ("Learning rate", "learning_rate")):
+            # The step is shown rounded: between two points it does not say which was nearer.
+            near = [nearest(series[name], step + by) for by in (-0.5, 0, 0.5)]
+            said = read(told[label])
+            assert any(said == pytest.approx(one, rel=0.01, nan_ok=True) for one in near)
+            seen.add(told[label])
+        # An epoch's value is placed by its time: the one shown is one of its values.
+        epochs = [nearest(series["validation_loss"], s) for s in series["validation_loss"]["steps"]]
+        said = read(told["Validation loss"])
+        assert any(said == pytest.approx(one, rel=0.01, nan_ok=True) for one in epochs)
+    assert len(seen) > 3
+
+
+def test_a_layer_s_charts_say_the_server_s_values(either_loader: str, open_tab: Open) -> None:
+    tab = open_tab(either_loader)
+    run, row = "deep-sigmoid", 2
+    tab.select(run)
+    tab.choose("variables", "gradient_norm")
+    layers = tab.get("layers", run=run)["groups"]
+    (group,) = (one for one in layers if one["group"] == "variables")
+    name = group["rows"][row]["name"]
+    tab.frame.locator(".worst summary").click()
+    tab.frame.locator(".worst tbody button", has_text=name).first.click()
+    reply = tab.get("layer", run=run, group="variables", row=str(row))
+    columns = {column["title"]: column for column in reply["columns"]}
+    tab.frame.locator(".layer-title h3", has_text=name.rpartition("/")[2]).wait_for()
+    tab.settle()
+    chart = tab.frame.locator(".small-chart .line-chart").first
+    chart.focus()
+    live = chart.locator("[aria-live]")
+    checked = 0
+    for key in ("Home", "ArrowRight", "ArrowRight", "PageDown", "End"):
+        tab.page.keyboard.press(key)
+        where, _, said = live.inner_text().partition(": ")
+        step = int(where.removeprefix("step ").replace(",", ""))
+        index = reply["steps"].index(step)
+        for piece in said.split(", "):
+            title, _, value = piece.rpartition(" ")
+            assert read(value) == pytest.approx(columns[title]["low"][index], rel=0.01)
+            checked += 1
+    assert checked >= 5

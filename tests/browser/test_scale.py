@@ -1,0 +1,132 @@
+"""The page at the size it is made for, over a long time, and while the run is still growing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from convergence_tab import Tab
+from playwright.sync_api import Browser, expect
+
+Open = Callable[..., Tab]
+
+RELOADS = 30
+
+
+def test_twenty_large_runs(large: str, open_tab: Open) -> None:
+    tab = open_tab(large)
+    expect(tab.frame.locator("progress")).to_have_count(0, timeout=180_000)
+    runs = {run["run"]: run for run in tab.get("runs")["runs"]}
+    assert len(runs) == 20
+    for run in runs.values():
+        chip = tab.find("run-chip", run=run["run"])
+        expect(chip).to_have_attribute("data-verdict", run["severity"])
+    worst = next(iter(sorted(run for run in runs if run.startswith("exploding"))))
+    expect(tab.find("run-chip", run=worst)).to_have_attribute("aria-pressed", "true")
+    canvas = tab.choose("variables", "gradient_norm")
+    heat = tab.heat(worst, "variables", "gradient_norm")
+    assert heat.values.shape[0] == 400
+    assert heat.last_steps[-1] == 1_999
+    box = canvas.bounding_box()
+    assert box is not None
+    canvas.hover(position={"x": box["width"] * 0.97 - 62, "y": box["height"] / 2}, force=True)
+    expect(tab.find("heatmap-readout")).to_contain_text("NaN")
+    sizes = tab.frame.evaluate(
+        """() => performance.getEntriesByType("resource")
+          .filter((one) => one.name.includes("plugin/convergence/"))
+          .map((one) => [one.name, one.encodedBodySize])"""
+    )
+    assert len(sizes) > 5
+    assert [name for name, size in sizes if size > 1_000_000] == []
+
+
+def memory(session: Any) -> float:
+    """Bytes in use after a collection, buffers included."""
+    session.send("HeapProfiler.collectGarbage")
+    usage = session.send("Runtime.getHeapUsage")
+    return float(usage["usedSize"]) + float(usage.get("backingStorageSize", 0))
+
+
+def test_memory_does_not_grow_over_many_reloads(chromium: Browser, large: str) -> None:
+    """The page by itself: TensorBoard's own memory is not ours to judge."""
+    page = chromium.new_page(viewport={"width": 1440, "height": 1000})
+    page.set_default_timeout(60_000)
+    page.goto(f"{large}/data/plugin_entry.html?name=convergence")
+    page.locator("[data-testid=heatmap]").wait_for()
+    expect(page.locator("progress")).to_have_count(0, timeout=180_000)
+    session = page.context.new_cdp_session(page)
+    metrics = page.locator("input[name=metric]")
+    sizes = []
+    for reload in range(RELOADS + 6):
+        # Every one brings other data; the replies remembered fill up within the first few.
+        page.locator("[data-testid=run-chip]").nth(reload % 4).click()
+        expect(page.locator("[data-testid=run-chip][aria-pressed=true]")).to_have_count(1)
+        metrics.nth(reload % metrics.count()).check(force=True)
+        page.evaluate("window.dispatchEvent(new Event('resize'))")
+        expect(page.locator(".heat-frame.pending, .loading")).to_have_count(0)
+        if reload >= 6:
+            sizes.append(memory(session))
+    page.close()
+    first, last = np.median(sizes[:6]), np.median(sizes[-6:])
+    assert last < first * 1.25 + 2e6, [round(size / 1e6, 1) for size in sizes]
+
+
+TRAINING = """
+import sys, time
+import numpy as np
+import tb_convergence
+rng = np.random.default_rng(0)
+for step in range(10_000):
+    layers = {f"dense_{i}/kernel": rng.normal(size=(8, 8)) for i in range(6)}
+    tb_convergence.log_health(
+        sys.argv[1], step, gradients=layers, variables=layers, loss=2.0 * 0.99 ** step + 0.1,
+        learning_rate=0.1)
+    time.sleep(0.05)
+"""
+
+
+@pytest.fixture
+def growing(tmp_path: Path) -> Iterator[Path]:
+    """A log directory in which a real training writes."""
+    process = subprocess.Popen([sys.executable, "-c", TRAINING, str(tmp_path / "live")])
+    try:
+        yield tmp_path
+    finally:
+        process.kill()
+        process.wait(timeout=30)
+
+
+@pytest.mark.parametrize("fast", ["true", "false"], ids=["data-server", "python-loader"])
+def test_a_reload_in_training_keeps_place_and_selection(
+    growing: Path, serve: Callable[..., str], open_tab: Open, fast: str
+) -> None:
+    address = serve(growing, "--reload_interval=1", f"--load_fast={fast}")
+    tab = open_tab(address, size=(1300, 700))
+    for _ in range(60):
+        if tab.find("run-chip").count() and tab.last_step() > 30:
+            break
+        tab.page.wait_for_timeout(1000)
+        tab.reload()
+    tab.choose("variables", "variable_norm")
+    tab.frame.get_by_label("Order of the rows").select_option("worst")
+    tab.frame.locator(".layer-title button").nth(1).click()
+    layer = tab.frame.locator(".layer-title h3").inner_text()
+    tab.frame.locator(".small-chart").last.scroll_into_view_if_needed()
+    tab.frame.evaluate("document.activeElement.blur()")
+    scroll = tab.frame.evaluate("document.scrollingElement.scrollTop")
+    assert scroll > 50, "there is something to lose"
+    before = tab.last_step()
+    for _ in range(30):
+        tab.reload()
+        tab.page.wait_for_timeout(1000)
+        if tab.last_step() > before + 40:
+            break
+    assert tab.last_step() > before + 40, "the run has grown on screen"
+    expect(tab.frame.locator('input[name=metric][value="variables variable_norm"]')).to_be_checked()
+    assert tab.frame.locator(".layer-title h3").inner_text() == layer
+    assert abs(tab.frame.evaluate("document.scrollingElement.scrollTop") - scroll) <= 2
