@@ -38,8 +38,8 @@ test("each line is said once, with what has no place on the scale", () => {
   const lines = [
     line({ x: [0, 10], y: [0.123456, null], alpha: 0.3, id: "a raw" }),
     line({ x: [0, 10], y: [7, 8], bad: [{ x: 10, kind: "NaN" }] }),
-    line({ label: "Norm", x: [0, 10], y: [1, 4], high: [1, 6] }),
-    line({ label: "Validation", x: [5], y: [7] }),
+    line({ id: "norm", label: "Norm", x: [0, 10], y: [1, 4], high: [1, 6] }),
+    line({ id: "val", label: "Validation", x: [5], y: [7] }),
   ];
   assert.equal(spoken(props(lines), 0), "step 0: Loss 0.123, Norm 1");
   assert.equal(spoken(props(lines), 10), "step 10: Loss NaN, Norm 4 to 6");

@@ -208,7 +208,7 @@ def open_tab(chromium: Browser, serve: Callable[..., str]) -> Iterator[Callable[
         provoked: tuple[str, ...] = (),
         prepare: Callable[[Page], None] = lambda _page: None,
     ) -> Tab:
-        """`provoked`: pieces of messages that the test itself causes; `prepare`: before it opens."""
+        """`provoked`: messages that the test itself causes; `prepare`: before it opens."""
         forgiven.extend(provoked)
         page = chromium.new_page(
             viewport={"width": size[0], "height": size[1]},

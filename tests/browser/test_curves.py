@@ -44,7 +44,7 @@ def test_the_legend_reads_the_points_under_the_pointer(
     tab.select(run)
     tab.settle()
     series = {s["name"]: s for s in tab.get("series", run=run)["series"]}
-    over = tab.frame.locator(".time .u-over")
+    over = tab.frame.locator(".time .line-chart .over")
     box = over.bounding_box()
     assert box is not None
     seen = set()
