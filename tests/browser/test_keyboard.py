@@ -40,10 +40,14 @@ def test_from_opening_to_a_layer_by_keys_alone(served: str, open_tab: Open) -> N
         if focused(tab)["inside"]:
             break
     assert focused(tab)["ring"]
-    for _ in range(30):
-        if focused(tab)["is"].startswith("run-chip") and "deep-sigmoid" in focused(tab)["text"]:
-            break
-        keyboard.press("Tab")
+    for key in ("Tab", "ArrowRight"):  # to the runs, and along them
+        for _ in range(12):
+            at = focused(tab)
+            there = at["is"] == "run-chip" and (key == "Tab" or "deep-sigmoid" in at["text"])
+            if there:
+                break
+            keyboard.press(key)
+        assert there, at
     keyboard.press("Enter")
     expect(tab.find("run-chip", run="deep-sigmoid")).to_have_attribute("aria-pressed", "true")
     findings = tab.get("findings", run="deep-sigmoid")["findings"]

@@ -30,7 +30,16 @@ const KEYS = [
     ],
   ],
   [
-    "Heat map",
+    "Runs",
+    [
+      [["←", "→", "Home", "End"], "move"],
+      [["Enter"], "select"],
+      [["v"], "compare with the selected run"],
+      [["x"], "hide, show"],
+    ],
+  ],
+  [
+    "Heat map, distributions",
     [
       [["←", "→", "↑", "↓"], "move by a cell; the value is read out"],
       [["Page Up", "Page Down"], "ten rows"],
