@@ -18,7 +18,6 @@ from tb_convergence.serving.flags import most_kept, told_tags
 from tb_convergence.serving.loader import ConvergenceLoader
 from tb_convergence.serving.plugin import ConvergencePlugin
 from tests.reading.event_files import EventFile
-from tests.reading.histogram_writers import tensorflow_2
 from tests.serving import contract
 from tests.serving.contract import PREFIX
 
@@ -38,8 +37,9 @@ def bare(tmp_path: Path) -> Path:
     """A run of histograms that are named by their variable, and of others."""
     with EventFile(tmp_path) as file:
         for step in range(20):
-            tensorflow_2(file, "fc1.weight", step, np.linspace(-1, 1, 9) * 0.9**step)
-            tensorflow_2(file, "act/relu_1", step, np.ones(3))
+            for tag, end in (("fc1.weight", 0.9**step), ("act/relu_1", 1.0)):
+                rows = np.array([[-end, 0.0, 4.0], [0.0, end, 5.0]])
+                file.tensor(tag, step, rows, plugin="histograms")
     return tmp_path
 
 
