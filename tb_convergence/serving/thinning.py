@@ -1,8 +1,8 @@
 """Which points of a line to send when there are more than the page can draw.
 
 A thinned line must not lose what a diagnosis rests on: it keeps both ends, every column's smallest
-and largest value, where stretches of non-finite values begin and end, and in each bucket of steps
-the highest and the lowest excursion.
+and largest value and its first NaN, infinity and negative infinity, where stretches of non-finite
+values begin and end, and in each bucket of steps the highest and the lowest excursion.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ def thin(columns: NDArray[np.floating[Any]], points: int) -> Indices:
     With one column the excursions of a bucket are its minimum and maximum. With several, which
     share their points, they are the two that stand out most from the bucket's mean, in units of
     the column's spread. Where stretches of non-finite values are too many to keep all their ends,
-    one point of each bucket that holds any is kept.
+    one point of each bucket that holds any is kept. What is kept of every column needs 2 + 5 C
+    points.
 
     Args:
         columns: `[S, C]`; S may be 0, C may be 0; NaN and infinities are allowed.
@@ -39,7 +40,8 @@ def thin(columns: NDArray[np.floating[Any]], points: int) -> Indices:
     wide = columns.astype(np.float64)
     finite = np.isfinite(wide)
     kept = np.array([0, count - 1], dtype=np.intp)
-    for wanted in (_extremes(wide, finite), _stretch_ends(finite, points // 3)):
+    must = np.union1d(_extremes(wide, finite), _first_of_each_kind(wide, finite))
+    for wanted in (must, _stretch_ends(finite, points // 3)):
         kept = np.union1d(kept, _evenly(wanted, max(0, points - len(kept))))
     buckets = (points - len(kept)) // 2
     if buckets > 0:
@@ -60,6 +62,17 @@ def _extremes(wide: NDArray[np.float64], finite: NDArray[np.bool_]) -> Indices:
     low = np.where(finite, wide, np.inf)[:, some].argmin(axis=0)
     high = np.where(finite, wide, -np.inf)[:, some].argmax(axis=0)
     return np.unique(np.concatenate([low, high])).astype(np.intp)
+
+
+def _first_of_each_kind(wide: NDArray[np.float64], finite: NDArray[np.bool_]) -> Indices:
+    """Where each column is first NaN, first infinite, first negative infinite."""
+    some = np.flatnonzero(~finite.all(axis=0))
+    part = wide[:, some]
+    found = [
+        kind.argmax(axis=0)[kind.any(axis=0)]
+        for kind in (np.isnan(part), np.isposinf(part), np.isneginf(part))
+    ]
+    return np.unique(np.concatenate(found)).astype(np.intp)
 
 
 def _stretch_ends(finite: NDArray[np.bool_], most: int) -> Indices:

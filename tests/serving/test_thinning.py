@@ -98,3 +98,27 @@ def test_no_columns_are_thinned_evenly() -> None:
     kept = thin(np.empty((1_000, 0)), 11)
     assert len(kept) == 11
     assert np.ptp(np.diff(kept)) <= 1
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    columns=st.integers(1, 200).flatmap(
+        lambda s: st.integers(1, 4).flatmap(
+            lambda c: arrays(
+                np.float64, (s, c), elements=FLOATS, fill=st.sampled_from([1.0, np.nan, np.inf])
+            )
+        )
+    ),
+    more=st.integers(0, 40),
+)
+def test_first_last_worst_and_every_kind_of_non_finite_value_of_every_column_survive(
+    columns: Any, more: int
+) -> None:
+    kept = thin(columns, 2 + 5 * columns.shape[1] + more)
+    assert {0, len(columns) - 1} <= set(kept.tolist())
+    for whole, thinned in zip(columns.T, columns[kept].T, strict=True):
+        finite, left = whole[np.isfinite(whole)], thinned[np.isfinite(thinned)]
+        if len(finite):
+            assert (left.min(), left.max()) == (finite.min(), finite.max())
+        for kind in (np.isnan, np.isposinf, np.isneginf):
+            assert kind(thinned).any() == kind(whole).any()
