@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from both_loaders import read
 
+from tb_convergence.core.diagnosis import diagnose_history, recipes
 from tb_convergence.core.reductions import reduce
+from tb_convergence.core.rules import RULES
 
 
 @pytest.mark.tensorflow
@@ -52,6 +54,7 @@ def test_keras_callback_with_histograms(tmp_path: Path) -> None:
     assert scalars["loss"].axis == "batch"
     assert len(scalars["loss"]) == 12
     assert history.skipped == ()
+    assert diagnose_history(history).recipes == (recipes.KERAS,)
 
 
 @pytest.mark.tensorflow
@@ -77,6 +80,9 @@ def test_tf_summary_in_a_loop(tmp_path: Path) -> None:
     assert table.column("gradient_nan_fraction", "low")[:, 0].tolist()[:4] == [0, 0, 0, 0]
     assert table.column("gradient_nan_fraction", "low")[4, 0] > 0
     assert len(history.scalars["loss"]) == 4
+    diagnosis = diagnose_history(history)
+    assert diagnosis.recipes == (recipes.LOOP, recipes.GRAPH)
+    assert [finding.id for finding in diagnosis.findings] == ["non-finite-values"]
 
 
 def test_tensorboardx(tmp_path: Path) -> None:
@@ -104,3 +110,9 @@ def test_tensorboardx(tmp_path: Path) -> None:
         assert (table.column(column, "low")[:, 0] <= expected).all(), column
         assert (expected <= table.column(column, "high")[:, 0]).all(), column
     assert len(history.scalars["loss"]) == 4
+    diagnosis = diagnose_history(history)
+    assert diagnosis.recipes == (recipes.TORCH,)
+    # Everything is judged or said to need something, by a name that can be looked up.
+    judged = {rule.id for rule in RULES} - {item.id for item in diagnosis.not_evaluated}
+    assert {"non-finite-values", "poor-initialization", "wrong-hidden-activation"} <= judged
+    assert all(item.needs for item in diagnosis.not_evaluated)
