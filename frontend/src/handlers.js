@@ -9,7 +9,7 @@
  */
 import { visible } from "./format/names.js";
 import { counted } from "./format/numbers.js";
-import { formatStep } from "./format/steps.js";
+import { formatStep, stepNumber } from "./format/steps.js";
 import { copyText } from "./host/clipboard.js";
 import { download } from "./host/download.js";
 import { later } from "./host/later.js";
@@ -92,6 +92,30 @@ export function createHandlers({ current, change, again, refresh, model, around 
     },
 
     /**
+     * Where something was observed: the layer's row in the table that is shown, else in the first
+     * that has it.
+     *
+     * @param {string | null} layer
+     * @param {import("./types.js").Step | null} step
+     */
+    showPlace(layer, step) {
+      const { selection } = current();
+      const shown = groupOf(selection.group);
+      const searched = [...(shown ? [shown] : []), ...groups()].filter((one) => one.metrics.length);
+      const group = searched.find((one) => rowNamed(one, layer) >= 0);
+      const metric = group === shown ? selection.metric : (group?.metrics[0].name ?? null);
+      select({
+        ...(group && {
+          group: group.group,
+          metric,
+          row: rowKey(group.rows, rowNamed(group, layer)),
+        }),
+        step: step === null ? selection.step : stepNumber(step),
+        auto: false,
+      });
+    },
+
+    /**
      * A difference between two runs, in the map.
      *
      * @param {string} statistic
@@ -101,12 +125,9 @@ export function createHandlers({ current, change, again, refresh, model, around 
     showDifference(statistic, layer, step) {
       const group = groups().find((one) => one.metrics.some(({ name }) => name === statistic));
       if (!group) return;
-      const here = group.rows.flatMap((one, index) =>
-        one.layer === layer || one.name === layer ? [index] : [],
-      );
-      const row = here.find((index) => group.rows[index].kind !== "bias") ?? here[0];
+      const row = rowNamed(group, layer);
       const { selection, view } = current();
-      const at = row === undefined ? selection.row : rowKey(group.rows, row);
+      const at = row < 0 ? selection.row : rowKey(group.rows, row);
       const shown = { group: group.group, metric: statistic, row: at, step, auto: false };
       change({
         selection: { ...selection, ...shown, provisional: false },
@@ -204,6 +225,21 @@ export function createHandlers({ current, change, again, refresh, model, around 
     },
   };
   return handlers;
+}
+
+/**
+ * The row of that name, or of the layer of that name, a kernel before the bias.
+ *
+ * @param {Group} group
+ * @param {string | null} name
+ */
+function rowNamed({ rows }, name) {
+  if (name === null) return -1;
+  const here = rows.flatMap((one, index) =>
+    one.layer === name || one.name === name ? [index] : [],
+  );
+  const exact = here.find((index) => rows[index].name === name);
+  return exact ?? here.find((index) => rows[index].kind !== "bias") ?? here[0] ?? -1;
 }
 
 /**

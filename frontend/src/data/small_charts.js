@@ -44,13 +44,14 @@ const TOGETHER = [
 
 /**
  * @param {LayerReply} reply
+ * @param {Set<string>} [drawn] Names of columns that are drawn even where they never change.
  * @returns {{charts: SmallChart[], constant: {column: Column, value: number}[]}} Columns that never
  *     change are named with their value instead of being drawn.
  */
-export function smallCharts({ columns }) {
+export function smallCharts({ columns }, drawn = NONE) {
   const constant = columns.flatMap((column) => {
     const value = constantOf(column);
-    return value === null ? [] : [{ column, value }];
+    return value === null || drawn.has(column.name) ? [] : [{ column, value }];
   });
   const left = new Map(
     columns
@@ -67,6 +68,9 @@ export function smallCharts({ columns }) {
   for (const column of left.values()) charts.push(chart(column.name, column.title, [column]));
   return { charts, constant };
 }
+
+/** @type {Set<string>} */
+const NONE = new Set();
 
 /**
  * @param {string} id
@@ -85,8 +89,12 @@ function chart(id, title, columns) {
   };
 }
 
-/** @param {Column} column */
-function constantOf({ low, high, nonfinite }) {
+/**
+ * The value that a column has at every record; null for one that changes.
+ *
+ * @param {Column} column
+ */
+export function constantOf({ low, high, nonfinite }) {
   if (high !== null || nonfinite.length > 0) return null;
   const defined = low.filter((value) => value !== null);
   if (defined.length < 2) return null;

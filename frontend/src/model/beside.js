@@ -8,7 +8,7 @@
  * @import { MapBeside } from "./map.js"
  */
 import { runColor, runColors } from "../charts/palette.js";
-import { pairsOf, partnerOf } from "../data/pairs.js";
+import { pairsOf } from "../data/pairs.js";
 import { comparedRuns, missingRuns } from "../state/compared.js";
 import { memo } from "../state/memo.js";
 
@@ -18,11 +18,12 @@ import { memo } from "../state/memo.js";
  * @property {RunSummary | null} other  That one.
  * @property {(run: string) => string} color
  * @property {string} own  The selected run's.
+ * @property {{own: string, other: string}} colors  Of the two that are compared in detail.
  * @property {Overlay[]} overlays
  * @property {string[]} missing  Asked for and not there.
  * @property {Group | null} group  The selected group of `other`.
- * @property {number | null} partner  Its row that is the selected one.
  * @property {Pairs | null} pairs  Of the selected group.
+ * @property {CompareReply | null} reply  Of these two runs.
  * @property {MapBeside | null} map
  */
 
@@ -38,42 +39,56 @@ export function createBesideModel() {
    * @param {State} state
    * @param {RunSummary[]} runs
    * @param {Group | null} group
-   * @param {number} row
    * @returns {BesideModel}
    */
-  return ({ selection, view, slots, theme }, runs, group, row) => {
+  return ({ selection, view, slots, theme }, runs, group) => {
     const beside = listing(view, runs, selection.run);
     const other = beside.at(-1) ?? null;
-    const reply = slots.compare.data;
-    const fits = other !== null && reply?.run === selection.run && reply?.with === other.run;
-    const theirs = slots.otherLayers.data;
-    const otherGroup =
-      (theirs?.run === other?.run && theirs?.groups.find((one) => one.group === group?.group)) ||
-      null;
-    const color = coloring(runs, beside, selection.run, theme);
-    return {
+    const run = selection.run ?? "";
+    const color = coloring(runs, beside, run, theme);
+    const own = color(run);
+    const rest = {
       runs: beside,
-      other,
       color,
-      own: color(selection.run ?? ""),
+      own,
       overlays: standing(slots.overlays.data ?? slots.overlays.previous, beside),
       missing: missing(selection.missing, view.compared, runs),
-      group: otherGroup,
-      partner: partnerOf(reply, selection.run, other?.run ?? null, group?.group ?? null, row),
-      pairs: fits && reply && group && theirs ? pairing(reply, group, otherGroup) : null,
-      map:
-        other && group
-          ? mapping(
-              fits ? reply : null,
-              slots.otherHeat.data,
-              slots.difference.data ?? slots.difference.previous,
-              other.run,
-              selection.run ?? "",
-              group,
-            )
-          : null,
+    };
+    if (!other) return { ...rest, other, ...NOTHING, colors: { own, other: own } };
+    const reply = replyOf(slots.compare.data, run, other.run);
+    const theirs = groupOf(slots.otherLayers.data, other.run, group);
+    const drawn = slots.difference.data ?? slots.difference.previous;
+    return {
+      ...rest,
+      other,
+      reply,
+      colors: { own, other: color(other.run) },
+      group: theirs,
+      pairs: reply && group && slots.otherLayers.data ? pairing(reply, group, theirs) : null,
+      map: group && mapping(reply, slots.otherHeat.data, drawn, other.run, run, group),
     };
   };
+}
+
+const NOTHING = { reply: null, group: null, pairs: null, map: null };
+
+/**
+ * @param {CompareReply | null} reply
+ * @param {string} run
+ * @param {string} other
+ */
+function replyOf(reply, run, other) {
+  return reply?.run === run && reply.with === other ? reply : null;
+}
+
+/**
+ * @param {import("../types.js").LayersReply | null} layers
+ * @param {string} run
+ * @param {Group | null} group
+ */
+function groupOf(layers, run, group) {
+  if (layers?.run !== run) return null;
+  return layers.groups.find((one) => one.group === group?.group) ?? null;
 }
 
 /**

@@ -16,12 +16,15 @@ import { cellAt, INFINITE, NAN, NO_DATA, VALUE } from "../data/decode.js";
 import { smallCharts, smallLines } from "../data/small_charts.js";
 import { memo } from "../state/memo.js";
 import { profileRows, profileSpan } from "../views/profile.js";
+import { overlaid } from "./overlaid.js";
 
 /**
  * @typedef {object} SmallModel
  * @property {SmallChart[]} charts
  * @property {Line[][]} lines  By chart.
  * @property {{column: Column, value: number}[]} constant
+ * @property {(Column | null)[][]} [theirs]  While two runs are compared: the other's, by chart.
+ * @property {{own: string, other: string}} [colors]  Of the two runs.
  *
  * @typedef {Omit<ProfileProps, "selectedRow" | "onOpen">} ProfileModel
  *
@@ -34,6 +37,7 @@ import { profileRows, profileSpan } from "../views/profile.js";
 
 export function createDetailModel() {
   const small = memo(smallOf);
+  const both = memo(overlaid);
   const other = memo(smallOf);
   const bands = memo(bandsOf);
   const otherBands = memo(bandsOf);
@@ -62,16 +66,21 @@ export function createDetailModel() {
   /**
    * @param {State} state
    * @param {Surroundings} around
-   * @param {{heat: Heat | null, group: Group | null, row: number, step: number | null}} of
+   * @param {{heat: Heat | null, group: Group | null, row: number, step: number | null,
+   *   runs: {own: string, other: string}}} of `runs`: their colours.
    */
-  return ({ slots }, { palette }, { heat, group, row, step }) => {
+  return ({ slots }, { palette }, { heat, group, row, step, runs }) => {
     const reply = slots.layer.data;
+    const theirs = slots.otherLayer.data;
     const beside = slots.counterpart.data;
     const logged = slots.distribution.data;
     const metric = group?.metrics.find((one) => one.name === heat?.header.metric) ?? null;
     const cell = heat ? cellAt(heat.edges, step ?? Number.POSITIVE_INFINITY) : -1;
     return {
-      small: reply && small(reply, palette.series),
+      small:
+        reply &&
+        (theirs ? both(reply, theirs, runs.own, runs.other) : small(reply, palette.series)),
+      theirs,
       bands: reply && bands(reply, logged),
       beside: beside && { reply: beside, ...other(beside, palette.series) },
       besideBands: beside && otherBands(beside, null),

@@ -65,7 +65,7 @@ export function createModel() {
     const groups = slots.layers.data?.groups ?? NO_GROUPS;
     const group = groups.find((one) => one.group === selection.group) ?? null;
     const row = group ? rowIndex(group.rows, selection.row) : -1;
-    const others = beside(state, runs, group, row);
+    const others = beside(state, runs, group);
     const heat = matching(slots.heat.data ?? slots.heat.previous, group);
     const gutter = gutters(state.size.width);
     const timeModel = time(state, around, {
@@ -107,7 +107,7 @@ export function createModel() {
         beside: others.map,
       }),
       step,
-      detail: detail(state, around, { heat, group, row, step }),
+      detail: detail(state, around, { heat, group, row, step, runs: others.colors }),
     };
   };
 }

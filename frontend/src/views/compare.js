@@ -146,12 +146,23 @@ function settings({ settings: found }, data) {
   if (found.length === 0) return html`<p class="soft">Nothing that was recorded.</p>`;
   return folded(
     found.map(
-      (one) => html`<tr><th scope="row">${inlineName(one.name)}</th>
+      (one) => html`<tr><th scope="row">${breakable(one.name)}</th>
         <td>${setting(one.first)}</td><td>${setting(one.second)}</td></tr>`,
     ),
     columns("Setting", data),
     "setting",
   );
+}
+
+/**
+ * A path of a setting, which may wrap behind its dots and underscores.
+ *
+ * @param {string} path
+ */
+function breakable(path) {
+  return visible(path)
+    .split(/(?<=[._])/)
+    .map((part) => html`${part}<wbr />`);
 }
 
 /** @param {string | null} text */
@@ -191,7 +202,7 @@ function statistic(one, { groups }, handlers) {
   )}`;
   const fraction = one.statistic.endsWith("_fraction");
   const value = (/** @type {StrictNumber} */ of) => `${about}${number(of)}`;
-  return html`<tr class="figures">
+  return html`<tr class="measured">
     <th scope="row">${
       metric
         ? html`<button type="button" class="link" title="Show in the map"

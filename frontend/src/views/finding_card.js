@@ -2,7 +2,7 @@
  * One finding: what, where and since when; why we think so; what to try; what would prove us wrong.
  *
  * @import { Evidence, Finding } from "../types.js"
- * @import { FindingsHandlers } from "./findings.js"
+ * @import { FindingsHandlers, Shown } from "./findings.js"
  */
 import { html, nothing } from "lit-html";
 import { visible } from "../format/names.js";
@@ -18,12 +18,13 @@ const NAMED_LAYERS = 3;
 /**
  * @param {Finding} finding
  * @param {Finding[]} explained
- * @param {string | null} selected
+ * @param {Shown} how
  * @param {FindingsHandlers} handlers
  * @param {boolean} [nested]
  * @returns {import("lit-html").TemplateResult}
  */
-export function findingCard(finding, explained, selected, handlers, nested = false) {
+export function findingCard(finding, explained, how, handlers, nested = false) {
+  const { selected } = how;
   const { id, kind, severity } = finding;
   const over = finding.recovered_step != null;
   const look = over ? "healthy" : severity;
@@ -36,21 +37,19 @@ export function findingCard(finding, explained, selected, handlers, nested = fal
         >${Math.round(finding.confidence * 100)} % sure</span>
     </p>
     <h3>${visible(finding.title)}</h3>
-    ${where(finding)}
+    ${where(finding)} ${how.elsewhere(id)}
     <p class="summary">${visible(finding.summary)}</p>
-    ${
-      shown
-        ? html`${body(finding)}`
-        : html`<div class="actions">
-            <button type="button" class="button" data-testid="show" @click=${() => handlers.showFinding(id)}
-              aria-label="Show ${visible(finding.title)} in all views">${sign("target")} Show</button>
-          </div>`
-    }
+    <div class="actions">
+      <button type="button" class="button" data-testid="show" @click=${() => handlers.showFinding(id)}
+        title="Moves all views to its layers and its first step"
+        aria-label="Show ${visible(finding.title)} in all views">${sign("target")} ${shown ? "Show again" : "Show"}</button>
+    </div>
+    ${shown ? body(finding, handlers) : nothing}
     ${
       explained.length
         ? html`<details class="explains" ?open=${explained.some((one) => one.id === selected)}>
             <summary>Explains ${counted(explained.length, nounOf(explained))}</summary>
-            ${explained.map((one) => findingCard(one, [], selected, handlers, true))}
+            ${explained.map((one) => findingCard(one, [], how, handlers, true))}
           </details>`
         : nothing
     }
@@ -75,8 +74,11 @@ function where({ first_step: first, recovered_step: over, reported_step: told, l
   </p>`;
 }
 
-/** @param {Finding} finding */
-function body({ advice, evidence, experiment, disproof, references }) {
+/**
+ * @param {Finding} finding
+ * @param {FindingsHandlers} handlers
+ */
+function body({ advice, evidence, experiment, disproof, references }, handlers) {
   return html`
     ${
       advice.length
@@ -91,30 +93,48 @@ function body({ advice, evidence, experiment, disproof, references }) {
     }
     ${
       evidence.length
-        ? html`<details class="fold" open><summary>Why we think so</summary>${evidenceTable(evidence)}</details>`
+        ? html`<details class="fold" open><summary>Why we think so</summary>${evidenceTable(evidence, handlers)}</details>`
         : nothing
     }
-    ${list("What would prove us wrong", disproof)} ${list("References", references)}`;
+    ${list("What would prove us wrong", disproof)} ${list("References", references, reference)}`;
 }
 
 /**
  * @param {string} title
  * @param {string[]} items
+ * @param {(item: string) => unknown} write
  */
-function list(title, items) {
+function list(title, items, write = visible) {
   if (items.length === 0) return nothing;
   return html`<details class="fold"><summary>${title}</summary>
-    <ul>${items.map((item) => html`<li>${visible(item)}</li>`)}</ul></details>`;
+    <ul>${items.map((item) => html`<li>${write(item)}</li>`)}</ul></details>`;
 }
 
-/** @param {Evidence[]} evidence */
-function evidenceTable(evidence) {
+/** Where a paper is known by its number: on arXiv, or by its DOI. */
+const PAPER = /\b(?:arXiv:(\d{4}\.\d{4,5})|doi:(10\.\d{4,9}\/[\w.()/-]+\w))/i;
+
+/** @param {string} text */
+function reference(text) {
+  const paper = PAPER.exec(text);
+  if (!paper) return visible(text);
+  const [found, arxiv, doi] = paper;
+  const address = arxiv ? `https://arxiv.org/abs/${arxiv}` : `https://doi.org/${doi}`;
+  const end = paper.index + found.length;
+  return html`${visible(text.slice(0, paper.index))}<a href=${address} target="_blank"
+    rel="noopener noreferrer">${found}</a>${visible(text.slice(end))}`;
+}
+
+/**
+ * @param {Evidence[]} evidence
+ * @param {FindingsHandlers} handlers
+ */
+function evidenceTable(evidence, handlers) {
   return html`<table class="evidence">
     <thead><tr><th scope="col">Observed</th><th scope="col">Value</th><th scope="col">Limit</th></tr></thead>
     <tbody>
       ${evidence.map(
         (one) => html`<tr>
-          <th scope="row">${visible(one.name)}${place(one)}</th>
+          <th scope="row">${visible(one.name)}${place(one, handlers)}</th>
           <td>${formatNumber(looseNumber(one.value))}</td>
           <td>${one.threshold === null ? "" : formatNumber(looseNumber(one.threshold))}</td>
         </tr>`,
@@ -123,10 +143,16 @@ function evidenceTable(evidence) {
   </table>`;
 }
 
-/** @param {Evidence} evidence */
-function place({ layer, step }) {
+/**
+ * Where something was observed; pressed, the views go there.
+ *
+ * @param {Evidence} evidence
+ * @param {FindingsHandlers} handlers
+ */
+function place({ layer, step }, handlers) {
   if (layer === null && step === null) return nothing;
-  return html`<span class="soft">${layer === null ? nothing : inlineName(layer)}${
-    layer !== null && step !== null ? ", " : nothing
-  }${step === null ? nothing : `step ${formatStep(step)}`}</span>`;
+  return html`<button type="button" class="link at" title="Go there"
+    @click=${() => handlers.showPlace(layer, step)}>${layer === null ? nothing : inlineName(layer)}${
+      layer !== null && step !== null ? ", " : nothing
+    }${step === null ? nothing : `step ${formatStep(step)}`}</button>`;
 }

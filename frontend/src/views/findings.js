@@ -1,7 +1,7 @@
 /**
  * The findings of one run: causes first, the symptoms each explains folded beneath it.
  *
- * @import { Finding, FindingsReply, RunSummary } from "../types.js"
+ * @import { CompareReply, Finding, FindingsReply, RunSummary, Step } from "../types.js"
  */
 import { html, nothing } from "lit-html";
 import { repeat } from "lit-html/directives/repeat.js";
@@ -17,27 +17,73 @@ import { snippet } from "./states.js";
 /**
  * @typedef {object} FindingsHandlers
  * @property {(id: string) => void} showFinding
+ * @property {(layer: string | null, step: Step | null) => void} showPlace
  * @property {import("./export_menu.js").ExportHandlers["exportView"]} exportView
  * @property {import("./states.js").Copy} copy
  */
 
 /**
- * @param {{reply: FindingsReply, summary: RunSummary, color: string, selected: string | null}} data
+ * @typedef {object} Shown
+ * @property {string | null} selected
+ * @property {(id: string) => unknown} elsewhere  Whether the run compared has it as well.
+ *
+ * @typedef {object} FindingsData
+ * @property {FindingsReply} reply
+ * @property {RunSummary} summary
+ * @property {string} color
+ * @property {string | null} selected
+ * @property {CompareReply | null} compared  With another run.
+ */
+
+/**
+ * @param {FindingsData} data
  * @param {FindingsHandlers} handlers
  */
-export function findingsPanel({ reply, summary, color, selected }, handlers) {
+export function findingsPanel({ reply, summary, color, selected, compared }, handlers) {
   const { heads, explained } = tree(reply.findings);
+  const how = { selected, elsewhere: (/** @type {string} */ id) => elsewhere(id, compared) };
+  const [over, standing] = [heads.filter(isOver), heads.filter((finding) => !isOver(finding))];
+  const cards = (/** @type {Finding[]} */ of) =>
+    repeat(
+      of,
+      (finding) => `${reply.run} ${finding.id}`,
+      (finding) => findingCard(finding, explained.get(finding.id) ?? [], how, handlers),
+    );
   return html`
     ${heading(reply, summary, color, handlers)}
     <div class="finding-list">
-      ${repeat(
-        heads,
-        (finding) => `${reply.run} ${finding.id}`,
-        (finding) => findingCard(finding, explained.get(finding.id) ?? [], selected, handlers),
-      )}
-      ${reply.findings.length === 0 ? nothingFound(reply, summary) : nothing}
+      ${cards(standing)}
+      ${reply.findings.length === over.length ? nothingFound(reply, summary) : nothing}
+      ${
+        over.length
+          ? html`<details class="over" data-testid="recovered" ?open=${over.some(({ id }) => id === selected)}>
+              <summary class="over-head">${verdictIcon("healthy")} Recovered: ${counted(over.length, "finding")} no longer there</summary>
+              ${cards(over)}</details>`
+          : nothing
+      }
       ${notEvaluated(reply, handlers)} ${skipped(reply)}
     </div>`;
+}
+
+/** @param {Finding} finding */
+function isOver(finding) {
+  return finding.recovered_step != null;
+}
+
+/**
+ * @param {string} id
+ * @param {CompareReply | null} compared
+ */
+function elsewhere(id, compared) {
+  if (!compared) return nothing;
+  const both = compared.shared.some((one) => one.id === id);
+  const there = both ? "both" : compared.findings.find((one) => one.id === id)?.second;
+  if (there === undefined) return nothing;
+  const said = new Map([
+    ["none", "Not in"],
+    ["not evaluated", "Could not be told of"],
+  ]).get(there);
+  return html`<p class="where">${said ?? "Also in"} ${inlineName(compared.with)}</p>`;
 }
 
 /**
@@ -89,6 +135,13 @@ function heading(reply, summary, color, handlers) {
     const { kept, total, exact } = summary.sampled;
     facts.push(html`<span class="sampled" title="TensorBoard kept a sample of this run's records. Start it with --samples_per_plugin=${exact ? "convergence=N" : "histograms=N,scalars=N"} to keep more."
       >${formatStep(kept)} of ${exact ? "" : "about "}${formatStep(total)} steps (sampled)</span>`);
+  }
+  const parts = summary.source_runs.filter((part) => part !== reply.run);
+  if (parts.length > 1) {
+    const ends = parts.map((part) => visible(part.slice(part.lastIndexOf("/") + 1)));
+    facts.push(
+      html`<span title=${parts.map(visible).join(", ")}>${ends.join(" and ")} as one run</span>`,
+    );
   }
   for (const step of reply.restarts.slice(0, 3)) facts.push(html`restarted at ${formatStep(step)}`);
   return html`<header class="panel-head">

@@ -27,10 +27,14 @@ import { inlineName, name } from "./name.js";
  * @property {Metric | null} metric  Of the neighbours' values.
  *
  * @typedef {object} LayerCharts
- * @property {{small: SmallChart, chart: LineProps}[]} charts
+ * @property {{small: SmallChart, chart: LineProps, values: ChartValue[]}[]} charts
  * @property {{column: Column, value: number}[]} constant
- * @property {number | null} step
- * @property {(column: Column) => number | null} valueAt  At the selected step, else the last one.
+ *
+ * @typedef {object} ChartValue  At the selected step, else the last one.
+ * @property {Column} column
+ * @property {string} color
+ * @property {number | null} value
+ * @property {{color: string, value: number | null} | null} other  Of the run compared.
  *
  * @typedef {object} LayerHandlers
  * @property {(row: number, step: number | null) => void} openRow
@@ -120,20 +124,24 @@ function facts(row) {
  * @param {LayerCharts} data
  * @param {unknown} [more] Further figures, behind the charts.
  */
-export function layerCharts({ charts, constant, valueAt }, more = nothing) {
+export function layerCharts({ charts, constant }, more = nothing) {
   return html`<div class="small-charts">
       ${repeat(
         charts,
         ({ small }) => small.id,
-        ({ small, chart }) => html`<figure class="small-chart">
+        ({ small, chart, values }) => html`<figure class="small-chart">
           <figcaption>
             <strong>${small.title}</strong>
-            <span class="small-values">${chart.lines.map((line, at) => {
-              const column = small.columns[at];
-              return html`<span class="small-value" title=${column.title}><i class="dot" style="background:${line.color}"></i>${
-                small.columns.length > 1 ? html`${column.symbol} ` : nothing
-              }${write(small, valueAt(column))}</span>`;
-            })}${small.healthy ? healthyWords(small.healthy, small.columns[0]) : nothing}</span>
+            <span class="small-values">${values.map(
+              ({ column, color, value, other }) =>
+                html`<span class="small-value" title=${column.title}><i class="dot" style="background:${color}"></i>${
+                  small.columns.length > 1 ? html`${column.symbol} ` : nothing
+                }${write(small, value)}${
+                  other
+                    ? html` <i class="dot" style="background:${other.color}"></i>${write(small, other.value)}`
+                    : nothing
+                }</span>`,
+            )}${small.healthy ? healthyWords(small.healthy, small.columns[0]) : nothing}</span>
           </figcaption>
           ${mount(createLineChart, chart)}
         </figure>`,

@@ -119,13 +119,21 @@ function charts(reply, model, handlers, around) {
     html`${distributionFigures(
       (spread ?? []).map((data) => bandsProps(data, view)),
     )}${of.initialization ? initializationView(of.initialization, of.row, of.axis) : nothing}`;
-  return html`${layerCharts(smallProps(reply, small, view), figures(reply, bands))}
+  const shown = smallProps(reply, small, view, model.detail.theirs);
+  return html`${small.colors ? keyOf(model.beside) : nothing}
+    ${layerCharts(shown, figures(reply, bands))}
     ${
       beside
         ? html`<h4 class="beside">${besideTitle(beside.reply)}</h4>
           ${layerCharts(smallProps(beside.reply, beside, view), figures(beside.reply, besideBands))}`
         : nothing
     }`;
+}
+
+/** @param {Model["beside"]} beside */
+function keyOf({ other, colors }) {
+  return html`<p class="row-key"><span><i class="dot" style="background:${colors.own}"></i>this run</span>
+    <span><i class="dot" style="background:${colors.other}"></i>${inlineName(other?.run ?? "")}, same scales</span></p>`;
 }
 
 /** @param {LayerReply} reply */
@@ -141,13 +149,20 @@ function besideTitle({ group, row }) {
  * @param {LayerReply} reply
  * @param {SmallModel} small
  * @param {Seen} seen
+ * @param {LayerReply | null} [theirs]  Of the run compared.
  */
-function smallProps(reply, small, { model, handlers, around }) {
+function smallProps(reply, small, { model, handlers, around }, theirs = null) {
   const { step } = model;
   const extent = extentOf(reply.steps, model);
   return {
     charts: small.charts.map((chart, index) => ({
       small: chart,
+      values: chart.columns.map((column, at) => ({
+        column,
+        color: small.colors?.own ?? small.lines[index][at].color,
+        value: valueAt(column, reply, step),
+        other: otherValue(small, small.theirs?.[index][at], theirs, step),
+      })),
       chart: {
         ...base(around),
         lines: small.lines[index],
@@ -161,9 +176,18 @@ function smallProps(reply, small, { model, handlers, around }) {
       },
     })),
     constant: small.constant,
-    step,
-    valueAt: (/** @type {Column} */ column) => valueAt(column, reply, step),
   };
+}
+
+/**
+ * @param {SmallModel} small
+ * @param {Column | null | undefined} column
+ * @param {LayerReply | null} theirs
+ * @param {number | null} step
+ */
+function otherValue({ colors }, column, theirs, step) {
+  if (!colors || !theirs || !column) return null;
+  return { color: colors.other, value: valueAt(column, theirs, step) };
 }
 
 /**

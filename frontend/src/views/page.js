@@ -196,13 +196,16 @@ function renewed(served, opened) {
  * @param {Model} model
  * @param {Handlers} handlers
  */
-function findings({ slots, selection }, { summary, color }, handlers) {
+function findings({ slots, selection }, { summary, color, beside }, handlers) {
   return content(slots.findings, {
     what: "Findings",
     retry: () => handlers.again("findings"),
     ready: (reply) =>
       summary
-        ? findingsPanel({ reply, summary, color, selected: selection.finding }, handlers)
+        ? findingsPanel(
+            { reply, summary, color, selected: selection.finding, compared: beside.reply },
+            handlers,
+          )
         : nothing,
   });
 }
