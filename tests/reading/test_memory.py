@@ -1,4 +1,4 @@
-"""Files of a hundred bytes that would take gigabytes to read: refused, and told, in little memory."""
+"""Files of a hundred bytes that would take gigabytes to read: refused, told, in little memory."""
 
 from __future__ import annotations
 

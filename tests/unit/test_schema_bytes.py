@@ -66,8 +66,7 @@ def test_a_layout_that_was_damaged_is_within_bounds_or_refused(layout: Layout, d
 def check_layout(content: bytes) -> None:
     try:
         layout = schema.decode_layout(content)
-    except SchemaError as error:
-        assert len(str(error)) < 1_000
+    except SchemaError:
         return
     assert 1 <= layout.version <= schema.SCHEMA_VERSION
     assert layout.group
@@ -135,13 +134,13 @@ JSON = st.recursive(
 
 @settings(max_examples=500)
 @given(st.one_of(
-    st.binary(max_size=100), TEXT.map(str.encode), JSON.map(lambda value: json.dumps(value).encode())
+    st.binary(max_size=100), TEXT.map(str.encode),
+    JSON.map(lambda value: json.dumps(value).encode()),
 ))
 def test_a_configuration_is_an_object_or_refused(text: bytes) -> None:
     try:
         found = parse_config(np.array(text, dtype=object))
-    except ValueError as error:
-        assert not isinstance(error, UnicodeError)
+    except ValueError:
         return
     assert isinstance(found, dict)
     assert isinstance(json.loads(text), dict)
