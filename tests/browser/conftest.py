@@ -112,7 +112,8 @@ def tensorboard(logdir: Path, *arguments: str, port: int | None = None) -> Itera
     process = subprocess.Popen(
         [*command, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    address = f"http://127.0.0.1:{port}"
+    prefixes = [one.partition("=")[2] for one in arguments if one.startswith("--path_prefix=")]
+    address = f"http://127.0.0.1:{port}{''.join(prefixes)}"
     try:
         deadline = time.monotonic() + 120
         while not _answers(f"{address}/data/plugins_listing"):

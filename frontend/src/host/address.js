@@ -21,9 +21,11 @@ export function writeHash(hash, newPlace) {
   try {
     const host = hostWindow() ?? window;
     if (host !== window && !isOurs(host.location.hash)) return;
-    const { history } = host;
-    if (newPlace) history.pushState(history.state, "", hash);
-    else history.replaceState(history.state, "", hash);
+    const { history, location } = host;
+    // A fragment alone would be taken as relative to our `<base>`: elsewhere when it is reloaded.
+    const address = `${location.pathname}${location.search}${hash}`;
+    if (newPlace) history.pushState(history.state, "", address);
+    else history.replaceState(history.state, "", address);
   } catch {
     // Browsers limit how often an address changes; the next change writes it.
   }

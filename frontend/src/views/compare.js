@@ -67,7 +67,7 @@ export function comparePanel(data, handlers) {
  * @param {string} color
  */
 function letter(which, color) {
-  return html`<span class="letter"><i class="dot" style="background:${color}"></i>${which}</span>`;
+  return html`<span class="letter"><i class="dot" .style=${`background:${color}`}></i>${which}</span>`;
 }
 
 /**

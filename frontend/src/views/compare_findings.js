@@ -28,7 +28,7 @@ export function findingChanges({ findings, shared }, { run, other, color }) {
   if (findings.length + shared.length === 0) return html`<p class="soft">None in either.</p>`;
   return html`${sides.map(({ of, letter, list }) =>
     list.length
-      ? html`<h4>only in <i class="dot" style="background:${color(of)}"></i>${letter} ${name(of)}</h4>
+      ? html`<h4>only in <i class="dot" .style=${`background:${color(of)}`}></i>${letter} ${name(of)}</h4>
           <ul class="changes">${list.map((one) => change(one))}</ul>`
       : nothing,
   )}

@@ -145,7 +145,7 @@ function heading(reply, summary, color, handlers) {
   }
   for (const step of reply.restarts.slice(0, 3)) facts.push(html`restarted at ${formatStep(step)}`);
   return html`<header class="panel-head">
-    <h2><i class="dot" style="background:${color}"></i>${name(reply.run)}</h2>
+    <h2><i class="dot" .style=${`background:${color}`}></i>${name(reply.run)}</h2>
     ${exportMenu("findings", "the findings", ["csv", "json"], handlers)}
     <p class="facts">${facts.map((fact) => html`<span>${fact}</span>`)}</p>
   </header>`;

@@ -134,11 +134,11 @@ export function layerCharts({ charts, constant }, more = nothing) {
             <strong>${small.title}</strong>
             <span class="small-values">${values.map(
               ({ column, color, value, other }) =>
-                html`<span class="small-value" title=${column.title}><i class="dot" style="background:${color}"></i>${
+                html`<span class="small-value" title=${column.title}><i class="dot" .style=${`background:${color}`}></i>${
                   small.columns.length > 1 ? html`${column.symbol} ` : nothing
                 }${write(small, value)}${
                   other
-                    ? html` <i class="dot" style="background:${other.color}"></i>${write(small, other.value)}`
+                    ? html` <i class="dot" .style=${`background:${other.color}`}></i>${write(small, other.value)}`
                     : nothing
                 }</span>`,
             )}${small.healthy ? healthyWords(small.healthy, small.columns[0]) : nothing}</span>

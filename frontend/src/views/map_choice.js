@@ -16,7 +16,7 @@ import { inlineName } from "./name.js";
  */
 export function mapChoice({ run, other }, { map }, { setView }) {
   const dot = (/** @type {string} */ color) =>
-    html`<i class="dot" style="background:${color}"></i>`;
+    html`<i class="dot" .style=${`background:${color}`}></i>`;
   return html`<fieldset class="segments" data-testid="map-choice"><legend class="hidden-label">Map of</legend>
     <label><input type="radio" name="map" value="run" .checked=${map === "run"}
       @change=${() => setView({ map: "run" })} /><span>${dot(run)} Run</span></label>
