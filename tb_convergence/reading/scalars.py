@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -14,6 +14,8 @@ from tb_convergence.reading.runs import FoldedRun
 from tb_convergence.reading.sampling import Sampling
 from tb_convergence.reading.scalar_tags import ScalarMeaning, scalar_meaning
 from tb_convergence.reading.source import Source
+
+_REAL: Final = (bool, int, float, np.bool_, np.integer, np.floating)
 
 
 @dataclass(slots=True)
@@ -107,6 +109,9 @@ def _series(
     for datum in data:
         if datum.step < 0:
             refused.add(int(datum.step), "negative step")
+        elif not isinstance(datum.value, _REAL):
+            # One of the loaders hands on what a damaged tensor held: text, a complex number.
+            refused.add(int(datum.step), f"a scalar of type {type(datum.value).__name__}")
         else:
             good.append(datum)
     refused.close()

@@ -38,8 +38,10 @@ function declare(rule, base) {
   if (value("font-family").replaceAll(/["']/g, "") !== FAMILY) return;
   const file = /url\(["']?([^"')]+)["']?\)/.exec(value("src"))?.[1];
   if (!file) return;
+  // TensorBoard names its files from the root of the server, also where it stands below a path.
+  const { href } = new URL(file.replace(/^\//, ""), base);
   document.fonts.add(
-    new FontFace(FAMILY, `url("${new URL(file, base).href}")`, {
+    new FontFace(FAMILY, `url("${href}")`, {
       style: value("font-style") || "normal",
       weight: value("font-weight") || "normal",
       unicodeRange: value("unicode-range") || "U+0-10FFFF",

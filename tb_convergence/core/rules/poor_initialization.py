@@ -50,7 +50,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         fan = fans(table.rows[row])
         if fan is None or not np.isfinite(std[row]) or math.prod(table.rows[row].shape) < 4:
             continue
-        if std[row] <= EQUAL * abs(mean[row]):
+        if std[row] <= 0 or std[row] <= EQUAL * abs(mean[row]):  # the mean may be undefined
             # The last layer alone may start at zero: its inputs differ.
             if row != rows[-1] or mean[row] != 0:
                 constant.append(row)
