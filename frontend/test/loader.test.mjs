@@ -227,7 +227,7 @@ test("nothing is asked about a run that cannot be read; maps wait for rows", () 
   assert.deepEqual(keys({}), ["runs"]);
   assert.deepEqual(keys(runs("damaged")), ["runs"]);
   assert.deepEqual(keys(runs(null)), ["runs", "findings", "series", "layers"]);
-  const layers = { data: { groups: [{ group: "g", rows: [{ name: "x" }] }] } };
+  const layers = { data: { groups: [{ group: "g", rows: [{ name: "x" }], metrics: [] }] } };
   assert.deepEqual(keys({ ...runs(null), layers }), [
     "runs",
     "findings",
@@ -236,4 +236,38 @@ test("nothing is asked about a run that cannot be read; maps wait for rows", () 
     "heat",
     "layer",
   ]);
+});
+
+test("further profiles and what belongs to a layer are asked for where they are shown", () => {
+  const metrics = [{ name: "gradient_norm" }, { name: "update_ratio" }];
+  const rows = [{ name: "d/kernel", layer: "d", kind: "kernel" }];
+  const groups = [
+    { group: "variables", rows, metrics },
+    {
+      group: "activations",
+      rows: [{ ...rows[0], name: "d" }],
+      metrics: [{ name: "activation_std" }],
+    },
+  ];
+  const slots = {
+    runs: { data: { runs: [{ run: "r", error: null }] } },
+    layers: { data: { groups } },
+  };
+  /** @type {any[]} */
+  const asked = [];
+  const api = /** @type {any} */ ({
+    heatmap: (/** @type {any[]} */ ...given) => asked.push(given.slice(0, 3).join(" ")),
+  });
+  const wishes = (/** @type {"layer" | "profile"} */ tab) => {
+    const selection = { run: "r", group: "variables", metric: "gradient_norm", row: "d/kernel" };
+    const state = initialState({ selection, view: { tab } });
+    return wanted(/** @type {any} */ ({ ...state, slots: { ...state.slots, ...slots } }), api);
+  };
+  assert.equal(wishes("layer").profiles.key, "");
+  assert.equal(wishes("layer").counterpart.key, JSON.stringify(["r", "activations", 0, ""]));
+  assert.equal(wishes("layer").distribution.key, JSON.stringify(["r", "variables", 0, ""]));
+  const { profiles, distribution, counterpart } = wishes("profile");
+  assert.equal(distribution.key + counterpart.key, "");
+  profiles.fetchReply(new AbortController().signal);
+  assert.deepEqual(asked, ["r variables update_ratio", "r activations activation_std"]);
 });

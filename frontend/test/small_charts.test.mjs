@@ -2,10 +2,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { decodeHeat } from "../src/data/decode.js";
+import { profileMetrics, profileRows, profileSpan } from "../src/data/profile.js";
 import { smallCharts, smallLines } from "../src/data/small_charts.js";
 import { readout } from "../src/views/heatmap.js";
 import { nextCell } from "../src/views/player.js";
-import { profileMetrics, profileRows, profileSpan } from "../src/views/profile.js";
 import { heatBytes } from "./heat_bytes.mjs";
 
 const column = (/** @type {string} */ name, /** @type {any} */ over = {}) =>

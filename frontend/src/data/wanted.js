@@ -7,6 +7,7 @@
 import { comparedRuns } from "../state/compared.js";
 import { counterpart, rowIndex } from "../state/selection.js";
 import { partnerOf } from "./pairs.js";
+import { profileMetrics } from "./profile.js";
 
 /**
  * @typedef {object} Wish
@@ -64,7 +65,30 @@ export function wanted(state, api) {
       key: keyIf(open && group === "variables", run, group, index, read),
       fetchReply: (signal) => api.distribution(runName, groupName, index, signal),
     },
+    profiles: profiles(state, api, mapped),
     ...beside(state, api, known, mapped, index),
+  };
+}
+
+/**
+ * What is shown by depth beside the map's own metric.
+ *
+ * @param {State} state
+ * @param {Api} api
+ * @param {boolean} mapped
+ * @returns {Wish}
+ */
+function profiles({ selection, slots, view }, api, mapped) {
+  const { run, group, metric } = selection;
+  const others = profileMetrics(slots.layers.data?.groups ?? []).filter(
+    (one) => one.group !== group || one.metric.name !== metric,
+  );
+  const names = others.map((one) => [one.group, one.metric.name]);
+  const read = slots.layers.data?.tags ?? "";
+  return {
+    key: keyIf(mapped && view.tab === "profile" && names.length > 0, run, names, read),
+    fetchReply: (signal) =>
+      Promise.all(names.map(([of, name]) => api.heatmap(run ?? "", of, name, signal))),
   };
 }
 

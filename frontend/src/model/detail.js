@@ -13,9 +13,10 @@
  */
 import { allowedBands, recordedBands } from "../data/bands.js";
 import { cellAt, INFINITE, NAN, NO_DATA, VALUE } from "../data/decode.js";
+import { profileRows, profileSpan } from "../data/profile.js";
 import { smallCharts, smallLines } from "../data/small_charts.js";
 import { memo } from "../state/memo.js";
-import { profileRows, profileSpan } from "../views/profile.js";
+import { counterpart } from "../state/selection.js";
 import { overlaid } from "./overlaid.js";
 
 /**
@@ -41,10 +42,9 @@ export function createDetailModel() {
   const other = memo(smallOf);
   const bands = memo(bandsOf);
   const otherBands = memo(bandsOf);
-  const shown = memo(profileRows);
-  const spanning = memo(profileSpan);
-  const profile = memo(profileOf);
+  const depth = createDepth();
   const marking = memo(marksOf);
+  const further = Array.from({ length: FURTHER }, createDepth);
   const neighbouring = memo(neighboursOf);
 
   /**
@@ -55,12 +55,32 @@ export function createDetailModel() {
    * @param {Palette} palette
    */
   function alongDepth(heat, group, metric, cell, palette) {
-    const rows = shown(group.rows);
-    const along = spanning(heat, rows, metric);
-    return {
-      profile: profile(heat, group, rows, along, metric, cell, palette),
-      marks: marking(heat, rows, along.zero),
-    };
+    const { profile, zero } = depth(heat, group, metric, cell, palette);
+    return { profile, marks: marking(heat, profile.shown, zero) };
+  }
+
+  /**
+   * What else is shown by depth.
+   *
+   * @param {State} state
+   * @param {Palette} palette
+   * @param {Group | null} group
+   * @param {number} row
+   * @param {number | null} step
+   */
+  function others({ slots }, palette, group, row, step) {
+    const groups = slots.layers.data?.groups ?? [];
+    return (slots.profiles.data ?? []).slice(0, FURTHER).flatMap((heat, index) => {
+      const of = groups.find((one) => one.group === heat.header.group);
+      const metric = of?.metrics.find((one) => one.name === heat.header.metric);
+      const cell = cellAt(heat.edges, step ?? Number.POSITIVE_INFINITY);
+      if (!of || !metric || cell < 0 || heat.rows !== of.rows.length) return [];
+      const same = of === group;
+      const other = group && !same ? counterpart(groups, group.group, row) : null;
+      const selectedRow = same ? row : other?.group === of.group ? other.index : -1;
+      const { profile } = further[index](heat, of, metric, cell, palette);
+      return [{ group: of.group, selectedRow, profile }];
+    });
   }
 
   /**
@@ -69,7 +89,8 @@ export function createDetailModel() {
    * @param {{heat: Heat | null, group: Group | null, row: number, step: number | null,
    *   runs: {own: string, other: string}}} of `runs`: their colours.
    */
-  return ({ slots }, { palette }, { heat, group, row, step, runs }) => {
+  return (state, { palette }, { heat, group, row, step, runs }) => {
+    const { slots } = state;
     const reply = slots.layer.data;
     const theirs = slots.otherLayer.data;
     const beside = slots.counterpart.data;
@@ -89,6 +110,7 @@ export function createDetailModel() {
       ...(heat && group && metric && cell >= 0
         ? alongDepth(heat, group, metric, cell, palette)
         : { profile: null, marks: null }),
+      others: others(state, palette, group, row, step),
     };
   };
 }
@@ -114,6 +136,31 @@ function bandsOf(reply, logged) {
   const recorded = (logged?.distributions ?? []).map(recordedBands);
   const told = new Set(recorded.map((one) => one.id));
   return [...recorded, ...allowedBands(reply).filter((one) => !told.has(one.id))];
+}
+
+/** Statistics shown by depth beside the map's own. */
+const FURTHER = 3;
+
+/** Remembers one profile piece by piece: only the step changes often. */
+function createDepth() {
+  const shown = memo(profileRows);
+  const spanning = memo(profileSpan);
+  const profile = memo(profileOf);
+  /**
+   * @param {Heat} heat
+   * @param {Group} group
+   * @param {Metric} metric
+   * @param {number} cell
+   * @param {Palette} palette
+   */
+  return (heat, group, metric, cell, palette) => {
+    const rows = shown(group.rows);
+    const along = spanning(heat, rows, metric);
+    return {
+      profile: profile(heat, group, rows, along, metric, cell, palette),
+      zero: along.zero,
+    };
+  };
 }
 
 /**

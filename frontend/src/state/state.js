@@ -20,6 +20,7 @@ import { emptySelection } from "./selection.js";
  * @property {Slot<LayerReply>} layer
  * @property {Slot<LayerReply>} counterpart  The row that tells the rest of the layer's story.
  * @property {Slot<DistributionReply>} distribution
+ * @property {Slot<Heat[]>} profiles  What is shown by depth beside the map's own metric.
  * @property {Slot<Overlay[]>} overlays  Of the runs beside the selected one.
  * @property {Slot<CompareReply>} compare
  * @property {Slot<LayersReply>} otherLayers  Of the run compared in detail, as the next two.
@@ -95,6 +96,7 @@ export function initialState(linked) {
       layer: emptySlot(),
       counterpart: emptySlot(),
       distribution: emptySlot(),
+      profiles: emptySlot(),
       overlays: emptySlot(),
       compare: emptySlot(),
       otherLayers: emptySlot(),

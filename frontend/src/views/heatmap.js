@@ -58,8 +58,7 @@ export function heatPanel(data, handlers) {
   return html`<header class="panel-head controls">
       <h2 class="hidden-label">Heat map of layers over steps</h2>
       ${metricChoice(data, handlers)}
-      <span class="spring"></span>
-      ${orderChoice(view, handlers)}
+      <div class="map-tools">${orderChoice(view, handlers)}
       <label class="search">${sign("search")}<span class="hidden-label">Filter rows by name</span>
         <input type="search" placeholder="Filter: attn|mlp" .value=${view.filter}
           title="Words that must all occur; | for alternatives, * for anything"
@@ -68,7 +67,7 @@ export function heatPanel(data, handlers) {
               filter: /** @type {HTMLInputElement} */ (event.target).value,
             })} />
       </label>
-      ${exportMenu("map", "the heat map", ["png", "csv", "json"], handlers)}
+      ${exportMenu("map", "the heat map", ["png", "csv", "json"], handlers)}</div>
     </header>
     <div class="caption-row"><p class="caption"><strong>${metric.title}</strong> ${
       data.beside && view.map === "difference"

@@ -11,13 +11,15 @@
  * @import { Column, Group, LayerReply } from "../types.js"
  */
 import { html, nothing } from "lit-html";
+import { profileMetrics } from "../data/profile.js";
 import { formatPercent, formatTick } from "../format/numbers.js";
 import { formatStepShort, stepNumber } from "../format/steps.js";
+import { rowKey } from "../state/selection.js";
 import { distributionFigures } from "./distributions.js";
 import { initializationView } from "./initialization.js";
 import { layerCharts, layerHead } from "./layer.js";
 import { inlineName } from "./name.js";
-import { profileMetrics, profileView } from "./profile.js";
+import { profileView } from "./profile.js";
 import { content } from "./states.js";
 
 const TABS = /** @type {const} */ ([
@@ -292,6 +294,22 @@ function profile({ detail, groups, row }, handlers) {
       },
       offered: profileMetrics(groups),
       marks,
+      others: detail.others.map(({ group, profile: chart, selectedRow }) => ({
+        group,
+        chart: {
+          ...chart,
+          selectedRow,
+          onOpen: (/** @type {number} */ to) => {
+            const rows = groups.find((one) => one.group === group)?.rows ?? [];
+            handlers.select({
+              group,
+              metric: chart.metric.name,
+              row: rowKey(rows, to),
+              auto: false,
+            });
+          },
+        },
+      })),
     },
     handlers,
   );
