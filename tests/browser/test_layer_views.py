@@ -96,8 +96,8 @@ def row_names(tab: Tab, run: str) -> list[str]:
 def open_profile(tab: Tab) -> Locator:
     """The profile's canvas."""
     tab.frame.get_by_role("tab", name="Depth profile").click()
-    expect(tab.find("profile")).to_be_visible()
-    return tab.find("profile")
+    expect(tab.find("profile").first).to_be_visible()
+    return tab.find("profile").first
 
 
 def test_the_profile_reads_the_map_and_opens_the_layer(either_loader: str, open_tab: Open) -> None:
@@ -114,7 +114,7 @@ def test_the_profile_reads_the_map_and_opens_the_layer(either_loader: str, open_
     canvas.focus()
     canvas.press("Home")
     for name in kernels:
-        readout = tab.find("profile-readout")
+        readout = tab.find("profile-readout").first
         expect(readout).to_contain_text(name)
         value = numbers(readout.inner_text().rpartition("=")[2])[0]
         assert value == pytest.approx(float(heat.values[index[name], 0]), rel=0.01)
@@ -124,6 +124,32 @@ def test_the_profile_reads_the_map_and_opens_the_layer(either_loader: str, open_
     canvas.press("Enter")
     tab.frame.get_by_role("tab", name="Layer").click()
     expect(tab.find("layer-panel").locator("h3")).to_contain_text(kernels[1])
+
+
+def test_every_profile_reads_the_same_step(served: str, open_tab: Open) -> None:
+    tab = open_tab(served)
+    run = "deep-sigmoid"
+    tab.select(run)
+    tab.choose("variables", "gradient_norm")
+    open_profile(tab)
+    tab.find("step").press("Home")
+    expect(tab.find("profile")).to_have_count(3)
+    shown = [("variables", "gradient_norm"), ("variables", "update_ratio"),
+             ("activations", "activation_std")]
+    groups = {one["group"]: one["rows"] for one in tab.get("layers", run=run)["groups"]}
+    for place, (group, metric) in enumerate(shown):
+        heat = tab.heat(run, group, metric)
+        canvas = tab.find("profile").nth(place)
+        canvas.focus()
+        canvas.press("End")
+        said = tab.find("profile-readout").nth(place).inner_text()
+        names = [row["name"] for row in groups[group]]
+        row = names.index(said.partition(" · ")[0])
+        value = numbers(said.rpartition("=")[2])[0]
+        assert value == pytest.approx(float(heat.values[row, 0]), rel=0.01)
+    tab.frame.get_by_role("button", name="Output spread", exact=True).click()
+    chosen = tab.frame.locator('input[name=metric][value="activations activation_std"]')
+    expect(chosen).to_be_checked()
 
 
 def test_playing_moves_every_view_and_stops_at_the_end(served: str, open_tab: Open) -> None:

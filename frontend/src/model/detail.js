@@ -68,9 +68,15 @@ export function createDetailModel() {
    * @param {number} row
    * @param {number | null} step
    */
-  function others({ slots }, palette, group, row, step) {
+  function others({ slots, selection }, palette, group, row, step) {
     const groups = slots.layers.data?.groups ?? [];
-    return (slots.profiles.data ?? []).slice(0, FURTHER).flatMap((heat, index) => {
+    // While others load, those that were there stay; never another run's, nor the map's own.
+    const held = (slots.profiles.data ?? slots.profiles.previous ?? []).filter(
+      ({ header }) =>
+        header.run === selection.run &&
+        !(header.group === selection.group && header.metric === selection.metric),
+    );
+    return held.slice(0, FURTHER).flatMap((heat, index) => {
       const of = groups.find((one) => one.group === heat.header.group);
       const metric = of?.metrics.find((one) => one.name === heat.header.metric);
       const cell = cellAt(heat.edges, step ?? Number.POSITIVE_INFINITY);
