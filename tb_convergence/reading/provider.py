@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from tb_convergence.core.history import RunHistory, Skipped
@@ -10,7 +11,7 @@ from tb_convergence.reading.histograms import HistogramData, read_histograms
 from tb_convergence.reading.patterns import TagPattern
 from tb_convergence.reading.placing import placed
 from tb_convergence.reading.records import read_records
-from tb_convergence.reading.runs import FoldedRun, fold_runs
+from tb_convergence.reading.runs import FoldedRun, fold_runs, possible_members
 from tb_convergence.reading.sampling import MOST_KEPT, Sampling
 from tb_convergence.reading.scalars import read_scalars
 from tb_convergence.reading.source import Source
@@ -49,7 +50,11 @@ def read_run(
         DataUnavailableError: the loader does not answer.
     """
     source = Source(provider, ctx, experiment_id, most_kept=most_kept, patterns=patterns)
-    for folded in fold_runs(source.runs()):
+    with ThreadPoolExecutor(1, thread_name_prefix="list runs") as asking:
+        listed = asking.submit(source.prefetch, sorted(possible_members(run)))
+        runs = fold_runs(source.runs())
+        listed.result()
+    for folded in runs:
         if folded.name == run:
             return read_folded(source, folded)
     raise RunNotFoundError(f"no run {run[:200]!r}")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -79,23 +80,33 @@ class Source:
 
     def prefetch(self, runs: Sequence[str]) -> None:
         """List everything of several runs in a few calls; the next list of each comes from here."""
-        for method, plugin in PREFETCHED:
-            try:
-                with _translated():
-                    answer = getattr(self.provider, method)(
-                        self.context,
-                        experiment_id=self.experiment_id,
-                        plugin_name=plugin,
-                        run_tag_filter=RunTagFilter(runs=runs),
-                    )
-            except DataUnavailableError:
-                raise
-            except Exception as error:
-                # Too much at once, or one run spoils it: each list will be asked for by itself.
-                logger.debug("cannot list several runs at once: %s", reason_of(error))
-            else:
+        # At once: each call waits some 40 ms for the data server, however small its answer.
+        with ThreadPoolExecutor(len(PREFETCHED), thread_name_prefix="list runs") as asking:
+            answers = list(asking.map(lambda what: self._list_all(what[0], what[1], runs), PREFETCHED))
+        for (method, plugin), answer in zip(PREFETCHED, answers, strict=True):
+            if answer is not None:
                 for run in runs:
                     self.listings[method, run, plugin] = answer.get(run, {})
+
+    def _list_all(
+        self, method: str, plugin: str, runs: Sequence[str]
+    ) -> Mapping[str, Mapping[str, Any]] | None:
+        """Lists of several runs; None where they can only be had one by one."""
+        try:
+            with _translated():
+                answer: Mapping[str, Mapping[str, Any]] = getattr(self.provider, method)(
+                    self.context,
+                    experiment_id=self.experiment_id,
+                    plugin_name=plugin,
+                    run_tag_filter=RunTagFilter(runs=runs),
+                )
+        except DataUnavailableError:
+            raise
+        except Exception as error:
+            # Too much at once, or one run spoils it.
+            logger.debug("cannot list several runs at once: %s", reason_of(error))
+            return None
+        return answer
 
     def prefetch_points(self, method: str, plugin: str, wanted: Mapping[str, set[str]]) -> None:
         """Read series of several runs, run -> tags, in one call of `method`.
