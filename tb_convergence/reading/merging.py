@@ -61,6 +61,15 @@ class Merged:
     turns: int = 0
 
 
+def by_column(records: int, rows: int, columns: int) -> NDArray[np.float32]:
+    """Room for a table `[S, R, C]` in which each statistic lies together, `[S, R]` by `[S, R]`.
+
+    Rules and views look at one statistic after the other: record by record in memory, each of them
+    would fetch all of a table that is larger than any cache.
+    """
+    return np.empty((columns, records, rows), dtype=np.float32).transpose(1, 2, 0)
+
+
 def merge_group(group: str, streams: Sequence[Stream]) -> Merged | None:
     """One table of all `streams` of one group; None where no record is left."""
     ordered = sorted(
@@ -199,7 +208,8 @@ def _table(group: str, lineages: list[list[Stream]]) -> Table:
             ]
         )
         rows += [_prefixed(described[key], prefix) for key in order]
-    values = np.full((len(steps), len(rows), len(columns)), np.nan, dtype=np.float32)
+    values = by_column(len(steps), len(rows), len(columns))
+    values.fill(np.nan)
     for stream, row_index in (place for lineage in places for place in lineage):
         step_index = np.searchsorted(steps, stream.steps)
         column_index = np.array([columns.index(name) for name in stream.columns], dtype=np.intp)

@@ -27,11 +27,12 @@ from tb_convergence.core.schema import (
     unseal,
 )
 from tb_convergence.core.statistics import CHECK_COLUMN, find
-from tb_convergence.reading.merging import Stream, merge_group
+from tb_convergence.reading.merging import Stream, by_column, merge_group
 from tb_convergence.reading.reasons import SkippedPoints, reason_of
 from tb_convergence.reading.source import Source, most_points
 
 MAX_CONFIG_BYTES: Final = 2**20
+_CACHED_VALUES: Final = 2**17
 RANGE_TOLERANCE: Final = 1e-5
 """Float32 sums of fractions may leave their range by rounding."""
 
@@ -127,14 +128,41 @@ def _read_stream(tag: str, layout: Layout, data: list[Any], skipped: list[Skippe
     """Verified records of one tag. Empties `data` on the way: only one copy is held at a time."""
     refused = SkippedPoints(tag, skipped)
     shape = (len(layout.rows), len(layout.columns))
+    width = shape[1] - (layout.columns[-1:] == (CHECK_COLUMN,))
     # Room for records of the right shape only: metadata alone must not make us reserve memory.
     fitting = sum(np.shape(datum.numpy) == shape for datum in data)
-    values = np.empty((fitting, *shape), dtype=np.float32)
+    values = by_column(fitting, shape[0], width)
     steps = np.empty(fitting, dtype=np.int64)
     wall_times = np.empty(fitting, dtype=np.float64)
     count = 0
     data.reverse()
     while data:
+        records, some_steps, some_times = _some_records(layout, data, refused)
+        holds = intact(layout, records)
+        for index in np.flatnonzero(~holds):
+            refused.add(int(some_steps[index]), _refusal(layout, records[index]))
+        if not holds.all():
+            records = records[holds]
+        first, count = count, count + len(records)
+        values[first:count] = records[:, :, :width]
+        steps[first:count] = some_steps[holds]
+        wall_times[first:count] = some_times[holds]
+    refused.close()
+    return Stream(
+        tag, layout, layout.columns[:width], steps[:count], wall_times[:count], values[:count]
+    )
+
+
+def _some_records(
+    layout: Layout, data: list[Any], refused: SkippedPoints
+) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float64]]:
+    """The next records `[N, R, C]`, as many as the processor's cache holds; taken out of `data`."""
+    shape = (len(layout.rows), len(layout.columns))
+    most = min(len(data), max(1, _CACHED_VALUES // max(1, shape[0] * shape[1])))
+    records: list[NDArray[np.float32]] = []
+    steps: list[int] = []
+    wall_times: list[float] = []
+    while data and len(records) < most:
         datum = data.pop()
         record = np.asarray(datum.numpy)
         if record.dtype != np.float32 or record.shape != shape:
@@ -142,18 +170,11 @@ def _read_stream(tag: str, layout: Layout, data: list[Any], skipped: list[Skippe
         elif datum.step < 0:
             refused.add(int(datum.step), "negative step")
         else:
-            values[count], steps[count], wall_times[count] = record, datum.step, datum.wall_time
-            count += 1
-    values, steps, wall_times = values[:count], steps[:count], wall_times[:count]
-    holds = intact(layout, values)
-    for index in np.flatnonzero(~holds):
-        refused.add(int(steps[index]), _refusal(layout, values[index]))
-    refused.close()
-    if not holds.all():
-        values, steps, wall_times = values[holds], steps[holds], wall_times[holds]
-    width = len(layout.columns) - (layout.columns[-1:] == (CHECK_COLUMN,))
-    columns = layout.columns[:width]
-    return Stream(tag, layout, columns, steps, wall_times, values[:, :, :width])
+            records.append(record)
+            steps.append(datum.step)
+            wall_times.append(datum.wall_time)
+    stacked = np.stack(records) if records else np.empty((0, *shape), dtype=np.float32)
+    return stacked, np.array(steps, dtype=np.int64), np.array(wall_times, dtype=np.float64)
 
 
 def _refusal(layout: Layout, record: NDArray[Any]) -> str:
@@ -186,14 +207,16 @@ def _mask_impossible(table: Table) -> list[Skipped]:
 
 
 def _beyond(table: Table) -> list[int]:
-    """Columns with a value outside their range: one pass over all of them, in memory's order."""
-    if not table.low.size:
-        return []
-    ranges = np.array([_range(table.group, column) for column in table.columns])
-    values = table.low.reshape(-1, len(table.columns))
-    below = np.fmin.reduce(values, axis=0) < ranges[:, 0] - RANGE_TOLERANCE
-    above = np.fmax.reduce(values, axis=0) > ranges[:, 1] + RANGE_TOLERANCE
-    return np.flatnonzero(below | above).tolist()
+    """Columns with a value outside their range: nearly always none, told without copies."""
+    found = []
+    for index, column in enumerate(table.columns if table.low.size else ()):
+        low, high = _range(table.group, column)
+        values = table.low[:, :, index]
+        below = math.isfinite(low) and np.fmin.reduce(values, axis=None) < low - RANGE_TOLERANCE
+        above = math.isfinite(high) and np.fmax.reduce(values, axis=None) > high + RANGE_TOLERANCE
+        if below or above:
+            found.append(index)
+    return found
 
 
 def _range(group: str, column: str) -> tuple[float, float]:

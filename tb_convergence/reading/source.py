@@ -82,7 +82,9 @@ class Source:
         """List everything of several runs in a few calls; the next list of each comes from here."""
         # At once: each call waits some 40 ms for the data server, however small its answer.
         with ThreadPoolExecutor(len(PREFETCHED), thread_name_prefix="list runs") as asking:
-            answers = list(asking.map(lambda what: self._list_all(what[0], what[1], runs), PREFETCHED))
+            answers = list(
+                asking.map(lambda what: self._list_all(what[0], what[1], runs), PREFETCHED)
+            )
         for (method, plugin), answer in zip(PREFETCHED, answers, strict=True):
             if answer is not None:
                 for run in runs:
