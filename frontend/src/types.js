@@ -71,6 +71,7 @@
  * @property {number} schema
  * @property {string} run
  * @property {Step} last_step
+ * @property {"step" | "batch" | "epoch"} axis  What steps count.
  * @property {Finding[]} findings
  * @property {number} evaluated
  * @property {{id: string, needs: string[]}[]} not_evaluated

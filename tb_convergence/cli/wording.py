@@ -36,43 +36,50 @@ def number(value: float) -> str:
     return f"{value:.4g}"
 
 
-def place(evidence: Evidence) -> str:
+def place(evidence: Evidence, unit: str = "step") -> str:
     """Where a number was seen, such as "step 12, dense_1"; "" for one of the whole run."""
-    parts = [] if evidence.step is None else [f"step {evidence.step:,}"]
+    parts = [] if evidence.step is None else [f"{unit} {evidence.step:,}"]
     if evidence.layer is not None:
         parts.append(evidence.layer)
     return ", ".join(parts)
 
 
-def evidence_text(evidence: Evidence) -> str:
+def evidence_text(evidence: Evidence, unit: str = "step") -> str:
     """One observed number as a sentence's part: what, how much, against what, where."""
     against = "" if evidence.threshold is None else f", against {number(evidence.threshold)}"
-    where = place(evidence)
+    where = place(evidence, unit)
     return f"{evidence.name} {number(evidence.value)}{against}" + (f" ({where})" if where else "")
 
 
-def about(finding: Finding) -> str:
+def about(finding: Finding, unit: str = "step") -> str:
     """Severity, kind and confidence of a finding, and what looking at the run as it grew showed."""
     parts = [f"{finding.severity} {finding.kind}", f"confidence {finding.confidence:.2f}"]
     if finding.reported_step is not None:
-        parts.append(f"could be told at step {finding.reported_step:,}")
+        parts.append(f"could be told at {unit} {finding.reported_step:,}")
     if finding.recovered_step is not None:
-        parts.append(f"over at step {finding.recovered_step:,}")
+        parts.append(f"over at {unit} {finding.recovered_step:,}")
     return ", ".join(parts)
 
 
-def span(finding: Finding) -> str:
+def span(finding: Finding, unit: str = "step") -> str:
     """The steps of a finding, such as "steps 40 to 200"."""
     if finding.last_step <= finding.first_step:
-        return f"step {finding.first_step:,}"
-    return f"steps {finding.first_step:,} to {finding.last_step:,}"
+        return f"{unit} {finding.first_step:,}"
+    return f"{unit}s {finding.first_step:,} to {finding.last_step:,}"
+
+
+def unit_of(run: RunDiagnosis) -> str:
+    """What the run's steps are called: Keras' summaries alone count epochs."""
+    return "epoch" if run.axis == "epoch" else "step"
 
 
 def reached(run: RunDiagnosis) -> str:
     """How far the run came, such as "step 1,200", and how much of it TensorBoard kept."""
     if run.last_step < 0:
         return "no steps"
-    return f"step {run.last_step:,}" + (f", {sampled_text(run.sampled)}" if run.sampled else "")
+    return f"{unit_of(run)} {run.last_step:,}" + (
+        f", {sampled_text(run.sampled)}" if run.sampled else ""
+    )
 
 
 def sampled_text(sampled: Sampled) -> str:

@@ -88,7 +88,8 @@ class Series:
         wall_times: float64 `[S]`, seconds since the epoch; may be unreliable.
         source: tag it was read from.
         axis: what one step counts: optimizer updates ("step"), epochs, or batches (Keras'
-            `batch_*` tags). Only series of one axis may be compared point by point.
+            `batch_*` tags, and its epochs where they could be placed among those). Only series of
+            one axis may be compared point by point.
     """
 
     name: str
@@ -262,6 +263,12 @@ class RunHistory:
             if found:
                 return found
         return []
+
+    @property
+    def axis(self) -> Axis:
+        """What `last_step` counts."""
+        leading = self._leading
+        return leading[0].axis if leading else "step"
 
     def step_of(self, part: Table | Series, index: int) -> int:
         """Step of one record of `part`, on the axis of `recorded_steps`.

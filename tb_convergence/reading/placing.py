@@ -1,42 +1,51 @@
-"""Histograms that count epochs, among scalars that count steps: placed by their wall time.
+"""What counts epochs, among scalars that count steps: placed by its wall time.
 
-Keras' callback numbers its histograms by epoch and its losses by batch. Epoch 3 is not batch 3:
-what belongs together can only be told from when it was written.
+Keras' callback numbers its histograms and the means of its losses by epoch, and the losses
+themselves by batch. Epoch 3 is not batch 3: what belongs together can only be told from when it was
+written. Our own recorder writes both by step, so rules and views then find one axis either way.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tb_convergence.core.history import Series, Table
 
+Part = TypeVar("Part", Table, Series)
 
-def placed(table: Table, scalars: Iterable[Series]) -> Table:
-    """`table` on the axis of the longest of `scalars` that counts steps or batches.
 
-    As it is where it counts them already, or where wall times do not tell: a clock that went back,
-    or two records between the same two steps.
-    """
-    if table.axis != "epoch" or not len(table.steps):
-        return table
+def clock_of(scalars: Iterable[Series]) -> Series | None:
+    """The longest series that counts steps or batches and whose wall times never go back."""
     clocks = [one for one in scalars if one.axis != "epoch" and len(one) > 1 and _runs(one)]
-    if not clocks:
-        return table
-    clock = max(clocks, key=len)
-    last = np.searchsorted(clock.wall_times, table.wall_times, side="right") - 1
-    if last[0] < 0 or not _increasing(clock.steps[last]):
-        return table
-    return replace(table, steps=clock.steps[last], axis=clock.axis)
+    return max(clocks, key=len, default=None)
+
+
+def placed(part: Part, clock: Series | None) -> Part:
+    """`part` on the axis of `clock`: at the last step that it knew of.
+
+    As it is where it counts steps already, or where wall times do not tell: without a clock, before
+    its first step, or for two records between the same two steps.
+    """
+    if part.axis != "epoch" or clock is None or not len(part.steps):
+        return part
+    if not np.isfinite(part.wall_times).all():
+        return part
+    last = np.searchsorted(clock.wall_times, part.wall_times, side="right") - 1
+    if (last < 0).any() or not (np.diff(clock.steps[last]) > 0).all():
+        return part
+    return replace(part, steps=clock.steps[last], axis=clock.axis)
+
+
+def all_placed(scalars: Mapping[str, Series], clock: Series | None) -> Mapping[str, Series]:
+    """Every one of `scalars` placed, or none: the means of one epoch must keep one step."""
+    found = {name: placed(series, clock) for name, series in scalars.items()}
+    return scalars if any(one.axis == "epoch" for one in found.values()) else found
 
 
 def _runs(series: Series) -> bool:
     times = series.wall_times
     return bool(np.isfinite(times).all() and (np.diff(times) >= 0).all() and times[0] > 0)
-
-
-def _increasing(steps: NDArray[np.int64]) -> bool:
-    return bool((np.diff(steps) > 0).all())

@@ -9,7 +9,7 @@ from typing import Any
 from tb_convergence.core.history import RunHistory, Skipped
 from tb_convergence.reading.histograms import HistogramData, read_histograms
 from tb_convergence.reading.patterns import TagPattern
-from tb_convergence.reading.placing import placed
+from tb_convergence.reading.placing import all_placed, clock_of, placed
 from tb_convergence.reading.records import read_records
 from tb_convergence.reading.runs import FoldedRun, fold_runs, possible_members
 from tb_convergence.reading.sampling import MOST_KEPT, Sampling
@@ -73,13 +73,14 @@ def read_folded(source: Source, run: FoldedRun) -> RunHistory:
     histograms = HistogramData()
     if "variables" not in recorder.tables:
         histograms = read_histograms(source, run.training, sampling)
+    clock = clock_of(scalars.series.values())
     tables = dict(recorder.tables)
     if histograms.table is not None:
-        tables[histograms.table.group] = placed(histograms.table, scalars.series.values())
+        tables[histograms.table.group] = placed(histograms.table, clock)
     return RunHistory(
         run=run.name,
         tables=tables,
-        scalars=scalars.series,
+        scalars=all_placed(scalars.series, clock),
         config=recorder.config,
         skipped=(*problems, *recorder.skipped, *histograms.skipped, *scalars.skipped),
         restarts=tuple(sorted({*recorder.restarts, *histograms.restarts})),

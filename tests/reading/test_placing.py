@@ -41,3 +41,29 @@ def test_what_the_clock_does_not_tell_still_counts_epochs(
     write(tmp_path, tag, clock, every)
     table = read(tmp_path).tables["variables"]
     assert (table.axis, table.steps.tolist()) == ("epoch", [0, 1, 2])
+
+
+def test_means_of_epochs_are_placed_together_or_not_at_all(tmp_path: Path) -> None:
+    def written(folder: Path, validation: list[float]) -> dict[str, tuple[str, list[int]]]:
+        with EventFile(folder / "train") as file:
+            for batch in range(3 * BATCHES):
+                file.scalar("batch_loss", batch, 1.0, wall_time=1e9 + batch)
+            for epoch, time in enumerate([19.5, 39.5, 59.5]):
+                file.scalar("epoch_loss", epoch, 1.0, wall_time=1e9 + time)
+        with EventFile(folder / "validation") as file:
+            for epoch, time in enumerate(validation):
+                file.scalar("epoch_loss", epoch, 2.0, wall_time=1e9 + time)
+        scalars = read(folder).scalars
+        return {
+            name: (series.axis, series.steps.tolist())
+            for name, series in scalars.items() if name != "loss"
+        }
+
+    ends = ("batch", [19, 39, 59])
+    assert written(tmp_path / "a", [19.6, 39.6, 59.6]) == {
+        "epoch_loss": ends, "validation_loss": ends,
+    }
+    counted = ("epoch", [0, 1, 2])
+    assert written(tmp_path / "b", [39.6, 39.7, 59.6]) == {
+        "epoch_loss": counted, "validation_loss": counted,
+    }

@@ -30,10 +30,11 @@ def test_keras_runs_are_one(tmp_path: Path) -> None:
     history = read(tmp_path, "a")
     assert history.source_runs == ("a/train", "a/validation")
     assert {name: (s.axis, s.source) for name, s in history.scalars.items()} == {
-        "epoch_loss": ("epoch", "epoch_loss"),
+        # Written at the times of the first three batches, and so placed there.
+        "epoch_loss": ("batch", "epoch_loss"),
         "loss": ("batch", "batch_loss"),
-        "learning_rate": ("epoch", "epoch_learning_rate"),
-        "validation_loss": ("epoch", "epoch_loss"),
+        "learning_rate": ("batch", "epoch_learning_rate"),
+        "validation_loss": ("batch", "epoch_loss"),
     }
     assert history.scalars["epoch_loss"].values.tolist() == [3.0, 2.0, 1.0]
     assert history.scalars["validation_loss"].values.tolist() == [3.5, 2.5, 1.5]

@@ -140,7 +140,7 @@ def check_findings(found: dict[str, Any]) -> None:
     """`findings`"""
     keys(
         found,
-        "schema run last_step findings evaluated not_evaluated skipped tag_families sampled "
+        "schema run last_step axis findings evaluated not_evaluated skipped tag_families sampled "
         "recipes config restarts shortened",
     )
     for family in found["tag_families"]:
@@ -153,6 +153,7 @@ def check_findings(found: dict[str, Any]) -> None:
         keys(recipe, "title lines")
         assert len(recipe["lines"]) == 2
     check_step(found["last_step"])
+    assert found["axis"] in {"step", "batch", "epoch"}
     assert type(found["shortened"]) is bool
     for finding in found["findings"]:
         keys(

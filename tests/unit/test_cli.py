@@ -44,8 +44,10 @@ def test_json_is_the_documented_document(logs: Path, capsys: Read) -> None:
     document = json.loads(capsys.readouterr().out)
     assert document["schema"] == 1
     fine, sick = document["runs"]
-    assert set(sick) == {"run", "last_step", "findings", "not_evaluated", "skipped", "tag_families",
-                         "sampled", "recipes"}
+    assert set(sick) == {
+        "run", "last_step", "axis", "findings", "not_evaluated", "skipped", "tag_families",
+        "sampled", "recipes",
+    }
     assert sick["run"] == "sweep/lr-0.1"
     assert sick["findings"][0]["id"] == "unnormalized-input"
     assert sick["findings"][0]["explains"] == ["loss-not-decreasing"]

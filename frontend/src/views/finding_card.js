@@ -37,14 +37,14 @@ export function findingCard(finding, explained, how, handlers, nested = false) {
         >${Math.round(finding.confidence * 100)} % sure</span>
     </p>
     <h3>${visible(finding.title)}</h3>
-    ${where(finding)} ${how.elsewhere(id)}
+    ${where(finding, how)} ${how.elsewhere(id)}
     <p class="summary">${visible(finding.summary)}</p>
     <div class="actions">
       <button type="button" class="button" data-testid="show" @click=${() => handlers.showFinding(id)}
         title="Moves all views to its layers and its first step"
         aria-label="Show ${visible(finding.title)} in all views">${sign("target")} ${shown ? "Show again" : "Show"}</button>
     </div>
-    ${shown ? body(finding, handlers) : nothing}
+    ${shown ? body(finding, how, handlers) : nothing}
     ${
       explained.length
         ? html`<details class="explains" ?open=${explained.some((one) => one.id === selected)}>
@@ -62,13 +62,17 @@ function nounOf(findings) {
   return findings.every((one) => one.kind === kind) ? kind : "finding";
 }
 
-/** @param {Finding} finding */
-function where({ first_step: first, recovered_step: over, reported_step: told, layers }) {
+/**
+ * @param {Finding} finding
+ * @param {Shown} how
+ */
+function where(finding, { unit }) {
+  const { first_step: first, recovered_step: over, reported_step: told, layers } = finding;
   const named = layers.slice(0, NAMED_LAYERS);
   const more = layers.length - named.length;
   return html`<p class="where">
-    <span title=${told == null ? "" : `Could first be told at step ${formatStep(told)}`}
-      >${over == null ? `from step ${formatStep(first)}` : `steps ${formatStep(first)} to ${formatStep(over)}`}</span>${named.map(
+    <span title=${told == null ? "" : `Could first be told at ${unit} ${formatStep(told)}`}
+      >${over == null ? `from ${unit} ${formatStep(first)}` : `${unit}s ${formatStep(first)} to ${formatStep(over)}`}</span>${named.map(
         (layer, index) => html`${index ? ", " : " · "}${inlineName(layer)}`,
       )}${more > 0 ? ` and ${more} more` : nothing}
   </p>`;
@@ -76,9 +80,10 @@ function where({ first_step: first, recovered_step: over, reported_step: told, l
 
 /**
  * @param {Finding} finding
+ * @param {Shown} how
  * @param {FindingsHandlers} handlers
  */
-function body({ advice, evidence, experiment, disproof, references }, handlers) {
+function body({ advice, evidence, experiment, disproof, references }, how, handlers) {
   return html`
     ${
       advice.length
@@ -93,7 +98,7 @@ function body({ advice, evidence, experiment, disproof, references }, handlers) 
     }
     ${
       evidence.length
-        ? html`<details class="fold" open><summary>Why we think so</summary>${evidenceTable(evidence, handlers)}</details>`
+        ? html`<details class="fold" open><summary>Why we think so</summary>${evidenceTable(evidence, how, handlers)}</details>`
         : nothing
     }
     ${list("What would prove us wrong", disproof)} ${list("References", references, reference)}`;
@@ -126,15 +131,16 @@ function reference(text) {
 
 /**
  * @param {Evidence[]} evidence
+ * @param {Shown} how
  * @param {FindingsHandlers} handlers
  */
-function evidenceTable(evidence, handlers) {
+function evidenceTable(evidence, how, handlers) {
   return html`<table class="evidence">
     <thead><tr><th scope="col">Observed</th><th scope="col">Value</th><th scope="col">Limit</th></tr></thead>
     <tbody>
       ${evidence.map(
         (one) => html`<tr>
-          <th scope="row">${visible(one.name)}${place(one, handlers)}</th>
+          <th scope="row">${visible(one.name)}${place(one, how, handlers)}</th>
           <td>${formatNumber(looseNumber(one.value))}</td>
           <td>${one.threshold === null ? "" : formatNumber(looseNumber(one.threshold))}</td>
         </tr>`,
@@ -147,12 +153,13 @@ function evidenceTable(evidence, handlers) {
  * Where something was observed; pressed, the views go there.
  *
  * @param {Evidence} evidence
+ * @param {Shown} how
  * @param {FindingsHandlers} handlers
  */
-function place({ layer, step }, handlers) {
+function place({ layer, step }, { unit }, handlers) {
   if (layer === null && step === null) return nothing;
   return html`<button type="button" class="link at" title="Go there"
     @click=${() => handlers.showPlace(layer, step)}>${layer === null ? nothing : inlineName(layer)}${
       layer !== null && step !== null ? ", " : nothing
-    }${step === null ? nothing : `step ${formatStep(step)}`}</button>`;
+    }${step === null ? nothing : `${unit} ${formatStep(step)}`}</button>`;
 }

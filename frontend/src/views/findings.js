@@ -26,6 +26,7 @@ import { snippet } from "./states.js";
  * @typedef {object} Shown
  * @property {string | null} selected
  * @property {(id: string) => unknown} elsewhere  Whether the run compared has it as well.
+ * @property {string} unit  What a step is called.
  *
  * @typedef {object} FindingsData
  * @property {FindingsReply} reply
@@ -41,7 +42,11 @@ import { snippet } from "./states.js";
  */
 export function findingsPanel({ reply, summary, color, selected, compared }, handlers) {
   const { heads, explained } = tree(reply.findings);
-  const how = { selected, elsewhere: (/** @type {string} */ id) => elsewhere(id, compared) };
+  const how = {
+    selected,
+    elsewhere: (/** @type {string} */ id) => elsewhere(id, compared),
+    unit: unitOf(reply),
+  };
   const [over, standing] = [heads.filter(isOver), heads.filter((finding) => !isOver(finding))];
   const cards = (/** @type {Finding[]} */ of) =>
     repeat(
@@ -63,6 +68,15 @@ export function findingsPanel({ reply, summary, color, selected, compared }, han
       }
       ${notEvaluated(reply, handlers)} ${skipped(reply)}
     </div>`;
+}
+
+/**
+ * What a step of the run is called: Keras' summaries alone count epochs.
+ *
+ * @param {FindingsReply} reply
+ */
+function unitOf({ axis }) {
+  return axis === "epoch" ? "epoch" : "step";
 }
 
 /** @param {Finding} finding */
@@ -130,7 +144,8 @@ function root(finding, byId) {
  */
 function heading(reply, summary, color, handlers) {
   const facts = [];
-  if (stepNumber(reply.last_step) >= 0) facts.push(html`step ${formatStep(reply.last_step)}`);
+  if (stepNumber(reply.last_step) >= 0)
+    facts.push(html`${unitOf(reply)} ${formatStep(reply.last_step)}`);
   if (summary.sampled) {
     const { kept, total, exact } = summary.sampled;
     facts.push(html`<span class="sampled" title="TensorBoard kept a sample of this run's records. Start it with --samples_per_plugin=${exact ? "convergence=N" : "histograms=N,scalars=N"} to keep more."

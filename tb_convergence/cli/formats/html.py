@@ -29,6 +29,7 @@ from tb_convergence.cli.wording import (
     span,
     totals,
     unclear_histograms,
+    unit_of,
     unjudged,
 )
 from tb_convergence.core.diagnosis.finding import Finding, RunDiagnosis
@@ -108,11 +109,12 @@ def section(run: RunDiagnosis, history: RunHistory | None) -> str:
 def _finding(
     finding: Finding, run: RunDiagnosis, history: RunHistory | None, loss: Chart | None
 ) -> Iterable[str]:
+    unit = unit_of(run)
     yield f'<article class="{finding.severity}">'
     yield (
         f"<h3>{MARKS[finding.severity]} {_text(finding.title)}</h3>"
-        f'<p class="about"><code>{_text(finding.id)}</code>, {_text(about(finding))}, '
-        f"{_text(span(finding))}</p>"
+        f'<p class="about"><code>{_text(finding.id)}</code>, {_text(about(finding, unit))}, '
+        f"{_text(span(finding, unit))}</p>"
         f"<p>{_text(finding.summary)}</p>"
     )
     if finding.advice:
@@ -122,13 +124,13 @@ def _finding(
     picture = None if history is None else decisive(history, finding)
     if picture is not None and not _is_the_same(picture, loss):
         yield f"<figure>{svg.inline(picture)}</figure>"
-    yield from _evidence(finding)
+    yield from _evidence(finding, unit)
     effects = [other for other in run.findings if other.explained_by == finding.id]
     if effects:
         yield "<h4>This explains</h4><ul>"
         for other in effects:
             yield (f"<li><code>{_text(other.id)}</code> ({_text(other.severity)}, "
-                   f"{_text(span(other))}): {_text(other.summary)}</li>")
+                   f"{_text(span(other, unit))}): {_text(other.summary)}</li>")
         yield "</ul>"
     for title, texts in (("What would prove this wrong", finding.disproof),
                          ("References", finding.references)):
@@ -149,7 +151,7 @@ def _list(texts: Sequence[str]) -> str:
     return "<ul>" + "".join(f"<li>{_text(text)}</li>" for text in texts) + "</ul>"
 
 
-def _evidence(finding: Finding) -> Iterable[str]:
+def _evidence(finding: Finding, unit: str) -> Iterable[str]:
     if finding.layers:
         names = ", ".join(finding.layers[:SHOWN_LAYERS])
         more = len(finding.layers) - SHOWN_LAYERS
@@ -160,7 +162,7 @@ def _evidence(finding: Finding) -> Iterable[str]:
     for item in finding.evidence[:SHOWN_LAYERS]:
         against = "" if item.threshold is None else number(item.threshold)
         yield (f'<tr><td>{_text(item.name)}<td class="number">{number(item.value)}'
-               f'<td class="number">{against}<td>{_text(place(item))}</tr>')
+               f'<td class="number">{against}<td>{_text(place(item, unit))}</tr>')
     yield "</tbody></table>"
 
 

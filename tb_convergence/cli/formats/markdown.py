@@ -23,6 +23,7 @@ from tb_convergence.cli.wording import (
     span,
     totals,
     unclear_histograms,
+    unit_of,
     unjudged,
 )
 from tb_convergence.core.diagnosis.finding import Finding, RunDiagnosis
@@ -120,13 +121,15 @@ def _html(text: str) -> str:
 def _finding(finding: Finding, run: RunDiagnosis) -> list[str]:
     lines = [
         f"* {MARKS[finding.severity]} **{escaped(finding.title)}** (`{finding.id}`, "
-        f"{about(finding)}, {span(finding)})  ",
+        f"{about(finding, unit_of(run))}, {span(finding, unit_of(run))})  ",
         f"  {escaped(finding.summary)}",
     ]
     lines += [f"  * Try: {escaped(text)}" for text in finding.advice]
     if finding.experiment:
         lines.append(f"  * Decide by: {escaped(finding.experiment)}")
-    lines += [f"  * Seen: {escaped(evidence_text(item))}" for item in finding.evidence[:3]]
+    lines += [
+        f"  * Seen: {escaped(evidence_text(item, unit_of(run)))}" for item in finding.evidence[:3]
+    ]
     lines += [
         f"  * Explains `{other.id}`: {escaped(other.summary)}"
         for other in run.findings if other.explained_by == finding.id

@@ -16,6 +16,7 @@ from tb_convergence.cli.wording import (
     skipped_text,
     totals,
     unclear_histograms,
+    unit_of,
     unjudged,
 )
 from tb_convergence.core.diagnosis.finding import Finding, RunDiagnosis
@@ -96,10 +97,10 @@ def _run(page: Page, run: RunDiagnosis, verbose: bool) -> None:
 
 def _finding(page: Page, finding: Finding, run: RunDiagnosis, verbose: bool) -> None:
     mark = page.paint(f"{MARKS[finding.severity]} {finding.id}", finding.severity)
-    page.line(f"  {mark}  {page.paint(about(finding), 'faint')}")
+    page.line(f"  {mark}  {page.paint(about(finding, unit_of(run)), 'faint')}")
     page.wrapped("", finding.summary, 4)
     for evidence in finding.evidence if verbose else ():
-        page.wrapped("seen: ", evidence_text(evidence), 4)
+        page.wrapped("seen: ", evidence_text(evidence, unit_of(run)), 4)
     for advice in finding.advice:
         page.wrapped("try: ", advice, 4)
     if finding.experiment:

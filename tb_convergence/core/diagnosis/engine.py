@@ -89,7 +89,7 @@ def diagnose_history(history: RunHistory, rules: Sequence[Rule] | None = None) -
     missing.sort(key=lambda item: order[item.id])
     return RunDiagnosis(
         history.run, history.last_step, tuple(findings), tuple(missing), history.skipped,
-        history.tag_families, recipes(history, lacking), history.sampled,
+        history.tag_families, recipes(history, lacking), history.sampled, history.axis,
     )
 
 

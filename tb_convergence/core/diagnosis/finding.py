@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from tb_convergence.core.diagnosis.recipes import Recipe
-from tb_convergence.core.history import Sampled, Skipped, TagFamily
+from tb_convergence.core.history import Axis, Sampled, Skipped, TagFamily
 
 Kind = Literal["cause", "symptom", "caution"]
 Severity = Literal["critical", "warning", "info"]
@@ -82,7 +82,8 @@ class RunDiagnosis:
     """All that is said of one run: findings in the order a person should read them.
 
     `tag_families` are histograms that a person is asked about, or has spoken of; `recipes` say how
-    to record what `not_evaluated` needs; `sampled` is None where TensorBoard kept all.
+    to record what `not_evaluated` needs; `sampled` is None where TensorBoard kept all;
+    `axis` is what steps count.
     """
 
     run: str
@@ -93,6 +94,7 @@ class RunDiagnosis:
     tag_families: tuple[TagFamily, ...] = ()
     recipes: tuple[Recipe, ...] = ()
     sampled: Sampled | None = None
+    axis: Axis = "step"
 
     @property
     def first_cause(self) -> Finding | None:
@@ -124,6 +126,7 @@ def as_json(diagnosis: RunDiagnosis) -> dict[str, Any]:
     return {
         "run": diagnosis.run,
         "last_step": diagnosis.last_step,
+        "axis": diagnosis.axis,
         "findings": [_finding(finding) for finding in diagnosis.findings],
         "not_evaluated": [
             {"id": item.id, "needs": list(item.needs)} for item in diagnosis.not_evaluated

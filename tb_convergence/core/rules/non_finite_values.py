@@ -122,11 +122,12 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         return None
     first = bad[0]
     exact = _exact_step(history, first.step)
+    unit = "epoch" if history.axis == "epoch" else "step"
     others = tuple(dict.fromkeys(layer for item in bad for layer in item.layers))
     return Match(
         severity="critical",
         confidence=1.0,
-        summary=f"{first.kind} appeared first in {first.what}, at step {exact:,}.",
+        summary=f"{first.kind} appeared first in {first.what}, at {unit} {exact:,}.",
         first_step=exact,
         last_step=history.last_step,
         layers=others,

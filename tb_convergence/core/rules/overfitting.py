@@ -43,14 +43,16 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     # The first epoch's loss already has most of the fall behind it: the start is known better.
     course = loss_course(history)
     highest = max(float(np.max(val[: best + 1])), course.start if course is not None else 0.0)
-    undone = (end_val - float(val[best])) / max(highest - float(val[best]), 1e-30)
+    fallen = highest - float(val[best])
+    undone = (end_val - float(val[best])) / max(fallen, 1e-30)
     if rise < RISE or fall > FALL or undone < UNDONE or end_val < GAP * end_train:
         return None
+    unit = "epoch" if history.axis == "epoch" else "step"
     return Match(
         severity="warning",
         confidence=min(0.95, 0.6 + 0.1 * (rise - RISE) + 0.02 * since),
         summary=(
-            f"Since step {int(steps[best]):,} the validation loss rose from {val[best]:.3g} to "
+            f"Since {unit} {int(steps[best]):,} the validation loss rose from {val[best]:.3g} to "
             f"{end_val:.3g} while the training loss fell from {train[best]:.3g} to {end_train:.3g}."
         ),
         first_step=int(steps[best]),
@@ -58,7 +60,10 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         evidence=(
             Evidence("validation loss over its minimum", rise, RISE, int(steps[-1])),
             Evidence("training loss since then", fall, FALL, int(steps[-1])),
-            Evidence("part of the validation loss's fall that was undone", undone, UNDONE),
+            *(
+                [Evidence("part of the validation loss's fall that was undone", undone, UNDONE)]
+                if fallen > 0 else []  # it never fell
+            ),
             Evidence("epochs since the minimum", float(since), float(EPOCHS_SINCE)),
         ),
     )
