@@ -187,6 +187,8 @@ def test_a_danger_is_seen(source: str) -> None:
 BANNED_SCRIPT = re.compile(
     r"\b(innerHTML|outerHTML|insertAdjacentHTML|document\.write|unsafeHTML|unsafeSVG|unsafeStatic"
     r"|eval|new\s+Function|srcdoc|javascript:|createContextualFragment|DOMParser)\b"
+    # In markup these are inline, which a strict policy refuses: `.style=` and `@click=` are not.
+    r"""|\s(style|on[a-z]+)=["$]"""
 )
 
 

@@ -16,7 +16,7 @@ export function distributionFigures(charts) {
         <strong>${chart.data.title}, distribution over ${chart.data.axis}s</strong>
         <span class="small-values">${chart.data.bands.map(
           (band, index, all) => html`<span class="small-value">
-            <i class="band" style="background:${chart.color};opacity:${shown(index, all.length)}"></i>${band.name}</span>`,
+            <i class="band" .style=${`background:${chart.color};opacity:${shown(index, all.length)}`}></i>${band.name}</span>`,
         )}</span>
       </figcaption>
       ${mount(createBands, chart)}

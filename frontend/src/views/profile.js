@@ -77,7 +77,7 @@ export function profileView({ chart, offered, marks, others }, handlers) {
  */
 function legend({ metric, color }, marks) {
   return html`<span class="small-values">
-    <span class="small-value"><i class="band" style="background:${color};opacity:.3"></i>over all steps</span>
+    <span class="small-value"><i class="band" .style=${`background:${color};opacity:.3`}></i>over all steps</span>
     ${metric.healthy ? healthyWords(metric.healthy, metric) : nothing}
     ${marks.nan ? html`<span class="small-value">× NaN</span>` : nothing}
     ${marks.infinite ? html`<span class="small-value">▲ infinite</span>` : nothing}
