@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.resources
 import re
 import urllib.request
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
 Open = Callable[..., Tab]
+AXE = importlib.resources.files("axe_playwright_python").joinpath("axe.min.js")
 SICK, WELL = "learning-rate-too-high", "healthy"
 
 
@@ -161,6 +163,81 @@ def test_the_map_of_differences_reads_as_the_route_says(
         canvas.press("ArrowRight")
     canvas.press("End")
     expect(readout).to_contain_text("NaN in one of the runs")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_no_barrier_in_a_comparison(served: str, open_tab: Open, theme: str) -> None:
+    tab = open_tab(served, theme=theme, fragment=link(
+        run=SICK, map="difference", hide='["deep-sigmoid"]',
+        **{"with": f'["gone","dead-relu","{WELL}"]'},
+    ))
+    compared(tab, SICK, WELL)
+    expect(tab.find("pairs")).to_be_visible()
+    tab.frame.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
+    tab.frame.evaluate(AXE.read_text(encoding="utf-8"))
+    result: dict[str, Any] = tab.frame.evaluate("axe.run(document)")
+    assert [
+        f"{violation['id']}: {node['target']} {node['failureSummary']}"
+        for violation in result["violations"] for node in violation["nodes"]
+    ] == []
+
+
+@pytest.mark.parametrize("width", [360, 768, 1360, 1920])
+def test_a_comparison_is_not_cut_off_sideways(served: str, open_tab: Open, width: int) -> None:
+    tab = open_tab(served, size=(width, 900), fragment=link(
+        run="dead-relu", map="difference", **{"with": f'["unnormalized-input","{WELL}"]'},
+    ))
+    compared(tab, "dead-relu", WELL)
+    expect(tab.find("pairs")).to_be_visible()
+    page = "document.scrollingElement"
+    assert tab.frame.evaluate(f"{page}.scrollWidth - {page}.clientWidth") <= 0
+
+
+def test_a_layer_s_charts_read_both_runs(served: str, open_tab: Open) -> None:
+    row = "sequential/dense/kernel"
+    tab = open_tab(served, fragment=link(
+        run=SICK, group="variables", metric="gradient_norm", row=row, step="20",
+        **{"with": f'["{WELL}"]'},
+    ))
+    compared(tab, SICK, WELL)
+    expect(tab.frame.locator(".row-key")).to_contain_text(WELL)
+    values = []
+    for run in (SICK, WELL):
+        group = next(g for g in tab.get("layers", run=run)["groups"] if g["group"] == "variables")
+        index = [r["name"] for r in group["rows"]].index(row)
+        layer = tab.get("layer", run=run, group="variables", row=str(index), points="600")
+        norm = next(c for c in layer["columns"] if c["name"] == "gradient_norm")
+        at = max(i for i, step in enumerate(layer["steps"]) if step <= 20)
+        values.append(float(f"{norm['low'][at]:.3g}"))
+    chart = tab.frame.locator(".small-chart").first
+    said = chart.locator(".small-value").first.inner_text()
+    assert [float(number) for number in re.findall(r"[\d.]+", said)] == values
+
+
+def test_evidence_leads_to_where_it_was_seen(served: str, open_tab: Open) -> None:
+    tab = open_tab(served)
+    finding = tab.select(SICK)[0]
+    seen = next(item for item in finding["evidence"] if item["layer"] and item["step"] is not None)
+    where = f"{seen['layer']}, step {seen['step']}"
+    tab.find("finding").first.get_by_role("button", name=where).first.click()
+    expect_linked(tab, step=str(seen["step"]))
+    rows = {r["name"]: r["layer"] for g in tab.get("layers", run=SICK)["groups"] for r in g["rows"]}
+    assert seen["layer"] in (linked(tab)["row"], rows[linked(tab)["row"]])
+    # What was selected stays; "Show again" leads back to where it began.
+    tab.find("finding").first.get_by_test_id("show").first.click()
+    expect_linked(tab, step=str(finding["first_step"]))
+
+
+def test_a_finding_says_whether_the_other_run_has_it(served: str, open_tab: Open) -> None:
+    tab = open_tab(served, fragment=link(run=SICK, **{"with": '["deep-sigmoid"]'}))
+    said = compared(tab, SICK, "deep-sigmoid")
+    both = {item["id"] for item in said["shared"]} | {
+        item["id"] for item in said["findings"] if item["second"] not in {"none", "not evaluated"}
+    }
+    findings = tab.get("findings", run=SICK)["findings"]
+    first = tab.find("finding", id=findings[0]["id"])
+    expected = "Also in" if findings[0]["id"] in both else "Not in"
+    expect(first.locator(".where", has_text="deep-sigmoid")).to_contain_text(expected)
 
 
 def test_a_difference_in_the_table_opens_in_the_map(served: str, open_tab: Open) -> None:
