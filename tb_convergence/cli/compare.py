@@ -8,7 +8,7 @@ from typing import Any
 
 from tb_convergence.cli import output
 from tb_convergence.cli.diagnose import add_reading
-from tb_convergence.cli.formats import comparison_text, json_document
+from tb_convergence.cli.formats import comparison_pages, comparison_text, json_document
 from tb_convergence.cli.selection import did_you_mean
 from tb_convergence.cli.wording import printable
 from tb_convergence.core.comparison import as_json, compare
@@ -33,7 +33,7 @@ def add(commands: Any) -> None:
     parser.add_argument("first", metavar="RUN_A", help="a run of --logdir, or a directory")
     parser.add_argument("second", metavar="RUN_B", help="the same of the run compared with it")
     parser.add_argument("--logdir", metavar="DIR", help="directory TensorBoard would be given")
-    parser.add_argument("--format", choices=("text", "json"), default="text",
+    parser.add_argument("--format", choices=("text", "json", "markdown", "html"), default="text",
                         help="how to print the comparison (default: text)")
     parser.add_argument("--output", "-o", metavar="FILE",
                         help="write to FILE, in UTF-8 (default: standard output)")
@@ -51,6 +51,10 @@ def run(options: argparse.Namespace) -> int:
         result = compare(first, second)
         if options.format == "json":
             text = json_document.dumps(as_json(result))
+        elif options.format == "markdown":
+            text = comparison_pages.markdown(result, (options.first, options.second))
+        elif options.format == "html":
+            text = comparison_pages.html(result, (options.first, options.second))
         else:
             text = comparison_text.report(
                 result, names=(options.first, options.second),

@@ -77,6 +77,37 @@ def test_json_is_the_documented_document(logs: Path, capsys: Read, tmp_path: Pat
     assert swapped["orders"] == -difference["orders"]
 
 
+def test_markdown_is_tables_that_hostile_names_cannot_break(logs: Path, capsys: Read) -> None:
+    assert compare("fine", "sick", "--logdir", str(logs), "--format", "markdown") == 0
+    text = capsys.readouterr().out
+    assert "* **A** fine (step 199)" in text
+    assert "| optimizer.learning\\_rate | 0.01 | 0.5 |" in text
+    assert re.search(r"\| ✖ .*not normalized \| none \| critical from step 0 \|", text)
+    assert re.search(r"\| ÷1.0e4 \| Update ratio \| hidden\\_2 \| .* \| 80 \|", text)
+    assert compare("fine", "hostile\u202e", "--logdir", str(logs), "--format", "markdown") == 0
+    hostile = capsys.readouterr().out
+    assert "<b>" not in hostile
+    assert all(c == "\n" or c.isprintable() or c == "\u200b" for c in hostile)
+    for block in re.findall(r"(?:^\|.*\n)+", hostile, re.MULTILINE):
+        bars = [len(re.findall(r"(?<!\\)\|", line)) for line in block.splitlines()]
+        assert len(set(bars)) == 1, block
+
+
+def test_html_is_one_page_that_runs_nothing(logs: Path, capsys: Read) -> None:
+    other = "hostile\u202e"
+    assert compare("fine", other, "--logdir", str(logs), "--format", "html") == 0
+    page = capsys.readouterr().out
+    assert page.isascii()
+    assert "default-src 'none'" in page
+    assert "<script" not in page
+    assert "<b>|" not in page
+    assert "\\x1b[31m&lt;b&gt;|" in page
+    assert compare("fine", "sick", "--logdir", str(logs), "--format", "html") == 0
+    page = capsys.readouterr().out
+    assert "<td>optimizer.learning_rate<td>0.01<td>0.5</tr>" in page
+    assert re.search(r"<td>&#247;1.0e4<td>Update ratio<td>hidden_2<td>", page)
+
+
 def test_a_run_against_itself(logs: Path, capsys: Read) -> None:
     assert compare("sick", "sick", "--logdir", str(logs)) == 0
     text = capsys.readouterr().out

@@ -40,12 +40,29 @@ SHOWN_SKIPPED: Final = 20
 SHOWN_LAYERS: Final = 12
 
 
-def _text(text: str) -> str:
+def escaped_html(text: str) -> str:
+    """HTML that shows exactly `text`, as content and within quotes."""
     return escape(printable(text), quote=True)
+
+
+_text: Final = escaped_html
 
 
 def report(runs: Sequence[RunDiagnosis], sections: Sequence[str]) -> str:
     """The page; `sections` holds `section` of each of `runs`."""
+    total = totals(tuple(runs))
+    body = [
+        "<h1>Convergence</h1>",
+        f"<p>{_text(total)}.</p>",
+        *(_table(runs) if len(runs) > 1 else ()),
+        *(f'<section id="run-{index}">{section}</section>'
+          for index, section in enumerate(sections)),
+    ]
+    return document(f"Convergence: {total}", body)
+
+
+def document(title: str, body: Iterable[str]) -> str:
+    """A whole page; `body` is HTML, `title` any text."""
     page = "\n".join(
         [
             "<!doctype html>",
@@ -53,13 +70,9 @@ def report(runs: Sequence[RunDiagnosis], sections: Sequence[str]) -> str:
             f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             '<meta name="color-scheme" content="light dark">',
-            f"<title>Convergence: {_text(totals(tuple(runs)))}</title>",
+            f"<title>{_text(title)}</title>",
             f"<style>{STYLE}</style></head><body><main>",
-            "<h1>Convergence</h1>",
-            f"<p>{_text(totals(tuple(runs)))}.</p>",
-            *(_table(runs) if len(runs) > 1 else ()),
-            *(f'<section id="run-{index}">{section}</section>'
-              for index, section in enumerate(sections)),
+            *body,
             "</main></body></html>",
         ]
     )

@@ -45,12 +45,17 @@ def escaped(text: str) -> str:
     >>> escaped("a_b*c | <i>")
     'a\\\\_b\\\\*c \\\\| &lt;i&gt;'
     """
-    plain = "".join(_SPECIAL.get(c, c) for c in printable(text).strip())
-    plain = plain.replace("://", "&#58;//").replace("www.", "www&#46;")
+    plain = inside(text)
     if plain[:1] in ("-", "+", "=", "!") or _NUMBERED.match(plain):
         # At the beginning of a line these make lists and headings.
         plain = f"&#{ord(plain[0])};{plain[1:]}"
     return plain
+
+
+def inside(text: str) -> str:
+    """The same for text that does not begin a line, as in a table."""
+    plain = "".join(_SPECIAL.get(c, c) for c in printable(text).strip())
+    return plain.replace("://", "&#58;//").replace("www.", "www&#46;")
 
 
 def report(runs: Sequence[RunDiagnosis]) -> str:

@@ -1,0 +1,160 @@
+"""What a comparison of two runs says, as sections of notes and tables: written by every format.
+
+Texts are as they come from the runs; each format makes them harmless in its own way.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+from tb_convergence.cli.wording import MARKS, number
+from tb_convergence.core.comparison import Comparison, Difference, FindingChange, LossComparison
+from tb_convergence.core.statistics import CATALOGUE
+
+TITLES: Final = {s.name: s.title for group in CATALOGUE.values() for s in group}
+
+SETTINGS: Final = "set up differently"
+FINDINGS: Final = "findings"
+LOSS: Final = "loss"
+STATISTICS: Final = "statistics that differ, B against A"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One section.
+
+    Attributes:
+        title: as in the text report.
+        notes: sentences.
+        head: of the table; empty without one.
+        rows: as many cells as `head` has.
+    """
+
+    title: str
+    notes: tuple[str, ...] = ()
+    head: tuple[str, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
+
+
+def parts(comparison: Comparison) -> tuple[Part, ...]:
+    """The sections, in the order to read them in."""
+    return (
+        _settings(comparison), _findings(comparison), Part(LOSS, loss_notes(comparison.loss)),
+        _statistics(comparison),
+    )
+
+
+def _settings(comparison: Comparison) -> Part:
+    notes = settings_notes(comparison)
+    if notes:
+        return Part(SETTINGS, notes)
+    rows = tuple((item.name, setting(item.first), setting(item.second))
+                 for item in comparison.settings or ())
+    return Part(SETTINGS, (), ("setting", "A", "B"), rows)
+
+
+def settings_notes(comparison: Comparison) -> tuple[str, ...]:
+    """Why no setting is listed; empty where some are."""
+    if comparison.settings is None:
+        return ("not known: not both runs recorded their configuration",)
+    return () if comparison.settings else ("nothing that was recorded",)
+
+
+def setting(text: str | None) -> str:
+    """A setting's value, or that there is none."""
+    return "has none" if text is None else text
+
+
+def _findings(comparison: Comparison) -> Part:
+    notes = findings_notes(comparison)
+    changes = (*comparison.findings, *comparison.shared)
+    rows = tuple(
+        (f"{mark(change)} {change.title}", *(side for _, side in sides(change)))
+        for change in changes
+    )
+    return Part(FINDINGS, notes if not rows else (), ("finding", "A", "B") if rows else (), rows)
+
+
+def findings_notes(comparison: Comparison) -> tuple[str, ...]:
+    """That no finding differs; empty where one does."""
+    if comparison.findings:
+        return ()
+    return ("the same in both" if comparison.first.findings else "none in either",)
+
+
+def worst(change: FindingChange) -> str:
+    """The worse severity of the two."""
+    said = (change.first, change.second)
+    return next((s for s in ("critical", "warning", "info") if s in said), "info")
+
+
+def mark(change: FindingChange) -> str:
+    """The sign of the worse severity."""
+    return MARKS[worst(change)]
+
+
+def sides(change: FindingChange) -> list[tuple[str, str]]:
+    """What either run has of a finding, by its letter."""
+    found = []
+    for letter, severity, step in (("A", change.first, change.first_step),
+                                   ("B", change.second, change.second_step)):
+        since = f" from step {step:,}" if step is not None else ""
+        found.append((letter, f"{severity}{since}"))
+    return found
+
+
+def loss_notes(loss: LossComparison | None) -> tuple[str, ...]:
+    """Where the losses end, and where they part."""
+    if loss is None:
+        return ("not compared: no loss of both runs counts the same steps",)
+    gap = f", up to {loss.largest_gap_steps:,} apart" if loss.largest_gap_steps else ""
+    parting = (
+        "the two do not part by more than their noise" if loss.diverges_at is None
+        else f"they part at {loss.axis} {loss.diverges_at:,}"
+    )
+    return (
+        f"towards {loss.axis} {loss.last_step:,}: A {number(loss.first)}, "
+        f"B {number(loss.second)} ({loss.compared:,} {loss.axis}s compared{gap})",
+        parting,
+    )
+
+
+NONE_APART: Final = "none by half an order of magnitude or more"
+
+
+def _statistics(comparison: Comparison) -> Part:
+    if not comparison.differences:
+        return Part(STATISTICS, (NONE_APART,))
+    rows = tuple(
+        (orders(item), TITLES.get(item.statistic, item.statistic), row(item),
+         *values(item), f"{item.since_step:,}")
+        for item in comparison.differences
+    )
+    return Part(STATISTICS, (), ("", "statistic", "layer", "A", "B", "from step"), rows)
+
+
+def values(item: Difference) -> tuple[str, str]:
+    """The values of either run; "about" where only bounds are known."""
+    about = "" if item.exact else "about "
+    return f"{about}{number(item.first)}", f"{about}{number(item.second)}"
+
+
+def row(item: Difference) -> str:
+    """The layer, by both its names where they differ."""
+    return " / ".join(dict.fromkeys((item.first_row, item.second_row)))
+
+
+def orders(item: Difference) -> str:
+    """How many times larger or smaller, or how much of a fraction; short enough for a column."""
+    if item.statistic.endswith("_fraction"):
+        return f"{item.second - item.first:+.2f}"
+    if math.isinf(item.orders):
+        return "from zero" if item.orders > 0 else "to zero"
+    sign = "×" if item.orders > 0 else "÷"
+    factor = 10 ** abs(item.orders)
+    if factor < 999.5:
+        return f"{sign}{factor:.3g}"
+    mantissa, _, exponent = f"{factor:.1e}".partition("e")
+    return f"{sign}{mantissa}e{int(exponent)}"
