@@ -275,7 +275,7 @@ function hatch(context, code, { heat }) {
  */
 function drawAxes(context, plot, { data, extent, palette }, y) {
   const { left, width, height } = plot;
-  const ticks = signedTicks(data.scale, Math.max(3, Math.floor(height / 26)));
+  const ticks = signedTicks(data.scale, Math.max(4, Math.floor(height / 22)));
   drawTicks(context, plot, ticks, y, formatTick, palette);
   const [low, high] = extent;
   const toX = (/** @type {number} */ step) => left + ((step - low) / (high - low)) * width;

@@ -32,12 +32,14 @@ export function sentences(start, row, axis) {
   const { step, low, high, mean, healthy } = start;
   const around = mean === null ? "" : ` around a mean of ${formatNumber(mean)}`;
   const spread =
-    low === high ? formatNumber(low) : `between ${formatNumber(low)} and ${formatNumber(high)}`;
+    low === high
+      ? `of ${formatNumber(low)}`
+      : `between ${formatNumber(low)} and ${formatNumber(high)}`;
   const late = stepNumber(step) > 0 || axis === "epoch";
   const said = [
     late
       ? `First recorded at ${axis} ${formatStep(step)}, so training may already have changed it: standard deviation ${spread}${around}.`
-      : `Started with a standard deviation of ${spread}${around}.`,
+      : `Started with a standard deviation ${spread}${around}.`,
     theory(start, row),
   ];
   if (healthy && !late && (high < (healthy.low ?? 0) || low > (healthy.high ?? Infinity))) {

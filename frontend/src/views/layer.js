@@ -141,7 +141,15 @@ export function layerCharts({ charts, constant }, more = nothing) {
                     ? html` <i class="dot" .style=${`background:${other.color}`}></i>${write(small, other.value)}`
                     : nothing
                 }</span>`,
-            )}${small.healthy ? healthyWords(small.healthy, small.columns[0]) : nothing}</span>
+            )}${
+              small.healthy
+                ? healthyWords(
+                    small.healthy,
+                    small.columns[0],
+                    small.columns.length > 1 ? `${small.columns[0].symbol}: ` : "",
+                  )
+                : nothing
+            }</span>
           </figcaption>
           ${mount(createLineChart, chart)}
         </figure>`,
