@@ -146,7 +146,8 @@ function mapOf(reply, heat, difference, other, run, group) {
     run: other,
     partners,
     heat: heat?.header.run === other && heat.header.group === group.group ? heat : null,
-    difference: fits ? difference : null,
+    // Without the pairs nobody knows which of its rows mean anything.
+    difference: fits && reply ? difference : null,
   };
 }
 

@@ -330,7 +330,7 @@ function note({ pairs }, run, other, handlers) {
 function noMap({ slots, view }, { other, group }, metric, handlers) {
   const apart = other !== null && view.map === "difference";
   const slot = apart ? "difference" : "heat";
-  const { error } = slots[slot];
+  const error = slots[slot].error ?? (apart ? slots.compare.error : null);
   if (error) {
     return failure("The heat map could not be loaded.", error, () => handlers.again(slot));
   }
