@@ -38,6 +38,8 @@ class Limits:
         wait_seconds: how long a request waits for another one's computation of the same thing.
         failure_seconds: how long a run that could not be read is left alone before a new attempt.
         concurrent_reads: runs that are read from TensorBoard at the same time.
+        concurrent_replays: runs that are looked at as they grew at the same time; the others wait
+            their turn, and those that are done are answered.
         history_bytes, reply_cache_bytes: memory of the two caches.
         diagnoses: runs whose findings are remembered.
         differences: statistics that differ between two runs, of one `compare` reply.
@@ -66,6 +68,7 @@ class Limits:
     wait_seconds: float = 60.0
     failure_seconds: float = 10.0
     concurrent_reads: int = 2
+    concurrent_replays: int = 2
     history_bytes: int = 512 * MIB
     reply_cache_bytes: int = 64 * MIB
     diagnoses: int = 10_000

@@ -109,6 +109,7 @@ class Service:
             limits.reply_cache_bytes, lambda kept: len(kept.packed) + 500.0, wait
         )
         self._reading = threading.BoundedSemaphore(limits.concurrent_reads)
+        self._following = threading.BoundedSemaphore(limits.concurrent_replays)
         self._failures = Failures(limits.failure_seconds, clock)
 
     def runs(self, scope: Scope, offset: int = 0) -> Reply:
@@ -189,9 +190,9 @@ class Service:
             diagnosis, _ = self._diagnosed(scope, key)
             history = self._history(scope, key)
             # Tens of diagnoses: for the run that is looked at, not for every run that is listed.
-            return payloads.findings(
-                history, self._follow(history, diagnosis), self.limits, self._rules
-            )
+            with self._one_of(self._following):
+                told = self._follow(history, diagnosis)
+            return payloads.findings(history, told, self.limits, self._rules)
 
         return self._about(scope, run, "findings", build)
 
@@ -234,7 +235,7 @@ class Service:
 
         def build(key: RunKey) -> bytes:
             table = self._table(self._history(scope, key), group, row)
-            with self._reader():
+            with self._one_of(self._reading):
                 recorded = self._source.histograms(scope, run, table.rows[row].name)
             return distributions(run, table, row, recorded, width, self.limits)
 
@@ -363,20 +364,20 @@ class Service:
 
     def _history(self, scope: Scope, key: RunKey) -> RunHistory:
         def read() -> RunHistory:
-            with self._reader():
+            with self._one_of(self._reading):
                 return self._source.history(scope, key.run)
 
         return self._failures.guarded(key, "read", lambda: self._histories.get(key, read))
 
     @contextmanager
-    def _reader(self) -> Iterator[None]:
-        """One of the few who read from TensorBoard at the same time."""
-        if not self._reading.acquire(timeout=self.limits.wait_seconds):
+    def _one_of(self, few: threading.BoundedSemaphore) -> Iterator[None]:
+        """One of the few who do at the same time what would only slow all of them down."""
+        if not few.acquire(timeout=self.limits.wait_seconds):
             raise BusyError
         try:
             yield
         finally:
-            self._reading.release()
+            few.release()
 
 
 def held_bytes(history: RunHistory) -> float:

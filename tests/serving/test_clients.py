@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.reading.event_files import EventFile
 from tests.serving import contract
 from tests.serving.boards import LOADERS, Board, started
 from tests.serving.contract import PREFIX
@@ -22,13 +23,18 @@ CLIENTS = 50
 RUNS = ("a", "b", "c")
 
 
-def wait_until_loaded(board: Board) -> None:
-    """By TensorBoard's own list of runs: to ask the plugin would begin what is to be counted."""
+def finish(logdir: Path, run: str) -> None:
+    """What TensorBoard reads last of a run, and its own scalars plugin can be asked for."""
+    with EventFile(logdir / run, "events.out.tfevents.1800000000.last") as file:
+        file.scalar("done", 1, 1.0)
+
+
+def wait_until_loaded(board: Board, runs: set[str]) -> None:
+    """Without asking the plugin, which would begin what is to be counted."""
     end = time.monotonic() + 120
-    while set(json.loads(board.ask("/data/runs")[1])) < {*RUNS, "broken"}:
+    while set(json.loads(board.ask("/data/plugin/scalars/tags")[1])) < runs:
         assert time.monotonic() < end
         time.sleep(0.2)
-    time.sleep(2)  # a few kilobytes: what is listed is loaded a moment later
 
 
 @pytest.mark.parametrize("loader", LOADERS)
@@ -36,9 +42,9 @@ def test_each_thing_is_computed_once(
     loader: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     logdir = tmp_path / "logs"
-    for run in RUNS:
+    for run in (*RUNS, "unasked"):
         write(logdir, trained(run, layers=2, records=60))
-    write(logdir, trained("broken", layers=2, records=60))
+        finish(logdir, run)
     counted = tmp_path / "counted"
     monkeypatch.setenv("COUNTED", str(counted))
     start = Path(__file__).with_name("counting_tensorboard.py")
@@ -56,7 +62,7 @@ def test_each_thing_is_computed_once(
         return answers
 
     with started(logdir, f"--load_fast={loader}", start=start) as board:
-        wait_until_loaded(board)
+        wait_until_loaded(board, {*RUNS, "unasked"})
         with ThreadPoolExecutor(CLIENTS) as clients:
             found = list(clients.map(client, range(CLIENTS)))
         first: dict[str, tuple[int, bytes, str]] = {}
@@ -68,7 +74,7 @@ def test_each_thing_is_computed_once(
         counts = Counter(counted.read_text().splitlines())
         asked = [f"{what} {run}" for what in ("findings", "series", "heatmap") for run in RUNS]
         examined = [f"{what} {run}" for what in ("read_run", "summary")
-                    for run in (*RUNS, "broken")]
+                    for run in (*RUNS, "unasked")]
         assert counts == Counter(asked + examined)
 
 

@@ -14,6 +14,7 @@ import pytest
 from tensorboard import errors
 from werkzeug.test import Client
 
+from tb_convergence.core.diagnosis import RunDiagnosis
 from tb_convergence.core.history import RunHistory
 from tb_convergence.serving.limits import LIMITS
 from tb_convergence.serving.parameters import RefusedError
@@ -76,6 +77,28 @@ def test_fifty_clients_and_a_cold_cache() -> None:
         if "/runs" not in where:  # which runs are still pending may differ
             same.setdefault(where, set()).add(body)
     assert {len(bodies) for bodies in same.values()} == {1}
+
+
+def test_few_runs_are_replayed_at_the_same_time() -> None:
+    """All at once they would all be late; so the first are answered while the last wait."""
+    histories = [trained(f"r{i}", records=20) for i in range(8)]
+    lock = threading.Lock()
+    at_once: list[int] = [0, 0]
+
+    def follow(history: RunHistory, diagnosis: RunDiagnosis) -> RunDiagnosis:
+        with lock:
+            at_once[0] += 1
+            at_once[1] = max(at_once)
+        time.sleep(0.03)
+        with lock:
+            at_once[0] -= 1
+        return diagnosis
+
+    service = Service(SampleSource(*histories), follow=follow)
+    with ThreadPoolExecutor(8) as pool:
+        asked = [pool.submit(service.findings, Scope(None, ""), one.run) for one in histories]
+        assert len({answer.result().etag for answer in asked}) == 8
+    assert at_once[1] == LIMITS.concurrent_replays
 
 
 def test_one_broken_run_hides_no_other_and_is_logged_once(
