@@ -56,13 +56,14 @@ def _unrelated(history: RunHistory, signs: Signs) -> Match | None:
         return None
     ignorant = ignorance(history)
     ratio = median_over_time(weights_column(variables, "update_ratio"))
-    able = bool(np.isfinite(ratio).any()) and float(np.nanmax(ratio)) > MOVES
+    if not np.isfinite(ratio).any() or float(np.nanmax(ratio)) <= MOVES:
+        return None
     path = path_length(history)
     if path is not None and path < BEGUN:
         return None  # a model that has hardly moved rests where it began
     if float(np.nanmin(ratio)) * course.observed < STIRRED:
         return None  # a layer that does not move is another fault
-    if ignorant is None or ignorant <= 0 or not able:
+    if ignorant is None or ignorant <= 0:
         return None
     return _rests(course, ignorant) or _never_generalizes(history, course, ignorant)
 
