@@ -1,72 +1,208 @@
-"""Takes the pictures of the documentation: the tab on the demo's runs, light and dark.
+"""Takes the pictures of the documentation: every view of the tab, light and dark.
 
     tb-convergence demo --no-serve --logdir LOGS
-    python tools/screenshots.py LOGS
+    python tools/screenshots.py LOGS              all of them
+    python tools/screenshots.py LOGS tab profile  some of them
 
-Writes docs/images/tab-light.png and tab-dark.png. Look at them before they are committed.
+Writes docs/images/NAME-light.png and NAME-dark.png. The page is built first, so that it is the
+current one; runs that the demo does not have are trained and written beside it. Needs Pillow, which
+takes the pictures' colours down to what they need. Look at them before they are committed.
 """
 
 from __future__ import annotations
 
 import argparse
+import io
+import os
 import subprocess
 import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "tools"), str(ROOT)]
 
 import browser  # noqa: E402 - found through the line above
-from playwright.sync_api import Browser, sync_playwright  # noqa: E402
+import bundle  # noqa: E402
+from PIL import Image  # noqa: E402
+from playwright.sync_api import Browser, Frame, sync_playwright  # noqa: E402
 
 from tb_convergence.demo.serve import answers, free_port  # noqa: E402
 
-SIZE = {"width": 1360, "height": 940}
-RUN = "learning-rate-too-high"
+IMAGES = ROOT / "docs" / "images"
+LIMIT_BYTES = 2_000_000
+"""Of all pictures of the tab together."""
+
+COLOURS = 128
 DARK = "localStorage.setItem('_tb_global_settings', JSON.stringify({theme: 'dark'}))"
+THEMES = ("light", "dark")
+MARGIN = 8
 
 
-def picture(chromium: Browser, address: str, theme: str, path: Path) -> None:
-    """The tab with the run `RUN` selected and the gradient norms in the heat map."""
-    page = chromium.new_page(viewport=SIZE, color_scheme=theme)  # type: ignore[arg-type]
+@dataclass(frozen=True)
+class View:
+    """One picture.
+
+    Attributes:
+        name: of the file.
+        logs: which server: "demo", "large", "histograms" or "none".
+        state: of the page, as its link says it.
+        part: what of the page is shown; "" for the window as it is.
+        size: of the window.
+        act: what to do before the picture is taken.
+    """
+
+    name: str
+    logs: str
+    state: dict[str, str]
+    part: str = ""
+    size: tuple[int, int] = (1360, 940)
+    act: Callable[[Frame], None] = lambda _tab: None
+
+
+def _open_dialog(tab: Frame) -> None:
+    tab.get_by_role("button", name="Keyboard").click()
+
+
+def _read_cell(tab: Frame) -> None:
+    tab.locator("[data-testid=heatmap]").focus()
+    for key in ("ArrowDown", "ArrowDown", "ArrowLeft"):
+        tab.page.keyboard.press(key)
+
+
+VIEWS = (
+    View("tab", "demo", {"run": "learning-rate-too-high"}),
+    View("finding", "demo", {"run": "unnormalized-input"}, ".findings", (1360, 1000)),
+    View("healthy", "demo", {"run": "healthy"}, size=(1360, 760)),
+    View("map", "large", {"run": "exploding-01"}, ".map", (1360, 1000), _read_cell),
+    View("compare", "demo", {"run": "learning-rate-too-low", "with": '["healthy"]'},
+         size=(1360, 1180)),
+    View("difference", "demo",
+         {"run": "learning-rate-too-low", "with": '["healthy"]', "map": "difference",
+          "group": "variables", "metric": "update_ratio"}, ".map"),
+    View("layer", "demo", {"run": "deep-sigmoid", "group": "variables", "metric": "gradient_norm"},
+         ".layer", (1360, 1300)),
+    View("distributions", "histograms", {"run": "histograms"}, ".layer", (1360, 1300)),
+    View("profile", "demo", {"run": "deep-sigmoid", "group": "variables",
+                             "metric": "gradient_norm", "tab": "profile"}, ".layer", (1360, 1300)),
+    View("names", "histograms", {"run": "own-names"}, size=(1360, 820)),
+    View("keys", "demo", {"run": "healthy"}, "#help", (1360, 900), _open_dialog),
+    View("empty", "none", {}, size=(1360, 620)),
+    View("phone", "demo", {"run": "dead-relu"}, size=(360, 740)),
+)
+
+
+def picture(chromium: Browser, address: str, view: View, theme: str) -> bytes:
+    """One view as PNG."""
+    width, height = view.size
+    page = chromium.new_page(
+        viewport={"width": width, "height": height}, color_scheme=theme,  # type: ignore[arg-type]
+        reduced_motion="reduce",
+    )
+    page.set_default_timeout(60_000)
     if theme == "dark":
         page.add_init_script(DARK)
-    page.goto(f"{address}/#convergence")
-    tab = page.frame_locator("iframe")
-    tab.locator("[data-ready=true]").wait_for(state="attached", timeout=60_000)
-    tab.locator(f'[data-testid="run-chip"][data-run="{RUN}"]').click()
-    page.wait_for_timeout(2_000)  # until everything is drawn
-    page.screenshot(path=path)
+    link = "".join(f"&p.convergence.{key}={quote(text)}" for key, text in view.state.items())
+    page.goto(f"{address}/#convergence{link}")
+    page.frame_locator("iframe").locator("[data-ready=true]").wait_for(state="attached")
+    (tab,) = (frame for frame in page.frames if "plugin_entry.html" in frame.url)
+    tab.wait_for_function("!document.querySelector('progress, .loading, .pending')")
+    page.wait_for_timeout(1_200)  # typefaces arrive, charts are drawn again
+    view.act(tab)
+    page.mouse.move(0, 0)
+    page.wait_for_timeout(300)
+    if view.part:
+        target = tab.locator(view.part).first
+        target.scroll_into_view_if_needed()
+        box = target.bounding_box()
+        if box is None:
+            raise RuntimeError(f"{view.name}: {view.part} is not on the page")
+        left, top = max(0, box["x"] - MARGIN), max(0, box["y"] - MARGIN)
+        taken = page.screenshot(clip={
+            "x": left, "y": top, "width": min(width - left, box["width"] + 2 * MARGIN),
+            "height": min(height - top, box["height"] + 2 * MARGIN)})
+    else:
+        taken = page.screenshot()
     page.close()
+    return _smaller(taken)
+
+
+def _smaller(png: bytes) -> bytes:
+    """The same picture with as many colours as it needs: a third of the bytes."""
+    image = Image.open(io.BytesIO(png)).convert("RGB")
+    reduced = image.quantize(COLOURS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    out = io.BytesIO()
+    reduced.save(out, "PNG", optimize=True)
+    return out.getvalue()
+
+
+@contextmanager
+def tensorboard(logs: Path) -> Iterator[str]:
+    """Address of a TensorBoard on `logs`."""
+    port = free_port()
+    starter = str(ROOT / "tests" / "serving" / "start_tensorboard.py")
+    command = [sys.executable, starter, "--logdir", str(logs), "--host", "localhost"]
+    with subprocess.Popen(  # noqa: S603 - our own
+        [*command, "--port", str(port)], stderr=subprocess.DEVNULL
+    ) as server:
+        try:
+            if not answers(port, server):
+                raise RuntimeError("TensorBoard did not start")
+            yield f"http://localhost:{port}"
+        finally:
+            server.terminate()
+
+
+def write_logs(kind: str, demo: Path, folder: Path) -> Path:
+    """The log directory of a kind; made in `folder` unless it is the demo's."""
+    if kind == "demo":
+        return demo
+    made = folder / kind
+    made.mkdir()
+    programs = {
+        "large": ["-m", "benchmarks.large_logs", str(made), "--runs", "8", "--records", "600"],
+        "histograms": [str(ROOT / "tools" / "screenshot_logs.py"), str(made)],
+    }
+    if kind in programs:
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
+        subprocess.run(  # noqa: S603 - our own
+            [sys.executable, *programs[kind]], cwd=ROOT, check=True, env=environment,
+            stderr=subprocess.DEVNULL,
+        )
+    return made
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Command line; see the module docstring."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("logs", type=Path, help="log directory of tb-convergence demo")
-    logs = parser.parse_args(arguments).logs
-    images = ROOT / "docs" / "images"
-    images.mkdir(parents=True, exist_ok=True)
-    port = free_port()
-    command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(logs)]
-    command += ["--host", "localhost", "--port", str(port)]
-    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as server:  # noqa: S603 - our own
-        try:
-            if not answers(port, server):
-                sys.stderr.write("error: TensorBoard did not start\n")
-                return 1
-            with sync_playwright() as playwright:
-                chromium = playwright.chromium.launch(
-                    executable_path=browser.find(), args=["--no-sandbox", "--disable-gpu"]
-                )
-                for theme in ("light", "dark"):
-                    picture(
-                        chromium, f"http://localhost:{port}", theme, images / f"tab-{theme}.png"
-                    )
-                chromium.close()
-        finally:
-            server.terminate()
-    return 0
+    parser.add_argument("names", nargs="*", help="pictures to take; all by default")
+    options = parser.parse_args(arguments)
+    views = [view for view in VIEWS if not options.names or view.name in options.names]
+    if bundle.main([]):
+        return 1
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=browser.find(), args=["--no-sandbox", "--disable-gpu"]
+        )
+        for kind in dict.fromkeys(view.logs for view in views):
+            logs = write_logs(kind, options.logs, Path(folder))
+            with tensorboard(logs) as address:
+                for view in (one for one in views if one.logs == kind):
+                    for theme in THEMES:
+                        taken = picture(chromium, address, view, theme)
+                        (IMAGES / f"{view.name}-{theme}.png").write_bytes(taken)
+                        sys.stdout.write(f"{view.name}-{theme}.png {len(taken):,} bytes\n")
+                        sys.stdout.flush()
+        chromium.close()
+    total = sum(path.stat().st_size for path in IMAGES.glob("*.png"))
+    sys.stdout.write(f"{total:,} bytes in all\n")
+    return 0 if total <= LIMIT_BYTES else 1
 
 
 if __name__ == "__main__":
