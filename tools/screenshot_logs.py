@@ -3,7 +3,7 @@
     python tools/screenshot_logs.py FOLDER
 
 `histograms`: gradients and weights under names that say what they are. `own-names`: the same
-training under names that do not. Ten sigmoid layers, so that there is something to see.
+training under names that do not.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-STEPS, EVERY, LAYERS = 400, 4, 10
+STEPS, EVERY, LAYERS = 400, 4, 3
 
 
 def main(folder: Path) -> None:
@@ -23,10 +23,10 @@ def main(folder: Path) -> None:
     rng = np.random.default_rng(1)
     x = rng.normal(size=(512, 20)).astype(np.float32)
     y = (np.abs(x[:, 0] * x[:, 1]) > 0.5).astype(np.int64)
-    inner = [tf.keras.layers.Dense(32, "sigmoid") for _ in range(LAYERS)]
+    inner = [tf.keras.layers.Dense(32, "relu") for _ in range(LAYERS)]
     model = tf.keras.Sequential([*inner, tf.keras.layers.Dense(2)])
     loss_of = tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    optimizer = tf.keras.optimizers.Adam(0.003)
+    optimizer = tf.keras.optimizers.Adam(0.001)
     named = tf.summary.create_file_writer(str(folder / "histograms"))
     own = tf.summary.create_file_writer(str(folder / "own-names"))
 

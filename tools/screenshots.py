@@ -37,7 +37,7 @@ IMAGES = ROOT / "docs" / "images"
 LIMIT_BYTES = 2_000_000
 """Of all pictures of the tab together."""
 
-COLOURS = 128
+COLOURS = 256
 DARK = "localStorage.setItem('_tb_global_settings', JSON.stringify({theme: 'dark'}))"
 THEMES = ("light", "dark")
 MARGIN = 8
@@ -74,9 +74,12 @@ def _read_cell(tab: Frame) -> None:
         tab.page.keyboard.press(key)
 
 
+TALL = (1360, 2400)
+"""Whole panels fit in, however long."""
+
 VIEWS = (
     View("tab", "demo", {"run": "learning-rate-too-high"}),
-    View("finding", "demo", {"run": "unnormalized-input"}, ".findings", (1360, 1000)),
+    View("finding", "demo", {"run": "unnormalized-input"}, ".findings", TALL),
     View("healthy", "demo", {"run": "healthy"}, size=(1360, 760)),
     View("map", "large", {"run": "exploding-01"}, ".map", (1360, 1000), _read_cell),
     View("compare", "demo", {"run": "learning-rate-too-low", "with": '["healthy"]'},
@@ -85,10 +88,10 @@ VIEWS = (
          {"run": "learning-rate-too-low", "with": '["healthy"]', "map": "difference",
           "group": "variables", "metric": "update_ratio"}, ".map"),
     View("layer", "demo", {"run": "deep-sigmoid", "group": "variables", "metric": "gradient_norm"},
-         ".layer", (1360, 1300)),
-    View("distributions", "histograms", {"run": "histograms"}, ".layer", (1360, 1300)),
+         ".layer", TALL),
+    View("distributions", "histograms", {"run": "histograms"}, ".layer", TALL),
     View("profile", "demo", {"run": "deep-sigmoid", "group": "variables",
-                             "metric": "gradient_norm", "tab": "profile"}, ".layer", (1360, 1300)),
+                             "metric": "gradient_norm", "tab": "profile"}, ".layer", TALL),
     View("names", "histograms", {"run": "own-names"}, size=(1360, 820)),
     View("keys", "demo", {"run": "healthy"}, "#help", (1360, 900), _open_dialog),
     View("empty", "none", {}, size=(1360, 620)),
@@ -134,7 +137,9 @@ def picture(chromium: Browser, address: str, view: View, theme: str) -> bytes:
 def _smaller(png: bytes) -> bytes:
     """The same picture with as many colours as it needs: a third of the bytes."""
     image = Image.open(io.BytesIO(png)).convert("RGB")
-    reduced = image.quantize(COLOURS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    # Rare colours, such as a run's dot, count as much as common ones.
+    method = Image.Quantize.MAXCOVERAGE
+    reduced = image.quantize(COLOURS, method=method, kmeans=1, dither=Image.Dither.NONE)
     out = io.BytesIO()
     reduced.save(out, "PNG", optimize=True)
     return out.getvalue()

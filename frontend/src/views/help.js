@@ -30,15 +30,6 @@ const KEYS = [
     ],
   ],
   [
-    "Runs",
-    [
-      [["←", "→", "Home", "End"], "move"],
-      [["Enter"], "select"],
-      [["v"], "compare with the selected run"],
-      [["x"], "hide, show"],
-    ],
-  ],
-  [
     "Heat map, distributions",
     [
       [["←", "→", "↑", "↓"], "move by a cell; the value is read out"],
