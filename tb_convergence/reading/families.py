@@ -22,7 +22,7 @@ EXAMPLES: Final = 3
 MAX_FORM: Final = 500
 """Characters of a pattern; what is named longer is not asked about."""
 
-MAX_FORMS: Final = 200
+MAX_FORMS: Final = 60
 """Forms that are looked at; in names so different no question is worth asking."""
 
 MAX_EXAMPLE: Final = 200
