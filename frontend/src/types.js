@@ -230,6 +230,7 @@
  * @property {string} run
  * @property {string} with
  * @property {[Step, Step]} last_steps
+ * @property {["step" | "batch" | "epoch", "step" | "batch" | "epoch"]} axes
  * @property {Setting[] | null} settings
  * @property {FindingChange[]} findings
  * @property {FindingChange[]} shared

@@ -52,6 +52,7 @@ def comparison(
             "run": first.run,
             "with": second.run,
             "last_steps": [integer(first.last_step), integer(second.last_step)],
+            "axes": [compared.first.axis, compared.second.axis],
             **{part: said[part] for part in _PARTS},
             "differences": listed,
             "difference_count": len(said["differences"]),

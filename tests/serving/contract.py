@@ -304,10 +304,11 @@ def check_compare(found: dict[str, Any]) -> None:
     """`compare`"""
     keys(
         found,
-        "schema run with last_steps settings findings shared loss diverges_at differences "
+        "schema run with last_steps axes settings findings shared loss diverges_at differences "
         "difference_count groups shortened",
     )
-    assert [check_step(step) for step in found["last_steps"]]
+    assert len([check_step(step) for step in found["last_steps"]]) == len(found["axes"]) == 2
+    assert set(found["axes"]) <= {"step", "batch", "epoch"}
     for setting in found["settings"] or ():
         keys(setting, "name first second")
         assert setting["first"] != setting["second"]

@@ -69,6 +69,12 @@ def test_any_two_runs_can_be_compared(client: Client, run: str, other: str) -> N
             contract.difference_map(response)
 
 
+def test_what_steps_count_is_said(client: Client) -> None:
+    assert told(client, "mlp/healthy", "keras/histograms")["axes"] == ["step", "step"]
+    only = RunHistory("epochs", {}, dict(ALL["keras/histograms"].scalars))
+    assert told(served(healthy(), only), "mlp/healthy", "epochs")["axes"] == ["step", "epoch"]
+
+
 def test_a_run_does_not_differ_from_itself(client: Client) -> None:
     found = told(client, "mlp/explodes", "mlp/explodes")
     assert found["settings"] == found["findings"] == found["differences"] == []

@@ -24,6 +24,15 @@ export function formatStep(step) {
 }
 
 /**
+ * What the steps of a run are called.
+ *
+ * @param {string} axis
+ */
+export function stepWord(axis) {
+  return axis === "epoch" ? "epoch" : "step";
+}
+
+/**
  * A step on an axis, where space is short: "6,000", "120k", "1.5M".
  *
  * @param {number} step

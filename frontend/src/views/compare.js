@@ -103,11 +103,11 @@ function body(reply, data, handlers) {
 }
 
 /** @param {CompareReply} reply */
-function verdict({ loss, diverges_at: apart }) {
+function verdict({ loss, diverges_at: apart, axes }) {
   const first =
     apart === null
       ? "No statistic lies apart for long."
-      : html`The first lasting difference of any statistic is at <b>step ${formatStep(apart)}</b>.`;
+      : html`The first lasting difference of any statistic is at <b>${common(axes)} ${formatStep(apart)}</b>.`;
   if (loss === null) {
     return html`The losses cannot be compared: not both runs have one that counts the same steps. ${first}`;
   }
@@ -121,6 +121,15 @@ function verdict({ loss, diverges_at: apart }) {
   return loss.diverges_at === null
     ? html`The losses do not part by more than their noise. ${values} ${first}`
     : html`The losses part at <b>${axis} ${formatStep(loss.diverges_at)}</b>. ${values} ${first}`;
+}
+
+/**
+ * What the steps are called at which statistics were compared: only one axis is.
+ *
+ * @param {CompareReply["axes"]} axes
+ */
+function common(axes) {
+  return axes.every((axis) => axis === "epoch") ? "epoch" : "step";
 }
 
 /** @param {StrictNumber} value */
@@ -175,13 +184,13 @@ function setting(text) {
  * @param {CompareData} data
  * @param {CompareHandlers} handlers
  */
-function statistics({ differences, difference_count: count }, data, handlers) {
+function statistics({ differences, difference_count: count, axes }, data, handlers) {
   if (differences.length === 0) {
     return html`<p class="soft">None by half an order of magnitude or more, for five records or longer.</p>`;
   }
   const rows = differences.map((one) => statistic(one, data, handlers));
   const left = count - differences.length;
-  return html`${folded(rows, columns("Statistic", data, "From step"), "difference")}
+  return html`${folded(rows, columns("Statistic", data, `From ${common(axes)}`), "difference")}
     ${left > 0 ? html`<p class="soft">and ${counted(left, "smaller one")}</p>` : nothing}`;
 }
 

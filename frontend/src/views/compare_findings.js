@@ -7,7 +7,7 @@ import { html, nothing } from "lit-html";
 import { visible } from "../format/names.js";
 import { counted } from "../format/numbers.js";
 import { VERDICT_WORD } from "../format/severity.js";
-import { formatStep } from "../format/steps.js";
+import { formatStep, stepWord } from "../format/steps.js";
 import { verdictIcon } from "./icon.js";
 import { name } from "./name.js";
 
@@ -15,7 +15,7 @@ import { name } from "./name.js";
  * @param {CompareReply} reply
  * @param {{run: string, other: {run: string}, color: (run: string) => string}} of
  */
-export function findingChanges({ findings, shared }, { run, other, color }) {
+export function findingChanges({ findings, shared, axes }, { run, other, color }) {
   const sides = [
     { of: run, letter: "A", list: findings.filter((one) => has(one.first) && !has(one.second)) },
     {
@@ -29,18 +29,18 @@ export function findingChanges({ findings, shared }, { run, other, color }) {
   return html`${sides.map(({ of, letter, list }) =>
     list.length
       ? html`<h4>only in <i class="dot" .style=${`background:${color(of)}`}></i>${letter} ${name(of)}</h4>
-          <ul class="changes">${list.map((one) => change(one))}</ul>`
+          <ul class="changes">${list.map((one) => change(one, axes))}</ul>`
       : nothing,
   )}
   ${
     unequal.length
-      ? html`<h4>in both, not equally severe</h4><ul class="changes">${unequal.map((one) => change(one))}</ul>`
+      ? html`<h4>in both, not equally severe</h4><ul class="changes">${unequal.map((one) => change(one, axes))}</ul>`
       : nothing
   }
   ${
     shared.length
       ? html`<details ?open=${findings.length === 0}><summary>${counted(shared.length, "finding")} in both</summary>
-          <ul class="changes">${shared.map((one) => change(one))}</ul></details>`
+          <ul class="changes">${shared.map((one) => change(one, axes))}</ul></details>`
       : nothing
   }`;
 }
@@ -50,8 +50,11 @@ function has(severity) {
   return severity !== "none" && severity !== "not evaluated";
 }
 
-/** @param {FindingChange} one */
-function change(one) {
+/**
+ * @param {FindingChange} one
+ * @param {CompareReply["axes"]} axes
+ */
+function change(one, axes) {
   const [first, second] = [one.first, one.second];
   const told = has(first) ? first : second;
   const verdict = /** @type {Verdict} */ (told);
@@ -60,9 +63,11 @@ function change(one) {
     has(first) && has(second) && first !== second
       ? `${VERDICT_WORD[/** @type {Verdict} */ (first)]} and ${VERDICT_WORD[/** @type {Verdict} */ (second)]}`
       : VERDICT_WORD[verdict];
-  const steps = [one.first_step, one.second_step].filter((step) => step !== null);
+  const steps = [one.first_step, one.second_step].flatMap((step, side) =>
+    step === null ? [] : [`${stepWord(axes[side])} ${formatStep(step)}`],
+  );
   return html`<li class=${verdict}>${verdictIcon(verdict)}<span>${visible(one.title)}
-    <span class="soft">${word}, from step ${steps.map((step) => formatStep(step)).join(" and ")}${
+    <span class="soft">${word}, from ${steps.join(" and ")}${
       missing ? "; the other run lacks the data to say" : nothing
     }</span></span></li>`;
 }

@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
-from tb_convergence.cli.wording import MARKS, number
+from tb_convergence.cli.wording import MARKS, number, unit_of
 from tb_convergence.core.comparison import Comparison, Difference, FindingChange, LossComparison
 from tb_convergence.core.statistics import CATALOGUE
 
@@ -71,7 +71,7 @@ def _findings(comparison: Comparison) -> Part:
     notes = findings_notes(comparison)
     changes = (*comparison.findings, *comparison.shared)
     rows = tuple(
-        (f"{mark(change)} {change.title}", *(side for _, side in sides(change)))
+        (f"{mark(change)} {change.title}", *(side for _, side in sides(change, comparison)))
         for change in changes
     )
     return Part(FINDINGS, notes if not rows else (), ("finding", "A", "B") if rows else (), rows)
@@ -95,12 +95,14 @@ def mark(change: FindingChange) -> str:
     return MARKS[worst(change)]
 
 
-def sides(change: FindingChange) -> list[tuple[str, str]]:
+def sides(change: FindingChange, comparison: Comparison) -> list[tuple[str, str]]:
     """What either run has of a finding, by its letter."""
     found = []
-    for letter, severity, step in (("A", change.first, change.first_step),
-                                   ("B", change.second, change.second_step)):
-        since = f" from step {step:,}" if step is not None else ""
+    for letter, run, severity, step in (
+        ("A", comparison.first, change.first, change.first_step),
+        ("B", comparison.second, change.second, change.second_step),
+    ):
+        since = f" from {unit_of(run)} {step:,}" if step is not None else ""
         found.append((letter, f"{severity}{since}"))
     return found
 
@@ -132,7 +134,14 @@ def _statistics(comparison: Comparison) -> Part:
          *values(item), f"{item.since_step:,}")
         for item in comparison.differences
     )
-    return Part(STATISTICS, (), ("", "statistic", "layer", "A", "B", "from step"), rows)
+    head = ("", "statistic", "layer", "A", "B", f"from {common_unit(comparison)}")
+    return Part(STATISTICS, (), head, rows)
+
+
+def common_unit(comparison: Comparison) -> str:
+    """What the steps are called at which statistics were compared: only one axis is."""
+    units = {unit_of(comparison.first), unit_of(comparison.second)}
+    return "epoch" if units == {"epoch"} else "step"
 
 
 def values(item: Difference) -> tuple[str, str]:

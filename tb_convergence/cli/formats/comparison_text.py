@@ -53,7 +53,7 @@ def _findings(page: Page, comparison: Comparison) -> None:
         page.line(f"  {note}")
     for change in comparison.findings:
         mark = page.paint(f"{say.mark(change)} {change.id}", say.worst(change))
-        sides = ", ".join(f"{letter} {said}" for letter, said in say.sides(change))
+        sides = ", ".join(f"{letter} {said}" for letter, said in say.sides(change, comparison))
         page.line(f"  {mark}  {sides}")
     page.line()
 
@@ -76,7 +76,7 @@ def _differences(page: Page, comparison: Comparison, verbose: bool) -> None:
     for item in shown:
         title = say.TITLES.get(item.statistic, item.statistic)
         first, second = say.values(item)
-        rest = f"A {first}, B {second}, from step {item.since_step:,}"
+        rest = f"A {first}, B {second}, from {say.common_unit(comparison)} {item.since_step:,}"
         cells.append((say.orders(item), title, printable(say.row(item)), rest))
     widths = [min(40, max(len(cell[i]) for cell in cells)) for i in range(3)]
     for orders, title, row, rest in cells:
