@@ -134,32 +134,28 @@ class Recorder:
 
         def kept() -> tuple[Any, ...]:
             rate = tf.cast(learning_rate(), tf.float32)
-            return (rate, *self._kept(values), *self._averaged(gradients, scaling, accumulates))
+            sums = self._sums_of(gradients, scaling) if accumulates else []
+            return (rate, *(tf.identity(value) for value in values), *sums)
 
         def nothing() -> tuple[Any, ...]:
-            old = [] if self.compiled else _nothings([value.dtype for value in values])
-            count = 0 if self.compiled or not accumulates else self._gradients
+            old = _nothings([value.dtype for value in values])
+            count = self._gradients if accumulates else 0
             return (tf.constant(0.0), *old, *_nothings([tf.float32] * count))
 
         eventful = tf.logical_or(suspicious, due)
-        rate, *rest = branch(eventful, kept, nothing)
         if self.compiled:
+            # Values are only read, and a branch for the rate alone costs more than the rate.
+            rate = tf.cast(learning_rate(), tf.float32)
             rest = _tensors(values)
             rest += self._sums_of(gradients, scaling) if accumulates else []
+        else:
+            rate, *rest = branch(eventful, kept, nothing)
         old, sums = rest[: len(values)], iter(rest[len(values) :])
         averaged = [None if g is None or not accumulates else next(sums) for g in found]
         return Plan(
             number, due, suspicious, eventful, watched, loss, rate, found, averaged, old,
             tuple(variables), scaling, trace,
         )
-
-    def _kept(self, values: Sequence[Any]) -> list[Tensor]:
-        return [] if self.compiled else [tf.identity(value) for value in values]
-
-    def _averaged(
-        self, gradients: Sequence[Any], scaling: Scaling, accumulates: bool
-    ) -> list[Tensor]:
-        return [] if self.compiled or not accumulates else self._sums_of(gradients, scaling)
 
     @staticmethod
     def _sums_of(gradients: Sequence[Any], scaling: Scaling) -> list[Tensor]:
