@@ -24,6 +24,11 @@ GROUPS: Final[dict[Group, tuple[str, str]]] = {
         "targets are numbers of classes. Where they are one-hot, `feature_mean` tells the same.",
     ),
     "replicas": ("Replicas", "One row per device, where a training uses several."),
+    "magnitudes": (
+        "Magnitudes",
+        "One row per trainable variable, where `distributions=True` asks for them: how the entries "
+        "of its gradient are spread over powers of two.",
+    ),
     "run": ("Run", "One row: the step as a whole."),
     "epoch": (
         "Epoch",

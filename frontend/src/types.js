@@ -176,7 +176,7 @@
  * @property {Healthy | null} healthy
  *
  * @typedef {object} Distribution
- * @property {"gradient" | "variable"} of
+ * @property {"magnitude" | "gradient" | "variable"} of
  * @property {"step" | "epoch"} axis
  * @property {number} records
  * @property {Step[]} first_steps

@@ -120,7 +120,8 @@ class Table:
     """Statistics `[S, R, C]`: S recorded steps, R rows, C columns.
 
     Attributes:
-        group: "variables", "activations", "inputs", "labels", "replicas", "run" or "epoch".
+        group: "variables", "activations", "inputs", "labels", "replicas", "magnitudes", "run" or
+            "epoch".
         rows: R descriptions, in order of depth.
         columns: C names of statistics.
         steps: int64 `[S]`, strictly increasing.

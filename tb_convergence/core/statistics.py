@@ -24,7 +24,9 @@ from typing import Any, Final, Literal, Protocol, TypeVar
 
 T_co = TypeVar("T_co", covariant=True)
 
-Group = Literal["variables", "activations", "inputs", "labels", "replicas", "run", "epoch"]
+Group = Literal[
+    "variables", "activations", "inputs", "labels", "replicas", "magnitudes", "run", "epoch"
+]
 Scale = Literal["log10", "linear"]
 Worst = Literal["high", "low", "both"]
 """Which end of a statistic a reader should be shown when several steps share one pixel."""
@@ -285,6 +287,21 @@ REPLICAS: Final[tuple[Statistic, ...]] = (
     ),
 )
 
+EXPONENTS: Final = tuple(range(-40, 18, 2))
+"""Of the powers of two against which gradient entries are held: float16 ends at 2^-24 and 2^16."""
+
+MAGNITUDES: Final[tuple[Statistic, ...]] = tuple(
+    Statistic(
+        f"gradient_share_from_2^{exponent}", "magnitudes", f"Gradient entries from 2^{exponent}",
+        f"|g| ≥ 2^{exponent}", "1", FRACTION,
+        f"Fraction of the gradient's entries of which the absolute value is 2^{exponent} or more, "
+        "infinite ones included and NaN not; of a sample of about a thousand entries where there "
+        "are more. Undefined without a gradient.",
+        worst="both",
+    )
+    for exponent in EXPONENTS
+)
+
 RUN: Final[tuple[Statistic, ...]] = (
     Statistic(
         "loss", "run", "Batch loss", "L", "loss", REAL,
@@ -371,6 +388,7 @@ CATALOGUE: Final[dict[Group, tuple[Statistic, ...]]] = {
     "inputs": INPUTS,
     "labels": LABELS,
     "replicas": REPLICAS,
+    "magnitudes": MAGNITUDES,
     "run": RUN,
     "epoch": EPOCH,
 }

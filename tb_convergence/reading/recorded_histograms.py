@@ -1,20 +1,22 @@
-"""The histograms of one variable, as they were recorded: for the view of a layer.
+"""How the entries of one variable are spread, as it was recorded: for the view of a layer.
 
 Reading a run keeps only what its rules need of each histogram. The distribution itself is read when
-somebody looks at it, one variable at a time.
+somebody looks at it, one variable at a time. Our own recorder writes shares instead of histograms,
+if it is asked to; they are among what is read.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tb_convergence.core.histogram import HistogramError, checked
-from tb_convergence.core.history import Axis, fold_restarts
+from tb_convergence.core.history import Axis, RunHistory, Table, fold_restarts
+from tb_convergence.core.statistics import EXPONENTS, columns
 from tb_convergence.reading.histograms import EXPECTED_BYTES, PLUGIN
 from tb_convergence.reading.patterns import Role
 from tb_convergence.reading.source import Source
@@ -23,16 +25,16 @@ from tb_convergence.reading.tags import KERAS_ENDING, match_histograms
 
 @dataclass(frozen=True, slots=True)
 class RecordedHistograms:
-    """Histograms of the gradient or of the values of one variable.
+    """Histograms of the gradient, of its magnitudes, or of the values of one variable.
 
     Attributes:
-        role: "gradient" or "variable".
+        role: "gradient", "magnitude" (absolute entries of the gradient) or "variable".
         axis: what one step counts.
         steps: int64 `[S]`, strictly increasing.
         histograms: S arrays `[k, 3]`.
     """
 
-    role: Role
+    role: Role | Literal["magnitude"]
     axis: Axis
     steps: NDArray[np.int64]
     histograms: tuple[NDArray[Any], ...]
@@ -85,3 +87,62 @@ def _recorded(tag: str, role: Role, data: list[Any]) -> RecordedHistograms:
         role, "epoch" if tag.endswith(KERAS_ENDING) else "step", steps[kept],
         tuple(arrays[index] for index in kept),
     )
+
+
+def recorded_magnitudes(history: RunHistory, variable: str) -> tuple[RecordedHistograms, ...]:
+    """How `history` says that the gradient of `variable` was spread; empty where it does not.
+
+    Shares of a sample as histograms of a thousand absolute entries: from zero over the powers of
+    two to the largest entry there was. Ends are NaN or infinite where an entry was, as in
+    TensorFlow's histograms.
+    """
+    table = history.tables.get("magnitudes")
+    shares = None if table is None else _shares(table, variable)
+    if table is None or shares is None:
+        return ()
+    known = ~np.isnan(shares).any(axis=1)
+    steps = table.steps[known]
+    largest = _at(history, variable, "gradient_max", steps)
+    nan, infinite = (
+        _at(history, variable, f"gradient_{name}_fraction", steps) > 0 for name in ("nan", "inf")
+    )
+    ends = np.where(nan, np.nan, np.where(infinite, np.inf, largest))
+    # Written shares fall from each power to the next; a damaged record's need not.
+    falling = np.minimum.accumulate(shares[known], axis=1)
+    found = tuple(_histogram(row, end) for row, end in zip(falling, ends, strict=True))
+    return (RecordedHistograms("magnitude", table.axis, steps, found),) if found else ()
+
+
+def _shares(table: Table, variable: str) -> NDArray[np.float64] | None:
+    """`[S, E]`, fraction of the entries that reach each power of two; None where none is told."""
+    names = [row.name for row in table.rows]
+    wanted = columns("magnitudes")
+    if variable not in names or not all(table.has(name) for name in wanted):
+        return None
+    row = names.index(variable)
+    return np.stack([table.column(name)[:, row] for name in wanted], axis=1).astype(np.float64)
+
+
+def _at(
+    history: RunHistory, variable: str, column: str, steps: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """What the table of variables says at `steps`, `[S]`; NaN where it says nothing."""
+    found = np.full(len(steps), np.nan)
+    table = history.tables.get("variables")
+    names = [] if table is None else [row.name for row in table.rows]
+    if table is None or not table.has(column) or variable not in names:
+        return found
+    values = table.column(column)[:, names.index(variable)]
+    _, ours, theirs = np.intersect1d(steps, table.steps, return_indices=True)
+    found[ours] = values[theirs]
+    return found
+
+
+def _histogram(shares: NDArray[np.float64], end: float) -> NDArray[np.float64]:
+    """One histogram `[E + 1, 3]` of a thousand entries, the largest of which is `end`."""
+    limits = np.array([0.0, *(2.0**exponent for exponent in EXPONENTS)])
+    counts = np.rint(1000 * -np.diff([1.0, *shares, 0.0]))
+    if np.isnan(end) or np.isinf(end):
+        return np.column_stack([np.full((2, len(counts)), end).T, np.zeros(len(counts))])
+    edges = np.minimum([*limits, np.inf], end)
+    return np.column_stack([edges[:-1], edges[1:], counts])

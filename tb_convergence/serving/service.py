@@ -20,6 +20,7 @@ from tb_convergence.core.diagnosis import RunDiagnosis, diagnose_history, replay
 from tb_convergence.core.history import RunHistory, Table
 from tb_convergence.core.rules import RULES
 from tb_convergence.reading.patterns import TagPattern
+from tb_convergence.reading.recorded_histograms import recorded_magnitudes
 from tb_convergence.serving import comparing, lines, payloads
 from tb_convergence.serving.cache import BusyError, Cache
 from tb_convergence.serving.derived import derived
@@ -234,9 +235,12 @@ class Service:
         """The document of `distribution`."""
 
         def build(key: RunKey) -> bytes:
-            table = self._table(self._history(scope, key), group, row)
+            history = self._history(scope, key)
+            table = self._table(history, group, row)
+            name = table.rows[row].name
+            recorded = recorded_magnitudes(history, name) if group == "variables" else ()
             with self._one_of(self._reading):
-                recorded = self._source.histograms(scope, run, table.rows[row].name)
+                recorded += self._source.histograms(scope, run, name)
             return distributions(run, table, row, recorded, width, self.limits)
 
         return self._about(scope, run, f"distribution {row} {width} {group!r}", build)

@@ -43,6 +43,8 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
         every_n_steps: record every so many steps (and the first ten) whatever it costs.
         activations: record the outputs of layers.
         inputs: record inputs, targets and predictions per feature.
+        distributions: record how the magnitudes of each gradient's entries are spread, of a sample
+            of about a thousand of them. The tab draws it over steps.
         live: diagnose while training, and log one line when a finding appears and when it is over.
         on_finding: called with each finding that appears (implies `live`).
         stop_on: severities ("critical") or ids of findings at which training stops (implies
@@ -66,6 +68,7 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
         every_n_steps: int | None = None,
         activations: bool = True,
         inputs: bool = True,
+        distributions: bool = False,
         live: bool = False,
         on_finding: OnFinding | None = None,
         stop_on: Collection[str] = (),
@@ -76,6 +79,7 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
         self.every_n_steps = checked_interval(every_n_steps)
         self.activations = bool(activations)
         self.inputs = bool(inputs)
+        self.distributions = bool(distributions)
         self.live = bool(live)
         self.on_finding = on_finding
         self.stop_on = checked_live(on_finding, stop_on)
@@ -165,6 +169,7 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
             lambda optimizer: self._numbering.first_step(self.model, optimizer),
             activations=self.activations,
             inputs=self.inputs,
+            distributions=self.distributions,
             guard=self._guard,
             failed=lambda: self.disabled_reason is not None,
             disable=self._guard.disable,

@@ -13,7 +13,7 @@ import keras
 import tensorflow as tf
 
 from tb_convergence.core.schema import Row
-from tb_convergence.training import keras_model, labels, replicas, rows, tables
+from tb_convergence.training import keras_model, labels, magnitudes, replicas, rows, tables
 from tb_convergence.training.aside import aside, later
 from tb_convergence.training.clipping import clipping_of
 from tb_convergence.training.features import Features, is_feature
@@ -72,6 +72,7 @@ class Observer:
         *,
         activations: bool,
         inputs: bool,
+        distributions: bool,
     ) -> None:
         self.sites: list[Site] = []
         self._model = model
@@ -79,6 +80,7 @@ class Observer:
         self._first_step = first_step
         self._activations = activations
         self._inputs = inputs
+        self._distributions = distributions
         self._features = Features()
         self._optimizers = optimizers_of(model)
         self._adds_penalties = keras_model.adds_penalties(model)
@@ -219,6 +221,8 @@ class Observer:
             trace.loss = loss
             if table is not None:
                 trace.tables["replicas"] = lambda: table
+            if self._distributions:
+                trace.tables["magnitudes"] = lambda: magnitudes.table(gradients, scaling.factor)
             penalties = self._penalties(seen) if count == 1 else None
             if loss is not None and penalties is not None:
                 trace.run.update(_split(loss, penalties))
@@ -275,7 +279,8 @@ class Observer:
         classes = () if self.sites else labels.rows(self._tensors(seen))
         described = rows.variable_rows(self._model, site.variables)
         recorded = Rows(
-            described, tuple(outputs), features, rows.replica_rows(count), classes
+            described, tuple(outputs), features, rows.replica_rows(count), classes,
+            described if self._distributions else (),
         )
         present = [dense(gradient) is not None for gradient in gradients]
         compiled = bool(self._model.jit_compile)

@@ -49,6 +49,7 @@ class Session:
         *,
         activations: bool,
         inputs: bool,
+        distributions: bool,
         guard: Guard,
         failed: Callable[[], bool],
         disable: Callable[[str], None],
@@ -62,7 +63,8 @@ class Session:
         self._cadence = cadence
         self._first_step = first_step(model.optimizer)
         self._observer = Observer(
-            model, guard, first_step, activations=activations, inputs=inputs
+            model, guard, first_step,
+            activations=activations, inputs=inputs, distributions=distributions,
         )
         self._collectors: list[Collector] = []
         self._batches: int | None = None

@@ -21,7 +21,7 @@ from tb_convergence.training.packed import reduced
 from tb_convergence.training.reductions import Exact, Tensor, as_float
 
 GROUPS: Final[tuple[statistics.Group, ...]] = (
-    "variables", "activations", "inputs", "labels", "replicas", "run",
+    "variables", "activations", "inputs", "labels", "replicas", "magnitudes", "run",
 )
 RUN_ROW: Final = Row("run", "", "run")
 
@@ -57,6 +57,7 @@ class Rows:
     inputs: tuple[Row, ...] = ()
     replicas: tuple[Row, ...] = ()
     labels: tuple[Row, ...] = ()
+    magnitudes: tuple[Row, ...] = ()
 
     def of(self, group: statistics.Group) -> tuple[Row, ...]:
         """Rows of `group`; the run has one row."""
@@ -66,6 +67,7 @@ class Rows:
             "inputs": self.inputs,
             "replicas": self.replicas,
             "labels": self.labels,
+            "magnitudes": self.magnitudes,
         }
         return found.get(group, (RUN_ROW,))
 

@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from tb_convergence.core.schema import Row
-from tb_convergence.training import keras_model, naming, rows, tables, turns
+from tb_convergence.training import keras_model, magnitudes, naming, rows, tables, turns
 from tb_convergence.training.aside import aside, later
 from tb_convergence.training.collector import Collector
 from tb_convergence.training.features import Features, is_feature
@@ -68,6 +68,8 @@ class Watch:
         collect: Callable[[int, Callable[[], Recorder | None]], Collector],
         turn: Callable[[Collector, int], None],
         guard: Callable[[Callable[[], Any]], Any],
+        *,
+        distributions: bool = False,
     ) -> None:
         self.recorder: Recorder | None = None
         self.collector = collect(first_step, lambda: self.recorder)
@@ -76,6 +78,7 @@ class Watch:
         self._first_step = first_step
         self._turn = turn
         self._guard = guard
+        self._distributions = distributions
         self._features = Features()
         self._outputs: dict[str, int] = {}
         self._called = False
@@ -100,12 +103,17 @@ class Watch:
                 raise UnsupportedError(
                     "one recorder in an ordinary and in a jit-compiled step; make one for each"
                 )
+            gradients = [aside(gradient) for gradient in gradients]
+            scaling = _scaling(optimizer, self._variables)
+            trace = self._trace(shown)
+            if self._distributions:
+                trace.tables["magnitudes"] = lambda: magnitudes.table(gradients, scaling.factor)
             return self.recorder.before(
-                self._trace(shown),
-                [aside(gradient) for gradient in gradients],
+                trace,
+                gradients,
                 self._variables,
                 lambda: _learning_rate(optimizer, shown.learning_rate),
-                _scaling(optimizer, self._variables),
+                scaling,
             )
 
     def after(self, plan: Plan) -> None:
@@ -138,7 +146,9 @@ class Watch:
             outputs.append(row)
             units.append(row.shape[-1] if counted and row.shape[-1] > 0 else None)
         features = self._features.fix(_tensors(shown))
-        recorded = Rows(_variable_rows(self._model, self._variables), tuple(outputs), features)
+        described = _variable_rows(self._model, self._variables)
+        spread = described if self._distributions else ()
+        recorded = Rows(described, tuple(outputs), features, magnitudes=spread)
         present = [dense(gradient) is not None for gradient in gradients]
         return outside_of_trace(
             lambda: Recorder(recorded, present, units, self._first_step, place.compiled)

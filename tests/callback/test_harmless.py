@@ -37,7 +37,7 @@ def assert_harmless(
     keras: Any, tmp_path: Path, model: str, recorded: bool = True, **settings: Any
 ) -> None:
     without = programs.weights(programs.train(keras, model, [], **settings))
-    callback = ConvergenceCallback(tmp_path, every_n_steps=2)
+    callback = ConvergenceCallback(tmp_path, every_n_steps=2, distributions=True)
     observed = programs.weights(programs.train(keras, model, [callback], **settings))
     for first, second in zip(without, observed, strict=True):
         np.testing.assert_array_equal(first, second, strict=True)

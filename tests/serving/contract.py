@@ -275,7 +275,7 @@ def check_distribution(found: dict[str, Any], width: int) -> None:
     keys(found, "schema run group row distributions")
     check_row(found["row"])
     roles = [one["of"] for one in found["distributions"]]
-    assert roles in ([], ["gradient"], ["variable"], ["gradient", "variable"])
+    assert roles == [one for one in ("magnitude", "gradient", "variable") if one in roles]
     for one in found["distributions"]:
         keys(one, "of axis records first_steps last_steps codes bands")
         assert one["axis"] in {"step", "epoch"}

@@ -28,7 +28,11 @@ import { cellEdges, INFINITE, NAN, NO_DATA, VALUE } from "./decode.js";
  * @property {SignedScale} scale
  */
 
-const TITLES = { gradient: "Gradient entries", variable: "Weights" };
+const TITLES = {
+  magnitude: "Absolute gradient entries",
+  gradient: "Gradient entries",
+  variable: "Weights",
+};
 
 /**
  * @param {Distribution} distribution

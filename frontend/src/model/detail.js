@@ -140,7 +140,7 @@ function smallOf(reply, colors) {
  */
 function bandsOf(reply, logged) {
   const recorded = (logged?.distributions ?? []).map(recordedBands);
-  const told = new Set(recorded.map((one) => one.id));
+  const told = new Set(recorded.map((one) => (one.id === "magnitude" ? "gradient" : one.id)));
   return [...recorded, ...allowedBands(reply).filter((one) => !told.has(one.id))];
 }
 

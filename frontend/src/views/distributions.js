@@ -43,5 +43,7 @@ function note({ data, linked }) {
     return "No histogram was logged: these are only the limits that recorded statistics set.";
   const axis = linked ? "" : ` Counted in ${data.axis}s, so it does not follow the selected step.`;
   const { records } = data;
+  if (data.id === "magnitude")
+    return `From ${counted(records, "record")} of about a thousand entries each, held against powers of two. The widest band ends at the largest of all.${axis}`;
   return `From ${counted(records, "histogram")}. A band reaches to the edges of buckets, so it holds at least its share.${axis}`;
 }

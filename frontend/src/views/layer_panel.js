@@ -205,7 +205,7 @@ function bandsProps(data, { model, handlers, around }) {
   const own = /** @type {[number, number]} */ ([edges[0] ?? 0, edges[edges.length - 1] ?? 1]);
   return {
     data,
-    color: palette.series[data.id === "gradient" ? 0 : 2],
+    color: palette.series[data.id === "gradient" || data.id === "magnitude" ? 0 : 2],
     extent: linked && model.time.onSteps ? wide(model.time.chart.extent) : own,
     gutter: GUTTER,
     mark: model.step,
