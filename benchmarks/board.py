@@ -76,12 +76,12 @@ class Board:
 
     Attributes:
         port: where it listens.
-        group: its processes.
+        pid: of its process.
         start_seconds: until it listened.
     """
 
     port: int
-    group: int
+    pid: int
     start_seconds: float
 
     def wait_until_idle(self) -> None:
@@ -89,7 +89,7 @@ class Board:
         before, quiet = -1.0, 0
         while quiet < 4:
             time.sleep(0.25)
-            now = processor_seconds(self.group)
+            now = processor_seconds(self.pid)
             quiet = quiet + 1 if now - before <= 0.015 else 0
             before = now
 

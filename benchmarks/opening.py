@@ -164,7 +164,7 @@ def _opened(folder: Path, size: int, fast: bool, name: str) -> tuple[str, ...]:
             if answer.status != 200:
                 raise RuntimeError(f"{route}: {answer.body!r}")
         answered = time.perf_counter() - begin
-        memory = resident_bytes(started.group)
+        memory = resident_bytes(started.pid)
     return (f"TensorBoard, {name}", f"{size / 1e6:,.0f}", f"{loaded:.1f}", f"{answered:.1f}",
             f"{memory / 2**20:,.0f}")
 

@@ -1,4 +1,4 @@
-"""What a group of processes takes: memory and the processor's time, from `/proc`."""
+"""What a process and its descendants take: memory and the processor's time, from `/proc`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -26,24 +26,29 @@ class Cost:
     peak_bytes: int
 
 
-def stats(group: int) -> Iterator[list[str]]:
-    """`/proc/PID/stat` of each process of a group, split; its name is left out."""
+def stats(root: int) -> list[list[str]]:
+    """`/proc/PID/stat` of a process and all that descend from it, split; names are left out."""
+    found: dict[int, list[str]] = {}
     for file in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
             head, _, tail = file.read_text().rpartition(")")
-            stat = [head.split(" ", 1)[0], "", *tail.split()]
-            if int(stat[4]) == group:
-                yield stat
+            found[int(head.split(" ", 1)[0])] = ["", "", *tail.split()]
+    family = {root}
+    while True:
+        more = {pid for pid, stat in found.items() if int(stat[3]) in family} - family
+        if not more:
+            return [stat for pid, stat in found.items() if pid in family]
+        family |= more
 
 
-def resident_bytes(group: int) -> int:
-    """Memory of a group; what its processes share counts for each."""
-    return sum(int(stat[23]) for stat in stats(group)) * PAGE
+def resident_bytes(root: int) -> int:
+    """Memory of a process and its descendants; what they share counts for each."""
+    return sum(int(stat[23]) for stat in stats(root)) * PAGE
 
 
-def processor_seconds(group: int) -> float:
-    """Time of the processor that the living processes of a group, and their children, took."""
-    return sum(sum(map(int, stat[13:17])) for stat in stats(group)) * TICK
+def processor_seconds(root: int) -> float:
+    """Time of the processor that a process, its descendants and their ended children took."""
+    return sum(sum(map(int, stat[13:17])) for stat in stats(root)) * TICK
 
 
 def measured(command: Sequence[str]) -> Cost:

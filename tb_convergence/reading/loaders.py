@@ -118,6 +118,8 @@ def _started(arguments: list[str]) -> subprocess.Popen[str]:
             stderr=subprocess.PIPE,
             encoding="utf-8",
             errors="replace",
+            # Ctrl-C is for this process to answer: a server that dies of it looks like lost data.
+            start_new_session=True,
         )
     except OSError as error:
         raise DataUnavailableError(f"TensorBoard's data server does not start: {error}") from error

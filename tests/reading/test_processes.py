@@ -90,19 +90,20 @@ def test_an_interrupt_leaves_nothing_behind(tmp_path: Path, jobs: int) -> None:
     _, error = process.communicate(timeout=60)
     assert process.returncode == -signal.SIGINT
     assert error.count("Traceback") == 1, error
+    assert error.startswith("Traceback"), "nobody else has anything to say"
     assert error.rstrip().endswith("KeyboardInterrupt")
     assert list(room.iterdir()) == []
-    assert not _of_group(process.pid)
+    assert not _about(str(tmp_path))
 
 
-def _of_group(group: int) -> set[str]:
-    """Processes that live in the group, once they have had time to go."""
+def _about(path: str) -> set[str]:
+    """Processes whose arguments name `path`, once they have had time to go."""
     end = time.monotonic() + 5
     while True:
         found = subprocess.run(
-            ["ps", "-o", "args=", "-g", str(group)], capture_output=True, text=True, check=False
+            ["ps", "-eo", "args="], capture_output=True, text=True, check=True
         ).stdout.split("\n")
-        left = {line for line in found if line and "<defunct>" not in line}
+        left = {line for line in found if path in line}
         if not left or time.monotonic() > end:
             return left
         time.sleep(0.1)
