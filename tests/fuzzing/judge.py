@@ -12,12 +12,10 @@ them. It is read once with each loader; then every route is asked about every ru
 
 from __future__ import annotations
 
-import logging
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -25,30 +23,21 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 import numpy as np
-from werkzeug.middleware.dispatcher import DispatcherMiddleware
-from werkzeug.test import Client
 
-from tb_convergence.core.diagnosis.timeline import replay
 from tb_convergence.core.history import RunHistory, Table
 from tb_convergence.reading import DataUnavailableError, open_logdir
 from tb_convergence.reading.ahead import read_ahead
 from tb_convergence.reading.runs import fold_runs
-from tb_convergence.serving.limits import LIMITS
-from tb_convergence.serving.routes import applications
-from tb_convergence.serving.service import Service
 from tests.fuzzing.mutations import Mutant
 from tests.fuzzing.originals import KINDS, original
+from tests.fuzzing.replies import client_of, failures_heard, replies_about, same_but_name
 from tests.serving import contract
 from tests.serving.contract import PREFIX
-from tests.serving.samples import SampleSource
 
 LOADERS: Final = ("python", "fast")
 
 RUN_SECONDS: Final = 20.0
 """Longest that the replies about one small file may take, on a machine that is busy."""
-
-LOOKS: Final = 6
-"""How often a run is diagnosed as it grew; the page's own number takes most of the time."""
 
 SOUND: Final = {f"{place}-sound-{kind}": kind for kind in KINDS for place in ("0000000", "~")}
 """Sound runs by name, in front of the damaged ones and behind them."""
@@ -147,7 +136,7 @@ def sound(kind: str, loader: str) -> RunHistory:
 
 @cache
 def _sound_replies(kind: str, loader: str) -> dict[str, bytes]:
-    return dict(_replies(_client(sound(kind, loader)), sound(kind, loader)))
+    return dict(replies_about(client_of(sound(kind, loader)), sound(kind, loader)))
 
 
 def _equal(one: RunHistory, other: RunHistory) -> bool:
@@ -250,39 +239,14 @@ def _bits(values: Any) -> set[bytes]:
 # Replies ------------------------------------------------------------------------------------------
 
 
-@contextmanager
-def _rules_heard() -> Iterator[list[str]]:
-    """What is logged as failed meanwhile; nothing reaches the terminal."""
-    heard: list[str] = []
-
-    class Listener(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            heard.append(f"{record.getMessage()}: {record.exc_info[1]!r}" if record.exc_info
-                         else record.getMessage())
-
-    loggers = [logging.getLogger(name) for name in ("tb_convergence",
-                                                    "tensorboard.plugins.convergence")]
-    listener = Listener(logging.ERROR)
-    passed_on = [logger.propagate for logger in loggers]
-    for logger in loggers:
-        logger.addHandler(listener)
-        logger.propagate = False
-    try:
-        yield heard
-    finally:
-        for logger, propagate in zip(loggers, passed_on, strict=True):
-            logger.removeHandler(listener)
-            logger.propagate = propagate
-
-
 def _judge_replies(histories: dict[str, RunHistory], loader: str) -> Iterator[Failure]:
     """Ask about each run by itself, so that a failure has a name."""
     for name, history in histories.items():
         kind = SOUND.get(name)
         begin = time.monotonic()
-        with _rules_heard() as heard:
+        with failures_heard() as heard:
             try:
-                replies = dict(_replies(_client(history), history))
+                replies = dict(replies_about(client_of(history), history))
             except Exception as error:
                 frames = traceback.extract_tb(error.__traceback__)[:-4:-1]
                 where = " < ".join(f"{frame.name}:{frame.line}" for frame in frames)
@@ -293,75 +257,33 @@ def _judge_replies(histories: dict[str, RunHistory], loader: str) -> Iterator[Fa
             yield Failure(name, loader, f"logged: {heard[0][:300]}")
         if time.monotonic() - begin > RUN_SECONDS:
             yield Failure(name, loader, f"took {time.monotonic() - begin:.0f} s")
-        if kind is not None and replies and not _same_but_name(
+        if kind is not None and replies and not same_but_name(
             replies, _sound_replies(kind, loader), name
         ):
             yield Failure(name, loader, "a sound run is answered otherwise than alone")
 
 
-def _same_but_name(replies: dict[str, bytes], alone: dict[str, bytes], name: str) -> bool:
-    """Replies name the run, and nothing else may differ."""
-    quoted = name.replace("~", "%7E")
-    renamed = {
-        route.replace(quoted, "r").replace(name, "r"): _without(body, name)
-        for route, body in replies.items()
-    }
-    return renamed == {route: _without(body, "r") for route, body in alone.items()}
-
-
-def _without(body: bytes, name: str) -> bytes:
-    return body.replace(f'"{name}"'.encode(), b'"r"')
-
-
-def _client(history: RunHistory) -> Client:
-    """Asks our own routes, as TensorBoard would; one run, followed through fewer looks."""
-    service = Service(
-        SampleSource(history),
-        follow=lambda history, found: replay(history, cuts=LOOKS, diagnosis=found).diagnosis,
-    )
-    return Client(DispatcherMiddleware(_nothing_here, {
-        f"{PREFIX}{path}": app for path, app in applications(service, {}).items()
-    }))
-
-
-def _nothing_here(environ: Any, start_response: Any) -> list[bytes]:
-    raise AssertionError(f"{environ['PATH_INFO']} is no route")
-
-
-def _replies(client: Client, history: RunHistory) -> Iterator[tuple[str, bytes]]:
-    """Address and body of each reply about one run, after the contract was checked."""
-    entries = contract.examined_runs(client)["runs"]
-    assert [entry["error"] for entry in entries] == [None], entries
-    run = history.run
-    yield from _asked(client, "findings", contract.check_findings, run=run)
-    yield from _asked(client, "series", lambda found: contract.check_series(found, 100), run=run,
-                      points=100)
-    yield from _asked(client, "layers", contract.check_layers, run=run)
-    layers = contract.document(client.get(f"{PREFIX}/layers?{urlencode({'run': run})}"))
-    for group in layers["groups"]:
-        given = {"run": run, "group": group["group"]}
-        if not group["group"]:
-            continue
-        for metric in _ends(group["metrics"]):
-            if metric["name"]:
-                asked = urlencode({**given, "metric": metric["name"], "width": 20})
-                if len(asked) < LIMITS.parameter_characters:
-                    response = client.get(f"{PREFIX}/heatmap?{asked}")
-                    contract.heat_map(response)
-        for row in _ends(range(group["row_count"])):
-            yield from _asked(client, "layer", lambda found: contract.check_layer(found, 50),
-                              **given, row=row, points=50)
-
-
-def _ends(items: Sequence[Any]) -> Sequence[Any]:
-    return [*items[:1], *items[1:][-1:]]
-
-
-def _asked(
-    client: Client, route: str, check: Callable[[Any], None], **given: Any
-) -> Iterator[tuple[str, bytes]]:
-    address = f"{PREFIX}/{route}?{urlencode(given)}"
-    response = client.get(address)
-    found = contract.document(response)
-    check(found)
-    yield address, contract.plain(response)
+def judge_compared(mutants: Sequence[Mutant]) -> list[Failure]:
+    """What does not hold when damaged runs stand beside a sound one."""
+    failures: list[Failure] = []
+    with tempfile.TemporaryDirectory(prefix="fuzz_") as folder:
+        for one in mutants:
+            _place(Path(folder), one.name, one.content)
+        histories = _read(Path(folder), "python", failures) or {}
+    known = sound("recorder", "python")
+    for name, history in histories.items():
+        client = client_of(history, known)
+        with failures_heard() as heard:
+            for first, second in ((name, known.run), (known.run, name)):
+                asked = {"run": first, "with": second}
+                response = client.get(f"{PREFIX}/compare?{urlencode(asked)}")
+                if response.status_code != 200:
+                    failures.append(Failure(name, "python", f"{response.get_data()[:300]!r}"))
+                    continue
+                contract.check_compare(contract.document(response))
+                asked |= {"group": "variables", "metric": "gradient_norm"}
+                response = client.get(f"{PREFIX}/difference?{urlencode(asked)}")
+                if response.status_code not in {200, 404}:
+                    failures.append(Failure(name, "python", f"{response.get_data()[:300]!r}"))
+        failures += [Failure(name, "python", f"logged: {text[:300]}") for text in heard]
+    return failures

@@ -7,7 +7,7 @@ import hashlib
 import numpy as np
 import pytest
 
-from tests.fuzzing.judge import judge, sound
+from tests.fuzzing.judge import judge, judge_compared, sound
 from tests.fuzzing.mutations import LEVELS, mutant
 from tests.fuzzing.originals import KINDS, original
 
@@ -20,6 +20,12 @@ pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning:tensorboard")
 @pytest.mark.parametrize("first", range(0, FILES, BATCH))
 def test_whatever_a_file_holds(first: int) -> None:
     failures = judge([mutant(seed) for seed in range(first, first + BATCH)])
+    assert not failures, "\n".join(map(str, failures))
+
+
+def test_made_up_runs_stand_beside_a_sound_one() -> None:
+    made_up = [mutant(seed) for seed in range(LEVELS.index("schema"), 600, len(LEVELS))]
+    failures = judge_compared(made_up)
     assert not failures, "\n".join(map(str, failures))
 
 
