@@ -379,3 +379,32 @@ def test_five_hundred_runs_stay_usable(
         }"""
     )
     assert took < 500, f"{took:.0f} ms for a letter in the filter"
+
+
+def test_what_is_over_stands_apart_from_what_needs_action(
+    served: str, open_tab: Open, screenshots: Path
+) -> None:
+    tab = open_tab(served)
+    tab.select(WELL)
+
+    def recovered(route: Any) -> None:
+        reply = route.fetch()
+        said = reply.json()
+        for finding in said["findings"][1:]:
+            finding.update(explained_by=None, recovered_step=99, severity="info")
+        route.fulfill(response=reply, json=said)
+
+    tab.page.route("**/findings?**", recovered)
+    tab.find("run-chip", run=SICK).click()
+    folded = tab.find("recovered")
+    expect(folded).to_contain_text(re.compile(r"Recovered: \d+ findings no longer there"))
+    expect(tab.frame.locator(".finding-list > [data-testid=finding]")).to_have_count(1)
+    inside = folded.get_by_test_id("finding")
+    expect(inside.first).not_to_be_visible()
+    folded.locator("summary").first.click()
+    expect(inside.first).to_contain_text("recovered")
+    tab.page.screenshot(path=screenshots / "recovered.png")
+    # Its steps can be shown like those of any other; it stays open then.
+    inside.first.get_by_test_id("show").click()
+    expect(inside.first).to_have_attribute("aria-current", "true")
+    expect(inside.first).to_be_visible()

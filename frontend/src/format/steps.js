@@ -24,7 +24,7 @@ export function formatStep(step) {
 }
 
 /**
- * What the steps of a run are called.
+ * What the steps of a run are called: Keras' summaries alone count epochs.
  *
  * @param {string} axis
  */

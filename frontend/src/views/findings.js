@@ -7,7 +7,7 @@ import { html, nothing } from "lit-html";
 import { repeat } from "lit-html/directives/repeat.js";
 import { visible, words } from "../format/names.js";
 import { counted } from "../format/numbers.js";
-import { formatStep, stepNumber } from "../format/steps.js";
+import { formatStep, stepNumber, stepWord } from "../format/steps.js";
 import { exportMenu } from "./export_menu.js";
 import { findingCard } from "./finding_card.js";
 import { verdictIcon } from "./icon.js";
@@ -45,7 +45,7 @@ export function findingsPanel({ reply, summary, color, selected, compared }, han
   const how = {
     selected,
     elsewhere: (/** @type {string} */ id) => elsewhere(id, compared),
-    unit: unitOf(reply),
+    unit: stepWord(reply.axis),
   };
   const [over, standing] = [heads.filter(isOver), heads.filter((finding) => !isOver(finding))];
   const cards = (/** @type {Finding[]} */ of) =>
@@ -68,15 +68,6 @@ export function findingsPanel({ reply, summary, color, selected, compared }, han
       }
       ${notEvaluated(reply, handlers)} ${skipped(reply)}
     </div>`;
-}
-
-/**
- * What a step of the run is called: Keras' summaries alone count epochs.
- *
- * @param {FindingsReply} reply
- */
-function unitOf({ axis }) {
-  return axis === "epoch" ? "epoch" : "step";
 }
 
 /** @param {Finding} finding */
@@ -145,7 +136,7 @@ function root(finding, byId) {
 function heading(reply, summary, color, handlers) {
   const facts = [];
   if (stepNumber(reply.last_step) >= 0)
-    facts.push(html`${unitOf(reply)} ${formatStep(reply.last_step)}`);
+    facts.push(html`${stepWord(reply.axis)} ${formatStep(reply.last_step)}`);
   if (summary.sampled) {
     const { kept, total, exact } = summary.sampled;
     facts.push(html`<span class="sampled" title="TensorBoard kept a sample of this run's records. Start it with --samples_per_plugin=${exact ? "convergence=N" : "histograms=N,scalars=N"} to keep more."
