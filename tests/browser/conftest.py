@@ -18,7 +18,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(Path(__file__).parent), str(ROOT / "tools"), str(ROOT)]
@@ -37,6 +37,9 @@ ARGUMENTS = (
     "--disable-sync",
 )
 SCREENSHOTS = ROOT / "artifacts" / "screenshots"
+
+# A machine that does much else is no fault of the page; what never comes is found all the same.
+expect.set_options(timeout=20_000)
 
 
 @pytest.hookimpl(tryfirst=True)

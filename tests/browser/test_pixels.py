@@ -64,9 +64,8 @@ def height_of(row: int, count: int, picture: Pixels) -> tuple[float, float]:
     return TOP + row * each, TOP + (row + 1) * each
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_one_bad_layer_among_two_thousand_is_seen(golden: str, open_tab: Open, theme: str) -> None:
-    tab = open_tab(golden, theme=theme)
+def test_one_bad_layer_among_two_thousand_is_seen(golden: str, open_tab: Open) -> None:
+    tab = open_tab(golden)
     picture = shown(tab, "tall")
     assert picture.shape[0] - TOP - AXIS < logs.TALL_ROWS / 2, "rows share pixels"
     nan = where(picture, colour(tab, "--heat-nan"))
