@@ -22,7 +22,6 @@ from benchmarks.report import Options, Table, say
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 STATIC: Final = ROOT / "tb_convergence" / "serving" / "static"
-ROUTES: Final = ("runs", "findings", "series", "layers", "heatmap", "layer")
 
 OPENINGS: Final = 9
 MOVES: Final = 200

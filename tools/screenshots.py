@@ -41,6 +41,8 @@ COLOURS = 256
 DARK = "localStorage.setItem('_tb_global_settings', JSON.stringify({theme: 'dark'}))"
 THEMES = ("light", "dark")
 MARGIN = 8
+MOST_HEIGHT = 1_100
+"""Of a picture of a part: what is longer goes on as it began."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,7 @@ def picture(chromium: Browser, address: str, view: View, theme: str) -> bytes:
         left, top = max(0, box["x"] - MARGIN), max(0, box["y"] - MARGIN)
         taken = page.screenshot(clip={
             "x": left, "y": top, "width": min(width - left, box["width"] + 2 * MARGIN),
-            "height": min(height - top, box["height"] + 2 * MARGIN)})
+            "height": min(height - top, box["height"] + 2 * MARGIN, MOST_HEIGHT)})
     else:
         taken = page.screenshot()
     page.close()
