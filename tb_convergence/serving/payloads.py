@@ -62,13 +62,14 @@ def summary(history: RunHistory, diagnosis: RunDiagnosis, rules: int) -> dict[st
     Args:
         history: what was read.
         diagnosis: what is said of it.
-        rules: how many rules there are; "healthy" needs one that could be evaluated.
+        rules: how many rules there are; "healthy" needs one that could be evaluated, on more than
+            a configuration.
     """
     counts = dict(_NO_COUNTS)
     for finding in diagnosis.findings:
         counts[finding.severity] += 1
     first = diagnosis.findings[0] if diagnosis.findings else None
-    evaluated = rules > len(diagnosis.not_evaluated)
+    evaluated = rules > len(diagnosis.not_evaluated) and history.last_step >= 0
     return {
         "run": history.run,
         "source_runs": list(history.source_runs[:10]),

@@ -67,6 +67,12 @@ def test_runs_lists_all_with_their_state(client: Client, samples: SampleSource) 
     assert "/home/" not in entries["broken"]["error"]
 
 
+def test_a_configuration_alone_does_not_make_a_run_healthy() -> None:
+    source = SampleSource(RunHistory("planned", config={"batch_size": 32}))
+    (entry,) = contract.examined_runs(Client(build(source)))["runs"]
+    assert entry["severity"] == "unknown"
+
+
 @pytest.mark.parametrize("run", RUNS)
 def test_findings(client: Client, run: str) -> None:
     found = document(client.get(address("findings", run=run)))

@@ -181,7 +181,7 @@ function nothingFound(reply, summary) {
     <p class="eyebrow unknown">${verdictIcon("unknown")} not enough data</p>
     <h3>Too little is recorded to say</h3>
     <p>
-      No check could be evaluated on what ${inlineName(reply.run)} holds. What they need, and the
+      What ${inlineName(reply.run)} holds is not enough to judge it by. What the checks need, and the
       lines that record it, are listed below.
     </p>
   </article>`;
