@@ -1,6 +1,7 @@
 /** What a line chart draws, told by a canvas that writes down what it is asked for. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { placeLabel } from "../src/charts/flags.js";
 import { drawLines, pointsToShow } from "../src/charts/line_draw.js";
 import { frameOf, yTicks } from "../src/charts/line_scales.js";
 
@@ -109,4 +110,25 @@ test("ten thousand points cost few strokes, and a spike among them is drawn", ()
   const before = frame.toX(4_567);
   const spike = path.find(([, , top]) => top === frame.toY(1));
   assert.ok(Math.abs(spike[1] - before) <= 1);
+});
+
+test("labels of findings have a strip above the plot, and stand beside their line", () => {
+  const given = props();
+  const [bare, under] = [frameOf(given, 360, 134), frameOf(given, 360, 134, 40)];
+  assert.equal(under.plot.top, bare.plot.top + 40);
+  assert.equal(under.plot.height, bare.plot.height - 40);
+  assert.equal(under.toX(20), bare.toX(20));
+
+  const first = placeLabel(0, 250, 740, []);
+  assert.deepEqual(first, { left: 3, right: 253, line: 0, lane: 0 });
+  assert.ok(first);
+  const same = placeLabel(0, 150, 740, [first]);
+  assert.deepEqual(same, { left: 259, right: 409, line: 0, lane: 0 }, "beside, of the same step");
+  const other = placeLabel(100, 150, 740, [first]);
+  assert.deepEqual(other, { left: 103, right: 253, line: 100, lane: 1 }, "never beside another's");
+  const late = placeLabel(700, 250, 740, [first]);
+  assert.deepEqual(late, { left: 447, right: 697, line: 700, lane: 0 }, "to the left of its line");
+  assert.deepEqual(placeLabel(100, 250, 200, []), { left: 103, right: 200, line: 100, lane: 0 });
+  const full = [0, 1, 2].map((lane) => ({ left: 0, right: 740, line: 300, lane }));
+  assert.equal(placeLabel(10, 50, 740, full), null);
 });

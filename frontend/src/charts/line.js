@@ -77,6 +77,8 @@ export function createLineChart() {
   let props = null;
   /** @type {Frame | null} */
   let frame = null;
+  /** Height above the plot that the flags' labels take. */
+  let strip = 0;
   let stopFollowing = () => {};
 
   /** @param {number | null} x */
@@ -108,29 +110,24 @@ export function createLineChart() {
 
   function redraw() {
     if (!props || element.clientWidth === 0 || element.clientHeight === 0) return;
-    frame = frameOf(props, element.clientWidth, element.clientHeight);
+    frame = frameOf(props, element.clientWidth, element.clientHeight, strip);
     const context = fitCanvas(picture, element);
     if (context) draw(context, frame, props);
   }
 
   function rebuild() {
-    redraw();
-    if (!props || !frame) return;
-    const { left, top, width, height } = frame.plot;
-    Object.assign(over.style, {
-      left: `${left}px`,
-      top: `${top}px`,
-      width: `${width}px`,
-      height: `${height}px`,
-    });
+    if (!props || element.clientWidth === 0 || element.clientHeight === 0) return;
     over.replaceChildren(hair, selection);
     hair.hidden = true;
     selection.hidden = true;
-    if (props.flags.length) {
-      // Marks of non-finite points have the edge.
-      const edge = props.lines.some((line) => line.bad.length > 0) ? 14 : 2;
-      flagElements(over, frame, props.flags, edge, props.onFlag);
-    }
+    // How wide labels are is known once they are there; how high their strip is, after that.
+    const wide = frameOf(props, element.clientWidth, element.clientHeight);
+    Object.assign(over.style, { left: `${wide.plot.left}px`, width: `${wide.plot.width}px` });
+    strip = props.flags.length ? flagElements(over, wide, props.flags, props.onFlag) : 0;
+    redraw();
+    if (!frame) return;
+    const { top, height } = frame.plot;
+    Object.assign(over.style, { top: `${top}px`, height: `${height}px` });
   }
 
   const stopWatching = watchSize(element, rebuild);

@@ -39,7 +39,7 @@ export function drawLines(context, frame, { lines, palette }) {
   const { plot } = frame;
   context.save();
   context.beginPath();
-  context.rect(plot.left, 0, plot.width, plot.top + plot.height);
+  context.rect(plot.left, plot.top - 6, plot.width, plot.height + 6);
   context.clip();
   for (const line of lines) {
     context.globalAlpha = line.alpha ?? 1;

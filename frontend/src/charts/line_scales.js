@@ -9,6 +9,8 @@ import { linearTicks, logTicks, timeTicks } from "./ranges.js";
 
 const TOP = 10;
 const X_AXIS_HEIGHT = 24;
+/** How far the right scale goes beyond its largest value: what is constant is no upper edge. */
+const RIGHT_ROOM = 1.25;
 
 /**
  * @typedef {object} Frame
@@ -24,15 +26,16 @@ const X_AXIS_HEIGHT = 24;
  * @param {LineProps} props
  * @param {number} width Of the element.
  * @param {number} height
+ * @param {number} [strip] Height above the plot that labels of flags need.
  * @returns {Frame}
  */
-export function frameOf(props, width, height) {
+export function frameOf(props, width, height, strip = 0) {
   const { extent, gutter, log, range, healthy } = props;
   const plot = {
     left: gutter.left,
-    top: TOP,
+    top: TOP + strip,
     width: Math.max(1, width - gutter.left - gutter.right),
-    height: Math.max(1, height - TOP - X_AXIS_HEIGHT),
+    height: Math.max(1, height - TOP - strip - X_AXIS_HEIGHT),
   };
   const [low, high] = span(props, "y");
   const y = range ?? withHealthy(padded(low, high, log), healthy ?? null);
@@ -82,7 +85,7 @@ function span({ lines, extent: [from, to] }, scale) {
 function rightRange(props) {
   if (!props.lines.some((line) => line.scale === "right")) return null;
   const [low, high] = span(props, "right");
-  return [Math.min(0, low ?? 0), (high ?? 1) * 1.08 || 1];
+  return [Math.min(0, low ?? 0), (high ?? 1) * RIGHT_ROOM || 1];
 }
 
 /**
