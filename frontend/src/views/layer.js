@@ -25,6 +25,7 @@ import { inlineName, name } from "./name.js";
  * @property {{group: string, index: number, label: string}[]} siblings  Rows of the same layer.
  * @property {{before: Neighbour | null, after: Neighbour | null} | null} neighbours
  * @property {Metric | null} metric  Of the neighbours' values.
+ * @property {string} at  Where the values were recorded: "values at step 9"; "" without any.
  *
  * @typedef {object} LayerCharts
  * @property {{small: SmallChart, chart: LineProps, values: ChartValue[]}[]} charts
@@ -46,7 +47,7 @@ import { inlineName, name } from "./name.js";
  * @param {LayerHead} data
  * @param {LayerHandlers} handlers
  */
-export function layerHead({ row, index, count, siblings, neighbours, metric }, handlers) {
+export function layerHead({ row, index, count, siblings, neighbours, metric, at }, handlers) {
   const go = (
     /** @type {number} */ by,
     /** @type {"previous" | "next"} */ icon,
@@ -61,6 +62,7 @@ export function layerHead({ row, index, count, siblings, neighbours, metric }, h
       ${go(1, "next", "Next row, towards the output")}
       <h3>${name(row.name)}</h3>
       <span class="soft place">${index + 1} of ${count}</span>
+      ${at ? html`<span class="soft place" data-testid="values-at">${at}</span>` : nothing}
       <span class="spring"></span>${exportMenu("layer", "the layer", ["png", "csv", "json"], handlers)}
     </div>
     <dl class="layer-facts">${facts(row).map(

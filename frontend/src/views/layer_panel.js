@@ -13,7 +13,7 @@
 import { html, nothing } from "lit-html";
 import { profileMetrics } from "../data/profile.js";
 import { formatPercent, formatTick } from "../format/numbers.js";
-import { formatStepShort, stepNumber } from "../format/steps.js";
+import { formatStep, formatStepShort, stepNumber } from "../format/steps.js";
 import { rowKey } from "../state/selection.js";
 import { distributionFigures } from "./distributions.js";
 import { initializationView } from "./initialization.js";
@@ -49,6 +49,7 @@ export function layerPanel(state, model, handlers, around) {
                 siblings: siblings(model.groups, group, row),
                 neighbours: model.detail.neighbours,
                 metric: model.detail.metric,
+                at: valuesAt(state.slots.layer.data, model),
               },
               handlers,
             )}
@@ -269,13 +270,42 @@ const same = (/** @type {number} */ value) => value;
  * @param {number | null} step
  */
 function valueAt(column, { steps }, step) {
+  const index = recordAt(column, steps, step);
+  if (index < 0) return null;
+  const bad = column.nonfinite.find(([at]) => at === index);
+  return bad ? Number(bad[1]) : column.low[index];
+}
+
+/**
+ * The record of `valueAt`; -1 without one.
+ *
+ * @param {Column} column
+ * @param {LayerReply["steps"]} steps
+ * @param {number | null} step
+ */
+function recordAt({ low, nonfinite }, steps, step) {
   for (let index = steps.length - 1; index >= 0; index -= 1) {
     if (step !== null && stepNumber(steps[index]) > step) continue;
-    const bad = column.nonfinite.find(([at]) => at === index);
-    if (bad) return Number(bad[1]);
-    if (column.low[index] !== null) return column.low[index];
+    if (low[index] !== null || nonfinite.some(([at]) => at === index)) return index;
   }
-  return null;
+  return -1;
+}
+
+/**
+ * At which step the values above the small charts were recorded, in words.
+ *
+ * @param {LayerReply | null} reply
+ * @param {Model} model
+ */
+function valuesAt(reply, { detail, step }) {
+  if (!reply || !detail.small) return "";
+  const { axis, steps } = reply;
+  const columns = detail.small.charts.flatMap((chart) => chart.columns);
+  const found = columns.map((column) => recordAt(column, steps, step)).filter((at) => at >= 0);
+  if (found.length === 0) return "";
+  const last = Math.max(...found);
+  const word = found.every((at) => at === last) ? "at" : "up to";
+  return `values ${word} ${axis} ${formatStep(steps[last])}`;
 }
 
 /**
