@@ -10,7 +10,7 @@ import { linearTicks, logTicks, timeTicks } from "./ranges.js";
 const TOP = 10;
 const X_AXIS_HEIGHT = 24;
 /** How far the right scale goes beyond its largest value: what is constant is no upper edge. */
-const RIGHT_ROOM = 1.25;
+const RIGHT_ROOM = 1.15;
 
 /**
  * @typedef {object} Frame

@@ -62,7 +62,7 @@ export function layerHead({ row, index, count, siblings, neighbours, metric, at 
       ${go(1, "next", "Next row, towards the output")}
       <h3>${name(row.name)}</h3>
       <span class="soft place">${index + 1} of ${count}</span>
-      ${at ? html`<span class="soft place" data-testid="values-at">${at}</span>` : nothing}
+      ${at ? html`<span class="soft place" data-testid="values-at">· ${at}</span>` : nothing}
       <span class="spring"></span>${exportMenu("layer", "the layer", ["png", "csv", "json"], handlers)}
     </div>
     <dl class="layer-facts">${facts(row).map(
