@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { cividis } from "../src/charts/cividis.js";
+import { scaleLabels } from "../src/charts/heat_draw.js";
 import { isMark, paint } from "../src/charts/paint.js";
 import {
   colorPosition,
@@ -150,4 +151,15 @@ test("ticks stay inside whatever the range", () => {
       assert.ok(ticks.every((tick) => tick >= from - slack && tick <= to + slack));
     }
   }
+});
+
+test("the end of the scale says that there is more beyond it", () => {
+  const place = (/** @type {number} */ value) => 100 - value / 2;
+  const labels = (/** @type {boolean} */ clippedLow, /** @type {boolean} */ clippedHigh) =>
+    scaleLabels([0, 100, 170], { low: -8, high: 183, clippedLow, clippedHigh }, String, place).map(
+      ({ text }) => text,
+    );
+  assert.deepEqual(labels(false, false), ["0", "100", "170"]);
+  assert.deepEqual(labels(false, true), ["0", "100", "≥ 180"], "a tick too near gives way");
+  assert.deepEqual(labels(true, true), ["100", "≥ 180", "≤ -8"]);
 });

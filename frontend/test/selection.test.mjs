@@ -1,7 +1,7 @@
 /** The one selection, and the link that carries it. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { verdictsOf } from "../src/model/map.js";
+import { rowMarks } from "../src/model/map.js";
 import { flagsOf } from "../src/model/time.js";
 import { readLink, writeLink } from "../src/state/link.js";
 import { memo } from "../src/state/memo.js";
@@ -310,22 +310,37 @@ test("flags: what is listed first-hand, and what is selected", () => {
   assert.equal(flagsOf(all, "cause", placement)[0].selected, true);
 });
 
-test("a row wears the worst of what is found in it", () => {
+test("a row wears the selected finding, else the worst of what is found in it", () => {
   const rows = GROUPS[0].rows;
-  const found = verdictsOf(
+  const mild = finding({ severity: "info", layers: ["a"], title: "Mild" });
+  const grave = finding({ severity: "critical", layers: ["a/kernel"], title: "Grave" });
+  const marked = (/** @type {any} */ selected) => [...rowMarks([mild, grave], rows, selected)];
+  assert.deepEqual(marked(null), [
+    [0, { own: false, verdict: "info", title: "Another finding: Mild" }],
     [
-      finding({ severity: "info", layers: ["a"] }),
-      finding({ severity: "critical", layers: ["a/kernel"] }),
+      1,
+      { own: false, verdict: "critical", title: "Another finding: Mild\nAnother finding: Grave" },
     ],
-    rows,
-  );
-  assert.deepEqual(
-    [...found],
-    [
-      [0, "info"],
-      [1, "critical"],
-    ],
-  );
+  ]);
+  assert.deepEqual(marked(mild), [
+    [0, { own: true, verdict: "info", title: "Mild" }],
+    [1, { own: true, verdict: "info", title: "Mild\nAnother finding: Grave" }],
+  ]);
+});
+
+test("a finding opens a metric that its layer has", () => {
+  const metric = (/** @type {string} */ name) => ({ name, title: name });
+  const names = ["batch_std", "zero_fraction", "saturated_fraction"];
+  const metrics = names.map((name) => metric(`activation_${name}`));
+  const opened = (/** @type {string[]} */ activations) => {
+    const rows = activations.map((activation, at) => ({ ...row(`d${at}`, "output"), activation }));
+    const accused = finding({ id: "wrong-output-activation", layers: [`d${rows.length - 1}`] });
+    const groups = /** @type {any} */ ([{ group: "activations", rows, metrics }]);
+    return fittingMetric(accused, groups)?.metric.name;
+  };
+  assert.equal(opened(["sigmoid", "softmax"]), "activation_batch_std");
+  assert.equal(opened(["sigmoid", "relu"]), "activation_zero_fraction");
+  assert.equal(opened(["relu", "tanh"]), "activation_saturated_fraction");
 });
 
 test("memo recomputes only when something changed", () => {

@@ -22,7 +22,7 @@ import { fitCanvas, watchSize } from "./size.js";
  * @property {number[]} order  Row indices to show.
  * @property {Metric} metric
  * @property {ColorRange} range
- * @property {Map<number, Verdict>} verdicts  By row index: rows that findings name.
+ * @property {Map<number, RowMark>} marks  By row index: rows that findings name.
  * @property {number} selectedRow  -1 for none.
  * @property {number | null} selectedStep
  * @property {{step: number, verdict: Verdict} | null} onset
@@ -37,6 +37,11 @@ import { fitCanvas, watchSize } from "./size.js";
  * @property {(row: number, step: number) => void} onOpen
  *
  * @typedef {{row: number, cell: number}} Place  Row index (not position) and cell.
+ *
+ * @typedef {object} RowMark  Beside the name of a row.
+ * @property {Verdict} verdict
+ * @property {boolean} own  Whether it is the selected finding's; drawn hollow where it is not.
+ * @property {string} title  Which findings name the row.
  */
 
 /** @returns {import("../views/mount.js").Component<HeatProps>} */
@@ -137,7 +142,7 @@ function samePicture(a, b) {
     a.order === b.order &&
     a.range === b.range &&
     a.palette === b.palette &&
-    a.verdicts === b.verdicts &&
+    a.marks === b.marks &&
     a.height === b.height &&
     a.extent[0] === b.extent[0] &&
     a.extent[1] === b.extent[1] &&
@@ -269,6 +274,8 @@ function listenToPointer(canvas, current, layout, moveTo) {
   /** @param {PointerEvent} event */
   const hover = (event) => {
     hovered = under(event);
+    const named = event.clientX - canvas.getBoundingClientRect().left < layout().left;
+    canvas.title = (named && hovered && current()?.marks.get(hovered.row)?.title) || "";
     moveTo(hovered, false);
   };
   canvas.addEventListener("pointermove", hover);

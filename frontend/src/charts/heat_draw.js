@@ -3,8 +3,7 @@
  * Coordinates are CSS pixels.
  *
  * @import { HeatLayout } from "./heat_layout.js"
- * @import { HeatProps, Place } from "./heat.js"
- * @import { Verdict } from "../types.js"
+ * @import { HeatProps, Place, RowMark } from "./heat.js"
  */
 import { commonPath, fitName } from "../format/names.js";
 import { formatDifference, formatPercent, formatTick, isFraction } from "../format/numbers.js";
@@ -26,13 +25,13 @@ const ICON_ROOM = 24;
  * @param {HeatProps} props
  */
 export function drawLabels(context, layout, props) {
-  const { order, rows, verdicts, palette, selectedRow } = props;
+  const { order, rows, marks, palette, selectedRow } = props;
   const each = layout.height / Math.max(1, order.length);
   const importance = (/** @type {number} */ position) => {
     const row = order[position];
-    if (row === selectedRow) return 20;
-    const verdict = verdicts.get(row);
-    return verdict ? 10 - badness(verdict) : 0;
+    if (row === selectedRow) return 200;
+    const mark = marks.get(row);
+    return mark ? (mark.own ? 10 : 1) * (10 - badness(mark.verdict)) : 0;
   };
   context.textBaseline = "middle";
   context.textAlign = "right";
@@ -40,9 +39,9 @@ export function drawLabels(context, layout, props) {
   const path = commonPath(rows.map((row) => row.name));
   for (const position of labelled(order.length, layout.height, LABEL_SPACING, importance)) {
     const row = order[position];
-    const verdict = verdicts.get(row);
+    const mark = marks.get(row);
     const y = layout.top + (position + 0.5) * each;
-    const strong = row === selectedRow || verdict !== undefined;
+    const strong = row === selectedRow || mark?.own === true;
     context.font = `${row === selectedRow ? "600 " : ""}${FONT_PIXELS}px ${palette.font}`;
     context.fillStyle = strong ? palette.ink : palette.soft;
     const measure = (/** @type {string} */ name) => context.measureText(name).width;
@@ -50,24 +49,34 @@ export function drawLabels(context, layout, props) {
     const name = measure(whole) > room ? whole.slice(path.length) : whole;
     const text = fitName(name, room, measure);
     context.fillText(text, layout.left - ICON_ROOM, y + 0.5);
-    if (verdict)
-      drawIcon(context, verdict, layout.left - 21, y - ICON / 2, palette.verdict[verdict]);
+    if (mark)
+      drawIcon(context, mark, layout.left - 21, y - ICON / 2, palette.verdict[mark.verdict]);
   }
 }
 
 /**
+ * The sign of a severity; only its outer line where it is not the selected finding's.
+ *
  * @param {CanvasRenderingContext2D} context
- * @param {Verdict} verdict
+ * @param {RowMark} mark
  * @param {number} x
  * @param {number} y
  * @param {string} color
  */
-function drawIcon(context, verdict, x, y, color) {
+function drawIcon(context, { verdict, own }, x, y, color) {
   context.save();
   context.translate(x, y);
   context.scale(ICON / 16, ICON / 16);
-  context.fillStyle = color;
-  context.fill(new Path2D(VERDICT_PATH[verdict]), "evenodd");
+  const path = VERDICT_PATH[verdict];
+  if (own) {
+    context.fillStyle = color;
+    context.fill(new Path2D(path), "evenodd");
+  } else {
+    context.globalAlpha = 0.6;
+    context.strokeStyle = color;
+    context.lineWidth = 1.5;
+    context.stroke(new Path2D(path.slice(0, path.indexOf("z") + 1)));
+  }
   context.restore();
 }
 
@@ -139,10 +148,39 @@ export function drawScale(context, layout, { range, metric, palette, gutter }) {
       : formatTick;
   const inside = (/** @type {number} */ y) =>
     Math.min(bar.top + bar.height - 5, Math.max(bar.top + 5, y));
-  for (const tick of ticks) {
-    context.fillText(write(tick), bar.x + bar.width + 4, inside(place(tick)), gutter.right - 24);
+  for (const { at, text } of scaleLabels(ticks, range, write, (value) => inside(place(value)))) {
+    context.fillText(text, bar.x + bar.width + 4, at, gutter.right - 24);
   }
   if (floor > 0) context.fillText("0", bar.x + bar.width + 4, inside(bar.top + bar.height));
+}
+
+/** Labels of the colour scale closer than this, in CSS pixels, would touch. */
+const SCALE_SPACING = 12;
+
+/**
+ * The colour scale's labels. An end beyond which there are values says so, in place of the ticks
+ * near it: the colour there is that of everything beyond, too.
+ *
+ * @param {number[]} ticks
+ * @param {Pick<import("./ranges.js").ColorRange, "low" | "high" | "clippedLow" | "clippedHigh">} range
+ * @param {(value: number) => string} write
+ * @param {(value: number) => number} place Of a value on the scale, in pixels.
+ * @returns {{at: number, text: string}[]}
+ */
+export function scaleLabels(ticks, { low, high, clippedLow, clippedHigh }, write, place) {
+  const ends = [
+    ...(clippedHigh ? [{ at: place(high), text: `≥ ${write(round(high))}` }] : []),
+    ...(clippedLow ? [{ at: place(low), text: `≤ ${write(round(low))}` }] : []),
+  ];
+  const free = ticks
+    .map((tick) => ({ at: place(tick), text: write(tick) }))
+    .filter(({ at }) => ends.every((end) => Math.abs(end.at - at) >= SCALE_SPACING));
+  return [...free, ...ends];
+}
+
+/** @param {number} value */
+function round(value) {
+  return Number(value.toPrecision(2));
 }
 
 /**

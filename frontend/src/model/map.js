@@ -1,8 +1,8 @@
 /**
  * What the heat map is given: the rows in their order, colours, marks.
  *
- * @import { HeatProps } from "../charts/heat.js"
- * @import { Finding, Group, Heat, Metric, Row, Verdict } from "../types.js"
+ * @import { HeatProps, RowMark } from "../charts/heat.js"
+ * @import { Finding, Group, Heat, Metric, Row } from "../types.js"
  * @import { State } from "../state/state.js"
  * @import { Gutters } from "./layout.js"
  * @import { Surroundings } from "./model.js"
@@ -12,6 +12,7 @@ import { shownRows } from "../charts/order.js";
 import { badnessOf, worstByRow } from "../charts/pool.js";
 import { colorRange, sharedRange } from "../charts/ranges.js";
 import { INFINITE, NAN, NO_DATA } from "../data/decode.js";
+import { visible } from "../format/names.js";
 import { formatValue } from "../format/numbers.js";
 import { badness } from "../format/severity.js";
 import { formatStepRange, stepNumber } from "../format/steps.js";
@@ -45,7 +46,7 @@ export function createMapModel() {
   const worsting = memo(worstOf);
   const ranging = memo(sharedRange);
   const ordering = memo(shownRows);
-  const judging = memo(verdictsOf);
+  const judging = memo(rowMarks);
   const coding = memo(codesOf);
   const listing = memo(worstRows);
   const difference = createDifferenceModel();
@@ -68,7 +69,7 @@ export function createMapModel() {
     if (!shown || !group || !metric) return null;
     const room = heatRoom(size);
     const rest = {
-      verdicts: judging(findings, group.rows),
+      marks: judging(findings, group.rows, finding),
       selectedRow: row,
       selectedStep: step,
       onset: finding && { step: stepNumber(finding.first_step), verdict: finding.severity },
@@ -115,19 +116,30 @@ export function heatSpan({ edges }) {
 }
 
 /**
- * The worst severity of the findings that name a row, by row.
+ * What stands beside the names of rows that findings name: the severity of the selected one, else
+ * the worst of the others, and which they are.
  *
  * @param {Finding[]} findings
  * @param {Row[]} rows
- * @returns {Map<number, Verdict>}
+ * @param {Finding | null} selected
+ * @returns {Map<number, RowMark>}
  */
-export function verdictsOf(findings, rows) {
-  /** @type {Map<number, Verdict>} */
+export function rowMarks(findings, rows, selected) {
+  /** @type {Map<number, RowMark>} */
   const found = new Map();
-  for (const finding of findings) {
+  const ordered = findings.filter((one) => one !== selected);
+  for (const finding of selected ? [selected, ...ordered] : ordered) {
+    const { severity: verdict, title } = finding;
     for (const row of rowsOf(finding, rows)) {
       const held = found.get(row);
-      if (!held || badness(finding.severity) < badness(held)) found.set(row, finding.severity);
+      const own = finding === selected || held?.own === true;
+      const worse = !held || (!own && badness(verdict) < badness(held.verdict));
+      const said = finding === selected ? visible(title) : `Another finding: ${visible(title)}`;
+      found.set(row, {
+        own,
+        verdict: worse ? verdict : held.verdict,
+        title: held ? `${held.title}\n${said}` : said,
+      });
     }
   }
   return found;

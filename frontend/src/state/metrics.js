@@ -17,7 +17,11 @@ const FITTING = new Map(
       "gradient_nan_fraction",
     ],
     "unscaled-target": ["gradient_norm"],
-    "wrong-output-activation": ["activation_saturated_fraction", "activation_batch_std"],
+    "wrong-output-activation": [
+      "activation_zero_fraction",
+      "activation_saturated_fraction",
+      "activation_batch_std",
+    ],
     "wrong-hidden-activation": ["gradient_norm", "activation_saturated_fraction"],
     "dead-relu": ["activation_dead_fraction", "activation_zero_fraction", "gradient_zero_fraction"],
     "poor-initialization": ["variable_norm", "activation_std"],
@@ -38,6 +42,36 @@ const FITTING = new Map(
   }),
 );
 
+const RELU_LIKE = new Set(["relu", "relu6"]);
+/**
+ * Statistics that tell something of outputs of these activations only: of others, saturated and dead
+ * outputs are not recorded, and zeros are none or chance.
+ */
+const TELLING = new Map([
+  ["activation_saturated_fraction", new Set(["sigmoid", "tanh"])],
+  ["activation_dead_fraction", RELU_LIKE],
+  ["activation_zero_fraction", RELU_LIKE],
+]);
+
+/**
+ * Whether a metric tells something of the first layer that the finding names, as far as its
+ * activation says; of a row whose activation is not known it may.
+ *
+ * @param {Finding} finding
+ * @param {Group} group
+ * @param {Metric} metric
+ */
+function tells(finding, { rows }, metric) {
+  const telling = TELLING.get(metric.name);
+  if (!telling) return true;
+  for (const layer of finding.layers) {
+    const named = rows.filter((row) => row.name === layer || row.layer === layer);
+    if (named.length === 0) continue;
+    return named.some(({ activation }) => !activation || telling.has(activation));
+  }
+  return true;
+}
+
 /**
  * @param {Finding} finding
  * @param {Group[]} groups
@@ -45,10 +79,12 @@ const FITTING = new Map(
  */
 export function fittingMetric(finding, groups) {
   const offered = groups.flatMap((group) => group.metrics.map((metric) => ({ group, metric })));
-  for (const name of FITTING.get(finding.id) ?? []) {
+  const fitting = (FITTING.get(finding.id) ?? []).flatMap((name) => {
     const match = offered.find(({ metric }) => metric.name === name);
-    if (match) return match;
-  }
+    return match ? [match] : [];
+  });
+  const best = fitting.find(({ group, metric }) => tells(finding, group, metric)) ?? fitting[0];
+  if (best) return best;
   const said = finding.evidence.map((evidence) => evidence.name.toLowerCase()).join("\n");
   return (
     offered.find(({ metric }) => {
