@@ -1070,3 +1070,57 @@ def test_a_loss_that_went_bad_within_an_epoch_comes_before_what_its_end_shows() 
     assert finding.summary == "NaN appeared first in the loss, at step 55."
     assert [(item.step, item.value) for item in finding.evidence] == [(55, 1.0), (99, 1.0)]
     assert "at least" in finding.evidence[1].name
+
+
+def test_a_rise_is_not_called_a_fall_of_nothing() -> None:
+    finding = cause(low_rate(2e-6, np.linspace(2.0, 2.1, N)), "learning-rate-too-low")
+    (evidence,) = [item for item in finding.evidence if "fall of the loss" in item.name]
+    assert evidence.value == pytest.approx(-0.047, abs=0.002)  # mean of the last tenth, 2.095
+    assert f"rose by {-100 * evidence.value:.1f}%" in finding.summary
+    assert "it rose" in evidence.name
+
+
+def test_the_onset_and_the_peak_of_too_large_updates_are_both_shown() -> None:
+    ratio = np.full((N, 3), 0.02)
+    ratio[9:, 2], ratio[40, 1] = 0.12, 7.0
+    base = with_loss(diverging(), changed("variables", draw.healthy(N), update_ratio=ratio))
+    finding = cause(base, "learning-rate-too-high")
+    names = [row.layer for row in base.tables["variables"].rows]
+    shown = [(e.step, e.layer, round(e.value, 3), e.threshold) for e in finding.evidence[:2]]
+    assert shown == [(40, names[1], 7.0, 0.1), (9, names[2], 0.12, 0.1)]
+    assert finding.first_step == 9
+    assert "(step 40; above 10% first at step 9)" in finding.summary
+    (loss,) = [e for e in finding.evidence if e.name == "loss at the end over its start"]
+    assert loss.value == pytest.approx(np.mean(diverging()[-20:]) / 2.3, rel=0.01)
+
+
+@pytest.mark.parametrize("activation", ["relu", "sigmoid"])
+def test_the_ratio_of_the_layers_is_the_quotient_of_what_stands_beside_it(activation: str) -> None:
+    history = deep(1e-5, activation)
+    findings = {f.id: f for f in diagnose_history(history).findings}
+    ratio, first, last = findings["vanishing-gradient"].evidence
+    assert first.value / last.value == pytest.approx(ratio.value)
+    assert first.step == last.step
+    assert ratio.value == pytest.approx(1e-5, rel=1e-3)
+    # Four layers: three factors of 10^(5/3) lie between the first and the last.
+    assert "a factor of 46 a layer" in findings["vanishing-gradient"].summary
+    if activation == "sigmoid":
+        _, factor, near, far, *_ = findings["wrong-hidden-activation"].evidence
+        assert (near.layer, far.layer) == ("first", "third")
+        assert (near.value / far.value) ** (1 / 2) == pytest.approx(factor.value)
+        assert "to the power 1/2" in factor.name
+
+
+def test_weights_that_all_start_at_zero_are_said_to() -> None:
+    base = started(0.0)
+    table = base.tables["variables"]
+    low = np.array(table.low)
+    for name in ("variable_std", "variable_mean"):
+        low[:, :, table.columns.index(name)] = 0.0
+    tables = {**base.tables, "variables": replace(table, low=low, high=low)}
+    finding = cause(replace(base, tables=tables), "poor-initialization")
+    first, second, last = (row.layer for row in table.rows)
+    assert finding.summary.startswith(f"All weights start at zero in {first}, {second}: ")
+    assert f"{last} starts at zero too" in finding.summary
+    assert finding.layers == (first, second)
+    assert {item.value for item in finding.evidence} == {0.0}

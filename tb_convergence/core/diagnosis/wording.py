@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from tb_convergence.core.diagnosis.finding import Evidence
+from tb_convergence.core.diagnosis.signals import LossCourse
+
 
 def counted(number: int, thing: str) -> str:
     """A number and its thing, in the plural where it needs one.
@@ -10,3 +13,56 @@ def counted(number: int, thing: str) -> str:
     ('1 more layer', '3 more layers')
     """
     return f"{number} {thing}" + ("s" if number != 1 else "")
+
+
+def percent(fraction: float) -> str:
+    """A fraction as per cent, in two digits or so; never rounds to 0 or 100 what is not.
+
+    >>> percent(0.577), percent(0.0508), percent(0.987), percent(1.04), percent(0.0)
+    ('58%', '5.1%', '98.7%', '104%', '0%')
+    >>> percent(1.6e-6), percent(0.9999)
+    ('less than 0.01%', 'more than 99.9%')
+    """
+    size = 100 * float(fraction)
+    if 0 < size < 0.01:
+        return "less than 0.01%"
+    if 99.9 < size < 100:
+        return "more than 99.9%"
+    if 0 < size < 10:
+        return f"{float(f'{size:.2g}'):g}%"
+    return f"{float(f'{size:.1f}'):g}%" if 90 < size < 100 else f"{size:,.0f}%"
+
+
+def part(fraction: float) -> str:
+    """As `percent`, but what is too small for one stays a number.
+
+    >>> part(0.42), part(1.614e-6)
+    ('42%', '1.6e-06')
+    """
+    return f"{fraction:.1e}" if 0 < fraction < 1e-4 else percent(fraction)
+
+
+def loss_moved(fall: float) -> str:
+    """What the loss did, from the part of its start that it lost (negative where it grew).
+
+    >>> loss_moved(0.3), loss_moved(-0.0508), loss_moved(-1e16), loss_moved(0.0)
+    ('fell by 30%', 'rose by 5.1%', 'rose by 1e+16 times its start', 'did not change')
+    """
+    if fall == 0:
+        return "did not change"
+    if fall < -10:
+        return f"rose by {-fall:.2g} times its start"
+    return f"fell by {percent(fall)}" if fall > 0 else f"rose by {percent(-fall)}"
+
+
+def fall_of_loss(course: LossCourse, limit: float) -> Evidence:
+    """The relative fall of the loss as evidence; the name says so where it is a rise."""
+    rose = " (below 0: it rose)" if course.fall < 0 else ""
+    return Evidence(f"relative fall of the loss{rose}", course.fall, limit)
+
+
+def loss_over_start(course: LossCourse) -> Evidence:
+    """The same for a loss that may have grown a millionfold; a quotient needs a start above 0."""
+    if course.start <= 0:
+        return fall_of_loss(course, 0.0)
+    return Evidence("loss at the end over its start", course.end / course.start, 1.0)

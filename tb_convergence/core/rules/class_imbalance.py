@@ -22,6 +22,7 @@ from tb_convergence.core.diagnosis.data import (
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.signals import loss_course
+from tb_convergence.core.diagnosis.wording import percent
 from tb_convergence.core.history import RunHistory
 
 SHARE: Final = 0.875
@@ -78,7 +79,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     fault = largest < 1 and ((spread is not None and stuck) or never >= RECORDS)
     name = shares.of.index(largest)
     evidence = [Evidence("share of the largest class", largest, SHARE)]
-    text = f"Class {name} makes up {largest:.1%} of the recorded samples ({classes} classes)"
+    text = f"Class {name} makes up {percent(largest)} of the recorded samples ({classes} classes)"
     if largest == 1:
         text = f"Every recorded sample is of class {name}: there is nothing to tell apart"
     if spread is not None:
@@ -96,7 +97,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
             f"Weight the classes: fit(..., class_weight={_weights(shares)}), or draw batches with "
             "as many samples of each class.",
             "Judge by precision and recall of the rare classes (or AUC), not by accuracy: "
-            f"{largest:.1%} is what a constant gets.",
+            f"{percent(largest)} is what a constant gets.",
         ),
     )
 

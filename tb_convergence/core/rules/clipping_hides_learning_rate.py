@@ -10,6 +10,7 @@ from tb_convergence.core.diagnosis.configuration import configuration
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.signals import Floats, largest_per_record, weights_column
+from tb_convergence.core.diagnosis.wording import percent
 from tb_convergence.core.history import RunHistory
 
 CLIPPED: Final = 0.5
@@ -42,7 +43,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
             continue
         return Match(
             "warning", min(0.9, 0.5 + 0.3 * share),
-            f"{share:.0%} of the steps are clipped by {name}={limit:g}, typically "
+            f"{percent(share)} of the steps are clipped by {name}={limit:g}, typically "
             f"{excess:.2g}-fold: the rate in force is that much smaller than the one set.",
             int(table.steps[0]), int(table.steps[-1]), (),
             (

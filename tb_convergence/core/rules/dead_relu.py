@@ -9,7 +9,7 @@ import numpy as np
 from tb_convergence.core.diagnosis.finding import Evidence, Severity
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.signals import FALLS, Floats, learns
-from tb_convergence.core.diagnosis.wording import counted
+from tb_convergence.core.diagnosis.wording import counted, percent
 from tb_convergence.core.history import RunHistory, Table
 
 FRACTION: Final = 0.5
@@ -68,7 +68,7 @@ def _summary(table: Table, worst: int, share: float, onsets: dict[int, int]) -> 
     more = f" (and most of {counted(len(onsets) - 1, 'more layer')})" if len(onsets) > 1 else ""
     onset = min(onsets.values())
     when = "from the first step on" if onset == 0 else f"since step {int(table.steps[onset]):,}"
-    return f"{share:.0%} of the units of {table.rows[worst].layer}{more} are dead {when}."
+    return f"{percent(share)} of the units of {table.rows[worst].layer}{more} are dead {when}."
 
 
 RULE = Rule(

@@ -24,6 +24,7 @@ from tb_convergence.core.diagnosis.signals import (
     path_length,
     weights_column,
 )
+from tb_convergence.core.diagnosis.wording import percent
 from tb_convergence.core.history import RunHistory
 
 HEALTHY: Final = (1e-4, 1e-1)
@@ -59,8 +60,8 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
     what = f" {narrow[1]}" if narrow else ""
     return Match(
         "info", 0.45 if narrow else 0.25,
-        f"The loss has come to rest at {course.end:.4g}, {share:.0%} of what a model gets that "
-        f"ignores its input, while gradients and updates are in order.{what}",
+        f"The loss has come to rest at {course.end:.4g}, {percent(share)} of what a model gets "
+        f"that ignores its input, while gradients and updates are in order.{what}",
         course.settled_step, int(course.steps[-1]), (narrow[0].name,) if narrow else (),
         (
             Evidence("loss at the end over ignorance", share, LEARNS, int(course.steps[-1])),

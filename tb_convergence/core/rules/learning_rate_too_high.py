@@ -27,6 +27,7 @@ from tb_convergence.core.diagnosis.signals import (
     weight_rows,
     weights_column,
 )
+from tb_convergence.core.diagnosis.wording import loss_over_start, percent
 from tb_convergence.core.history import RunHistory, Table
 
 RATIO: Final = 0.1
@@ -119,26 +120,40 @@ def _by_updates(
     recent = np.flatnonzero(before)[-3:]
     if not large.any() or (share < LASTING and not large[recent].any()):
         return None
-    onset = _onset(table, int(np.flatnonzero(large)[0]))
+    begun = int(np.flatnonzero(large)[0])
+    onset = _onset(table, begun)
     peak = int(np.flatnonzero(large)[np.argmax(ratio[large])])
     rows = weight_rows(table)
     loud = [rows[i] for i in np.flatnonzero(np.nan_to_num(ratios[peak]) > RATIO).tolist()]
     evidence = [
         Evidence("update ratio of the fastest layer", float(ratio[peak]), RATIO,
-                 int(table.steps[peak]), table.rows[loud[0]].layer if loud else None),
-        Evidence("share of records with a ratio above it", share, LASTING),
+                 int(table.steps[peak]), _loudest(table, ratios[peak])),
     ]
+    since = ""
+    if begun != peak:
+        name = "update ratio where it first passed its limit"
+        if not _measured(table, begun):
+            name += ", from the growth of the weights"
+        evidence.append(
+            Evidence(name, float(ratio[begun]), RATIO, onset, _loudest(table, ratios[begun]))
+        )
+        since = f"; above {percent(RATIO)} first at step {onset:,}"
+    evidence.append(Evidence(
+        f"share of records with a ratio above {RATIO:g}, until step {harm.step:,}", share, LASTING
+    ))
     if course is not None:
-        evidence.append(Evidence("relative fall of the loss", course.fall, 0.0))
+        evidence.append(loss_over_start(course))
     growth = _gradient_growth(table, harm.step)
     if growth is not None:
-        evidence.append(Evidence("growth of the gradient norm until then", growth, GROWTH))
+        evidence.append(
+            Evidence(f"growth of the gradient norm until step {harm.step:,}", growth, GROWTH)
+        )
     return Match(
         severity="critical",
         confidence=min(0.97, harm.confidence + (0.05 if (growth or 0) > GROWTH else 0.0)),
         summary=(
             f"A single step changes a layer by up to {_times(float(ratio[peak]))} its own size "
-            f"(step {int(table.steps[peak]):,}), and {harm.text}."
+            f"(step {int(table.steps[peak]):,}{since}), and {harm.text}."
         ),
         first_step=onset,
         last_step=history.last_step,
@@ -179,7 +194,7 @@ def _thrown_off(history: RunHistory, table: Table, course: LossCourse | None) ->
     unit = int(np.argmax(died))
     layer = outputs.rows[unit].layer
     since = (
-        f"{dead[-1, unit]:.0%} of the units of {layer} have died since"
+        f"{percent(float(dead[-1, unit]))} of the units of {layer} have died since"
         if float(died.max()) >= DIED else f"the loss was thrown up {thrown:.3g}-fold"
     )
     harmless = learns(history)
@@ -207,10 +222,20 @@ def _thrown_off(history: RunHistory, table: Table, course: LossCourse | None) ->
 
 def _onset(table: Table, record: int) -> int:
     """Step of the first large update; the first one it can be where only growth proves it."""
-    direct = largest_per_record(weights_column(table, "update_ratio", "low"))[record]
-    if direct > RATIO or record == 0:
+    if record == 0 or _measured(table, record):
         return int(table.steps[record])
     return int(table.steps[record - 1]) + 1
+
+
+def _measured(table: Table, record: int) -> bool:
+    """Whether the update of this very record was large, and not one implied by growth alone."""
+    direct = largest_per_record(weights_column(table, "update_ratio", "low"))[record]
+    return bool(direct > RATIO)
+
+
+def _loudest(table: Table, ratios: Floats) -> str:
+    """Layer of the largest of the ratios `[K]` of the weight rows."""
+    return table.rows[weight_rows(table)[int(np.nanargmax(ratios))]].layer
 
 
 def implied_ratio(table: Table) -> Floats:
@@ -243,7 +268,8 @@ def _by_gradients(history: RunHistory, table: Table, harm: _Harm) -> Match | Non
         first_step=int(table.steps[0]),
         last_step=history.last_step,
         layers=(),
-        evidence=(Evidence("growth of the gradient norm until then", growth, 10 * GROWTH),),
+        evidence=(Evidence(f"growth of the gradient norm until step {harm.step:,}", growth,
+                           10 * GROWTH),),
         advice=_advice(history, None),
     )
 
@@ -260,7 +286,10 @@ def _gradient_growth(table: Table, until: int) -> float | None:
 
 
 def _times(ratio: float) -> str:
-    return f"{ratio:.0%} of" if ratio < 2 else f"{ratio:.2g} times"
+    if ratio < 2:
+        return f"{percent(ratio)} of"
+    rounded = float(f"{ratio:.2g}")
+    return f"{rounded:,.0f} times" if 10 <= rounded < 1e6 else f"{rounded:g} times"
 
 
 def _advice(history: RunHistory, ratio: float | None) -> tuple[str, ...]:

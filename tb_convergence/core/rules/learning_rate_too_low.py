@@ -19,8 +19,10 @@ from tb_convergence.core.diagnosis.signals import (
     median_over_time,
     path_length,
     unfinished,
+    weight_rows,
     weights_column,
 )
+from tb_convergence.core.diagnosis.wording import fall_of_loss, loss_moved, percent
 from tb_convergence.core.history import RunHistory, Table
 
 RATIO: Final = 1e-4
@@ -35,6 +37,7 @@ FAR: Final = 0.7
 """Fall of the loss from which a run has got somewhere."""
 ALIVE: Final = 1e-7
 """Mean |g| below which a gradient counts as vanished (DeepDiagnosis, DeepFD)."""
+FASTEST: Final = "update ratio of the fastest weights, median over the records"
 
 
 def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
@@ -61,21 +64,29 @@ def _tiny(
 ) -> Match | None:
     if course.observed < 30 or not fastest < RATIO or course.fall > LEARNS:
         return None
+    layer = _fastest(table)
     return Match(
         severity="critical" if fastest < RATIO / 10 else "warning",
         confidence=min(0.95, 0.6 + 0.2 * float(np.log10(RATIO / max(fastest, 1e-12)))),
         summary=(
-            f"Even the fastest layer changes by only {fastest:.1e} of its size a step; in "
-            f"{course.observed:,} steps the loss fell by {max(course.fall, 0):.1%}."
+            f"Even the fastest weights, those of {layer}, change by only {fastest:.1e} of their "
+            f"size a step (median over the records); in {course.observed:,} steps the loss "
+            f"{loss_moved(course.fall)}."
         ),
         first_step=int(table.steps[0]),
         last_step=int(table.steps[-1]),
         evidence=(
-            Evidence("update ratio of the fastest layer", fastest, RATIO),
-            Evidence("relative fall of the loss", course.fall, LEARNS),
+            Evidence(FASTEST, fastest, RATIO, None, layer),
+            fall_of_loss(course, LEARNS),
         ),
         advice=_advice(history, fastest, 1e-3),
     )
+
+
+def _fastest(table: Table) -> str:
+    """Layer of the weights whose typical update ratio is the largest."""
+    ratio = median_over_time(weights_column(table, "update_ratio", "high"))
+    return table.rows[weight_rows(table)[int(np.nanargmax(ratio))]].layer
 
 
 def _hardly_begun(
@@ -93,15 +104,15 @@ def _hardly_begun(
         confidence=0.65 if many else 0.45,
         summary=(
             f"In {course.observed:,} steps of about {fastest:.1e} of its size, even the fastest "
-            f"layer can have moved by {path:.0%} of it at most, and the loss fell by "
-            f"{max(course.fall, 0):.1%}: training has hardly begun."
+            f"layer can have moved by {percent(path)} of it at most, and the loss "
+            f"{loss_moved(course.fall)}: training has hardly begun."
         ),
         first_step=int(table.steps[0]),
         last_step=int(table.steps[-1]),
         evidence=(
             Evidence("path of the fastest layer over its size", path, BEGUN),
-            Evidence("update ratio of the fastest layer", fastest, HEALTHY),
-            Evidence("relative fall of the loss", course.fall, LEARNS),
+            Evidence(FASTEST, fastest, HEALTHY),
+            fall_of_loss(course, LEARNS),
         ),
         advice=_advice(history, fastest, 3e-3),
     )
@@ -123,15 +134,15 @@ def _slow(
         severity="info",
         confidence=0.4,
         summary=(
-            f"The loss falls smoothly and slowly, by {course.fall:.0%} in {course.observed:,} "
+            f"The loss falls smoothly and slowly, by {percent(course.fall)} in {course.observed:,} "
             f"steps; the fastest layer changes by {fastest:.1e} of its size a step. A higher rate "
             "may get there sooner: the range test decides."
         ),
         first_step=int(table.steps[0]),
         last_step=int(table.steps[-1]),
         evidence=(
-            Evidence("update ratio of the fastest layer", fastest, SHORT),
-            Evidence("relative fall of the loss", course.fall, FAR),
+            Evidence(FASTEST, fastest, SHORT),
+            fall_of_loss(course, FAR),
         ),
         advice=_advice(history, fastest, 3e-3),
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.signals import loss_course
+from tb_convergence.core.diagnosis.wording import fall_of_loss
 from tb_convergence.core.history import RunHistory
 
 MINIMUM_STEPS = 30
@@ -33,7 +34,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         first_step=course.settled_step,
         last_step=int(course.steps[-1]),
         evidence=(
-            Evidence("relative fall of the loss", course.fall, 0.001),
+            fall_of_loss(course, 0.001),
             Evidence("loss at the start", course.start, None, int(course.steps[0])),
             Evidence("loss at the end", course.end, None, int(course.steps[-1])),
             Evidence("noise of one batch's loss", course.noise),

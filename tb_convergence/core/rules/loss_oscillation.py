@@ -12,6 +12,7 @@ import numpy as np
 from tb_convergence.core.diagnosis.finding import Evidence, Severity
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.signals import loss_course
+from tb_convergence.core.diagnosis.wording import percent
 from tb_convergence.core.history import RunHistory
 
 EPOCHS: Final = 8
@@ -48,8 +49,8 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     first = int(epochs.steps[len(values) // 2])
     return Match(
         severity, min(0.85, 0.5 + swing),
-        f"From epoch to epoch the loss changes by {swing:.0%} up or down, around {level:.4g}, and "
-        "gets nowhere.",
+        f"From epoch to epoch the loss changes by {percent(swing)} up or down, around "
+        f"{level:.4g}, and gets nowhere.",
         first, int(epochs.steps[-1]), (),
         (
             Evidence("typical change of the loss in an epoch", swing, SWING),

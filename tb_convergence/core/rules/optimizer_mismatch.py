@@ -27,6 +27,7 @@ from tb_convergence.core.diagnosis.signals import (
     loss_course,
     weights_column,
 )
+from tb_convergence.core.diagnosis.wording import loss_over_start, percent
 from tb_convergence.core.history import RunHistory
 
 EPSILON: Final = 1e-3
@@ -137,13 +138,13 @@ def _uphill(history: RunHistory, signs: Signs) -> Match | None:
     return Match(
         "critical", 0.85,
         f"The loss rises from the first step on, from {course.start:.3g} to {course.end:.3g}, with "
-        f"updates of at most {float(np.max(ratio[rising])):.1%} of a layer's size: {name} goes "
-        "uphill.",
+        f"updates of at most {percent(float(np.max(ratio[rising])))} of a layer's size: {name} "
+        "goes uphill.",
         int(table.steps[0]), int(table.steps[-1]), (),
         (
             Evidence("largest update ratio until the loss had doubled",
                      float(np.max(ratio[rising])), SMALL, until),
-            Evidence("relative fall of the loss", course.fall, 0.0),
+            loss_over_start(course),
         ),
     )
 

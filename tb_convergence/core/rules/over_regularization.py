@@ -15,7 +15,7 @@ from tb_convergence.core.diagnosis.configuration import Configuration, configura
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.signals import Floats, learns, loss_course
-from tb_convergence.core.diagnosis.wording import counted
+from tb_convergence.core.diagnosis.wording import counted, part, percent
 from tb_convergence.core.history import RunHistory, Table
 
 SHARE: Final = 0.5
@@ -78,8 +78,8 @@ def _by_penalty(history: RunHistory, model: Configuration) -> Match | None:
     return Match(
         "critical" if last > 0.8 else "warning",
         min(0.95, 0.6 + 0.3 * last),
-        f"The {kind} penalty is {first:.0%} of the loss at the start and {last:.0%} at the end: "
-        "the optimizer shrinks weights instead of fitting data.",
+        f"The {kind} penalty is {percent(first)} of the loss at the start and {percent(last)} at "
+        "the end: the optimizer shrinks weights instead of fitting data.",
         int(table.steps[0]), int(table.steps[-1]), tuple(layer.name for layer in layers),
         (
             Evidence("penalty share of the loss at the end", last, SHARE, int(table.steps[-1])),
@@ -120,7 +120,8 @@ def _by_strength(history: RunHistory, model: Configuration) -> Match | None:
     return Match(
         "warning", 0.8,
         f"{layer.name} is penalised with {kind}={layer.penalty:g}; usual are 1e-5 to 1e-3. Its "
-        f"weights shrank to {kept[layer.name]:.0%} of their first size, and the run learns little.",
+        f"weights shrank to {part(kept[layer.name])} of their first size, and the run learns "
+        "little.",
         int(table.steps[0]), int(table.steps[-1]), tuple(kept),
         (
             Evidence(f"strength of {kind}", layer.penalty, STRONG, None, layer.name),
@@ -148,7 +149,7 @@ def _by_dropout(history: RunHistory, model: Configuration) -> Match | None:
     return Match(
         "info" if learns(history) else "warning",
         min(0.9, 0.5 + 0.15 * len(heavy)),
-        f"{layer.name} drops {layer.rate:.0%} of {layer.units} units, which leaves about "
+        f"{layer.name} drops {percent(layer.rate or 0)} of {layer.units} units, which leaves about "
         f"{left:g}{more}.",
         0, max(0, history.last_step), tuple(item.name for item in heavy),
         tuple(Evidence("units under heavy dropout", float(item.units or 0), float(NARROW), None,
@@ -167,8 +168,8 @@ RULE = Rule(
     explains=("loss-not-decreasing", "vanishing-gradient", "constant-output", "zero-gradient",
               "dead-relu", "underfitting",
               "learning-rate-too-low", "update-ratio-out-of-range"),
-    experiment="ablation: without penalty and dropout",
-    disproof=("Without the penalty or dropout the training loss is no lower.",),
+    experiment="ablation: without the regularization",
+    disproof=("Without the regularization the training loss is no lower.",),
     false_alarms=("A run that has nearly fitted its data has little loss left but the penalty.",),
     references=("Srivastava et al. 2014, Dropout", "Schoop et al. 2021, UMLAUT, CHI"),
 )

@@ -15,8 +15,9 @@ from tb_convergence.core.diagnosis.configuration import CROSS_ENTROPIES, configu
 from tb_convergence.core.diagnosis.data import columns_of, feature_scales, target_kind
 from tb_convergence.core.diagnosis.finding import Evidence, Severity
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
-from tb_convergence.core.diagnosis.signals import FALLS, learns, loss_course
-from tb_convergence.core.history import RunHistory
+from tb_convergence.core.diagnosis.signals import FALLS, Floats, learns, loss_course
+from tb_convergence.core.diagnosis.wording import counted
+from tb_convergence.core.history import RunHistory, Table
 from tb_convergence.core.schema import Row
 
 FACTOR: Final = 10.0
@@ -64,11 +65,13 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         severity: Severity = "info" if harmless else "critical"
         return Match(
             severity, 0.95,
-            f"All weights of {', '.join(layers[:3])} start at {mean[constant[0]]:.3g}: their units "
-            f"are copies of each other and stay so.{FALLS if harmless else ''}",
+            _equal(table, constant, mean) + _spared(table, constant, std, mean)
+            + (FALLS if harmless else ""),
             0, history.last_step, tuple(layers),
-            tuple(Evidence("spread of the weights at step 0", float(std[row]), None, 0,
-                           table.rows[row].layer) for row in constant),
+            tuple(Evidence(f"{word} of the weights at step 0", float(values[row]), None, 0,
+                           table.rows[row].layer)
+                  for row in constant for word, values in (("spread", std), ("mean", mean))
+                  if np.isfinite(values[row])),
         )
     if not scaled:
         return _too_sure(history) or _not_selfnormalizing(history)
@@ -81,6 +84,32 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         0, history.last_step, tuple(table.rows[r].layer for r, _ in scaled),
         tuple(Evidence("standard deviation over Glorot's", value, FACTOR if value > 1 else
                        1 / FACTOR, 0, table.rows[r].layer) for r, value in scaled),
+    )
+
+
+def _equal(table: Table, constant: list[int], mean: Floats) -> str:
+    names = [table.rows[row].layer for row in constant]
+    where = ", ".join(names[:3])
+    if len(names) > 3:
+        where += f" and {counted(len(names) - 3, 'more layer')}"
+    values = sorted({float(f"{mean[row]:.3g}") for row in constant if np.isfinite(mean[row])})
+    at = "at one value"
+    if values == [0.0]:
+        at = "at zero"
+    elif len(values) == 1:
+        at = f"at the same value, {values[0]:g},"
+    elif values:
+        at = f"at one value a layer ({values[0]:g} to {values[-1]:g})"
+    return f"All weights start {at} in {where}: their units are copies of each other and stay so."
+
+
+def _spared(table: Table, constant: list[int], std: Floats, mean: Floats) -> str:
+    """Why the last layer is not named although it starts at zero as well; "" where it does not."""
+    last = table.rows_of("kernel")[-1]
+    if last in constant or not (std[last] <= 0 and mean[last] == 0):
+        return ""
+    return (
+        f" {table.rows[last].layer} starts at zero too, but as the last layer alone it could learn."
     )
 
 

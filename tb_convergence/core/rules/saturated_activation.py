@@ -7,6 +7,7 @@ import numpy as np
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.signals import FALLS, layers_of, learns
+from tb_convergence.core.diagnosis.wording import percent
 from tb_convergence.core.history import RunHistory, first_true
 
 FRACTION = 0.5
@@ -34,8 +35,8 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         severity="info" if harmless else "warning",
         confidence=0.8,
         summary=(
-            f"{saturated[-1, worst]:.0%} of the outputs of {table.rows[worst].layer} are on the "
-            f"flat ends of its {table.rows[worst].activation or 'activation'}."
+            f"{percent(saturated[-1, worst])} of the outputs of {table.rows[worst].layer} are on "
+            f"the flat ends of its {table.rows[worst].activation or 'activation'}."
             + (FALLS if harmless else "")
         ),
         first_step=int(table.steps[onset]),

@@ -21,6 +21,7 @@ from tb_convergence.core.diagnosis.signals import (
     path_length,
     unfinished,
 )
+from tb_convergence.core.diagnosis.wording import percent
 from tb_convergence.core.history import RunHistory
 
 FALL: Final = 0.1
@@ -55,7 +56,7 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
     return Match(
         "info", 0.6 if course.end > 0.25 * abs(course.start) else 0.45,
         f"In the last {'half' if course.observed < FEW else 'quarter'} of the run the loss still "
-        f"fell by {fall:.0%}, to {course.end:.3g}: it has not settled after "
+        f"fell by {percent(fall)}, to {course.end:.3g}: it has not settled after "
         f"{course.observed:,} {_unit(course)}.",
         first, int(course.steps[-1]), (),
         (Evidence("relative fall over that part", fall, FALL, int(course.steps[-1])),),
@@ -69,8 +70,8 @@ def _hardly_begun(history: RunHistory, course: LossCourse, path: float) -> Match
         return None
     return Match(
         "info", 0.55,
-        f"{course.observed:,} steps are few: even the fastest layer can have moved by {path:.0%} "
-        "of its size at most, and the loss says little yet.",
+        f"{course.observed:,} steps are few: even the fastest layer can have moved by "
+        f"{percent(path)} of its size at most, and the loss says little yet.",
         0, int(course.steps[-1]), (),
         (
             Evidence("steps", float(course.observed), float(FEW)),

@@ -14,6 +14,7 @@ from tb_convergence.core.diagnosis.data import ignorance
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.signals import LEARNS, loss_course
+from tb_convergence.core.diagnosis.wording import percent
 from tb_convergence.core.history import RunHistory
 
 EPOCHS: Final = 6
@@ -49,8 +50,9 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     quarter = len(training.steps) - 2 * max(1, len(training.steps) // 4)
     return Match(
         "warning" if useless else "info", 0.7 if useless else 0.5,
-        f"Training and validation loss stand at {lasts[0]:.4g} and {lasts[1]:.4g}, {share:.0%} of "
-        f"{'ignoring the input' if ignorant is not None else 'the start'}, and fall no more.",
+        f"Training and validation loss stand at {lasts[0]:.4g} and {lasts[1]:.4g}, "
+        f"{percent(share)} of {'ignoring the input' if ignorant is not None else 'the start'}, "
+        "and fall no more.",
         int(training.steps[quarter]), int(training.steps[-1]), (),
         (
             Evidence("fall of the training loss over the last quarter", falls[0], STANDSTILL),

@@ -13,6 +13,7 @@ import numpy as np
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.signals import batch_size
+from tb_convergence.core.diagnosis.wording import percent
 from tb_convergence.core.history import RunHistory
 
 WITHIN: Final = 0.5
@@ -42,8 +43,8 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     share = within / (within + between)
     return Match(
         "warning", min(0.95, 0.6 + 0.6 * (WITHIN - share)),
-        f"Only {share:.0%} of the variation of the targets is within batches of {size}; shuffled "
-        f"batches would have {(size - 1) / size:.0%}.",
+        f"Only {percent(share)} of the variation of the targets is within batches of {size}; "
+        f"shuffled batches would have {percent((size - 1) / size)}.",
         int(table.steps[0]), int(table.steps[-1]), (),
         (Evidence("share of the targets' variance within batches", share, WITHIN),),
     )

@@ -25,13 +25,24 @@ def depth_ratio(table: Table, name: str, rows: list[int]) -> Floats:
     Upper bound of the numerator over lower bound of the denominator, so that a value below a
     threshold is proven; NaN where either is zero or undefined.
     """
-    third = max(1, len(rows) // 3)
+    first, last = _thirds(table, name, rows)
     with np.errstate(invalid="ignore", divide="ignore"):
-        first = np.median(table.column(name, "high")[:, rows[:third]], axis=1)
-        last = np.median(table.column(name, "low")[:, rows[-third:]], axis=1)
         # As float64: a quotient of two float32 may be too small for one, and zero is no ratio.
         quotient = first.astype(np.float64) / last
     return np.where((first > 0) & (last > 0), quotient, np.nan)
+
+
+def _thirds(table: Table, name: str, rows: list[int]) -> tuple[Floats, Floats]:
+    """What is divided: per record, the median over the first third's rows and over the last's."""
+    third = _third(rows)
+    with np.errstate(invalid="ignore"):
+        first = np.median(table.column(name, "high")[:, rows[:third]], axis=1)
+        last = np.median(table.column(name, "low")[:, rows[-third:]], axis=1)
+    return first, last
+
+
+def _third(rows: list[int]) -> int:
+    return max(1, len(rows) // 3)
 
 
 def _evaluate(history: RunHistory, _: Signs) -> Match | None:
@@ -53,27 +64,49 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     means = median_over_time(table.column(name, "high")[:, rows])
     largest = float(np.nanmax(means))
     quiet = [row for row, mean in zip(rows, means, strict=True) if mean < largest * RATIO]
-    shrink = typical ** (1 / max(1, len(rows) - 1))
+    # The middle of the first third lies this many layers before the middle of the last.
+    shrink = typical ** (1 / (len(rows) - _third(rows)))
+    early, late = (_span(table, part) for part in (rows[: _third(rows)], rows[-_third(rows) :]))
     severity: Severity = "critical" if typical < RATIO / 10 else "warning"
     return Match(
         # Of a run that learns, gradients vanish because there is nothing left to learn.
         severity="info" if learns(history) else severity,
         confidence=min(0.95, 0.6 + 0.1 * float(np.log10(RATIO / max(typical, 1e-12)))),
         summary=(
-            f"Mean |g| falls from {table.rows[rows[-1]].layer} to {table.rows[rows[0]].layer} to "
-            f"{typical:.1e} of its value: about a factor of {1 / shrink:.2g} a layer."
+            f"Mean |g| in {early} is {typical:.1e} of that in {late}: about a factor of "
+            f"{1 / shrink:.2g} a layer."
         ),
         first_step=int(table.steps[onset]),
         last_step=int(table.steps[-1]),
         layers=layers_of(table, quiet or rows[:1]),
-        evidence=(
-            Evidence("first over last layers' mean |g|", typical, RATIO),
-            Evidence("mean |g| of the first layer", float(means[0]), None, None,
-                     table.rows[rows[0]].layer),
-            Evidence("mean |g| of the last layer", float(means[-1]), None, None,
-                     table.rows[rows[-1]].layer),
+        evidence=_evidence(table, rows, ratio, typical),
+    )
+
+
+def _evidence(
+    table: Table, rows: list[int], ratio: Floats, typical: float
+) -> tuple[Evidence, ...]:
+    """The typical quotient, and what was divided in the record that is nearest to it."""
+    first, last = _thirds(table, "gradient_mean_abs", rows)
+    at = int(np.nanargmin(np.abs(ratio - typical)))
+    step, third = int(table.steps[at]), _third(rows)
+    return (
+        Evidence("mean |g|, first third of the layers over the last, median over the records",
+                 typical, RATIO),
+        *(
+            Evidence(f"mean |g| of the {which} third, median of {_span(table, part)}",
+                     float(value[at]), None, step)
+            for which, part, value in (
+                ("first", rows[:third], first), ("last", rows[-third:], last)
+            )
         ),
     )
+
+
+def _span(table: Table, rows: list[int]) -> str:
+    """Names of the first and the last layer of `rows`, once where they are one."""
+    names = layers_of(table, rows)
+    return names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}"
 
 
 RULE = Rule(

@@ -69,9 +69,7 @@ def _squashed(history: RunHistory, signs: Signs) -> Match | None:
         sign = useless
     first, last = table.rows[rows[0]].layer, table.rows[rows[-1]].layer
     evidence = [Evidence(f"hidden layers with {activation}", float(len(rows)), AT_LEAST_LAYERS)]
-    factor = _factor_per_layer(table, rows)
-    if factor is not None:
-        evidence.append(Evidence("change of mean |g| per layer towards the input", factor, 0.3))
+    evidence.extend(_per_layer(table, rows))
     evidence.extend(sign.evidence)
     severity: Severity = "critical" if sign.severity == "critical" else "warning"
     return Match(
@@ -93,14 +91,23 @@ def _squashed(history: RunHistory, signs: Signs) -> Match | None:
     )
 
 
-def _factor_per_layer(table: Table, rows: list[int]) -> float | None:
-    """Geometric mean of the ratio of mean |g| of neighbouring layers, towards the input."""
+def _per_layer(table: Table, rows: list[int]) -> list[Evidence]:
+    """How mean |g| changes from layer to layer towards the input, and the two it is got from.
+
+    The factor is the geometric mean of the ratios of neighbours: of n layers, the (n - 1)th root
+    of the first over the last. Empty where a mean is unknown or zero.
+    """
     if not table.has("gradient_mean_abs"):
-        return None
+        return []
     means = median_over_time(table.column("gradient_mean_abs")[:, rows])
     if len(means) < 2 or not (np.isfinite(means).all() and (means > 0).all()):
-        return None
-    return float((means[0] / means[-1]) ** (1 / (len(means) - 1)))
+        return []
+    apart = len(means) - 1
+    ends = [Evidence("mean |g|, median over the records", float(means[i]), None, None,
+                     table.rows[rows[i]].layer) for i in (0, -1)]
+    factor = float((means[0] / means[-1]) ** (1 / apart))
+    name = f"mean |g|, factor a layer towards the input (first over last, to the power 1/{apart})"
+    return [Evidence(name, factor, 0.3), *ends]
 
 
 def _linear(history: RunHistory) -> Match | None:

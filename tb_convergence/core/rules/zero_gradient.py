@@ -21,7 +21,7 @@ from tb_convergence.core.diagnosis.signals import (
     learns,
     loss_course,
 )
-from tb_convergence.core.diagnosis.wording import counted
+from tb_convergence.core.diagnosis.wording import counted, percent
 from tb_convergence.core.history import RunHistory, first_true
 
 FRACTION = 0.7
@@ -64,7 +64,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         severity="info" if harmless else severity,
         confidence=0.9 if complete else 0.7,
         summary=(
-            f"{recent[worst]:.0%} of the gradient of {name} is exactly zero{more}."
+            f"{percent(recent[worst])} of the gradient of {name} is exactly zero{more}."
             + (FALLS if harmless else "")
         ),
         first_step=int(table.steps[onset]),
