@@ -8,13 +8,10 @@ instead of training, TB_CONVERGENCE_HEADED=1 shows the browser.
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
-import time
-import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -26,6 +23,7 @@ sys.path[:0] = [str(Path(__file__).parent), str(ROOT / "tools"), str(ROOT)]
 import browser as system_browser  # noqa: E402 - found through the line above
 import state_logs  # noqa: E402
 from convergence_tab import Tab  # noqa: E402
+from servers import tensorboard  # noqa: E402
 
 ARGUMENTS = (
     "--no-sandbox",
@@ -97,44 +95,6 @@ def _in_a_process(module: str, argument: str, folder: Path) -> None:
         env={**os.environ, "PYTHONPATH": path, "TF_CPP_MIN_LOG_LEVEL": "3"},
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@contextmanager
-def tensorboard(logdir: Path, *arguments: str, port: int | None = None) -> Iterator[str]:
-    """Address of a TensorBoard that serves `logdir`; ended afterwards."""
-    port = free_port() if port is None else port
-    starter = [sys.executable, str(ROOT / "tests" / "serving" / "start_tensorboard.py")]
-    command = [*starter, "--logdir", str(logdir), "--port", str(port), "--host", "127.0.0.1"]
-    process = subprocess.Popen(
-        [*command, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    prefixes = [one.partition("=")[2] for one in arguments if one.startswith("--path_prefix=")]
-    address = f"http://127.0.0.1:{port}{''.join(prefixes)}"
-    try:
-        deadline = time.monotonic() + 120
-        while not _answers(f"{address}/data/plugins_listing"):
-            assert process.poll() is None, "TensorBoard ended at start-up"
-            assert time.monotonic() < deadline, "TensorBoard does not answer"
-            time.sleep(0.2)
-        yield address
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
-
-
-def _answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=10) as reply:
-            return bool(reply.status == 200)
-    except OSError:
-        return False
 
 
 @pytest.fixture(scope="session", params=["true", "false"], ids=["data-server", "python-loader"])

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import free_port, tensorboard
 from convergence_tab import Tab
 from playwright.sync_api import Page, Route, expect
+from servers import free_port, tensorboard
 
 Open = Callable[..., Tab]
 OURS = "**/data/plugin/convergence/"

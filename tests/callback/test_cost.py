@@ -63,7 +63,8 @@ def test_large_variables_cost_a_few_calls_each() -> None:
 @pytest.mark.parametrize("compiled", [False, True], ids=["graph", "xla"])
 def test_no_branch_is_spread_over_the_step(compiled: bool) -> None:
     branches = [node for node in graph_of(5, compiled=compiled).node if "If" in node.op]
-    assert len(branches) == 2
+    # XLA reads the old values in the open.
+    assert len(branches) == (1 if compiled else 2)
     assert not any(node.attr["_lower_using_switch_merge"].b for node in branches)
 
 
