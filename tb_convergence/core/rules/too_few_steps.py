@@ -56,8 +56,8 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
     return Match(
         "info", 0.6 if course.end > 0.25 * abs(course.start) else 0.45,
         f"In the last {'half' if course.observed < FEW else 'quarter'} of the run the loss still "
-        f"fell by {percent(fall)}, to {course.end:.3g}: it has not settled after "
-        f"{course.observed:,} {_unit(course)}.",
+        f"fell by {percent(fall)}, to {course.end:.3g}: it has not settled by "
+        f"{'epoch' if history.axis == 'epoch' else 'step'} {history.last_step:,}.",
         first, int(course.steps[-1]), (),
         (Evidence("relative fall over that part", fall, FALL, int(course.steps[-1])),),
         _advice(history),
@@ -79,10 +79,6 @@ def _hardly_begun(history: RunHistory, course: LossCourse, path: float) -> Match
         ),
         _advice(history),
     )
-
-
-def _unit(course: LossCourse) -> str:
-    return "epochs" if course.axis == "epoch" else "steps"
 
 
 def _slope(course: LossCourse) -> tuple[float, int] | None:
