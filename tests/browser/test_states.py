@@ -197,7 +197,7 @@ def test_a_run_without_anything_says_what_to_do(states: str, open_tab: Open, the
     tab = open_tab(states, theme=theme)
     tab.find("run-chip", run="nothing").click()
     expect(tab.find("empty")).to_contain_text("ConvergenceCallback")
-    expect(tab.find("no-finding")).to_contain_text("that this run does not have")
+    expect(tab.find("no-finding")).to_contain_text("is not enough to judge it by")
     assert tab.barriers() == []
 
 
