@@ -46,9 +46,21 @@ def place(evidence: Evidence, unit: str = "step") -> str:
 
 def evidence_text(evidence: Evidence, unit: str = "step") -> str:
     """One observed number as a sentence's part: what, how much, against what, where."""
-    against = "" if evidence.threshold is None else f", against {number(evidence.threshold)}"
+    limit = limit_text(evidence)
     where = place(evidence, unit)
-    return f"{evidence.name} {number(evidence.value)}{against}" + (f" ({where})" if where else "")
+    return (f"{evidence.name} {number(evidence.value)}" + (f" ({where})" if where else "")
+            + (f", suspect if {limit}" if limit else ""))
+
+
+def limit_text(evidence: Evidence) -> str:
+    """Which values speak for the finding; "" for a plain observation.
+
+    >>> limit_text(Evidence("update ratio", 0.3, 0.1))
+    'more than 0.1'
+    """
+    if evidence.threshold is None:
+        return ""
+    return f"{evidence.suspect or 'against'} {number(evidence.threshold)}"
 
 
 def about(finding: Finding, unit: str = "step") -> str:

@@ -18,6 +18,7 @@ PREFIX = "/data/plugin/convergence"
 ROUTES = ("runs", "findings", "series", "layers", "heatmap", "layer", "distribution",
           "compare", "difference")
 MOST_BYTES = 1_000_000
+SIDES = {"more than", "less than", "at least", "at most", "exactly", "other than", None}
 NONFINITE = {"NaN", "Infinity", "-Infinity"}
 
 
@@ -164,7 +165,9 @@ def check_findings(found: dict[str, Any]) -> None:
         )
         assert 0 <= finding["confidence"] <= 1
         for item in finding["evidence"]:
-            keys(item, "name value threshold step layer")
+            keys(item, "name value threshold step layer suspect")
+            assert item["suspect"] in SIDES
+            assert item["suspect"] is None or item["threshold"] is not None
             assert type(item["value"]) in {int, float} or item["value"] in NONFINITE
     for item in found["not_evaluated"]:
         keys(item, "id needs")

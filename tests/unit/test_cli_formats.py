@@ -224,7 +224,8 @@ def test_numbers(value: float, expected: str) -> None:
 
 def test_evidence_in_words() -> None:
     item = Evidence("update ratio", 0.25, 0.1, 1200, "dense_1")
-    assert evidence_text(item) == "update ratio 0.25, against 0.1 (step 1,200, dense_1)"
+    said = "update ratio 0.25 (step 1,200, dense_1), suspect if more than 0.1"
+    assert evidence_text(item) == said
     assert evidence_text(Evidence("loss", np.inf)) == "loss Inf"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import operator
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -432,6 +433,48 @@ def test_every_rule_has_a_case() -> None:
 @pytest.mark.parametrize("rule", CASES)
 def test_fires(rule: str) -> None:
     assert rule in ids(CASES[rule][0]())
+
+
+SPEAKS_FOR_IT = {
+    "more than": operator.gt, "less than": operator.lt, "at least": operator.ge,
+    "at most": operator.le, "exactly": operator.eq, "other than": operator.ne,
+}
+SUPPORTING = {
+    # What makes the finding surer, or stands beside what decided; the rule fires without it.
+    "insufficient-capacity": {"loss at the end over ignorance"},
+    "learning-rate-too-high": {
+        "share of records with a ratio above 0.1", "growth of the gradient norm",
+        "units that died", "early loss over the first", "loss at the end over its start",
+    },
+    "learning-rate-too-low": {"median update ratio of the fastest layer"},
+    "class-imbalance": {"spread of the outputs"},
+    "loss-spike": {"windows with a spike"},
+    "unnormalized-input": {"root mean square", "largest over median spread"},
+    "wrong-hidden-activation": {"mean |g|, factor a layer"},
+    "wrong-loss": {"smallest output at that step", "largest output at that step"},
+}
+
+
+@pytest.mark.parametrize("rule", CASES)
+def test_evidence_says_on_which_side_of_its_threshold_the_fault_lies(rule: str) -> None:
+    finding = next(f for f in diagnose_history(CASES[rule][0]()).findings if f.id == rule)
+    for item in finding.evidence:
+        if item.threshold is None:
+            assert item.suspect is None
+            continue
+        assert item.suspect is not None
+        if not any(item.name.startswith(name) for name in SUPPORTING.get(rule, ())):
+            assert SPEAKS_FOR_IT[item.suspect](item.value, item.threshold), item
+
+
+def test_what_only_supports_a_finding_keeps_its_side_when_it_does_not_hold() -> None:
+    ratio = np.full((N, 3), 0.02)
+    ratio[9:, 2] = 0.12
+    run = with_loss(diverging(), changed("variables", draw.healthy(N), update_ratio=ratio))
+    finding = cause(run, "learning-rate-too-high")
+    (growth,) = [e for e in finding.evidence if e.name.startswith("growth of the gradient norm")]
+    assert growth.value < growth.threshold
+    assert growth.suspect == "more than"
 
 
 @pytest.mark.parametrize("rule", CASES)

@@ -21,6 +21,7 @@ from tb_convergence.cli.wording import (
     about,
     headline,
     leading,
+    limit_text,
     number,
     place,
     printable,
@@ -171,11 +172,10 @@ def _evidence(finding: Finding, unit: str) -> Iterable[str]:
         yield f"<p>Layers: {_text(names)}{f' and {more} more' if more > 0 else ''}</p>"
     if not finding.evidence:
         return
-    yield ("<table><thead><tr><th>seen<th>value<th>held against<th>where</tr></thead><tbody>")
+    yield ("<table><thead><tr><th>seen<th>value<th>suspect if<th>where</tr></thead><tbody>")
     for item in finding.evidence[:SHOWN_LAYERS]:
-        against = "" if item.threshold is None else number(item.threshold)
         yield (f'<tr><td>{_text(item.name)}<td class="number">{number(item.value)}'
-               f'<td class="number">{against}<td>{_text(place(item, unit))}</tr>')
+               f'<td class="number">{limit_text(item)}<td>{_text(place(item, unit))}</tr>')
     yield "</tbody></table>"
 
 

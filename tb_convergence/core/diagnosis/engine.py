@@ -173,7 +173,7 @@ def _finding(
         kind=rule.kind,
         severity=match.severity,
         confidence=min(1.0, max(0.0, match.confidence)),
-        title=rule.title,
+        title=match.title or rule.title,
         summary=match.summary,
         first_step=match.first_step,
         last_step=match.last_step,

@@ -12,6 +12,7 @@ from tb_convergence.core.history import Axis, Sampled, Skipped, TagFamily
 
 Kind = Literal["cause", "symptom", "caution"]
 Severity = Literal["critical", "warning", "info"]
+Suspect = Literal["more than", "less than", "at least", "at most", "exactly", "other than"]
 
 SEVERITIES: Final[tuple[Severity, ...]] = ("critical", "warning", "info")
 """Worst first."""
@@ -30,6 +31,15 @@ class Evidence:
         threshold: what it was compared with; None for a plain observation.
         step: where; None for a number over the whole run.
         layer: where; None for a number of the whole run.
+        suspect: which values speak for the finding: those "more than" the threshold, "less than"
+            it, and so on. Left out, it is the side that the value is on; a rule says it where the
+            value may be on the other one, and where the limit itself counts. None without a
+            threshold, and for a value that is undefined.
+
+    >>> Evidence("update ratio", 0.3, 0.1).suspect, Evidence("update norm", 0.0, 0.0).suspect
+    ('more than', 'exactly')
+    >>> Evidence("growth", 1.2, 2.0, suspect="more than").suspect
+    'more than'
     """
 
     name: str
@@ -37,6 +47,19 @@ class Evidence:
     threshold: float | None = None
     step: int | None = None
     layer: str | None = None
+    suspect: Suspect | None = None
+
+    def __post_init__(self) -> None:
+        if self.suspect is None and self.threshold is not None:
+            object.__setattr__(self, "suspect", _side(self.value, self.threshold))
+
+
+def _side(value: float, threshold: float) -> Suspect | None:
+    if math.isnan(value) or math.isnan(threshold):
+        return None
+    if value == threshold:
+        return "exactly"
+    return "more than" if value > threshold else "less than"
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +195,7 @@ def _finding(finding: Finding) -> Mapping[str, Any]:
                 "name": item.name,
                 "value": strict_number(item.value),
                 "threshold": strict_number(item.threshold),
+                "suspect": item.suspect,
                 "step": None if item.step is None else int(item.step),
                 "layer": item.layer,
             }

@@ -13,7 +13,8 @@ from tb_convergence.core.history import RunHistory
 class Match:
     """What a rule saw when it fired. Attributes as in `Finding`.
 
-    `advice` replaces the rule's general advice where the rule can name the concrete change.
+    `advice` replaces the rule's general advice where the rule can name the concrete change, and
+    `title` its headline where it can name the concrete fault.
     """
 
     severity: Severity
@@ -24,6 +25,7 @@ class Match:
     layers: tuple[str, ...] = ()
     evidence: tuple[Evidence, ...] = ()
     advice: tuple[str, ...] = ()
+    title: str = ""
 
 
 Signs = Mapping[str, Match]

@@ -58,11 +58,12 @@ def loss_moved(fall: float) -> str:
 def fall_of_loss(course: LossCourse, limit: float) -> Evidence:
     """The relative fall of the loss as evidence; the name says so where it is a rise."""
     rose = " (below 0: it rose)" if course.fall < 0 else ""
-    return Evidence(f"relative fall of the loss{rose}", course.fall, limit)
+    return Evidence(f"relative fall of the loss{rose}", course.fall, limit, suspect="at most")
 
 
 def loss_over_start(course: LossCourse) -> Evidence:
     """The same for a loss that may have grown a millionfold; a quotient needs a start above 0."""
     if course.start <= 0:
         return fall_of_loss(course, 0.0)
-    return Evidence("loss at the end over its start", course.end / course.start, 1.0)
+    return Evidence("loss at the end over its start", course.end / course.start, 1.0,
+                    suspect="more than")

@@ -66,7 +66,7 @@ def _quiet_beneath(history: RunHistory, layers: list[str]) -> Match | None:
 RULE = Rule(
     id="batch-norm-masks-gradients",
     kind="caution",
-    title="Batch normalization hides what the gradients show",
+    title="Batch normalization hides bad gradients",
     needs=("gradient_norm", "config"),
     evaluate=_evaluate,
     advice=("Repeat the gradient check with the batch normalization layers removed.",),

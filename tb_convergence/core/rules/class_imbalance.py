@@ -78,17 +78,18 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     never = _never_named(history, shares)
     fault = largest < 1 and ((spread is not None and stuck) or never >= RECORDS)
     name = shares.of.index(largest)
-    evidence = [Evidence("share of the largest class", largest, SHARE)]
+    evidence = [Evidence("share of the largest class", largest, SHARE, suspect="at least")]
     text = f"Class {name} makes up {percent(largest)} of the recorded samples ({classes} classes)"
     if largest == 1:
         text = f"Every recorded sample is of class {name}: there is nothing to tell apart"
     if spread is not None:
-        evidence.append(Evidence("spread of the outputs over that of the targets", spread, REPEATS))
+        evidence.append(Evidence("spread of the outputs over that of the targets", spread, REPEATS,
+                                 suspect="less than"))
         if fault:
             text += ", and the output is that share, whatever the input"
     elif fault:
         evidence.append(Evidence("batches with a rare sample and none named", float(never),
-                                 float(RECORDS)))
+                                 float(RECORDS), suspect="at least"))
         text += f", and in {never} batches that held a rare one not one was named"
     return Match(
         "warning" if fault else "info", 0.75 if fault else 0.4, text + ".",
@@ -161,7 +162,7 @@ def _stuck(history: RunHistory) -> bool:
 RULE = Rule(
     id="class-imbalance",
     kind="cause",
-    title="One class dominates",
+    title="One class dominates the data",
     needs=("feature_mean", "feature_std", "config"),
     evaluate=_evaluate,
     explains=("constant-output", "loss-not-decreasing", "underfitting"),

@@ -48,7 +48,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
             int(table.steps[0]), int(table.steps[-1]), (),
             (
                 Evidence("share of clipped records", share, CLIPPED),
-                Evidence("gradient over the limit", excess, EXCESS),
+                Evidence("gradient over the limit", excess, EXCESS, suspect="at least"),
             ),
         )
     return None
@@ -62,7 +62,7 @@ def _global(history: RunHistory) -> Floats | None:
 RULE = Rule(
     id="clipping-hides-learning-rate",
     kind="cause",
-    title="Clipping hides the real learning rate",
+    title="Gradient clipping shrinks most steps",
     needs=("gradient_norm", "config"),
     at_least=RECORDS,
     evaluate=_evaluate,

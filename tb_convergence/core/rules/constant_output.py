@@ -47,7 +47,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
 RULE = Rule(
     id="constant-output",
     kind="symptom",
-    title="The output is constant",
+    title="The output is the same for every input",
     needs=("feature_std", "feature_mean", "config"),
     at_least=RECORDS,
     evaluate=_evaluate,

@@ -58,7 +58,7 @@ def _rows(table: Table, layer: Layer, first: bool) -> list[int]:
 RULE = Rule(
     id="index-out-of-range",
     kind="cause",
-    title="Indices go beyond the embedding",
+    title="Index outside the range of an embedding",
     needs=("feature_min", "feature_max", "config"),
     evaluate=_evaluate,
     explains=("loss-not-decreasing", "zero-gradient", "non-finite-values", "underfitting"),

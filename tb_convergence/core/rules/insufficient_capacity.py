@@ -55,7 +55,8 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
         return None
     ratio = median_over_time(weights_column(table, "update_ratio"))
     fastest = float(np.nanmax(ratio)) if np.isfinite(ratio).any() else np.nan
-    if not HEALTHY[0] < fastest < (1.0 if narrow else HEALTHY[1]):
+    top = 1.0 if narrow else HEALTHY[1]
+    if not HEALTHY[0] < fastest < top:
         return None
     what = f" {narrow[1]}" if narrow else ""
     return Match(
@@ -64,8 +65,9 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
         f"that ignores its input, while gradients and updates are in order.{what}",
         course.settled_step, int(course.steps[-1]), (narrow[0].name,) if narrow else (),
         (
-            Evidence("loss at the end over ignorance", share, LEARNS, int(course.steps[-1])),
-            Evidence("update ratio of the fastest layer", fastest, HEALTHY[1]),
+            Evidence("loss at the end over ignorance", share, MUCH if narrow else LEARNS,
+                     int(course.steps[-1]), suspect="more than"),
+            Evidence("update ratio of the fastest layer", fastest, top, suspect="less than"),
         ),
     )
 

@@ -139,14 +139,16 @@ def _by_updates(
         )
         since = f"; above {percent(RATIO)} first at step {onset:,}"
     evidence.append(Evidence(
-        f"share of records with a ratio above {RATIO:g}, until step {harm.step:,}", share, LASTING
+        f"share of records with a ratio above {RATIO:g}, until step {harm.step:,}", share, LASTING,
+        suspect="at least",
     ))
     if course is not None:
         evidence.append(loss_over_start(course))
     growth = _gradient_growth(table, harm.step)
     if growth is not None:
         evidence.append(
-            Evidence(f"growth of the gradient norm until step {harm.step:,}", growth, GROWTH)
+            Evidence(f"growth of the gradient norm until step {harm.step:,}", growth, GROWTH,
+                     suspect="more than")
         )
     return Match(
         severity="critical",
@@ -212,9 +214,11 @@ def _thrown_off(history: RunHistory, table: Table, course: LossCourse | None) ->
         layers=(layer,),
         evidence=(
             Evidence("largest update ratio of the first steps", first, LOST),
-            Evidence("weights over their start", grown, GROWTH, int(table.steps[early][-1])),
-            Evidence("units that died", float(died.max()), DIED, None, layer),
-            Evidence("early loss over the first", thrown, THROWN),
+            Evidence("weights over their start", grown, GROWTH, int(table.steps[early][-1]),
+                     suspect="at least"),
+            Evidence("units that died", float(died.max()), DIED, None, layer,
+                     suspect="at least"),
+            Evidence("early loss over the first", thrown, THROWN, suspect="at least"),
         ),
         advice=_advice(history, first),
     )
@@ -269,7 +273,7 @@ def _by_gradients(history: RunHistory, table: Table, harm: _Harm) -> Match | Non
         last_step=history.last_step,
         layers=(),
         evidence=(Evidence(f"growth of the gradient norm until step {harm.step:,}", growth,
-                           10 * GROWTH),),
+                           10 * GROWTH, suspect="at least"),),
         advice=_advice(history, None),
     )
 

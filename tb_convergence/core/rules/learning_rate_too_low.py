@@ -111,7 +111,7 @@ def _hardly_begun(
         last_step=int(table.steps[-1]),
         evidence=(
             Evidence("path of the fastest layer over its size", path, BEGUN),
-            Evidence(FASTEST, fastest, HEALTHY),
+            Evidence(FASTEST, fastest, HEALTHY, suspect="less than"),
             fall_of_loss(course, LEARNS),
         ),
         advice=_advice(history, fastest, 3e-3),

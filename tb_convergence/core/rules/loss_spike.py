@@ -63,7 +63,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         int(run.steps[found[0]]), int(run.steps[found[-1]]), (),
         (
             Evidence("largest loss over the level around it", times, TIMES, int(run.steps[worst])),
-            Evidence("windows with a spike", float(len(found)), float(MANY)),
+            Evidence("windows with a spike", float(len(found)), float(MANY), suspect="at least"),
         ),
     )
 

@@ -93,7 +93,7 @@ def _damped(history: RunHistory) -> Match | None:
         f"divided by, and outweighs it. The fastest layer changes by {typical:.1e} of its size a "
         "step.",
         int(table.steps[0]), int(table.steps[-1]), (),
-        (Evidence("epsilon", epsilon, EPSILON),
+        (Evidence("epsilon", epsilon, EPSILON, suspect="at least"),
          Evidence("median update ratio of the fastest layer", typical, SHORT)),
         (f"Use {model.optimizer}(epsilon=1e-7), the default.",),
     )
@@ -152,7 +152,7 @@ def _uphill(history: RunHistory, signs: Signs) -> Match | None:
 RULE = Rule(
     id="optimizer-mismatch",
     kind="cause",
-    title="Optimizer and loss pull apart",
+    title="The optimizer does not fit the loss",
     needs=("update_ratio", "loss"),
     at_least=5,
     evaluate=_evaluate,

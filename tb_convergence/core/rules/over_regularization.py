@@ -124,7 +124,8 @@ def _by_strength(history: RunHistory, model: Configuration) -> Match | None:
         "little.",
         int(table.steps[0]), int(table.steps[-1]), tuple(kept),
         (
-            Evidence(f"strength of {kind}", layer.penalty, STRONG, None, layer.name),
+            Evidence(f"strength of {kind}", layer.penalty, STRONG, None, layer.name,
+                     suspect="at least"),
             Evidence("norm of the weights over its start", kept[layer.name], SHRUNK,
                      int(table.steps[-1]), layer.name),
         ),
@@ -162,7 +163,7 @@ def _by_dropout(history: RunHistory, model: Configuration) -> Match | None:
 RULE = Rule(
     id="over-regularization",
     kind="cause",
-    title="Regularization outweighs the data",
+    title="Regularization is too strong",
     needs=("config",),
     evaluate=_evaluate,
     explains=("loss-not-decreasing", "vanishing-gradient", "constant-output", "zero-gradient",

@@ -64,7 +64,8 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
                 [Evidence("part of the validation loss's fall that was undone", undone, UNDONE)]
                 if fallen > 0 else []  # it never fell
             ),
-            Evidence("epochs since the minimum", float(since), float(EPOCHS_SINCE)),
+            Evidence("epochs since the minimum", float(since), float(EPOCHS_SINCE),
+                     suspect="at least"),
         ),
     )
 

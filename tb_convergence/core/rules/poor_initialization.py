@@ -72,6 +72,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
                            table.rows[row].layer)
                   for row in constant for word, values in (("spread", std), ("mean", mean))
                   if np.isfinite(values[row])),
+            title="Weights initialized to equal values",
         )
     if not scaled:
         return _too_sure(history) or _not_selfnormalizing(history)
@@ -84,6 +85,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         0, history.last_step, tuple(table.rows[r].layer for r, _ in scaled),
         tuple(Evidence("standard deviation over Glorot's", value, FACTOR if value > 1 else
                        1 / FACTOR, 0, table.rows[r].layer) for r, value in scaled),
+        title=f"Weights initialized too {'large' if ratio > 1 else 'small'}",
     )
 
 
@@ -142,7 +144,9 @@ def _too_sure(history: RunHistory) -> Match | None:
         "info" if harmless else "warning", 0.35 if harmless else 0.5,
         f"The first loss is {course.level[0]:.3g}, {times:.2g} times that of a model that knows "
         f"nothing yet ({even:.3g}): its outputs start large and wrong.",
-        0, history.last_step, (), (Evidence("first loss over ln C", times, TOO_SURE, 0),),
+        0, history.last_step, (),
+        (Evidence("first loss over ln C", times, TOO_SURE, 0, suspect="at least"),),
+        title="Outputs start too large",
     )
 
 
@@ -162,6 +166,7 @@ def _not_selfnormalizing(history: RunHistory) -> Match | None:
         0, max(0, history.last_step), names,
         (Evidence("layers with selu and another initializer", float(len(names)), 0.0),),
         (f"Give {', '.join(names[:4])} kernel_initializer='lecun_normal'.",),
+        title="SELU with an initializer that is not its own",
     )
 
 
@@ -172,7 +177,7 @@ def _times(ratio: float) -> str:
 RULE = Rule(
     id="poor-initialization",
     kind="cause",
-    title="The weights start in the wrong place",
+    title="Badly initialized weights",
     needs=("variable_std", "variable_mean"),
     evaluate=_evaluate,
     explains=("loss-not-decreasing", "vanishing-gradient", "exploding-gradient", "zero-gradient",

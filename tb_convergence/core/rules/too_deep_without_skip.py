@@ -28,7 +28,7 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
     # Layers of unknown make may hold connections that the configuration does not show.
     if any(layer.inputs is None for layer in model.layers):
         return None
-    evidence = Evidence("layers in a row", float(len(kernels)), float(DEEP))
+    evidence = Evidence("layers in a row", float(len(kernels)), float(DEEP), suspect="at least")
     text = f"{len(kernels)} layers follow each other without a skip connection or normalization"
     if sign is None:
         if learns(history) or loss_course(history) is None:

@@ -141,7 +141,7 @@ def _advice(history: RunHistory) -> tuple[str, ...]:
 RULE = Rule(
     id="too-few-steps",
     kind="cause",
-    title="Training stopped early",
+    title="Too few training steps",
     needs=("loss|epoch_loss",),
     at_least=5,
     evaluate=_evaluate,

@@ -72,8 +72,10 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         last_step=int(table.steps[-1]),
         layers=tuple(table.rows[rows[i]].name for i in big),
         evidence=(
-            Evidence("root mean square of the largest feature", largest, LARGE, None, name),
-            Evidence("largest over median spread of a feature", spread, SPREAD),
+            Evidence("root mean square of the largest feature", largest, LARGE, None, name,
+                     suspect="more than"),
+            Evidence("largest over median spread of a feature", spread, SPREAD,
+                     suspect="more than"),
         ),
         advice=(
             f"Standardise every feature to mean 0 and standard deviation 1, {name} first: "

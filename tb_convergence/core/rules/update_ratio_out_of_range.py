@@ -66,13 +66,14 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
                      table.rows[rows[i]].layer)
             for i in chosen
         ),
+        title="Updates too large for the weights" if fast else "Updates too small for the weights",
     )
 
 
 RULE = Rule(
     id="update-ratio-out-of-range",
     kind="symptom",
-    title="Updates are out of proportion to the weights",
+    title="Updates too large or too small",
     needs=("update_ratio",),
     at_least=RECORDS,
     evaluate=_evaluate,

@@ -68,7 +68,8 @@ def _squashed(history: RunHistory, signs: Signs) -> Match | None:
             return None
         sign = useless
     first, last = table.rows[rows[0]].layer, table.rows[rows[-1]].layer
-    evidence = [Evidence(f"hidden layers with {activation}", float(len(rows)), AT_LEAST_LAYERS)]
+    evidence = [Evidence(f"hidden layers with {activation}", float(len(rows)),
+                         AT_LEAST_LAYERS, suspect="at least")]
     evidence.extend(_per_layer(table, rows))
     evidence.extend(sign.evidence)
     severity: Severity = "critical" if sign.severity == "critical" else "warning"
@@ -107,7 +108,7 @@ def _per_layer(table: Table, rows: list[int]) -> list[Evidence]:
                      table.rows[rows[i]].layer) for i in (0, -1)]
     factor = float((means[0] / means[-1]) ** (1 / apart))
     name = f"mean |g|, factor a layer towards the input (first over last, to the power 1/{apart})"
-    return [Evidence(name, factor, 0.3), *ends]
+    return [Evidence(name, factor, 0.3, suspect="less than"), *ends]
 
 
 def _linear(history: RunHistory) -> Match | None:

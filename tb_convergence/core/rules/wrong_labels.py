@@ -139,7 +139,8 @@ def _out_of_range(history: RunHistory) -> Match | None:
             f"labels 0 to {classes - 1}."
         )
         return _match(history, text, "largest label" if high >= classes else "smallest label",
-                      high if high >= classes else low, float(classes - 1))
+                      high if high >= classes else low,
+                      float(classes - 1) if high >= classes else 0.0)
     return None
 
 

@@ -132,8 +132,9 @@ def _first_not_finite(history: RunHistory, signs: Signs) -> Match | None:
         f"(from {low:.3g} to {high:.3g}): {why}.",
         "Use Keras' own cross-entropy with from_logits=True on an output without activation; in a "
         "loss of your own clip probabilities to [1e-7, 1 - 1e-7] before the logarithm.",
-        Evidence("smallest output at that step", low, 0.0, step),
-        Evidence("largest output at that step", high, 1.0, step), first_step=step,
+        Evidence("smallest output at that step", low, 0.0, step, suspect="less than"),
+        Evidence("largest output at that step", high, 1.0, step, suspect="more than"),
+        first_step=step,
     )
 
 
@@ -174,7 +175,7 @@ def _all_against_all(history: RunHistory, _: Signs) -> Match | None:
         "Give target and prediction the same shape before they are compared: "
         "y = tf.reshape(y, tf.shape(prediction)), or keras.losses.MeanSquaredError().",
         Evidence("records whose loss has no covariance with the target", float(records),
-                 float(loss_value.RECORDS)),
+                 float(loss_value.RECORDS), suspect="at least"),
         Evidence("spread of the predictions over that of the targets", spread,
                  loss_value.VARIED),
     )
@@ -226,7 +227,7 @@ def _each_class_alone(history: RunHistory, _: Signs) -> Match | None:
         f"holds for a sample: predicting none of them is already right for {units - 1} of {units}, "
         "and 'accuracy' counts it so.",
         f"Use categorical_crossentropy with softmax in {output.name}.",
-        Evidence("classes of a one-hot target", float(units), 3.0),
+        Evidence("classes of a one-hot target", float(units), 3.0, suspect="at least"),
     )
 
 

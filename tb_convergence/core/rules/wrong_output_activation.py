@@ -218,7 +218,8 @@ def _tied(history: RunHistory, output: Layer) -> Match | None:
         "in every batch: their logits are cut off at the same value, as by ReLU before the "
         "softmax.",
         f"Leave the logits of {output.name} without an activation before the softmax.",
-        (Evidence("outputs that are equal throughout", float(tied), 2.0, None, output.name),),
+        (Evidence("outputs that are equal throughout", float(tied), 2.0, None, output.name,
+                  suspect="at least"),),
     )
 
 
@@ -241,7 +242,8 @@ def _no_sum(history: RunHistory, output: Layer) -> Match | None:
         history, output, 0.85,
         f"The outputs of {output.name} (softmax) add up to 1 for every sample, its targets to "
         f"{total:.3g}.", advice,
-        (Evidence("sum of a sample's targets", total, 1.0, None, output.name),),
+        (Evidence("sum of a sample's targets", total, 1.0, None, output.name,
+                  suspect="other than"),),
     )
 
 
@@ -273,7 +275,7 @@ def _edge(values: np.ndarray, choose: np.ufunc) -> float | None:
 RULE = Rule(
     id="wrong-output-activation",
     kind="cause",
-    title="Output activation and targets do not fit",
+    title="The output activation does not fit the targets",
     needs=("config",),
     evaluate=_evaluate,
     explains=("loss-not-decreasing", "zero-gradient", "constant-output", "non-finite-values",

@@ -72,7 +72,8 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         layers=layers_of(table, affected),
         evidence=tuple(
             Evidence("zero-gradient fraction", float(value), float(limit[int(index)]),
-                     int(table.steps[-1]), table.rows[rows[int(index)]].layer)
+                     int(table.steps[-1]), table.rows[rows[int(index)]].layer,
+                     suspect="at least")
             for index, value in zip(lasting, recent, strict=True)
         ),
     )
