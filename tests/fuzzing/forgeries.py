@@ -243,7 +243,8 @@ def _forged(dice: Dice, layout: Layout) -> Layout:
             columns[0] = dice.choice(("check", "loss", "metric/" + dice.choice(NAMES)[:100]))
         elif change == 7:
             layout = replace(layout, group=dice.choice((*NAMES, "variables", "run", "epoch",
-                                                        "inputs", "activations")) or "x")
+                                                        "inputs", "activations",
+                                                        "magnitudes")) or "x")
         elif change == 8:
             layout = replace(layout, model=dice.choice(NAMES))
         else:

@@ -21,6 +21,14 @@ LEVELS: Final[tuple[Level, ...]] = (
     "bytes", "records", "fields", "tensors", "metadata", "schema",
 )
 
+TOLD: Final = (
+    "gradients=weights/{v},variables=gradients/{v},gradients={v}/kernel/histogram",
+    "gradients=dense/{v}/histogram,variables=dense_1/{v}/histogram,neither={*}",
+    "neither=gradients/{v},neither={dense*}/histogram",
+    "variables={*},gradients={*},weights=gradients/{enc*.weight}",
+)
+"""What people say of histograms, true or not."""
+
 
 @dataclass(frozen=True)
 class Mutant:
@@ -43,6 +51,17 @@ class Mutant:
     def name(self) -> str:
         """Run and file name: says where to look."""
         return f"{self.seed:07d}-{self.origin.kind}-{self.level}"
+
+    @property
+    def told(self) -> str:
+        """What is said of its histograms, of one in eight files of each level; else ""."""
+        each, turn = divmod(self.seed // len(LEVELS), 8)
+        return TOLD[each % len(TOLD)] if turn == 0 else ""
+
+    @property
+    def compared(self) -> bool:
+        """Whether it is compared with a sound run, as one in four files of each level."""
+        return self.seed // len(LEVELS) % 4 == 1
 
 
 def mutant(seed: int) -> Mutant:

@@ -15,6 +15,7 @@ from typing import Any, Final
 import numpy as np
 from tensorboard.compat.proto import event_pb2, summary_pb2
 
+from tb_convergence.core.statistics import EXPONENTS, columns
 from tb_convergence.reading.crc32c import masked_crc32c
 from tests.reading.event_files import EventFile
 from tests.serving.event_logs import write
@@ -116,12 +117,18 @@ def _recorder(folder: Path) -> None:
 
 
 def _sick(folder: Path) -> None:
-    """Records full of NaN and infinities, which are data."""
+    """Records full of NaN and infinities, which are data; with the shares of the gradients."""
     history = edited(trained("r", layers=3, records=24, seed=7), "variables", 12, {
         "gradient_norm": np.nan, "gradient_nan_fraction": 1.0, "update_norm": np.inf,
     })
     history = edited(history, "run", 13, {"loss": np.nan, "gradient_global_norm": np.inf})
-    write(folder, replace(history, config=CONFIG))
+    variables = history.tables["variables"]
+    falling = np.linspace(1.0, 0.0, len(EXPONENTS))[None, None, :]
+    shares = np.broadcast_to(falling, (*variables.low.shape[:2], len(EXPONENTS))).astype("f4")
+    magnitudes = replace(variables, group="magnitudes", columns=columns("magnitudes"), low=shares,
+                         high=shares)
+    tables = {**history.tables, "magnitudes": magnitudes}
+    write(folder, replace(history, tables=tables, config=CONFIG))
 
 
 def _keras(folder: Path) -> None:

@@ -11,6 +11,7 @@ import json
 import math
 import struct
 from typing import Any
+from urllib.parse import urlencode
 
 from werkzeug.test import Client, TestResponse
 
@@ -127,10 +128,10 @@ def check_runs(found: dict[str, Any]) -> None:
         assert entry["error"] is None or isinstance(entry["error"], str)
 
 
-def examined_runs(client: Client) -> dict[str, Any]:
+def examined_runs(client: Client, **given: str) -> dict[str, Any]:
     """The document of `runs`, asked for until no run is pending, as the page does."""
     for _ in range(100):
-        found: dict[str, Any] = document(client.get(f"{PREFIX}/runs"))
+        found: dict[str, Any] = document(client.get(f"{PREFIX}/runs?{urlencode(given)}"))
         check_runs(found)
         if not found["pending"]:
             return found

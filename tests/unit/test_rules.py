@@ -1155,6 +1155,16 @@ def test_the_ratio_of_the_layers_is_the_quotient_of_what_stands_beside_it(activa
         assert "to the power 1/2" in factor.name
 
 
+def test_infinite_gradients_of_the_late_layers_are_no_vanishing_ones(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    means = np.full((N, len(NAMES)), 0.01)
+    means[:, -1] = np.inf
+    history = changed("variables", deep(1e-2, "relu"), gradient_mean_abs=means)
+    assert "vanishing-gradient" not in ids(history)
+    assert not caplog.records  # such as of a rule that failed
+
+
 def test_weights_that_all_start_at_zero_are_said_to() -> None:
     base = started(0.0)
     table = base.tables["variables"]

@@ -23,13 +23,14 @@ def depth_ratio(table: Table, name: str, rows: list[int]) -> Floats:
     """First third over last third of the K kernels `rows`, per record: `[S]`.
 
     Upper bound of the numerator over lower bound of the denominator, so that a value below a
-    threshold is proven; NaN where either is zero or undefined.
+    threshold is proven; NaN where either is zero, infinite or undefined.
     """
     first, last = _thirds(table, name, rows)
     with np.errstate(invalid="ignore", divide="ignore"):
         # As float64: a quotient of two float32 may be too small for one, and zero is no ratio.
         quotient = first.astype(np.float64) / last
-    return np.where((first > 0) & (last > 0), quotient, np.nan)
+    known = (first > 0) & (last > 0) & np.isfinite(quotient) & np.isfinite(last)
+    return np.where(known, quotient, np.nan)
 
 
 def _thirds(table: Table, name: str, rows: list[int]) -> tuple[Floats, Floats]:
