@@ -32,7 +32,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
@@ -202,16 +202,35 @@ def decode_layout(content: bytes) -> Layout:
 
 
 _FEW_ROWS: Final = 200
-_ROWS_AT_ONCE: Final = 16_384
+ROWS_AT_ONCE: Final = 16_384
+"""Rows whose checksums are worked out together: what that needs fits a processor's cache."""
 
 
 @cache
-def _check_table() -> NDArray[np.uint32]:
-    """What two bytes make of the lower half of a CRC-32: uint32 `[65536]`."""
+def _check_tables() -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+    """What the first and what the last two of four bytes make of a CRC-32: uint32 `[65536]` each.
+    """
     state = np.arange(65_536, dtype=np.uint32)
     for _ in range(16):
         state = np.where(state & 1, np.uint32(0xEDB88320), np.uint32(0)) ^ (state >> 1)
-    return state
+    return state[state & 0xFFFF] ^ (state >> 16), state
+
+
+def _checks_of(columns: Iterable[NDArray[np.float32]], count: int) -> NDArray[np.uint32]:
+    """Checksums of `count` rows whose values come column by column, `[count]` each."""
+    first, last = _check_tables()
+    state = np.full(count, 0xFFFFFFFF, dtype=np.uint32)
+    half = np.empty(count, dtype=np.intp)
+    changed = np.empty(count, dtype=np.uint32)
+    # Without a temporary array, and with indices of the kind that indexing wants: half the time.
+    for column in columns:
+        state ^= np.ascontiguousarray(column, dtype="<f4").reshape(count).view("<u4")
+        np.bitwise_and(state, 0xFFFF, out=half)
+        np.take(first, half, out=changed, mode="clip")
+        np.right_shift(state, 16, out=half)
+        np.take(last, half, out=state, mode="clip")
+        state ^= changed
+    return ~state & np.uint32(0xFFFFFF)
 
 
 def row_checks(values: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -226,18 +245,14 @@ def row_checks(values: NDArray[np.float32]) -> NDArray[np.float32]:
     """
     table = np.ascontiguousarray(values, dtype="<f4")
     rows = table.reshape(int(np.prod(table.shape[:-1])), table.shape[-1])
-    if len(rows) < _FEW_ROWS or not rows.shape[1]:
+    if len(rows) < _FEW_ROWS:
         checks = np.array([zlib.crc32(row.tobytes()) & 0xFFFFFF for row in rows], dtype=np.float32)
         return checks.reshape(table.shape[:-1])
-    # Row by row, Python costs more than reading the file did: all rows at once, two bytes a step.
-    step = _check_table()
+    # Row by row, Python costs more than reading the file did: many rows at once, four bytes a step.
     checks = np.empty(len(rows), dtype=np.float32)
-    for first in range(0, len(rows), _ROWS_AT_ONCE):
-        words = np.ascontiguousarray(rows[first : first + _ROWS_AT_ONCE].view("<u2").T)
-        state = np.full(words.shape[1], 0xFFFFFFFF, dtype=np.uint32)
-        for word in words:
-            state = step[(state ^ word) & 0xFFFF] ^ (state >> 16)
-        checks[first : first + _ROWS_AT_ONCE] = ~state & 0xFFFFFF
+    for begin in range(0, len(rows), ROWS_AT_ONCE):
+        part = rows[begin : begin + ROWS_AT_ONCE]
+        checks[begin : begin + ROWS_AT_ONCE] = _checks_of(part.T, len(part))
     return checks.reshape(table.shape[:-1])
 
 
@@ -265,16 +280,17 @@ def unseal(layout: Layout, record: NDArray[Any]) -> NDArray[np.float32]:
     return record
 
 
-def intact(layout: Layout, records: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Which of `records` `[S, R, C]`, of the shape that `layout` says, hold their checks; `[S]`."""
-    if layout.columns[-1:] != ("check",):
-        return np.ones(len(records), dtype=np.bool_)
-    holds = np.empty(len(records), dtype=np.bool_)
-    at_once = max(1, _ROWS_AT_ONCE // max(1, len(layout.rows)))
-    for first in range(0, len(records), at_once):
-        part = records[first : first + at_once]
-        right = row_checks(part[..., :-1]) == part[..., -1]
-        holds[first : first + at_once] = right.all(axis=1)
+def intact(values: NDArray[np.float32], checks: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Which of the records `values` `[S, R, C]` hold their `checks` `[S, R]`; `[S]`.
+
+    As `row_checks`, but fastest where each column lies together in memory.
+    """
+    holds = np.empty(len(values), dtype=np.bool_)
+    at_once = max(1, ROWS_AT_ONCE // max(1, values.shape[1]))
+    for begin in range(0, len(values), at_once):
+        part, told = values[begin : begin + at_once], checks[begin : begin + at_once]
+        found = _checks_of((part[:, :, c] for c in range(part.shape[2])), told.size)
+        holds[begin : begin + at_once] = (found.reshape(told.shape) == told).all(axis=1)
     return holds
 
 

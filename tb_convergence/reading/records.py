@@ -19,6 +19,7 @@ from tb_convergence.core.history import Skipped, Table
 from tb_convergence.core.schema import (
     CONFIG_TAG,
     PLUGIN_NAME,
+    ROWS_AT_ONCE,
     Layout,
     SchemaError,
     decode_layout,
@@ -32,7 +33,6 @@ from tb_convergence.reading.reasons import SkippedPoints, reason_of
 from tb_convergence.reading.source import Source, most_points
 
 MAX_CONFIG_BYTES: Final = 2**20
-_CACHED_VALUES: Final = 2**17
 RANGE_TOLERANCE: Final = 1e-5
 """Float32 sums of fractions may leave their range by rounding."""
 
@@ -134,35 +134,43 @@ def _read_stream(tag: str, layout: Layout, data: list[Any], skipped: list[Skippe
     values = by_column(fitting, shape[0], width)
     steps = np.empty(fitting, dtype=np.int64)
     wall_times = np.empty(fitting, dtype=np.float64)
+    at_once = max(1, min(fitting, ROWS_AT_ONCE // max(1, shape[0])))
+    checks = np.empty((at_once, shape[0]), dtype=np.float32)
     count = 0
     data.reverse()
     while data:
-        records, some_steps, some_times = _some_records(layout, data, refused)
-        holds = intact(layout, records)
-        for index in np.flatnonzero(~holds):
-            refused.add(int(some_steps[index]), _refusal(layout, records[index]))
-        if not holds.all():
-            records = records[holds]
-        first, count = count, count + len(records)
-        values[first:count] = records[:, :, :width]
-        steps[first:count] = some_steps[holds]
-        wall_times[first:count] = some_times[holds]
+        end = min(fitting, count + at_once)
+        some = _Some(values[count:end], checks, steps[count:end], wall_times[count:end])
+        count += _fill(some, layout, data, refused)
     refused.close()
     return Stream(
         tag, layout, layout.columns[:width], steps[:count], wall_times[:count], values[:count]
     )
 
 
-def _some_records(
-    layout: Layout, data: list[Any], refused: SkippedPoints
-) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float64]]:
-    """The next records `[N, R, C]`, as many as the processor's cache holds; taken out of `data`."""
+@dataclass(frozen=True, slots=True)
+class _Some:
+    """Room for the next records: as many as the processor's cache holds.
+
+    Attributes:
+        values: `[N, R, C]`, without the check column.
+        checks: `[N, R]` or longer.
+        steps, wall_times: `[N]`.
+    """
+
+    values: NDArray[np.float32]
+    checks: NDArray[np.float32]
+    steps: NDArray[np.int64]
+    wall_times: NDArray[np.float64]
+
+
+def _fill(some: _Some, layout: Layout, data: list[Any], refused: SkippedPoints) -> int:
+    """Take records out of `data` until there is no room; how many of them hold their checks."""
     shape = (len(layout.rows), len(layout.columns))
-    most = min(len(data), max(1, _CACHED_VALUES // max(1, shape[0] * shape[1])))
-    records: list[NDArray[np.float32]] = []
-    steps: list[int] = []
-    wall_times: list[float] = []
-    while data and len(records) < most:
+    width = some.values.shape[2]
+    count = 0
+    # Where there is room for none, there is none of the right shape: the rest is refused.
+    while data and (count < len(some.values) or not len(some.values)):
         datum = data.pop()
         record = np.asarray(datum.numpy)
         if record.dtype != np.float32 or record.shape != shape:
@@ -170,11 +178,24 @@ def _some_records(
         elif datum.step < 0:
             refused.add(int(datum.step), "negative step")
         else:
-            records.append(record)
-            steps.append(datum.step)
-            wall_times.append(datum.wall_time)
-    stacked = np.stack(records) if records else np.empty((0, *shape), dtype=np.float32)
-    return stacked, np.array(steps, dtype=np.int64), np.array(wall_times, dtype=np.float64)
+            some.values[count] = record[:, :width]
+            if width < shape[1]:
+                some.checks[count] = record[:, width]
+            some.steps[count], some.wall_times[count] = datum.step, datum.wall_time
+            count += 1
+    if width == shape[1]:
+        return count
+    values, checks = some.values[:count], some.checks[:count]
+    holds = intact(values, checks)
+    if holds.all():
+        return count
+    for index in np.flatnonzero(~holds):
+        damaged = np.concatenate([values[index], checks[index, :, None]], axis=1)
+        refused.add(int(some.steps[index]), _refusal(layout, damaged))
+    kept = np.flatnonzero(holds)
+    for array in (some.values, some.steps, some.wall_times):
+        array[: len(kept)] = array[kept]
+    return len(kept)
 
 
 def _refusal(layout: Layout, record: NDArray[Any]) -> str:

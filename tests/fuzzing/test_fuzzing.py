@@ -61,7 +61,7 @@ def test_the_judge_sees_a_wrong_number(seed: int, monkeypatch: pytest.MonkeyPatc
     """A checksum that is not looked at lets damage through, and that is seen."""
     from tb_convergence.reading import records  # noqa: PLC0415
 
-    monkeypatch.setattr(records, "intact", lambda layout, values: np.ones(len(values), bool))
+    monkeypatch.setattr(records, "intact", lambda values, checks: np.ones(len(values), bool))
     damaged = [
         one for one in map(mutant, range(seed * 600, seed * 600 + 600)) if one.level == "tensors"
     ]
