@@ -25,6 +25,7 @@ from tensorboard.data import server_ingester
 from tensorboard.data.provider import Run
 from tensorboard.util import grpc_util, tb_logging
 
+from tb_convergence.reading.prompt import prompt
 from tb_convergence.reading.reasons import reason_of
 from tb_convergence.reading.source import DataUnavailableError, Source
 from tb_convergence.reading.stand_in import without_tensorflow
@@ -102,7 +103,7 @@ def fast(logdir: Path, binary: str, samples: Mapping[str, int]) -> Iterator[Sour
                     f"localhost:{port}", channel_creds_type=grpc_util.ChannelCredsType.LOCAL
                 )
                 yield Source(
-                    ingester.data_provider, RequestContext(), "", watch.problems.by_run
+                    prompt(ingester.data_provider), RequestContext(), "", watch.problems.by_run
                 )
             finally:
                 server.kill()

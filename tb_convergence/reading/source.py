@@ -80,7 +80,6 @@ class Source:
 
     def prefetch(self, runs: Sequence[str]) -> None:
         """List everything of several runs in a few calls; the next list of each comes from here."""
-        # At once: each call waits some 40 ms for the data server, however small its answer.
         with ThreadPoolExecutor(len(PREFETCHED), thread_name_prefix="list runs") as asking:
             answers = list(
                 asking.map(lambda what: self._list_all(what[0], what[1], runs), PREFETCHED)

@@ -20,6 +20,7 @@ from tb_convergence.reading import (
     TagPattern,
     read_run,
 )
+from tb_convergence.reading.prompt import prompt
 from tb_convergence.reading.recorded_histograms import (
     RecordedHistograms,
     read_recorded_histograms,
@@ -53,10 +54,9 @@ class ProviderSource:
             tags: what histograms mean, where a request does not say otherwise.
             most_kept: points of a series that the loader keeps at most, by plugin.
         """
-        self._provider = provider
+        self._provider = prompt(provider)
         self._tags = tuple(tags)
         self._most_kept = most_kept
-        # Every call to TensorBoard's data server waits some 40 ms for an acknowledgement.
         self._asking = ThreadPoolExecutor(_ASKING, thread_name_prefix="list runs")
 
     def versions(self, scope: Scope, run: str | None = None) -> dict[str, Version]:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from both_loaders import LOADERS, histories, read
 from event_files import EventFile
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from tensorboard.compat.proto import summary_pb2, tensor_pb2
@@ -501,3 +501,24 @@ def test_row_checks_are_the_crc_of_each_row(table: np.ndarray) -> None:
     expected = [zlib.crc32(row.astype("<f4").tobytes()) & 0xFFFFFF for row in table]
     assert schema.row_checks(table).tolist() == expected
     assert schema.row_checks(np.stack([table] * 3)).tolist() == [expected] * 3
+
+
+@given(st.integers(0, 2**32), st.integers(1, 40), st.integers(1, 6), st.booleans())
+@settings(max_examples=30, deadline=None)
+def test_exactly_the_records_that_were_changed_are_refused(
+    seed: int, rows: int, columns: int, by_column: bool
+) -> None:
+    """Any single bit of any record, however it lies in memory; against zlib row by row."""
+    random = np.random.default_rng(seed)
+    count = int(random.integers(1, 3 * schema.ROWS_AT_ONCE // (10 * rows)))
+    values = random.normal(size=(count, rows, columns)).astype(np.float32)
+    checks = np.array([zlib.crc32(row.tobytes()) & 0xFFFFFF for row in values.reshape(-1, columns)],
+                      dtype=np.float32).reshape(count, rows)
+    changed = np.unique(random.integers(0, count, 3))
+    for record in changed:
+        bits = values[record].reshape(-1).view("<u4")
+        bits[random.integers(len(bits))] ^= np.uint32(1) << np.uint32(random.integers(32))
+        values[record] = bits.view("<f4").reshape(rows, columns)
+    if by_column:
+        values = values.transpose(2, 0, 1).copy().transpose(1, 2, 0)
+    assert np.flatnonzero(~schema.intact(values, checks)).tolist() == changed.tolist()

@@ -237,9 +237,10 @@ def _course(
 
 def _lowest(level: Floats, sizes: Floats) -> float:
     """Smallest mean over a stretch of a tenth of the steps; single windows among the first ten."""
-    candidates = list(level[:10])
-    total, reached = float(sizes.sum()), np.cumsum(sizes)
-    mass = np.cumsum(level * sizes)
+    candidates = level[:10].tolist()
+    # Lists: one by one, their numbers are several times as fast as an array's.
+    total, reached = float(sizes.sum()), np.cumsum(sizes).tolist()
+    mass = np.cumsum(level * sizes).tolist()
     start = 0
     for end in range(len(level)):
         while reached[end] - reached[start] >= total / 10:
@@ -272,10 +273,25 @@ def median_over_time(values: Floats) -> Floats:
     if not len(values):
         return result
     whole = finite.all(axis=0)  # nearly always, and then one call does for all rows
-    result[whole] = np.median(values[:, whole], axis=0)
+    result[whole] = _medians(values.T[whole])
     for row in np.flatnonzero(finite.any(axis=0) & ~whole).tolist():
         result[row] = float(np.median(values[finite[:, row], row]))
     return result
+
+
+def _medians(rows: Floats) -> Floats:
+    """As `np.median(rows, axis=1)`, of finite values `[R, S]`, S >= 1, which it puts out of order.
+
+    One partition at the middle, and the largest below it: NumPy partitions at both at once, which
+    takes several times as long.
+    """
+    middle = rows.shape[1] // 2
+    rows.partition(middle, axis=1)
+    upper: Floats = rows[:, middle]
+    if rows.shape[1] % 2:
+        return upper
+    lower: Floats = rows[:, :middle].max(axis=1)
+    return np.asarray(np.stack([lower, upper]).mean(axis=0))
 
 
 def largest_per_record(values: Floats) -> Floats:

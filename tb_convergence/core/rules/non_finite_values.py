@@ -60,7 +60,9 @@ def _first_in_table(
     # Nearly always there is nothing to be found, in millions of values: no copies before that.
     bad = np.zeros((len(table.steps), len(among)), dtype=np.bool_)
     for low in columns_low:
-        bad |= low[:, among] > 0
+        above = low > 0
+        if above.any():
+            bad |= above[:, among]
     records = np.flatnonzero(bad.any(axis=1))
     if not len(records):
         return None
