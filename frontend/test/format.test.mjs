@@ -7,6 +7,7 @@ import {
   formatShape,
   fullName,
   middleEllipsis,
+  spelledOut,
   visible,
   words,
 } from "../src/format/names.js";
@@ -70,11 +71,11 @@ table("formatNumber", formatNumber, [
 ]);
 
 table("formatPercent", formatPercent, [
-  [0, "0 %"],
-  [1, "100 %"],
-  [0.625, "62.5 %"],
-  [0.00001, "< 0.01 %"],
-  [0.9999, "> 99.9 %"],
+  [0, "0%"],
+  [1, "100%"],
+  [0.625, "62.5%"],
+  [0.00001, "< 0.01%"],
+  [0.9999, "> 99.9%"],
   [Number.NaN, "NaN"],
   [null, "–"],
 ]);
@@ -143,7 +144,7 @@ test("strict numbers come back as numbers", () => {
 
 test("only fractions are per cent", () => {
   const fraction = { name: "gradient_zero_fraction", unit: "1", scale: "linear" };
-  assert.equal(formatValue(0.62, fraction), "62 %");
+  assert.equal(formatValue(0.62, fraction), "62%");
   assert.equal(formatValue(0.62, { name: "update_ratio", unit: "1", scale: "log10" }), "0.62");
 });
 
@@ -208,3 +209,13 @@ test("an unreadable run is no healthy run", () => {
   assert.ok(badness("error") < badness("warning"));
   assert.ok(badness("critical") < badness("healthy"));
 });
+
+for (const [name, said] of [
+  ["input[82:91]", "input, features 82 to 90"],
+  ["a[0:2][3:4]", "a[0:2], feature 3"],
+  ["input[2]", "input[2]"],
+  ["kernel[9:3]", "kernel[9:3]"],
+  ["[1:2]", "[1:2]"],
+]) {
+  test(`a slice in a name is spelled out: ${name}`, () => assert.equal(spelledOut(name), said));
+}

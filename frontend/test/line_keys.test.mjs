@@ -48,5 +48,5 @@ test("each line is said once, with what has no place on the scale", () => {
 
 test("a share is said in per cent", () => {
   const lines = [line({ label: "Zero", x: [0], y: [0.25] })];
-  assert.equal(spoken(props(lines, { formatY: formatPercent, unit: "" }), 0), "0: Zero 25 %");
+  assert.equal(spoken(props(lines, { formatY: formatPercent, unit: "" }), 0), "0: Zero 25%");
 });

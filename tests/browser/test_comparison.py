@@ -102,7 +102,7 @@ def test_the_bar_is_used_with_the_keyboard_alone(served: str, open_tab: Open) ->
     # The keyboard's place is a neighbour, not lost.
     assert tab.frame.evaluate("document.activeElement.dataset.run") == names[4]
     expect(tab.find("hidden-runs")).to_contain_text("1 hidden")
-    tab.find("hidden-runs").get_by_role("button", name="Show again").click()
+    tab.find("hidden-runs").get_by_role("button", name="Unhide all").click()
     expect(tab.find("run-chip", run=names[3])).to_be_visible()
 
 

@@ -69,11 +69,11 @@ def test_a_distribution_reads_what_the_histograms_hold(
             assert said == f"step {10 * step} · NaN"
         else:
             parts = dict(
-                re.findall(r"(all|90 %|half|median) (.+?)(?: ·|$)", said.replace(",", ""))
+                re.findall(r"(all|90%|half|median) (.+?)(?: ·|$)", said.replace(",", ""))
             )
             values = entries(step)
             bucket = (values.max() - values.min()) / 30
-            for name, share in (("all", 1.0), ("90 %", 0.9), ("half", 0.5), ("median", 0.0)):
+            for name, share in (("all", 1.0), ("90%", 0.9), ("half", 0.5), ("median", 0.0)):
                 low, high = numbers(parts[name])
                 true = np.quantile(values, [(1 - share) / 2, (1 + share) / 2])
                 # The band holds its share, and is no wider than buckets and two digits make it.

@@ -8,7 +8,7 @@
  * @import { Plot } from "./places.js"
  */
 import { INFINITE, NAN, NO_DATA, VALUE } from "../data/decode.js";
-import { fitName, fullName } from "../format/names.js";
+import { fitName, fullName, spelledOut } from "../format/names.js";
 import { formatPercent, formatTick, formatValue, isFraction } from "../format/numbers.js";
 import { paintHealthy } from "./line_marks.js";
 import { createPlaces, drawTicks, FONT_PIXELS } from "./places.js";
@@ -89,7 +89,7 @@ export function profileSentence({ heat, rows, shown, metric, cell }, place) {
   const at = row * heat.cells + cell;
   const value = formatValue(heat.values[at], metric);
   const said = [`${metric.title} = ${value}`, "no data", "NaN", "infinite"][heat.codes[at]];
-  return `${fullName(rows[row].name)} · ${said}`;
+  return `${fullName(spelledOut(rows[row].name))} · ${said}`;
 }
 
 /**

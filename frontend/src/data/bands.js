@@ -6,6 +6,7 @@
  * @import { Column, Distribution, LayerReply, Step } from "../types.js"
  */
 import { signedScale } from "../charts/signed_scale.js";
+import { formatPercent } from "../format/numbers.js";
 import { cellEdges, INFINITE, NAN, NO_DATA, VALUE } from "./decode.js";
 
 /**
@@ -53,7 +54,7 @@ export function recordedBands(distribution) {
 function shareName(share) {
   if (share === 1) return "all";
   if (share === 0.5) return "half";
-  return share === 0 ? "median" : `${Math.round(share * 100)} %`;
+  return share === 0 ? "median" : formatPercent(share);
 }
 
 /**

@@ -92,6 +92,20 @@ export function fullName(text) {
 }
 
 /**
+ * A name with what a slice in it means: `"input[82:91]"` -> "input, features 82 to 90". The recorder
+ * names groups of features so; of a single index nobody wonders whether it is counted.
+ *
+ * @param {string} text
+ */
+export function spelledOut(text) {
+  const slice = /^(.+)\[(\d+):(\d+)\]$/s.exec(text);
+  if (!slice) return text;
+  const [first, last] = [Number(slice[2]), Number(slice[3]) - 1];
+  if (first > last) return text;
+  return `${slice[1]}, ${first === last ? `feature ${first}` : `features ${first} to ${last}`}`;
+}
+
+/**
  * `[784, 128]` -> "784 × 128"; a scalar's shape is "scalar".
  *
  * @param {number[]} shape

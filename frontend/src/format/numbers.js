@@ -39,7 +39,7 @@ export function formatNumber(value, digits = 3) {
 }
 
 /**
- * A fraction as per cent: `0.625` -> "62.5 %"; never rounds to 0 or 100 what is not.
+ * A fraction as per cent: `0.625` -> "62.5%"; never rounds to 0 or 100 what is not.
  *
  * @param {number | null | undefined} fraction
  */
@@ -47,9 +47,18 @@ export function formatPercent(fraction) {
   if (fraction === null || fraction === undefined) return "–";
   if (!Number.isFinite(fraction)) return formatNumber(fraction);
   const value = fraction * 100;
-  if (value > 0 && value < 0.01) return "< 0.01 %";
-  if (value > 99.9 && value < 100) return "> 99.9 %";
-  return `${minus(String(Number(value.toPrecision(3))))} %`;
+  if (value > 0 && value < 0.01) return "< 0.01%";
+  if (value > 99.9 && value < 100) return "> 99.9%";
+  return `${minus(String(Number(value.toPrecision(3))))}%`;
+}
+
+/**
+ * How sure something is, in whole per cent: certainty to a digit more would be a claim of its own.
+ *
+ * @param {number} confidence From 0 to 1.
+ */
+export function formatConfidence(confidence) {
+  return formatPercent(Math.round(confidence * 100) / 100);
 }
 
 /**
@@ -71,7 +80,7 @@ export function formatValue(value, statistic) {
 
 /**
  * How much a second value differs from a first: `2` in orders of magnitude is "×100", `-2` "÷100";
- * of a fraction `0.25` is "+25 %", of anything else "+0.25".
+ * of a fraction `0.25` is "+25%", of anything else "+0.25".
  *
  * @param {number} value Infinite in orders: from exactly 0, or to it.
  * @param {{name: string, unit: string, scale: string}} statistic

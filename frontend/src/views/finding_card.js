@@ -6,7 +6,7 @@
  */
 import { html, nothing } from "lit-html";
 import { visible } from "../format/names.js";
-import { counted, formatNumber, looseNumber } from "../format/numbers.js";
+import { counted, formatConfidence, formatNumber, looseNumber } from "../format/numbers.js";
 import { VERDICT_WORD } from "../format/severity.js";
 import { formatStep } from "../format/steps.js";
 import { sign, verdictIcon } from "./icon.js";
@@ -34,7 +34,7 @@ export function findingCard(finding, explained, how, handlers, nested = false) {
     <p class="eyebrow ${look}">
       ${verdictIcon(look)}<span>${over ? `recovered ${kind}` : `${VERDICT_WORD[severity]} ${kind}`}</span>
       <span class="confidence" title="How sure this finding is, from what was recorded"
-        >${Math.round(finding.confidence * 100)} % sure</span>
+        >${formatConfidence(finding.confidence)} sure</span>
     </p>
     <h3>${visible(finding.title)}</h3>
     ${where(finding, how)} ${how.elsewhere(id)}
@@ -136,17 +136,28 @@ function reference(text) {
  */
 function evidenceTable(evidence, how, handlers) {
   return html`<table class="evidence">
-    <thead><tr><th scope="col">Observed</th><th scope="col">Value</th><th scope="col">Limit</th></tr></thead>
+    <thead><tr><th scope="col">Observed</th><th scope="col">Value</th><th scope="col">Suspect if</th></tr></thead>
     <tbody>
       ${evidence.map(
         (one) => html`<tr>
           <th scope="row">${visible(one.name)}${place(one, how, handlers)}</th>
           <td>${formatNumber(looseNumber(one.value))}</td>
-          <td>${one.threshold === null ? "" : formatNumber(looseNumber(one.threshold))}</td>
+          <td class="limit">${limitText(one)}</td>
         </tr>`,
       )}
     </tbody>
   </table>`;
+}
+
+/**
+ * Which values speak for the finding: "more than 0.1"; "" for a plain observation.
+ *
+ * @param {Pick<Evidence, "threshold" | "suspect">} evidence
+ */
+export function limitText({ threshold, suspect }) {
+  if (threshold === null) return "";
+  const limit = formatNumber(looseNumber(threshold));
+  return suspect ? `${suspect} ${limit}` : limit;
 }
 
 /**

@@ -9,7 +9,7 @@
 import { html, nothing } from "lit-html";
 import { createHeatMap } from "../charts/heat.js";
 import { INFINITE, NAN, NO_DATA, VALUE } from "../data/decode.js";
-import { fullName, words } from "../format/names.js";
+import { fullName, spelledOut, words } from "../format/names.js";
 import { counted, formatNumber, formatValue } from "../format/numbers.js";
 import { formatStepRange } from "../format/steps.js";
 import { exportMenu } from "./export_menu.js";
@@ -198,7 +198,7 @@ export function readout(heat, rows, metric, { row, cell }) {
     [NAN, `NaN${finite}`],
     [INFINITE, `infinite${finite}`],
   ]).get(heat.codes[at]);
-  return `${fullName(rows[row].name)} · ${formatStepRange(first[cell], last[cell])} · ${said}`;
+  return `${fullName(spelledOut(rows[row].name))} · ${formatStepRange(first[cell], last[cell])} · ${said}`;
 }
 
 /**

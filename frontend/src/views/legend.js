@@ -15,6 +15,8 @@ import { formatNumber } from "../format/numbers.js";
  * @property {string} key  By which it is switched off.
  * @property {Series | null} series  Whose value is read; null without one.
  * @property {number[]} xs  Its places on the axis.
+ * @property {(number | null)[] | null} smoothed  What is drawn in place of the values; null where
+ *   they are drawn themselves.
  * @property {string} label
  * @property {string} color
  * @property {number[]} dash
@@ -66,7 +68,7 @@ export function createLegend() {
  */
 function legend({ items, formatX, onToggle }, x) {
   return html`${items.map((item) => {
-    const { series, xs, note } = item;
+    const { series, xs, note, smoothed } = item;
     const read = series && readAt(series, xs, x ?? Number.POSITIVE_INFINITY);
     const action = `${item.shown ? "Hide" : "Show"} ${item.label}`;
     return html`<button type="button" class="legend-item" aria-pressed=${item.shown ? "true" : "false"}
@@ -74,9 +76,20 @@ function legend({ items, formatX, onToggle }, x) {
       ${key(item)}
       <span class="legend-label">${item.label}</span>
       <span class="legend-value">${read ? formatNumber(read.value) : "–"}</span>
+      ${read ? smoothedValue(smoothed?.[read.index]) : nothing}
     </button>`;
   })}
-  <p class="legend-x">${x === null ? nothing : formatX(x)}</p>`;
+  <p class="legend-x">${x === null ? "last values" : formatX(x)}</p>`;
+}
+
+/**
+ * Where the thick line stands: not at the value that was measured, which is the faint one.
+ *
+ * @param {number | null | undefined} value
+ */
+function smoothedValue(value) {
+  if (value === null || value === undefined) return nothing;
+  return html`<span class="legend-smoothed">smoothed ${formatNumber(value)}</span>`;
 }
 
 /** @param {LegendItem} item */

@@ -2,6 +2,7 @@
  * What the legend of the curves lists: the selected run's curves, then one line for each run beside
  * it, in its colour.
  *
+ * @import { Line } from "../charts/line.js"
  * @import { LegendItem } from "./legend.js"
  * @import { TimeModel } from "../model/time.js"
  */
@@ -21,6 +22,7 @@ export function legendItems({ picked, placement, beside, chart }, hidden, color)
     key: one.name,
     series: one,
     xs: placement.x.get(one.name) ?? [],
+    smoothed: smoothedOf(styles, one.name),
     label: LABELS.get(one.name) ?? one.title,
     color: styles.get(one.name)?.color ?? "currentColor",
     dash: styles.get(one.name)?.dash ?? [],
@@ -32,6 +34,7 @@ export function legendItems({ picked, placement, beside, chart }, hidden, color)
     key: overlayKey(one.run),
     series: one.picked[0] ?? null,
     xs: one.placement.x.get(one.picked[0]?.name) ?? [],
+    smoothed: smoothedOf(styles, one.picked[0]?.name ?? "", overlayKey(one.run)),
     label: visible(one.run),
     color: color(one.run),
     dash: [],
@@ -40,4 +43,15 @@ export function legendItems({ picked, placement, beside, chart }, hidden, color)
     note: one.error,
   }));
   return [...own, ...others];
+}
+
+/**
+ * The heights of a curve that is drawn smoothed; null where it is drawn as it is, or not at all.
+ *
+ * @param {Map<string, Line>} lines
+ * @param {string} name
+ * @param {string} [run] Its mark in ids of lines; "" for the selected one.
+ */
+function smoothedOf(lines, name, run = "") {
+  return lines.has(`${name} raw${run}`) ? (lines.get(name + run)?.y ?? null) : null;
 }

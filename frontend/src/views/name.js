@@ -2,7 +2,7 @@
  * A name from a log, as a piece of the page.
  */
 import { html } from "lit-html";
-import { fullName, MAX_NAME, middleEllipsis, visible } from "../format/names.js";
+import { fullName, MAX_NAME, middleEllipsis, spelledOut, visible } from "../format/names.js";
 
 /** Most characters at the end that stay when the name is too long for its place. */
 const TAIL = 15;
@@ -14,7 +14,7 @@ const TAIL = 15;
  * @param {string} text
  */
 export function name(text) {
-  const shown = [...middleEllipsis(visible(text), MAX_NAME)];
+  const shown = [...middleEllipsis(visible(spelledOut(text)), MAX_NAME)];
   const at = shown.length - Math.min(TAIL, Math.ceil(shown.length / 2));
   const [head, tail] = [shown.slice(0, at).join(""), shown.slice(at).join("")];
   return html`<bdi class="name" title=${fullName(text)}><span class="head">${head}</span><span class="tail">${
@@ -28,5 +28,5 @@ export function name(text) {
  * @param {string} text
  */
 export function inlineName(text) {
-  return html`<bdi class="inline-name" title=${fullName(text)}>${middleEllipsis(visible(text), MAX_NAME)}</bdi>`;
+  return html`<bdi class="inline-name" title=${fullName(text)}>${middleEllipsis(visible(spelledOut(text)), MAX_NAME)}</bdi>`;
 }

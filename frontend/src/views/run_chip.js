@@ -60,7 +60,7 @@ function buttons({ run, error }, selected, compared, hidden, handlers) {
     }
     <button type="button" class="chip-tool" tabindex="-1" data-testid="hide-run"
       aria-pressed=${hidden ? "true" : "false"} aria-label="Hide ${shown}"
-      title=${hidden ? "Show this run again (X)" : "Hide this run (X)"}
+      title=${hidden ? "Unhide this run (X)" : "Hide this run (X)"}
       @click=${() => handlers.toggleHiddenRun(run)}>${sign(hidden ? "hide" : "show")}</button>
   </span>`;
 }

@@ -217,8 +217,9 @@ function hiddenOnes({ runs, view }, handlers) {
   if (hidden === 0) return nothing;
   return html`<span class="hidden-runs" data-testid="hidden-runs">
     <button type="button" class="tally" aria-pressed=${view.showHidden ? "true" : "false"}
+      title=${view.showHidden ? "Put them out of sight again" : "List them beside the others, faint"}
       @click=${() => handlers.setView({ showHidden: !view.showHidden })}>${sign("hide")} ${formatNumber(hidden, 9)} hidden</button>
-    <button type="button" class="link" @click=${handlers.showAllRuns}>Show again</button>
+    <button type="button" class="link" @click=${handlers.showAllRuns}>Unhide all</button>
   </span>`;
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.signals import LossCourse
+from tb_convergence.core.schema import Row
 
 
 def counted(number: int, thing: str) -> str:
@@ -13,6 +14,24 @@ def counted(number: int, thing: str) -> str:
     ('1 more layer', '3 more layers')
     """
     return f"{number} {thing}" + ("s" if number != 1 else "")
+
+
+def features_of(row: Row) -> str:
+    """Which features of a tensor a row stands for, in words; its name where it says no range.
+
+    >>> features_of(Row("input[82:91]", "input", "input", (82, 91)))
+    'features 82 to 90 of input'
+    >>> features_of(Row("input[3]", "input", "input", (3, 4)))
+    'feature 3 of input'
+    >>> features_of(Row("pixels", "input", "input"))
+    'pixels'
+    """
+    first, last = row.shape if len(row.shape) == 2 else (0, 0)
+    if row.name == f"{row.layer}[{first}]":
+        return f"feature {first} of {row.layer}"
+    if row.name == f"{row.layer}[{first}:{last}]":
+        return f"features {first} to {last - 1} of {row.layer}"
+    return row.name
 
 
 def percent(fraction: float) -> str:

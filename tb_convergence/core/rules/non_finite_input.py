@@ -6,6 +6,7 @@ import numpy as np
 
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
+from tb_convergence.core.diagnosis.wording import features_of
 from tb_convergence.core.history import RunHistory
 
 
@@ -23,7 +24,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         return None
     columns = np.flatnonzero((bad > 0).any(axis=0))
     worst = int(columns[np.argmax(bad[:, columns].max(axis=0))])
-    named = ", ".join(table.rows[rows[int(i)]].name for i in columns[:5])
+    named = ", ".join(features_of(table.rows[rows[int(i)]]) for i in columns[:5])
     more = f" and {len(columns) - 5} more" if len(columns) > 5 else ""
     return Match(
         severity="critical",

@@ -20,6 +20,7 @@ from tb_convergence.core.diagnosis.configuration import (
 from tb_convergence.core.diagnosis.data import feature_scales
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
+from tb_convergence.core.diagnosis.wording import features_of
 from tb_convergence.core.history import RunHistory
 
 LARGE: Final = 10.0
@@ -59,14 +60,17 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         return None
     big = [i for i in np.argsort(-rms).tolist() if rms[i] > LARGE] or [worst]
     name = table.rows[rows[worst]].name
+    spoken = features_of(table.rows[rows[worst]])
+    what = "groups of features" if spoken.startswith("features ") else "features"
     small = int(np.argmin(np.where(std > 0, rms, np.inf))) if len(varying) else worst
     return Match(
         severity="critical" if largest > VERY_LARGE else "warning",
         confidence=min(0.95, 0.65 + 0.15 * float(np.log10(max(largest, spread / 10) / LARGE))),
         summary=(
-            f"{name} has mean {mean[worst]:.3g} and standard deviation {std[worst]:.3g}"
-            + (f"; {table.rows[rows[small]].name} only {std[small]:.2g}. " if uneven else ". ")
-            + f"{len(big)} of {len(rows)} features are larger than {LARGE:g}."
+            f"The mean of {spoken} is {mean[worst]:.3g}, its standard deviation {std[worst]:.3g}"
+            + (f"; that of {features_of(table.rows[rows[small]])} only {std[small]:.2g}. "
+               if uneven else ". ")
+            + f"{len(big)} of {len(rows)} {what} are larger than {LARGE:g}."
         ),
         first_step=int(table.steps[0]),
         last_step=int(table.steps[-1]),
@@ -78,7 +82,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
                      suspect="more than"),
         ),
         advice=(
-            f"Standardise every feature to mean 0 and standard deviation 1, {name} first: "
+            f"Standardise every feature to mean 0 and standard deviation 1, {spoken} first: "
             "keras.layers.Normalization(), adapt() on the training split only.",
             "Use the same statistics for validation data and at prediction time.",
         ),

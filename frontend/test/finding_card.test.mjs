@@ -1,0 +1,20 @@
+/** The limit of a piece of evidence says on which side of it the fault lies. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { formatConfidence } from "../src/format/numbers.js";
+import { limitText } from "../src/views/finding_card.js";
+
+test("a limit is said with its side", () => {
+  assert.equal(limitText({ threshold: 0.1, suspect: "more than" }), "more than 0.1");
+  assert.equal(limitText({ threshold: 1e-4, suspect: "less than" }), "less than 1e-4");
+  assert.equal(limitText({ threshold: 0, suspect: "exactly" }), "exactly 0");
+  assert.equal(limitText({ threshold: "Infinity", suspect: "at least" }), "at least ∞");
+  assert.equal(limitText({ threshold: null, suspect: null }), "");
+  assert.equal(limitText({ threshold: 2 }), "2", "from a server that does not say");
+});
+
+test("confidence is said in whole per cent, as all shares are", () => {
+  assert.equal(formatConfidence(0.577), "58%");
+  assert.equal(formatConfidence(0.95), "95%");
+  assert.equal(formatConfidence(1), "100%");
+});

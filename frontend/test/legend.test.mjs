@@ -1,0 +1,61 @@
+/** What stands beside a curve: the value that was measured, and the smoothed one by its name. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { place } from "../src/data/axes.js";
+import { chosenSeries, curves } from "../src/data/curves.js";
+import { overlayKey, overlayLines } from "../src/model/overlays.js";
+import { DEFAULT_VIEW } from "../src/state/state.js";
+import { legendItems } from "../src/views/legend_items.js";
+
+const PALETTE = /** @type {any} */ ({ series: ["#111111"], soft: "#333333" });
+const COLORS = { run: "#444444", partner: "#555555" };
+
+/** @param {string} name @param {number} count @returns {any} */
+const series = (name, count) => ({
+  name,
+  title: name,
+  unit: "",
+  scale: "linear",
+  axis: "step",
+  source: "recorder",
+  steps: Array.from({ length: count }, (_, at) => at),
+  values: Array.from({ length: count }, (_, at) => (at % 2 ? 3 : 1)),
+  wall_times: Array.from({ length: count }, (_, at) => 1e9 + at),
+  nonfinite: [],
+});
+
+/** @param {any[]} all @param {Partial<import("../src/types.js").View>} view */
+function items(all, view) {
+  const whole = { ...DEFAULT_VIEW, ...view };
+  const picked = chosenSeries(all, "loss");
+  const placement = place(picked, "step");
+  const beside = [{ run: "other", picked: [picked[0]], placement, error: null }];
+  const lines = [
+    ...curves(picked, placement, whole, false, COLORS, PALETTE),
+    ...overlayLines(beside, whole, false, () => "#666666", PALETTE),
+  ];
+  const time = /** @type {any} */ ({ picked, placement, beside, chart: { lines } });
+  return legendItems(time, whole.hidden, () => "#666666");
+}
+
+test("a smoothed curve has its value and the smoothed one, which differ; so has an overlaid run", () => {
+  const [loss, rate, other] = items([series("loss", 40), series("learning_rate", 40)], {
+    smoothing: 0.9,
+  });
+  assert.equal(loss.series?.values[39], 3, "what was measured");
+  const last = loss.smoothed?.[39] ?? 0;
+  assert.ok(last > 1.5 && last < 2.5, `the average of 1 and 3, not ${last}`);
+  assert.equal(other.smoothed?.[39], last);
+  assert.equal(rate.smoothed, null, "a rate is drawn as it is");
+});
+
+test("nothing is called smoothed where no curve is: off, too short, or hidden", () => {
+  assert.equal(items([series("loss", 40)], { smoothing: 0 })[0].smoothed, null);
+  assert.equal(items([series("loss", 20)], { smoothing: 0.9 })[0].smoothed, null);
+  const hidden = ["loss", overlayKey("other")];
+  const both = items([series("loss", 40)], { smoothing: 0.9, hidden });
+  assert.deepEqual(
+    both.map((one) => one.smoothed),
+    [null, null],
+  );
+});
