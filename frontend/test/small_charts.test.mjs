@@ -1,9 +1,11 @@
 /** A layer's columns as small charts, and the profile over depth. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { profileSentence } from "../src/charts/profile.js";
 import { decodeHeat } from "../src/data/decode.js";
 import { profileMetrics, profileRows, profileSpan } from "../src/data/profile.js";
 import { smallCharts, smallLines } from "../src/data/small_charts.js";
+import { profileSheet } from "../src/export/tables.js";
 import { readout } from "../src/views/heatmap.js";
 import { nextCell } from "../src/views/player.js";
 import { heatBytes } from "./heat_bytes.mjs";
@@ -96,6 +98,56 @@ test("the profile's scale holds every step, so that it stays while they go by", 
   assert.ok(profileSpan(heat, [0], far).scale.high > 1e4, "how far off healthy is, is seen");
   const nothing = profileSpan(heat, [2], metric).scale;
   assert.ok(nothing.high > nothing.low && nothing.low > 0);
+});
+
+test("beside a run compared, the scale holds both, and each place says both", () => {
+  const metric = /** @type {any} */ ({
+    name: "gradient_norm",
+    title: "Gradient norm",
+    unit: "u",
+    scale: "log10",
+  });
+  const values = [
+    [1, 2],
+    [3, 4],
+    [5, 6],
+  ];
+  const heat = decodeHeat(heatBytes({ values, codes: values.map(() => [0, 0]) }));
+  // Its rows stand the other way round, and it lacks the last one.
+  const other = decodeHeat(
+    heatBytes({
+      values: [
+        [1000, Number.NaN],
+        [1e-4, 0.5],
+      ],
+      codes: [
+        [0, 2],
+        [0, 0],
+      ],
+    }),
+  );
+  const partners = [1, 0, null];
+  const { span, scale } = profileSpan(heat, [0, 1, 2], metric, other, partners);
+  assert.deepEqual([...span.low], [1, 3, 5], "the shadow is the selected run's");
+  assert.ok(scale.low < 1e-4 && scale.high > 1000);
+  assert.ok(profileSpan(heat, [2], metric, other, partners).scale.high < 100, "rows not shown");
+  const beside = { run: "twin\u202e", heat: other, partners, cell: 1, color: "#000000" };
+  const rows = ["a", "b", "c"].map((name) => /** @type {any} */ ({ name }));
+  const props = { heat, rows, shown: [0, 1, 2], metric, cell: 1, beside };
+  assert.equal(profileSentence(props, 0), "a · Gradient norm = 2 · in twin\\u202e 0.5");
+  assert.equal(profileSentence(props, 1), "b · Gradient norm = 4 · in twin\\u202e NaN");
+  assert.equal(profileSentence(props, 2), "c · Gradient norm = 6 · in twin\\u202e no such row");
+  const sheet = profileSheet(heat, rows, [0, 1, 2], metric, 1, beside);
+  assert.equal(sheet.columns.length, 9);
+  assert.deepEqual(
+    sheet.rows.map((row) => row.slice(7)),
+    [
+      [0.5, null],
+      [Number.NaN, null],
+      [null, null],
+    ],
+  );
+  assert.equal(profileSheet(heat, rows, [0], metric, 1).columns.length, 5);
 });
 
 test("the profile offers gradient, update ratio and output spread where they are known", () => {

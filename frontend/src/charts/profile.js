@@ -1,14 +1,15 @@
 /**
  * A statistic from input to output at one step, on a canvas: a dot for each layer, what it went
  * through over all steps as a shadow behind it, the healthy range as a band. What is not finite
- * stands on the upper edge as in the heat map, what is unknown leaves a gap.
+ * stands on the upper edge as in the heat map, what is unknown leaves a gap. Beside it the same of
+ * another run, in its colour, on the same scale.
  *
  * @import { Heat, Metric, Row } from "../types.js"
  * @import { Palette } from "./palette.js"
  * @import { Plot } from "./places.js"
  */
 import { INFINITE, NAN, NO_DATA, VALUE } from "../data/decode.js";
-import { fitName, fullName, spelledOut } from "../format/names.js";
+import { fitName, fullName, spelledOut, visible } from "../format/names.js";
 import { formatPercent, formatTick, formatValue, isFraction } from "../format/numbers.js";
 import { paintHealthy } from "./line_marks.js";
 import { createPlaces, drawTicks, FONT_PIXELS } from "./places.js";
@@ -21,6 +22,13 @@ import { fitCanvas } from "./size.js";
  * @property {number} high
  * @property {boolean} log
  *
+ * @typedef {object} ProfileBeside  The same statistic of the run compared.
+ * @property {string} run
+ * @property {Heat} heat
+ * @property {(number | null)[]} partners  Its row for each row of the group; null without one.
+ * @property {number} cell
+ * @property {string} color
+ *
  * @typedef {object} ProfileProps
  * @property {Heat} heat
  * @property {Row[]} rows  Of the whole group.
@@ -31,12 +39,15 @@ import { fitCanvas } from "./size.js";
  * @property {number} cell
  * @property {number} selectedRow
  * @property {string} color
+ * @property {ProfileBeside | null} beside
  * @property {Palette} palette
  * @property {(row: number) => void} onOpen
  */
 
 const PAD = { top: 14, bottom: 20, left: 52, right: 12 };
 const DOT = 3.5;
+/** How far the other run's marks stand beside the own ones, which may be there as well. */
+const ASIDE = 6;
 /** Widest mark of a layer, where there are few. */
 const WIDEST = 44;
 /** Room for one name, and how it is cut. */
@@ -78,18 +89,32 @@ export function createProfile() {
 }
 
 /**
- * What one place says, in words.
+ * What one place says, in words; of the run compared as well.
  *
- * @param {Pick<ProfileProps, "heat" | "rows" | "shown" | "metric" | "cell">} props
+ * @param {Pick<ProfileProps, "heat" | "rows" | "shown" | "metric" | "cell" | "beside">} props
  * @param {number} place
  */
-export function profileSentence({ heat, rows, shown, metric, cell }, place) {
+export function profileSentence({ heat, rows, shown, metric, cell, beside }, place) {
   const row = shown[place];
   if (row === undefined) return "";
   const at = row * heat.cells + cell;
   const value = formatValue(heat.values[at], metric);
   const said = [`${metric.title} = ${value}`, "no data", "NaN", "infinite"][heat.codes[at]];
-  return `${fullName(spelledOut(rows[row].name))} · ${said}`;
+  const other = beside ? ` · in ${visible(beside.run)} ${theirs(beside, row, metric)}` : "";
+  return `${fullName(spelledOut(rows[row].name))} · ${said}${other}`;
+}
+
+/**
+ * @param {ProfileBeside} beside
+ * @param {number} row
+ * @param {Metric} metric
+ */
+function theirs({ heat, partners, cell }, row, metric) {
+  const partner = partners[row] ?? null;
+  if (partner === null) return "no such row";
+  const at = partner * heat.cells + cell;
+  const value = formatValue(heat.values[at], metric);
+  return [value, "no data", "NaN", "infinite"][heat.codes[at]];
 }
 
 /**
@@ -100,7 +125,7 @@ export function profileSentence({ heat, rows, shown, metric, cell }, place) {
  * @param {number} place
  */
 function draw(context, width, height, props, place) {
-  const { heat, shown, span, scale, cell, selectedRow, palette, color } = props;
+  const { heat, shown, span, scale, cell, selectedRow, palette, color, beside } = props;
   const plot = {
     left: PAD.left,
     top: PAD.top,
@@ -135,12 +160,54 @@ function draw(context, width, height, props, place) {
     context.fillRect(x(at) - wide / 2, plot.top, wide, plot.height);
   }
   context.globalAlpha = 1;
-  const points = shown.map((row, at) => {
+  const near = (/** @type {number} */ at) => at === held || at === place;
+  if (beside) {
+    const other = shown.map((row) => beside.partners[row] ?? null);
+    const points = pointsOf(beside.heat, other, beside.cell, scale);
+    drawPoints(context, points, { x, y, each, near, color: beside.color, palette });
+    for (const { at, code, drawn } of points) {
+      if (!drawn && code !== NO_DATA)
+        mark(context, code, x(at) + ASIDE, plot, palette, beside.color);
+    }
+  }
+  const points = pointsOf(heat, shown, cell, scale);
+  drawPoints(context, points, { x, y, each, near, color, palette });
+  for (const { at, code, drawn } of points) if (!drawn) mark(context, code, x(at), plot, palette);
+}
+
+/**
+ * @typedef {object} Point
+ * @property {number} at  Place from input to output.
+ * @property {number} code
+ * @property {number} value
+ * @property {boolean} drawn  Whether it has a height on the scale.
+ */
+
+/**
+ * @param {Heat} heat
+ * @param {(number | null)[]} rows  By place; null: no such row.
+ * @param {number} cell
+ * @param {ProfileScale} scale
+ * @returns {Point[]}
+ */
+function pointsOf(heat, rows, cell, scale) {
+  return rows.map((row, at) => {
+    if (row === null) return { at, code: NO_DATA, value: Number.NaN, drawn: false };
     const index = row * heat.cells + cell;
     const [code, value] = [heat.codes[index], heat.values[index]];
-    const drawn = code === VALUE && !(scale.log && value <= 0);
-    return { at, code, value, drawn };
+    return { at, code, value, drawn: code === VALUE && !(scale.log && value <= 0) };
   });
+}
+
+/**
+ * A line through what has a height, broken where something has none, and a dot for each place.
+ *
+ * @param {CanvasRenderingContext2D} context
+ * @param {Point[]} points
+ * @param {{x: (at: number) => number, y: (value: number) => number, each: number,
+ *   near: (at: number) => boolean, color: string, palette: Palette}} how
+ */
+function drawPoints(context, points, { x, y, each, near, color, palette }) {
   context.strokeStyle = color;
   context.lineWidth = 1.75;
   context.beginPath();
@@ -151,16 +218,15 @@ function draw(context, width, height, props, place) {
   });
   context.stroke();
   const dots = each >= 5;
-  for (const { at, code, value, drawn } of points) {
-    const near = at === held || at === place;
-    if (!drawn) mark(context, code, x(at), plot, palette);
-    else if (dots || near || !(points[at - 1]?.drawn || points[at + 1]?.drawn)) {
-      context.beginPath();
-      context.arc(x(at), y(value), near ? DOT + 1.5 : Math.min(DOT, Math.max(1.5, each / 3)), 0, 7);
-      context.fillStyle = near ? color : palette.card;
-      context.fill();
-      context.stroke();
-    }
+  for (const { at, value, drawn } of points) {
+    const alone = !(points[at - 1]?.drawn || points[at + 1]?.drawn);
+    if (!drawn || !(dots || near(at) || alone)) continue;
+    const radius = near(at) ? DOT + 1.5 : Math.min(DOT, Math.max(1.5, each / 3));
+    context.beginPath();
+    context.arc(x(at), y(value), radius, 0, 7);
+    context.fillStyle = near(at) ? color : palette.card;
+    context.fill();
+    context.stroke();
   }
 }
 
@@ -217,8 +283,9 @@ function drawNames(context, plot, { rows, shown, selectedRow, palette }, each) {
  * @param {number} x
  * @param {Plot} plot
  * @param {Palette} palette
+ * @param {string} [color]
  */
-function mark(context, code, x, plot, palette) {
+function mark(context, code, x, plot, palette, color = palette.nonfinite) {
   if (code === NO_DATA) {
     context.fillStyle = palette.faint;
     context.font = `${FONT_PIXELS}px ${palette.font}`;
@@ -228,8 +295,8 @@ function mark(context, code, x, plot, palette) {
     return;
   }
   context.save();
-  context.strokeStyle = palette.nonfinite;
-  context.fillStyle = palette.nonfinite;
+  context.strokeStyle = color;
+  context.fillStyle = color;
   const [size, top] = [4, plot.top - 6];
   context.beginPath();
   if (code === NAN) {

@@ -43,8 +43,33 @@ export function profileRows(rows) {
  * @param {Heat} heat
  * @param {number[]} rows
  * @param {Metric} metric
+ * @param {Heat | null} [other]  Of the run compared, which the scale has to hold as well.
+ * @param {(number | null)[]} [partners]  Its row for each row of the group.
  */
-export function profileSpan(heat, rows, metric) {
+export function profileSpan(heat, rows, metric, other = null, partners = []) {
+  const own = spanOf(heat, rows, metric);
+  const theirs =
+    other &&
+    spanOf(
+      other,
+      rows.flatMap((row) => partners[row] ?? []),
+      metric,
+    );
+  const low = theirs ? Float64Array.of(...own.low, ...theirs.low) : own.low;
+  const high = theirs ? Float64Array.of(...own.high, ...theirs.high) : own.high;
+  return {
+    span: { low: own.low, high: own.high },
+    scale: scaleOf(low, high, metric, metric.scale === "log10"),
+    zero: own.zero || theirs?.zero === true,
+  };
+}
+
+/**
+ * @param {Heat} heat
+ * @param {number[]} rows
+ * @param {Metric} metric
+ */
+function spanOf(heat, rows, metric) {
   const log = metric.scale === "log10";
   const low = new Float64Array(rows.length).fill(Number.NaN);
   const high = new Float64Array(rows.length).fill(Number.NaN);
@@ -61,7 +86,7 @@ export function profileSpan(heat, rows, metric) {
       if (!(high[place] >= value)) high[place] = value;
     }
   });
-  return { span: { low, high }, scale: scaleOf(low, high, metric, log), zero };
+  return { low, high, zero };
 }
 
 /**

@@ -66,7 +66,7 @@ export function wanted(state, api) {
       fetchReply: (signal) => api.distribution(runName, groupName, index, signal),
     },
     profiles: profiles(state, api, mapped),
-    ...beside(state, api, known, mapped, index),
+    ...beside(state, api, known, mapped, index, other),
   };
 }
 
@@ -100,9 +100,10 @@ function profiles({ selection, slots, view }, api, mapped) {
  * @param {boolean} known Whether the selected run can be read.
  * @param {boolean} mapped Whether it has a map.
  * @param {number} index Of the selected row.
+ * @param {{group: string, index: number} | null} counter  The row that is shown with it.
  * @returns {Record<string, Wish>}
  */
-function beside({ selection, view, slots }, api, known, mapped, index) {
+function beside({ selection, view, slots }, api, known, mapped, index, counter) {
   const runs = known ? comparedRuns(view, slots.runs.data?.runs ?? [], selection.run) : [];
   const names = runs.map((one) => one.run);
   const other = names.at(-1) ?? null;
@@ -115,6 +116,11 @@ function beside({ selection, view, slots }, api, known, mapped, index) {
   const measured = other !== null && mapped && !!there?.metrics.some((one) => one.name === metric);
   const read = slots.otherLayers.data?.tags ?? "";
   const partner = partnerOf(slots.compare.data, run, other, group, index);
+  const { group: side, index: at } = counter ?? { group: null, index: -1 };
+  const opposite = partnerOf(slots.compare.data, run, other, side, at);
+  const depth = profileMetrics(theirs ?? [])
+    .filter((one) => one.group !== group || one.metric.name !== metric)
+    .map((one) => [one.group, one.metric.name]);
   return {
     overlays: {
       key: keyIf(names.length > 0, names),
@@ -135,6 +141,15 @@ function beside({ selection, view, slots }, api, known, mapped, index) {
     otherLayer: {
       key: keyIf(mapped && partner !== null, other, group, partner, read),
       fetchReply: (signal) => api.layer(name, groupName, partner ?? 0, signal),
+    },
+    otherCounterpart: {
+      key: keyIf(opposite !== null, other, side, opposite, read),
+      fetchReply: (signal) => api.layer(name, side ?? "", opposite ?? 0, signal),
+    },
+    otherProfiles: {
+      key: keyIf(mapped && view.tab === "profile" && depth.length > 0, other, depth, read),
+      fetchReply: (signal) =>
+        Promise.all(depth.map(([of, what]) => api.heatmap(name, of, what, signal))),
     },
     difference: {
       key: keyIf(measured && view.map === "difference", run, other, group, metric, read),

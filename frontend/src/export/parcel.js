@@ -100,12 +100,13 @@ function contentOf(view, { slots, view: how }, model) {
     case "profile": {
       const { profile } = model.detail;
       if (!profile) return null;
-      const { heat, rows, shown, metric, cell } = profile;
-      const sheet = profileSheet(heat, rows, shown, metric, cell);
+      const { heat, rows, shown, metric, cell, beside } = profile;
+      const sheet = profileSheet(heat, rows, shown, metric, cell, beside);
       const steps = [heat.header.first_steps[cell], heat.header.last_steps[cell]];
       const document = {
         metric,
         steps,
+        ...(beside && { compared: beside.run }),
         rows: shown.map((row) => rows[row]),
         columns: sheet.columns,
         values: sheet.rows.map((row) => row.map(strict)),

@@ -99,17 +99,36 @@ export function heatSheet(heat, rows, order, metric) {
  * @param {number[]} shown
  * @param {Metric} metric
  * @param {number} cell
+ * @param {import("../charts/profile.js").ProfileBeside | null} [beside]  Of the run compared.
  * @returns {Sheet}
  */
-export function profileSheet(heat, rows, shown, metric, cell) {
+export function profileSheet(heat, rows, shown, metric, cell, beside = null) {
   const { first_steps: first, last_steps: last } = heat.header;
+  const compared = beside
+    ? ["compared_first_step", "compared_last_step", "compared_value", "compared_finite_part"]
+    : [];
   return {
-    columns: ["row", "first_step", "last_step", metric.name, "finite_part"],
+    columns: ["row", "first_step", "last_step", metric.name, "finite_part", ...compared],
     rows: shown.map((row) => {
       const [value, finite] = cellValues(heat, row * heat.cells + cell);
-      return [rows[row].name, first[cell], last[cell], value, finite];
+      const own = [rows[row].name, first[cell], last[cell], value, finite];
+      return beside ? [...own, ...comparedCells(beside, row)] : own;
     }),
   };
+}
+
+/**
+ * Of the row that is `row` in the run compared; empty without one.
+ *
+ * @param {import("../charts/profile.js").ProfileBeside} beside
+ * @param {number} row
+ * @returns {Cell[]}
+ */
+function comparedCells({ heat, partners, cell }, row) {
+  const partner = partners[row] ?? null;
+  if (partner === null) return [null, null, null, null];
+  const { first_steps: first, last_steps: last } = heat.header;
+  return [first[cell], last[cell], ...cellValues(heat, partner * heat.cells + cell)];
 }
 
 /**

@@ -7,7 +7,9 @@
  * @import { ProfileProps } from "../charts/profile.js"
  * @import { BandData } from "../data/bands.js"
  * @import { SmallChart } from "../data/small_charts.js"
- * @import { Column, DistributionReply, Group, Heat, LayerReply, Metric } from "../types.js"
+ * @import {
+ *   Column, DistributionReply, Group, Heat, LayerReply, Metric
+ * } from "../types.js"
  * @import { State } from "../state/state.js"
  * @import { Surroundings } from "./model.js"
  */
@@ -45,6 +47,7 @@ export function createDetailModel() {
   const depth = createDepth();
   const marking = memo(marksOf);
   const further = Array.from({ length: FURTHER }, createDepth);
+  const otherCounterpart = memo(overlaid);
   const neighbouring = memo(neighboursOf);
 
   /**
@@ -53,10 +56,12 @@ export function createDetailModel() {
    * @param {Metric} metric
    * @param {number} cell
    * @param {Palette} palette
+   * @param {Compared | null} compared
    */
-  function alongDepth(heat, group, metric, cell, palette) {
-    const { profile, zero } = depth(heat, group, metric, cell, palette);
-    return { profile, marks: marking(heat, profile.shown, zero) };
+  function alongDepth(heat, group, metric, cell, palette, compared) {
+    const { profile, zero } = depth(heat, group, metric, cell, palette, compared);
+    const { heat: other, partners } = profile.beside ?? { heat: null, partners: NO_PARTNERS };
+    return { profile, marks: marking(heat, profile.shown, zero, other, partners) };
   }
 
   /**
@@ -67,8 +72,10 @@ export function createDetailModel() {
    * @param {Group | null} group
    * @param {number} row
    * @param {number | null} step
+   * @param {Beside} runs
    */
-  function others({ slots, selection }, palette, group, row, step) {
+  function others({ slots, selection }, palette, group, row, step, runs) {
+    const theirs = slots.otherProfiles.data ?? slots.otherProfiles.previous ?? [];
     const groups = slots.layers.data?.groups ?? [];
     // While others load, those that were there stay; never another run's, nor the map's own.
     const held = (slots.profiles.data ?? slots.profiles.previous ?? []).filter(
@@ -84,7 +91,12 @@ export function createDetailModel() {
       const same = of === group;
       const other = group && !same ? counterpart(groups, group.group, row) : null;
       const selectedRow = same ? row : other?.group === of.group ? other.index : -1;
-      const { profile } = further[index](heat, of, metric, cell, palette);
+      const { header } = heat;
+      const match = theirs.find(
+        (one) => one.header.metric === header.metric && one.header.group === header.group,
+      );
+      const compared = comparedOf(runs, match ?? null, of, step);
+      const { profile } = further[index](heat, of, metric, cell, palette, compared);
       return [{ group: of.group, selectedRow, profile }];
     });
   }
@@ -93,33 +105,82 @@ export function createDetailModel() {
    * @param {State} state
    * @param {Surroundings} around
    * @param {{heat: Heat | null, group: Group | null, row: number, step: number | null,
-   *   runs: {own: string, other: string}}} of `runs`: their colours.
+   *   runs: Beside}} of
    */
   return (state, { palette }, { heat, group, row, step, runs }) => {
     const { slots } = state;
     const reply = slots.layer.data;
     const theirs = slots.otherLayer.data;
     const beside = slots.counterpart.data;
+    const theirSide = slots.otherCounterpart.data;
     const logged = slots.distribution.data;
     const metric = group?.metrics.find((one) => one.name === heat?.header.metric) ?? null;
     const cell = heat ? cellAt(heat.edges, step ?? Number.POSITIVE_INFINITY) : -1;
     return {
       small:
         reply &&
-        (theirs ? both(reply, theirs, runs.own, runs.other) : small(reply, palette.series)),
+        (theirs
+          ? both(reply, theirs, runs.colors.own, runs.colors.other)
+          : small(reply, palette.series)),
       theirs,
       bands: reply && bands(reply, logged),
-      beside: beside && { reply: beside, ...other(beside, palette.series) },
+      beside: beside && {
+        reply: beside,
+        across: theirSide,
+        ...(theirSide
+          ? otherCounterpart(beside, theirSide, runs.colors.own, runs.colors.other)
+          : other(beside, palette.series)),
+      },
       besideBands: beside && otherBands(beside, null),
       metric,
       neighbours: group && row >= 0 ? neighbouring(group, row, heat, cell) : null,
       ...(heat && group && metric && cell >= 0
-        ? alongDepth(heat, group, metric, cell, palette)
+        ? alongDepth(
+            heat,
+            group,
+            metric,
+            cell,
+            palette,
+            comparedOf(runs, runs.map?.heat ?? null, group, step),
+          )
         : { profile: null, marks: null }),
-      others: others(state, palette, group, row, step),
+      others: others(state, palette, group, row, step, runs),
     };
   };
 }
+
+/**
+ * @typedef {Pick<import("./beside.js").BesideModel, "reply" | "map" | "colors" | "other">} Beside
+ *
+ * @typedef {object} Compared  A statistic of the run compared, at the same step.
+ * @property {string} run
+ * @property {Heat} heat
+ * @property {(number | null)[]} partners
+ * @property {number} cell
+ * @property {{own: string, other: string}} colors
+ */
+
+/**
+ * What of the run compared stands beside a profile of `group`; null where it has nothing like it, or
+ * counts something else than steps.
+ *
+ * @param {Beside} beside
+ * @param {Heat | null} heat
+ * @param {Group} group
+ * @param {number | null} step
+ * @returns {Compared | null}
+ */
+function comparedOf({ reply, other, colors }, heat, group, step) {
+  if (!reply || !other || !heat || heat.header.run !== other.run) return null;
+  const [here, there] = reply.axes.map((axis) => axis === "epoch");
+  const partners = reply.groups.find((one) => one.group === group.group)?.partners;
+  const cell = cellAt(heat.edges, step ?? Number.POSITIVE_INFINITY);
+  if (!partners || cell < 0 || here !== there) return null;
+  return { run: other.run, heat, partners, cell, colors };
+}
+
+/** @type {(number | null)[]} */
+const NO_PARTNERS = [];
 
 /**
  * @param {LayerReply} reply
@@ -152,18 +213,23 @@ function createDepth() {
   const shown = memo(profileRows);
   const spanning = memo(profileSpan);
   const profile = memo(profileOf);
+  const standing = memo(besideOf);
   /**
    * @param {Heat} heat
    * @param {Group} group
    * @param {Metric} metric
    * @param {number} cell
    * @param {Palette} palette
+   * @param {Compared | null} compared
    */
-  return (heat, group, metric, cell, palette) => {
+  return (heat, group, metric, cell, palette, compared) => {
     const rows = shown(group.rows);
-    const along = spanning(heat, rows, metric);
+    const { run, heat: other, partners, cell: at, colors } = compared ?? NOT_COMPARED;
+    const along = spanning(heat, rows, metric, other, partners);
+    const beside = standing(run, other, partners, at, colors.other);
+    const color = compared ? colors.own : palette.series[0];
     return {
-      profile: profile(heat, group, rows, along, metric, cell, palette),
+      profile: profile(heat, group, rows, along, metric, cell, color, beside, palette),
       zero: along.zero,
     };
   };
@@ -176,25 +242,53 @@ function createDepth() {
  * @param {ReturnType<typeof profileSpan>} along
  * @param {Metric} metric
  * @param {number} cell
+ * @param {string} color
+ * @param {ProfileModel["beside"]} beside
  * @param {Palette} palette
  * @returns {ProfileModel}
  */
-function profileOf(heat, { rows }, shown, { span, scale }, metric, cell, palette) {
-  return { heat, rows, shown, span, scale, metric, cell, color: palette.series[0], palette };
+function profileOf(heat, { rows }, shown, { span, scale }, metric, cell, color, beside, palette) {
+  return { heat, rows, shown, span, scale, metric, cell, color, beside, palette };
+}
+
+const NOT_COMPARED = {
+  run: "",
+  heat: null,
+  partners: NO_PARTNERS,
+  cell: -1,
+  colors: { own: "", other: "" },
+};
+
+/**
+ * @param {string} run
+ * @param {Heat | null} heat
+ * @param {(number | null)[]} partners
+ * @param {number} cell
+ * @param {string} color
+ * @returns {ProfileModel["beside"]}
+ */
+function besideOf(run, heat, partners, cell, color) {
+  return heat && { run, heat, partners, cell, color };
 }
 
 /**
- * Which marks occur in the rows of the profile, at any step.
+ * Which marks occur in the rows of the profile, at any step, in either run.
  *
  * @param {Heat} heat
  * @param {number[]} rows
  * @param {boolean} zero
+ * @param {Heat | null} other
+ * @param {(number | null)[]} partners
  */
-function marksOf(heat, rows, zero) {
+function marksOf(heat, rows, zero, other, partners) {
   const seen = new Set();
+  const look = (/** @type {Heat} */ { codes, cells }, /** @type {number} */ row) => {
+    for (const code of codes.subarray(row * cells, (row + 1) * cells)) seen.add(code);
+  };
   for (const row of rows) {
-    for (const code of heat.codes.subarray(row * heat.cells, (row + 1) * heat.cells))
-      seen.add(code);
+    look(heat, row);
+    const partner = partners[row] ?? null;
+    if (other && partner !== null) look(other, partner);
   }
   return { nan: seen.has(NAN), infinite: seen.has(INFINITE), none: seen.has(NO_DATA), zero };
 }

@@ -107,7 +107,7 @@ export function createModel() {
         beside: others.map,
       }),
       step,
-      detail: detail(state, around, { heat, group, row, step, runs: others.colors }),
+      detail: detail(state, around, { heat, group, row, step, runs: others }),
     };
   };
 }

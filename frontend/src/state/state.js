@@ -23,9 +23,11 @@ import { emptySelection } from "./selection.js";
  * @property {Slot<Heat[]>} profiles  What is shown by depth beside the map's own metric.
  * @property {Slot<Overlay[]>} overlays  Of the runs beside the selected one.
  * @property {Slot<CompareReply>} compare
- * @property {Slot<LayersReply>} otherLayers  Of the run compared in detail, as the next two.
+ * @property {Slot<LayersReply>} otherLayers  Of the run compared in detail, as what follows.
  * @property {Slot<Heat>} otherHeat
  * @property {Slot<LayerReply>} otherLayer
+ * @property {Slot<LayerReply>} otherCounterpart
+ * @property {Slot<Heat[]>} otherProfiles
  * @property {Slot<Heat>} difference
  *
  * @typedef {object} State
@@ -102,6 +104,8 @@ export function initialState(linked) {
       otherLayers: emptySlot(),
       otherHeat: emptySlot(),
       otherLayer: emptySlot(),
+      otherCounterpart: emptySlot(),
+      otherProfiles: emptySlot(),
       difference: emptySlot(),
     },
     theme: "light",

@@ -128,7 +128,10 @@ function charts(reply, model, handlers, around) {
     ${
       beside
         ? html`<h4 class="beside">${besideTitle(beside.reply)}</h4>
-          ${layerCharts(smallProps(beside.reply, beside, view), figures(beside.reply, besideBands))}`
+          ${layerCharts(
+            smallProps(beside.reply, beside, view, beside.across),
+            figures(beside.reply, besideBands),
+          )}`
         : nothing
     }`;
 }

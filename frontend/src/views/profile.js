@@ -6,10 +6,11 @@
  */
 import { html, nothing } from "lit-html";
 import { createProfile } from "../charts/profile.js";
-import { formatStepRange } from "../format/steps.js";
+import { formatStepRange, stepNumber } from "../format/steps.js";
 import { exportMenu } from "./export_menu.js";
 import { healthyWords } from "./healthy.js";
 import { mount } from "./mount.js";
+import { inlineName } from "./name.js";
 import { createPlayer } from "./player.js";
 
 /**
@@ -75,8 +76,9 @@ export function profileView({ chart, offered, marks, others }, handlers) {
  * @param {ProfileProps} chart
  * @param {ProfileData["marks"]} marks
  */
-function legend({ metric, color }, marks) {
+function legend({ metric, color, beside, heat, cell }, marks) {
   return html`<span class="small-values">
+    ${beside ? runKey(beside, color, stepsOf(heat, cell)) : nothing}
     <span class="small-value"><i class="band" .style=${`background:${color};opacity:.3`}></i>over all steps</span>
     ${metric.healthy ? healthyWords(metric.healthy, metric) : nothing}
     ${marks.nan ? html`<span class="small-value">× NaN</span>` : nothing}
@@ -84,4 +86,31 @@ function legend({ metric, color }, marks) {
     ${marks.zero ? html`<span class="small-value">▽ exactly 0</span>` : nothing}
     ${marks.none ? html`<span class="small-value">– no data</span>` : nothing}
   </span>`;
+}
+
+/**
+ * Which line is whose run, and the other's steps where they are not the selected ones: it may have
+ * ended before, or be recorded less often.
+ *
+ * @param {import("../charts/profile.js").ProfileBeside} beside
+ * @param {string} color
+ * @param {[number, number]} steps
+ */
+function runKey({ run, color: other, heat, cell }, color, [first, last]) {
+  const [start, end] = stepsOf(heat, cell);
+  const apart = start > last || end < first;
+  const { first_steps: from, last_steps: to } = heat.header;
+  return html`<span class="small-value"><i class="dot" .style=${`background:${color}`}></i>this run</span>
+    <span class="small-value"><i class="dot" .style=${`background:${other}`}></i>${inlineName(run)}${
+      apart ? `, at its ${formatStepRange(from[cell], to[cell])}` : nothing
+    }</span>`;
+}
+
+/**
+ * @param {import("../types.js").Heat} heat
+ * @param {number} cell
+ * @returns {[number, number]}
+ */
+function stepsOf({ header }, cell) {
+  return [stepNumber(header.first_steps[cell]), stepNumber(header.last_steps[cell])];
 }
