@@ -252,6 +252,52 @@ def test_a_difference_in_the_table_opens_in_the_map(served: str, open_tab: Open)
     assert rows[linked(tab)["row"]] == found["first_row"]
 
 
+def test_profiles_show_both_runs_at_the_same_step(served: str, open_tab: Open) -> None:
+    sick = "deep-sigmoid"
+    tab = open_tab(served, fragment=link(
+        run=sick, group="variables", metric="gradient_norm", tab="profile",
+        **{"with": f'["{WELL}"]'},
+    ))
+    partners = {one["group"]: one["partners"] for one in compared(tab, sick, WELL)["groups"]}
+    groups = {one["group"]: one["rows"] for one in tab.get("layers", run=sick)["groups"]}
+    expect(tab.find("profile")).to_have_count(3)
+    expect(tab.frame.locator(".ends")).to_contain_text(WELL)
+    tab.find("step").press("Home")
+    shown = [("variables", "gradient_norm"), ("variables", "update_ratio"),
+             ("activations", "activation_std")]
+    seen = []
+    for place, (group, metric) in enumerate(shown):
+        own, other = (tab.heat(run, group, metric).values[:, 0] for run in (sick, WELL))
+        names = [row["name"] for row in groups[group]]
+        for key in ("Home", "ArrowRight", "End"):
+            tab.find("profile").nth(place).press(key)
+            readout = tab.find("profile-readout").nth(place)
+            expect(readout).to_contain_text(f" · in {WELL} ")
+            name, said, beside = readout.inner_text().split(" · ")
+            row = names.index(name)
+            assert float(said.rpartition("= ")[2]) == pytest.approx(float(own[row]), rel=0.01)
+            partner, theirs = partners[group][row], beside.removeprefix(f"in {WELL} ")
+            seen.append(partner)
+            if partner is None:
+                assert theirs == "no such row"
+            else:
+                assert float(theirs) == pytest.approx(float(other[partner]), rel=0.01)
+    assert None in seen, "the healthy network has fewer layers"
+    assert len(set(seen)) > 2
+
+
+def test_the_output_beside_a_layer_is_compared_as_well(served: str, open_tab: Open) -> None:
+    tab = open_tab(served, fragment=link(
+        run=SICK, group="variables", metric="update_ratio", row="sequential/dense/kernel",
+        **{"with": f'["{WELL}"]'},
+    ))
+    compared(tab, SICK, WELL)
+    beside = tab.frame.locator(".beside ~ .small-charts .small-values").first
+    expect(beside.locator(".dot").first).to_be_visible()
+    colors = beside.locator(".dot").evaluate_all("all => all.map(one => one.style.background)")
+    assert len(set(colors)) == 2, "one colour a run"
+
+
 def test_to_swap_keeps_what_is_looked_at(served: str, open_tab: Open) -> None:
     tab = open_tab(served, fragment=link(
         run=SICK, group="variables", metric="update_ratio", row="sequential/dense_1/kernel",

@@ -17,6 +17,7 @@ import { allowedBands, recordedBands } from "../data/bands.js";
 import { cellAt, INFINITE, NAN, NO_DATA, VALUE } from "../data/decode.js";
 import { profileRows, profileSpan } from "../data/profile.js";
 import { smallCharts, smallLines } from "../data/small_charts.js";
+import { stepNumber } from "../format/steps.js";
 import { memo } from "../state/memo.js";
 import { counterpart } from "../state/selection.js";
 import { overlaid } from "./overlaid.js";
@@ -95,7 +96,7 @@ export function createDetailModel() {
       const match = theirs.find(
         (one) => one.header.metric === header.metric && one.header.group === header.group,
       );
-      const compared = comparedOf(runs, match ?? null, of, step);
+      const compared = comparedOf(runs, match ?? null, of, heat, cell, step);
       const { profile } = further[index](heat, of, metric, cell, palette, compared);
       return [{ group: of.group, selectedRow, profile }];
     });
@@ -141,7 +142,7 @@ export function createDetailModel() {
             metric,
             cell,
             palette,
-            comparedOf(runs, runs.map?.heat ?? null, group, step),
+            comparedOf(runs, runs.map?.heat ?? null, group, heat, cell, step),
           )
         : { profile: null, marks: null }),
       others: others(state, palette, group, row, step, runs),
@@ -161,20 +162,22 @@ export function createDetailModel() {
  */
 
 /**
- * What of the run compared stands beside a profile of `group`; null where it has nothing like it, or
- * counts something else than steps.
+ * What of the run compared stands beside a profile of `group`, at the same step; null where it has
+ * nothing like it, or one counts steps and the other epochs.
  *
  * @param {Beside} beside
  * @param {Heat | null} heat
  * @param {Group} group
- * @param {number | null} step
+ * @param {Heat} own
+ * @param {number} ownCell
+ * @param {number | null} step  null: the last one of `ownCell`.
  * @returns {Compared | null}
  */
-function comparedOf({ reply, other, colors }, heat, group, step) {
+function comparedOf({ reply, other, colors }, heat, group, own, ownCell, step) {
   if (!reply || !other || !heat || heat.header.run !== other.run) return null;
   const [here, there] = reply.axes.map((axis) => axis === "epoch");
   const partners = reply.groups.find((one) => one.group === group.group)?.partners;
-  const cell = cellAt(heat.edges, step ?? Number.POSITIVE_INFINITY);
+  const cell = cellAt(heat.edges, step ?? stepNumber(own.header.last_steps[ownCell]));
   if (!partners || cell < 0 || here !== there) return null;
   return { run: other.run, heat, partners, cell, colors };
 }

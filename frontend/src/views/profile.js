@@ -101,9 +101,9 @@ function runKey({ run, color: other, heat, cell }, color, [first, last]) {
   const apart = start > last || end < first;
   const { first_steps: from, last_steps: to } = heat.header;
   return html`<span class="small-value"><i class="dot" .style=${`background:${color}`}></i>this run</span>
-    <span class="small-value"><i class="dot" .style=${`background:${other}`}></i>${inlineName(run)}${
+    <span class="small-value"><i class="dot" .style=${`background:${other}`}></i><span>${inlineName(run)}${
       apart ? `, at its ${formatStepRange(from[cell], to[cell])}` : nothing
-    }</span>`;
+    }</span></span>`;
 }
 
 /**
