@@ -56,8 +56,9 @@ last column of every table, `{CHECK_COLUMN}`, is a checksum of its row.
 
 
 DERIVED_TEXT: Final = (
-    "Metrics of the heat map that nobody writes: they follow from a column over time "
-    "(`tb_convergence/core/trend.py`). A zero counts as one decade below the row's smallest "
+    "What nobody writes, because it follows from a column. The penalty's gradient is a curve "
+    "beside the layer's (`tb_convergence/core/penalties.py`). Trends are metrics of the heat map "
+    "(`tb_convergence/core/trend.py`): a zero counts as one decade below the row's smallest "
     "positive value. At the beginning of a run the two stretches are shorter, three records at "
     "least. Undefined where either stretch has less than half of its values."
 )

@@ -404,6 +404,16 @@ DERIVED: Final[dict[Group, tuple[tuple[str, Statistic], ...]]] = {
                 None, "linear", "both", True, center=0.0,
             ),
         ),
+        (
+            "variable_norm",
+            Statistic(
+                "penalty_gradient_norm", "variables", "Gradient of the penalty", "‖2·l2·w‖",
+                "loss per unit of the variable", POSITIVE,
+                "L2 norm of what an L2 penalty adds to the gradient: 2 l2 times the variable's "
+                "norm. Of kernels with such a penalty alone.",
+                None, "log10", "both",
+            ),
+        ),
     ),
     "activations": (
         (
@@ -417,7 +427,7 @@ DERIVED: Final[dict[Group, tuple[tuple[str, Statistic], ...]]] = {
         ),
     ),
 }
-"""Statistics that nobody writes: they follow from a column over time (see `core.trend`).
+"""Statistics that nobody writes: they follow from a column (see `core.trend`, `core.penalties`).
 
 By group: the column, and what is derived of it.
 """

@@ -17,7 +17,8 @@ def derivable(table: Table) -> list[Statistic]:
     return [
         statistic
         for of, statistic in DERIVED.get(table.group, ())  # type: ignore[call-overload]
-        if len(table.steps) >= 2 * LEAST and table.has(of) and is_known(table, of)
+        if statistic.heat and len(table.steps) >= 2 * LEAST
+        and table.has(of) and is_known(table, of)
     ]
 
 
@@ -29,7 +30,7 @@ def derived(table: Table, name: str) -> Table | None:
     of = {
         statistic.name: column
         for column, statistic in DERIVED.get(table.group, ())  # type: ignore[call-overload]
-        if table.has(column)
+        if statistic.heat and table.has(column)
     }.get(name)
     if of is None:
         return None

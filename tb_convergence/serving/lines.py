@@ -11,8 +11,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from tb_convergence.core.diagnosis.configuration import configuration
 from tb_convergence.core.history import RunHistory, Series, Table
 from tb_convergence.core.initialization import Initialization, initialization
+from tb_convergence.core.penalties import gradient_norm
 from tb_convergence.core.statistics import CHECK_COLUMN, find
 from tb_convergence.serving.limits import Limits, shortened
 from tb_convergence.serving.payloads import SCHEMA, WHOLE_RUN, healthy, naming, row
@@ -21,6 +23,9 @@ from tb_convergence.serving.thinning import thin
 
 _BOOKKEEPING: Final = (CHECK_COLUMN, "window_steps", "first_nonfinite_age_steps")
 """Columns that serve the rules; a line of them would tell a reader nothing."""
+
+PENALTY: Final = "penalty_gradient_norm"
+"""Derived of the variable's norm; see `core.penalties`."""
 
 _METRIC: Final = "metric/"
 _VALIDATION_METRIC: Final = "validation_metric/"
@@ -180,9 +185,13 @@ def layer(history: RunHistory, table: Table, index: int, points: int, limits: Li
         for place, name in enumerate(table.columns)
         if name != CHECK_COLUMN and not bool(np.isnan(table.low[:, index, place]).all())
     ][: limits.lines]
+    names = [table.columns[place] for place in places]
     low = table.low[:, index, places]
     high = low if table.exact else table.high[:, index, places]
-    names = [table.columns[place] for place in places]
+    ends = _penalty(history, table, index)
+    if ends is not None:
+        names.append(PENALTY)
+        low, high = (np.column_stack(pair) for pair in zip((low, high), ends, strict=True))
     drawn = _logarithmic(low, names, table.group)
 
     def build(points: int) -> Json:
@@ -209,8 +218,20 @@ def layer(history: RunHistory, table: Table, index: int, points: int, limits: Li
             ],
         }
 
-    arrays = len(places) * (1 if table.exact else 2) + 2
+    arrays = len(names) * (1 if table.exact else 2) + 2
     return within(build, points, arrays, limits)
+
+
+def _penalty(
+    history: RunHistory, table: Table, index: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
+    """Both ends of the norm of the penalty's gradient in row `index`; None where it has none."""
+    model = configuration(history)
+    low, high = (gradient_norm(table, model, index, bound) for bound in ("low", "high"))
+    if low is None or high is None:
+        return None
+    with np.errstate(over="ignore"):
+        return low.astype(np.float32), high.astype(np.float32)
 
 
 def start(found: Initialization | None) -> Json:

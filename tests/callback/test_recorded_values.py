@@ -10,7 +10,9 @@ import programs
 import pytest
 
 from tb_convergence.core.diagnosis import diagnose_history
+from tb_convergence.core.diagnosis.configuration import configuration
 from tb_convergence.core.history import RunHistory
+from tb_convergence.core.penalties import gradient_norm
 from tb_convergence.keras import ConvergenceCallback
 from tb_convergence.reading import open_logdir
 from tb_convergence.reading.provider import read_folded
@@ -213,6 +215,30 @@ def test_penalties_labels_and_outliers(keras: Any, tmp_path: Path) -> None:
     assert labels.column("label_fraction")[0].tolist() == [0.25, 0.0, 0.75]
     outliers = inputs.column("feature_outlier_fraction")[0]
     assert outliers[:2].tolist() == [0.0, 1 / 64]
+
+
+def test_the_gradient_of_the_penalty_is_that_of_a_tape(keras: Any, tmp_path: Path) -> None:
+    tf = pytest.importorskip("tensorflow")
+    layers, regularizers = keras.layers, keras.regularizers
+    penalties = (regularizers.L2(0.03), regularizers.L1L2(0.01, 0.02), regularizers.L1(0.01), None)
+    model = keras.Sequential(
+        [keras.Input((4,)), *(layers.Dense(3, kernel_regularizer=one) for one in penalties)]
+    )
+    model.compile(keras.optimizers.SGD(0.1), "mse")
+    kernels = [layer.kernel.value for layer in model.layers]
+    with tf.GradientTape() as tape:
+        tape.watch(kernels[0])
+        penalty = penalties[0](kernels[0])
+    expected = float(tf.norm(tape.gradient(penalty, kernels[0])))
+    rng = np.random.default_rng(1)
+    x, y = rng.normal(size=(16, 4)).astype("float32"), rng.normal(size=(16, 3)).astype("float32")
+    model.fit(x, y, batch_size=16, verbose=0, callbacks=[ConvergenceCallback(tmp_path)])
+    history = read(tmp_path)
+    table = history.tables["variables"]
+    found = [gradient_norm(table, configuration(history), row) for row in range(len(table.rows))]
+    assert [row for row, one in enumerate(found) if one is not None] == [0]
+    assert found[0] is not None
+    assert found[0][0] == pytest.approx(expected, rel=1e-5)
 
 
 def test_an_unknown_penalty_is_not_called_none(keras: Any, tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import json
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -252,6 +254,28 @@ def test_a_layer_says_how_its_variable_started(client: Client) -> None:
     assert start("mlp/healthy", "variables", 1)["healthy"] is None
     assert start("mlp/healthy", "activations", 0) is None
     assert start("keras/histograms", "variables", 0) is None, "no spread was recorded"
+
+
+@pytest.mark.parametrize("exact", [True, False])
+def test_a_penalized_kernel_has_a_curve_of_the_penaltys_gradient(exact: bool) -> None:
+    base = healthy()
+    layers = [{"name": row.layer, "class": "Dense"} for row in base.tables["activations"].rows]
+    layers[0]["kernel_regularizer"] = {"class": "L2", "config": {"l2": 0.25}}
+    table = base.tables["variables"]
+    if not exact:
+        table = replace(table, low=table.low, high=table.low * 2)
+    history = replace(base, tables={"variables": table}, config={"model": {"layers": layers}})
+    curves = []
+    for row in range(3):
+        layer = json.loads(lines.layer(history, table, row, 50, LIMITS))
+        columns = {column["name"]: column for column in layer["columns"]}
+        curves.append(columns.get("penalty_gradient_norm"))
+    penalized, *others = curves
+    assert others == [None, None]
+    norm = table.column("variable_norm", "low")[0, 0]
+    assert penalized["low"][0] == pytest.approx(norm / 2)
+    assert penalized["high"] is None if exact else penalized["high"][0] == pytest.approx(norm)
+    assert penalized["title"] == "Gradient of the penalty"
 
 
 def test_the_trend_is_offered_where_there_are_records_enough(client: Client) -> None:

@@ -19,7 +19,11 @@ import { stepNumber } from "../format/steps.js";
 
 /** Charts with columns of several statistics, in the order they are shown. */
 const TOGETHER = [
-  { id: "gradient", title: "Gradient norm", names: ["gradient_norm", "window_gradient_norm_max"] },
+  {
+    id: "gradient",
+    title: "Gradient norm",
+    names: ["gradient_norm", "window_gradient_norm_max", "penalty_gradient_norm"],
+  },
   { id: "update_ratio", title: "Update ratio", names: ["update_ratio"] },
   { id: "weights", title: "Weights and update", names: ["variable_norm", "update_norm"] },
   { id: "entries", title: "Gradient entries", names: ["gradient_max", "gradient_mean_abs"] },

@@ -29,7 +29,7 @@ from tb_convergence.core.diagnosis.configuration import configuration
 from tb_convergence.core.diagnosis.data import feature_scales
 from tb_convergence.core.diagnosis.finding import Finding
 from tb_convergence.core.history import RunHistory
-from tb_convergence.core.rules.over_regularization import penalty
+from tb_convergence.core.penalties import penalty
 from tb_convergence.core.rules.poor_initialization import fans
 
 Drawer = Callable[[RunHistory, Finding], Picture | None]

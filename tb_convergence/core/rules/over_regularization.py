@@ -1,8 +1,8 @@
 """Penalties or dropout that leave the data no say.
 
-The penalty is computed from what is recorded: the sum of l2 times the squared norm of each kernel.
-It is a fault when it is most of the loss *after* training had time to shrink it, or when dropout
-removes half of layers that are only a few units wide.
+The penalty is computed from what is recorded (`core.penalties`). It is a fault when it is most of
+the loss *after* training had time to shrink it, or when dropout removes half of layers that are
+only a few units wide.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ import numpy as np
 from tb_convergence.core.diagnosis.configuration import Configuration, configuration
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
-from tb_convergence.core.diagnosis.signals import Floats, learns, loss_course
+from tb_convergence.core.diagnosis.signals import learns, loss_course
 from tb_convergence.core.diagnosis.wording import counted, part, percent
-from tb_convergence.core.history import RunHistory, Table
+from tb_convergence.core.history import RunHistory
+from tb_convergence.core.penalties import penalty
 
 SHARE: Final = 0.5
 """Penalty over loss, at the start and at the end: the optimizer serves the penalty first."""
@@ -32,21 +33,6 @@ LEFT: Final = 10.0
 """Units that dropout leaves of a layer: fewer carry little, however wide it is."""
 RATE: Final = 0.5
 """Half is the usual rate for wide layers (Srivastava et al. 2014); narrow ones need less."""
-
-
-def penalty(table: Table, model: Configuration) -> Floats:
-    """Sum of the L2 penalties of all kernels at each record, a lower bound of all: `[S]`.
-
-    Of an L1 penalty its smallest value counts: entries of norm n add up to at least n.
-    """
-    total = np.zeros(len(table.steps))
-    norm = table.column("variable_norm")
-    for row in table.rows_of("kernel"):
-        layer = model.layer(table.rows[row].layer)
-        if layer is not None:
-            size = norm[:, row].astype(np.float64)
-            total += layer.l2 * size**2 + layer.l1 * size
-    return total
 
 
 def _evaluate(history: RunHistory, _: Signs) -> Match | None:
