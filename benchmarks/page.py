@@ -28,19 +28,33 @@ MOVES: Final = 200
 
 WATCH: Final = """
   window.seen = {finding: null, maps: []};
+  let painting = false;
+  const {port1, port2} = new MessageChannel();
+  port2.onmessage = () => { painting = false; };
+  const frame = () => {
+    painting = true;
+    port1.postMessage(0);
+    requestAnimationFrame(frame);
+  };
+  requestAnimationFrame(frame);
+  const onScreen = (note) => {
+    if (painting) setTimeout(() => note(performance.now()));
+    else requestAnimationFrame(() => setTimeout(() => note(performance.now())));
+  };
   new MutationObserver(() => {
     if (seen.finding === null && document.querySelector("[data-testid=finding]")) {
       seen.finding = 0;
-      requestAnimationFrame(() => setTimeout(() => { seen.finding = performance.now(); }));
+      onScreen((now) => { seen.finding = now; });
     }
   }).observe(document, {childList: true, subtree: true});
   const put = CanvasRenderingContext2D.prototype.putImageData;
   CanvasRenderingContext2D.prototype.putImageData = function (...given) {
     put.apply(this, given);
-    requestAnimationFrame(() => setTimeout(() => seen.maps.push(performance.now())));
+    onScreen((now) => seen.maps.push(now));
   };
 """
-"""Notes, in every frame, when the first finding and each heat map had been painted."""
+"""Notes, in every frame, when the first finding and each heat map had been painted: with the frame
+that was being prepared when they were drawn, or the next one."""
 
 REPLIES = """() => performance.getEntriesByType("resource")
   .filter((one) => one.name.includes("/data/plugin/convergence/"))

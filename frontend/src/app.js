@@ -51,7 +51,7 @@ export function startApp(root, connect) {
   const loader = createLoader((name, slot) => {
     const before = state.slots[/** @type {keyof State["slots"]} */ (name)];
     const said = announcement(name, slot, before) || state.said;
-    change({ slots: { ...state.slots, [name]: slot }, said });
+    changeByReply({ slots: { ...state.slots, [name]: slot }, said });
     recovery.told(name, slot);
     if (name === "runs" && state.version === "") change({ version: slot.data?.version ?? "" });
     if (name === "runs" && slot.status === "ready" && slot.data.pending > 0) {
@@ -102,8 +102,21 @@ export function startApp(root, connect) {
     scheduled = true;
     queueMicrotask(() => {
       scheduled = false;
+      follow();
       draw();
     });
+  }
+
+  let frame = 0;
+  /**
+   * Replies that come together are drawn together; what they make known is asked for at once.
+   *
+   * @param {Partial<State>} part
+   */
+  function changeByReply(part) {
+    state = { ...state, ...part };
+    frame ||= requestAnimationFrame(draw);
+    queueMicrotask(follow);
   }
 
   /** Only what has arrived for the selected run counts: slots may still hold the run before. */
@@ -131,12 +144,18 @@ export function startApp(root, connect) {
     for (const name of READ_ANEW) again(name);
   }
 
-  function draw() {
+  /** Asks for what the state wants to show. */
+  function follow() {
     settleSelection();
     rereadAfterAnswer();
     for (const [name, { key, fetchReply }] of Object.entries(wanted(state, api))) {
       loader.want(name, key, fetchReply);
     }
+  }
+
+  function draw() {
+    cancelAnimationFrame(frame);
+    frame = 0;
     // Nobody sees it, and nothing can be measured: drawn when the tab is shown.
     undrawn = isHidden();
     if (undrawn) return;

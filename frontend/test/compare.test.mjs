@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { between, divergingShades, packed } from "../src/charts/diverging.js";
-import { colorPosition, sharedRange } from "../src/charts/ranges.js";
+import { colorPosition, colorRange, sharedRange } from "../src/charts/ranges.js";
 import { pairsOf, partnerOf } from "../src/data/pairs.js";
 import { formatDifference } from "../src/format/numbers.js";
 import { colorOf } from "../src/model/beside.js";
@@ -160,14 +160,13 @@ test("the diverging scale goes through its stops", () => {
 
 test("two maps share one range", () => {
   const [a, b] = [heat([[1, 10]], [[0, 0]]), heat([[0.001, 5]], [[0, 0]])];
-  const alone = sharedRange(a, null, LOG);
-  const both = sharedRange(a, b, LOG);
+  const [ofA, ofB] = [colorRange(a, LOG), colorRange(b, LOG)];
+  const alone = sharedRange(a, ofA, null);
+  const both = sharedRange(a, ofA, ofB);
   assert.ok(both.low < alone.low);
   assert.equal(both.high, alone.high);
-  assert.deepEqual(
-    [sharedRange(b, a, LOG).low, sharedRange(b, a, LOG).high],
-    [both.low, both.high],
-  );
+  const turned = sharedRange(b, ofB, ofA);
+  assert.deepEqual([turned.low, turned.high], [both.low, both.high]);
 });
 
 test("the map of differences shows rows that have a partner, the largest difference first", () => {

@@ -100,7 +100,7 @@ export function createHeatMap() {
     () => place,
     moveTo,
   );
-  const stopWatching = watchSize(element, redraw);
+  const watched = watchSize(element, redraw);
 
   return {
     element,
@@ -128,9 +128,10 @@ export function createHeatMap() {
       element.style.height = `${next.height}px`;
       redraw();
     },
+    attached: watched.look,
     destroy() {
       stopFollowing();
-      stopWatching();
+      watched.stop();
     },
   };
 }

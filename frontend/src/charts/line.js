@@ -13,7 +13,7 @@ import { drawAxes, drawLines } from "./line_draw.js";
 import { listenToKeys } from "./line_keys.js";
 import { drawEdgeMarks, drawLine, paintHealthy } from "./line_marks.js";
 import { frameOf } from "./line_scales.js";
-import { fitCanvas, watchSize } from "./size.js";
+import { fitCanvas, watchSizePatiently } from "./size.js";
 
 /**
  * @typedef {object} Line
@@ -80,6 +80,8 @@ export function createLineChart() {
   /** Height above the plot that the flags' labels take. */
   let strip = 0;
   let stopFollowing = () => {};
+  /** Whether its turn to be drawn has come. */
+  let begun = false;
 
   /** @param {number | null} x */
   function point(x) {
@@ -116,7 +118,7 @@ export function createLineChart() {
   }
 
   function rebuild() {
-    if (!props || element.clientWidth === 0 || element.clientHeight === 0) return;
+    if (!begun || !props || element.clientWidth === 0 || element.clientHeight === 0) return;
     over.replaceChildren(hair, selection);
     hair.hidden = true;
     selection.hidden = true;
@@ -130,7 +132,10 @@ export function createLineChart() {
     Object.assign(over.style, { top: `${top}px`, height: `${height}px` });
   }
 
-  const stopWatching = watchSize(element, rebuild);
+  const watched = watchSizePatiently(element, () => {
+    begun = true;
+    rebuild();
+  });
 
   return {
     element,
@@ -153,7 +158,7 @@ export function createLineChart() {
     },
     destroy() {
       stopFollowing();
-      stopWatching();
+      watched.stop();
     },
   };
 }

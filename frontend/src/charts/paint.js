@@ -53,6 +53,24 @@ export function isMark(code, x, y, unit) {
   return column % 4 === 0 && row % 4 === 0 && x % unit === 0 && y % unit === 0;
 }
 
+/** After how many marks `isMark` repeats, in both directions. */
+const PERIOD = 4;
+
+/**
+ * `isMark` for one period of every pattern: a map may be millions of pixels of it.
+ *
+ * @param {number} unit
+ * @returns {Uint8Array} `[4, PERIOD * unit, PERIOD * unit]`
+ */
+function patterns(unit) {
+  const side = PERIOD * unit;
+  return Uint8Array.from({ length: 4 * side * side }, (_, at) => {
+    const place = at % (side * side);
+    const code = Math.floor(at / (side * side));
+    return Number(isMark(code, place % side, Math.floor(place / side), unit));
+  });
+}
+
 /**
  * @param {Grid} grid
  * @param {ColorRange} range
@@ -74,11 +92,14 @@ export function paint(grid, range, colors, unit) {
   const position = positions(range);
   const twoSided = range.difference || range.diverging;
   const table = twoSided ? divergingShades(colors.diverging) : TABLE;
+  const side = PERIOD * unit;
+  const marked = patterns(unit);
   for (let y = 0, at = 0; y < height; y += 1) {
+    const line = (y % side) * side;
     for (let x = 0; x < width; x += 1, at += 1) {
       const code = codes[at];
       if (code === VALUE) pixels[at] = table[position(values[at])];
-      else pixels[at] = isMark(code, x, y, unit) ? mark[code] : ground[code];
+      else pixels[at] = marked[code * side * side + line + (x % side)] ? mark[code] : ground[code];
     }
   }
   return pixels;

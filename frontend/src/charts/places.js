@@ -2,7 +2,7 @@
  * A canvas whose places (cells, layers) are read by pointer and by keyboard, with a line of text
  * beneath that says what stands there.
  */
-import { watchSize } from "./size.js";
+import { watchSizePatiently } from "./size.js";
 
 /**
  * @typedef {object} Places
@@ -42,9 +42,11 @@ export function createPlaces(name, role, places) {
   frame.append(canvas);
   element.append(frame, said);
   let place = -1;
+  /** Whether its turn to be drawn has come. */
+  let begun = false;
 
   function redraw() {
-    if (frame.clientWidth === 0 || frame.clientHeight === 0) return;
+    if (!begun || frame.clientWidth === 0 || frame.clientHeight === 0) return;
     places.draw(place);
     said.textContent = places.say(place < 0 ? places.rest() : place);
     said.classList.toggle("active", place >= 0);
@@ -85,14 +87,17 @@ export function createPlaces(name, role, places) {
     else return;
     event.preventDefault();
   });
-  const destroy = watchSize(frame, redraw);
+  const watched = watchSizePatiently(frame, () => {
+    begun = true;
+    redraw();
+  });
 
   return {
     element,
     frame,
     canvas,
     redraw,
-    destroy,
+    destroy: watched.stop,
     /** Marks a place that another view points at. @param {number} next */
     follow(next) {
       place = next;

@@ -75,14 +75,12 @@ function around(center, sample, minimum, maximum) {
  * One range for the maps of two runs, so that a colour means the same in both.
  *
  * @param {Heat} heat
- * @param {Heat | null} other
- * @param {Metric} metric
+ * @param {ColorRange} here  Its own.
+ * @param {ColorRange | null} there  The other's; null without another.
  * @returns {ColorRange}
  */
-export function sharedRange(heat, other, metric) {
-  const here = colorRange(heat, metric);
-  if (!other || other.cells === 0) return here;
-  const there = colorRange(other, metric);
+export function sharedRange(heat, here, there) {
+  if (!there) return here;
   const [low, high] = [Math.min(here.low, there.low), Math.max(here.high, there.high)];
   const zeros = here.zeros || there.zeros;
   const { minimum, maximum } = heat.header;

@@ -4,7 +4,7 @@
  *
  * @param {HTMLElement} element
  * @param {(width: number, height: number) => void} changed Only with both above 0.
- * @returns {() => void} Stops watching.
+ * @returns {{look: () => void, stop: () => void}} `look` does not wait until the browser tells.
  */
 export function watchSize(element, changed) {
   let [width, height] = [0, 0];
@@ -18,10 +18,34 @@ export function watchSize(element, changed) {
   observer.observe(element);
   // The frame is shown again: what changed its size meanwhile does not change it now.
   window.addEventListener("resize", look);
-  return () => {
-    observer.disconnect();
-    window.removeEventListener("resize", look);
+  return {
+    look,
+    stop() {
+      observer.disconnect();
+      window.removeEventListener("resize", look);
+    },
   };
+}
+
+/**
+ * As `watchSize`, but the first time waits until what is drawn now is on screen: of the views that
+ * open together, the map comes first.
+ *
+ * @param {HTMLElement} element
+ * @param {(width: number, height: number) => void} changed
+ */
+export function watchSizePatiently(element, changed) {
+  let waiting = true;
+  const { stop } = watchSize(element, (width, height) => {
+    if (!waiting) return changed(width, height);
+    requestAnimationFrame(() =>
+      setTimeout(() => {
+        waiting = false;
+        changed(element.clientWidth, element.clientHeight);
+      }),
+    );
+  });
+  return { stop };
 }
 
 /**

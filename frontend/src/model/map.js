@@ -2,6 +2,7 @@
  * What the heat map is given: the rows in their order, colours, marks.
  *
  * @import { HeatProps, RowMark } from "../charts/heat.js"
+ * @import { ColorRange } from "../charts/ranges.js"
  * @import { Finding, Group, Heat, Metric, Row } from "../types.js"
  * @import { State } from "../state/state.js"
  * @import { Gutters } from "./layout.js"
@@ -44,7 +45,9 @@ import { heatRoom } from "./layout.js";
 
 export function createMapModel() {
   const worsting = memo(worstOf);
-  const ranging = memo(sharedRange);
+  const ranging = memo(colorRange);
+  const rangingOther = memo(colorRange);
+  const sharing = memo(sharedRange);
   const ordering = memo(shownRows);
   const judging = memo(rowMarks);
   const coding = memo(codesOf);
@@ -84,7 +87,10 @@ export function createMapModel() {
       return difference({ heat: shown, group, metric, partners, other, order, filter, room, rest });
     }
     if (!heat) return null;
-    const worst = worsting(heat, metric);
+    const own = ranging(heat, metric);
+    const other = beside?.heat;
+    const theirs = other && other.cells > 0 ? rangingOther(other, metric) : null;
+    const worst = worsting(heat, metric, own);
     const order = ordering(group.rows, view.order, view.filter, worst);
     return {
       codes: coding(heat),
@@ -95,7 +101,7 @@ export function createMapModel() {
         rows: group.rows,
         order,
         metric,
-        range: ranging(heat, beside?.heat ?? null, metric),
+        range: sharing(heat, own, theirs),
         height: wantedHeight(order.length, room.each, room.most),
         label:
           `${metric.title}: ${group.rows.length} rows over ${heat.cells} stretches of steps. ` +
@@ -145,9 +151,8 @@ export function rowMarks(findings, rows, selected) {
   return found;
 }
 
-/** @param {Heat} heat @param {Metric} metric */
-function worstOf(heat, metric) {
-  const { low, high, log } = colorRange(heat, metric);
+/** @param {Heat} heat @param {Metric} metric @param {ColorRange} range */
+function worstOf(heat, metric, { low, high, log }) {
   const center = log ? Math.sqrt(low * high) : (low + high) / 2;
   return worstByRow(heat, badnessOf(metric.worst, log, center));
 }

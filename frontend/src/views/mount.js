@@ -10,6 +10,7 @@ import { PartType } from "lit-html/directive.js";
  * @typedef {object} Component
  * @property {HTMLElement} element
  * @property {(props: Props) => void} update
+ * @property {() => void} [attached]  Called when its element is on the page and can be measured.
  * @property {() => void} destroy
  */
 
@@ -35,6 +36,7 @@ class Mount extends AsyncDirective {
       this.component?.destroy();
       this.component = create();
       this.create = create;
+      queueMicrotask(() => this.component?.attached?.());
     }
     this.props = props;
     this.component?.update(props);
