@@ -5,7 +5,9 @@
     python tools/check.py lint                 those that start nothing
     python tools/check.py pytest -- -k rules   what follows -- is for pytest
 
-The browser tests run after the others and by themselves: they share one training and one browser.
+The browser tests run after the others and by themselves, in two processes, each with its own
+servers and its own browser; a file's tests stay together, and what is trained or written for all of
+them is made once.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ CHECKS: dict[str, tuple[str, ...]] = {
     "frontend-check": (*BUNDLE, "run", "check"),
     "frontend-test": (*BUNDLE, "test"),
     "pytest": ("-m", "pytest", "-n", "2", "--dist", "worksteal", "-m", "not browser"),
-    "browser": ("-m", "pytest", "-m", "browser", "tests/browser"),
+    "browser": ("-m", "pytest", "-n", "2", "--dist", "loadfile", "-m", "browser", "tests/browser"),
 }
 """Arguments of this interpreter. pytest comes last, so that its summary is seen."""
 

@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { cividis } from "../src/charts/cividis.js";
 import { scaleLabels } from "../src/charts/heat_draw.js";
 import { isMark, paint } from "../src/charts/paint.js";
+import { runColor, runMark } from "../src/charts/palette.js";
 import {
   colorPosition,
   colorRange,
@@ -162,4 +163,13 @@ test("the end of the scale says that there is more beyond it", () => {
   assert.deepEqual(labels(false, false), ["0", "100", "170"]);
   assert.deepEqual(labels(false, true), ["0", "100", "≥ 180"], "a tick too near gives way");
   assert.deepEqual(labels(true, true), ["100", "≥ 180", "≤ -8"]);
+});
+
+test("colour and shape of a run's dot repeat only after twenty-eight runs", () => {
+  for (const theme of /** @type {const} */ (["light", "dark"])) {
+    const dots = Array.from({ length: 29 }, (_, at) => `${runColor(at, theme)} ${runMark(at)}`);
+    assert.equal(new Set(dots.slice(0, 28)).size, 28);
+    assert.equal(dots[28], dots[0]);
+  }
+  assert.equal(runMark(-1), runMark(0), "no run");
 });

@@ -222,7 +222,7 @@ ACTIVATIONS: Final[tuple[Statistic, ...]] = (
     Statistic(
         "activation_dead_fraction", "activations", "Dead units", "dead", "1",
         FRACTION,
-        "Fraction of units positive for less than 1 % of the recorded inputs (moving average with "
+        "Fraction of units positive for less than 1% of the recorded inputs (moving average with "
         "weight 0.1 a record); only for ReLU-like activations.",
         None, heat=True, references=("TheDeepChecker, TOSEM 2022",),
     ),

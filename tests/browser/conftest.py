@@ -1,5 +1,8 @@
 """A real Chromium on a real TensorBoard that serves the demo's runs, trained once per session.
 
+Several processes (pytest -n) have servers and browsers of their own; logs are made by the one that
+asks first (`made_once`).
+
 A browser that is missing fails these tests; only TB_CONVERGENCE_BROWSER=none (make test
 BROWSER=none) leaves them out. TB_CONVERGENCE_DEMO_LOGS names runs of `tb-convergence demo` to use
 instead of training, TB_CONVERGENCE_HEADED=1 shows the browser.
@@ -7,7 +10,9 @@ instead of training, TB_CONVERGENCE_HEADED=1 shows the browser.
 
 from __future__ import annotations
 
+import fcntl
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -51,40 +56,63 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.skip(reason=reason))
 
 
+def made_once(
+    factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]
+) -> Path:
+    """Folder `name` of this session, filled by `make` in whichever process asks first.
+
+    Others wait for it. Where making it failed, the next one that asks begins anew.
+    """
+    root = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent  # of all processes
+    folder, done = root / f"shared-{name}", root / f"shared-{name}.done"
+    with (root / f"shared-{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            make(folder)
+            done.touch()
+    return folder
+
+
 @pytest.fixture(scope="session")
 def demo_logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Log directory of the demo, trained by its own command."""
     given = os.environ.get("TB_CONVERGENCE_DEMO_LOGS")
     if given:
         return Path(given)
-    folder = tmp_path_factory.mktemp("demo") / "logs"
     command = [sys.executable, "-m", "tb_convergence", "demo", "--no-serve", "--logdir"]
-    subprocess.run([*command, str(folder)], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
-    return folder
+
+    def train(folder: Path) -> None:
+        subprocess.run([*command, str(folder)], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+
+    return made_once(tmp_path_factory, "demo", train)
 
 
 @pytest.fixture(scope="session")
 def logs_of_states(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Runs that a page cannot show as usual: `state_logs`."""
-    folder = tmp_path_factory.mktemp("states")
-    state_logs.write_states(folder)
-    return folder
+    return made_once(tmp_path_factory, "states", state_logs.write_states)
 
 
 @pytest.fixture(scope="session")
 def golden_logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Runs whose every cell is known: `state_logs.write_golden`."""
-    folder = tmp_path_factory.mktemp("golden")
-    _in_a_process("state_logs", str(folder), Path(__file__).parent)
-    return folder
+    here = Path(__file__).parent
+    return made_once(
+        tmp_path_factory, "golden", lambda folder: _in_a_process("state_logs", str(folder), here)
+    )
 
 
 @pytest.fixture(scope="session")
 def large_logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """20 runs x 400 rows x 2,000 records: what the page is made for."""
-    folder = tmp_path_factory.mktemp("large")
-    _in_a_process("benchmarks.large_logs", str(folder), ROOT)
-    return folder
+    return made_once(
+        tmp_path_factory, "large",
+        lambda folder: _in_a_process("benchmarks.large_logs", str(folder), ROOT),
+    )
 
 
 def _in_a_process(module: str, argument: str, folder: Path) -> None:

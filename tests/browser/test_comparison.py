@@ -427,6 +427,26 @@ def test_five_hundred_runs_stay_usable(
     assert took < 500, f"{took:.0f} ms for a letter in the filter"
 
 
+def test_a_run_that_a_link_names_is_in_view_among_many(
+    tmp_path: Path, serve: Callable[..., str], open_tab: Open
+) -> None:
+    write_losses(tmp_path, 40)
+    address = serve(tmp_path)
+    for width in (1440, 360):
+        tab = open_tab(address, fragment=link(run="run_033"), size=(width, 800))
+        expect(tab.frame.locator(".overview progress")).to_have_count(0, timeout=120_000)
+        chip = tab.find("run-chip", run="run_033")
+        expect(chip).to_have_attribute("aria-pressed", "true")
+        expect(chip).to_be_in_viewport(ratio=0.9)
+        assert tab.frame.evaluate("document.scrollingElement.scrollTop") == 0
+        # Colours repeat after seven runs; dot and colour together do not.
+        dots = tab.frame.locator(".chip .dot").evaluate_all(
+            "all => all.map(one => `${one.className} ${one.style.background}`)"
+        )
+        assert len(dots) == 40
+        assert len(set(dots)) == 28
+
+
 def test_what_is_over_stands_apart_from_what_needs_action(
     served: str, open_tab: Open, screenshots: Path
 ) -> None:

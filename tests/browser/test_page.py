@@ -41,6 +41,44 @@ def test_nothing_is_cut_off_sideways(served: str, open_tab: Open, width: int) ->
     assert tab.frame.evaluate(f"{page}.scrollWidth - {page}.clientWidth") <= 0
 
 
+def test_a_panel_that_scrolls_shows_it_and_covers_nothing_at_its_end(
+    served: str, open_tab: Open
+) -> None:
+    tab = open_tab(served, size=(1440, 620))
+    tab.select("deep-sigmoid")
+    panel = tab.frame.locator(".findings")
+    measured = """(panel) => {
+      const fade = getComputedStyle(panel, "::after");
+      const list = panel.querySelector(".finding-list");
+      const bottom = (element) => element.getBoundingClientRect().bottom;
+      return {
+        more: panel.scrollHeight - panel.clientHeight - panel.scrollTop,
+        position: fade.position,
+        free: bottom(panel) - bottom(list.lastElementChild),
+        fade: parseFloat(fade.height),
+      };
+    }"""
+    seen = panel.evaluate(measured)
+    assert seen["more"] > 20, "there is more than fits"
+    assert seen["position"] == "sticky"
+    assert seen["fade"] >= 20
+    panel.evaluate("(panel) => { panel.scrollTop = panel.scrollHeight }")
+    end = panel.evaluate(measured)
+    assert end["more"] <= 1
+    assert end["free"] >= end["fade"] - 1, "the last line lies above the fade"
+
+
+@pytest.mark.parametrize("width", [360, 1360])
+def test_code_to_paste_is_never_cut(
+    tmp_path: Path, serve: Callable[..., str], open_tab: Open, width: int
+) -> None:
+    tab = open_tab(serve(tmp_path), size=(width, 700))
+    code = tab.frame.locator(".snippet pre")
+    expect(code.first).to_be_visible()
+    for one in code.all():
+        assert one.evaluate("(pre) => pre.scrollWidth - pre.clientWidth") <= 0
+
+
 def test_a_link_leads_back_to_the_same_view(served: str, open_tab: Open) -> None:
     tab = open_tab(served)
     tab.select("deep-sigmoid")

@@ -112,6 +112,19 @@ export function runColors(index, theme) {
   return RUN_COLORS.map((_pair, at) => runColor(index + at, theme));
 }
 
+/** Shapes of the dot of a run: one for each time the colours begin anew. */
+const RUN_MARKS = ["", "square", "diamond", "triangle"];
+
+/**
+ * The shape of a run's dot, by its place in the list: colours repeat after a few runs, colour and
+ * shape together after four times as many. "" is round.
+ *
+ * @param {number} index
+ */
+export function runMark(index) {
+  return RUN_MARKS[Math.floor(Math.max(0, index) / RUN_COLORS.length) % RUN_MARKS.length];
+}
+
 /**
  * The colour of a run, by its place in the list; that of no run is the first.
  *

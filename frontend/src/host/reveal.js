@@ -13,9 +13,15 @@ export function createReveal(root) {
   let run = null;
   /** @type {string | null} */
   let finding = null;
+  let unsettled = false;
   return (selection) => {
     const [otherRun, otherFinding] = [selection.run !== run, selection.finding !== finding];
-    if (otherRun) scrollTo(root.querySelector('.chip[aria-pressed="true"]'));
+    const chip = root.querySelector(CHIP);
+    if (otherRun) scrollTo(chip);
+    // A link may name a run before it is listed; chips change their places and widths while runs are
+    // examined: the selected one must not be carried away.
+    if (otherRun || unsettled) holdSideways(root);
+    unsettled = chip === null || root.querySelector(".runs progress") !== null;
     // The first finding of a run is shown without anyone having asked: then the page keeps still.
     if (otherFinding && !otherRun && finding !== null && selection.finding !== null) {
       const card = /** @type {HTMLElement | null} */ (
@@ -37,3 +43,42 @@ export function createReveal(root) {
 function scrollTo(element) {
   element?.scrollIntoView({ block: "nearest", inline: "nearest" });
 }
+
+/** The selected run's. */
+const CHIP = '.chip[aria-pressed="true"]';
+/** When chips have their true widths: those never in view have a supposed one, typefaces come late. */
+const LATER = [60, 300, 1000];
+
+/**
+ * Scrolls to the selected chip, and again a little later, unless someone has scrolled since.
+ *
+ * @param {HTMLElement} root
+ */
+function holdSideways(root) {
+  let left = scrollSideways(root.querySelector(CHIP));
+  for (const delay of LATER) {
+    setTimeout(() => {
+      const chip = root.querySelector(CHIP);
+      if (chip?.closest(".chips")?.scrollLeft === left) left = scrollSideways(chip);
+    }, delay);
+  }
+}
+
+/**
+ * Along its list, and not a pixel of the page.
+ *
+ * @param {Element | null} chip
+ * @returns {number | null} Where the list stands then.
+ */
+function scrollSideways(chip) {
+  const list = chip?.closest(".chips");
+  if (!chip || !list) return null;
+  const [inner, outer] = [chip.getBoundingClientRect(), list.getBoundingClientRect()];
+  const beyond = Math.max(0, inner.right + ROOM - outer.right);
+  const before = Math.max(0, outer.left + ROOM - inner.left);
+  list.scrollLeft += beyond || -before;
+  return list.scrollLeft;
+}
+
+/** What the ends of the list fade over, in CSS pixels, and a little more. */
+const ROOM = 40;

@@ -7,7 +7,7 @@
  * @import { State } from "../state/state.js"
  * @import { MapBeside } from "./map.js"
  */
-import { runColor, runColors } from "../charts/palette.js";
+import { runColor, runColors, runMark } from "../charts/palette.js";
 import { pairsOf } from "../data/pairs.js";
 import { comparedRuns, missingRuns } from "../state/compared.js";
 import { memo } from "../state/memo.js";
@@ -17,6 +17,7 @@ import { memo } from "../state/memo.js";
  * @property {RunSummary[]} runs  The last one is compared in detail.
  * @property {RunSummary | null} other  That one.
  * @property {(run: string) => string} color
+ * @property {(run: string) => string} mark  Shape of its dot.
  * @property {string} own  The selected run's.
  * @property {{own: string, other: string}} colors  Of the two that are compared in detail.
  * @property {Overlay[]} overlays
@@ -31,6 +32,7 @@ export function createBesideModel() {
   const listing = memo(comparedRuns);
   const missing = memo(missingRuns);
   const coloring = memo(colorOf);
+  const marking = memo(markOf);
   const pairing = memo(pairsOf);
   const mapping = memo(mapOf);
   const standing = memo(standingOverlays);
@@ -50,6 +52,7 @@ export function createBesideModel() {
     const rest = {
       runs: beside,
       color,
+      mark: marking(runs),
       own,
       overlays: standing(slots.overlays.data ?? slots.overlays.previous, beside),
       missing: missing(selection.missing, view.compared, runs),
@@ -71,6 +74,17 @@ export function createBesideModel() {
 }
 
 const NOTHING = { reply: null, group: null, pairs: null, map: null };
+
+/**
+ * Shapes of the runs' dots by name.
+ *
+ * @param {RunSummary[]} runs
+ * @returns {(run: string) => string}
+ */
+function markOf(runs) {
+  const places = new Map(runs.map((run, index) => [run.run, index]));
+  return (run) => runMark(places.get(run) ?? 0);
+}
 
 /**
  * @param {CompareReply | null} reply

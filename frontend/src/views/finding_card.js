@@ -42,7 +42,7 @@ export function findingCard(finding, explained, how, handlers, nested = false) {
     <div class="actions">
       <button type="button" class="button" data-testid="show" @click=${() => handlers.showFinding(id)}
         title="Moves all views to its layers and its first step"
-        aria-label="Show ${visible(finding.title)} in all views">${sign("target")} ${shown ? "Show again" : "Show"}</button>
+        aria-label="Show ${visible(finding.title)} in all views">${sign("target")} Show</button>
     </div>
     ${shown ? body(finding, how, handlers) : nothing}
     ${

@@ -32,6 +32,7 @@ import { snippet } from "./states.js";
  * @property {FindingsReply} reply
  * @property {RunSummary} summary
  * @property {string} color
+ * @property {string} mark  Shape of the run's dot.
  * @property {string | null} selected
  * @property {CompareReply | null} compared  With another run.
  */
@@ -40,7 +41,7 @@ import { snippet } from "./states.js";
  * @param {FindingsData} data
  * @param {FindingsHandlers} handlers
  */
-export function findingsPanel({ reply, summary, color, selected, compared }, handlers) {
+export function findingsPanel({ reply, summary, color, mark, selected, compared }, handlers) {
   const { heads, explained } = tree(reply.findings);
   const how = {
     selected,
@@ -55,7 +56,7 @@ export function findingsPanel({ reply, summary, color, selected, compared }, han
       (finding) => findingCard(finding, explained.get(finding.id) ?? [], how, handlers),
     );
   return html`
-    ${heading(reply, summary, color, handlers)}
+    ${heading(reply, summary, { color, mark }, handlers)}
     <div class="finding-list">
       ${cards(standing)}
       ${reply.findings.length === over.length ? nothingFound(reply, summary) : nothing}
@@ -130,10 +131,10 @@ function root(finding, byId) {
 /**
  * @param {FindingsReply} reply
  * @param {RunSummary} summary
- * @param {string} color
+ * @param {{color: string, mark: string}} dot
  * @param {FindingsHandlers} handlers
  */
-function heading(reply, summary, color, handlers) {
+function heading(reply, summary, { color, mark }, handlers) {
   const facts = [];
   if (stepNumber(reply.last_step) >= 0)
     facts.push(html`${stepWord(reply.axis)} ${formatStep(reply.last_step)}`);
@@ -151,7 +152,7 @@ function heading(reply, summary, color, handlers) {
   }
   for (const step of reply.restarts.slice(0, 3)) facts.push(html`restarted at ${formatStep(step)}`);
   return html`<header class="panel-head">
-    <h2><i class="dot" .style=${`background:${color}`}></i>${name(reply.run)}</h2>
+    <h2><i class="dot ${mark}" .style=${`background:${color}`}></i>${name(reply.run)}</h2>
     ${exportMenu("findings", "the findings", ["csv", "json"], handlers)}
     <p class="facts">${facts.map((fact) => html`<span>${fact}</span>`)}</p>
   </header>`;

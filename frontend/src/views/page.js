@@ -57,7 +57,7 @@ function dashboard(state, model, handlers, around) {
   const { summary, beside } = model;
   const bar = { ...model.runs, selected: selection.run, view, compared: beside.runs };
   return html`
-    ${runsBar({ ...bar, color: beside.color }, handlers)}
+    ${runsBar({ ...bar, color: beside.color, mark: beside.mark }, handlers)}
     ${missingBanner(beside.missing, { asked: selection.missing, shown: selection.run }, handlers.forgetMissing)}
     ${stale(state, handlers)}
     ${
@@ -203,7 +203,14 @@ function findings({ slots, selection }, { summary, color, beside }, handlers) {
     ready: (reply) =>
       summary
         ? findingsPanel(
-            { reply, summary, color, selected: selection.finding, compared: beside.reply },
+            {
+              reply,
+              summary,
+              color,
+              mark: beside.mark(summary.run),
+              selected: selection.finding,
+              compared: beside.reply,
+            },
             handlers,
           )
         : nothing,

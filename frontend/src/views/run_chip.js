@@ -14,6 +14,7 @@ import { name } from "./name.js";
  * @typedef {object} ChipData
  * @property {RunSummary} run
  * @property {string} color
+ * @property {string} mark  Shape of its dot.
  * @property {boolean} selected
  * @property {boolean} compared
  * @property {boolean} hidden
@@ -25,7 +26,7 @@ import { name } from "./name.js";
  * @param {ChipData} data
  * @param {RunsHandlers} handlers
  */
-export function runChip({ run, color, selected, compared, hidden, entry, tools }, handlers) {
+export function runChip({ run, color, mark, selected, compared, hidden, entry, tools }, handlers) {
   const verdict = verdictOf(run);
   const state = `${verdict} ${compared ? "compared" : ""} ${hidden ? "put-away" : ""}`;
   return html`<li class="chip-item ${tools ? "with-tools" : ""}">
@@ -33,7 +34,7 @@ export function runChip({ run, color, selected, compared, hidden, entry, tools }
       data-verdict=${verdict} aria-pressed=${selected ? "true" : "false"} tabindex=${entry ? 0 : -1}
       aria-keyshortcuts=${tools ? "V X" : nothing} title=${tools ? title(run) : fullName(run.run)}
       @click=${() => handlers.selectRun(run.run)}>
-      <span class="chip-name"><i class="dot" .style=${`background:${color}`}></i>${name(run.run)}</span>
+      <span class="chip-name"><i class="dot ${mark}" .style=${`background:${color}`}></i>${name(run.run)}</span>
       <span class="chip-verdict ${verdict}">${verdictIcon(verdict)}<span>${verdictText(run, verdict)}</span></span>
     </button>
     ${tools ? buttons(run, selected, compared, hidden, handlers) : nothing}

@@ -25,6 +25,7 @@ const FILTER_FROM = 6;
  * @property {RunSummary[]} shown  Filtered and sorted.
  * @property {RunSummary[]} compared  Beside the selected one; the last one in detail.
  * @property {(run: string) => string} color
+ * @property {(run: string) => string} mark  Shape of its dot.
  * @property {string | null} selected
  * @property {View} view
  * @property {number} pending
@@ -77,7 +78,7 @@ export function drawnRuns(shown, pages, always) {
  * @param {RunsHandlers} handlers
  */
 export function runsBar(data, handlers) {
-  const { runs, shown, selected, compared, view, color } = data;
+  const { runs, shown, selected, compared, view, color, mark } = data;
   const beside = new Set(compared.map((run) => run.run));
   const hidden = new Set(view.hiddenRuns);
   const drawn = drawnRuns(shown, view.runPages, new Set([...beside, selected ?? ""]));
@@ -95,6 +96,7 @@ export function runsBar(data, handlers) {
             {
               run,
               color: color(run.run),
+              mark: mark(run.run),
               selected: run.run === selected,
               compared: beside.has(run.run),
               hidden: hidden.has(run.run),
@@ -164,8 +166,9 @@ function overview(data, handlers) {
                     runPages: 1,
                   })} />
             </label>
-            <button type="button" class="button quiet" aria-expanded=${view.allRuns ? "true" : "false"}
-              @click=${() => handlers.setView({ allRuns: !view.allRuns })}>${view.allRuns ? "One row" : "All"}</button>`
+            <button type="button" class="button" aria-expanded=${view.allRuns ? "true" : "false"}
+              title=${view.allRuns ? "Back to one row that scrolls sideways" : "All runs at once, in rows"}
+              @click=${() => handlers.setView({ allRuns: !view.allRuns })}>${view.allRuns ? "One row" : "Show all"}</button>`
         : nothing
     }
   </div>`;
