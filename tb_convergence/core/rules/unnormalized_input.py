@@ -61,7 +61,8 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     big = [i for i in np.argsort(-rms).tolist() if rms[i] > LARGE] or [worst]
     name = table.rows[rows[worst]].name
     spoken = features_of(table.rows[rows[worst]])
-    what = "groups of features" if spoken.startswith("features ") else "features"
+    grouped = any(features_of(table.rows[row]).startswith("features ") for row in rows)
+    what = "groups of features" if grouped else "features"
     small = int(np.argmin(np.where(std > 0, rms, np.inf))) if len(varying) else worst
     return Match(
         severity="critical" if largest > VERY_LARGE else "warning",
