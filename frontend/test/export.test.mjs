@@ -4,7 +4,13 @@ import { test } from "node:test";
 import { INFINITE, NAN, NO_DATA, VALUE } from "../src/data/decode.js";
 import { csv } from "../src/export/csv.js";
 import { fileName } from "../src/export/parcel.js";
-import { curvesSheet, heatSheet, layerSheet, profileSheet } from "../src/export/tables.js";
+import {
+  compareSheet,
+  curvesSheet,
+  heatSheet,
+  layerSheet,
+  profileSheet,
+} from "../src/export/tables.js";
 
 test("numbers keep all their digits, and what is not finite has its name", () => {
   const text = csv(["a"], [[0.1 + 0.2], [-1e-300], [Number.NaN], [Infinity], [-Infinity], [null]]);
@@ -38,6 +44,35 @@ test("curves keep the points that have no height", () => {
     ["loss", "step", 0, 2, 10],
     ["loss", "step", 1, -Infinity, null],
     ["loss", "step", 2, 1, 12],
+  ]);
+});
+
+test("a comparison is one table of settings, findings and statistics", () => {
+  const change = { id: "dead-relu", title: "t", first: "critical", second: "none" };
+  const { columns, rows } = compareSheet({
+    settings: [{ name: "epochs", first: "6", second: null }],
+    findings: [{ ...change, first_step: 4, second_step: null }],
+    shared: [{ ...change, id: "overfitting", second: "critical", first_step: 9, second_step: 8 }],
+    differences: [
+      {
+        statistic: "gradient_norm",
+        first_row: "dense",
+        second_row: "dense",
+        first: "NaN",
+        second: 0.5,
+        orders: 1,
+        exact: true,
+        since_step: 7,
+        compared: 3,
+      },
+    ],
+  });
+  assert.ok(rows.every((row) => row.length === columns.length));
+  assert.deepEqual(rows, [
+    ["setting", "epochs", null, "6", null, null, null],
+    ["finding", "dead-relu", null, "critical", "none", 4, null],
+    ["finding", "overfitting", null, "critical", "critical", 9, 8],
+    ["statistic", "gradient_norm", "dense", Number.NaN, 0.5, 7, 7],
   ]);
 });
 

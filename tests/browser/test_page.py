@@ -32,7 +32,7 @@ def test_axe_finds_no_barrier_in_any_view(served: str, open_tab: Open, theme: st
         assert tab.barriers() == [], tabs.nth(index).inner_text()
 
 
-@pytest.mark.parametrize("width", [360, 768, 1440, 2560])
+@pytest.mark.parametrize("width", [320, 360, 768, 1440, 2560, 3840])
 def test_nothing_is_cut_off_sideways(served: str, open_tab: Open, width: int) -> None:
     tab = open_tab(served, size=(width, 900))
     tab.select("deep-sigmoid")
@@ -187,3 +187,12 @@ def test_every_view_can_be_taken_away(
         assert picture.startswith(b"\x89PNG")
         assert len(picture) > 2000
         (screenshots / f"export-{view}.png").write_bytes(picture)
+
+    tab.find("compare-with").select_option("healthy")
+    expect(tab.find("compare-verdict")).to_be_visible()
+    reply = tab.get("compare", run="learning-rate-too-high", **{"with": "healthy"})
+    assert json.loads(saved(tab, "compare", "JSON")) == reply
+    lines = list(csv.DictReader(saved(tab, "compare", "CSV").decode().splitlines()))
+    parts = [line["part"] for line in lines]
+    assert parts.count("setting") == len(reply["settings"]) > 0
+    assert parts.count("statistic") == len(reply["differences"]) > 0

@@ -11,9 +11,16 @@ import { fullName } from "../format/names.js";
 import { formatStepRange } from "../format/steps.js";
 import { csv } from "./csv.js";
 import { picture } from "./picture.js";
-import { curvesSheet, findingsSheet, heatSheet, layerSheet, profileSheet } from "./tables.js";
+import {
+  compareSheet,
+  curvesSheet,
+  findingsSheet,
+  heatSheet,
+  layerSheet,
+  profileSheet,
+} from "./tables.js";
 
-/** @typedef {"findings" | "curves" | "map" | "layer" | "profile"} View */
+/** @typedef {"findings" | "compare" | "curves" | "map" | "layer" | "profile"} View */
 /** @typedef {"png" | "csv" | "json"} Format */
 
 /**
@@ -64,6 +71,12 @@ function contentOf(view, { slots, view: how }, model) {
       if (!reply) return null;
       const caption = { title: "Findings", entries: [] };
       return { sheet: findingsSheet(reply.findings), document: reply, caption };
+    }
+    case "compare": {
+      const { reply } = model.beside;
+      if (!reply) return null;
+      const caption = { title: `Compared with ${fullName(reply.with)}`, entries: [] };
+      return { sheet: compareSheet(reply), document: reply, caption };
     }
     case "curves": {
       const { picked, chart } = model.time;

@@ -3,9 +3,10 @@
  * as they were recorded.
  *
  * @import { Cell } from "./csv.js"
- * @import { Finding, Heat, LayerReply, Metric, NonFinite, Row, Series, Step } from "../types.js"
+ * @import { CompareReply, Finding, Heat, LayerReply, Metric, NonFinite, Row, Series, Step } from "../types.js"
  */
 import { INFINITE, NAN, NO_DATA } from "../data/decode.js";
+import { looseNumber } from "../format/numbers.js";
 
 /**
  * @typedef {object} Sheet
@@ -45,6 +46,47 @@ export function findingsSheet(findings) {
       one.title,
       one.summary,
     ]),
+  };
+}
+
+/**
+ * One row per difference between two runs: settings, findings, statistics.
+ *
+ * @param {CompareReply} reply
+ * @returns {Sheet}
+ */
+export function compareSheet({ settings, findings, shared, differences }) {
+  return {
+    columns: ["part", "name", "layer", "first", "second", "first_step", "second_step"],
+    rows: [
+      ...(settings ?? []).map((one) => [
+        "setting",
+        one.name,
+        null,
+        one.first,
+        one.second,
+        null,
+        null,
+      ]),
+      ...[...findings, ...shared].map((one) => [
+        "finding",
+        one.id,
+        null,
+        one.first,
+        one.second,
+        one.first_step,
+        one.second_step,
+      ]),
+      ...differences.map((one) => [
+        "statistic",
+        one.statistic,
+        one.first_row,
+        looseNumber(one.first),
+        looseNumber(one.second),
+        one.since_step,
+        one.since_step,
+      ]),
+    ],
   };
 }
 

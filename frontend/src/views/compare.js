@@ -12,6 +12,7 @@ import { visible, words } from "../format/names.js";
 import { counted, formatNumber, formatOrders, looseNumber } from "../format/numbers.js";
 import { formatStep } from "../format/steps.js";
 import { findingChanges } from "./compare_findings.js";
+import { exportMenu } from "./export_menu.js";
 import { sign } from "./icon.js";
 import { inlineName, name } from "./name.js";
 import { content } from "./states.js";
@@ -34,6 +35,7 @@ const FIRST = 6;
  * @property {(run: string | null) => void} compareWith
  * @property {(run: string) => void} compareInDetail
  * @property {(statistic: string, row: string, step: number) => void} showDifference
+ * @property {import("./export_menu.js").ExportHandlers["exportView"]} exportView
  */
 
 /**
@@ -49,6 +51,7 @@ export function comparePanel(data, handlers) {
       ${others(data, handlers)}
       <button type="button" class="button" data-testid="swap-runs" @click=${handlers.swapRuns}
         title="Look at the other run, compared with this one">${sign("compare")} Swap</button>
+      ${exportMenu("compare", "the comparison", ["csv", "json"], handlers)}
       <button type="button" class="button square quiet" data-testid="end-comparison"
         aria-label="End the comparison" title="End the comparison"
         @click=${() => handlers.compareWith(null)}>${sign("close")}</button>

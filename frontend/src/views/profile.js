@@ -97,8 +97,7 @@ function legend({ metric, color, beside, heat, cell }, marks) {
  * @param {[number, number]} steps
  */
 function runKey({ run, color: other, heat, cell }, color, [first, last]) {
-  const [start, end] = stepsOf(heat, cell);
-  const apart = start > last || end < first;
+  const apart = first >= heat.edges[cell + 1] || last < heat.edges[cell];
   const { first_steps: from, last_steps: to } = heat.header;
   return html`<span class="small-value"><i class="dot" .style=${`background:${color}`}></i>this run</span>
     <span class="small-value"><i class="dot" .style=${`background:${other}`}></i><span>${inlineName(run)}${

@@ -27,6 +27,7 @@ from tb_convergence.core.diagnosis.finding import (
 )
 from tb_convergence.core.diagnosis.recipes import recipes
 from tb_convergence.core.diagnosis.rule import Match, Rule
+from tb_convergence.core.diagnosis.wording import plain_exponents
 from tb_convergence.core.history import NoStatisticError, RunHistory
 
 _LOG = logging.getLogger(__name__)
@@ -174,14 +175,14 @@ def _finding(
         severity=match.severity,
         confidence=min(1.0, max(0.0, match.confidence)),
         title=match.title or rule.title,
-        summary=match.summary,
+        summary=plain_exponents(match.summary),
         first_step=match.first_step,
         last_step=match.last_step,
         layers=match.layers[:MAX_LAYERS],
         evidence=tuple(_bounded(match.evidence)),
         explains=explains,
         explained_by=explained_by,
-        advice=match.advice or rule.advice,
+        advice=tuple(map(plain_exponents, match.advice)) or rule.advice,
         disproof=rule.disproof,
         references=rule.references,
         experiment=rule.experiment if match.confidence < SURE else "",

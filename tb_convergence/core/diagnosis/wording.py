@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.signals import LossCourse
 from tb_convergence.core.schema import Row
@@ -32,6 +34,29 @@ def features_of(row: Row) -> str:
     if row.name == f"{row.layer}[{first}:{last}]":
         return f"features {first} to {last - 1} of {row.layer}"
     return row.name
+
+
+def figure(value: float) -> str:
+    """Three digits that matter, large numbers in groups and not in powers of ten.
+
+    >>> figure(9934.2), figure(206_600.0), figure(0.6634), figure(1.27e16)
+    ('9,930', '207,000', '0.663', '1.27e+16')
+    """
+    text = f"{value:.3g}"
+    return f"{float(text):,.0f}" if 1e3 <= abs(value) < 1e9 else text
+
+
+POWER = re.compile(r"(?<![\w./-])(\d+(?:\.\d+)?)e([+-])0*(\d+)(?![\w/])")
+"""A number with an exponent as Python writes it; not a part of a name."""
+
+
+def plain_exponents(text: str) -> str:
+    """The same with exponents as the page and people write them.
+
+    >>> plain_exponents("by 2.6e-06 of dense_1e-06/kernel, or 1e+16-fold")
+    'by 2.6e-6 of dense_1e-06/kernel, or 1e16-fold'
+    """
+    return POWER.sub(lambda m: f"{m[1]}e{'-' if m[2] == '-' else ''}{m[3]}", text)
 
 
 def percent(fraction: float) -> str:

@@ -20,7 +20,7 @@ from tb_convergence.core.diagnosis.configuration import (
 from tb_convergence.core.diagnosis.data import feature_scales
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
-from tb_convergence.core.diagnosis.wording import features_of
+from tb_convergence.core.diagnosis.wording import features_of, figure
 from tb_convergence.core.history import RunHistory
 
 LARGE: Final = 10.0
@@ -68,8 +68,9 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         severity="critical" if largest > VERY_LARGE else "warning",
         confidence=min(0.95, 0.65 + 0.15 * float(np.log10(max(largest, spread / 10) / LARGE))),
         summary=(
-            f"The mean of {spoken} is {mean[worst]:.3g}, its standard deviation {std[worst]:.3g}"
-            + (f"; that of {features_of(table.rows[rows[small]])} only {std[small]:.2g}. "
+            f"The mean of {spoken} is {figure(mean[worst])}, its standard deviation "
+            + figure(std[worst])
+            + (f"; that of {features_of(table.rows[rows[small]])} only {figure(std[small])}. "
                if uneven else ". ")
             + f"{len(big)} of {len(rows)} {what} are larger than {LARGE:g}."
         ),

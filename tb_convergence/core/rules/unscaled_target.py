@@ -15,7 +15,7 @@ from tb_convergence.core.diagnosis.data import feature_scales
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.signals import learns
-from tb_convergence.core.diagnosis.wording import features_of
+from tb_convergence.core.diagnosis.wording import features_of, figure
 from tb_convergence.core.history import RunHistory
 
 LARGE: Final = 100.0
@@ -37,8 +37,8 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     return Match(
         "info" if learns(history) else "warning",
         min(0.9, 0.5 + 0.15 * float(np.log10(rms[worst] / LARGE))),
-        f"The mean of {features_of(table.rows[rows[worst]])} is {mean[worst]:.4g}, its standard "
-        f"deviation {std[worst]:.3g}; a fresh network puts out about 1.",
+        f"The mean of {features_of(table.rows[rows[worst]])} is {figure(mean[worst])}, its "
+        f"standard deviation {figure(std[worst])}; a fresh network puts out about 1.",
         0, max(0, history.last_step), (),
         (Evidence("root mean square of the target", float(rms[worst]), LARGE),),
     )
