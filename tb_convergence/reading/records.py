@@ -19,18 +19,16 @@ from tb_convergence.core.history import Skipped, Table
 from tb_convergence.core.schema import (
     CONFIG_TAG,
     PLUGIN_NAME,
-    ROWS_AT_ONCE,
     Layout,
     SchemaError,
     decode_layout,
-    intact,
     tag_of,
-    unseal,
 )
-from tb_convergence.core.statistics import CHECK_COLUMN, find
-from tb_convergence.reading.merging import Stream, by_column, merge_group
-from tb_convergence.reading.reasons import SkippedPoints, reason_of
+from tb_convergence.core.statistics import find
+from tb_convergence.reading.merging import Stream, merge_group
+from tb_convergence.reading.reasons import reason_of
 from tb_convergence.reading.source import Source, most_points
+from tb_convergence.reading.streams import read_stream
 
 MAX_CONFIG_BYTES: Final = 2**20
 RANGE_TOLERANCE: Final = 1e-5
@@ -74,7 +72,7 @@ def read_records(source: Source, runs: tuple[str, ...]) -> RecorderData:
             else:
                 if len(data) >= most_points(sizes[tag]):
                     thinned.add(layout.group)
-                stream = _read_stream(tag, layout, data, result.skipped)
+                stream = read_stream(tag, layout, data, result.skipped)
                 streams.setdefault(layout.group, []).append(stream)
     restarts: set[int] = set()
     for group in sorted(streams):
@@ -122,88 +120,6 @@ def _layout(tag: str, content: bytes) -> Layout:
 
 def _record_bytes(layout: Layout) -> int:
     return 4 * len(layout.rows) * len(layout.columns)
-
-
-def _read_stream(tag: str, layout: Layout, data: list[Any], skipped: list[Skipped]) -> Stream:
-    """Verified records of one tag. Empties `data` on the way: only one copy is held at a time."""
-    refused = SkippedPoints(tag, skipped)
-    shape = (len(layout.rows), len(layout.columns))
-    width = shape[1] - (layout.columns[-1:] == (CHECK_COLUMN,))
-    # Room for records of the right shape only: metadata alone must not make us reserve memory.
-    fitting = sum(np.shape(datum.numpy) == shape for datum in data)
-    values = by_column(fitting, shape[0], width)
-    steps = np.empty(fitting, dtype=np.int64)
-    wall_times = np.empty(fitting, dtype=np.float64)
-    at_once = max(1, min(fitting, ROWS_AT_ONCE // max(1, shape[0])))
-    checks = np.empty((at_once, shape[0]), dtype=np.float32)
-    count = 0
-    data.reverse()
-    while data:
-        end = min(fitting, count + at_once)
-        some = _Some(values[count:end], checks, steps[count:end], wall_times[count:end])
-        count += _fill(some, layout, data, refused)
-    refused.close()
-    return Stream(
-        tag, layout, layout.columns[:width], steps[:count], wall_times[:count], values[:count]
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _Some:
-    """Room for the next records: as many as the processor's cache holds.
-
-    Attributes:
-        values: `[N, R, C]`, without the check column.
-        checks: `[N, R]` or longer.
-        steps, wall_times: `[N]`.
-    """
-
-    values: NDArray[np.float32]
-    checks: NDArray[np.float32]
-    steps: NDArray[np.int64]
-    wall_times: NDArray[np.float64]
-
-
-def _fill(some: _Some, layout: Layout, data: list[Any], refused: SkippedPoints) -> int:
-    """Take records out of `data` until there is no room; how many of them hold their checks."""
-    shape = (len(layout.rows), len(layout.columns))
-    width = some.values.shape[2]
-    count = 0
-    # Where there is room for none, there is none of the right shape: the rest is refused.
-    while data and (count < len(some.values) or not len(some.values)):
-        datum = data.pop()
-        record = np.asarray(datum.numpy)
-        if record.dtype != np.float32 or record.shape != shape:
-            refused.add(int(datum.step), _refusal(layout, record))
-        elif datum.step < 0:
-            refused.add(int(datum.step), "negative step")
-        else:
-            some.values[count] = record[:, :width]
-            if width < shape[1]:
-                some.checks[count] = record[:, width]
-            some.steps[count], some.wall_times[count] = datum.step, datum.wall_time
-            count += 1
-    if width == shape[1]:
-        return count
-    values, checks = some.values[:count], some.checks[:count]
-    holds = intact(values, checks)
-    if holds.all():
-        return count
-    for index in np.flatnonzero(~holds):
-        damaged = np.concatenate([values[index], checks[index, :, None]], axis=1)
-        refused.add(int(some.steps[index]), _refusal(layout, damaged))
-    kept = np.flatnonzero(holds)
-    for array in (some.values, some.steps, some.wall_times):
-        array[: len(kept)] = array[kept]
-    return len(kept)
-
-
-def _refusal(layout: Layout, record: NDArray[Any]) -> str:
-    try:
-        unseal(layout, record)
-    except SchemaError as error:
-        return reason_of(error)
-    raise AssertionError("a record that holds was refused")
 
 
 def _mask_impossible(table: Table) -> list[Skipped]:

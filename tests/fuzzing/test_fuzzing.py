@@ -59,9 +59,9 @@ def test_a_seed_is_one_file_and_most_are_damaged() -> None:
 @pytest.mark.parametrize("seed", [10, 11])
 def test_the_judge_sees_a_wrong_number(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """A checksum that is not looked at lets damage through, and that is seen."""
-    from tb_convergence.reading import records  # noqa: PLC0415
+    from tb_convergence.reading import streams  # noqa: PLC0415
 
-    monkeypatch.setattr(records, "intact", lambda values, checks: np.ones(len(values), bool))
+    monkeypatch.setattr(streams, "intact", lambda values, checks: np.ones(len(values), bool))
     damaged = [
         one for one in map(mutant, range(seed * 600, seed * 600 + 600)) if one.level == "tensors"
     ]

@@ -1,0 +1,132 @@
+"""Records of one tag, as a loader gives them -> verified values, statistic by statistic.
+
+Each record is verified by itself: one damaged record costs one point.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tb_convergence.core.history import Skipped
+from tb_convergence.core.schema import ROWS_AT_ONCE, Layout, SchemaError, intact, unseal
+from tb_convergence.core.statistics import CHECK_COLUMN
+from tb_convergence.reading.merging import Stream, by_column
+from tb_convergence.reading.reasons import SkippedPoints, reason_of
+
+
+def read_stream(tag: str, layout: Layout, data: list[Any], skipped: list[Skipped]) -> Stream:
+    """Verified records of one tag. Empties `data` on the way: only one copy is held at a time."""
+    shape = (len(layout.rows), len(layout.columns))
+    width = shape[1] - (layout.columns[-1:] == (CHECK_COLUMN,))
+    # Room for records of the right shape only: metadata alone must not make us reserve memory.
+    fitting = sum(np.shape(datum.numpy) == shape for datum in data)
+    room = _Room(
+        by_column(fitting, shape[0], width), np.empty((fitting, shape[0]), dtype=np.float32),
+        np.empty(fitting, dtype=np.int64), np.empty(fitting, dtype=np.float64),
+        np.empty(fitting, dtype=np.intp),
+    )
+    at_once = max(1, ROWS_AT_ONCE // max(1, shape[0]))
+    refused: list[_Refused] = []
+    parts: list[slice] = []
+    data.reverse()
+    with ThreadPoolExecutor(1, thread_name_prefix="verify records") as verifying:
+        # While some records are verified, the next are taken: neither holds the other up.
+        answers: list[Future[NDArray[np.bool_]]] = []
+        while data:
+            begin = parts[-1].stop if parts else 0
+            part = slice(begin, begin + _fill(room, begin, at_once, layout, data, refused))
+            parts.append(part)
+            if width < shape[1]:
+                answers.append(verifying.submit(intact, room.values[part], room.checks[part]))
+        holds = [answer.result() for answer in answers]
+    count = parts[-1].stop if parts else 0
+    if holds:
+        count = _drop(room, ~np.concatenate(holds), layout, refused)
+    told = SkippedPoints(tag, skipped)
+    for one in sorted(refused):
+        told.add(one.step, one.reason)
+    told.close()
+    return Stream(
+        tag, layout, layout.columns[:width], room.steps[:count], room.wall_times[:count],
+        room.values[:count],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Room:
+    """What N records become.
+
+    Attributes:
+        values: `[N, R, C]`, without the check column.
+        checks: `[N, R]`, that column.
+        steps, wall_times, places: `[N]`; a place is that among all records of the tag.
+    """
+
+    values: NDArray[np.float32]
+    checks: NDArray[np.float32]
+    steps: NDArray[np.int64]
+    wall_times: NDArray[np.float64]
+    places: NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class _Refused:
+    """A record that is not shown, its place among all of the tag, and why."""
+
+    place: int
+    step: int
+    reason: str
+
+
+def _fill(
+    room: _Room, begin: int, most: int, layout: Layout, data: list[Any], refused: list[_Refused]
+) -> int:
+    """Move up to `most` records from the end of `data` into `room`, from `begin` on; how many."""
+    shape = (len(layout.rows), len(layout.columns))
+    width = room.values.shape[2]
+    count = 0
+    while data and count < most:
+        datum = data.pop()
+        record = np.asarray(datum.numpy)
+        if record.dtype != np.float32 or record.shape != shape:
+            refused.append(_Refused(-len(data), int(datum.step), _refusal(layout, record)))
+        elif datum.step < 0:
+            refused.append(_Refused(-len(data), int(datum.step), "negative step"))
+        else:
+            at = begin + count
+            room.values[at] = record[:, :width]
+            if width < shape[1]:
+                room.checks[at] = record[:, width]
+            room.steps[at], room.wall_times[at] = datum.step, datum.wall_time
+            room.places[at] = -len(data)
+            count += 1
+    return count
+
+
+def _drop(
+    room: _Room, damaged: NDArray[np.bool_], layout: Layout, refused: list[_Refused]
+) -> int:
+    """Refuse the records that are `damaged` `[N]`, and close the ranks; how many are left."""
+    if not damaged.any():
+        return len(damaged)
+    for index in np.flatnonzero(damaged):
+        record = np.concatenate([room.values[index], room.checks[index, :, None]], axis=1)
+        why = _refusal(layout, record)
+        refused.append(_Refused(int(room.places[index]), int(room.steps[index]), why))
+    kept = np.flatnonzero(~damaged)
+    for array in (room.values, room.steps, room.wall_times):
+        array[: len(kept)] = array[kept]
+    return len(kept)
+
+
+def _refusal(layout: Layout, record: NDArray[Any]) -> str:
+    try:
+        unseal(layout, record)
+    except SchemaError as error:
+        return reason_of(error)
+    raise AssertionError("a record that holds was refused")
