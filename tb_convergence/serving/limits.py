@@ -37,6 +37,8 @@ class Limits:
             marked as pending.
         wait_seconds: how long a request waits for another one's computation of the same thing.
         failure_seconds: how long a run that could not be read is left alone before a new attempt.
+        concurrent_runs: runs that are worked on at the same time, of those that are not in memory;
+            who asks about others waits until one of these is done for all who ask about it.
         concurrent_reads: runs that are read from TensorBoard at the same time.
         concurrent_replays: runs that are looked at as they grew at the same time; the others wait
             their turn, and those that are done are answered.
@@ -67,6 +69,7 @@ class Limits:
     runs_seconds: float = 0.7
     wait_seconds: float = 60.0
     failure_seconds: float = 10.0
+    concurrent_runs: int = 3
     concurrent_reads: int = 2
     concurrent_replays: int = 2
     history_bytes: int = 512 * MIB

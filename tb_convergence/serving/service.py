@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -24,8 +22,10 @@ from tb_convergence.reading.recorded_histograms import recorded_magnitudes
 from tb_convergence.serving import comparing, lines, payloads
 from tb_convergence.serving.cache import BusyError, Cache
 from tb_convergence.serving.derived import derived
+from tb_convergence.serving.desk import Desk
 from tb_convergence.serving.distributions import distributions
 from tb_convergence.serving.failures import Failures, RunUnreadableError
+from tb_convergence.serving.few import Few
 from tb_convergence.serving.heatmap import heatmap
 from tb_convergence.serving.limits import LIMITS, Limits, quoted, shortened
 from tb_convergence.serving.parameters import RefusedError
@@ -109,8 +109,9 @@ class Service:
         self._replies: Cache[tuple[RunKey, str], Reply] = Cache(
             limits.reply_cache_bytes, lambda kept: len(kept.packed) + 500.0, wait
         )
-        self._reading = threading.BoundedSemaphore(limits.concurrent_reads)
-        self._following = threading.BoundedSemaphore(limits.concurrent_replays)
+        self._desk: Desk[RunKey, RunHistory] = Desk(limits.concurrent_runs)
+        self._reading = Few(limits.concurrent_reads, "read runs", wait)
+        self._following = Few(limits.concurrent_replays, "follow runs", wait)
         self._failures = Failures(limits.failure_seconds, clock)
 
     def runs(self, scope: Scope, offset: int = 0) -> Reply:
@@ -147,6 +148,7 @@ class Service:
         """An entry for each run, the newest examined first, until the time is used up."""
         end = self._clock() + self.limits.runs_seconds
         entries: dict[str, Json] = {}
+        others: list[RunKey] = []
         for name in sorted(versions, key=lambda name: -versions[name].latest_seconds):
             unaddressable = self._unaddressable(name)
             if unaddressable:
@@ -159,7 +161,12 @@ class Service:
             elif self._clock() >= end:
                 entries[name] = payloads.unread(name, "pending")
             else:
-                entries[name] = self._entry(scope, key)
+                entries[name] = self._entry(scope, key, 0.0)
+                if entries[name]["severity"] == "pending":
+                    others.append(key)
+        for key in others:
+            if self._clock() < end:
+                entries[key.run] = self._entry(scope, key, end - self._clock())
         return entries
 
     def _unaddressable(self, name: str) -> str | None:
@@ -172,9 +179,11 @@ class Service:
             return "the name of its directory is not valid UTF-8: rename it to see the run"
         return None
 
-    def _entry(self, scope: Scope, key: RunKey) -> Json:
+    def _entry(self, scope: Scope, key: RunKey, wait_seconds: float) -> Json:
+        """What `runs` says of a run; that it is pending where its turn does not come in time."""
         try:
-            return self._diagnosed(scope, key)[1]
+            with self._desk.at(key, wait_seconds):
+                return self._diagnosed(scope, key)[1]
         except RunUnreadableError as failure:
             return payloads.unread(key.run, "unknown", failure.public)
         except NoSuchRunError:
@@ -189,13 +198,17 @@ class Service:
 
         def build(key: RunKey) -> bytes:
             diagnosis, _ = self._diagnosed(scope, key)
-            history = self._history(scope, key)
             # Tens of diagnoses: for the run that is looked at, not for every run that is listed.
-            with self._one_of(self._following):
-                told = self._follow(history, diagnosis)
+            history, told = self._following.run(lambda: self._followed(scope, key, diagnosis))
             return payloads.findings(history, told, self.limits, self._rules)
 
         return self._about(scope, run, "findings", build)
+
+    def _followed(
+        self, scope: Scope, key: RunKey, diagnosis: RunDiagnosis
+    ) -> tuple[RunHistory, RunDiagnosis]:
+        history = self._history(scope, key)
+        return history, self._follow(history, diagnosis)
 
     def series(self, scope: Scope, run: str, points: int) -> Reply:
         """The document of `series`."""
@@ -239,8 +252,7 @@ class Service:
             table = self._table(history, group, row)
             name = table.rows[row].name
             recorded = recorded_magnitudes(history, name) if group == "variables" else ()
-            with self._one_of(self._reading):
-                recorded += self._source.histograms(scope, run, name)
+            recorded += self._reading.run(lambda: self._source.histograms(scope, run, name))
             return distributions(run, table, row, recorded, width, self.limits)
 
         return self._about(scope, run, f"distribution {row} {width} {group!r}", build)
@@ -319,7 +331,9 @@ class Service:
             return self._failures.guarded(
                 (key, what),
                 "shown",
-                lambda: self._replies.get((key, what), lambda: reply(build(key), content_type)),
+                lambda: self._replies.get(
+                    (key, what), lambda: reply(self._built(key, build), content_type)
+                ),
             )
         except NoSuchRunError as error:
             raise RefusedError(404, f"there is no run {quoted(run)} (any more)") from error
@@ -329,6 +343,13 @@ class Service:
             raise RefusedError(503, f"run {quoted(run)} is still being read; try again") from error
         except UnavailableError as error:
             raise RefusedError(503, str(error)) from error
+
+    def _built(self, key: RunKey, build: Callable[[RunKey], bytes]) -> bytes:
+        """What `build` makes of a run; one that must be read first has to wait for its turn."""
+        if self._histories.peek(key) is not None:
+            return build(key)
+        with self._desk.at(key, self.limits.wait_seconds):
+            return build(key)
 
     def _table(self, history: RunHistory, group: str, row: int = -1) -> Table:
         for table in payloads.layered(history, self.limits):
@@ -368,20 +389,13 @@ class Service:
 
     def _history(self, scope: Scope, key: RunKey) -> RunHistory:
         def read() -> RunHistory:
-            with self._one_of(self._reading):
-                return self._source.history(scope, key.run)
+            return self._reading.run(lambda: self._source.history(scope, key.run))
 
-        return self._failures.guarded(key, "read", lambda: self._histories.get(key, read))
-
-    @contextmanager
-    def _one_of(self, few: threading.BoundedSemaphore) -> Iterator[None]:
-        """One of the few who do at the same time what would only slow all of them down."""
-        if not few.acquire(timeout=self.limits.wait_seconds):
-            raise BusyError
-        try:
-            yield
-        finally:
-            few.release()
+        known = self._desk.look(key)
+        if known is None:
+            known = self._failures.guarded(key, "read", lambda: self._histories.get(key, read))
+            self._desk.put(key, known)
+        return known
 
 
 def held_bytes(history: RunHistory) -> float:

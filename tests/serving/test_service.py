@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -18,7 +19,7 @@ from tb_convergence.core.diagnosis import RunDiagnosis
 from tb_convergence.core.history import RunHistory
 from tb_convergence.serving.limits import LIMITS
 from tb_convergence.serving.parameters import RefusedError
-from tb_convergence.serving.service import Service
+from tb_convergence.serving.service import RunKey, Service
 from tb_convergence.serving.source import Scope, UnavailableError
 from tests.serving import contract
 from tests.serving.contract import PREFIX
@@ -27,6 +28,11 @@ from tests.serving.samples import SampleSource, explodes, healthy, large, traine
 
 SCOPE = Scope(None, "")
 HEAT = {"run": "mlp/healthy", "group": "variables", "metric": "gradient_norm"}
+
+
+def listed(service: Service) -> Any:
+    """The document of `runs`."""
+    return contract.strict(contract.gzip.decompress(service.runs(SCOPE).packed))
 
 
 class Slow(SampleSource):
@@ -79,6 +85,43 @@ def test_fifty_clients_and_a_cold_cache() -> None:
     assert {len(bodies) for bodies in same.values()} == {1}
 
 
+def test_many_runs_are_read_once_each_where_no_history_can_be_kept() -> None:
+    """Each for all who ask about it: ten runs in turn would be read for every single answer."""
+    source = Slow(*(trained(f"r{i}", records=50) for i in range(10)))
+    service = Service(source, limits=replace(LIMITS, history_bytes=0, concurrent_reads=1))
+    everyone = threading.Barrier(50)
+
+    def ask(number: int) -> None:
+        run, which = f"r{number % 10}", number // 10
+        everyone.wait()
+        if which == 0:
+            service.findings(SCOPE, run)
+        elif which == 1:
+            service.layers(SCOPE, run)
+        else:
+            service.series(SCOPE, run, 100 * which)
+
+    with ThreadPoolExecutor(50) as pool:
+        list(pool.map(ask, range(50)))
+    assert {source.reads.count(f"r{i}") for i in range(10)} <= {1, 2}
+    assert len(source.reads) < 15
+
+
+def test_a_listing_does_not_wait_for_runs_that_others_look_at() -> None:
+    count = LIMITS.concurrent_runs + 1
+    source = SampleSource(*(trained(f"r{i}", records=20) for i in range(count)))
+    service = Service(source, limits=replace(LIMITS, runs_seconds=0.2))
+    keys = [RunKey("", name, version.digest) for name, version in source.versions(SCOPE).items()]
+    with contextlib.ExitStack() as looked_at:
+        for key in keys[:-1]:
+            looked_at.enter_context(service._desk.at(key, 0.0))
+        found = listed(service)
+        assert [entry["run"] for entry in found["runs"] if entry["severity"] == "pending"] == [
+            keys[-1].run
+        ]
+    assert listed(service)["pending"] == 0
+
+
 def test_few_runs_are_replayed_at_the_same_time() -> None:
     """All at once they would all be late; so the first are answered while the last wait."""
     histories = [trained(f"r{i}", records=20) for i in range(8)]
@@ -110,7 +153,7 @@ def test_one_broken_run_hides_no_other_and_is_logged_once(
     service = Service(source, clock=lambda: now)
     with caplog.at_level(logging.ERROR):
         for _ in range(5):
-            found = contract.strict(contract.gzip.decompress(service.runs(SCOPE).packed))
+            found = listed(service)
             with pytest.raises(RefusedError) as refused:
                 service.findings(SCOPE, "bad")
             assert refused.value.status == 503
@@ -139,7 +182,7 @@ def test_a_diagnosis_that_raises_costs_that_run_only(caplog: pytest.LogCaptureFi
 
     client = Client(build(SampleSource(healthy(), explodes())))
     service = Service(SampleSource(healthy(), explodes()), diagnose, clock=lambda: 0.0)
-    found = contract.strict(contract.gzip.decompress(service.runs(SCOPE).packed))
+    found = listed(service)
     errors_ = {entry["run"]: entry["error"] for entry in found["runs"]}
     assert errors_["mlp/healthy"] is None
     assert "ZeroDivisionError" in (errors_["mlp/explodes"] or "")
@@ -160,7 +203,7 @@ def test_runs_are_examined_newest_first_until_the_time_is_used_up() -> None:
     service = Service(source, clock=clock, limits=replace(LIMITS, runs_seconds=0.35))
     left = []
     while not left or left[-1]:
-        found = contract.strict(contract.gzip.decompress(service.runs(SCOPE).packed))
+        found = listed(service)
         contract.check_runs(found)
         assert [entry["run"] for entry in found["runs"]] == sorted(source.histories)
         left.append(found["pending"])
