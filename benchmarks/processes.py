@@ -42,8 +42,16 @@ def stats(root: int) -> list[list[str]]:
 
 
 def resident_bytes(root: int) -> int:
-    """Memory of a process and its descendants; what they share counts for each."""
-    return sum(int(stat[23]) for stat in stats(root)) * PAGE
+    """Memory of a process and its descendants; what they share counts for each.
+
+    A process that is about to start a program is there twice for a moment, with all its memory: of
+    those whose program and stack lie at the same places, one counts.
+    """
+    held: dict[tuple[str, ...], int] = {}
+    for stat in stats(root):
+        place = tuple(stat[25:28])
+        held[place] = max(held.get(place, 0), int(stat[23]))
+    return sum(held.values()) * PAGE
 
 
 def processor_seconds(root: int) -> float:

@@ -93,6 +93,7 @@ def _tags(text: str) -> Any:
 def run(options: argparse.Namespace) -> int:
     """The command. Returns the exit status; see `EPILOG`."""
     reading = import_module("tb_convergence.reading")
+    import_module("tb_convergence.reading.heap").share_one_heap()
     try:
         names: list[str] = []
         runs, sections = _examine(reading, options, names)

@@ -24,11 +24,14 @@ READERS: Final = 6
 """Runs that are read at the same time."""
 
 
-def fetch_lists(source: Source, runs: Sequence[FoldedRun], with_points: bool) -> None:
-    """List all of `runs` in a few calls; `with_points`, also read all that is wanted of them."""
-    source.prefetch([member for one in runs for member in one.members])
+def fetch_lists(source: Source, runs: Sequence[FoldedRun], with_points: bool) -> bool:
+    """List all of `runs` in a few calls; `with_points`, also read all that is wanted of them.
+
+    Returns whether all of it is here now, so that reading a run waits for nobody.
+    """
+    listed = source.prefetch([member for one in runs for member in one.members])
     if not with_points:
-        return
+        return False
     ours: dict[str, set[str]] = {}
     theirs: dict[str, set[str]] = {}
     scalars: dict[str, set[str]] = {}
@@ -44,12 +47,15 @@ def fetch_lists(source: Source, runs: Sequence[FoldedRun], with_points: bool) ->
                 (member, _listed(source, "list_tensors", member, histograms.PLUGIN))
                 for member in run.training
             )
-    for method, plugin, wanted in (
-        ("read_tensors", PLUGIN_NAME, ours),
-        ("read_tensors", histograms.PLUGIN, theirs),
-        ("read_scalars", "scalars", scalars),
-    ):
+    fetched = [
         source.prefetch_points(method, plugin, {run: tags for run, tags in wanted.items() if tags})
+        for method, plugin, wanted in (
+            ("read_tensors", PLUGIN_NAME, ours),
+            ("read_tensors", histograms.PLUGIN, theirs),
+            ("read_scalars", "scalars", scalars),
+        )
+    ]
+    return listed and all(fetched)
 
 
 def _listed(source: Source, method: str, run: str, plugin: str) -> set[str]:
@@ -57,20 +63,29 @@ def _listed(source: Source, method: str, run: str, plugin: str) -> set[str]:
 
 
 def read_ahead(
-    source: Source, runs: Sequence[FoldedRun], begin: Callable[[int, FoldedRun], None]
+    source: Source,
+    runs: Sequence[FoldedRun],
+    begin: Callable[[int, FoldedRun], None],
+    waits: bool = True,
 ) -> Iterator[tuple[FoldedRun, RunHistory | Exception]]:
     """Each of `runs` with its history, or with the exception that reading it raised.
 
-    `begin` is called with the index of a run before it is waited for.
+    `begin` is called with the index of a run before it is waited for. Unless reading `waits` for
+    the loader, threads would only get in each other's way, and nothing is read ahead.
 
     Raises:
         DataUnavailableError: the loader does not answer.
     """
-    waiting: deque[tuple[int, FoldedRun, Future[RunHistory]]] = deque()
+    if not waits:
+        for index, run in enumerate(runs):
+            begin(index, run)
+            yield run, _read_or_error(source, run)
+        return
+    waiting: deque[tuple[int, FoldedRun, Future[RunHistory | Exception]]] = deque()
     with ThreadPoolExecutor(READERS, thread_name_prefix="read run") as readers:
         try:
             for index, run in enumerate(runs):
-                waiting.append((index, run, readers.submit(_read, source, run)))
+                waiting.append((index, run, readers.submit(_read_or_error, source, run)))
                 if len(waiting) == READERS:
                     yield _next(waiting, begin)
             while waiting:
@@ -81,21 +96,20 @@ def read_ahead(
 
 
 def _next(
-    waiting: deque[tuple[int, FoldedRun, Future[RunHistory]]],
+    waiting: deque[tuple[int, FoldedRun, Future[RunHistory | Exception]]],
     begin: Callable[[int, FoldedRun], None],
 ) -> tuple[FoldedRun, RunHistory | Exception]:
     index, run, future = waiting.popleft()
     begin(index, run)
+    return run, future.result()
+
+
+def _read_or_error(source: Source, run: FoldedRun) -> RunHistory | Exception:
     try:
-        return run, future.result()
+        return read_folded(source, run)
     except DataUnavailableError:
         raise
     except Exception as error:
-        return run, error
-
-
-def _read(source: Source, run: FoldedRun) -> RunHistory:
-    try:
-        return read_folded(source, run)
+        return error
     finally:
         source.forget(run.members)

@@ -55,12 +55,12 @@ class Plan:
 
 def examined(plan: Plan, begin: Callable[[int, FoldedRun], None]) -> Iterator[Examined]:
     """Each run of `plan` with its history; `begin` is called with its place before that."""
-    for batch, source in _sources(plan):
+    for batch, source, fetched in _sources(plan):
 
         def begin_here(place: int, run: FoldedRun, first: int = batch.first) -> None:
             begin(first + place, run)
 
-        for run, history in read_ahead(source, batch.runs, begin_here):
+        for run, history in read_ahead(source, batch.runs, begin_here, waits=not fetched):
             if isinstance(history, Exception):
                 yield unread(run.name, reason_of(history)), None
             else:
@@ -73,27 +73,29 @@ def unread(run: str, reason: str) -> RunDiagnosis:
     return RunDiagnosis(run, -1, (), (), skipped)
 
 
-def _sources(plan: Plan) -> Iterator[tuple[Batch, Source]]:
-    """Each batch with its loaded source; meanwhile the next one is loaded."""
+def _sources(plan: Plan) -> Iterator[tuple[Batch, Source, bool]]:
+    """Each batch with its loaded source, and whether all was fetched from it; meanwhile the next
+    one is loaded.
+    """
     if not plan.batches:
         return
     with ThreadPoolExecutor(1, thread_name_prefix="load runs") as loading:
-        ahead: Future[tuple[ExitStack, Source]] | None = None
+        ahead: Future[tuple[ExitStack, Source, bool]] | None = None
         try:
             for place, batch in enumerate(plan.batches):
-                stack, source = (ahead or loading.submit(_opened, plan, batch)).result()
+                stack, source, fetched = (ahead or loading.submit(_opened, plan, batch)).result()
                 ahead = None
                 with stack:
                     if place + 1 < len(plan.batches):
                         ahead = loading.submit(_opened, plan, plan.batches[place + 1])
-                    yield batch, source
+                    yield batch, source, fetched
         finally:
             if ahead is not None and not ahead.cancel() and ahead.exception() is None:
                 ahead.result()[0].close()
 
 
-def _opened(plan: Plan, batch: Batch) -> tuple[ExitStack, Source]:
-    """A loaded source of the runs of `batch`, and what ends it."""
+def _opened(plan: Plan, batch: Batch) -> tuple[ExitStack, Source, bool]:
+    """What ends a source, a loaded one of the runs of `batch`, and whether all was fetched."""
     with ExitStack() as stack:
         logdir, missing = stack.enter_context(shown(plan.folders, batch))
         samples = samples_of(logdir, batch)
@@ -106,8 +108,8 @@ def _opened(plan: Plan, batch: Batch) -> tuple[ExitStack, Source]:
         source = replace(
             source, patterns=plan.patterns, problems=problems, most_kept=most_kept
         )
-        fetch_lists(source, batch.runs, with_points=batch.small)
-        return stack.pop_all(), source
+        fetched = fetch_lists(source, batch.runs, with_points=batch.small)
+        return stack.pop_all(), source, fetched
 
 
 @contextmanager

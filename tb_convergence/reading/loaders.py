@@ -23,8 +23,9 @@ from tensorboard.backend.event_processing import data_provider, plugin_event_mul
 from tensorboard.context import RequestContext
 from tensorboard.data import server_ingester
 from tensorboard.data.provider import Run
-from tensorboard.util import grpc_util, tb_logging
+from tensorboard.util import tb_logging
 
+from tb_convergence.reading.data_server import connected
 from tb_convergence.reading.prompt import prompt
 from tb_convergence.reading.reasons import reason_of
 from tb_convergence.reading.source import DataUnavailableError, Source
@@ -99,12 +100,8 @@ def fast(logdir: Path, binary: str, samples: Mapping[str, int]) -> Iterator[Sour
             try:
                 port = _port(port_file, watch)
                 watch.wait_until_loaded()
-                ingester = server_ingester.ExistingServerDataIngester(
-                    f"localhost:{port}", channel_creds_type=grpc_util.ChannelCredsType.LOCAL
-                )
-                yield Source(
-                    prompt(ingester.data_provider), RequestContext(), "", watch.problems.by_run
-                )
+                with connected(port) as provider:
+                    yield Source(prompt(provider), RequestContext(), "", watch.problems.by_run)
             finally:
                 server.kill()
                 watch.join()  # leaving the block closes the log that it reads

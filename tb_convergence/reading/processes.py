@@ -24,6 +24,7 @@ from tb_convergence.core.diagnosis import RunDiagnosis
 from tb_convergence.core.history import RunHistory
 from tb_convergence.reading.batches import Batch
 from tb_convergence.reading.examining import Plan, examined, unread
+from tb_convergence.reading.heap import share_one_heap
 from tb_convergence.reading.reasons import reason_of
 from tb_convergence.reading.source import DataUnavailableError
 
@@ -194,6 +195,7 @@ def _interrupts_ignored() -> Iterator[None]:
 def _serve(connection: Connection, plan: Plan, work: Work[Any], room: str) -> None:
     """The process: batches in, results out, until the connection ends."""
     tempfile.tempdir = room  # the one who started this cleans up, however this ends
+    share_one_heap()
     with suppress(EOFError, ConnectionError):
         while True:
             batch = connection.recv()

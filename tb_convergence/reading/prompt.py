@@ -30,7 +30,8 @@ _PLACE: Final = "tensorboard.data.grpc_provider"
 def prompt(provider: Any) -> Any:
     """`provider`; where it is TensorBoard's data server, one that answers at once."""
     # By name: importing its class imports gRPC, which the other loader does without.
-    return _Prompt(provider) if type(provider).__module__ == _PLACE else provider
+    known = any(kind.__module__ == _PLACE for kind in type(provider).__mro__)
+    return _Prompt(provider) if known else provider
 
 
 class _Prompt:

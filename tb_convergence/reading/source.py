@@ -78,8 +78,11 @@ class Source:
             listing = self.provider.list_runs(self.context, experiment_id=self.experiment_id)
         return tuple(sorted({run.run_name for run in listing} | self.problems.keys()))
 
-    def prefetch(self, runs: Sequence[str]) -> None:
-        """List everything of several runs in a few calls; the next list of each comes from here."""
+    def prefetch(self, runs: Sequence[str]) -> bool:
+        """List everything of several runs in a few calls; the next list of each comes from here.
+
+        Returns whether all of it was had.
+        """
         with ThreadPoolExecutor(len(PREFETCHED), thread_name_prefix="list runs") as asking:
             answers = list(
                 asking.map(lambda what: self._list_all(what[0], what[1], runs), PREFETCHED)
@@ -88,6 +91,7 @@ class Source:
             if answer is not None:
                 for run in runs:
                     self.listings[method, run, plugin] = answer.get(run, {})
+        return None not in answers
 
     def _list_all(
         self, method: str, plugin: str, runs: Sequence[str]
@@ -109,14 +113,14 @@ class Source:
             return None
         return answer
 
-    def prefetch_points(self, method: str, plugin: str, wanted: Mapping[str, set[str]]) -> None:
+    def prefetch_points(self, method: str, plugin: str, wanted: Mapping[str, set[str]]) -> bool:
         """Read series of several runs, run -> tags, in one call of `method`.
 
         For series of which the caller knows that all of them together are no large answer. Where
-        the call fails, nothing is fetched: each series will be read by itself.
+        the call fails, False is returned, and each series will be read by itself.
         """
         if not wanted:
-            return
+            return True
         try:
             with _translated():
                 answer = getattr(self.provider, method)(
@@ -132,10 +136,11 @@ class Source:
             raise
         except Exception as error:
             logger.debug("cannot read several runs at once: %s", reason_of(error))
-        else:
-            for run, tags in wanted.items():
-                series = answer.get(run, {})
-                self.points[method, run, plugin] = {tag: series.get(tag, ()) for tag in tags}
+            return False
+        for run, tags in wanted.items():
+            series = answer.get(run, {})
+            self.points[method, run, plugin] = {tag: series.get(tag, ()) for tag in tags}
+        return True
 
     def forget(self, runs: Iterable[str]) -> None:
         """Drop what was fetched ahead of `runs` and not used."""
