@@ -46,6 +46,9 @@ class _Prompt:
         self._room = threading.BoundedSemaphore(AT_ONCE)
         self._pool = ThreadPoolExecutor(AT_ONCE + 1, thread_name_prefix="prompt")
 
+    def __str__(self) -> str:
+        return str(self._provider)
+
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._provider, name)
         return self._answered(found) if callable(found) else found
