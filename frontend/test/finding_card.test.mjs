@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { formatConfidence } from "../src/format/numbers.js";
 import { limitText } from "../src/views/finding_card.js";
+import { healthyRange } from "../src/views/healthy.js";
 
 test("a limit is said with its side", () => {
   assert.equal(limitText({ threshold: 0.1, suspect: "more than" }), "more than 0.1");
@@ -11,6 +12,13 @@ test("a limit is said with its side", () => {
   assert.equal(limitText({ threshold: "Infinity", suspect: "at least" }), "at least ∞");
   assert.equal(limitText({ threshold: null, suspect: null }), "");
   assert.equal(limitText({ threshold: 2 }), "2", "from a server that does not say");
+});
+
+test("a healthy range says on which side it is open", () => {
+  const norm = { name: "gradient_norm", unit: "u", scale: "log10" };
+  assert.equal(healthyRange({ low: null, high: 40 }, norm), "healthy up to 40");
+  assert.equal(healthyRange({ low: 1e-4, high: null }, norm), "healthy from 1e-4 on");
+  assert.equal(healthyRange({ low: 1e-4, high: 0.1 }, norm), "healthy 1e-4 – 0.1");
 });
 
 test("confidence is said in whole per cent, as all shares are", () => {

@@ -139,7 +139,7 @@ function charts(reply, model, handlers, around) {
 /** @param {Model["beside"]} beside */
 function keyOf({ other, colors }) {
   return html`<p class="row-key"><span><i class="dot" .style=${`background:${colors.own}`}></i>this run</span>
-    <span><i class="dot" .style=${`background:${colors.other}`}></i>${inlineName(other?.run ?? "")}, same scales</span></p>`;
+    <span><i class="dot" .style=${`background:${colors.other}`}></i><span>${inlineName(other?.run ?? "")}, same scales</span></span></p>`;
 }
 
 /** @param {LayerReply} reply */
