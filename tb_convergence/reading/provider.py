@@ -11,7 +11,7 @@ from tb_convergence.reading.histograms import HistogramData, read_histograms
 from tb_convergence.reading.patterns import TagPattern
 from tb_convergence.reading.placing import all_placed, clock_of, placed
 from tb_convergence.reading.records import read_records
-from tb_convergence.reading.runs import FoldedRun, fold_runs, possible_members
+from tb_convergence.reading.runs import FoldedRun, fold_run, fold_runs, possible_members
 from tb_convergence.reading.sampling import MOST_KEPT, Sampling
 from tb_convergence.reading.scalars import read_scalars
 from tb_convergence.reading.source import Source
@@ -52,12 +52,11 @@ def read_run(
     source = Source(provider, ctx, experiment_id, most_kept=most_kept, patterns=patterns)
     with ThreadPoolExecutor(1, thread_name_prefix="list runs") as asking:
         listed = asking.submit(source.prefetch, sorted(possible_members(run)))
-        runs = fold_runs(source.runs())
+        folded = fold_run(run, source.runs())
         listed.result()
-    for folded in runs:
-        if folded.name == run:
-            return read_folded(source, folded)
-    raise RunNotFoundError(f"no run {run[:200]!r}")
+    if folded is None:
+        raise RunNotFoundError(f"no run {run[:200]!r}")
+    return read_folded(source, folded)
 
 
 def read_folded(source: Source, run: FoldedRun) -> RunHistory:

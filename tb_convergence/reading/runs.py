@@ -83,6 +83,25 @@ def fold_runs(runs: Iterable[str]) -> tuple[FoldedRun, ...]:
     )
 
 
+def fold_run(run: str, runs: Iterable[str]) -> FoldedRun | None:
+    """What `fold_runs` makes of `runs` by the name of `run`; None where it makes nothing of it.
+
+    Looks only at names that can matter, which are few among thousands: those of possible members,
+    and of those of the runs above, into which `run` may be folded itself.
+
+    >>> fold_run("a", ["a/validation", "a/train", "b"])
+    FoldedRun(name='a', training=('a/train',), validation=('a/validation',))
+    >>> fold_run("a/train", ["a/validation", "a/train", "b"])
+    """
+    matter = set(possible_members(run))
+    above = run
+    while above != ROOT:
+        above, _ = split(above)
+        matter |= possible_members(above)
+    few = [name for name in runs if name in matter]
+    return next((one for one in fold_runs(few) if one.name == run), None)
+
+
 def possible_members(run: str) -> frozenset[str]:
     """Every name that a member of the folded run `run` may have, whatever runs there are.
 

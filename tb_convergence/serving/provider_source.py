@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import math
+import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from tensorboard import errors
@@ -21,11 +24,12 @@ from tb_convergence.reading import (
     read_run,
 )
 from tb_convergence.reading.prompt import prompt
+from tb_convergence.reading.provider import read_folded
 from tb_convergence.reading.recorded_histograms import (
     RecordedHistograms,
     read_recorded_histograms,
 )
-from tb_convergence.reading.runs import FoldedRun, fold_runs, possible_members
+from tb_convergence.reading.runs import FoldedRun, fold_run, fold_runs, possible_members
 from tb_convergence.reading.sampling import MOST_KEPT
 from tb_convergence.serving.source import NoSuchRunError, Scope, UnavailableError, Version
 
@@ -35,6 +39,9 @@ _LISTED: Final = (
     ("list_scalars", "scalars"),
 )
 """What a history is made of: method of the data provider, plugin that owns the data."""
+
+RECENT_SECONDS: Final = 2.0
+"""So long a list of runs says of which runs of TensorBoard's each is made."""
 
 _ASKING: Final = 16 * len(_LISTED)
 """Lists that are asked for at the same time, whatever the number of clients."""
@@ -57,6 +64,7 @@ class ProviderSource:
         self._provider = prompt(provider)
         self._tags = tuple(tags)
         self._most_kept = most_kept
+        self._recent = _Recent()
         self._asking = ThreadPoolExecutor(_ASKING, thread_name_prefix="list runs")
 
     def versions(self, scope: Scope, run: str | None = None) -> dict[str, Version]:
@@ -78,9 +86,12 @@ class ProviderSource:
                 for method, plugin in _LISTED
             ]
             listing = self._provider.list_runs(scope.context, experiment_id=scope.experiment_id)
-            folded = fold_runs(found.run_name for found in listing)
-            if run is not None:
-                folded = tuple(one for one in folded if one.name == run)
+            names = [found.run_name for found in listing]
+            if run is None:
+                folded = fold_runs(names)
+            else:
+                one = fold_run(run, names)
+                folded = () if one is None else (one,)
             listings = [listed.result() for listed in asked]
         except errors.PublicError:
             raise
@@ -88,6 +99,9 @@ class ProviderSource:
             raise UnavailableError(
                 f"TensorBoard's data cannot be listed now ({type(error).__name__}); try again"
             ) from error
+        if run is None:
+            runs = {one.name: one for one in folded}
+            self._recent = _Recent(scope.experiment_id, time.monotonic(), runs)
         return {one.name: _version(one, listings) for one in folded}
 
     def _listing(
@@ -108,10 +122,21 @@ class ProviderSource:
             NoSuchRunError: it is gone.
             UnavailableError: the data provider does not answer.
         """
+        patterns = (*scope.tags, *self._tags)
         with _translated(run):
+            listed = self._recent.find(scope.experiment_id, run)
+            if listed is not None:
+                source = Source(
+                    self._provider, scope.context, scope.experiment_id,
+                    most_kept=self._most_kept, patterns=patterns,
+                )
+                source.prefetch(listed.members)
+                found = read_folded(source, listed)
+                if found.tables or found.scalars:  # else it may be gone by now
+                    return found
             history: RunHistory = read_run(
                 self._provider, scope.context, scope.experiment_id, run,
-                patterns=(*scope.tags, *self._tags), most_kept=self._most_kept,
+                patterns=patterns, most_kept=self._most_kept,
             )
         return history
 
@@ -124,10 +149,27 @@ class ProviderSource:
                 self._provider, scope.context, scope.experiment_id,
                 patterns=(*scope.tags, *self._tags),
             )
-            for folded in fold_runs(source.runs()):
-                if folded.name == run:
-                    return read_recorded_histograms(source, folded.training, variable)
-        raise NoSuchRunError(run)
+            folded = fold_run(run, source.runs())
+            if folded is None:
+                raise NoSuchRunError(run)
+            return read_recorded_histograms(source, folded.training, variable)
+
+
+@dataclass(frozen=True, slots=True)
+class _Recent:
+    """Runs as they were when all of them were last listed; TensorBoard takes long over thousands.
+
+    A request that lists runs reads some of them right after that, and need not list them again.
+    """
+
+    experiment_id: str = ""
+    at: float = -math.inf
+    runs: Mapping[str, FoldedRun] = field(default_factory=dict)
+
+    def find(self, experiment_id: str, run: str) -> FoldedRun | None:
+        """`run`, if it was listed just now."""
+        fresh = time.monotonic() - self.at < RECENT_SECONDS
+        return self.runs.get(run) if fresh and experiment_id == self.experiment_id else None
 
 
 @contextmanager

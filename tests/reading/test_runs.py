@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tb_convergence.reading.runs import ROOT, TRAINING, VALIDATION, fold_runs, possible_members
+from tb_convergence.reading.runs import (
+    ROOT,
+    TRAINING,
+    VALIDATION,
+    fold_run,
+    fold_runs,
+    possible_members,
+)
 
 
 @pytest.mark.parametrize(("names", "folded"), [
@@ -71,3 +78,17 @@ NAMES = st.one_of(
 def test_members_are_among_the_possible_ones(names: set[str]) -> None:
     for run in fold_runs(names):
         assert set(run.members) <= possible_members(run.name)
+
+
+@given(st.sets(NAMES, max_size=12), NAMES)
+def test_one_run_is_folded_as_among_all(names: set[str], other: str) -> None:
+    folded = {run.name: run for run in fold_runs(names)}
+    for name in {other, *names, *folded}:
+        assert fold_run(name, names) == folded.get(name)
+
+
+def test_names_that_end_nowhere() -> None:
+    for name in ("", "/", "a//train", "/train", "./train", ".\\val", "a/./train"):
+        names = [name, "a", "b/train"]
+        folded = {run.name: run for run in fold_runs(names)}
+        assert fold_run(name, names) == folded.get(name)

@@ -9,10 +9,14 @@ from typing import Any
 import pytest
 from tensorboard import errors
 
+from tb_convergence.core.history import RunHistory
 from tb_convergence.reading import DataUnavailableError, RunNotFoundError
+from tb_convergence.reading import provider as reading_provider
+from tb_convergence.reading.runs import FoldedRun
 from tb_convergence.serving import provider_source
 from tb_convergence.serving.provider_source import ProviderSource
 from tb_convergence.serving.source import NoSuchRunError, Scope, UnavailableError
+from tests.serving.samples import healthy
 
 CONTEXT = object()
 SCOPE = Scope(CONTEXT, "e7")
@@ -150,3 +154,51 @@ def test_failures_of_reading(
         ProviderSource(Provider(r={})).history(SCOPE, "r")
     if expected is UnavailableError:
         assert "/home" not in str(found.value)
+
+
+def reads(monkeypatch: pytest.MonkeyPatch, **histories: RunHistory) -> list[FoldedRun]:
+    """Let reading give `histories` by member; what is read."""
+    read: list[FoldedRun] = []
+
+    def read_folded(source: Any, run: FoldedRun) -> RunHistory:
+        read.append(run)
+        return next((histories[one] for one in run.members if one in histories), RunHistory("r"))
+
+    for module in (provider_source, reading_provider):
+        monkeypatch.setattr(module, "read_folded", read_folded)
+    return read
+
+
+def test_a_run_that_was_listed_just_now_is_read_without_listing_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    provider = Provider(r__train={"t": (1, 5.0)}, r__validation={}, other={})
+    read = reads(monkeypatch, **{"r/train": healthy()})
+    source = ProviderSource(provider)
+    assert set(source.versions(SCOPE)) == {"r", "other"}
+    provider.calls.clear()
+    assert source.history(SCOPE, "r").run == healthy().run
+    assert read == [FoldedRun("r", ("r/train",), ("r/validation",))]
+    assert "list_runs" not in provider.calls
+    monkeypatch.setattr(provider_source, "RECENT_SECONDS", 0.0)
+    assert source.history(SCOPE, "r").run == healthy().run
+    assert read[1] == read[0]
+    assert "list_runs" in provider.calls
+
+
+def test_a_run_that_went_since_it_was_listed_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    provider = Provider(r={"t": (1, 5.0)})
+    reads(monkeypatch)
+    source = ProviderSource(provider)
+    source.versions(SCOPE)
+    assert source.history(SCOPE, "r").tables == {}  # it is there, and holds nothing
+    provider.series.clear()
+    with pytest.raises(NoSuchRunError):
+        source.history(SCOPE, "r")
+
+
+def test_what_another_experiment_listed_says_nothing() -> None:
+    source = ProviderSource(Provider(r={}))
+    source.versions(SCOPE)
+    assert source._recent.find("e7", "r") is not None
+    assert source._recent.find("e8", "r") is None
