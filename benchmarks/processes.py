@@ -7,7 +7,7 @@ import os
 import subprocess
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -57,6 +57,32 @@ def resident_bytes(root: int) -> int:
 def processor_seconds(root: int) -> float:
     """Time of the processor that a process, its descendants and their ended children took."""
     return sum(sum(map(int, stat[13:17])) for stat in stats(root)) * TICK
+
+
+@dataclass(slots=True)
+class Memory:
+    """Memory of a process and its descendants at its most, in bytes."""
+
+    most: int = 0
+
+
+@contextlib.contextmanager
+def most_resident(root: int) -> Iterator[Memory]:
+    """Watches the memory of `root` and all that descend from it while the block runs."""
+    memory = Memory()
+    ended = threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(SAMPLE_SECONDS):
+            memory.most = max(memory.most, resident_bytes(root))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield memory
+    finally:
+        ended.set()
+        watcher.join()
 
 
 def measured(command: Sequence[str]) -> Cost:

@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from benchmarks import board, logs
+from benchmarks.processes import most_resident, resident_bytes
 from benchmarks.report import Options, Table, say
 from tb_convergence.reading import loaders
 
@@ -86,7 +87,7 @@ def warm(options: Options) -> Table:
         f"{count} runs of {records:,} records of {rows} variables in a real TensorBoard. A reply "
         "that is asked for the first time, its runs having been examined; then asked again "
         "(median, 99th percentile), and with the ETag of before. Bytes are those on the wire, of "
-        "the largest. TensorBoard's data server alone takes some 40 ms for any question at all.",
+        "the largest.",
         ("loader", "route", "bytes (target <= 1 MB)", "first, ms",
          "warm, median, ms (target <= 100)", "warm, p99, ms", "304, median, ms"),
         lines,
@@ -104,9 +105,11 @@ def at_once(options: Options) -> Table:
             started.wait_until_idle()
             names = sorted(path.parent.relative_to(folder).as_posix()
                            for path in folder.rglob("*tfevents*"))
+            loaded = resident_bytes(started.pid)
             for state in ("cold", "warm"):
                 begin = time.perf_counter()
-                found = _together(started.port, names)
+                with most_resident(started.pid) as memory:
+                    found = _together(started.port, names)
                 seconds = time.perf_counter() - begin
                 for route in _questions(""):
                     answers = [answers[route] for answers in found]
@@ -115,13 +118,15 @@ def at_once(options: Options) -> Table:
                         *(_ms([answer.seconds for answer in answers], part)
                           for part in (0.5, 0.99)),
                         str(sum(answer.status != 200 for answer in answers)),
+                        f"{(memory.most - loaded) / 2**20:,.0f}",
                     ))
     return Table(
         "Routes, fifty clients",
         f"{CLIENTS} clients begin at the same moment, each with all questions of a page that opens "
-        f"on one of the {size[0]} runs; first with nothing computed, then all of it again.",
+        f"on one of the {size[0]} runs; first with nothing computed, then all of it again. Memory "
+        "is that of all processes at its most, beyond what TensorBoard itself has loaded.",
         ("loader", "", "route", "all clients done, s", "median, ms",
-         "p99, ms (target, warm: <= 1,000)", "failed"),
+         "p99, ms (target, warm: <= 1,000)", "failed", "memory, MiB"),
         lines,
     )
 

@@ -42,6 +42,7 @@ class _Prompt:
         self._provider = provider
         self._lock = threading.Lock()
         self._begun: dict[object, float] = {}
+        self._last = 0.0
         self._followed = False
         self._room = threading.BoundedSemaphore(AT_ONCE)
         self._pool = ThreadPoolExecutor(AT_ONCE + 1, thread_name_prefix="prompt")
@@ -57,7 +58,7 @@ class _Prompt:
         def call(*given: Any, **named: Any) -> Any:
             mark = object()
             with self._lock:
-                self._begun[mark] = time.monotonic()
+                self._begun[mark] = self._last = time.monotonic()
                 follow, self._followed = not self._followed, True
             try:
                 if follow:
@@ -79,7 +80,8 @@ class _Prompt:
                 if not any(now - begun < UNTIL_SECONDS for begun in self._begun.values()):
                     self._followed = False
                     return
-            if self._room.acquire(blocking=False):
+                followed = now - self._last < AFTER_SECONDS  # by a call, which does as well
+            if not followed and self._room.acquire(blocking=False):
                 with suppress(RuntimeError):
                     self._pool.submit(self._ask)
 

@@ -5,7 +5,6 @@ Each record is verified by itself: one damaged record costs one point.
 
 from __future__ import annotations
 
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,21 +31,17 @@ def read_stream(tag: str, layout: Layout, data: list[Any], skipped: list[Skipped
     )
     at_once = max(1, ROWS_AT_ONCE // max(1, shape[0]))
     refused: list[_Refused] = []
-    parts: list[slice] = []
+    damaged: list[NDArray[np.bool_]] = []
+    count = 0
     data.reverse()
-    with ThreadPoolExecutor(1, thread_name_prefix="verify records") as verifying:
-        # While some records are verified, the next are taken: neither holds the other up.
-        answers: list[Future[NDArray[np.bool_]]] = []
-        while data:
-            begin = parts[-1].stop if parts else 0
-            part = slice(begin, begin + _fill(room, begin, at_once, layout, data, refused))
-            parts.append(part)
-            if width < shape[1]:
-                answers.append(verifying.submit(intact, room.values[part], room.checks[part]))
-        holds = [answer.result() for answer in answers]
-    count = parts[-1].stop if parts else 0
-    if holds:
-        count = _drop(room, ~np.concatenate(holds), layout, refused)
+    while data:
+        # Some at a time: they are verified while the processor's cache still holds them.
+        part = slice(count, count + _fill(room, count, at_once, layout, data, refused))
+        if width < shape[1]:
+            damaged.append(~intact(room.values[part], room.checks[part]))
+        count = part.stop
+    if damaged:
+        count = _drop(room, np.concatenate(damaged), layout, refused)
     told = SkippedPoints(tag, skipped)
     for one in sorted(refused):
         told.add(one.step, one.reason)
