@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from convergence_tab import Tab
+from playwright.sync_api import expect
 
 Open = Callable[..., Tab]
 
@@ -48,8 +49,13 @@ def test_the_legend_reads_the_points_under_the_pointer(
     box = over.bounding_box()
     assert box is not None
     seen = set()
+    place = tab.frame.locator(".legend-x")
+    expect(place).to_have_text("last values")
+    before = "last values"
     for part in (0.02, 0.1, 0.3, 0.5, 0.7, 0.9, 0.98):
         over.hover(position={"x": part * box["width"], "y": box["height"] / 2}, force=True)
+        expect(place).not_to_have_text(before)  # it follows the pointer with the next frame
+        before = place.inner_text()
         told = legend(tab)
         step = read(told["x"].removeprefix("step "))
         for label, name in (("Loss", "loss"), ("Learning rate", "learning_rate")):
@@ -63,6 +69,26 @@ def test_the_legend_reads_the_points_under_the_pointer(
         said = read(told["Validation loss"])
         assert any(said == pytest.approx(one, rel=0.01, nan_ok=True) for one in epochs)
     assert len(seen) > 3
+
+
+def test_a_smoothed_curve_shows_both_values_by_name(served: str, open_tab: Open) -> None:
+    tab = open_tab(served)
+    tab.select("healthy")
+    tab.settle()
+    series = tab.get("series", run="healthy")["series"]
+    values = next(one["values"] for one in series if one["name"] == "loss")
+    weight, average, weights = 0.6, 0.0, 0.0
+    for value in values:  # TensorBoard's smoothing, told apart from the page's
+        average = weight * average + (1 - weight) * value
+        weights = weight * weights + (1 - weight)
+    item = tab.frame.locator(".legend-item").first
+    assert read(item.locator(".legend-value").inner_text()) == pytest.approx(values[-1], rel=0.01)
+    smoothed = item.locator(".legend-smoothed")
+    said = read(smoothed.inner_text().removeprefix("smoothed "))
+    assert said == pytest.approx(average / weights, rel=0.01)
+    assert said != pytest.approx(values[-1], rel=0.02), "else nothing is told apart"
+    tab.frame.get_by_label("Smoothing").fill("0")
+    expect(smoothed).to_have_count(0)
 
 
 def test_a_layer_s_charts_say_the_server_s_values(either_loader: str, open_tab: Open) -> None:
