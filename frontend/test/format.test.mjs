@@ -211,11 +211,16 @@ test("an unreadable run is no healthy run", () => {
 });
 
 for (const [name, said] of [
-  ["input[82:91]", "input, features 82 to 90"],
-  ["a[0:2][3:4]", "a[0:2], feature 3"],
+  ["input[82:91]", "features 82 to 90 of input"],
+  ["a[0:2][3:4]", "feature 3 of a[0:2]"],
   ["input[2]", "input[2]"],
   ["kernel[9:3]", "kernel[9:3]"],
   ["[1:2]", "[1:2]"],
 ]) {
   test(`a slice in a name is spelled out: ${name}`, () => assert.equal(spelledOut(name), said));
 }
+
+test("a single index is spelled out only where it is known to be a feature's", () => {
+  assert.equal(spelledOut("input[2]", true), "feature 2 of input");
+  assert.equal(spelledOut("input", true), "input");
+});

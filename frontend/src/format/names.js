@@ -92,17 +92,20 @@ export function fullName(text) {
 }
 
 /**
- * A name with what a slice in it means: `"input[82:91]"` -> "input, features 82 to 90". The recorder
- * names groups of features so; of a single index nobody wonders whether it is counted.
+ * A name with what a slice in it means: `"input[82:91]"` -> "features 82 to 90 of input". The
+ * recorder names groups of features so. A single index may be anything's: it is spelled out only
+ * where it is `known` to be a feature's.
  *
  * @param {string} text
+ * @param {boolean} [known]
  */
-export function spelledOut(text) {
-  const slice = /^(.+)\[(\d+):(\d+)\]$/s.exec(text);
-  if (!slice) return text;
-  const [first, last] = [Number(slice[2]), Number(slice[3]) - 1];
+export function spelledOut(text, known = false) {
+  const slice = /^(.+)\[(\d+)(?::(\d+))?\]$/s.exec(text);
+  if (!slice || (slice[3] === undefined && !known)) return text;
+  const first = Number(slice[2]);
+  const last = slice[3] === undefined ? first : Number(slice[3]) - 1;
   if (first > last) return text;
-  return `${slice[1]}, ${first === last ? `feature ${first}` : `features ${first} to ${last}`}`;
+  return `${first === last ? `feature ${first}` : `features ${first} to ${last}`} of ${slice[1]}`;
 }
 
 /**

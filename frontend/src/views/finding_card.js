@@ -5,7 +5,7 @@
  * @import { FindingsHandlers, Shown } from "./findings.js"
  */
 import { html, nothing } from "lit-html";
-import { visible } from "../format/names.js";
+import { spelledOut, visible } from "../format/names.js";
 import { counted, formatConfidence, formatNumber, looseNumber } from "../format/numbers.js";
 import { VERDICT_WORD } from "../format/severity.js";
 import { formatStep } from "../format/steps.js";
@@ -70,10 +70,11 @@ function where(finding, { unit }) {
   const { first_step: first, recovered_step: over, reported_step: told, layers } = finding;
   const named = layers.slice(0, NAMED_LAYERS);
   const more = layers.length - named.length;
+  const features = layers.some((layer) => spelledOut(layer) !== layer);
   return html`<p class="where">
     <span title=${told == null ? "" : `Could first be told at ${unit} ${formatStep(told)}`}
       >${over == null ? `from ${unit} ${formatStep(first)}` : `${unit}s ${formatStep(first)} to ${formatStep(over)}`}</span>${named.map(
-        (layer, index) => html`${index ? ", " : " · "}${inlineName(layer)}`,
+        (layer, index) => html`${index ? ", " : " · "}${inlineName(layer, features)}`,
       )}${more > 0 ? ` and ${more} more` : nothing}
   </p>`;
 }

@@ -26,7 +26,8 @@ export function name(text) {
  * A name inside running text, where it may wrap.
  *
  * @param {string} text
+ * @param {boolean} [feature]  Whether an index in it is known to be a feature's.
  */
-export function inlineName(text) {
-  return html`<bdi class="inline-name" title=${fullName(text)}>${middleEllipsis(visible(spelledOut(text)), MAX_NAME)}</bdi>`;
+export function inlineName(text, feature = false) {
+  return html`<bdi class="inline-name" title=${fullName(text)}>${middleEllipsis(visible(spelledOut(text, feature)), MAX_NAME)}</bdi>`;
 }
