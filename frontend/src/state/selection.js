@@ -182,6 +182,9 @@ function withRun(selection, runs, provisional, hidden) {
   const there = has(selection.run);
   if (there && !selection.provisional) return selection;
   const run = firstRun(runs.filter((one) => !hidden.includes(one.run))) ?? firstRun(runs);
+  // Of a run that is not examined yet nobody knows whether it is worse: no reason to move on.
+  const unknown = runs.find((one) => one.run === run)?.severity === "pending";
+  if (there && provisional && unknown && !hidden.includes(selection.run ?? "")) return selection;
   if (selection.run !== null && !there && run !== null) {
     const finding = selection.auto ? null : selection.finding;
     return { ...selection, run, finding, provisional: false, missing: selection.run };

@@ -159,12 +159,24 @@ function heading(reply, summary, { color, mark }, handlers) {
 }
 
 /**
+ * Whether a run without findings is healthy rather than unknown. The list of runs may not have got
+ * to it yet while what is said of it is here: then by the same measure as the list will be.
+ *
+ * @param {Pick<FindingsReply, "evaluated" | "last_step">} reply
+ * @param {Pick<RunSummary, "severity">} summary
+ */
+export function isJudged({ evaluated, last_step }, { severity }) {
+  if (severity !== "pending") return severity === "healthy";
+  return evaluated > 0 && stepNumber(last_step) >= 0;
+}
+
+/**
  * @param {FindingsReply} reply
  * @param {RunSummary} summary
  */
 function nothingFound(reply, summary) {
   const open = reply.not_evaluated.length;
-  if (summary.severity === "healthy") {
+  if (isJudged(reply, summary)) {
     const { evaluated } = reply;
     return html`<article class="finding healthy" data-testid="no-finding">
       <p class="eyebrow healthy">${verdictIcon("healthy")} healthy</p>
