@@ -14,9 +14,9 @@ from tb_convergence.serving import lines, payloads, provider_source, service
 from tests.serving.start_tensorboard import main
 
 
-def count(module: Any, name: str, run: Callable[..., str]) -> None:
-    """Let `module.name` note each call, with the run that it is about."""
-    function = getattr(module, name)
+def count(owner: Any, name: str, run: Callable[..., str]) -> None:
+    """Let `owner.name` note each call, with the run that it is about."""
+    function = getattr(owner, name)
 
     def counted(*arguments: Any, **more: Any) -> Any:
         # Appended in one write, by whichever thread: lines never mix.
@@ -24,11 +24,11 @@ def count(module: Any, name: str, run: Callable[..., str]) -> None:
             file.write(f"{name} {run(*arguments)}\n".encode())
         return function(*arguments, **more)
 
-    setattr(module, name, counted)
+    setattr(owner, name, counted)
 
 
 if __name__ == "__main__":
-    count(provider_source, "read_run", lambda provider, context, experiment, run: run)
+    count(provider_source.ProviderSource, "history", lambda source, scope, run: run)
     count(payloads, "summary", lambda history, *_: history.run)
     count(payloads, "findings", lambda history, *_: history.run)
     count(lines, "series", lambda history, *_: history.run)

@@ -73,7 +73,7 @@ def test_each_thing_is_computed_once(
         contract.check_runs(contract.strict(first["runs "][1]))
         counts = Counter(counted.read_text().splitlines())
         asked = [f"{what} {run}" for what in ("findings", "series", "heatmap") for run in RUNS]
-        examined = [f"{what} {run}" for what in ("read_run", "summary")
+        examined = [f"{what} {run}" for what in ("history", "summary")
                     for run in (*RUNS, "unasked")]
         assert counts == Counter(asked + examined)
 
