@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tb_convergence.core.distribution import SHARES, distribution
 from tb_convergence.core.history import Table
@@ -71,8 +73,19 @@ def _one(recorded: RecordedHistograms, cells: int, axis: str) -> Json:
         "first_steps": integers(recorded.steps[first]),
         "last_steps": integers(recorded.steps[last]),
         "codes": worst_codes(codes, first).tolist(),
-        "bands": [
-            {"share": share, "low": numbers(low[:, place]), "high": numbers(high[:, place])}
-            for place, share in enumerate(SHARES)
-        ],
+        "bands": _bands(low, high),
     }
+
+
+def _bands(low: NDArray[np.float64], high: NDArray[np.float64]) -> list[Json]:
+    """Ends `[W, B]` of the bands as lists.
+
+    All are written at once: with as few digits as floats need in one list and with more in another,
+    a band without width would end below where it begins.
+    """
+    ends = iter(numbers(np.concatenate([low, high], axis=1).T.ravel()))
+    lows, highs = ([list(islice(ends, len(low))) for _ in SHARES] for _ in range(2))
+    return [
+        {"share": share, "low": one, "high": other}
+        for share, one, other in zip(SHARES, lows, highs, strict=True)
+    ]
