@@ -29,6 +29,16 @@ import { page } from "./views/page.js";
 const NOTHING = {};
 /** Replies whose key does not tell how histograms were read; see data/wanted.js. */
 const READ_ANEW = ["runs", "findings", "series", "layers", "overlays", "compare", "otherLayers"];
+/** What the views beneath the map show. @satisfies {(keyof State["slots"])[]} */
+const BENEATH = /** @type {const} */ ([
+  "layer",
+  "counterpart",
+  "distribution",
+  "profiles",
+  "otherLayer",
+  "otherCounterpart",
+  "otherProfiles",
+]);
 /** Quiet time before the address follows the state. */
 const ADDRESS_DELAY_MILLISECONDS = 250;
 /** Pause before asking again for runs that are still being examined. */
@@ -51,7 +61,7 @@ export function startApp(root, connect) {
   const loader = createLoader((name, slot) => {
     const before = state.slots[/** @type {keyof State["slots"]} */ (name)];
     const said = announcement(name, slot, before) || state.said;
-    changeByReply({ slots: { ...state.slots, [name]: slot }, said });
+    changeSoon({ slots: { ...state.slots, [name]: slot }, said });
     recovery.told(name, slot);
     if (name === "runs" && state.version === "") change({ version: slot.data?.version ?? "" });
     if (name === "runs" && slot.status === "ready" && slot.data.pending > 0) {
@@ -109,11 +119,12 @@ export function startApp(root, connect) {
 
   let frame = 0;
   /**
-   * Replies that come together are drawn together; what they make known is asked for at once.
+   * What nobody did by hand is drawn with the next frame: replies that come together, together.
+   * What they make known is asked for at once.
    *
    * @param {Partial<State>} part
    */
-  function changeByReply(part) {
+  function changeSoon(part) {
     state = { ...state, ...part };
     frame ||= requestAnimationFrame(draw);
     queueMicrotask(follow);
@@ -153,13 +164,31 @@ export function startApp(root, connect) {
     }
   }
 
+  /** As the page shows them. */
+  let drawn = state.slots;
+  /**
+   * A map that has just arrived is drawn by itself; what came with it for the views beneath, when
+   * it is on screen.
+   */
+  function mapFirst() {
+    const { slots } = state;
+    const late = BENEATH.filter(
+      (name) => slots[name] !== drawn[name] && slots[name].key === drawn[name].key,
+    );
+    const held = slots.heat.data !== null && slots.heat.data !== drawn.heat.data ? late : [];
+    if (held.length > 0) requestAnimationFrame(() => setTimeout(changeSoon, 0, {}));
+    drawn = { ...slots, ...Object.fromEntries(held.map((name) => [name, drawn[name]])) };
+    return { ...state, slots: drawn };
+  }
+
   function draw() {
     cancelAnimationFrame(frame);
     frame = 0;
     // Nobody sees it, and nothing can be measured: drawn when the tab is shown.
     undrawn = isHidden();
     if (undrawn) return;
-    render(page(state, model(state, around), handlers, around), root);
+    const shown = mapFirst();
+    render(page(shown, model(shown, around), handlers, around), root);
     if (isReady(state)) root.dataset.ready = "true";
     followBar(root);
     reveal(state.selection);
@@ -193,7 +222,7 @@ export function startApp(root, connect) {
   // Canvases measured their text in the typeface that stood in.
   document.fonts.addEventListener("loadingdone", () => {
     around.palette = readPalette(root);
-    change({});
+    changeSoon({});
   });
   onReload(refreshWhenShown);
   listenToShortcuts(root, handlers);

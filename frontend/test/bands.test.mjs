@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { columnsOf, sentence } from "../src/charts/bands.js";
 import { between, divergingShades } from "../src/charts/diverging.js";
 import { axisSpans } from "../src/charts/pool.js";
-import { colorPosition, colorRange } from "../src/charts/ranges.js";
+import { colorRange, positionIn } from "../src/charts/ranges.js";
 import { signedPosition, signedScale, signedTicks } from "../src/charts/signed_scale.js";
 import { allowedBands, recordedBands } from "../src/data/bands.js";
 import { decodeHeat, INFINITE, NAN, NO_DATA, VALUE } from "../src/data/decode.js";
@@ -146,7 +146,7 @@ test("a diverging scale has its middle at the metric's centre", () => {
   assert.deepEqual([calm.low, calm.high, calm.diverging], [-1, 1, true]);
   const steep = colorRange(heat([-4, 0.2, 1]), metric);
   assert.deepEqual([steep.low, steep.high], [-4, 4]);
-  assert.equal(colorPosition(0, steep), 0.5);
+  assert.equal(positionIn(steep)(0), 0.5);
   const stops = /** @type {any} */ ([
     [0, 0, 255],
     [255, 255, 255],

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { between, divergingShades, packed } from "../src/charts/diverging.js";
-import { colorPosition, colorRange, sharedRange } from "../src/charts/ranges.js";
+import { colorRange, positionIn, sharedRange } from "../src/charts/ranges.js";
 import { pairsOf, partnerOf } from "../src/data/pairs.js";
 import { formatDifference } from "../src/format/numbers.js";
 import { colorOf } from "../src/model/beside.js";
@@ -135,8 +135,8 @@ test("colours are centred at equal, and an exact 0 is beyond either end", () => 
   const map = heat([[-1, 4, Infinity]], [[0, 0, 0]]);
   const range = differenceRange(map, LOG);
   assert.deepEqual([range.low, range.high], [-4, 4]);
-  assert.equal(colorPosition(0, range), 0.5);
-  assert.deepEqual([colorPosition(Infinity, range), colorPosition(-Infinity, range)], [1, 0]);
+  assert.equal(positionIn(range)(0), 0.5);
+  assert.deepEqual([positionIn(range)(Infinity), positionIn(range)(-Infinity)], [1, 0]);
   const quiet = differenceRange(heat([[0.01, -0.02]], [[0, 0]]), LOG);
   assert.deepEqual([quiet.low, quiet.high], [-1, 1], "noise does not fill the scale");
   const empty = differenceRange(heat([[Number.NaN]], [[1]], "linear"), FRACTION);

@@ -5,13 +5,7 @@ import { cividis } from "../src/charts/cividis.js";
 import { scaleLabels } from "../src/charts/heat_draw.js";
 import { isMark, paint } from "../src/charts/paint.js";
 import { runColor, runMark } from "../src/charts/palette.js";
-import {
-  colorPosition,
-  colorRange,
-  linearTicks,
-  logTicks,
-  timeTicks,
-} from "../src/charts/ranges.js";
+import { colorRange, linearTicks, logTicks, positionIn, timeTicks } from "../src/charts/ranges.js";
 import { decodeHeat } from "../src/data/decode.js";
 import { heatBytes } from "./heat_bytes.mjs";
 
@@ -77,9 +71,9 @@ test("a logarithmic scale spans a decade at least, and keeps zeros apart", () =>
   const range = rangeOf([2, 2, 2, 0]);
   assert.ok(Math.abs(Math.log10(range.high / range.low) - 1) < 1e-9);
   assert.ok(range.zeros);
-  assert.equal(colorPosition(0, range), 0);
-  assert.ok(colorPosition(range.low, range) > 0.1);
-  assert.equal(colorPosition(range.high * 10, range), 1);
+  assert.equal(positionIn(range)(0), 0);
+  assert.ok(positionIn(range)(range.low) > 0.1);
+  assert.equal(positionIn(range)(range.high * 10), 1);
 });
 
 test("a constant, an empty and an all-NaN map have a range", () => {

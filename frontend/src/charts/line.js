@@ -13,7 +13,7 @@ import { drawAxes, drawLines } from "./line_draw.js";
 import { listenToKeys } from "./line_keys.js";
 import { drawEdgeMarks, drawLine, paintHealthy } from "./line_marks.js";
 import { frameOf } from "./line_scales.js";
-import { fitCanvas, watchSizePatiently } from "./size.js";
+import { fitCanvas, watchSize } from "./size.js";
 
 /**
  * @typedef {object} Line
@@ -80,8 +80,6 @@ export function createLineChart() {
   /** Height above the plot that the flags' labels take. */
   let strip = 0;
   let stopFollowing = () => {};
-  /** Whether its turn to be drawn has come. */
-  let begun = false;
 
   /** @param {number | null} x */
   function point(x) {
@@ -118,7 +116,7 @@ export function createLineChart() {
   }
 
   function rebuild() {
-    if (!begun || !props || element.clientWidth === 0 || element.clientHeight === 0) return;
+    if (!props || element.clientWidth === 0 || element.clientHeight === 0) return;
     over.replaceChildren(hair, selection);
     hair.hidden = true;
     selection.hidden = true;
@@ -132,10 +130,7 @@ export function createLineChart() {
     Object.assign(over.style, { top: `${top}px`, height: `${height}px` });
   }
 
-  const watched = watchSizePatiently(element, () => {
-    begun = true;
-    rebuild();
-  });
+  const watched = watchSize(element, rebuild);
 
   return {
     element,

@@ -8,7 +8,7 @@
 import { INFINITE, NAN, VALUE } from "../data/decode.js";
 import { cividis } from "./cividis.js";
 import { divergingShades, packed } from "./diverging.js";
-import { colorPosition } from "./ranges.js";
+import { positionIn } from "./ranges.js";
 
 /**
  * Colours as `[r, g, b]`.
@@ -106,19 +106,20 @@ export function paint(grid, range, colors, unit) {
 }
 
 /**
- * Index into the table of shades, for the many pixels of a map: `colorPosition` with its constants
- * computed once, and the last value remembered (neighbouring pixels often share a cell).
+ * Index into the table of shades: the last value is remembered, neighbouring pixels often share a
+ * cell.
  *
  * @param {ColorRange} range
  * @returns {(value: number) => number}
  */
 function positions(range) {
+  const position = positionIn(range);
   let seen = Number.NaN;
   let index = 0;
   return (value) => {
     if (value !== seen) {
       seen = value;
-      index = Math.round(colorPosition(value, range) * (SHADES - 1));
+      index = Math.round(position(value) * (SHADES - 1));
     }
     return index;
   };

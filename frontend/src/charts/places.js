@@ -2,7 +2,7 @@
  * A canvas whose places (cells, layers) are read by pointer and by keyboard, with a line of text
  * beneath that says what stands there.
  */
-import { watchSizePatiently } from "./size.js";
+import { watchSize } from "./size.js";
 
 /**
  * @typedef {object} Places
@@ -42,11 +42,8 @@ export function createPlaces(name, role, places) {
   frame.append(canvas);
   element.append(frame, said);
   let place = -1;
-  /** Whether its turn to be drawn has come. */
-  let begun = false;
-
   function redraw() {
-    if (!begun || frame.clientWidth === 0 || frame.clientHeight === 0) return;
+    if (frame.clientWidth === 0 || frame.clientHeight === 0) return;
     places.draw(place);
     said.textContent = places.say(place < 0 ? places.rest() : place);
     said.classList.toggle("active", place >= 0);
@@ -87,10 +84,7 @@ export function createPlaces(name, role, places) {
     else return;
     event.preventDefault();
   });
-  const watched = watchSizePatiently(frame, () => {
-    begun = true;
-    redraw();
-  });
+  const watched = watchSize(frame, redraw);
 
   return {
     element,

@@ -160,19 +160,23 @@ function poolRow(heat, from, cellSpans, badness, values, codes, to) {
  * @returns {{code: number, value: number, cell: number, rank: number, badness: number}[]} By row.
  */
 export function worstByRow(heat, badness) {
+  const { rows, cells, codes, values } = heat;
   const found = [];
-  for (let row = 0; row < heat.rows; row += 1) {
-    const worst = { code: NO_DATA, value: Number.NaN, cell: -1, rank: 0, badness: -Infinity };
-    for (let cell = 0; cell < heat.cells; cell += 1) {
-      const at = row * heat.cells + cell;
-      const rank = RANK[heat.codes[at]];
-      const bad = rank === 1 ? badness(heat.values[at]) : 0;
-      if (rank > worst.rank || (rank === worst.rank && rank === 1 && bad > worst.badness)) {
-        Object.assign(worst, { code: heat.codes[at], value: heat.values[at], cell, rank });
-        worst.badness = bad;
+  for (let row = 0, from = 0; row < rows; row += 1, from += cells) {
+    let [rank, worst, cell] = [0, -Infinity, -1];
+    for (let at = 0; at < cells; at += 1) {
+      const ranked = RANK[codes[from + at]];
+      if (ranked < rank) continue;
+      const bad = ranked === 1 ? badness(values[from + at]) : 0;
+      if (ranked > rank || (ranked === 1 && bad > worst)) {
+        rank = ranked;
+        worst = bad;
+        cell = at;
       }
     }
-    found.push(worst);
+    const [code, value] =
+      cell < 0 ? [NO_DATA, Number.NaN] : [codes[from + cell], values[from + cell]];
+    found.push({ code, value, cell, rank, badness: worst });
   }
   return found;
 }

@@ -90,19 +90,26 @@ export function sharedRange(heat, here, there) {
 }
 
 /**
+ * Values of evenly spread cells, in order, and whether any cell lies off a logarithmic scale.
+ *
  * @param {Heat} heat
  * @param {boolean} log
  */
-function finiteSample({ values, codes }, log) {
+function finiteSample({ values, codes, header }, log) {
   const stride = Math.max(1, Math.floor(values.length / SAMPLE));
-  const sample = [];
-  let zeros = false;
-  for (let index = 0; index < values.length; index += 1) {
-    if (codes[index] !== VALUE) continue;
-    if (log && values[index] <= 0) zeros = true;
-    else if (index % stride === 0) sample.push(values[index]);
+  const sample = new Float64Array(Math.ceil(values.length / stride));
+  let count = 0;
+  for (let index = 0; index < values.length; index += stride) {
+    const value = values[index];
+    if (codes[index] !== VALUE || (log && value <= 0)) continue;
+    sample[count] = value;
+    count += 1;
   }
-  return { sample: Float64Array.from(sample).sort(), zeros };
+  const zeros = log && header.minimum !== null && header.minimum <= 0;
+  return {
+    sample: sample.subarray(0, count).sort(),
+    zeros: zeros && values.some((value, index) => value <= 0 && codes[index] === VALUE),
+  };
 }
 
 /**
@@ -126,17 +133,18 @@ function widen(low, high, log) {
 export const ABOVE_ZERO = 0.16;
 
 /**
- * Position of a value on the colour scale, 0 to 1. An exact zero on a logarithmic scale is 0, and
- * everything above it is kept clear of it.
+ * Tells the position of a value on the colour scale, 0 to 1. An exact zero on a logarithmic scale is
+ * 0, and everything above it is kept clear of it.
  *
- * @param {number} value
  * @param {ColorRange} range
+ * @returns {(value: number) => number}
  */
-export function colorPosition(value, { low, high, log, zeros }) {
-  if (!log) return clamp((value - low) / (high - low));
+export function positionIn({ low, high, log, zeros }) {
+  if (!log) return (value) => clamp((value - low) / (high - low));
   const floor = zeros ? ABOVE_ZERO : 0;
-  if (value <= 0) return 0;
-  return floor + (1 - floor) * clamp(Math.log(value / low) / Math.log(high / low));
+  const [offset, reach] = [Math.log(low), Math.log(high / low)];
+  return (value) =>
+    value <= 0 ? 0 : floor + (1 - floor) * clamp((Math.log(value) - offset) / reach);
 }
 
 /** @param {number} part */

@@ -28,27 +28,6 @@ export function watchSize(element, changed) {
 }
 
 /**
- * As `watchSize`, but the first time waits until what is drawn now is on screen: of the views that
- * open together, the map comes first.
- *
- * @param {HTMLElement} element
- * @param {(width: number, height: number) => void} changed
- */
-export function watchSizePatiently(element, changed) {
-  let waiting = true;
-  const { stop } = watchSize(element, (width, height) => {
-    if (!waiting) return changed(width, height);
-    requestAnimationFrame(() =>
-      setTimeout(() => {
-        waiting = false;
-        changed(element.clientWidth, element.clientHeight);
-      }),
-    );
-  });
-  return { stop };
-}
-
-/**
  * Sizes a canvas to its element in device pixels and clears it; the context then counts CSS pixels.
  *
  * @param {HTMLCanvasElement} canvas
