@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 ARTIFACTS = ROOT / "artifacts"
 BUNDLE = ("tools/bundle.py", "run", "npm")
 LONGEST_SECONDS = 40 * 60
-"""A check that takes longer hangs; it takes a tenth of that."""
+"""A check that takes longer hangs; the longest takes less than half of that."""
 
 CHECKS: dict[str, tuple[str, ...]] = {
     "ruff": ("-m", "ruff", "check", "."),
