@@ -91,8 +91,9 @@ def _scales(*kinds: str) -> Drawer:
             return None
         rows = table.rows_of(*kinds)
         values = np.hypot(*feature_scales(table, rows))
+        scale = next((e.name for e in finding.evidence if e.name.startswith("root mean sq")), "")
         return profile("Scale (root mean square)", table, rows, values, finding,
-                       scale="log10", limit=threshold_of(finding))
+                       scale="log10", limit=threshold_of(finding, scale))
 
     return draw
 

@@ -91,6 +91,7 @@ class Configuration:
         loss_scaled: whether gradients are computed at a dynamic loss scale.
         batch_size: samples per batch.
         planned_steps: steps that fit() was asked for; None where unknown.
+        frameworks: packages whose versions were recorded, such as "keras".
     """
 
     layers: tuple[Layer, ...] = ()
@@ -106,6 +107,7 @@ class Configuration:
     loss_scaled: bool = False
     batch_size: int | None = None
     planned_steps: int | None = None
+    frameworks: tuple[str, ...] = ()
 
     @property
     def output(self) -> Layer | None:
@@ -174,6 +176,7 @@ def configuration(history: RunHistory) -> Configuration:
         or optimizer.get("class") == "LossScaleOptimizer",
         batch_size=_size(document.get("batch_size")),
         planned_steps=_product(document.get("epochs"), document.get("steps_per_epoch")),
+        frameworks=tuple(map(_text, _mapping(document.get("framework")))),
     )
 
 

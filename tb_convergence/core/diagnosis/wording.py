@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.signals import LossCourse
@@ -16,6 +17,17 @@ def counted(number: int, thing: str) -> str:
     ('1 more layer', '3 more layers')
     """
     return f"{number} {thing}" + ("s" if number != 1 else "")
+
+
+def listed(names: Sequence[str], most: int = 3) -> str:
+    """Names one after another; those beyond `most` are counted.
+
+    >>> listed(["a"]), listed(["a", "b", "c"]), listed(["a", "b", "c", "d"])
+    ('a', 'a, b and c', 'a, b, c and 1 more layer')
+    """
+    if len(names) > most:
+        return f"{', '.join(names[:most])} and {counted(len(names) - most, 'more layer')}"
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 def features_of(row: Row) -> str:

@@ -77,7 +77,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     stuck = _stuck(history)
     never = _never_named(history, shares)
     fault = largest < 1 and ((spread is not None and stuck) or never >= RECORDS)
-    name = shares.of.index(largest)
+    name, targets = shares.of.index(largest), columns_of(history, "target")
     evidence = [Evidence("share of the largest class", largest, SHARE, suspect="at least")]
     text = f"Class {name} makes up {percent(largest)} of the recorded samples ({classes} classes)"
     if largest == 1:
@@ -88,12 +88,21 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         if fault:
             text += ", and the output is that share, whatever the input"
     elif fault:
-        evidence.append(Evidence("batches with a rare sample and none named", float(never),
-                                 float(RECORDS), suspect="at least"))
-        text += f", and in {never} batches that held a rare one not one was named"
+        of = f"class {1 - name}" if classes == 2 else "a rarer class"
+        evidence.append(Evidence(f"recorded batches with {of} in which it is never predicted",
+                                 float(never), float(RECORDS), suspect="at least"))
+        what = (
+            f"the model predicted class {name} for every sample" if classes == 2 else
+            "no sample was given even odds for that class"
+        )
+        text += (
+            f". In the second half of the run {never} recorded batches held samples of {of}, and "
+            f"in all of them {what}"
+        )
     return Match(
         "warning" if fault else "info", 0.75 if fault else 0.4, text + ".",
-        0, max(0, history.last_step), (), tuple(evidence),
+        0, max(0, history.last_step),
+        () if targets is None else targets.names[name:][:1] or targets.names[:1], tuple(evidence),
         (
             f"Weight the classes: fit(..., class_weight={_weights(shares)}), or draw batches with "
             "as many samples of each class.",

@@ -9,7 +9,7 @@ import numpy as np
 from tb_convergence.core.diagnosis.finding import Evidence, Severity
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.signals import FALLS, Floats, learns
-from tb_convergence.core.diagnosis.wording import counted, percent
+from tb_convergence.core.diagnosis.wording import listed, percent
 from tb_convergence.core.history import RunHistory, Table
 
 FRACTION: Final = 0.5
@@ -43,32 +43,63 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     harmless = learns(history)
     severity: Severity = "critical" if share > NEARLY_ALL else "warning"
     onset = min(onsets.values())
-    layer = table.rows[worst].layer
     return Match(
         severity="info" if harmless else severity,
         confidence=0.5 if harmless else 0.75 + 0.2 * share,
-        summary=_summary(table, worst, share, onsets) + (FALLS if harmless else ""),
+        summary=_summary(table, dead[-1], onsets) + (FALLS if harmless else ""),
         first_step=int(table.steps[onset]),
         last_step=int(table.steps[-1]),
         layers=tuple(table.rows[row].layer for row in onsets),
         evidence=tuple(
-            Evidence("dead units", float(dead[-1, row]), FRACTION, int(table.steps[first]),
+            Evidence("dead units", float(dead[-1, row]), FRACTION, int(table.steps[-1]),
                      table.rows[row].layer)
-            for row, first in onsets.items()
+            for row in onsets
         ),
-        advice=(
-            f"Start the biases of {layer} at 0 with he_normal kernels, and lower the learning "
-            "rate if the units died during training rather than before it.",
-            "If they still die, use LeakyReLU or ELU there.",
-        ),
+        advice=_advice(table, onsets),
     )
 
 
-def _summary(table: Table, worst: int, share: float, onsets: dict[int, int]) -> str:
-    more = f" (and most of {counted(len(onsets) - 1, 'more layer')})" if len(onsets) > 1 else ""
-    onset = min(onsets.values())
-    when = "from the first step on" if onset == 0 else f"since step {int(table.steps[onset]):,}"
-    return f"{percent(share)} of the units of {table.rows[worst].layer}{more} are dead {when}."
+def _summary(table: Table, dead: Floats, onsets: dict[int, int]) -> str:
+    """Which part of each layer is dead, of `dead` `[R]` at the end, and since when."""
+    shares = {table.rows[row].layer: float(dead[row]) for row in onsets}
+    said = [percent(share) for share in shares.values()]
+    names = listed(list(shares))
+    if len(set(said)) == 1:
+        what = f"{said[0]} of the units of {names}"
+    elif len(shares) == 2:
+        what = " and ".join(
+            f"{share} of {'the units of ' if not place else ''}{name}"
+            for place, (share, name) in enumerate(zip(said, shares, strict=True))
+        )
+    else:
+        low, high = percent(min(shares.values())), percent(max(shares.values()))
+        what = f"{low} to {high} of the units of {names}"
+    step = int(table.steps[min(onsets.values())])
+    when = "from the first step on" if step == 0 else f"since step {step:,}"
+    return f"{what} are dead{', the earliest' if len(set(onsets.values())) > 1 else ''} {when}."
+
+
+def _advice(table: Table, onsets: dict[int, int]) -> tuple[str, ...]:
+    """Of weights where the units never lived, of steps where they died of them."""
+    started = [table.rows[row].layer for row, first in onsets.items() if first == 0]
+    died = [table.rows[row].layer for row, first in onsets.items() if first > 0]
+    advice = []
+    if started:
+        advice.append(
+            "Use bias_initializer='zeros' and kernel_initializer='he_normal' in "
+            f"{listed(list(dict.fromkeys(started)))}."
+        )
+        if int(table.steps[0]) > 0:
+            advice.append(
+                f"Lower the learning rate if they died before step {int(table.steps[0]):,}, where "
+                "the record begins."
+            )
+    if died:
+        advice.append(
+            f"Lower the learning rate: units of {listed(list(dict.fromkeys(died)))} were alive at "
+            "first and died during training."
+        )
+    return (*advice, "If they still die, use LeakyReLU or ELU there.")
 
 
 RULE = Rule(

@@ -27,7 +27,7 @@ from tb_convergence.core.diagnosis.signals import (
     weight_rows,
     weights_column,
 )
-from tb_convergence.core.diagnosis.wording import loss_over_start, percent
+from tb_convergence.core.diagnosis.wording import figure, loss_over_start, percent
 from tb_convergence.core.history import RunHistory, Table
 
 RATIO: Final = 0.1
@@ -195,18 +195,20 @@ def _thrown_off(history: RunHistory, table: Table, course: LossCourse | None) ->
         return None
     unit = int(np.argmax(died))
     layer = outputs.rows[unit].layer
-    since = (
-        f"{percent(float(dead[-1, unit]))} of the units of {layer} have died since"
-        if float(died.max()) >= DIED else f"the loss was thrown up {thrown:.3g}-fold"
-    )
+    ended = float(dead[-1, unit])
+    since = f"the loss was thrown up {figure(thrown)}-fold"
+    if float(died.max()) >= DIED:
+        since = f"{percent(float(died.max()))} of the units of {layer} have died since"
+        if dead[0, unit] > 0:
+            since += f" (with those dead before, {percent(ended)})"
     harmless = learns(history)
     return Match(
         severity="info" if harmless else "warning",
         confidence=0.55 if harmless else 0.7,
         summary=(
             f"The first steps changed a layer by up to {_times(first)} its own size; by step "
-            f"{int(table.steps[early][-1]):,} its weights were {grown:.2g} times as large, and "
-            f"{since}."
+            f"{int(table.steps[early][-1]):,} its weights were {figure(grown)} times as large, "
+            f"and {since}."
             + (FALLS if harmless else "")
         ),
         first_step=int(table.steps[0]),
@@ -216,9 +218,16 @@ def _thrown_off(history: RunHistory, table: Table, course: LossCourse | None) ->
             Evidence("largest update ratio of the first steps", first, LOST),
             Evidence("weights over their start", grown, GROWTH, int(table.steps[early][-1]),
                      suspect="at least"),
-            Evidence("units that died", float(died.max()), DIED, None, layer,
-                     suspect="at least"),
-            Evidence("early loss over the first", thrown, THROWN, suspect="at least"),
+            *(
+                (
+                    Evidence("part of the units that died since the first step",
+                             float(died.max()), DIED, None, layer, suspect="at least"),
+                    Evidence("part of the units that are dead at the end", ended, None,
+                             int(outputs.steps[-1]), layer),
+                ) if died.max() >= DIED else ()
+            ),
+            *((Evidence("early loss over the first", thrown, THROWN, suspect="at least"),)
+              if thrown >= THROWN else ()),
         ),
         advice=_advice(history, first),
     )
@@ -297,6 +306,7 @@ def _times(ratio: float) -> str:
 
 
 def _advice(history: RunHistory, ratio: float | None) -> tuple[str, ...]:
+    """One rate to try first; then how to look for a better one, which is held against the loss."""
     rate, name = learning_rate(history), configuration(history).optimizer_text
     first = "Lower the learning rate 3- to 10-fold."
     if rate:
@@ -306,11 +316,18 @@ def _advice(history: RunHistory, ratio: float | None) -> tuple[str, ...]:
             factor = min(1000.0, max(10.0, 10 ** np.ceil(np.log10(max(ratio, 1e-9) / 0.01))))
         first = f"Lower the learning rate: {rate / factor:.1g} instead of {rate:.3g}"
         first += f" (now {name})." if name else "."
-    return (
+    advice = (
         first,
-        "Find the right rate with the LR range test: a little below the highest one that makes no "
-        "mistakes, usually 1e-4 to 1e-1.",
-        "Warm the rate up over the first hundreds of steps; try Adam(1e-3) first, SGD at the end.",
+        "If training is then slow, look for a better rate with the LR range test: a little below "
+        "the highest rate at which the loss still falls.",
+        "If only the first steps are too large, warm the rate up over some hundred steps.",
+    )
+    if configuration(history).optimizer != "SGD":
+        return advice
+    return (
+        *advice,
+        "Or let the optimizer fit its steps to the gradients: Adam(1e-3). Its rates and those of "
+        "SGD do not compare.",
     )
 
 

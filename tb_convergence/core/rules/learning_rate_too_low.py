@@ -12,6 +12,7 @@ from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.signals import (
     BEGUN,
     LEARNS,
+    WEIGHT_KINDS,
     LossCourse,
     learning_rate,
     learns,
@@ -37,7 +38,7 @@ FAR: Final = 0.7
 """Fall of the loss from which a run has got somewhere."""
 ALIVE: Final = 1e-7
 """Mean |g| below which a gradient counts as vanished (DeepDiagnosis, DeepFD)."""
-FASTEST: Final = "update ratio of the fastest weights, median over the records"
+FASTEST: Final = "update ratio of the fastest {}, median over the records"
 
 
 def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
@@ -64,19 +65,19 @@ def _tiny(
 ) -> Match | None:
     if course.observed < 30 or not fastest < RATIO or course.fall > LEARNS:
         return None
-    layer = _fastest(table)
+    layer, what = _fastest(table), _weights(table)
     return Match(
         severity="critical" if fastest < RATIO / 10 else "warning",
         confidence=min(0.95, 0.6 + 0.2 * float(np.log10(RATIO / max(fastest, 1e-12)))),
         summary=(
-            f"Even the fastest weights, those of {layer}, change by only {fastest:.1e} of their "
-            f"size a step (median over the records); in {course.observed:,} steps the loss "
-            f"{loss_moved(course.fall)}."
+            f"Even the fastest {what}, that of {layer}, changes by only {fastest:.1e} of its size "
+            f"a step; in {course.observed:,} steps the loss {loss_moved(course.fall)}."
+            + (" Biases start at 0 and are left out." if what == "kernel" else "")
         ),
         first_step=int(table.steps[0]),
         last_step=int(table.steps[-1]),
         evidence=(
-            Evidence(FASTEST, fastest, RATIO, None, layer),
+            Evidence(FASTEST.format(what), fastest, RATIO, None, layer),
             fall_of_loss(course, LEARNS),
         ),
         advice=_advice(history, fastest, 1e-3),
@@ -87,6 +88,11 @@ def _fastest(table: Table) -> str:
     """Layer of the weights whose typical update ratio is the largest."""
     ratio = median_over_time(weights_column(table, "update_ratio", "high"))
     return table.rows[weight_rows(table)[int(np.nanargmax(ratio))]].layer
+
+
+def _weights(table: Table) -> str:
+    """What the rows that are compared are: kernels, or what no row tells."""
+    return "kernel" if table.rows_of(*WEIGHT_KINDS) else "variable"
 
 
 def _hardly_begun(
@@ -111,7 +117,7 @@ def _hardly_begun(
         last_step=int(table.steps[-1]),
         evidence=(
             Evidence("path of the fastest layer over its size", path, BEGUN),
-            Evidence(FASTEST, fastest, HEALTHY, suspect="less than"),
+            Evidence(FASTEST.format(_weights(table)), fastest, HEALTHY, suspect="less than"),
             fall_of_loss(course, LEARNS),
         ),
         advice=_advice(history, fastest, 3e-3),
@@ -141,7 +147,7 @@ def _slow(
         first_step=int(table.steps[0]),
         last_step=int(table.steps[-1]),
         evidence=(
-            Evidence(FASTEST, fastest, SHORT),
+            Evidence(FASTEST.format(_weights(table)), fastest, SHORT),
             fall_of_loss(course, FAR),
         ),
         advice=_advice(history, fastest, 3e-3),
@@ -150,16 +156,20 @@ def _slow(
 
 def _advice(history: RunHistory, fastest: float, wanted: float) -> tuple[str, ...]:
     rate, name = learning_rate(history), configuration(history).optimizer
-    advice = "Run the LR range test and take a little below the highest rate that does not diverge."
+    test = "the LR range test: a little below the highest rate at which the loss still falls."
+    advice = f"Find a higher learning rate with {test}"
     if rate:
         # Updates are proportional to the rate, so this factor brings them to what is wanted.
         factor = max(3.0, 10 ** round(float(np.log10(wanted / max(fastest, 1e-12)))))
         now = f"{name}({rate:.1g})" if name else f"{rate:.1g}"
         new = f"{name}({rate * factor:.1g})" if name else f"{rate * factor:.1g}"
         advice = (
-            f"Raise the learning rate about {factor:,.0f}-fold: {new} instead of {now}. {advice}"
+            f"Raise the learning rate about {factor:,.0f}-fold: {new} instead of {now}. Or find it "
+            f"with {test}"
         )
-    return (advice,) if name.startswith("Adam") else (advice, "Try Adam(1e-3) first.")
+    return (advice,) if name.startswith("Adam") else (
+        advice, "Or let the optimizer fit its steps to the gradients: Adam(1e-3)."
+    )
 
 
 RULE = Rule(

@@ -11,11 +11,11 @@ from typing import Final
 
 import numpy as np
 
-from tb_convergence.core.diagnosis.configuration import Configuration, configuration
+from tb_convergence.core.diagnosis.configuration import Configuration, Layer, configuration
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.signals import learns, loss_course
-from tb_convergence.core.diagnosis.wording import counted, part, percent
+from tb_convergence.core.diagnosis.wording import counted, figure, part, percent
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.penalties import penalty
 
@@ -130,20 +130,40 @@ def _by_dropout(history: RunHistory, model: Configuration) -> Match | None:
     ]
     if not heavy:
         return None
-    layer = min(heavy, key=lambda item: item.units or NARROW)
-    left = (layer.units or 0) * (1 - (layer.rate or 0))
-    more = f"; so for {counted(len(heavy) - 1, 'more layer')}" if len(heavy) > 1 else ""
+    heavy.sort(key=_left)
+    first, *others = heavy
+    text = (
+        f"{first.name} drops {percent(first.rate or 0)} of {first.units} units, which leaves about "
+        f"{figure(_left(first))}"
+    )
+    text += "".join(
+        f"; {item.name} leaves about {figure(_left(item))} of {item.units}" for item in others[:2]
+    )
+    if others[2:]:
+        text += f"; and so on in {counted(len(others) - 2, 'more layer')}"
+    narrow = all((item.units or 0) < NARROW for item in heavy)
     return Match(
         "info" if learns(history) else "warning",
         min(0.9, 0.5 + 0.15 * len(heavy)),
-        f"{layer.name} drops {percent(layer.rate or 0)} of {layer.units} units, which leaves about "
-        f"{left:g}{more}.",
+        text + ".",
         0, max(0, history.last_step), tuple(item.name for item in heavy),
-        tuple(Evidence("units under heavy dropout", float(item.units or 0), float(NARROW), None,
-                       item.name) for item in heavy),
+        (
+            *(Evidence("units under heavy dropout", float(item.units or 0), float(NARROW), None,
+                       item.name) if (item.units or 0) < NARROW else
+              Evidence("units that dropout leaves", _left(item), LEFT, None, item.name)
+              for item in heavy),
+            *(Evidence("dropout rate", item.rate or 0.0, RATE, None, item.name,
+                       suspect="at least") for item in heavy),
+        ),
         ("Remove the dropout and fit the training data first; then return it at 0.1 to 0.3, on "
          "wide layers only.",),
+        "Dropout too strong for narrow layers" if narrow else "Dropout leaves too few units",
     )
+
+
+def _left(layer: Layer) -> float:
+    """Units that dropout leaves of a layer, on average."""
+    return (layer.units or 0) * (1 - (layer.rate or 0.0))
 
 
 RULE = Rule(

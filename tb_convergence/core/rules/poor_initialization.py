@@ -16,7 +16,7 @@ from tb_convergence.core.diagnosis.data import columns_of, feature_scales, targe
 from tb_convergence.core.diagnosis.finding import Evidence, Severity
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.signals import FALLS, Floats, learns, loss_course
-from tb_convergence.core.diagnosis.wording import counted
+from tb_convergence.core.diagnosis.wording import counted, listed
 from tb_convergence.core.history import RunHistory, Table
 from tb_convergence.core.schema import Row
 
@@ -30,6 +30,12 @@ MANY_CLASSES: Final = 1000
 """Vocabularies start above ln C for reasons of their own (rare words)."""
 EQUAL: Final = 1e-6
 """Spread over scale below which entries are one constant (float32 has 6e-8)."""
+
+
+SUITS: Final = {"relu": "he_normal", "relu6": "he_normal", "leaky_relu": "he_normal",
+                "elu": "he_normal", "gelu": "he_normal", "silu": "he_normal",
+                "swish": "he_normal", "selu": "lecun_normal"}
+"""Initializer by activation, of those that Glorot's does not fit."""
 
 
 def fans(row: Row) -> tuple[int, int] | None:
@@ -72,6 +78,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
                            table.rows[row].layer)
                   for row in constant for word, values in (("spread", std), ("mean", mean))
                   if np.isfinite(values[row])),
+            _advice(table, constant),
             title="Weights initialized to equal values",
         )
     if not scaled:
@@ -81,11 +88,25 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         "info" if harmless else "warning",
         0.35 if harmless else min(0.9, 0.6 + 0.25 * (abs(math.log10(ratio)) - 1)),
         f"The weights of {table.rows[row].layer} start with a standard deviation of "
-        f"{std[row]:.3g}, {_times(ratio)} what its fan asks for.{FALLS if harmless else ''}",
+        f"{std[row]:.3g}, {_times(ratio)} what Glorot's initializer gives "
+        f"({float(std[row]) / ratio:.2g}).{FALLS if harmless else ''}",
         0, history.last_step, tuple(table.rows[r].layer for r, _ in scaled),
         tuple(Evidence("standard deviation over Glorot's", value, FACTOR if value > 1 else
                        1 / FACTOR, 0, table.rows[r].layer) for r, value in scaled),
+        _advice(table, [r for r, _ in scaled]),
         title=f"Weights initialized too {'large' if ratio > 1 else 'small'}",
+    )
+
+
+def _advice(table: Table, rows: list[int]) -> tuple[str, ...]:
+    """The initializer that suits each layer's activation, a line for each."""
+    layers: dict[str, dict[str, None]] = {}
+    for row in rows:
+        start = SUITS.get(table.rows[row].activation, "glorot_uniform (the default)")
+        layers.setdefault(start, {})[table.rows[row].layer] = None
+    return tuple(
+        f"Initialize {listed(list(names))} with {start}, biases at zero."
+        for start, names in layers.items()
     )
 
 
@@ -144,7 +165,7 @@ def _too_sure(history: RunHistory) -> Match | None:
         "info" if harmless else "warning", 0.35 if harmless else 0.5,
         f"The first loss is {course.level[0]:.3g}, {times:.2g} times that of a model that knows "
         f"nothing yet ({even:.3g}): its outputs start large and wrong.",
-        0, history.last_step, (),
+        0, history.last_step, (model.output.name,),
         (Evidence("first loss over ln C", times, TOO_SURE, 0, suspect="at least"),),
         title="Outputs start too large",
     )

@@ -64,28 +64,39 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     grouped = any(features_of(table.rows[row]).startswith("features ") for row in rows)
     what = "groups of features" if grouped else "features"
     small = int(np.argmin(np.where(std > 0, rms, np.inf))) if len(varying) else worst
+    only = len(rows) == 1 and not grouped
+    if only:
+        spoken = f"{table.rows[rows[worst]].layer} (one feature)"
+    text = f"The mean of {spoken} is {figure(mean[worst])}, its standard deviation "
+    text += figure(std[worst])
+    if uneven:
+        text += f"; that of {features_of(table.rows[rows[small]])} only {figure(std[small])}"
+    if largest > LARGE:
+        text += (
+            f"; its root mean square, {figure(largest)}, should be about 1." if only else
+            f". {len(big)} of {len(rows)} {what} {'are' if len(big) > 1 else 'is'} larger than "
+            f"{LARGE:g}."
+        )
+    else:
+        text += "."
     return Match(
         severity="critical" if largest > VERY_LARGE else "warning",
         confidence=min(0.95, 0.65 + 0.15 * float(np.log10(max(largest, spread / 10) / LARGE))),
-        summary=(
-            f"The mean of {spoken} is {figure(mean[worst])}, its standard deviation "
-            + figure(std[worst])
-            + (f"; that of {features_of(table.rows[rows[small]])} only {figure(std[small])}. "
-               if uneven else ". ")
-            + f"{len(big)} of {len(rows)} {what} are larger than {LARGE:g}."
-        ),
+        summary=text,
         first_step=int(table.steps[0]),
         last_step=int(table.steps[-1]),
         layers=tuple(table.rows[rows[i]].name for i in big),
         evidence=(
-            Evidence("root mean square of the largest feature", largest, LARGE, None, name,
-                     suspect="more than"),
-            Evidence("largest over median spread of a feature", spread, SPREAD,
-                     suspect="more than"),
+            Evidence("root mean square of the largest feature", largest,
+                     LARGE if largest > LARGE else None, None, name),
+            *((Evidence("largest over median spread of a feature", spread, SPREAD),)
+              if uneven else ()),
         ),
         advice=(
-            f"Standardise every feature to mean 0 and standard deviation 1, {spoken} first: "
-            "keras.layers.Normalization(), adapt() on the training split only.",
+            "Standardise "
+            + ("it" if only else "every feature") + " to mean 0 and standard deviation 1"
+            + ("" if only else f", {spoken} first")
+            + ": keras.layers.Normalization(), adapt() on the training split only.",
             "Use the same statistics for validation data and at prediction time.",
         ),
     )

@@ -34,12 +34,15 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     worst = int(np.argmax(rms))
     if not rms[worst] > LARGE:
         return None
+    what = features_of(table.rows[rows[worst]])
+    if len(rows) == 1 and what.startswith("feature "):
+        what = "the target"
     return Match(
         "info" if learns(history) else "warning",
         min(0.9, 0.5 + 0.15 * float(np.log10(rms[worst] / LARGE))),
-        f"The mean of {features_of(table.rows[rows[worst]])} is {figure(mean[worst])}, its "
+        f"The mean of {what} is {figure(mean[worst])}, its "
         f"standard deviation {figure(std[worst])}; a fresh network puts out about 1.",
-        0, max(0, history.last_step), (),
+        0, max(0, history.last_step), (table.rows[rows[worst]].name,),
         (Evidence("root mean square of the target", float(rms[worst]), LARGE),),
     )
 

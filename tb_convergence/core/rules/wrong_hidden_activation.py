@@ -30,6 +30,8 @@ UNBOUNDED: Final = frozenset({"relu", "elu", "selu", "leaky_relu", "linear", "ge
 SLOW: Final = frozenset({"sigmoid", "hard_sigmoid"})
 USELESS: Final = 0.9
 """Loss at the end over that of ignoring the input: nothing was learned (1 - R² for mse)."""
+SHRUNK: Final = 0.3
+"""Part of the gradient that a layer leaves: the steepest slope of a sigmoid is 1/4."""
 DEEP_SIGMOIDS: Final = 5
 """(1/4)^5 is 1e-3, the bound of vanishing-gradient."""
 AT_LEAST_LAYERS: Final = 3
@@ -89,6 +91,7 @@ def _squashed(history: RunHistory, signs: Signs) -> Match | None:
             "If the activation must stay, use glorot_uniform initialization, fewer layers, skip "
             "connections or normalization layers.",
         ),
+        title=f"{activation.replace('_', ' ').capitalize()} in {len(rows)} hidden layers",
     )
 
 
@@ -107,8 +110,9 @@ def _per_layer(table: Table, rows: list[int]) -> list[Evidence]:
     ends = [Evidence("mean |g|, median over the records", float(means[i]), None, None,
                      table.rows[rows[i]].layer) for i in (0, -1)]
     factor = float((means[0] / means[-1]) ** (1 / apart))
-    name = f"mean |g|, factor a layer towards the input (first over last, to the power 1/{apart})"
-    return [Evidence(name, factor, 0.3, suspect="less than"), *ends]
+    name = "part of the gradient that each layer leaves, towards the input"
+    # A slope of sigmoid is 1/4 at most; where more is left, it stands there for what it is.
+    return [Evidence(name, factor, SHRUNK if factor < SHRUNK else None), *ends]
 
 
 def _linear(history: RunHistory) -> Match | None:

@@ -59,10 +59,14 @@ def _match(
     advice: str,
     *evidence: Evidence,
     first_step: int = 0,
+    title: str = "",
 ) -> Match:
+    output = configuration(history).output
     return Match(
-        severity, confidence, text, first_step, max(first_step, history.last_step), (), evidence,
+        severity, confidence, text, first_step, max(first_step, history.last_step),
+        (output.name,) if output is not None and output.name else (), evidence,
         (advice, "Fit ten samples until the loss is nearly zero: with the right loss it is easy."),
+        title,
     )
 
 
@@ -123,18 +127,21 @@ def _first_not_finite(history: RunHistory, signs: Signs) -> Match | None:
     # A loss can overflow by the output's sheer size; a logarithm cannot.
     if not (low <= 0 or high >= 1) or max(abs(low), abs(high)) > 1e15:
         return None
-    outside = low < 0 or high > 1
-    step = bad.evidence[0].step or 0
-    why = "a logarithm of outputs that are no probabilities" if outside else "a logarithm of 0"
+    step, kind = bad.evidence[0].step or 0, bad.evidence[0].name.split()[0]
+    # Of the output alone, or of what is left to 1 as well: then 1 itself is one too many.
+    needed = "(0, 1]" if low <= 0 else "(0, 1)"
     return _match(
         history, "critical", 0.8 if step <= 10 else 0.7,
-        f"At step {step:,} the loss is the first value that is not finite, while the outputs are "
-        f"(from {low:.3g} to {high:.3g}): {why}.",
+        f"The outputs of step {step:,} are finite but lie between {low:.3g} and {high:.3g}; the "
+        f"logarithm of this loss needs values in {needed}, so the loss is {kind}.",
         "Use Keras' own cross-entropy with from_logits=True on an output without activation; in a "
         "loss of your own clip probabilities to [1e-7, 1 - 1e-7] before the logarithm.",
-        Evidence("smallest output at that step", low, 0.0, step, suspect="less than"),
-        Evidence("largest output at that step", high, 1.0, step, suspect="more than"),
+        *((Evidence("smallest output at that step", low, 0.0, step, suspect="at most"),)
+          if low <= 0 else ()),
+        *((Evidence("largest output at that step", high, 1.0, step, suspect="at least"),)
+          if high >= 1 else ()),
         first_step=step,
+        title=f"The loss takes the logarithm of a value outside {needed}",
     )
 
 

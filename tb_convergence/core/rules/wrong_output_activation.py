@@ -21,10 +21,15 @@ from tb_convergence.core.diagnosis.configuration import (
     Layer,
     configuration,
 )
-from tb_convergence.core.diagnosis.data import are_probabilities, columns_of, target_kind
+from tb_convergence.core.diagnosis.data import (
+    are_probabilities,
+    columns_of,
+    ignorance,
+    target_kind,
+)
 from tb_convergence.core.diagnosis.finding import Evidence, Severity
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
-from tb_convergence.core.diagnosis.signals import FALLS, learns
+from tb_convergence.core.diagnosis.signals import FALLS, LEARNS, learns, loss_course
 from tb_convergence.core.history import RunHistory
 
 RANGES: Final = {
@@ -48,6 +53,9 @@ GRAVE: Final = 0.25
 """Part of the targets' range that is out of reach; sigmoid on standardised targets loses half."""
 TIED_RECORDS: Final = 3
 """Batches in which the columns must be equal: once could be an empty batch."""
+BESIDE: Final = 0.9
+"""Loss over that of ignorance, below which a constant output cannot have it: the rest is scatter
+of the batches' shares."""
 MARGIN: Final = 0.05
 """Part of the targets' own range by which they may leave the activation's: rounding."""
 
@@ -76,10 +84,11 @@ def _match(
     advice: str,
     evidence: tuple[Evidence, ...] = (),
     severity: Severity = "critical",
+    title: str = "",
 ) -> Match:
     return Match(
         severity, confidence, text, 0, max(0, history.last_step), (output.name,), evidence,
-        (advice,),
+        (advice,), title,
     )
 
 
@@ -88,11 +97,35 @@ def _single_softmax(history: RunHistory, output: Layer) -> Match | None:
         return None
     return _match(
         history, output, 0.97,
-        f"{output.name} is a softmax over one unit: its output is always 1, whatever the input.",
+        f"{output.name} is a softmax over one unit: its output is always 1, whatever the input."
+        + _beside_the_output(history),
         "Use activation='sigmoid' with binary_crossentropy for two classes, or no activation for a "
         "number.",
         (Evidence("units of the softmax", 1.0, 2.0, None, output.name),),
+        title="Softmax over a single unit",
     )
+
+
+def _beside_the_output(history: RunHistory) -> str:
+    """Why the loss falls although the output is one constant; "" where it need not be told.
+
+    The loss of a constant output stays where it is, and no constant has less than ignorance. Where
+    the recorded loss fell below that, it was not computed from the output: on TensorFlow, Keras
+    takes what a softmax was computed from for its cross-entropies.
+    """
+    course, least, model = loss_course(history), ignorance(history), configuration(history)
+    outputs = columns_of(history, "prediction")
+    if course is None or least is None or outputs is None or not outputs.constant:
+        return ""
+    if course.fall <= LEARNS or not course.end < BESIDE * least:
+        return ""
+    text = (
+        f" The loss still falls from {course.start:.3g} to {course.end:.2g}, which a constant "
+        "output cannot do: it is not computed from this output"
+    )
+    if {"keras", "tensorflow"} <= set(model.frameworks) and model.loss in CROSS_ENTROPIES:
+        text += " but, as Keras does, from the values before the softmax"
+    return text + ". The predictions stay 1."
 
 
 def _twice(history: RunHistory, model: Configuration, output: Layer) -> Match | None:

@@ -1,0 +1,251 @@
+"""What findings say: their sentences hold the numbers of the evidence, and no two contradict."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import histories as draw
+import numpy as np
+import pytest
+from test_rules import (
+    N,
+    cause,
+    changed,
+    classes,
+    configured,
+    data,
+    deep,
+    dense,
+    dropout,
+    imbalanced,
+    labelled,
+    low_rate,
+    model,
+    outputs,
+    scaled,
+    with_loss,
+)
+
+from tb_convergence.core.diagnosis.finding import Finding
+from tb_convergence.core.history import RunHistory
+
+
+def dying(*shares: tuple[float, int]) -> RunHistory:
+    """Hidden layers of whose units such a part is dead, from a record on."""
+    columns = np.full((N, 3), np.nan)
+    for layer, (share, since) in enumerate(shares):
+        columns[:, layer] = np.where(np.arange(N) < since, 0.1, share)
+    return with_loss(draw.flat(), changed("activations", activation_dead_fraction=columns))
+
+
+@pytest.mark.parametrize(
+    ("shares", "words"),
+    [
+        (((1.0, 0),), "100% of the units of hidden_1 are dead from the first step on."),
+        (((1.0, 0), (1.0, 0)),
+         "100% of the units of hidden_1 and hidden_2 are dead from the first step on."),
+        (((0.97, 60), (0.7, 90)),
+         "97% of the units of hidden_1 and 70% of hidden_2 are dead, the earliest since step 60."),
+        (((0.97, 60), (0.7, 60), (0.8, 60)),
+         "70% to 97% of the units of hidden_1, hidden_2 and output are dead since step 60."),
+    ],
+)
+def test_each_layer_has_its_own_share_of_dead_units(shares, words: str) -> None:
+    finding = cause(dying(*shares), "dead-relu")
+    assert finding.summary == words
+    assert [item.value for item in finding.evidence] == [share for share, _ in shares]
+
+
+@pytest.mark.parametrize(
+    ("shares", "rate", "start"),
+    [
+        (((1.0, 0), (1.0, 0)), None, "hidden_1 and hidden_2"),
+        (((0.9, 60),), "hidden_1", None),
+        (((0.9, 0), (0.8, 60)), "hidden_2", "hidden_1"),
+    ],
+)
+def test_the_rate_is_blamed_for_units_that_once_lived_and_for_no_others(
+    shares, rate: str | None, start: str | None
+) -> None:
+    said = " ".join(cause(dying(*shares), "dead-relu").advice)
+    assert ("learning rate" in said) == (rate is not None)
+    assert rate is None or f"units of {rate} were alive" in said
+    assert ("bias_initializer" in said) == (start is not None)
+    assert start is None or f"'he_normal' in {start}." in said
+
+
+def test_dead_units_of_a_record_that_begins_late_are_put_down_to_either() -> None:
+    history = dying((1.0, 0))
+    tables = {group: replace(table, steps=np.asarray(table.steps) + 500)
+              for group, table in history.tables.items()}
+    finding = cause(replace(history, tables=tables), "dead-relu")
+    assert "since step 500" in finding.summary
+    assert any("if they died before step 500" in line for line in finding.advice)
+
+
+def thrown_off(before: float = 0.1, after: float = 0.9, optimizer: str = "SGD") -> Finding:
+    """A first step that undid the start, so that units of the first layer died."""
+    ratio, norm = np.full(N, 0.01), np.full(N, 3547.0)
+    ratio[0], norm[0] = 0.6, 8.0
+    dead_units = np.full((N, 3), 0.1)
+    dead_units[:, 0] = np.where(np.arange(N) < 100, before, after)
+    history = changed("variables", update_ratio=ratio, variable_norm=norm)
+    history = changed("activations", history, activation_dead_fraction=dead_units)
+    settings = {"class": optimizer, "learning_rate": 1e-3}
+    return cause(configured(history, optimizer=settings), "learning-rate-too-high")
+
+
+def test_units_that_died_are_told_from_units_that_are_dead() -> None:
+    finding = thrown_off()
+    assert "443 times as large" in finding.summary
+    assert "80% of the units of hidden_1 have died since (with those dead before, 90%)" in (
+        finding.summary)
+    shown = {item.name: round(item.value, 6) for item in finding.evidence}
+    assert shown["part of the units that died since the first step"] == 0.8
+    assert shown["part of the units that are dead at the end"] == 0.9
+    assert "with those" not in thrown_off(before=0.0).summary
+
+
+@pytest.mark.parametrize("optimizer", ["SGD", "Adam"])
+def test_one_rate_is_advised_and_no_range_that_leaves_it_out(optimizer: str) -> None:
+    first, *others = thrown_off(optimizer=optimizer).advice
+    assert re.match(r"Lower the learning rate: \S+ instead of 0\.001 ", first)
+    said = " ".join(others)
+    assert not re.search(r"1e-4 to 1e-1|makes no mistakes", said)
+    assert "highest rate at which the loss still falls" in said
+    assert ("Adam(1e-3)" in said) == (optimizer == "SGD")
+
+
+def test_what_is_compared_where_the_rate_is_low_are_kernels() -> None:
+    finding = cause(low_rate(2e-5, np.linspace(2.3, 2.28, N)), "learning-rate-too-low")
+    assert finding.summary.startswith("Even the fastest kernel, that of ")
+    assert finding.summary.endswith("Biases start at 0 and are left out.")
+
+
+def of_features(mean: list[float], std: list[float]) -> Finding:
+    base = draw.healthy()
+    rows = tuple(replace(row, name=f"x[{place}]", layer="x", shape=(place, place + 1))
+                 for place, row in enumerate(draw.features(*"abc"[: len(mean)])))
+    table = draw.table("inputs", rows, {
+        "feature_mean": np.tile(mean, (N, 1)), "feature_std": np.tile(std, (N, 1))})
+    return cause(replace(base, tables={**base.tables, "inputs": table}), "unnormalized-input")
+
+
+def test_a_single_feature_is_not_counted() -> None:
+    finding = of_features([300.0], [40.0])
+    assert finding.summary == (
+        "The mean of x (one feature) is 300, its standard deviation 40; its root mean square, "
+        "303, should be about 1.")
+    assert finding.advice[0].startswith("Standardise it to mean 0")
+
+
+def test_several_features_are() -> None:
+    finding = of_features([300.0, 0.0, 50.0], [40.0, 1.0, 1.0])
+    assert finding.summary.endswith("2 of 3 features are larger than 10.")
+    assert "feature 0 of x first" in finding.advice[0]
+    assert of_features([300.0, 0.0], [40.0, 1.0]).summary.endswith(
+        "1 of 2 features is larger than 10.")
+
+
+@pytest.mark.parametrize(
+    ("finding", "limits"),
+    [
+        (lambda: of_features([300.0, 0.0], [40.0, 1.0]), [10.0]),
+        # Uneven and not large: the size stands there as it is, and no feature is called large.
+        (lambda: of_features([0.0, 0.0, 0.0], [5.0, 0.01, 0.01]), [None, 100.0]),
+        (lambda: cause(scaled(12.0), "unnormalized-input"), [10.0]),
+    ],
+)
+def test_only_what_passes_its_limit_is_held_against_one(finding, limits: list) -> None:
+    found = finding()
+    assert [item.threshold for item in found.evidence] == limits
+    assert ("larger than" in found.summary) == (limits[0] is not None)
+
+
+def test_a_single_target_is_called_the_target_and_located() -> None:
+    history = data(outputs(400.0, 100.0, 0.0, 900.0), {}, **classes("mse", "linear"))
+    finding = cause(history, "unscaled-target")
+    assert finding.summary.startswith("The mean of the target is 400,")
+    assert finding.layers == ("target[0]",)
+
+
+def test_a_stack_of_sigmoids_is_named_in_the_title() -> None:
+    assert cause(deep(1e-5), "wrong-hidden-activation").title == "Sigmoid in 3 hidden layers"
+
+
+def test_each_dropout_tells_what_it_leaves() -> None:
+    drops = [{**dropout(f"drop_{place}", f"d{place}", units), "rate": rate}
+             for place, (units, rate) in enumerate(((10, 0.5), (16, 0.9), (400, 0.98)))]
+    layers = [layer for place, drop in enumerate(drops)
+              for layer in (dense(f"d{place}", f"drop_{place - 1}", units=50), drop)]
+    finding = cause(configured(model=model(*layers)), "over-regularization")
+    assert finding.summary == (
+        "drop_1 drops 90% of 16 units, which leaves about 1.6; drop_0 leaves about 5 of 10; "
+        "drop_2 leaves about 8 of 400.")
+    rates = {e.layer: e.value for e in finding.evidence if e.name == "dropout rate"}
+    assert rates == {"drop_0": 0.5, "drop_1": 0.9, "drop_2": 0.98}
+    (wide,) = [e for e in finding.evidence if e.name == "units that dropout leaves"]
+    assert (wide.layer, round(wide.value, 6), wide.threshold) == ("drop_2", 8.0, 10.0)
+    assert finding.title == "Dropout leaves too few units"
+    narrow = cause(configured(model=model(*layers[:4])), "over-regularization")
+    assert narrow.title == "Dropout too strong for narrow layers"
+
+
+@pytest.mark.parametrize(
+    ("activation", "advised"),
+    [("relu", "he_normal"), ("tanh", "glorot_uniform"), ("selu", "lecun_normal"),
+     ("", "glorot_uniform")],
+)
+def test_the_initializer_advised_suits_the_activation(activation: str, advised: str) -> None:
+    base = with_loss(draw.flat())
+    table = base.tables["variables"]
+    columns = {name: table.low[:, :, place] for place, name in enumerate(table.columns)}
+    columns |= {"variable_std": np.tile([5.0, 4.0, 0.35], (N, 1)),
+                "variable_mean": np.zeros((N, 3))}
+    rows = tuple(replace(row, activation=activation) for row in table.rows)
+    variables = draw.table("variables", rows, columns)
+    finding = cause(replace(base, tables={**base.tables, "variables": variables}),
+                    "poor-initialization")
+    (line,) = finding.advice
+    assert line.startswith(f"Initialize hidden_1 and hidden_2 with {advised}")
+    shape = rows[0].shape
+    glorot = np.sqrt(2 / sum(shape))
+    assert f"{5 / glorot:.3g} times what Glorot's initializer gives ({glorot:.2g})" in (
+        finding.summary)
+
+
+def test_a_class_that_is_never_predicted_is_named() -> None:
+    history = data(labelled(0.1), outputs(0.2, 0.1, 0.0, 0.45), **classes("binary_crossentropy"))
+    finding = cause(with_loss(draw.flat(), history), "class-imbalance")
+    assert finding.summary == (
+        "Class 0 makes up 90% of the recorded samples (2 classes). In the second half of the run "
+        "100 recorded batches held samples of class 1, and in all of them the model predicted "
+        "class 0 for every sample.")
+    assert finding.layers == ("target[0]",)
+    assert cause(imbalanced(0.05), "class-imbalance").layers == ("target[0]",)
+
+
+ONE = outputs(1.0, 0.0, 1.0, 1.0)
+KERAS = {"framework": {"keras": "3", "tensorflow": "2"}}
+
+
+@pytest.mark.parametrize(
+    ("loss", "history", "told", "keras"),
+    [
+        (draw.falling(), data(labelled(0.5), ONE, **classes("binary_crossentropy", "softmax"),
+                              **KERAS), True, True),
+        (draw.falling(), data(labelled(0.5), ONE, **classes("binary_crossentropy", "softmax")),
+         True, False),
+        (draw.flat(level=7.6), data(labelled(0.5), ONE,
+                                    **classes("binary_crossentropy", "softmax"), **KERAS),
+         False, False),
+        (draw.falling(), data(labelled(0.5), {}, **classes("binary_crossentropy", "softmax"),
+                              **KERAS), False, False),
+    ],
+)
+def test_why_the_loss_of_a_constant_output_falls(loss, history, told: bool, keras: bool) -> None:
+    finding = cause(with_loss(loss, history), "wrong-output-activation")
+    assert finding.title == "Softmax over a single unit"
+    assert ("is not computed from this output" in finding.summary) == told
+    assert ("as Keras does, from the values before the softmax" in finding.summary) == keras
