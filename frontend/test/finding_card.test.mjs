@@ -1,8 +1,9 @@
-/** The limit of a piece of evidence says on which side of it the fault lies. */
+/** What a card says in a word: limits with their side, what it explains, what else was found. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { formatConfidence } from "../src/format/numbers.js";
-import { limitText } from "../src/views/finding_card.js";
+import { limitText, namesOf } from "../src/views/finding_card.js";
+import { overview, tree } from "../src/views/findings.js";
 import { healthyRange } from "../src/views/healthy.js";
 
 test("a limit is said with its side", () => {
@@ -25,4 +26,42 @@ test("confidence is said in whole per cent, as all shares are", () => {
   assert.equal(formatConfidence(0.577), "58%");
   assert.equal(formatConfidence(0.95), "95%");
   assert.equal(formatConfidence(1), "100%");
+});
+
+test("what a finding explains is named before it is counted", () => {
+  const titled = (/** @type {string[]} */ ...titles) => titles.map((title) => ({ title }));
+  assert.equal(namesOf(titled("The model underfits")), "The model underfits");
+  const two = titled("ReLU units are dead", "The model underfits");
+  assert.equal(namesOf(two), "ReLU units are dead and the model underfits");
+  const many = [...two.toReversed(), ...titled("a", "b", "c")];
+  assert.equal(namesOf(many), "The model underfits, ReLU units are dead and 3 more");
+});
+
+/** @param {string} id @param {string} kind @param {string | null} by @returns {any} */
+const finding = (id, kind, by = null) => ({ id, kind, title: id.toUpperCase(), explained_by: by });
+
+/** @param {any[]} all @param {string | null} selected */
+function said(all, selected) {
+  const { heads, explained } = tree(all);
+  return overview(heads, explained, selected).map(
+    ({ text, first, more }) => `${text}${first ? ` ${first.title}` : ""}${more ? ` +${more}` : ""}`,
+  );
+}
+
+test("a second cause is said beside the one that is looked at, and so is what no cause explains", () => {
+  const two = [finding("a", "cause"), finding("b", "cause"), finding("s", "symptom", "b")];
+  assert.deepEqual(said(two, "a"), ["1 of 2 causes · also: B"]);
+  assert.deepEqual(said(two, "b"), ["2 of 2 causes · also: A"]);
+  assert.deepEqual(said(two, "s"), ["2 of 2 causes · also: A"], "inside the second");
+  const alone = [...two, finding("c", "cause"), finding("x", "symptom"), finding("y", "symptom")];
+  const unexplained = "2 symptoms that no cause explains:";
+  assert.deepEqual(said(alone, null), ["1 of 3 causes · also: B +1", `${unexplained} X +1`]);
+  assert.deepEqual(said(alone, "y"), [
+    "3 causes: A +2",
+    "2 of 2 symptoms that no cause explains · also: X",
+  ]);
+  assert.deepEqual(said([finding("x", "symptom"), finding("z", "caution")], "x"), [
+    "1 symptom",
+    "1 caution: Z",
+  ]);
 });

@@ -1,10 +1,12 @@
 /** What stands beside a curve: the value that was measured, and the smoothed one by its name. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { edgeKinds } from "../src/charts/line_marks.js";
 import { place } from "../src/data/axes.js";
-import { chosenSeries, curves } from "../src/data/curves.js";
+import { chosenSeries, curves, fallsBelow } from "../src/data/curves.js";
 import { overlayKey, overlayLines } from "../src/model/overlays.js";
 import { DEFAULT_VIEW } from "../src/state/state.js";
+import { edgeWord } from "../src/views/edge_key.js";
 import { legendItems } from "../src/views/legend_items.js";
 
 const PALETTE = /** @type {any} */ ({ series: ["#111111"], soft: "#333333" });
@@ -58,4 +60,52 @@ test("nothing is called smoothed where no curve is: off, too short, or hidden", 
     both.map((one) => one.smoothed),
     [null, null],
   );
+});
+
+test("one value an epoch is drawn as it is, whatever its axis counts", () => {
+  const all = ["loss", "epoch_loss", "validation_loss"].map((name) => series(name, 40));
+  all[1].values[0] = 30_000;
+  const drawn = curves(all, place(all, "step"), DEFAULT_VIEW, false, COLORS, PALETTE);
+  assert.deepEqual(
+    drawn.map(({ id }) => id),
+    ["loss raw", "loss", "epoch_loss", "validation_loss"],
+  );
+  assert.ok(DEFAULT_VIEW.smoothing > 0, "else nothing is smoothed");
+  assert.deepEqual(drawn[2].y, all[1].values, "no slow descent from one bad epoch");
+});
+
+test("a learning rate that never changes is said, one that does is drawn", () => {
+  const [loss, steady, moving, gap] = [
+    series("loss", 3),
+    { ...series("learning_rate", 3), values: [0.1, 0.1, 0.1] },
+    { ...series("learning_rate", 3), values: [0.1, 0.1, 0.05] },
+    { ...series("learning_rate", 3), values: [0.1, null, 0.1], nonfinite: [[1, "NaN"]] },
+  ];
+  const ids = (/** @type {any[]} */ all) =>
+    curves(all, place(all, "step"), { smoothing: 0, hidden: [] }, false, COLORS, PALETTE).map(
+      ({ id }) => id,
+    );
+  assert.deepEqual(ids([loss, steady]), ["loss"]);
+  assert.deepEqual(ids([loss, moving]), ["loss", "learning_rate"]);
+  assert.deepEqual(ids([loss, gap]), ["loss", "learning_rate"], "what is NaN once is not constant");
+  assert.deepEqual(ids([steady]), ["learning_rate"], "alone it is what there is to see");
+  const said = (/** @type {any[]} */ all) => items(all, {}).map(({ constant }) => constant);
+  assert.deepEqual(said([loss, steady]), [false, true, false]);
+  assert.deepEqual(said([loss, moving]), [false, false, false]);
+});
+
+test("the key of the edge's marks lists what is in view, and calls zero by its name", () => {
+  const line = (/** @type {any[]} */ bad) => /** @type {any} */ ({ bad });
+  const lines = [
+    line([
+      { x: 1, kind: "nonpositive" },
+      { x: 9, kind: "Infinity" },
+    ]),
+    line([{ x: 2, kind: "NaN" }]),
+  ];
+  assert.deepEqual(edgeKinds(lines, [0, 5]), ["NaN", "nonpositive"]);
+  assert.deepEqual(edgeKinds(lines, [3, 9]), ["Infinity"]);
+  assert.deepEqual(edgeKinds([line([])], [0, 5]), []);
+  assert.equal(edgeWord("nonpositive", fallsBelow({ values: [0, null, 2] })), "exactly 0");
+  assert.equal(edgeWord("nonpositive", fallsBelow({ values: [0, -1] })), "0 or less");
 });

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { placeLabel } from "../src/charts/flags.js";
-import { drawLines, pointsToShow } from "../src/charts/line_draw.js";
+import { drawAxes, drawLines, pointsToShow } from "../src/charts/line_draw.js";
 import { frameOf, yTicks } from "../src/charts/line_scales.js";
 
 const props = (/** @type {any} */ over = {}) =>
@@ -131,4 +131,33 @@ test("labels of findings have a strip above the plot, and stand beside their lin
   assert.deepEqual(placeLabel(100, 250, 200, []), { left: 103, right: 200, line: 100, lane: 0 });
   const full = [0, 1, 2].map((lane) => ({ left: 0, right: 740, line: 300, lane }));
   assert.equal(placeLabel(10, 50, 740, full), null);
+});
+
+test("without one finite value there are no numbers on the axis, but a sentence", () => {
+  const words = (/** @type {any} */ over) => {
+    const { context, calls } = recorder();
+    context.canvas = { clientWidth: 360 };
+    const plain = { measureText: () => ({ width: 10 }), formatX: String, kind: "count" };
+    Object.assign(context, { measureText: plain.measureText });
+    const given = props({
+      ...plain,
+      range: null,
+      formatY: (/** @type {number} */ y) => `y${y}`,
+      ...over,
+    });
+    drawAxes(context, frameOf(given, 360, 134), given);
+    return calls.filter(([name]) => name === "fillText").map(([, text]) => text);
+  };
+  const nan = line({ x: [0, 9], y: [null, null], bad: [{ x: 9, kind: "NaN" }] });
+  const none = words({ lines: [nan] });
+  assert.ok(none.includes("No finite value"));
+  assert.ok(!none.some((text) => text.startsWith("y")), `${none}`);
+  const zero = { ...nan, bad: [{ x: 9, kind: "nonpositive" }] };
+  assert.ok(words({ lines: [zero], log: true }).includes("No finite value above 0"));
+  const known = words({ lines: [nan, line({ x: [0, 9], y: [1, 2] })] });
+  assert.ok(!known.some((text) => text.startsWith("No ")));
+  assert.ok(known.filter((text) => text.startsWith("y")).length >= 2);
+  const fixed = words({ lines: [nan], range: [0, 1] });
+  assert.ok(fixed.filter((text) => text.startsWith("y")).length >= 2, "a share has its scale");
+  assert.ok(!words({ lines: [] }).some((text) => text.startsWith("No ")), "nothing is drawn");
 });

@@ -156,7 +156,23 @@ test("the end of the scale says that there is more beyond it", () => {
     );
   assert.deepEqual(labels(false, false), ["0", "100", "170"]);
   assert.deepEqual(labels(false, true), ["0", "100", "≥ 180"], "a tick too near gives way");
-  assert.deepEqual(labels(true, true), ["100", "≥ 180", "≤ -8"]);
+  assert.deepEqual(labels(true, true), ["≤ -8", "100", "≥ 180"]);
+});
+
+test("labels of the colour scale never touch: exactly 0 and the ends come first", () => {
+  // As in a map of three rows: a bar of 60 pixels, six decades.
+  const place = (/** @type {number} */ value) => Math.min(61, 40 - 10 * Math.log10(value));
+  const range = { low: 0.01, high: 96, clippedLow: false, clippedHigh: true };
+  const found = scaleLabels([0.01, 1], range, String, place, 61);
+  assert.deepEqual(
+    found.map(({ text }) => text),
+    ["0", "1", "≥ 96"],
+  );
+  const close = scaleLabels([1, 2, 3, 4], { ...range, clippedHigh: false }, String, place);
+  for (const [index, { at }] of close.entries()) {
+    if (index) assert.ok(close[index - 1].at - at >= 12, "a line apart");
+  }
+  assert.equal(close[0].text, "1");
 });
 
 test("colour and shape of a run's dot repeat only after twenty-eight runs", () => {

@@ -4,10 +4,11 @@
  *
  * @import { HeatLayout } from "./heat_layout.js"
  * @import { HeatProps, Place, RowMark } from "./heat.js"
+ * @import { Healthy } from "../types.js"
  */
 import { commonPath, fitName } from "../format/names.js";
 import { formatDifference, formatPercent, formatTick, isFraction } from "../format/numbers.js";
-import { badness, VERDICT_PATH } from "../format/severity.js";
+import { badness, outline as contour, VERDICT_PATH } from "../format/severity.js";
 import { formatStepShort } from "../format/steps.js";
 import { cividis } from "./cividis.js";
 import { divergingHex } from "./diverging.js";
@@ -67,15 +68,14 @@ function drawIcon(context, { verdict, own }, x, y, color) {
   context.save();
   context.translate(x, y);
   context.scale(ICON / 16, ICON / 16);
-  const path = VERDICT_PATH[verdict];
   if (own) {
     context.fillStyle = color;
-    context.fill(new Path2D(path), "evenodd");
+    context.fill(new Path2D(VERDICT_PATH[verdict]), "evenodd");
   } else {
     context.globalAlpha = 0.6;
     context.strokeStyle = color;
     context.lineWidth = 1.5;
-    context.stroke(new Path2D(path.slice(0, path.indexOf("z") + 1)));
+    context.stroke(new Path2D(contour(verdict)));
   }
   context.restore();
 }
@@ -148,10 +148,49 @@ export function drawScale(context, layout, { range, metric, palette, gutter }) {
       : formatTick;
   const inside = (/** @type {number} */ y) =>
     Math.min(bar.top + bar.height - 5, Math.max(bar.top + 5, y));
-  for (const { at, text } of scaleLabels(ticks, range, write, (value) => inside(place(value)))) {
-    context.fillText(text, bar.x + bar.width + 4, at, gutter.right - 24);
+  const zero = floor > 0 ? inside(bar.top + bar.height) : null;
+  const at = (/** @type {number} */ value) => inside(place(value));
+  for (const label of scaleLabels(ticks, range, write, at, zero)) {
+    context.fillText(label.text, bar.x + bar.width + 4, label.at, gutter.right - 24);
   }
-  if (floor > 0) context.fillText("0", bar.x + bar.width + 4, inside(bar.top + bar.height));
+  if (metric.healthy && !range.difference)
+    drawHealthy(context, bar, metric.healthy, place, palette);
+}
+
+/**
+ * The healthy range beside the colour scale, as charts of curves show it: a band, or where only one
+ * end is known, that end.
+ *
+ * @param {CanvasRenderingContext2D} context
+ * @param {{x: number, top: number, height: number}} bar
+ * @param {Healthy} healthy
+ * @param {(value: number) => number} place
+ * @param {HeatProps["palette"]} palette
+ */
+function drawHealthy(context, { x, top, height }, { low, high }, place, palette) {
+  const end = top + height;
+  context.save();
+  context.lineWidth = 1;
+  if (low === null || high === null) {
+    const at = place(low ?? high ?? 0);
+    if (at > top && at < end) {
+      context.strokeStyle = palette.verdict.warning;
+      context.lineWidth = 2;
+      context.beginPath();
+      context.moveTo(x - 6, at);
+      context.lineTo(x + 9, at);
+      context.stroke();
+    }
+  } else {
+    const [from, to] = [Math.max(top, place(high)), Math.min(end, place(low))];
+    context.strokeStyle = palette.verdict.healthy;
+    context.fillStyle = palette.healthyBand;
+    if (to > from) {
+      context.fillRect(x - 6, from, 4, to - from);
+      context.strokeRect(x - 6, from, 4, to - from);
+    }
+  }
+  context.restore();
 }
 
 /** Labels of the colour scale closer than this, in CSS pixels, would touch. */
@@ -165,17 +204,29 @@ const SCALE_SPACING = 12;
  * @param {Pick<import("./ranges.js").ColorRange, "low" | "high" | "clippedLow" | "clippedHigh">} range
  * @param {(value: number) => string} write
  * @param {(value: number) => number} place Of a value on the scale, in pixels.
+ * @param {number | null} [zero] Where exactly 0 stands, beneath what a logarithm can show.
  * @returns {{at: number, text: string}[]}
  */
-export function scaleLabels(ticks, { low, high, clippedLow, clippedHigh }, write, place) {
-  const ends = [
+export function scaleLabels(
+  ticks,
+  { low, high, clippedLow, clippedHigh },
+  write,
+  place,
+  zero = null,
+) {
+  // What matters most comes first: a label too near to one before it is left out.
+  const labels = [
     ...(clippedHigh ? [{ at: place(high), text: `≥ ${write(round(high))}` }] : []),
     ...(clippedLow ? [{ at: place(low), text: `≤ ${write(round(low))}` }] : []),
+    ...(zero === null ? [] : [{ at: zero, text: "0" }]),
+    ...ticks.map((tick) => ({ at: place(tick), text: write(tick) })),
   ];
-  const free = ticks
-    .map((tick) => ({ at: place(tick), text: write(tick) }))
-    .filter(({ at }) => ends.every((end) => Math.abs(end.at - at) >= SCALE_SPACING));
-  return [...free, ...ends];
+  /** @type {typeof labels} */
+  const kept = [];
+  for (const label of labels) {
+    if (kept.every(({ at }) => Math.abs(at - label.at) >= SCALE_SPACING)) kept.push(label);
+  }
+  return kept.sort((a, b) => b.at - a.at);
 }
 
 /** @param {number} value */

@@ -5,6 +5,7 @@
  * @import { Line, LineProps } from "./line.js"
  * @import { Frame } from "./line_scales.js"
  */
+import { edgeKinds } from "./line_marks.js";
 import { xTicks, yTicks } from "./line_scales.js";
 import { drawSteps, drawTicks } from "./places.js";
 import { linearTicks } from "./ranges.js";
@@ -17,6 +18,7 @@ import { linearTicks } from "./ranges.js";
 export function drawAxes(context, frame, props) {
   const { plot, right } = frame;
   const { palette, extent, kind, formatX, formatY, formatRight } = props;
+  if (!frame.known) sayNothingFinite(context, frame, props);
   drawTicks(context, plot, yTicks(props, frame), frame.toY, formatY, palette);
   const ticks = xTicks(kind, extent[0], extent[1], plot.width);
   drawSteps(context, plot, ticks, frame.toX, formatX, palette);
@@ -28,6 +30,24 @@ export function drawAxes(context, frame, props) {
     const write = formatRight ?? formatY;
     context.fillText(write(tick), plot.left + plot.width + 5, frame.toY(tick, "right"));
   }
+}
+
+/**
+ * In words why there is no scale: only marks on the edge are in view.
+ *
+ * @param {CanvasRenderingContext2D} context
+ * @param {Frame} frame
+ * @param {LineProps} props
+ */
+function sayNothingFinite(context, { plot }, { lines, extent, log, palette }) {
+  const kinds = edgeKinds(lines, extent);
+  if (kinds.length === 0) return;
+  context.font = `12px ${palette.font}`;
+  context.textAlign = "center";
+  context.textBaseline = "middle";
+  context.fillStyle = palette.soft;
+  const said = log && kinds.includes("nonpositive") ? "No finite value above 0" : "No finite value";
+  context.fillText(said, plot.left + plot.width / 2, plot.top + plot.height / 2);
 }
 
 /**

@@ -8,6 +8,25 @@
  * @import { Healthy } from "../types.js"
  */
 
+/** @typedef {Line["bad"][number]["kind"]} EdgeKind */
+
+/** @type {EdgeKind[]} */
+const EDGE_KINDS = ["NaN", "Infinity", "-Infinity", "nonpositive"];
+
+/**
+ * Which marks stand on the edge of a chart.
+ *
+ * @param {Line[]} lines
+ * @param {[number, number]} extent  What is in view.
+ */
+export function edgeKinds(lines, [from, to]) {
+  const found = new Set();
+  for (const { bad } of lines) {
+    for (const { x, kind } of bad) if (x >= from && x <= to) found.add(kind);
+  }
+  return EDGE_KINDS.filter((kind) => found.has(kind));
+}
+
 /** Marks closer than this, in CSS pixels, are drawn as one. */
 const SPACING = 7;
 const SIZE = 3.5;

@@ -16,6 +16,7 @@ const RIGHT_ROOM = 1.15;
  * @typedef {object} Frame
  * @property {Plot} plot  In CSS pixels of the element.
  * @property {[number, number]} y  Ends of the left scale.
+ * @property {boolean} known  Whether anything says what these ends are: a value, a band, a fixed range.
  * @property {[number, number] | null} right  Of the right one, where a line is drawn on it.
  * @property {(x: number) => number} toX
  * @property {(left: number) => number} fromX
@@ -38,6 +39,7 @@ export function frameOf(props, width, height, strip = 0) {
     height: Math.max(1, height - TOP - strip - X_AXIS_HEIGHT),
   };
   const [low, high] = span(props, "y");
+  const known = low !== null || !!range || !!healthy;
   const y = range ?? withHealthy(padded(low, high, log), healthy ?? null);
   const right = rightRange(props);
   const [from, to] = extent;
@@ -49,6 +51,7 @@ export function frameOf(props, width, height, strip = 0) {
   return {
     plot,
     y,
+    known,
     right,
     toX: (x) => plot.left + ((x - from) / (to - from)) * plot.width,
     fromX: (left) => from + ((left - plot.left) / plot.width) * (to - from),
@@ -89,10 +92,13 @@ function rightRange(props) {
 }
 
 /**
+ * None where nothing has a place on the scale: its ends would be made up.
+ *
  * @param {LineProps} props
  * @param {Frame} frame
  */
-export function yTicks({ log }, { plot, y: [low, high] }) {
+export function yTicks({ log }, { plot, known, y: [low, high] }) {
+  if (!known) return [];
   const count = Math.max(2, Math.floor(plot.height / 34));
   return log ? logTicks(low, high, count) : linearTicks(low, high, count);
 }

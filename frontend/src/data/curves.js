@@ -18,7 +18,7 @@ import { smooth } from "../charts/smoothing.js";
 /** Curves of the loss chart, in the order of the legend; the learning rate has its own scale. */
 const LOSS = ["loss", "epoch_loss", "validation_loss", "learning_rate"];
 const NORMS = ["gradient_global_norm", "variable_global_norm", "update_global_norm"];
-/** Shorter curves are shown as they are: smoothing would hide more than noise. */
+/** Shorter curves of steps are shown as they are: smoothing would hide more than noise. */
 const SMOOTH_FROM = 30;
 /** Beyond this ratio of largest to smallest value a logarithmic scale shows more. */
 const LOG_FROM = 1000;
@@ -69,11 +69,13 @@ export function curves(chosen, placement, view, log, colors, palette) {
   return chosen.flatMap((series, index) => {
     const x = placement.x.get(series.name);
     if (!x || view.hidden.includes(series.name)) return [];
+    // What stays the same is said in the legend: a line of it would cross the losses for nothing.
+    if (chosen.length > 1 && steadyRate(series)) return [];
     const style = styleOf(series.name, index, colors, palette);
     const onRight = style.scale === "right";
     const bad = badPoints(series, x, log && !onRight);
     const y = log && !onRight ? series.values.map(positive) : series.values;
-    const smoothable = series.axis !== "epoch" && !onRight && y.length >= SMOOTH_FROM;
+    const smoothable = perStep(series, style) && !onRight && y.length >= SMOOTH_FROM;
     if (!smoothable || view.smoothing === 0) return [{ ...style, x, y, bad }];
     const { label, scale } = style;
     return [
@@ -82,6 +84,27 @@ export function curves(chosen, placement, view, log, colors, palette) {
       { ...style, x, y: smooth(y, view.smoothing), bad },
     ];
   });
+}
+
+/**
+ * Whether a learning rate was the same at all of its records.
+ *
+ * @param {Series} series
+ */
+export function steadyRate({ name, values, nonfinite }) {
+  if (name !== "learning_rate" || values.length < 2 || nonfinite.length > 0) return false;
+  return values[0] !== null && values.every((value) => value === values[0]);
+}
+
+/**
+ * What has one value an epoch is a mean already, whatever its axis counts: smoothed, a single bad
+ * first epoch would look like a slow descent.
+ *
+ * @param {Series} series
+ * @param {{dots?: boolean}} style  Points of their own are drawn for one value an epoch.
+ */
+function perStep({ axis }, { dots }) {
+  return axis !== "epoch" && !dots;
 }
 
 /**
@@ -120,6 +143,15 @@ export const LABELS = new Map([
   ["variable_global_norm", "Weights ‖w‖"],
   ["update_global_norm", "Update ‖Δw‖"],
 ]);
+
+/**
+ * Whether a series has values below 0.
+ *
+ * @param {Pick<Series, "values">} series
+ */
+export function fallsBelow({ values }) {
+  return values.some((value) => value !== null && value < 0);
+}
 
 /** @param {number | null} value */
 function positive(value) {

@@ -6,8 +6,9 @@
  * @import { Caption } from "./picture.js"
  * @import { Sheet } from "./tables.js"
  */
-import { LABELS } from "../data/curves.js";
+import { LABELS, steadyRate } from "../data/curves.js";
 import { fullName } from "../format/names.js";
+import { formatNumber } from "../format/numbers.js";
 import { formatStepRange } from "../format/steps.js";
 import { csv } from "./csv.js";
 import { picture } from "./picture.js";
@@ -82,9 +83,11 @@ function contentOf(view, { slots, view: how }, model) {
       const { picked, chart } = model.time;
       const shown = new Map(chart.lines.map((line) => [line.id, line.color]));
       const entries = picked
-        .filter((one) => shown.has(one.name))
+        .filter((one) => shown.has(one.name) || (picked.length > 1 && steadyRate(one)))
         .map((one) => ({
-          label: LABELS.get(one.name) ?? one.title,
+          label: `${LABELS.get(one.name) ?? one.title}${
+            shown.has(one.name) ? "" : ` ${formatNumber(one.values[0])}, constant`
+          }`,
           color: shown.get(one.name) ?? null,
         }));
       const caption = { title: how.chart === "norms" ? "Global norms" : "Loss", entries };

@@ -36,6 +36,16 @@ export const VERDICT_PATH = {
 };
 
 /**
+ * The outer line of a verdict's shape.
+ *
+ * @param {Verdict} verdict
+ */
+export function outline(verdict) {
+  const path = VERDICT_PATH[verdict];
+  return path.slice(0, path.indexOf("z") + 1);
+}
+
+/**
  * @param {RunSummary} run
  * @returns {Verdict}
  */

@@ -48,12 +48,31 @@ export function findingCard(finding, explained, how, handlers, nested = false) {
     ${
       explained.length
         ? html`<details class="explains" ?open=${explained.some((one) => one.id === selected)}>
-            <summary>Explains ${counted(explained.length, nounOf(explained))}</summary>
+            <summary title=${counted(explained.length, nounOf(explained))}>Explains: <span class="explained">${namesOf(explained)}</span></summary>
             ${explained.map((one) => findingCard(one, [], how, handlers, true))}
           </details>`
         : nothing
     }
   </article>`;
+}
+
+/** Of the findings that another explains, how many are named; the others are counted. */
+const NAMED = 2;
+
+/**
+ * `[ReLU units are dead, The model underfits, ...]` -> "ReLU units are dead, the model underfits
+ * and 3 more".
+ *
+ * @param {{title: string}[]} findings  Not empty.
+ */
+export function namesOf(findings) {
+  const names = findings.slice(0, NAMED).map(({ title }, at) => {
+    const text = visible(title);
+    return at > 0 ? text.replace(/^[A-Z](?=[a-z]*\b)/, (letter) => letter.toLowerCase()) : text;
+  });
+  const more = findings.length - names.length;
+  if (more > 0) return `${names.join(", ")} and ${more} more`;
+  return names.join(" and ");
 }
 
 /** @param {Finding[]} findings */

@@ -57,6 +57,7 @@ export function findingsPanel({ reply, summary, color, mark, selected, compared 
     );
   return html`
     ${heading(reply, summary, { color, mark }, handlers)}
+    ${others(standing, explained, selected, handlers)}
     <div class="finding-list">
       ${cards(standing)}
       ${reply.findings.length === over.length ? nothingFound(reply, summary) : nothing}
@@ -70,6 +71,57 @@ export function findingsPanel({ reply, summary, color, mark, selected, compared 
       ${notEvaluated(reply, handlers)} ${skipped(reply)}
     </div>`;
 }
+
+/**
+ * What else was found, before anyone scrolls: a second cause may be the one to begin with.
+ *
+ * @param {Finding[]} standing
+ * @param {Map<string, Finding[]>} explained
+ * @param {string | null} selected
+ * @param {FindingsHandlers} handlers
+ */
+function others(standing, explained, selected, handlers) {
+  if (standing.length < 2) return nothing;
+  const parts = overview(standing, explained, selected);
+  return html`<p class="others" data-testid="other-findings">${parts.map(
+    ({ text, first, more }, index) =>
+      html`${index ? " · " : nothing}${text}${
+        first
+          ? html` <button type="button" class="link" title="Go there"
+              @click=${() => handlers.showFinding(first.id)}>${visible(first.title)}</button>`
+          : nothing
+      }${more > 0 ? ` and ${more} more` : nothing}`,
+  )}</p>`;
+}
+
+/**
+ * For each kind of finding how many stand for themselves, and the first that is not the one that is
+ * looked at.
+ *
+ * @param {Finding[]} standing
+ * @param {Map<string, Finding[]>} explained
+ * @param {string | null} selected
+ * @returns {{text: string, first: Finding | null, more: number}[]}
+ */
+export function overview(standing, explained, selected) {
+  const holds = (/** @type {Finding} */ { id }) =>
+    id === selected || explained.get(id)?.some((one) => one.id === selected) === true;
+  const here = standing.find(holds) ?? standing[0];
+  return KINDS.flatMap((kind) => {
+    const all = standing.filter((one) => one.kind === kind);
+    if (all.length === 0) return [];
+    const rest = all.filter((one) => one !== here);
+    const at = all.indexOf(here);
+    const place = at >= 0 && rest.length > 0 ? `${at + 1} of ` : "";
+    const alone = kind === "symptom" && standing.some((one) => one.kind === "cause");
+    const lead = rest.length === 0 ? "" : at >= 0 ? " · also:" : ":";
+    const text = `${place}${counted(all.length, kind)}${alone ? " that no cause explains" : ""}${lead}`;
+    return [{ text, first: rest[0] ?? null, more: Math.max(0, rest.length - 1) }];
+  });
+}
+
+/** @type {Finding["kind"][]} */
+const KINDS = ["cause", "symptom", "caution"];
 
 /** @param {Finding} finding */
 function isOver(finding) {

@@ -4,7 +4,7 @@
  * @import { Hover } from "../charts/cursor.js"
  * @import { HeatProps, Place } from "../charts/heat.js"
  * @import { WorstRow } from "../model/map.js"
- * @import { Group, Heat, Metric, Order, Row, View } from "../types.js"
+ * @import { Group, Heat, Metric, Order, Row, Verdict, View } from "../types.js"
  */
 import { html, nothing } from "lit-html";
 import { createHeatMap } from "../charts/heat.js";
@@ -13,7 +13,8 @@ import { fullName, spelledOut, words } from "../format/names.js";
 import { counted, formatNumber, formatValue } from "../format/numbers.js";
 import { formatStepRange } from "../format/steps.js";
 import { exportMenu } from "./export_menu.js";
-import { sign } from "./icon.js";
+import { healthyWords } from "./healthy.js";
+import { hollowIcon, sign, verdictIcon } from "./icon.js";
 import { differenceCaption, mapChoice } from "./map_choice.js";
 import { mount } from "./mount.js";
 import { inlineName } from "./name.js";
@@ -80,7 +81,7 @@ export function heatPanel(data, handlers) {
     </div>
     <footer class="heat-foot">
       ${mount(createReadout, { idle: idle(data, shown), hover: data.hover })}
-      ${marks(data.codes, map?.range.log === true && map.range.zeros)}
+      ${marks(data)}
     </footer>
     ${data.beside?.note ?? nothing} ${worstTable(data, handlers)}`;
 }
@@ -202,16 +203,37 @@ export function readout(heat, rows, metric, { row, cell }) {
 }
 
 /**
- * @param {HeatData["codes"]} codes
- * @param {boolean} zeros
+ * The key: marks beside the rows, in the cells and on the colour scale, as far as they occur.
+ *
+ * @param {HeatData} data
  */
-function marks({ nan, infinite, none }, zeros) {
+function marks({ codes: { nan, infinite, none }, map, metric }) {
+  const { own, other } = marked(map);
+  const zeros = map?.range.log === true && map.range.zeros;
+  const healthy = map && !map.range.difference ? metric.healthy : null;
   return html`<ul class="marks" aria-label="Marks in the map">
+    ${own ? html`<li data-mark="own">${verdictIcon(own)}selected finding</li>` : nothing}
+    ${other ? html`<li data-mark="other">${hollowIcon(other)}another finding</li>` : nothing}
+    ${healthy ? html`<li data-mark="healthy">${healthyWords(healthy, metric)}</li>` : nothing}
     ${nan ? html`<li><i class="swatch nan"></i>NaN</li>` : nothing}
     ${infinite ? html`<li><i class="swatch infinite"></i>infinite</li>` : nothing}
     ${zeros ? html`<li><i class="swatch zero"></i>exactly 0</li>` : nothing}
     ${none ? html`<li><i class="swatch none"></i>no data</li>` : nothing}
   </ul>`;
+}
+
+/**
+ * Severities of the first row that the selected finding names, and of the first that another does.
+ *
+ * @param {Pick<HeatProps, "order" | "marks"> | null} map
+ * @returns {{own: Verdict | null, other: Verdict | null}}
+ */
+export function marked(map) {
+  const found = (map?.order ?? []).flatMap((row) => map?.marks.get(row) ?? []);
+  return {
+    own: found.find((mark) => mark.own)?.verdict ?? null,
+    other: found.find((mark) => !mark.own)?.verdict ?? null,
+  };
 }
 
 /**

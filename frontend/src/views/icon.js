@@ -4,7 +4,7 @@
  * @import { Verdict } from "../types.js"
  */
 import { svg } from "lit-html";
-import { VERDICT_PATH } from "../format/severity.js";
+import { outline, VERDICT_PATH } from "../format/severity.js";
 
 /** @type {Record<string, string>} */
 const SIGNS = {
@@ -32,6 +32,16 @@ const SIGNS = {
 export function verdictIcon(verdict) {
   return svg`<svg class="icon ${verdict}" viewBox="0 0 16 16" width="14" height="14" aria-hidden="true"
     ><path fill="currentColor" fill-rule="evenodd" d=${VERDICT_PATH[verdict]}></path></svg>`;
+}
+
+/**
+ * Its outer line alone, as the heat map marks rows of findings that are not selected.
+ *
+ * @param {Verdict} verdict
+ */
+export function hollowIcon(verdict) {
+  return svg`<svg class="icon ${verdict}" viewBox="0 0 16 16" width="12" height="12" aria-hidden="true"
+    ><path fill="none" stroke="currentColor" stroke-width="1.5" d=${outline(verdict)}></path></svg>`;
 }
 
 /** @param {keyof typeof SIGNS} name */

@@ -9,8 +9,11 @@
 import { html, nothing } from "lit-html";
 import { repeat } from "lit-html/directives/repeat.js";
 import { createLineChart } from "../charts/line.js";
+import { edgeKinds } from "../charts/line_marks.js";
+import { fallsBelow } from "../data/curves.js";
 import { formatShape, visible } from "../format/names.js";
 import { formatNumber, formatPercent, formatValue } from "../format/numbers.js";
+import { edgeKey } from "./edge_key.js";
 import { exportMenu } from "./export_menu.js";
 import { healthyWords } from "./healthy.js";
 import { sign } from "./icon.js";
@@ -151,7 +154,10 @@ export function layerCharts({ charts, constant }, more = nothing) {
                     small.columns.length > 1 ? `${small.columns[0].symbol}: ` : "",
                   )
                 : nothing
-            }</span>
+            }${edgeKey(
+              edgeKinds(chart.lines, chart.extent),
+              small.columns.some(({ low }) => fallsBelow({ values: low })),
+            )}</span>
           </figcaption>
           ${mount(createLineChart, chart)}
         </figure>`,

@@ -3,12 +3,14 @@
  * one), and a switch for each.
  *
  * @import { Cursor } from "../charts/cursor.js"
+ * @import { EdgeKind } from "../charts/line_marks.js"
  * @import { Placement } from "../data/axes.js"
  * @import { Series } from "../types.js"
  */
 import { html, nothing, render, svg } from "lit-html";
 import { readAt } from "../data/curves.js";
 import { formatNumber } from "../format/numbers.js";
+import { edgeKey } from "./edge_key.js";
 
 /**
  * @typedef {object} LegendItem
@@ -22,10 +24,13 @@ import { formatNumber } from "../format/numbers.js";
  * @property {number[]} dash
  * @property {boolean} dots
  * @property {boolean} shown
+ * @property {boolean} constant  Said instead of drawn: it never changes.
  * @property {string | null} note  Why there is no curve.
  *
  * @typedef {object} LegendProps
  * @property {LegendItem[]} items
+ * @property {EdgeKind[]} edges  Marks on the chart's edge.
+ * @property {boolean} negative  Whether there are values below 0.
  * @property {Placement} placement
  * @property {(x: number) => string} formatX
  * @property {Cursor} cursor
@@ -66,10 +71,11 @@ export function createLegend() {
  * @param {LegendProps} props
  * @param {number | null} x
  */
-function legend({ items, formatX, onToggle }, x) {
+function legend({ items, edges, negative, formatX, onToggle }, x) {
   return html`${items.map((item) => {
     const { series, xs, note, smoothed } = item;
     const read = series && readAt(series, xs, x ?? Number.POSITIVE_INFINITY);
+    if (item.constant) return constant(item);
     const action = `${item.shown ? "Hide" : "Show"} ${item.label}`;
     return html`<button type="button" class="legend-item" aria-pressed=${item.shown ? "true" : "false"}
       title=${note === null ? action : `${item.label}: ${note}`} @click=${() => onToggle(item.key)}>
@@ -79,7 +85,20 @@ function legend({ items, formatX, onToggle }, x) {
       ${read ? smoothedValue(smoothed?.[read.index]) : nothing}
     </button>`;
   })}
-  <p class="legend-x">${x === null ? "last values" : formatX(x)}</p>`;
+  <p class="legend-x">${x === null ? "last values" : formatX(x)}</p>
+  ${edges.length ? html`<p class="legend-edges">${edgeKey(edges, negative)}</p>` : nothing}`;
+}
+
+/**
+ * What has no line has nothing to switch off.
+ *
+ * @param {LegendItem} item
+ */
+function constant({ series, label }) {
+  return html`<span class="legend-item constant" title="The same at all its records">
+    <span class="legend-label">${label}</span>
+    <span class="legend-steady"><span class="legend-value">${formatNumber(series?.values[0])}</span> constant</span>
+  </span>`;
 }
 
 /**

@@ -6,7 +6,7 @@
  * @import { LegendItem } from "./legend.js"
  * @import { TimeModel } from "../model/time.js"
  */
-import { LABELS } from "../data/curves.js";
+import { LABELS, steadyRate } from "../data/curves.js";
 import { visible } from "../format/names.js";
 import { overlayKey } from "../model/overlays.js";
 
@@ -28,6 +28,7 @@ export function legendItems({ picked, placement, beside, chart }, hidden, color)
     dash: styles.get(one.name)?.dash ?? [],
     dots: styles.get(one.name)?.dots ?? false,
     shown: !hidden.includes(one.name),
+    constant: picked.length > 1 && steadyRate(one),
     note: null,
   }));
   const others = beside.map((one) => ({
@@ -40,6 +41,7 @@ export function legendItems({ picked, placement, beside, chart }, hidden, color)
     dash: [],
     dots: false,
     shown: !hidden.includes(overlayKey(one.run)),
+    constant: false,
     note: one.error,
   }));
   return [...own, ...others];

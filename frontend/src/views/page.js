@@ -6,7 +6,8 @@
  * @import { State } from "../state/state.js"
  */
 import { html, nothing } from "lit-html";
-import { LABELS } from "../data/curves.js";
+import { edgeKinds } from "../charts/line_marks.js";
+import { fallsBelow, LABELS } from "../data/curves.js";
 import { withLater } from "../host/later.js";
 import { shortcutsAreOn } from "../host/shortcuts.js";
 import { askPanel } from "./ask.js";
@@ -244,6 +245,8 @@ function curves({ slots, view }, model, handlers) {
           },
           legend: {
             items: legendItems(time, view.hidden, model.beside.color),
+            edges: edgeKinds(time.chart.lines, time.chart.extent),
+            negative: time.picked.some(fallsBelow),
             placement: time.placement,
             formatX: time.formatX,
             cursor: time.chart.cursor,
