@@ -1,0 +1,151 @@
+"""What a reader needs to read the page by: keys of its marks, what else was found, whole titles."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from convergence_tab import Tab
+from playwright.sync_api import Route, expect
+from test_pixels import pixels
+
+Open = Callable[..., Tab]
+FINDINGS = "**/data/plugin/convergence/findings*"
+
+
+def two_causes(route: Route) -> None:
+    """The server's findings, the second one of its own and a cause."""
+    reply = route.fetch()
+    body = reply.json()
+    if len(body["findings"]) > 1:
+        body["findings"][1].update(kind="cause", explained_by=None)
+    route.fulfill(status=200, content_type="application/json", body=json.dumps(body))
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_second_cause_is_named_without_scrolling(
+    served: str, open_tab: Open, theme: str
+) -> None:
+    tab = open_tab(
+        served, theme=theme, size=(1360, 620), prepare=lambda page: page.route(FINDINGS, two_causes)
+    )
+    found = tab.select("dead-relu")
+    first, second = found[0]["title"], found[1]["title"]
+    line = tab.find("other-findings")
+    expect(line).to_have_text(f"1 of 2 causes · also: {second}")
+    expect(line).to_be_in_viewport()
+    assert tab.barriers() == []
+    line.get_by_role("button").click()
+    expect(line).to_have_text(f"2 of 2 causes · also: {first}")
+    card = tab.find("finding", id=found[1]["id"])
+    expect(card).to_have_attribute("aria-current", "true")
+    expect(card.locator("h3")).to_be_in_viewport()
+
+
+def test_one_finding_alone_has_no_such_line(served: str, open_tab: Open) -> None:
+    tab = open_tab(served)
+    found = tab.select("dead-relu")
+    assert sum(one["explained_by"] is None for one in found) == 1
+    expect(tab.find("other-findings")).to_have_count(0)
+    named = tab.frame.locator(".explains > summary")
+    expect(named).to_contain_text(f"Explains: {found[1]['title']}")
+
+
+def test_a_run_s_tools_cover_no_letter_of_it(served: str, open_tab: Open) -> None:
+    tab = open_tab(served)
+    overlaps = """(item) => {
+      const tools = [...item.querySelectorAll(".chip-tool")];
+      const boxes = tools.map((tool) => tool.querySelector("svg").getBoundingClientRect());
+      const texts = [...item.querySelectorAll(".chip-name, .chip-verdict > span")];
+      const along = (a, b) => a.left < b.right && b.left < a.right;
+      const hit = (a, b) => along(a, b) && a.top < b.bottom && b.top < a.bottom;
+      return texts.flatMap((text) => {
+        const range = document.createRange();
+        range.selectNodeContents(text);
+        const letters = [...range.getClientRects()];
+        const covered = letters.some((one) => boxes.some((box) => hit(one, box)));
+        return covered ? [text.textContent] : [];
+      }).concat(
+        getComputedStyle(item.querySelector(".chip-tools")).boxShadow === "none" ? [] : ["faded"]
+      );
+    }"""
+    runs = tab.runs()
+    assert len(runs) == 6
+    for run in runs:
+        tab.select(run)
+        for other in runs:
+            item = tab.frame.locator(".chip-item", has=tab.find("run-chip", run=other))
+            item.scroll_into_view_if_needed()
+            item.hover()
+            assert item.evaluate(overlaps) == [], other
+
+
+def test_marks_beside_the_rows_have_a_key_where_there_are_any(served: str, open_tab: Open) -> None:
+    tab = open_tab(served)
+    tab.select("healthy")
+    tab.settle()
+    keys = tab.frame.locator(".marks li:is([data-mark=own], [data-mark=other])")
+    expect(keys).to_have_count(0)
+    tab.select("dead-relu")
+    tab.settle()
+    expect(tab.frame.locator(".marks [data-mark=own]")).to_have_text("selected finding")
+    assert tab.barriers() == []
+
+
+def test_the_healthy_range_stands_beside_the_colour_scale(served: str, open_tab: Open) -> None:
+    """Of dead units up to a half is healthy: the lower half of the scale from 0 to 100%."""
+    tab = open_tab(served)
+    tab.select("dead-relu")
+    canvas = tab.choose("activations", "activation_dead_fraction")
+    tab.settle()
+    told = tab.frame.locator(".marks [data-mark=healthy]")
+    expect(told).to_have_text("healthy 0% – 50%")
+    picture = pixels(canvas).astype(int)
+    beside = picture[6:-24, -58:-54]  # left of the scale, in the gutter right of the cells
+    ground = picture[1, -56]
+    marked = (np.abs(beside - ground).sum(axis=2) > 12).any(axis=1)
+    half = len(marked) // 2
+    assert not marked[: half - 3].any(), "what is above a half is not called healthy"
+    assert marked[half + 3 : -1].all()
+    tab.choose("variables", "variable_norm")
+    expect(told).to_have_count(0)
+
+
+def test_a_rate_that_never_changes_is_said_in_words(served: str, open_tab: Open) -> None:
+    tab = open_tab(served)
+    tab.select("healthy")
+    tab.settle()
+    series = {one["name"]: one for one in tab.get("series", run="healthy")["series"]}
+    assert len(set(series["learning_rate"]["values"])) == 1
+    rate = tab.frame.locator(".legend-item", has_text="Learning rate")
+    expect(rate).to_contain_text("constant")
+    assert float(rate.locator(".legend-value").inner_text()) == pytest.approx(
+        series["learning_rate"]["values"][0], rel=0.01
+    )
+    expect(rate.locator(".key")).to_have_count(0)
+
+
+def broken(route: Route) -> None:
+    """The server's curves, every loss of the run `healthy` NaN."""
+    reply = route.fetch()
+    body = reply.json()
+    for one in body["series"] if body["run"] == "healthy" else []:
+        if "loss" in one["name"]:
+            one["nonfinite"] = [[at, "NaN"] for at in range(len(one["values"]))]
+            one["values"] = [None] * len(one["values"])
+    route.fulfill(status=200, content_type="application/json", body=json.dumps(body))
+
+
+def test_crosses_on_the_edge_have_a_key(served: str, open_tab: Open) -> None:
+    tab = open_tab(
+        served, prepare=lambda page: page.route("**/data/plugin/convergence/series*", broken)
+    )
+    tab.select("healthy")
+    key = tab.frame.locator(".legend-edges .edge-key")
+    expect(key).to_have_text("NaN")
+    assert tab.barriers() == []
+    tab.select("deep-sigmoid")
+    tab.settle()
+    expect(key).to_have_count(0)
