@@ -75,6 +75,21 @@ def test_the_rate_is_blamed_for_units_that_once_lived_and_for_no_others(
     assert start is None or f"'he_normal' in {start}." in said
 
 
+@pytest.mark.parametrize(
+    ("bias", "kernel", "advised"),
+    [
+        ("Constant", "HeNormal", "Use bias_initializer='zeros' in hidden_1."),
+        ("Zeros", "GlorotUniform", "Use kernel_initializer='he_normal' in hidden_1."),
+        ("Zeros", "HeUniform", "Look at what enters hidden_1: "),
+    ],
+)
+def test_what_is_so_already_is_not_advised(bias: str, kernel: str, advised: str) -> None:
+    layer = dense("hidden_1", "x", bias_initializer={"class": bias},
+                  kernel_initializer={"class": kernel})
+    finding = cause(configured(dying((1.0, 0)), model=model(layer)), "dead-relu")
+    assert finding.advice[0].startswith(advised)
+
+
 def test_dead_units_of_a_record_that_begins_late_are_put_down_to_either() -> None:
     history = dying((1.0, 0))
     tables = {group: replace(table, steps=np.asarray(table.steps) + 500)

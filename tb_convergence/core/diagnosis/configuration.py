@@ -53,7 +53,7 @@ class Layer:
         shape: output shape with None for the batch; None where unknown.
         parameters: number of weights; None where unknown, or none.
         entries: rows of an embedding; None for other layers.
-        initializer: class of the kernel's, "" where unknown.
+        initializer, bias_initializer: classes of the kernel's and the bias's, "" where unknown.
     """
 
     name: str
@@ -68,6 +68,7 @@ class Layer:
     parameters: int | None = None
     entries: int | None = None
     initializer: str = ""
+    bias_initializer: str = ""
 
     @property
     def penalty(self) -> float:
@@ -197,6 +198,7 @@ def _layer(item: Mapping[str, Any]) -> Layer:
         parameters=_size(item.get("parameters")),
         entries=_size(item.get("input_dim")),
         initializer=_text(_mapping(item.get("kernel_initializer")).get("class")),
+        bias_initializer=_text(_mapping(item.get("bias_initializer")).get("class")),
     )
 
 

@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 
+from tb_convergence.core.diagnosis.configuration import Configuration, configuration
 from tb_convergence.core.diagnosis.finding import Evidence, Severity
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.signals import FALLS, Floats, learns
@@ -55,7 +56,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
                      table.rows[row].layer)
             for row in onsets
         ),
-        advice=_advice(table, onsets),
+        advice=_advice(table, onsets, configuration(history)),
     )
 
 
@@ -79,16 +80,13 @@ def _summary(table: Table, dead: Floats, onsets: dict[int, int]) -> str:
     return f"{what} are dead{', the earliest' if len(set(onsets.values())) > 1 else ''} {when}."
 
 
-def _advice(table: Table, onsets: dict[int, int]) -> tuple[str, ...]:
+def _advice(table: Table, onsets: dict[int, int], model: Configuration) -> tuple[str, ...]:
     """Of weights where the units never lived, of steps where they died of them."""
-    started = [table.rows[row].layer for row, first in onsets.items() if first == 0]
-    died = [table.rows[row].layer for row, first in onsets.items() if first > 0]
+    started = list(dict.fromkeys(table.rows[row].layer for row in onsets if not onsets[row]))
+    died = list(dict.fromkeys(table.rows[row].layer for row in onsets if onsets[row]))
     advice = []
     if started:
-        advice.append(
-            "Use bias_initializer='zeros' and kernel_initializer='he_normal' in "
-            f"{listed(list(dict.fromkeys(started)))}."
-        )
+        advice.append(_start(started, model))
         if int(table.steps[0]) > 0:
             advice.append(
                 f"Lower the learning rate if they died before step {int(table.steps[0]):,}, where "
@@ -96,10 +94,27 @@ def _advice(table: Table, onsets: dict[int, int]) -> tuple[str, ...]:
             )
     if died:
         advice.append(
-            f"Lower the learning rate: units of {listed(list(dict.fromkeys(died)))} were alive at "
-            "first and died during training."
+            f"Lower the learning rate: units of {listed(died)} were alive at first and died "
+            "during training."
         )
     return (*advice, "If they still die, use LeakyReLU or ELU there.")
+
+
+def _start(names: list[str], model: Configuration) -> str:
+    """What to change in how layers start, of what is not so already."""
+    layers = [model.layer(name) for name in names]
+    change = [
+        text for text, done in (
+            ("bias_initializer='zeros'",
+             all(layer is not None and layer.bias_initializer == "Zeros" for layer in layers)),
+            ("kernel_initializer='he_normal'",
+             all(layer is not None and layer.initializer in ("HeNormal", "HeUniform")
+                 for layer in layers)),
+        ) if not done
+    ]
+    if change:
+        return f"Use {' and '.join(change)} in {listed(names)}."
+    return f"Look at what enters {listed(names)}: values that are large, or all of one sign?"
 
 
 RULE = Rule(
