@@ -89,7 +89,8 @@ def _check_form(array: NDArray[Any]) -> None:
         raise HistogramError(f"{len(array)} buckets refused, at most {MAX_BUCKETS}")
 
 
-def _check_counts(counts: NDArray[Any]) -> None:
+def _check_counts(given: NDArray[Any]) -> None:
+    counts = given.astype(np.float64)  # the most that is allowed overflows float16
     if not ((counts >= 0) & (counts <= MAX_COUNT) & (counts == np.floor(counts))).all():
         raise HistogramError("a bucket's count is not a whole number from 0 to 1e18")
 

@@ -27,6 +27,7 @@ from tb_convergence.core.schema import (
 from tb_convergence.core.statistics import find
 from tb_convergence.reading.merging import Stream, merge_group
 from tb_convergence.reading.reasons import reason_of
+from tb_convergence.reading.sampling import MOST_POINTS
 from tb_convergence.reading.source import Source, most_points
 from tb_convergence.reading.streams import read_stream
 
@@ -222,6 +223,8 @@ def _count_written(tables: dict[str, Table], thinned: set[str]) -> None:
     if run is None or not run.rows or not run.has("window_steps"):
         return
     missing = missing_records(run.steps, run.column("window_steps")[:, 0])
+    if missing > MOST_POINTS:
+        missing = 0
     for group, table in tables.items():
         fewer = group in thinned and len(table.steps) < len(run.steps)
         if fewer or (missing and np.array_equal(table.steps, run.steps)):

@@ -17,6 +17,9 @@ from tb_convergence.core.history import Sampled
 MOST_KEPT: Final[Mapping[str, Collection[int]]] = {"histograms": (100, 500), "scalars": (1_000,)}
 """Points TensorBoard keeps unless it is told otherwise, by plugin: its two loaders differ."""
 
+MOST_POINTS: Final = 10**12
+"""No training writes more: a larger number comes of a damaged step, and says nothing."""
+
 
 class Sampling:
     """Looks at the series of one run, one after the other."""
@@ -53,4 +56,4 @@ def sampled(steps: Iterable[int]) -> Sampled | None:
     every = int(np.gcd.reduce(np.diff(at)))
     # The first points may be among those that are missing.
     total = int(at[-1] - at[0]) // every + 1
-    return Sampled(len(at), total, exact=False) if total > len(at) else None
+    return Sampled(len(at), total, exact=False) if len(at) < total <= MOST_POINTS else None

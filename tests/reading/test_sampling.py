@@ -63,3 +63,8 @@ def test_the_series_of_which_most_is_missing_is_told() -> None:
 @pytest.mark.parametrize("steps", [[], [3], [3, 3, 3], [-5, 0, 9], [0, 2**62]])
 def test_no_number_is_made_up(steps: list[int]) -> None:
     assert sampled(steps) is None
+
+
+def test_a_damaged_step_is_not_taken_for_missing_points() -> None:
+    assert sampled([0, 1, 2, 3 * 10**11]) is not None
+    assert sampled([0, 1, 2, 2**63 - 1]) is None
