@@ -7,16 +7,16 @@ root of the number of entries that are not 0, which no record tells.
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
-from numpy.typing import NDArray
 
 from tb_convergence.core.diagnosis.configuration import Configuration
+from tb_convergence.core.diagnosis.signals import Floats
 from tb_convergence.core.history import Bound, Table
 
-KIND = "kernel"
+KIND: Final = "kernel"
 """Kind of the variables whose penalty the configuration tells."""
-
-Floats = NDArray[np.float64]
 
 
 def penalty(table: Table, model: Configuration) -> Floats:

@@ -223,8 +223,6 @@ def _count_written(tables: dict[str, Table], thinned: set[str]) -> None:
     if run is None or not run.rows or not run.has("window_steps"):
         return
     missing = missing_records(run.steps, run.column("window_steps")[:, 0])
-    if missing > MOST_POINTS:
-        missing = 0
     for group, table in tables.items():
         fewer = group in thinned and len(table.steps) < len(run.steps)
         if fewer or (missing and np.array_equal(table.steps, run.steps)):
@@ -250,4 +248,5 @@ def missing_records(steps: NDArray[np.int64], windows: NDArray[np.floating[Any]]
     gaps = int(np.count_nonzero(known))
     if gaps < max(3, 0.1 * len(steps)):
         return 0
-    return int(np.sum(np.maximum(1, gap[known] // window[known])))
+    missing = int(np.sum(np.maximum(1, gap[known] // window[known])))
+    return missing if missing <= MOST_POINTS else 0

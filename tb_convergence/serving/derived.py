@@ -16,9 +16,8 @@ def derivable(table: Table) -> list[Statistic]:
     """Statistics that can be derived of `table`."""
     return [
         statistic
-        for of, statistic in DERIVED.get(table.group, ())  # type: ignore[call-overload]
-        if statistic.heat and len(table.steps) >= 2 * LEAST
-        and table.has(of) and is_known(table, of)
+        for of, statistic in _trends(table)
+        if len(table.steps) >= 2 * LEAST and is_known(table, of)
     ]
 
 
@@ -27,11 +26,7 @@ def derived(table: Table, name: str) -> Table | None:
 
     None where it cannot be derived of `table`.
     """
-    of = {
-        statistic.name: column
-        for column, statistic in DERIVED.get(table.group, ())  # type: ignore[call-overload]
-        if statistic.heat and table.has(column)
-    }.get(name)
+    of = {statistic.name: column for column, statistic in _trends(table)}.get(name)
     if of is None:
         return None
     kept = [column for column in corruption_columns(name) if table.has(column)]
@@ -39,3 +34,12 @@ def derived(table: Table, name: str) -> Table | None:
     parts = [trend(displayed(table, of)), *(table.column(column, "low") for column in kept)]
     values = np.stack([part.astype(np.float32) for part in parts], axis=2)
     return replace(table, columns=(name, *kept), low=values, high=values)
+
+
+def _trends(table: Table) -> list[tuple[str, Statistic]]:
+    """Metrics of the heat map that follow from a column of `table`, with that column."""
+    return [
+        (column, statistic)
+        for column, statistic in DERIVED.get(table.group, ())  # type: ignore[call-overload]
+        if statistic.heat and table.has(column)
+    ]
