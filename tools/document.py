@@ -28,6 +28,7 @@ from tb_convergence.cli.formats import text  # noqa: E402
 from tb_convergence.cli.formats.markdown import escaped  # noqa: E402
 from tb_convergence.core.diagnosis import Finding, diagnose_history  # noqa: E402
 from tb_convergence.core.diagnosis.rule import Rule  # noqa: E402
+from tb_convergence.core.diagnosis.severity import MEANING, PRINCIPLE  # noqa: E402
 from tb_convergence.core.rules import RULES  # noqa: E402
 
 BEGIN, END = "<!-- diagnoses: generated -->", "<!-- /diagnoses -->"
@@ -62,9 +63,11 @@ def diagnoses() -> str:
         "A rule that lacks data is listed as *not evaluated*, with what it needs; it is never "
         "silently passed. Where a statistic is known only as an interval (from ordinary "
         "histograms), a rule fires only if the whole interval proves it.",
-        "The examples are drawn by hand: the smallest run that has the fault. Each shows what "
-        "`tb-convergence diagnose` prints for it, the loss, and the numbers that decide against "
-        "their threshold.",
+        f"## Severity\n\n{PRINCIPLE}",
+        "\n".join(f"* **{name}**: {meaning}" for name, meaning in MEANING.items()),
+        "## Examples\n\nThe examples are drawn by hand: the smallest run that has the fault. "
+        "Each shows what `tb-convergence diagnose` prints for it, the loss, and the numbers that "
+        "decide against their threshold.",
     ]
     for kind, title in KINDS.items():
         rules = _of(kind)

@@ -205,6 +205,7 @@ class RunHistory:
             the run "a"; empty where it did not come from TensorBoard.
         tag_families: histograms that are not read, or only because a person said what they are.
         summaries_sampled: of ordinary summaries, the series of which most is missing.
+        growing: whether it is known that more is to come, as while it trains.
     """
 
     run: str
@@ -216,6 +217,7 @@ class RunHistory:
     source_runs: tuple[str, ...] = ()
     tag_families: tuple[TagFamily, ...] = ()
     summaries_sampled: Sampled | None = None
+    growing: bool = False
     memory: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
     """What was derived from it (see `diagnosis.memory`); never copied to another history."""
 

@@ -106,8 +106,11 @@ class KeptHistory:
         self.records += layout.group == "run"
         return layout
 
-    def histories(self) -> dict[str, RunHistory]:
-        """The run as it is now, by model; what belongs to the run as a whole is in each."""
+    def histories(self, growing: bool = False) -> dict[str, RunHistory]:
+        """The run as it is now, by model; what belongs to the run as a whole is in each.
+
+        `growing` says that more is to come.
+        """
         models = sorted({model for model, group in self._kept if group != "epoch"})
         found = {}
         for model in models or [""]:
@@ -116,5 +119,7 @@ class KeptHistory:
                 for (owner, group), kept in self._kept.items()
                 if owner == model or (group == "epoch" and owner == "")
             }
-            found[model] = RunHistory(self._run, tables=tables, config=self.config)
+            found[model] = RunHistory(
+                self._run, tables=tables, config=self.config, growing=growing
+            )
         return found

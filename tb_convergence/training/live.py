@@ -142,7 +142,7 @@ class Live:
         self._urgent = False
         self._next = max(self._next, ceil(self._history.records * GROWTH))
         try:
-            for model, history in self._history.histories().items():
+            for model, history in self._history.histories(growing=not last).items():
                 monitor = self._monitors.setdefault(model, Monitor())
                 diagnosis = diagnose_history(history)
                 # The last look counts as often as opening takes: there is no second one.

@@ -763,7 +763,7 @@ def cause(history: RunHistory, name: str):
         (
             lambda: with_loss(
                 draw.flat(), data(one_hot(), {}, **classes("mse", "linear", 4))),
-            "warning", "beyond 0 and 1",
+            "critical", "beyond 0 and 1",
         ),
         (
             lambda: data(labelled(0.5), {}, **classes("mse")),
@@ -846,7 +846,7 @@ def test_imbalance_alone_is_information_and_names_the_weights() -> None:
     learned = with_loss(draw.falling(end=0.01, noise=0.001), imbalanced(0.05))
     assert cause(learned, "class-imbalance").severity == "info"
     stuck = cause(imbalanced(0.05), "class-imbalance")
-    assert stuck.severity == "warning"
+    assert stuck.severity == "critical"
     assert "class_weight={0: 0.53, 1: 10}" in stuck.advice[0]
 
 
@@ -905,7 +905,7 @@ def test_a_softmax_cannot_give_several_labels() -> None:
 def test_a_cross_entropy_wants_probabilities(activation: str) -> None:
     history = data(labelled(0.5), {}, **classes("binary_crossentropy", activation))
     finding = cause(history, "wrong-output-activation")
-    assert finding.severity == "critical"
+    assert finding.severity == "warning"  # the loss falls all the same
     assert "sigmoid" in finding.advice[0]
 
 
@@ -999,9 +999,9 @@ def test_a_start_that_was_lost_is_told_though_the_loss_falls(first, died, found:
 @pytest.mark.parametrize(
     ("steps", "ratio", "expected"),
     [
-        (1800, 5e-5, ("learning-rate-too-low", "warning")),  # 9 % in all
-        (1800, 1e-3, ("insufficient-capacity", "info")),  # it moved, and rests
-        (40, 1.5e-3, ("too-few-steps", "info")),  # 6 % in all
+        (1800, 5e-5, ("learning-rate-too-low", "critical")),  # 9 % in all
+        (1800, 1e-3, ("insufficient-capacity", "critical")),  # it moved, and rests
+        (40, 1.5e-3, ("too-few-steps", "warning")),  # 6 % in all
         (150, 2e-3, None),
     ],
 )
@@ -1039,7 +1039,9 @@ def test_what_is_derived_is_remembered_with_one_history_only() -> None:
     assert loss_course(replace(history, run="other")) is not loss_course(history)
 
 
-@pytest.mark.parametrize(("loss", "severity"), [(draw.falling(), "info"), (draw.flat(), "warning")])
+@pytest.mark.parametrize(
+    ("loss", "severity"), [(draw.falling(), "info"), (draw.flat(), "critical")]
+)
 def test_sigmoids_for_classes_that_exclude_each_other(loss, severity: str) -> None:
     config = classes("categorical_crossentropy", "sigmoid", 4)
     history = with_loss(loss, data(one_hot(), {}, **config))
@@ -1091,7 +1093,7 @@ def test_a_sigmoid_as_the_state_of_a_recurrent_cell() -> None:
     history = data(labelled(0.5), {}, model=layers, loss={"name": "binary_crossentropy"})
     standing = with_loss(draw.flat(level=0.693, noise=0.002), history)
     stuck = cause(standing, "wrong-hidden-activation")
-    assert (stuck.severity, stuck.layers) == ("warning", ("rnn",))
+    assert (stuck.severity, stuck.layers) == ("critical", ("rnn",))
     assert "wrong-hidden-activation" not in ids(with_loss(draw.falling(end=0.05), history))
 
 

@@ -7,13 +7,14 @@ The order of reasoning:
 3. a finding whose rival (`excluded_by`) began before it or with it is dropped;
 4. causes are ranked: worse severity, then higher confidence, then earlier onset. A cause that a
    better cause explains is attached to it, as is every symptom: one fault gives one story;
-5. what is only information comes after everything that needs action, causes included.
+5. what is only information comes after everything that needs action, causes included;
+6. what needs action is as severe as its effect on the run (`severity`).
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -24,9 +25,11 @@ from tb_convergence.core.diagnosis.finding import (
     Finding,
     NotEvaluated,
     RunDiagnosis,
+    Severity,
 )
 from tb_convergence.core.diagnosis.recipes import recipes
 from tb_convergence.core.diagnosis.rule import Match, Rule
+from tb_convergence.core.diagnosis.severity import effect_on, told, worst
 from tb_convergence.core.diagnosis.wording import plain_exponents
 from tb_convergence.core.history import NoStatisticError, RunHistory
 
@@ -85,7 +88,8 @@ def diagnose_history(history: RunHistory, rules: Sequence[Rule] | None = None) -
             fired[rule.id] = match
     known = {rule.id: rule for rule in rules}
     kept = {id_: match for id_, match in fired.items() if not _excluded(known[id_], match, fired)}
-    findings = _rank([(known[id_], match) for id_, match in kept.items()])
+    severities = _severities(history, kept)
+    findings = _rank([(known[id_], match) for id_, match in kept.items()], severities)
     order = {rule.id: position for position, rule in enumerate(rules)}
     missing.sort(key=lambda item: order[item.id])
     return RunDiagnosis(
@@ -123,7 +127,15 @@ def _priority(pair: tuple[Rule, Match]) -> tuple[int, float, int]:
     return (SEVERITIES.index(match.severity), -match.confidence, match.first_step)
 
 
-def _rank(pairs: Iterable[tuple[Rule, Match]]) -> list[Finding]:
+def _severities(history: RunHistory, kept: Mapping[str, Match]) -> dict[str, Severity]:
+    """How severe each finding is in this run, by id."""
+    found = effect_on(history, kept)
+    return {id_: told(match, found) for id_, match in kept.items()}
+
+
+def _rank(
+    pairs: Iterable[tuple[Rule, Match]], severities: Mapping[str, Severity]
+) -> list[Finding]:
     ordered = sorted(pairs, key=_priority)
     causes = [pair for pair in ordered if pair[0].kind == "cause"]
     explained_by: dict[str, str] = {}
@@ -141,10 +153,13 @@ def _rank(pairs: Iterable[tuple[Rule, Match]]) -> list[Finding]:
             if other.kind == "cause" and match.confidence < SURE_ENOUGH * effect.confidence:
                 continue
             explained_by[other.id] = rule.id
-    findings = [
-        _finding(rule, match, explained_by.get(rule.id), _explained(rule.id, explained_by))
-        for rule, match in ordered
-    ]
+    findings = []
+    for rule, match in ordered:
+        explained = _explained(rule.id, explained_by)
+        severity = worst([severities[rule.id], *(severities[id_] for id_ in explained)])
+        findings.append(
+            _finding(rule, match, severity, explained_by.get(rule.id), explained)
+        )
     return sorted(findings, key=_reading_order)
 
 
@@ -167,12 +182,13 @@ def _explained(cause: str, explained_by: dict[str, str]) -> tuple[str, ...]:
 
 
 def _finding(
-    rule: Rule, match: Match, explained_by: str | None, explains: tuple[str, ...]
+    rule: Rule, match: Match, severity: Severity, explained_by: str | None,
+    explains: tuple[str, ...],
 ) -> Finding:
     return Finding(
         id=rule.id,
         kind=rule.kind,
-        severity=match.severity,
+        severity=severity,
         confidence=min(1.0, max(0.0, match.confidence)),
         title=match.title or rule.title,
         summary=plain_exponents(match.summary),

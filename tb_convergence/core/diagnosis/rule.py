@@ -13,6 +13,10 @@ from tb_convergence.core.history import RunHistory
 class Match:
     """What a rule saw when it fired. Attributes as in `Finding`.
 
+    `severity` is how grave it is by itself, which ranks it; "info" asks for nothing. What a person
+    is told is the effect on the run (see `severity`). `ruins` is said of what leaves the run's
+    result worthless whatever its loss does.
+
     `advice` replaces the rule's general advice where the rule can name the concrete change, and
     `title` its headline where it can name the concrete fault.
     """
@@ -26,6 +30,7 @@ class Match:
     evidence: tuple[Evidence, ...] = ()
     advice: tuple[str, ...] = ()
     title: str = ""
+    ruins: bool = False
 
 
 Signs = Mapping[str, Match]

@@ -325,7 +325,7 @@ def learning_rate(history: RunHistory) -> float | None:
 def unfinished(history: RunHistory) -> bool:
     """Whether fit() was asked for more steps than there are: still going on, or stopped early."""
     planned = configuration(history).planned_steps
-    return planned is not None and history.last_step + 1 < planned
+    return history.growing or (planned is not None and history.last_step + 1 < planned)
 
 
 @remembered

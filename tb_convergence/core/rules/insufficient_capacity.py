@@ -1,9 +1,9 @@
 """The model has learned what it can, and that is not enough.
 
 Nothing that is recorded distinguishes a model that is too small from features that do not tell: a
-plateau between ignorance and a good fit, with gradients and updates in order. So this is never more
-than information, and names the experiment that decides. What can be known before it is whether the
-model has no hidden layer, or one narrower than the number of classes.
+plateau between ignorance and a good fit, with gradients and updates in order. So by itself it is
+no more than information, and names the experiment that decides. What can be known before it is
+whether the model has no hidden layer, or one narrower than the number of classes.
 """
 
 from __future__ import annotations

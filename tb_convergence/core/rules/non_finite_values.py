@@ -134,6 +134,29 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         last_step=history.last_step,
         layers=others,
         evidence=tuple(item.evidence for item in bad),
+        ruins=_lasts(history),
+    )
+
+
+def _lasts(history: RunHistory) -> bool:
+    """Whether the loss, a gradient or a variable is not finite in its last record.
+
+    A step that was skipped leaves nothing behind; and outputs that are infinite by design, such as
+    masks, are not the result.
+    """
+    for name in ("loss", "epoch_loss"):
+        series = history.series(name)
+        if series is not None and len(series):
+            if not np.isfinite(series.values[-1]) and np.isfinite(series.values).any():
+                return True
+            break
+    table = history.table("variables")
+    names = ["variable_nonfinite_fraction"]
+    if not configuration(history).loss_scaled:
+        names += ["gradient_nan_fraction", "gradient_inf_fraction"]
+    return table is not None and any(
+        bool((table.column(name, "low")[-1] > 0).any()) for name in names
+        if table.has(name) and len(table.steps)
     )
 
 

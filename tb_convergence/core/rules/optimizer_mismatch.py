@@ -73,6 +73,7 @@ def _maximized(history: RunHistory) -> Match | None:
         int(course.steps[0]), int(course.steps[-1]), (),
         (Evidence("loss at the end", course.end, bound, int(course.steps[-1])),),
         ("Return the negative of the score as the loss: -mean(log p) for a likelihood.",),
+        ruins=True,
     )
 
 

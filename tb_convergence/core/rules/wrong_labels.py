@@ -148,7 +148,7 @@ def _match(
     history: RunHistory, text: str, name: str, value: float, threshold: float | None
 ) -> Match:
     return Match("critical", 0.95, text, 0, max(0, history.last_step), (),
-                 (Evidence(name, value, threshold),))
+                 (Evidence(name, value, threshold),), ruins=True)
 
 
 RULE = Rule(

@@ -60,13 +60,14 @@ def _match(
     *evidence: Evidence,
     first_step: int = 0,
     title: str = "",
+    ruins: bool = False,
 ) -> Match:
     output = configuration(history).output
     return Match(
         severity, confidence, text, first_step, max(first_step, history.last_step),
         (output.name,) if output is not None and output.name else (), evidence,
         (advice, "Fit ten samples until the loss is nearly zero: with the right loss it is easy."),
-        title,
+        title, ruins,
     )
 
 
@@ -87,7 +88,7 @@ def _one_class(history: RunHistory, _: Signs) -> Match | None:
         history, "critical", 0.95,
         f"{model.loss} compares classes, and {output.name} has one unit: there is no other class "
         "to compare with.",
-        instead, Evidence("units of the output", 1.0, 2.0, None, output.name),
+        instead, Evidence("units of the output", 1.0, 2.0, None, output.name), ruins=True,
     )
 
 
@@ -111,6 +112,7 @@ def _no_distribution(history: RunHistory, _: Signs) -> Match | None:
         f"{model.loss} expects targets in [0, 1]; these go from {low:.4g} to {high:.4g}.", advice,
         Evidence("largest target" if high > 1.01 else "smallest target",
                  high if high > 1.01 else low, 1.0 if high > 1.01 else 0.0),
+        ruins=True,
     )
 
 
@@ -167,6 +169,7 @@ def _below_zero(history: RunHistory, _: Signs) -> Match | None:
         Evidence("loss at the end", course.end, 0.0 if impossible else -UNBOUNDED * size,
                  int(course.steps[-1])),
         first_step=int(course.steps[below[0]]) if len(below) else 0,
+        ruins=impossible,
     )
 
 
@@ -185,6 +188,7 @@ def _all_against_all(history: RunHistory, _: Signs) -> Match | None:
                  float(loss_value.RECORDS), suspect="at least"),
         Evidence("spread of the predictions over that of the targets", spread,
                  loss_value.VARIED),
+        ruins=True,
     )
 
 

@@ -85,10 +85,11 @@ def _match(
     evidence: tuple[Evidence, ...] = (),
     severity: Severity = "critical",
     title: str = "",
+    ruins: bool = False,
 ) -> Match:
     return Match(
         severity, confidence, text, 0, max(0, history.last_step), (output.name,), evidence,
-        (advice,), title,
+        (advice,), title, ruins,
     )
 
 
@@ -102,7 +103,7 @@ def _single_softmax(history: RunHistory, output: Layer) -> Match | None:
         "Use activation='sigmoid' with binary_crossentropy for two classes, or no activation for a "
         "number.",
         (Evidence("units of the softmax", 1.0, 2.0, None, output.name),),
-        title="Softmax over a single unit",
+        title="Softmax over a single unit", ruins=True,
     )
 
 

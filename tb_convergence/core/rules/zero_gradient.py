@@ -76,6 +76,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
                      suspect="at least")
             for index, value in zip(lasting, recent, strict=True)
         ),
+        ruins=complete == len(rows) and not harmless,
     )
 
 

@@ -1,0 +1,134 @@
+"""How severe a finding is: by what became of the run, not by how odd it looks.
+
+A rule says how grave its finding is by itself, which ranks it. What a person is told is the effect:
+one and the same rate too high is critical where the loss never came back, and a warning where the
+run learns all the same. While a run goes on, only what cannot mend itself is critical, so that
+stopping on it stops no run that recovers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+
+from tb_convergence.core.diagnosis.configuration import configuration
+from tb_convergence.core.diagnosis.data import ignorance
+from tb_convergence.core.diagnosis.finding import SEVERITIES, Severity
+from tb_convergence.core.diagnosis.rule import Match
+from tb_convergence.core.diagnosis.signals import LossCourse, loss_course, unfinished
+from tb_convergence.core.history import RunHistory
+
+MEANING: Final[Mapping[Severity, str]] = {
+    "critical": (
+        "The run's result is worthless as it stands: values are not finite at the end, the loss "
+        "rose above its start and stayed there, no kernel gets a gradient any more, the run is "
+        "over and learned nothing (its loss is that of a model that ignores its input, or where "
+        "it began), or what is minimised cannot be what is wanted, whatever the loss does."
+    ),
+    "warning": (
+        "Something is wrong, and the run learns all the same, or is not over yet and may recover."
+    ),
+    "info": (
+        "Nothing needs to be done: the run learns well, has recovered, or it is a guess to which "
+        "nothing in the run corresponds."
+    ),
+}
+"""What each severity says."""
+
+PRINCIPLE: Final = (
+    "Severity is the effect on the run, not how odd something looks; how sure a finding is, its "
+    "confidence says. A cause is as severe as the worst that it explains. While a run goes on, "
+    "only what is not expected to mend itself is critical, so that a training that is stopped on "
+    "`critical` is not one that would have recovered; a loss that stands still is a warning until "
+    "the run is over."
+)
+
+USELESS: Final = 0.95
+"""Loss over that of a model that ignores its input, from which nothing was learned."""
+FEW: Final = 100
+"""Steps of a run of which a flat loss is no verdict yet."""
+FEW_EPOCHS: Final = 5
+"""The same where only epochs are known."""
+SEEN: Final = 5
+"""Steps (or epochs) from which there is a course to judge by."""
+LASTS: Final = 20
+"""Steps above its start after which the loss of a run that goes on has not just bumped: as many as
+a start is lost or kept in."""
+BLOWN: Final = 1e4
+"""Times its start from which a loss does not come back, however short that is."""
+RECORDS: Final = 5
+"""Records whose median penalty is taken off the loss at the end."""
+
+
+def effect_on(history: RunHistory, fired: Mapping[str, Match]) -> Severity | None:
+    """Severity of what needs action in this run: "critical" or "warning"; None where unknown.
+
+    Unknown is what became of a run without a loss, or with only a few.
+    """
+    if any(match.ruins for match in fired.values()):
+        return "critical"
+    course = loss_course(history)
+    if course is None or course.observed < SEEN:
+        return None
+    worthless = _diverged(history, course, fired) or _learned_nothing(history, course, fired)
+    return "critical" if worthless else "warning"
+
+
+def told(match: Match, found: Severity | None) -> Severity:
+    """Severity of one finding in a run whose `effect_on` was `found`."""
+    if match.severity == "info" or found is None:
+        return match.severity
+    return found
+
+
+def worst(severities: list[Severity]) -> Severity:
+    """The worst of at least one.
+
+    >>> worst(["info", "critical", "warning"])
+    'critical'
+    """
+    return min(severities, key=SEVERITIES.index)
+
+
+def _diverged(history: RunHistory, course: LossCourse, fired: Mapping[str, Match]) -> bool:
+    """The loss left its best level, ended above its start, and there is no more to come, or none
+    that would bring it back.
+    """
+    if "loss-divergence" not in fired or course.end <= course.start:
+        return False
+    onset = course.first_step_above(course.diverging_above)
+    if not unfinished(history) or course.axis != "step" or onset is None:
+        return True
+    lasted = int(course.steps[-1]) - onset + 1
+    blown = course.start > 0 and float(course.level[-1]) > BLOWN * course.start
+    return lasted >= LASTS or blown
+
+
+def _learned_nothing(
+    history: RunHistory, course: LossCourse, fired: Mapping[str, Match]
+) -> bool:
+    few = FEW_EPOCHS if course.axis == "epoch" else FEW
+    if unfinished(history) or course.observed < few:
+        return False
+    ignorant = ignorance(history)
+    if ignorant is None or ignorant <= 0:
+        return "loss-not-decreasing" in fired
+    # A loss that is high and still falls comes from far away, and is on its way.
+    rests = not course.fell or course.settled
+    return rests and course.end - _penalty(history) > USELESS * ignorant
+
+
+def _penalty(history: RunHistory) -> float:
+    """What penalties of the weights add to the loss at the end; 0 where it is not known."""
+    # Penalties are computed with this package's words, so they are reached when they are needed.
+    from tb_convergence.core.penalties import penalty  # noqa: PLC0415
+
+    table, model = history.table("variables"), configuration(history)
+    if table is None or not table.has("variable_norm"):
+        return 0.0
+    if not any(layer.penalty > 0 for layer in model.layers):
+        return 0.0
+    last = penalty(table, model)[-RECORDS:]
+    return float(np.median(last)) if len(last) and np.isfinite(last).all() else 0.0
