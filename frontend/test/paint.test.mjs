@@ -127,9 +127,30 @@ test("ticks are round, inside, and few", () => {
   assert.deepEqual(linearTicks(Number.NaN, 1, 3), []);
   assert.deepEqual(logTicks(1e-3, 1, 9), [1e-3, 1e-2, 0.1, 1]);
   assert.deepEqual(logTicks(0.08, 0.6, 4), [0.1, 0.2, 0.5]);
+  assert.deepEqual(logTicks(0.26, 1.035, 4), [0.3, 0.5, 1], "a loss from 0.3 to 0.9");
+  assert.deepEqual(logTicks(0.3, 9, 3), [0.3, 1, 3]);
+  assert.deepEqual(logTicks(0.05, 12, 8), [0.1, 1, 10]);
+  assert.deepEqual(logTicks(0.2, 6, 8), [0.2, 0.5, 1, 2, 5]);
   assert.ok(logTicks(1e-30, 1e30, 5).length <= 6);
   assert.ok(logTicks(3.5, 4.5, 4).length >= 2, "a narrow range has ticks too");
   assert.deepEqual(timeTicks(0, 3600, 4), [0, 900, 1800, 2700, 3600]);
+});
+
+test("a logarithmic axis has labels enough, and none too many, however narrow it is", () => {
+  const lows = Array.from({ length: 130 }, (_, index) => 1e-9 * 1.37 ** index);
+  for (const ratio of [2.25, 3, 7, 20, 90, 400, 1e5, 1e12]) {
+    for (const [low, count] of lows.flatMap((one) => [2, 3, 4, 6, 12].map((most) => [one, most]))) {
+      const ticks = logTicks(low, low * ratio, count);
+      const said = `${low} ${ratio} ${count}: ${ticks}`;
+      assert.ok(ticks.length >= 2 && ticks.length <= Math.max(3, count), said);
+      assert.ok(ticks[0] >= low * 0.998 && ticks[ticks.length - 1] <= low * ratio * 1.002, said);
+      // Rising, and no stretch without a label is longer than two thirds of the axis.
+      const places = [low, ...ticks, low * ratio].map(Math.log);
+      const gaps = places.slice(1).map((place, at) => place - places[at]);
+      assert.ok(Math.min(...gaps.slice(1, -1)) > 0, said);
+      assert.ok(Math.max(...gaps) <= Math.log(ratio) * 0.67, said);
+    }
+  }
 });
 
 test("ticks stay inside whatever the range", () => {

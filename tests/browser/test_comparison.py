@@ -447,6 +447,48 @@ def test_a_run_that_a_link_names_is_in_view_among_many(
         assert len(set(dots)) == 28
 
 
+@pytest.mark.parametrize("width", [320, 1280, 3840])
+def test_a_long_list_of_runs_is_read_without_scrolling_sideways(
+    tmp_path: Path, serve: Callable[..., str], open_tab: Open, width: int
+) -> None:
+    write_losses(tmp_path, 40)
+    title = "The loss takes the logarithm of a value outside (0, 1]"
+    tab = open_tab(serve(tmp_path), size=(width, 800))
+    expect(tab.frame.locator(".overview progress")).to_have_count(0, timeout=120_000)
+
+    def worse(route: Any) -> None:
+        reply = route.fetch()
+        said = reply.json()
+        for run in said["runs"][:20]:
+            run["first"] = {"id": "x", "title": title, "severity": "critical", "first_step": 0}
+        route.fulfill(response=reply, json=said)
+
+    tab.page.route("**/convergence/runs*", worse)
+    tab.page.reload()
+    tab.settle()
+    cut = """() => {
+      const list = document.querySelector(".chips");
+      const within = (one) => [...one.querySelectorAll(".chip-name, .chip-verdict")].every(
+        (text) => text.scrollWidth <= text.clientWidth && text.scrollHeight <= text.clientHeight + 1);
+      return {
+        page: document.scrollingElement.scrollWidth - document.scrollingElement.clientWidth,
+        list: list.scrollWidth - list.clientWidth,
+        texts: [...list.querySelectorAll(".chip")].filter((one) => !within(one)).length,
+      };
+    }"""
+    for button in ("Show all", "Show fewer"):
+        expect(tab.find("run-chip").first).to_contain_text(title)
+        assert tab.frame.evaluate(cut) == {"page": 0, "list": 0, "texts": 0}, button
+        assert tab.barriers() == []
+        first = tab.find("run-chip").first
+        first.focus()
+        for key in ("ArrowDown", "ArrowDown", "End"):
+            tab.page.keyboard.press(key)
+            expect(tab.frame.locator(".chip:focus")).to_be_in_viewport(ratio=0.9)
+        expect(tab.find("run-chip").last).to_be_focused()
+        tab.frame.get_by_role("button", name=button).click()
+
+
 def test_what_is_over_stands_apart_from_what_needs_action(
     served: str, open_tab: Open, screenshots: Path
 ) -> None:

@@ -175,9 +175,12 @@ export function linearTicks(low, high, count, whole = false) {
   return ticks;
 }
 
+/** What stands in a decade, ever finer. */
+const MARKS = [[1], [1, 3], [1, 2, 5], [1, 2, 3, 5], [1, 1.5, 2, 3, 4, 5, 7]];
+
 /**
- * Powers of ten within `[low, high]`, thinned to at most `count`; 1, 2, 5 where less than two
- * decades are shown, and evenly spaced values where even those are too few.
+ * Powers of ten within `[low, high]`, thinned to at most `count`; where they are fewer than three,
+ * what stands between them as well. A short axis may have three all the same.
  *
  * @param {number} low > 0
  * @param {number} high
@@ -188,30 +191,21 @@ export function logTicks(low, high, count) {
   if (!(low > 0) || !(high > low)) return low > 0 ? [low] : [];
   const first = Math.floor(Math.log10(low) + 1e-9);
   const last = Math.ceil(Math.log10(high) - 1e-9);
-  const inside = (/** @type {number} */ tick) => tick >= low * 0.999 && tick <= high * 1.001;
-  const decades = powers(first, last, 1).filter(inside);
-  if (decades.length > 2) {
-    const stride = Math.ceil(decades.length / Math.max(2, count));
-    return powers(first, last, stride).filter(inside);
-  }
-  const fine = powers(first, last, 1)
-    .flatMap((power) => [power, 2 * power, 5 * power])
-    .filter(inside);
-  if (fine.length >= 2 && fine.length <= Math.max(count, 3)) return fine;
-  return decades.length >= 2 ? decades : linearTicks(low, high, count);
-}
-
-/**
- * @param {number} first
- * @param {number} last
- * @param {number} stride
- */
-function powers(first, last, stride) {
-  const found = [];
-  for (let power = Math.ceil(first / stride) * stride; power <= last; power += stride) {
-    found.push(Number(`1e${power}`));
-  }
-  return found;
+  const within = (/** @type {number[]} */ marks, stride = 1) => {
+    const found = [];
+    for (let power = Math.ceil(first / stride) * stride; power <= last; power += stride) {
+      found.push(...marks.map((mark) => Number(`${mark}e${power}`)));
+    }
+    return found.filter((tick) => tick >= low * 0.999 && tick <= high * 1.001);
+  };
+  const most = Math.max(count, 3);
+  const decades = within(MARKS[0]).length;
+  if (decades > 2) return within(MARKS[0], Math.ceil(decades / most));
+  const fitting = MARKS.map((marks) => within(marks)).filter(
+    ({ length }) => length > 1 && length <= most,
+  );
+  const enough = fitting.find(({ length }) => length >= Math.max(3, most / 2));
+  return enough ?? fitting.at(-1) ?? linearTicks(low, high, most);
 }
 
 const HOUR = 3600;

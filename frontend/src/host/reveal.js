@@ -18,9 +18,9 @@ export function createReveal(root) {
     const [otherRun, otherFinding] = [selection.run !== run, selection.finding !== finding];
     const chip = root.querySelector(CHIP);
     if (otherRun) scrollTo(chip);
-    // A link may name a run before it is listed; chips change their places and widths while runs are
+    // A link may name a run before it is listed; chips change their places and heights while runs are
     // examined: the selected one must not be carried away.
-    if (otherRun || unsettled) holdSideways(root);
+    if (otherRun || unsettled) hold(root);
     unsettled = chip === null || root.querySelector(".runs progress") !== null;
     // The first finding of a run is shown without anyone having asked: then the page keeps still.
     if (otherFinding && !otherRun && finding !== null && selection.finding !== null) {
@@ -46,7 +46,7 @@ function scrollTo(element) {
 
 /** The selected run's. */
 const CHIP = '.chip[aria-pressed="true"]';
-/** When chips have their true widths: those never in view have a supposed one, typefaces come late. */
+/** When chips have their true heights: those never in view have a supposed one, typefaces come late. */
 const LATER = [60, 300, 1000];
 
 /**
@@ -54,12 +54,12 @@ const LATER = [60, 300, 1000];
  *
  * @param {HTMLElement} root
  */
-function holdSideways(root) {
-  let left = scrollSideways(root.querySelector(CHIP));
+function hold(root) {
+  let top = scrollAlong(root.querySelector(CHIP));
   for (const delay of LATER) {
     setTimeout(() => {
       const chip = root.querySelector(CHIP);
-      if (chip?.closest(".chips")?.scrollLeft === left) left = scrollSideways(chip);
+      if (chip?.closest(".chips")?.scrollTop === top) top = scrollAlong(chip);
     }, delay);
   }
 }
@@ -70,15 +70,15 @@ function holdSideways(root) {
  * @param {Element | null} chip
  * @returns {number | null} Where the list stands then.
  */
-function scrollSideways(chip) {
+function scrollAlong(chip) {
   const list = chip?.closest(".chips");
   if (!chip || !list) return null;
   const [inner, outer] = [chip.getBoundingClientRect(), list.getBoundingClientRect()];
-  const beyond = Math.max(0, inner.right + ROOM - outer.right);
-  const before = Math.max(0, outer.left + ROOM - inner.left);
-  list.scrollLeft += beyond || -before;
-  return list.scrollLeft;
+  const beyond = Math.max(0, inner.bottom + ROOM - outer.bottom);
+  const before = Math.max(0, outer.top + 3 - inner.top);
+  list.scrollTop += before ? -before : beyond;
+  return list.scrollTop;
 }
 
-/** What the ends of the list fade over, in CSS pixels, and a little more. */
-const ROOM = 40;
+/** What the end of the list fades over, in CSS pixels. */
+const ROOM = 28;

@@ -12,9 +12,10 @@ const TAIL = 15;
  * style sheet where there is no room, whole in its title.
  *
  * @param {string} text
+ * @param {number} [most]  Characters, for a place where it may wrap.
  */
-export function name(text) {
-  const shown = [...middleEllipsis(visible(spelledOut(text)), MAX_NAME)];
+export function name(text, most = MAX_NAME) {
+  const shown = [...middleEllipsis(visible(spelledOut(text)), most)];
   const at = shown.length - Math.min(TAIL, Math.ceil(shown.length / 2));
   const [head, tail] = [shown.slice(0, at).join(""), shown.slice(at).join("")];
   return html`<bdi class="name" title=${fullName(text)}><span class="head">${head}</span><span class="tail">${

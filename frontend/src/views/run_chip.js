@@ -34,7 +34,7 @@ export function runChip({ run, color, mark, selected, compared, hidden, entry, t
       data-verdict=${verdict} aria-pressed=${selected ? "true" : "false"} tabindex=${entry ? 0 : -1}
       aria-keyshortcuts=${tools ? "V X" : nothing} title=${tools ? title(run) : fullName(run.run)}
       @click=${() => handlers.selectRun(run.run)}>
-      <span class="chip-name"><i class="dot ${mark}" .style=${`background:${color}`}></i>${name(run.run)}</span>
+      <span class="chip-name"><i class="dot ${mark}" .style=${`background:${color}`}></i>${name(run.run, 72)}</span>
       <span class="chip-verdict ${verdict}">${verdictIcon(verdict)}<span>${verdictText(run, verdict)}</span></span>
     </button>
     ${tools ? buttons(run, selected, compared, hidden, handlers) : nothing}

@@ -87,7 +87,7 @@ export function runsBar(data, handlers) {
   const entry = drawn.find((run) => run.run === selected) ?? drawn[0];
   return html`<nav class="runs ${view.allRuns ? "all" : ""}" aria-label="Runs">
     ${runs.length > 1 ? overview(data, handlers) : nothing}
-    <ul class="chips" @scroll=${followScroll} @keydown=${(/** @type {KeyboardEvent} */ event) => runKeys(event, handlers)}>
+    <ul class="chips" @keydown=${(/** @type {KeyboardEvent} */ event) => runKeys(event, handlers)}>
       ${repeat(
         drawn,
         (run) => run.run,
@@ -116,19 +116,6 @@ export function runsBar(data, handlers) {
       ${shown.length === 0 ? html`<li class="more">No run matches.</li>` : nothing}
     </ul>
   </nav>`;
-}
-
-/** Room at the ends of the list in which it fades, in CSS pixels. */
-const FADE = 28;
-
-/**
- * Tells the style sheet whether there is more before the first chip in view.
- *
- * @param {Event} event
- */
-function followScroll(event) {
-  const list = /** @type {HTMLElement} */ (event.currentTarget);
-  list.style.setProperty("--before", `${Math.min(FADE, Math.abs(list.scrollLeft))}px`);
 }
 
 /**
@@ -167,8 +154,8 @@ function overview(data, handlers) {
                   })} />
             </label>
             <button type="button" class="button" aria-expanded=${view.allRuns ? "true" : "false"}
-              title=${view.allRuns ? "Back to one row that scrolls sideways" : "All runs at once, in rows"}
-              @click=${() => handlers.setView({ allRuns: !view.allRuns })}>${view.allRuns ? "One row" : "Show all"}</button>`
+              title=${view.allRuns ? "Back to the first few" : "A line a run, all of them"}
+              @click=${() => handlers.setView({ allRuns: !view.allRuns })}>${view.allRuns ? "Show fewer" : "Show all"}</button>`
         : nothing
     }
   </div>`;
