@@ -464,8 +464,7 @@ def test_a_long_list_of_runs_is_read_without_scrolling_sideways(
         route.fulfill(response=reply, json=said)
 
     tab.page.route("**/convergence/runs*", worse)
-    tab.page.reload()
-    tab.settle()
+    tab.reload()
     cut = """() => {
       const list = document.querySelector(".chips");
       const within = (one) => [...one.querySelectorAll(".chip-name, .chip-verdict")].every(
