@@ -467,8 +467,9 @@ def test_a_long_list_of_runs_is_read_without_scrolling_sideways(
     tab.reload()
     cut = """() => {
       const list = document.querySelector(".chips");
-      const within = (one) => [...one.querySelectorAll(".chip-name, .chip-verdict")].every(
-        (text) => text.scrollWidth <= text.clientWidth && text.scrollHeight <= text.clientHeight + 1);
+      const whole = (text) =>
+        text.scrollWidth <= text.clientWidth && text.scrollHeight <= text.clientHeight + 1;
+      const within = (chip) => [...chip.querySelectorAll(".chip-name, .chip-verdict")].every(whole);
       return {
         page: document.scrollingElement.scrollWidth - document.scrollingElement.clientWidth,
         list: list.scrollWidth - list.clientWidth,
