@@ -23,22 +23,13 @@ import { movesOn, readLink, writeLink } from "./state/link.js";
 import { announcement } from "./state/said.js";
 import { settle } from "./state/selection.js";
 import { DEFAULT_VIEW, initialState, linkedState } from "./state/state.js";
+import { inTurn } from "./state/turns.js";
 import { page } from "./views/page.js";
 
 /** @type {Record<string, string>} */
 const NOTHING = {};
 /** Replies whose key does not tell how histograms were read; see data/wanted.js. */
 const READ_ANEW = ["runs", "findings", "series", "layers", "overlays", "compare", "otherLayers"];
-/** What the views beneath the map show. @satisfies {(keyof State["slots"])[]} */
-const BENEATH = /** @type {const} */ ([
-  "layer",
-  "counterpart",
-  "distribution",
-  "profiles",
-  "otherLayer",
-  "otherCounterpart",
-  "otherProfiles",
-]);
 /** Quiet time before the address follows the state. */
 const ADDRESS_DELAY_MILLISECONDS = 250;
 /** Pause before asking again for runs that are still being examined. */
@@ -166,29 +157,17 @@ export function startApp(root, connect) {
 
   /** As the page shows them. */
   let drawn = state.slots;
-  /**
-   * A map that has just arrived is drawn by itself; what came with it for the views beneath, when
-   * it is on screen.
-   */
-  function mapFirst() {
-    const { slots } = state;
-    const late = BENEATH.filter(
-      (name) => slots[name] !== drawn[name] && slots[name].key === drawn[name].key,
-    );
-    const held = slots.heat.data !== null && slots.heat.data !== drawn.heat.data ? late : [];
-    if (held.length > 0) requestAnimationFrame(() => setTimeout(changeSoon, 0, {}));
-    drawn = { ...slots, ...Object.fromEntries(held.map((name) => [name, drawn[name]])) };
-    return { ...state, slots: drawn };
-  }
-
   function draw() {
     cancelAnimationFrame(frame);
     frame = 0;
     // Nobody sees it, and nothing can be measured: drawn when the tab is shown.
     undrawn = isHidden();
     if (undrawn) return;
-    const shown = mapFirst();
-    render(page(shown, model(shown, around), handlers, around), root);
+    const turn = inTurn(state.slots, drawn);
+    drawn = turn.slots;
+    const shown = { ...state, slots: drawn };
+    render(page(shown, model(shown, around, turn.beneath), handlers, around), root);
+    if (turn.waiting) requestAnimationFrame(() => setTimeout(changeSoon, 0, {}));
     if (isReady(state)) root.dataset.ready = "true";
     followBar(root);
     reveal(state.selection);

@@ -17,7 +17,7 @@ RANK[NAN] = 3;
 
 /**
  * How bad a value is among values; higher is worse. For "both" the distance from `center`, on the
- * scale that is drawn.
+ * scale that is drawn: on a logarithmic one, how many times more or less it is.
  *
  * @param {Worst} worst
  * @param {boolean} log
@@ -28,8 +28,8 @@ export function badnessOf(worst, log, center) {
   if (worst === "high") return (value) => value;
   if (worst === "low") return (value) => -value;
   if (!log) return (value) => Math.abs(value - center);
-  const middle = Math.log(center > 0 ? center : 1);
-  return (value) => (value > 0 ? Math.abs(Math.log(value) - middle) : Number.MAX_VALUE);
+  const middle = center > 0 ? center : 1;
+  return (value) => (value > 0 ? Math.max(value / middle, middle / value) : Number.MAX_VALUE);
 }
 
 /**
@@ -135,20 +135,22 @@ export function pool(heat, order, rowSpans, cellSpans, badness) {
 function poolRow(heat, from, cellSpans, badness, values, codes, to) {
   const width = cellSpans.length / 2;
   for (let x = 0; x < width; x += 1) {
-    const last = cellSpans[2 * x + 1];
-    for (let cell = cellSpans[2 * x]; cell >= 0 && cell < last; cell += 1) {
-      const code = heat.codes[from + cell];
-      const value = heat.values[from + cell];
-      const held = codes[to + x];
-      const worse =
-        code === VALUE && held === VALUE
-          ? badness(value) > badness(values[to + x])
-          : RANK[code] > RANK[held];
-      if (worse) {
-        codes[to + x] = code;
-        values[to + x] = value;
-      }
+    const first = cellSpans[2 * x];
+    if (first < 0) continue;
+    let held = codes[to + x];
+    let kept = values[to + x];
+    let worst = held === VALUE ? badness(kept) : 0;
+    for (let cell = from + first; cell < from + cellSpans[2 * x + 1]; cell += 1) {
+      const code = heat.codes[cell];
+      if (RANK[code] < RANK[held]) continue;
+      const bad = code === VALUE ? badness(heat.values[cell]) : 0;
+      if (code === held && bad <= worst) continue;
+      held = code;
+      kept = heat.values[cell];
+      worst = bad;
     }
+    codes[to + x] = held;
+    values[to + x] = kept;
   }
 }
 

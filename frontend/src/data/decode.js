@@ -44,14 +44,27 @@ export function decodeHeat(buffer) {
   const ends = [header.minimum, header.maximum];
   if (
     edges.some((edge, index) => edge < edges[index - 1]) ||
-    codes.some(
-      (code, index) => code > INFINITE || (code === VALUE && !Number.isFinite(values[index])),
-    ) ||
+    !areCells(values, codes) ||
     ends.some((end) => end !== null && !Number.isFinite(end))
   ) {
     throw new Error("heat map holds what no heat map can");
   }
   return { header, rows, cells, edges, values, codes };
+}
+
+/**
+ * A plain loop: there may be a million cells, and the map waits for it.
+ *
+ * @param {Float32Array} values
+ * @param {Uint8Array} codes
+ */
+function areCells(values, codes) {
+  for (let at = 0; at < codes.length; at += 1) {
+    // A number less itself is 0, unless it is not finite.
+    if (codes[at] > INFINITE || (codes[at] === VALUE && values[at] - values[at] !== 0))
+      return false;
+  }
+  return true;
 }
 
 /** @param {unknown} value */

@@ -59,13 +59,14 @@ export function createMapModel() {
    * @param {Surroundings} around
    * @param {{heat: Heat | null, group: Group | null, row: number, findings: Finding[],
    *   finding: Finding | null, step: number | null, gutter: Gutters, extent: [number, number] | null,
-   *   beside: MapBeside | null}} of
+   *   beside: MapBeside | null, alone: boolean}} of  `alone`: whether the picture is to be painted
+   *   before what is said of it.
    * @returns {MapModel | null} null while there is no map.
    */
   return (
     { view, size },
     around,
-    { heat, group, row, findings, finding, step, gutter, extent, beside },
+    { heat, group, row, findings, finding, step, gutter, extent, beside, alone },
   ) => {
     const shown = beside && view.map === "difference" ? beside.difference : heat;
     const metric = group?.metrics.find((one) => one.name === shown?.header.metric);
@@ -90,11 +91,11 @@ export function createMapModel() {
     const own = ranging(heat, metric);
     const other = beside?.heat;
     const theirs = other && other.cells > 0 ? rangingOther(other, metric) : null;
-    const worst = worsting(heat, metric, own);
-    const order = ordering(group.rows, view.order, view.filter, worst);
+    const ranked = view.order === "worst" ? worsting(heat, metric, own) : null;
+    const order = ordering(group.rows, view.order, view.filter, ranked);
     return {
       codes: coding(heat),
-      worst: listing(group.rows, heat, metric, worst),
+      worst: alone ? NO_ROWS : listing(group.rows, heat, metric, worsting(heat, metric, own)),
       props: {
         ...rest,
         heat,
@@ -167,6 +168,8 @@ function codesOf({ codes }) {
 }
 
 const WORST_ROWS = 12;
+/** @type {WorstRow[]} */
+const NO_ROWS = [];
 
 /**
  * @param {Row[]} rows

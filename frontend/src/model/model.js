@@ -54,9 +54,11 @@ export function createModel() {
   /**
    * @param {State} state
    * @param {Surroundings} around
+   * @param {State["slots"]["heat"]} beneath  The map as the views beneath it know it: while a new one
+   *   is painted, the one before; see state/turns.js.
    * @returns {Model}
    */
-  return (state, around) => {
+  return (state, around, beneath = state.slots.heat) => {
     const { selection, view, slots } = state;
     const runs = slots.runs.data?.runs ?? [];
     const position = runs.findIndex((run) => run.run === selection.run);
@@ -66,7 +68,7 @@ export function createModel() {
     const group = groups.find((one) => one.group === selection.group) ?? null;
     const row = group ? rowIndex(group.rows, selection.row) : -1;
     const others = beside(state, runs, group);
-    const heat = matching(slots.heat.data ?? slots.heat.previous, group);
+    const heat = matching(slots.heat, group);
     const gutter = gutters(state.size.width);
     const timeModel = time(state, around, {
       colors: coloring(others.own, position, others.runs.length > 0, around.palette),
@@ -105,9 +107,16 @@ export function createModel() {
         gutter,
         extent,
         beside: others.map,
+        alone: beneath !== slots.heat,
       }),
       step,
-      detail: detail(state, around, { heat, group, row, step, runs: others }),
+      detail: detail(state, around, {
+        heat: matching(beneath, group),
+        group,
+        row,
+        step,
+        runs: others,
+      }),
     };
   };
 }
@@ -130,10 +139,12 @@ const NO_GROUPS = [];
 /**
  * A map must fit the rows on screen: one of another run or group cannot be labelled.
  *
- * @param {Heat | null} heat
+ * @param {State["slots"]["heat"]} slot
  * @param {Group | null} group
+ * @returns {Heat | null}
  */
-function matching(heat, group) {
+function matching({ data, previous }, group) {
+  const heat = data ?? previous;
   if (!heat || !group) return null;
   return heat.header.group === group.group && heat.rows === group.rows.length ? heat : null;
 }
