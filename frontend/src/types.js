@@ -33,6 +33,7 @@
  * @property {string} name
  * @property {StrictNumber} value
  * @property {StrictNumber | null} threshold
+ * @property {"fraction" | null} [unit]  Of both numbers; a fraction is read in per cent.
  * @property {string | null} [suspect]  Which values speak for the finding, seen from `threshold`: "more than" it, ...
  * @property {Step | null} step
  * @property {string | null} layer

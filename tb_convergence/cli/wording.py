@@ -6,7 +6,8 @@ import math
 import shlex
 from typing import Final
 
-from tb_convergence.core.diagnosis.finding import Evidence, Finding, RunDiagnosis
+from tb_convergence.core.diagnosis.finding import Evidence, Finding, RunDiagnosis, Unit
+from tb_convergence.core.diagnosis.wording import percent
 from tb_convergence.core.history import Sampled, TagFamily
 
 MARKS: Final = {"critical": "✖", "warning": "▲", "info": "●", "healthy": "✔"}
@@ -36,6 +37,22 @@ def number(value: float) -> str:
     return f"{value:.4g}"
 
 
+def amount(value: float, unit: Unit | None) -> str:
+    """A number of evidence: fractions in per cent, with three digits that matter.
+
+    >>> amount(0.8777, "fraction"), amount(-0.0036, "fraction"), amount(0.8777, None)
+    ('87.8%', '-0.36%', '0.8777')
+    >>> amount(1e-6, "fraction"), amount(0.9999, "fraction")
+    ('less than 0.01%', 'more than 99.9%')
+    """
+    if unit is None or not math.isfinite(value):
+        return number(value)
+    size = 100 * value
+    if 0 < size < 0.01 or 99.9 < size < 100:
+        return percent(value)
+    return f"{float(f'{size:.3g}'):,g}%"
+
+
 def place(evidence: Evidence, unit: str = "step") -> str:
     """Where a number was seen, such as "step 12, dense_1"; "" for one of the whole run."""
     parts = [] if evidence.step is None else [f"{unit} {evidence.step:,}"]
@@ -48,7 +65,8 @@ def evidence_text(evidence: Evidence, unit: str = "step") -> str:
     """One observed number as a sentence's part: what, how much, against what, where."""
     limit = limit_text(evidence)
     where = place(evidence, unit)
-    return (f"{evidence.name} {number(evidence.value)}" + (f" ({where})" if where else "")
+    value = amount(evidence.value, evidence.unit)
+    return (f"{evidence.name} {value}" + (f" ({where})" if where else "")
             + (f", suspect if {limit}" if limit else ""))
 
 
@@ -60,7 +78,7 @@ def limit_text(evidence: Evidence) -> str:
     """
     if evidence.threshold is None:
         return ""
-    return f"{evidence.suspect or 'against'} {number(evidence.threshold)}"
+    return f"{evidence.suspect or 'against'} {amount(evidence.threshold, evidence.unit)}"
 
 
 def about(finding: Finding, unit: str = "step") -> str:

@@ -166,9 +166,10 @@ def check_findings(found: dict[str, Any]) -> None:
         )
         assert 0 <= finding["confidence"] <= 1
         for item in finding["evidence"]:
-            keys(item, "name value threshold step layer suspect")
+            keys(item, "name value threshold step layer suspect unit")
             assert item["suspect"] in SIDES
             assert item["suspect"] is None or item["threshold"] is not None
+            assert item["unit"] in (None, "fraction")
             assert type(item["value"]) in {int, float} or item["value"] in NONFINITE
     for item in found["not_evaluated"]:
         keys(item, "id needs")

@@ -1,12 +1,18 @@
 /**
  * One finding: what, where and since when; why we think so; what to try; what would prove us wrong.
  *
- * @import { Evidence, Finding } from "../types.js"
+ * @import { Evidence, Finding, StrictNumber } from "../types.js"
  * @import { FindingsHandlers, Shown } from "./findings.js"
  */
 import { html, nothing } from "lit-html";
 import { spelledOut, visible } from "../format/names.js";
-import { counted, formatConfidence, formatNumber, looseNumber } from "../format/numbers.js";
+import {
+  counted,
+  formatConfidence,
+  formatNumber,
+  formatPercent,
+  looseNumber,
+} from "../format/numbers.js";
 import { VERDICT_WORD } from "../format/severity.js";
 import { formatStep } from "../format/steps.js";
 import { sign, verdictIcon } from "./icon.js";
@@ -161,7 +167,7 @@ function evidenceTable(evidence, how, handlers) {
       ${evidence.map(
         (one) => html`<tr>
           <th scope="row">${visible(one.name)}${place(one, how, handlers)}</th>
-          <td>${formatNumber(looseNumber(one.value))}</td>
+          <td>${amount(one.value, one)}</td>
           <td class="limit">${limitText(one)}</td>
         </tr>`,
       )}
@@ -172,12 +178,20 @@ function evidenceTable(evidence, how, handlers) {
 /**
  * Which values speak for the finding: "more than 0.1"; "" for a plain observation.
  *
- * @param {Pick<Evidence, "threshold" | "suspect">} evidence
+ * @param {Pick<Evidence, "threshold" | "suspect" | "unit">} evidence
  */
-export function limitText({ threshold, suspect }) {
+export function limitText({ threshold, suspect, unit }) {
   if (threshold === null) return "";
-  const limit = formatNumber(looseNumber(threshold));
+  const limit = amount(threshold, { unit });
   return suspect ? `${suspect} ${limit}` : limit;
+}
+
+/**
+ * @param {StrictNumber} value
+ * @param {Pick<Evidence, "unit">} evidence
+ */
+function amount(value, { unit }) {
+  return (unit ? formatPercent : formatNumber)(looseNumber(value));
 }
 
 /**

@@ -19,10 +19,10 @@ from tb_convergence.cli.formats.html_style import STYLE
 from tb_convergence.cli.wording import (
     MARKS,
     about,
+    amount,
     headline,
     leading,
     limit_text,
-    number,
     place,
     printable,
     reached,
@@ -174,7 +174,8 @@ def _evidence(finding: Finding, unit: str) -> Iterable[str]:
         return
     yield ("<table><thead><tr><th>seen<th>value<th>suspect if<th>where</tr></thead><tbody>")
     for item in finding.evidence[:SHOWN_LAYERS]:
-        yield (f'<tr><td>{_text(item.name)}<td class="number">{number(item.value)}'
+        value = amount(item.value, item.unit)
+        yield (f'<tr><td>{_text(item.name)}<td class="number">{value}'
                f'<td class="number">{limit_text(item)}<td>{_text(place(item, unit))}</tr>')
     yield "</tbody></table>"
 

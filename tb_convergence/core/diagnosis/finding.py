@@ -12,6 +12,7 @@ from tb_convergence.core.history import Axis, Sampled, Skipped, TagFamily
 
 Kind = Literal["cause", "symptom", "caution"]
 Severity = Literal["critical", "warning", "info"]
+Unit = Literal["fraction"]
 Suspect = Literal["more than", "less than", "at least", "at most", "exactly", "other than"]
 
 SEVERITIES: Final[tuple[Severity, ...]] = ("critical", "warning", "info")
@@ -35,6 +36,11 @@ class Evidence:
             it, and so on. Left out, it is the side that the value is on; a rule says it where the
             value may be on the other one, and where the limit itself counts. None without a
             threshold, and for a value that is undefined.
+        unit: "fraction" of a part of a whole, or of a change relative to what was there: people
+            read it in per cent. None for any other number.
+
+    What does not lie on the suspect side of its threshold supports nothing: a rule leaves it out,
+    or gives it without a threshold where a person wants to know it.
 
     >>> Evidence("update ratio", 0.3, 0.1).suspect, Evidence("update norm", 0.0, 0.0).suspect
     ('more than', 'exactly')
@@ -48,6 +54,7 @@ class Evidence:
     step: int | None = None
     layer: str | None = None
     suspect: Suspect | None = None
+    unit: Unit | None = None
 
     def __post_init__(self) -> None:
         if self.suspect is None and self.threshold is not None:
@@ -196,6 +203,7 @@ def _finding(finding: Finding) -> Mapping[str, Any]:
                 "value": strict_number(item.value),
                 "threshold": strict_number(item.threshold),
                 "suspect": item.suspect,
+                "unit": item.unit,
                 "step": None if item.step is None else int(item.step),
                 "layer": item.layer,
             }

@@ -80,9 +80,14 @@ class LossCourse:
     @property
     def fell(self) -> bool:
         """Whether the loss fell by more than its noise explains (two standard errors)."""
+        return self.fall > self.standstill
+
+    @property
+    def standstill(self) -> float:
+        """Fall that is none: what noise explains, at least a thousandth and at most a twentieth."""
         total = float(self.weights.sum())
         error = self.noise * math.sqrt(1 / min(3.0, total) + 1 / max(1.0, total / 10))
-        return self.fall >= 0.001 and (self.start - self.end > 2 * error or self.fall >= 0.05)
+        return max(0.001, min(0.05, 2 * error / max(abs(self.start), 1e-30)))
 
     @property
     def diverging_above(self) -> float:

@@ -76,9 +76,11 @@ def percent(fraction: float) -> str:
 
     >>> percent(0.577), percent(0.0508), percent(0.987), percent(1.04), percent(0.0)
     ('58%', '5.1%', '98.7%', '104%', '0%')
-    >>> percent(1.6e-6), percent(0.9999)
-    ('less than 0.01%', 'more than 99.9%')
+    >>> percent(1.6e-6), percent(0.9999), percent(-0.0036)
+    ('less than 0.01%', 'more than 99.9%', '-0.36%')
     """
+    if fraction < 0:
+        return f"-{percent(-fraction)}"
     size = 100 * float(fraction)
     if 0 < size < 0.01:
         return "less than 0.01%"
@@ -114,7 +116,9 @@ def loss_moved(fall: float) -> str:
 def fall_of_loss(course: LossCourse, limit: float) -> Evidence:
     """The relative fall of the loss as evidence; the name says so where it is a rise."""
     rose = " (below 0: it rose)" if course.fall < 0 else ""
-    return Evidence(f"relative fall of the loss{rose}", course.fall, limit, suspect="at most")
+    readable = abs(course.fall) <= 10
+    return Evidence(f"relative fall of the loss{rose}", course.fall, limit, suspect="at most",
+                    unit="fraction" if readable else None)
 
 
 def loss_over_start(course: LossCourse) -> Evidence:

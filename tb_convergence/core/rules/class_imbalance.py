@@ -78,7 +78,8 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     never = _never_named(history, shares)
     fault = largest < 1 and ((spread is not None and stuck) or never >= RECORDS)
     name, targets = shares.of.index(largest), columns_of(history, "target")
-    evidence = [Evidence("share of the largest class", largest, SHARE, suspect="at least")]
+    evidence = [Evidence("share of the largest class", largest, SHARE, suspect="at least",
+                         unit="fraction")]
     text = f"Class {name} makes up {percent(largest)} of the recorded samples ({classes} classes)"
     if largest == 1:
         text = f"Every recorded sample is of class {name}: there is nothing to tell apart"

@@ -47,7 +47,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
             f"{excess:.2g}-fold: the rate in force is that much smaller than the one set.",
             int(table.steps[0]), int(table.steps[-1]), (),
             (
-                Evidence("share of clipped records", share, CLIPPED),
+                Evidence("share of clipped records", share, CLIPPED, unit="fraction"),
                 Evidence("gradient over the limit", excess, EXCESS, suspect="at least"),
             ),
         )

@@ -53,7 +53,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         layers=tuple(table.rows[row].layer for row in onsets),
         evidence=tuple(
             Evidence("dead units", float(dead[-1, row]), FRACTION, int(table.steps[-1]),
-                     table.rows[row].layer)
+                     table.rows[row].layer, unit="fraction")
             for row in onsets
         ),
         advice=_advice(table, onsets, configuration(history)),

@@ -66,7 +66,7 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
         course.settled_step, int(course.steps[-1]), (narrow[0].name,) if narrow else (),
         (
             Evidence("loss at the end over ignorance", share, MUCH if narrow else LEARNS,
-                     int(course.steps[-1]), suspect="more than"),
+                     int(course.steps[-1]), suspect="more than", unit="fraction"),
             Evidence("update ratio of the fastest layer", fastest, top, suspect="less than"),
         ),
     )

@@ -138,17 +138,18 @@ def _by_updates(
             Evidence(name, float(ratio[begun]), RATIO, onset, _loudest(table, ratios[begun]))
         )
         since = f"; above {percent(RATIO)} first at step {onset:,}"
-    evidence.append(Evidence(
-        f"share of records with a ratio above {RATIO:g}, until step {harm.step:,}", share, LASTING,
-        suspect="at least",
-    ))
-    if course is not None:
+    if share >= LASTING:
+        evidence.append(Evidence(
+            f"share of records with a ratio above {RATIO:g}, until step {harm.step:,}", share,
+            LASTING, suspect="at least", unit="fraction",
+        ))
+    # A loss that was thrown up may end below where it began: then it says nothing against the rate.
+    if course is not None and course.end > course.start:
         evidence.append(loss_over_start(course))
     growth = _gradient_growth(table, harm.step)
-    if growth is not None:
+    if growth is not None and growth > GROWTH:
         evidence.append(
-            Evidence(f"growth of the gradient norm until step {harm.step:,}", growth, GROWTH,
-                     suspect="more than")
+            Evidence(f"growth of the gradient norm until step {harm.step:,}", growth, GROWTH)
         )
     return Match(
         severity="critical",
@@ -221,9 +222,10 @@ def _thrown_off(history: RunHistory, table: Table, course: LossCourse | None) ->
             *(
                 (
                     Evidence("part of the units that died since the first step",
-                             float(died.max()), DIED, None, layer, suspect="at least"),
+                             float(died.max()), DIED, None, layer, suspect="at least",
+                             unit="fraction"),
                     Evidence("part of the units that are dead at the end", ended, None,
-                             int(outputs.steps[-1]), layer),
+                             int(outputs.steps[-1]), layer, unit="fraction"),
                 ) if died.max() >= DIED else ()
             ),
             *((Evidence("early loss over the first", thrown, THROWN, suspect="at least"),)

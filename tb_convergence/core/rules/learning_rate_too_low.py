@@ -116,8 +116,9 @@ def _hardly_begun(
         first_step=int(table.steps[0]),
         last_step=int(table.steps[-1]),
         evidence=(
-            Evidence("path of the fastest layer over its size", path, BEGUN),
-            Evidence(FASTEST.format(_weights(table)), fastest, HEALTHY, suspect="less than"),
+            Evidence("path of the fastest layer over its size", path, BEGUN, unit="fraction"),
+            Evidence(FASTEST.format(_weights(table)), fastest,
+                     HEALTHY if fastest < HEALTHY else None),
             fall_of_loss(course, LEARNS),
         ),
         advice=_advice(history, fastest, 3e-3),

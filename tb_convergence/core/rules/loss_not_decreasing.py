@@ -34,7 +34,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         first_step=course.settled_step,
         last_step=int(course.steps[-1]),
         evidence=(
-            fall_of_loss(course, 0.001),
+            fall_of_loss(course, course.standstill),
             Evidence("loss at the start", course.start, None, int(course.steps[0])),
             Evidence("loss at the end", course.end, None, int(course.steps[-1])),
             Evidence("noise of one batch's loss", course.noise),

@@ -53,9 +53,9 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         f"{level:.4g}, and gets nowhere.",
         first, int(epochs.steps[-1]), (),
         (
-            Evidence("typical change of the loss in an epoch", swing, SWING),
-            Evidence("share of epochs that change direction", turns, TURNS),
-            Evidence("net change over all movement", net, NET),
+            Evidence("typical change of the loss in an epoch", swing, SWING, unit="fraction"),
+            Evidence("share of epochs that change direction", turns, TURNS, unit="fraction"),
+            Evidence("net change over all movement", net, NET, unit="fraction"),
         ),
     )
 

@@ -63,7 +63,8 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         int(run.steps[found[0]]), int(run.steps[found[-1]]), (),
         (
             Evidence("largest loss over the level around it", times, TIMES, int(run.steps[worst])),
-            Evidence("windows with a spike", float(len(found)), float(MANY), suspect="at least"),
+            Evidence("windows with a spike", float(len(found)), float(MANY), suspect="at least")
+            if len(found) >= MANY else Evidence("windows with a spike", float(len(found))),
         ),
     )
 

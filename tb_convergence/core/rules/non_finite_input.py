@@ -37,7 +37,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         evidence=(
             Evidence("non-finite fraction of a batch", float(bad[:, worst].max()), 0.0,
                      int(table.steps[int(np.argmax(bad[:, worst]))]),
-                     table.rows[rows[worst]].name),
+                     table.rows[rows[worst]].name, unit="fraction"),
             Evidence("recorded batches with such values", float(len(records)), 0.0),
         ),
     )

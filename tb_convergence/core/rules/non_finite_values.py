@@ -35,7 +35,7 @@ class _Bad:
             name = f"entries of {self.what} that are {self.kind}, at least"
             return Evidence(name, 1.0, 0.0, self.step, layer)
         name = f"{self.kind} fraction of {self.what}"
-        return Evidence(name, self.fraction, 0.0, self.step, layer)
+        return Evidence(name, self.fraction, 0.0, self.step, layer, unit="fraction")
 
 
 def _first_in_table(

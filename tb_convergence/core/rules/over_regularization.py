@@ -68,8 +68,10 @@ def _by_penalty(history: RunHistory, model: Configuration) -> Match | None:
         "the end: the optimizer shrinks weights instead of fitting data.",
         int(table.steps[0]), int(table.steps[-1]), tuple(layer.name for layer in layers),
         (
-            Evidence("penalty share of the loss at the end", last, SHARE, int(table.steps[-1])),
-            Evidence("penalty share of the loss at the start", first, SHARE, int(table.steps[0])),
+            Evidence("penalty share of the loss at the end", last, SHARE, int(table.steps[-1]),
+                     unit="fraction"),
+            Evidence("penalty share of the loss at the start", first, SHARE, int(table.steps[0]),
+                     unit="fraction"),
             Evidence(f"strongest {kind.lower()}", strongest.penalty, None, None, strongest.name),
         ),
         (
@@ -153,7 +155,7 @@ def _by_dropout(history: RunHistory, model: Configuration) -> Match | None:
               Evidence("units that dropout leaves", _left(item), LEFT, None, item.name)
               for item in heavy),
             *(Evidence("dropout rate", item.rate or 0.0, RATE, None, item.name,
-                       suspect="at least") for item in heavy),
+                       suspect="at least", unit="fraction") for item in heavy),
         ),
         ("Remove the dropout and fit the training data first; then return it at 0.1 to 0.3, on "
          "wide layers only.",),

@@ -44,7 +44,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         layers=layers_of(table, [int(i) for i in lasting]),
         evidence=tuple(
             Evidence("saturated fraction", float(saturated[-1, int(i)]), FRACTION,
-                     int(table.steps[-1]), table.rows[int(i)].layer)
+                     int(table.steps[-1]), table.rows[int(i)].layer, unit="fraction")
             for i in lasting
         ),
     )

@@ -59,7 +59,8 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
         f"fell by {percent(fall)}, to {course.end:.3g}: it has not settled by "
         f"{'epoch' if history.axis == 'epoch' else 'step'} {history.last_step:,}.",
         first, int(course.steps[-1]), (),
-        (Evidence("relative fall over that part", fall, FALL, int(course.steps[-1])),),
+        (Evidence("relative fall over that part", fall, FALL, int(course.steps[-1]),
+                  unit="fraction"),),
         _advice(history),
     )
 
@@ -75,7 +76,7 @@ def _hardly_begun(history: RunHistory, course: LossCourse, path: float) -> Match
         0, int(course.steps[-1]), (),
         (
             Evidence("steps", float(course.observed), float(FEW)),
-            Evidence("path of the fastest layer over its size", path, BEGUN),
+            Evidence("path of the fastest layer over its size", path, BEGUN, unit="fraction"),
         ),
         _advice(history),
     )

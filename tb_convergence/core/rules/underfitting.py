@@ -55,9 +55,12 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         "and fall no more.",
         int(training.steps[quarter]), int(training.steps[-1]), (),
         (
-            Evidence("fall of the training loss over the last quarter", falls[0], STANDSTILL),
-            Evidence("fall of the validation loss over the last quarter", falls[1], STANDSTILL),
-            Evidence("training loss over that level", share, LEARNS, int(training.steps[-1])),
+            Evidence("fall of the training loss over the last quarter", falls[0], STANDSTILL,
+                     unit="fraction"),
+            Evidence("fall of the validation loss over the last quarter", falls[1], STANDSTILL,
+                     unit="fraction"),
+            Evidence("training loss over that level", share, LEARNS, int(training.steps[-1]),
+                     unit="fraction"),
         ),
     )
 

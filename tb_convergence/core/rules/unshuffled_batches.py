@@ -46,7 +46,8 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         f"Only {percent(share)} of the variation of the targets is within batches of {size}; "
         f"shuffled batches would have {percent((size - 1) / size)}.",
         int(table.steps[0]), int(table.steps[-1]), (),
-        (Evidence("share of the targets' variance within batches", share, WITHIN),),
+        (Evidence("share of the targets' variance within batches", share, WITHIN,
+                  unit="fraction"),),
     )
 
 

@@ -18,7 +18,7 @@ from tb_convergence.core.diagnosis.signals import (
     median_over_time,
     weight_rows,
 )
-from tb_convergence.core.diagnosis.wording import counted
+from tb_convergence.core.diagnosis.wording import counted, figure, part
 from tb_convergence.core.history import RunHistory
 
 LOW: Final = 1e-4
@@ -56,7 +56,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     layer = table.rows[rows[worst]].layer
     return Match(
         severity, 0.7,
-        f"A typical step changes {layer} by {value:.2g} of its size; about 1e-3 is healthy."
+        f"A typical step changes {layer} by {_times(value)} its size; about 0.1% is healthy."
         + (f" So for {counted(len(chosen) - 1, 'more layer')}." if len(chosen) > 1 else ""),
         # A median is known once there are that many records.
         int(table.steps[RECORDS - 1]), int(table.steps[-1]),
@@ -68,6 +68,10 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         ),
         title="Updates too large for the weights" if fast else "Updates too small for the weights",
     )
+
+
+def _times(ratio: float) -> str:
+    return f"{figure(ratio)} times" if ratio >= 2 else f"{part(ratio)} of"
 
 
 RULE = Rule(

@@ -112,7 +112,8 @@ def _per_layer(table: Table, rows: list[int]) -> list[Evidence]:
     factor = float((means[0] / means[-1]) ** (1 / apart))
     name = "part of the gradient that each layer leaves, towards the input"
     # A slope of sigmoid is 1/4 at most; where more is left, it stands there for what it is.
-    return [Evidence(name, factor, SHRUNK if factor < SHRUNK else None), *ends]
+    limit = SHRUNK if factor < SHRUNK else None
+    return [Evidence(name, factor, limit, unit="fraction"), *ends]
 
 
 def _linear(history: RunHistory) -> Match | None:

@@ -78,7 +78,7 @@ def _rests(course: LossCourse, ignorant: float) -> Match | None:
         f"({ignorant:.4g}), and nothing else is wrong: input and label may not belong together.",
         course.settled_step, int(course.steps[-1]), (),
         (Evidence("loss over that of ignoring the input", share, IGNORANT,
-                  int(course.steps[-1])),),
+                  int(course.steps[-1]), unit="fraction"),),
     )
 
 
@@ -109,7 +109,7 @@ def _never_generalizes(history: RunHistory, course: LossCourse, ignorant: float)
         "together, or the validation data are of another kind.",
         int(steps[0]), int(steps[-1]), (),
         (Evidence("best validation loss over that of ignoring the input", best, IGNORANT,
-                  int(steps[int(np.argmin(values))])),),
+                  int(steps[int(np.argmin(values))]), unit="fraction"),),
     )
 
 

@@ -73,7 +73,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         evidence=tuple(
             Evidence("zero-gradient fraction", float(value), float(limit[int(index)]),
                      int(table.steps[-1]), table.rows[rows[int(index)]].layer,
-                     suspect="at least")
+                     suspect="at least", unit="fraction")
             for index, value in zip(lasting, recent, strict=True)
         ),
         ruins=complete == len(rows) and not harmless,
