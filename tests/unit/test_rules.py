@@ -489,6 +489,17 @@ def test_evidence_holds_wherever_a_run_is_cut() -> None:
     assert wrong == set()
 
 
+LONGEST_TITLE = 44
+"""Characters that the line of a run at the top of the tab has room for."""
+
+
+def test_titles_fit_their_place() -> None:
+    titles = {rule.title for rule in RULES}
+    for history in as_they_grew():
+        titles |= {finding.title for finding in diagnose_history(history).findings}
+    assert [title for title in titles if len(title) > LONGEST_TITLE] == []
+
+
 def test_fractions_are_told_as_such() -> None:
     """What is said in per cent lies where a person expects it: a part of a whole, or a change."""
     for history in as_they_grew():
@@ -859,7 +870,7 @@ def test_a_logarithm_of_zero_in_the_loss_is_told_from_the_outputs() -> None:
     finding = cause(with_loss(loss, history), "wrong-loss")
     assert finding.first_step == 30
     assert "between 0 and 0.9; the logarithm of this loss needs values in (0, 1]" in finding.summary
-    assert finding.title == "The loss takes the logarithm of a value outside (0, 1]"
+    assert finding.title == "The loss takes logarithms outside (0, 1]"
     assert finding.layers == ("out",)
     calm = data(labelled(0.5), outputs(0.5, 0.3, 0.1, 0.9), **classes("my_loss"))
     assert "wrong-loss" not in ids(with_loss(loss, calm))

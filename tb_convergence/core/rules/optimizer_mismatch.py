@@ -74,6 +74,7 @@ def _maximized(history: RunHistory) -> Match | None:
         (Evidence("loss at the end", course.end, bound, int(course.steps[-1])),),
         ("Return the negative of the score as the loss: -mean(log p) for a likelihood.",),
         ruins=True,
+        title="A score is minimised as the loss",
     )
 
 
@@ -97,6 +98,7 @@ def _damped(history: RunHistory) -> Match | None:
         (Evidence("epsilon", epsilon, EPSILON, suspect="at least"),
          Evidence("median update ratio of the fastest layer", typical, SHORT)),
         (f"Use {model.optimizer}(epsilon=1e-7), the default.",),
+        title="Epsilon of the optimizer is too large",
     )
 
 
@@ -119,6 +121,7 @@ def _crawls(history: RunHistory, signs: Signs) -> Match | None:
         0, history.last_step, tuple(needy),
         (Evidence("layers with gradients of very different scales", float(len(needy)), 0.0),),
         ("Use Adam(1e-3), or AdamW; SGD with momentum for the last epochs only.",),
+        title="Plain SGD where gradients differ widely",
     )
 
 
@@ -147,6 +150,7 @@ def _uphill(history: RunHistory, signs: Signs) -> Match | None:
                      float(np.max(ratio[rising])), SMALL, until),
             loss_over_start(course),
         ),
+        title="The optimizer goes uphill",
     )
 
 

@@ -78,6 +78,7 @@ def _by_penalty(history: RunHistory, model: Configuration) -> Match | None:
             f"Remove the penalty ({kind.lower()}={strongest.penalty:g} on {strongest.name}) and "
             "fit the training data first; then return it at 1e-5 to 1e-3, step by step.",
         ),
+        title=f"{kind} penalty outweighs the data",
     )
 
 
@@ -121,6 +122,7 @@ def _by_strength(history: RunHistory, model: Configuration) -> Match | None:
             f"Remove the penalty ({kind}={layer.penalty:g} on {layer.name}) and fit the training "
             "data first; then return it at 1e-5 to 1e-3, step by step.",
         ),
+        title=f"{kind.upper()} penalty shrinks the weights",
     )
 
 

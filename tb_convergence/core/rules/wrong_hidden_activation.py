@@ -91,7 +91,7 @@ def _squashed(history: RunHistory, signs: Signs) -> Match | None:
             "If the activation must stay, use glorot_uniform initialization, fewer layers, skip "
             "connections or normalization layers.",
         ),
-        title=f"{activation.replace('_', ' ').capitalize()} in {len(rows)} hidden layers",
+        title=f"{_spoken(activation)} in {len(rows)} hidden layers",
     )
 
 
@@ -135,6 +135,7 @@ def _linear(history: RunHistory) -> Match | None:
         layers=names,
         evidence=(Evidence("hidden layers without a non-linearity", float(len(names)), 0.0),),
         advice=(f"Give {', '.join(names[:4])} activation='relu'.",),
+        title="Hidden layers without a non-linearity",
     )
 
 
@@ -155,6 +156,7 @@ def _softmax(history: RunHistory) -> Match | None:
         0, max(0, history.last_step), names,
         (Evidence("hidden layers with softmax", float(len(names)), 0.0),),
         (f"Give {', '.join(names[:4])} activation='relu'; softmax belongs to the output.",),
+        title="Softmax within the network",
     )
 
 
@@ -182,6 +184,7 @@ def _unbounded_cell(history: RunHistory, signs: Signs) -> Match | None:
         0, max(0, history.last_step), names,
         (Evidence("recurrent layers with an unbounded activation", float(len(cells)), 0.0),),
         (f"Leave the defaults of {names[0]}: activation='tanh', recurrent_activation='sigmoid'.",),
+        title="Unbounded activation in a recurrent cell",
     )
 
 
@@ -203,6 +206,7 @@ def _squashed_cell(history: RunHistory) -> Match | None:
         0, max(0, history.last_step), names,
         (Evidence("recurrent layers with a squashed state", float(len(cells)), 0.0),),
         (f"Leave the default of {names[0]}: activation='tanh'.",),
+        title="Sigmoid as the state of a recurrent cell",
     )
 
 
@@ -226,6 +230,7 @@ def _suspect(history: RunHistory) -> Match | None:
             0, max(0, history.last_step), names,
             (Evidence(f"hidden layers with {sigmoid[0].activation}", float(len(names)), 0.0),),
             (f"Try activation='relu' in {', '.join(names[:4])}.",),
+            title=f"{_spoken(sigmoid[0].activation)} in hidden layers",
         )
     if not linear:
         return None
@@ -236,7 +241,12 @@ def _suspect(history: RunHistory) -> Match | None:
         0, max(0, history.last_step), linear,
         (Evidence("hidden layers without a non-linearity", float(len(linear)), 0.0),),
         (f"Give {', '.join(linear[:4])} activation='relu'.",),
+        title="A hidden layer without a non-linearity",
     )
+
+
+def _spoken(activation: str) -> str:
+    return activation.replace("_", " ").capitalize()
 
 
 def _linear_layers(model: Configuration) -> list[str]:

@@ -79,6 +79,7 @@ def _rests(course: LossCourse, ignorant: float) -> Match | None:
         course.settled_step, int(course.steps[-1]), (),
         (Evidence("loss over that of ignoring the input", share, IGNORANT,
                   int(course.steps[-1]), unit="fraction"),),
+        title="Inputs and labels may not belong together",
     )
 
 
@@ -110,6 +111,7 @@ def _never_generalizes(history: RunHistory, course: LossCourse, ignorant: float)
         int(steps[0]), int(steps[-1]), (),
         (Evidence("best validation loss over that of ignoring the input", best, IGNORANT,
                   int(steps[int(np.argmin(values))]), unit="fraction"),),
+        title="Inputs and labels may not belong together",
     )
 
 
@@ -132,7 +134,8 @@ def _out_of_range(history: RunHistory) -> Match | None:
             f"Labels such as {float(fractional[-1]):.3g} are not whole numbers, and are cut to "
             f"{int(fractional[-1])}: were they scaled together with the data?"
         )
-        return _match(history, text, "fractional label", float(fractional[-1]), None)
+        return _match(history, text, "fractional label", float(fractional[-1]), None,
+                      "Labels are not whole numbers")
     if low < 0 or high >= classes:
         text = (
             f"Labels go from {low:g} to {high:g}; {model.output.name} has {classes} outputs, for "
@@ -140,15 +143,16 @@ def _out_of_range(history: RunHistory) -> Match | None:
         )
         return _match(history, text, "largest label" if high >= classes else "smallest label",
                       high if high >= classes else low,
-                      float(classes - 1) if high >= classes else 0.0)
+                      float(classes - 1) if high >= classes else 0.0,
+                      "Labels outside the classes of the output")
     return None
 
 
 def _match(
-    history: RunHistory, text: str, name: str, value: float, threshold: float | None
+    history: RunHistory, text: str, name: str, value: float, threshold: float | None, title: str
 ) -> Match:
     return Match("critical", 0.95, text, 0, max(0, history.last_step), (),
-                 (Evidence(name, value, threshold),), ruins=True)
+                 (Evidence(name, value, threshold),), title=title, ruins=True)
 
 
 RULE = Rule(

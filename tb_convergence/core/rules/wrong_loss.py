@@ -89,6 +89,7 @@ def _one_class(history: RunHistory, _: Signs) -> Match | None:
         f"{model.loss} compares classes, and {output.name} has one unit: there is no other class "
         "to compare with.",
         instead, Evidence("units of the output", 1.0, 2.0, None, output.name), ruins=True,
+        title="Cross-entropy over a single class",
     )
 
 
@@ -113,6 +114,7 @@ def _no_distribution(history: RunHistory, _: Signs) -> Match | None:
         Evidence("largest target" if high > 1.01 else "smallest target",
                  high if high > 1.01 else low, 1.0 if high > 1.01 else 0.0),
         ruins=True,
+        title="Cross-entropy of targets outside [0, 1]",
     )
 
 
@@ -143,7 +145,7 @@ def _first_not_finite(history: RunHistory, signs: Signs) -> Match | None:
         *((Evidence("largest output at that step", high, 1.0, step, suspect="at least"),)
           if high >= 1 else ()),
         first_step=step,
-        title=f"The loss takes the logarithm of a value outside {needed}",
+        title=f"The loss takes logarithms outside {needed}",
     )
 
 
@@ -170,6 +172,7 @@ def _below_zero(history: RunHistory, _: Signs) -> Match | None:
                  int(course.steps[-1])),
         first_step=int(course.steps[below[0]]) if len(below) else 0,
         ruins=impossible,
+        title="The loss falls below its floor" if impossible else "The loss has no floor",
     )
 
 
@@ -189,6 +192,7 @@ def _all_against_all(history: RunHistory, _: Signs) -> Match | None:
         Evidence("spread of the predictions over that of the targets", spread,
                  loss_value.VARIED),
         ruins=True,
+        title="Loss of every prediction with every target",
     )
 
 
@@ -207,6 +211,7 @@ def _summed(history: RunHistory, signs: Signs) -> Match | None:
         "Average over the batch (keras.ops.mean, reduction='sum_over_batch_size'), or divide the "
         f"learning rate by {factor:.2g}.",
         Evidence("loss over the largest mean it can be", factor, loss_value.SUMMED),
+        title="The loss is summed over the batch",
     )
 
 
@@ -221,6 +226,7 @@ def _several_labels(history: RunHistory, _: Signs) -> Match | None:
         f"{model.loss} expects one class per sample; these samples have {labels:.2g} on average.",
         "Use binary_crossentropy with sigmoid outputs where several labels may hold at once.",
         Evidence("labels per sample", labels, 1.0),
+        title="One-class loss for several labels",
     )
 
 
@@ -239,6 +245,7 @@ def _each_class_alone(history: RunHistory, _: Signs) -> Match | None:
         "and 'accuracy' counts it so.",
         f"Use categorical_crossentropy with softmax in {output.name}.",
         Evidence("classes of a one-hot target", float(units), 3.0, suspect="at least"),
+        title="Binary loss for one class of many",
     )
 
 
@@ -277,6 +284,7 @@ def _distance_between_classes(history: RunHistory, signs: Signs) -> Match | None
         f"{'one-hot classes' if many else 'two classes, 0 and 1'}: {reason}.",
         f"Use {right}.",
         Evidence("columns that hold only 0 and 1", float(targets.count if targets else 0)),
+        title="The loss compares classes as numbers",
     )
 
 

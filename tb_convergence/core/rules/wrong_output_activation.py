@@ -138,6 +138,7 @@ def _twice(history: RunHistory, model: Configuration, output: Layer) -> Match | 
             "it again.",
             f"Remove the activation of {output.name}, or set from_logits=False.",
             severity="info" if _recoverable(output) else "warning",
+            title="Output activation applied twice",
         )
     before = model.before(output)
     bare = output.kind in ("Softmax", "Activation")
@@ -147,6 +148,7 @@ def _twice(history: RunHistory, model: Configuration, output: Layer) -> Match | 
             f"{before.name} applies {before.activation}, and {output.name} applies "
             f"{output.activation} to it: what is left are nearly equal values.",
             f"Remove the activation of {before.name}.",
+            title="Output activation applied twice",
         )
     if model.loss in CROSS_ENTROPIES and output.activation in NO_PROBABILITY:
         if model.from_logits or output.kind not in ("Dense", "Activation", "ReLU", "LeakyReLU"):
@@ -159,6 +161,7 @@ def _twice(history: RunHistory, model: Configuration, output: Layer) -> Match | 
             f"Give {output.name} "
             f"{'sigmoid' if model.loss.startswith('binary') else 'softmax'}, or no activation and "
             "from_logits=True in the loss.",
+            title="Cross-entropy without probabilities",
         )
     if model.from_logits and model.loss in CROSS_ENTROPIES and output.activation in CUTS:
         return _match(
@@ -166,6 +169,7 @@ def _twice(history: RunHistory, model: Configuration, output: Layer) -> Match | 
             f"{output.name} applies {output.activation} to what the loss takes as logits: negative "
             "evidence is thrown away.",
             f"Remove the activation of {output.name}.",
+            title="Output activation cuts the logits",
         )
     return None
 
@@ -185,6 +189,7 @@ def _cut_logits(history: RunHistory, model: Configuration, output: Layer) -> Mat
         f"{before.name} applies {before.activation} to the logits of the {output.activation}: "
         "negative evidence is thrown away, and units that fall below zero get no gradient.",
         f"Remove the activation of {before.name}.",
+        title="Output activation cuts the logits",
     )
 
 
@@ -221,6 +226,7 @@ def _out_of_reach(history: RunHistory, model: Configuration, output: Layer) -> M
         (Evidence("smallest target" if beyond else "largest target", low if beyond else high,
                   reach[0] if beyond else reach[1], None, output.name),),
         severity,
+        title="Targets outside the output's range",
     )
 
 
@@ -254,6 +260,7 @@ def _tied(history: RunHistory, output: Layer) -> Match | None:
         f"Leave the logits of {output.name} without an activation before the softmax.",
         (Evidence("outputs that are equal throughout", float(tied), 2.0, None, output.name,
                   suspect="at least"),),
+        title="Output activation cuts the logits",
     )
 
 
@@ -278,6 +285,7 @@ def _no_sum(history: RunHistory, output: Layer) -> Match | None:
         f"{total:.3g}.", advice,
         (Evidence("sum of a sample's targets", total, 1.0, None, output.name,
                   suspect="other than"),),
+        title="Softmax, but targets do not add up to 1",
     )
 
 
@@ -298,6 +306,7 @@ def _not_exclusive(history: RunHistory, model: Configuration, output: Layer) -> 
         f"Use softmax in {output.name}.",
         (Evidence("units of the sigmoid", float(output.units or 0), 1.0, None, output.name),),
         "info" if harmless else "warning",
+        title="Sigmoids for classes that exclude each other",
     )
 
 
@@ -309,7 +318,7 @@ def _edge(values: np.ndarray, choose: np.ufunc) -> float | None:
 RULE = Rule(
     id="wrong-output-activation",
     kind="cause",
-    title="The output activation does not fit the targets",
+    title="Output activation does not fit the targets",
     needs=("config",),
     evaluate=_evaluate,
     explains=("loss-not-decreasing", "zero-gradient", "constant-output", "non-finite-values",
