@@ -123,6 +123,12 @@ test("a scale for both signs tells small sizes apart beside large ones", () => {
     [...ticks].sort((a, b) => a - b),
     ticks,
   );
+  for (let power = 2; power < 20; power += 1) {
+    const far = signedScale(-(10 ** power), 3 * 10 ** power, 1);
+    const places = signedTicks(far, 8).map((value) => signedPosition(value, far) * 8);
+    const gaps = places.slice(1).map((place, index) => place - places[index]);
+    assert.ok(gaps.length > 1 && Math.min(...gaps) > 0.5, `labels apart: ${gaps}`);
+  }
   assert.equal(signedScale(-1, 1, 0.5).unit, null);
   assert.deepEqual(signedScale(Infinity, -Infinity, 0), { low: -1, high: 1, unit: null });
   const point = signedScale(3, 3, 0);

@@ -43,7 +43,7 @@ const SIZE = 3.5;
 export function drawEdgeMarks(context, { plot, toX }, line, palette) {
   context.strokeStyle = palette.nonfinite;
   context.fillStyle = palette.nonfinite;
-  context.lineWidth = 1.5;
+  context.lineWidth = STROKE;
   const edge = SIZE + 1.5;
   /** @type {Map<string, number>} */
   const drawn = new Map();
@@ -58,29 +58,35 @@ export function drawEdgeMarks(context, { plot, toX }, line, palette) {
   }
 }
 
+/** Outlines around (0, 0), from -1 to 1, for Path2D and for SVG. */
+export const EDGE_PATHS = {
+  NaN: "M-1-1 1 1M1-1-1 1",
+  Infinity: "M0-1 1 1H-1z",
+  "-Infinity": "M0 1 1-1H-1z",
+  nonpositive: "M0 1 1-1H-1z",
+};
+/** Of a mark's lines, where its arms are 1. */
+export const STROKE = 1.5 / SIZE;
+
+/** @param {EdgeKind} kind */
+export function isFilled(kind) {
+  return kind.endsWith("Infinity");
+}
+
 /**
  * @param {CanvasRenderingContext2D} context
- * @param {Line["bad"][number]["kind"]} kind
+ * @param {EdgeKind} kind
  * @param {number} x
  * @param {number} y
  */
-export function drawMark(context, kind, x, y, size = SIZE) {
-  context.beginPath();
-  if (kind === "NaN") {
-    context.moveTo(x - size, y - size);
-    context.lineTo(x + size, y + size);
-    context.moveTo(x + size, y - size);
-    context.lineTo(x - size, y + size);
-    context.stroke();
-    return;
-  }
-  const up = kind === "Infinity" ? -1 : 1;
-  context.moveTo(x, y + up * size);
-  context.lineTo(x + size, y - up * size);
-  context.lineTo(x - size, y - up * size);
-  context.closePath();
-  if (kind === "nonpositive") context.stroke();
-  else context.fill();
+function drawMark(context, kind, x, y) {
+  const path = new Path2D(EDGE_PATHS[kind]);
+  context.save();
+  context.translate(x, y);
+  context.scale(SIZE, SIZE);
+  if (isFilled(kind)) context.fill(path);
+  else context.stroke(path);
+  context.restore();
 }
 
 /**

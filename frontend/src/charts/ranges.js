@@ -191,17 +191,20 @@ export function logTicks(low, high, count) {
   if (!(low > 0) || !(high > low)) return low > 0 ? [low] : [];
   const first = Math.floor(Math.log10(low) + 1e-9);
   const last = Math.ceil(Math.log10(high) - 1e-9);
-  const within = (/** @type {number[]} */ marks, stride = 1) => {
+  const within = (/** @type {number[]} */ marks) => {
     const found = [];
-    for (let power = Math.ceil(first / stride) * stride; power <= last; power += stride) {
+    for (let power = first; power <= last; power += 1) {
       found.push(...marks.map((mark) => Number(`${mark}e${power}`)));
     }
     return found.filter((tick) => tick >= low * 0.999 && tick <= high * 1.001);
   };
   const most = Math.max(count, 3);
-  const decades = within(MARKS[0]).length;
-  if (decades > 2) return within(MARKS[0], Math.ceil(decades / most));
-  const fitting = MARKS.map((marks) => within(marks)).filter(
+  const decades = within(MARKS[0]);
+  const stride = Math.ceil(decades.length / most);
+  if (decades.length > 2) return decades.filter((_, index) => index % stride === 0);
+  // Over a factor of three even steps are nearly as even on this scale.
+  const even = high < 3 * low ? [linearTicks(low, high, most - 1)] : [];
+  const fitting = [...MARKS.map(within), ...even].filter(
     ({ length }) => length > 1 && length <= most,
   );
   const enough = fitting.find(({ length }) => length >= Math.max(3, most / 2));

@@ -68,7 +68,12 @@ export function signedPosition(value, { low, high, unit }) {
 export function signedTicks(scale, count) {
   const { low, high, unit } = scale;
   if (unit === null) return linearTicks(low, high, count);
-  const inside = (/** @type {number} */ value) => value >= low && value <= high;
+  const zero = signedPosition(0, scale);
+  // A power that would stand on the label of zero is left out.
+  const inside = (/** @type {number} */ value) =>
+    value >= low &&
+    value <= high &&
+    (value === 0 || Math.abs(signedPosition(value, scale) - zero) * count > 0.6);
   const first = Math.ceil(Math.log10(unit));
   const last = Math.floor(Math.log10(Math.max(Math.abs(low), Math.abs(high))));
   const sides = low < 0 && high > 0 ? 2 : 1;

@@ -110,11 +110,11 @@ export function formatOrders(orders) {
 export function formatTick(value) {
   if (value === 0) return "0";
   const size = Math.abs(value);
-  if (size >= 1e5 || size < 1e-3) {
+  if (size >= 1e6 || size < 1e-3) {
     return scientific(value, 3);
   }
   return minus(
-    String(Number(value.toPrecision(5))).replace(/^(-?)(\d+)/, (_all, sign, digits) => {
+    String(Number(value.toPrecision(6))).replace(/^(-?)(\d+)/, (_all, sign, digits) => {
       return sign + digits.replace(/\B(?=(\d{3})+$)/g, ",");
     }),
   );

@@ -18,9 +18,9 @@ export const WIDE = 1560;
  * @returns {Gutters}
  */
 export function gutters(width) {
-  if (width < 640) return { left: 104, right: 46, axis: 46 };
-  if (width < 1100) return { left: 168, right: 58, axis: 48 };
-  return { left: 200, right: 62, axis: 50 };
+  if (width < 640) return { left: 128, right: 62, axis: 46 };
+  if (width < 1100) return { left: 168, right: 66, axis: 48 };
+  return { left: 200, right: 66, axis: 50 };
 }
 
 /**

@@ -44,13 +44,11 @@ import { heatRoom } from "./layout.js";
  */
 
 export function createMapModel() {
+  const reading = memo(read);
   const worsting = memo(worstOf);
-  const ranging = memo(colorRange);
-  const rangingOther = memo(colorRange);
-  const sharing = memo(sharedRange);
+  const sharing = memo(withOther);
   const ordering = memo(shownRows);
   const judging = memo(rowMarks);
-  const coding = memo(codesOf);
   const listing = memo(worstRows);
   const difference = createDifferenceModel();
 
@@ -88,13 +86,11 @@ export function createMapModel() {
       return difference({ heat: shown, group, metric, partners, other, order, filter, room, rest });
     }
     if (!heat) return null;
-    const own = ranging(heat, metric);
-    const other = beside?.heat;
-    const theirs = other && other.cells > 0 ? rangingOther(other, metric) : null;
+    const { own, codes } = reading(heat, metric);
     const ranked = view.order === "worst" ? worsting(heat, metric, own) : null;
     const order = ordering(group.rows, view.order, view.filter, ranked);
     return {
-      codes: coding(heat),
+      codes,
       worst: alone ? NO_ROWS : listing(group.rows, heat, metric, worsting(heat, metric, own)),
       props: {
         ...rest,
@@ -102,7 +98,7 @@ export function createMapModel() {
         rows: group.rows,
         order,
         metric,
-        range: sharing(heat, own, theirs),
+        range: sharing(heat, own, beside?.heat ?? null, metric),
         height: wantedHeight(order.length, room.each, room.most),
         label:
           `${metric.title}: ${group.rows.length} rows over ${heat.cells} stretches of steps. ` +
@@ -158,13 +154,30 @@ function worstOf(heat, metric, { low, high, log }) {
   return worstByRow(heat, badnessOf(metric.worst, log, center));
 }
 
-/** @param {Heat} heat */
-function codesOf({ codes }) {
+/**
+ * What a map by itself says of its colours, and which marks occur.
+ *
+ * @param {Heat} heat
+ * @param {Metric} metric
+ */
+function read(heat, metric) {
+  const has = (/** @type {number} */ code) => heat.codes.includes(code);
   return {
-    nan: codes.includes(NAN),
-    infinite: codes.includes(INFINITE),
-    none: codes.includes(NO_DATA),
+    own: colorRange(heat, metric),
+    codes: { nan: has(NAN), infinite: has(INFINITE), none: has(NO_DATA) },
   };
+}
+
+/**
+ * The colours of a map beside another run's.
+ *
+ * @param {Heat} heat
+ * @param {ColorRange} own
+ * @param {Heat | null} other
+ * @param {Metric} metric
+ */
+function withOther(heat, own, other, metric) {
+  return sharedRange(heat, own, other && other.cells > 0 ? colorRange(other, metric) : null);
 }
 
 const WORST_ROWS = 12;

@@ -4,14 +4,8 @@
  * @import { EdgeKind } from "../charts/line_marks.js"
  */
 import { html, svg } from "lit-html";
+import { EDGE_PATHS, isFilled, STROKE } from "../charts/line_marks.js";
 
-/** As charts/line_marks.js draws them, in a box of 10 x 10. */
-const SHAPES = {
-  NaN: "M1.5 1.5l7 7m0-7-7 7",
-  Infinity: "M5 1.5l3.5 7h-7z",
-  "-Infinity": "M5 8.5l3.5-7h-7z",
-  nonpositive: "M5 8.5l3.5-7h-7z",
-};
 const WORDS = { NaN: "NaN", Infinity: "infinite", "-Infinity": "minus infinite" };
 
 /**
@@ -45,7 +39,6 @@ const WHERE = {
 
 /** @param {EdgeKind} kind */
 function shape(kind) {
-  const fill = kind === "Infinity" || kind === "-Infinity" ? "currentColor" : "none";
-  return svg`<svg class="edge-mark" viewBox="0 0 10 10" width="10" height="10" aria-hidden="true"
-    ><path d=${SHAPES[kind]} fill=${fill} stroke="currentColor" stroke-width="1.5"></path></svg>`;
+  return svg`<svg class="edge-mark" viewBox="-1.4 -1.4 2.8 2.8" width="10" height="10" aria-hidden="true"
+    ><path d=${EDGE_PATHS[kind]} fill=${isFilled(kind) ? "currentColor" : "none"} stroke="currentColor" stroke-width=${STROKE}></path></svg>`;
 }
