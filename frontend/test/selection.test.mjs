@@ -359,6 +359,35 @@ test("a finding opens a metric that its layer has", () => {
   assert.equal(opened(["relu", "tanh"]), "activation_saturated_fraction");
 });
 
+test("a finding about the data opens what it says of them", () => {
+  const names = ["mean", "std", "max", "nan_fraction", "inf_fraction"];
+  const metrics = names.map((name) => ({ name: `feature_${name}`, title: name }));
+  const rows = [row("input[0]", "input"), row("target[0]", "target")];
+  const groups = /** @type {any} */ ([...GROUPS, { group: "inputs", rows, metrics }]);
+  const opened = (/** @type {string} */ id, /** @type {string[]} */ layers, said = "") => {
+    const found = finding({ id, layers, evidence: said ? [{ name: said }] : [] });
+    const { group, metric, row: key } = showFinding(emptySelection(), found, groups);
+    return [group, metric, key];
+  };
+  assert.deepEqual(opened("unnormalized-input", ["input[0]"]), [
+    "inputs",
+    "feature_std",
+    "input[0]",
+  ]);
+  assert.deepEqual(opened("unscaled-target", ["target[0]"])[1], "feature_max");
+  assert.deepEqual(opened("unshuffled-batches", ["target[0]"])[2], "target[0]");
+  assert.equal(opened("class-imbalance", ["target[0]"])[1], "feature_mean");
+  assert.equal(opened("wrong-labels", ["target[0]"])[1], "feature_std");
+  const broken = (/** @type {string} */ kind) =>
+    opened("non-finite-input", ["input[0]"], `${kind} fraction of a batch`)[1];
+  assert.deepEqual(
+    [broken("NaN"), broken("Inf")],
+    ["feature_nan_fraction", "feature_inf_fraction"],
+  );
+  // Where no data were recorded, nothing else stands in for them.
+  assert.equal(fittingMetric(finding({ id: "unscaled-target" }), GROUPS), null);
+});
+
 test("memo recomputes only when something changed", () => {
   let count = 0;
   const twice = memo((/** @type {number} */ value) => {

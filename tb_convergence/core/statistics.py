@@ -237,28 +237,31 @@ ACTIVATIONS: Final[tuple[Statistic, ...]] = (
 INPUTS: Final[tuple[Statistic, ...]] = (
     Statistic(
         "feature_mean", "inputs", "Mean", "mean x", "unit of the feature",
-        REAL, "Mean over the batch.", lambda row: row.feature.mean,
+        REAL, "Mean over the batch.", lambda row: row.feature.mean, heat=True,
     ),
     Statistic(
         "feature_std", "inputs", "Spread", "std x", "unit of the feature",
         POSITIVE, "Standard deviation over the batch.",
-        lambda row: row.feature.std, "log10", "both",
+        lambda row: row.feature.std, "log10", "both", heat=True,
     ),
     Statistic(
         "feature_min", "inputs", "Smallest", "min x", "unit of the feature",
         REAL, "Smallest value in the batch.", lambda row: row.feature.minimum, worst="low",
+        heat=True,
     ),
     Statistic(
         "feature_max", "inputs", "Largest", "max x", "unit of the feature",
-        REAL, "Largest value in the batch.", lambda row: row.feature.maximum,
+        REAL, "Largest value in the batch.", lambda row: row.feature.maximum, heat=True,
     ),
     Statistic(
         "feature_nan_fraction", "inputs", "NaN values", "x = NaN", "1",
         FRACTION, "Fraction of values that are NaN.", lambda row: row.feature.nan_fraction,
+        heat=True,
     ),
     Statistic(
         "feature_inf_fraction", "inputs", "Infinite values", "|x| = ∞", "1",
         FRACTION, "Fraction of values that are infinite.", lambda row: row.feature.inf_fraction,
+        heat=True,
     ),
     Statistic(
         "feature_outlier_fraction", "inputs", "Outliers", "|x - mean| > 4 std", "1",

@@ -880,7 +880,7 @@ def test_imbalance_alone_is_information_and_names_the_weights() -> None:
     learned = with_loss(draw.falling(end=0.01, noise=0.001), imbalanced(0.05))
     assert cause(learned, "class-imbalance").severity == "info"
     stuck = cause(imbalanced(0.05), "class-imbalance")
-    assert stuck.severity == "critical"
+    assert stuck.severity == "warning"  # validation still falls here
     assert "class_weight={0: 0.53, 1: 10}" in stuck.advice[0]
 
 
@@ -1074,7 +1074,7 @@ def test_what_is_derived_is_remembered_with_one_history_only() -> None:
 
 
 @pytest.mark.parametrize(
-    ("loss", "severity"), [(draw.falling(), "info"), (draw.flat(), "critical")]
+    ("loss", "severity"), [(draw.falling(), "info"), (draw.flat(), "warning")]
 )
 def test_sigmoids_for_classes_that_exclude_each_other(loss, severity: str) -> None:
     config = classes("categorical_crossentropy", "sigmoid", 4)
@@ -1127,7 +1127,7 @@ def test_a_sigmoid_as_the_state_of_a_recurrent_cell() -> None:
     history = data(labelled(0.5), {}, model=layers, loss={"name": "binary_crossentropy"})
     standing = with_loss(draw.flat(level=0.693, noise=0.002), history)
     stuck = cause(standing, "wrong-hidden-activation")
-    assert (stuck.severity, stuck.layers) == ("critical", ("rnn",))
+    assert (stuck.severity, stuck.layers) == ("warning", ("rnn",))
     assert "wrong-hidden-activation" not in ids(with_loss(draw.falling(end=0.05), history))
 
 

@@ -108,5 +108,9 @@ def test_a_loss_that_stands_still_is_held_against_ignorance(spread: float, expec
          "feature_min": np.zeros(N), "feature_max": np.full(N, 0.97)},
     )
     loss = draw.flat(N, level=0.2, noise=1e-4)
-    history = draw.history(draw.run_table(loss), targets, config={"loss": {"name": "mse"}})
+    tables = (draw.run_table(loss), targets)
+    history = draw.history(*tables, config={"loss": {"name": "mse"}})
     assert severity(history, oddity()) == expected
+    better = draw.series("validation_loss", np.linspace(0.09, 0.03, 8), axis="epoch")
+    learned = draw.history(*tables, config={"loss": {"name": "mse"}}, validation_loss=better)
+    assert severity(learned, oddity()) == "warning"

@@ -10,13 +10,17 @@ const FITTING = new Map(
     "learning-rate-too-high": ["update_ratio", "gradient_norm"],
     "learning-rate-too-low": ["update_ratio"],
     "clipping-hides-learning-rate": ["gradient_norm"],
-    "unnormalized-input": ["feature_std", "activation_std", "gradient_norm"],
+    "unnormalized-input": ["feature_std"],
+    "unshuffled-batches": ["feature_mean"],
+    "class-imbalance": ["feature_mean"],
+    "wrong-labels": ["feature_std"],
     "non-finite-input": [
       "feature_nan_fraction",
+      "feature_inf_fraction",
       "activation_nan_fraction",
       "gradient_nan_fraction",
     ],
-    "unscaled-target": ["gradient_norm"],
+    "unscaled-target": ["feature_max"],
     "wrong-output-activation": [
       "activation_zero_fraction",
       "activation_saturated_fraction",
@@ -53,6 +57,11 @@ const TELLING = new Map([
   ["activation_zero_fraction", RELU_LIKE],
 ]);
 
+/** @param {Finding} finding */
+function says({ evidence }) {
+  return evidence.map(({ name }) => name.toLowerCase()).join("\n");
+}
+
 /**
  * Whether a metric tells something of the first layer that the finding names, as far as its
  * activation says; of a row whose activation is not known it may.
@@ -62,6 +71,7 @@ const TELLING = new Map([
  * @param {Metric} metric
  */
 function tells(finding, { rows }, metric) {
+  if (metric.name === "feature_nan_fraction") return !says(finding).includes("inf fraction");
   const telling = TELLING.get(metric.name);
   if (!telling) return true;
   for (const layer of finding.layers) {
@@ -85,7 +95,7 @@ export function fittingMetric(finding, groups) {
   });
   const best = fitting.find(({ group, metric }) => tells(finding, group, metric)) ?? fitting[0];
   if (best) return best;
-  const said = finding.evidence.map((evidence) => evidence.name.toLowerCase()).join("\n");
+  const said = says(finding);
   return (
     offered.find(({ metric }) => {
       const spoken = metric.name.replaceAll("_", " ");

@@ -108,6 +108,8 @@ function told({ code, value }, metric) {
   return `${metric.symbol} ${said}`;
 }
 
+const DATA = new Set(["input", "target", "prediction"]);
+
 /**
  * @param {Row} row
  * @returns {[string, unknown][]}
@@ -117,7 +119,8 @@ function facts(row) {
   const all = [
     ["role", row.kind.replaceAll("_", " ")],
     // Histograms say nothing of the shape; an empty one would read as a scalar.
-    ["shape", row.dtype ? formatShape(row.shape) : ""],
+    // Of a feature it is the range of columns that its name says.
+    ["shape", row.dtype && !DATA.has(row.kind) ? formatShape(row.shape) : ""],
     ["type", row.dtype],
     ["activation", row.activation],
     ["initializer", row.initializer],

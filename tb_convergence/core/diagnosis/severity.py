@@ -117,7 +117,14 @@ def _learned_nothing(
         return "loss-not-decreasing" in fired
     # A loss that is high and still falls comes from far away, and is on its way.
     rests = not course.fell or course.settled
-    return rests and course.end - _penalty(history) > USELESS * ignorant
+    useless = course.end - _penalty(history) > USELESS * ignorant
+    return rests and useless and not _validates(history, USELESS * ignorant)
+
+
+def _validates(history: RunHistory, limit: float) -> bool:
+    """Whether the loss on other data ended below `limit`: noise that only training has hides it."""
+    series = history.series("validation_loss")
+    return series is not None and len(series) > 0 and bool(series.values[-1] < limit)
 
 
 def _penalty(history: RunHistory) -> float:

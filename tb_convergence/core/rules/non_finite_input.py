@@ -24,6 +24,9 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         return None
     columns = np.flatnonzero((bad > 0).any(axis=0))
     worst = int(columns[np.argmax(bad[:, columns].max(axis=0))])
+    at = int(np.argmax(bad[:, worst]))
+    most = max(names, key=lambda name: float(np.nan_to_num(table.column(name)[at, rows[worst]])))
+    kind = "NaN" if most == "feature_nan_fraction" else "Inf"
     named = ", ".join(features_of(table.rows[rows[int(i)]]) for i in columns[:5])
     more = f" and {len(columns) - 5} more" if len(columns) > 5 else ""
     return Match(
@@ -35,8 +38,8 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         last_step=int(table.steps[records[-1]]),
         layers=tuple(table.rows[rows[int(i)]].name for i in columns),
         evidence=(
-            Evidence("non-finite fraction of a batch", float(bad[:, worst].max()), 0.0,
-                     int(table.steps[int(np.argmax(bad[:, worst]))]),
+            Evidence(f"{kind} fraction of a batch", float(bad[at, worst]), 0.0,
+                     int(table.steps[at]),
                      table.rows[rows[worst]].name, unit="fraction"),
             Evidence("recorded batches with such values", float(len(records)), 0.0),
         ),

@@ -45,7 +45,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         "warning", min(0.95, 0.6 + 0.6 * (WITHIN - share)),
         f"Only {percent(share)} of the variation of the targets is within batches of {size}; "
         f"shuffled batches would have {percent((size - 1) / size)}.",
-        int(table.steps[0]), int(table.steps[-1]), (),
+        int(table.steps[0]), int(table.steps[-1]), tuple(table.rows[row].name for row in rows),
         (Evidence("share of the targets' variance within batches", share, WITHIN,
                   unit="fraction"),),
     )

@@ -65,10 +65,10 @@ def _unrelated(history: RunHistory, signs: Signs) -> Match | None:
         return None  # a layer that does not move is another fault
     if ignorant is None or ignorant <= 0:
         return None
-    return _rests(course, ignorant) or _never_generalizes(history, course, ignorant)
+    return _rests(history, course, ignorant) or _never_generalizes(history, course, ignorant)
 
 
-def _rests(course: LossCourse, ignorant: float) -> Match | None:
+def _rests(history: RunHistory, course: LossCourse, ignorant: float) -> Match | None:
     share = course.end / ignorant
     if not IGNORANT < share < 2 - IGNORANT or not course.settled:
         return None
@@ -76,7 +76,7 @@ def _rests(course: LossCourse, ignorant: float) -> Match | None:
         "warning", 0.5,
         f"The loss has come to rest at {course.end:.4g}, where a model ends that ignores its input "
         f"({ignorant:.4g}), and nothing else is wrong: input and label may not belong together.",
-        course.settled_step, int(course.steps[-1]), (),
+        course.settled_step, int(course.steps[-1]), _target_rows(history),
         (Evidence("loss over that of ignoring the input", share, IGNORANT,
                   int(course.steps[-1]), unit="fraction"),),
         title="Inputs and labels may not belong together",
@@ -108,7 +108,7 @@ def _never_generalizes(history: RunHistory, course: LossCourse, ignorant: float)
         f"In {len(values)} epochs the validation loss was never better than {values.min():.4g}; a "
         f"model that ignores its input has {ignorant:.4g}. Input and label may not belong "
         "together, or the validation data are of another kind.",
-        int(steps[0]), int(steps[-1]), (),
+        int(steps[0]), int(steps[-1]), _target_rows(history),
         (Evidence("best validation loss over that of ignoring the input", best, IGNORANT,
                   int(steps[int(np.argmin(values))]), unit="fraction"),),
         title="Inputs and labels may not belong together",
@@ -148,10 +148,15 @@ def _out_of_range(history: RunHistory) -> Match | None:
     return None
 
 
+def _target_rows(history: RunHistory) -> tuple[str, ...]:
+    table = history.table("inputs")
+    return tuple(table.rows[row].name for row in table.rows_of("target")) if table else ()
+
+
 def _match(
     history: RunHistory, text: str, name: str, value: float, threshold: float | None, title: str
 ) -> Match:
-    return Match("critical", 0.95, text, 0, max(0, history.last_step), (),
+    return Match("critical", 0.95, text, 0, max(0, history.last_step), _target_rows(history),
                  (Evidence(name, value, threshold),), title=title, ruins=True)
 
 
