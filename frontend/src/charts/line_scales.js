@@ -100,7 +100,7 @@ function rightRange(props) {
 export function yTicks({ log }, { plot, known, y: [low, high] }) {
   if (!known) return [];
   // With fewer than four, a step that is round may leave a single label.
-  const count = Math.max(4, Math.floor(plot.height / 26));
+  const count = Math.max(4, Math.floor(plot.height / 34));
   if (log) return logTicks(low, high, count);
   const ticks = linearTicks(low, high, count);
   return ticks.length > 2 ? ticks : linearTicks(low, high, count + 2);

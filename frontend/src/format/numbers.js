@@ -98,7 +98,7 @@ export function formatDifference(value, statistic) {
 export function formatOrders(orders) {
   if (Number.isNaN(orders)) return "–";
   if (!Number.isFinite(orders)) return orders > 0 ? "from 0" : "to 0";
-  const factor = 10 ** Math.abs(orders);
+  const factor = Number((10 ** Math.abs(orders)).toPrecision(3));
   return `${orders < 0 ? "÷" : "×"}${formatNumber(factor)}`;
 }
 

@@ -19,8 +19,8 @@ export const WIDE = 1560;
  */
 export function gutters(width) {
   if (width < 640) return { left: 128, right: 62, axis: 46 };
-  if (width < 1100) return { left: 168, right: 66, axis: 48 };
-  return { left: 200, right: 66, axis: 50 };
+  if (width < 1100) return { left: 168, right: 62, axis: 48 };
+  return { left: 200, right: 62, axis: 50 };
 }
 
 /**

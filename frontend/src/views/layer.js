@@ -17,6 +17,7 @@ import { edgeKey } from "./edge_key.js";
 import { exportMenu } from "./export_menu.js";
 import { healthyWords } from "./healthy.js";
 import { sign } from "./icon.js";
+import { key } from "./legend.js";
 import { mount } from "./mount.js";
 import { inlineName, name } from "./name.js";
 
@@ -142,11 +143,11 @@ export function layerCharts({ charts, constant }, more = nothing) {
             <strong>${small.title}</strong>
             <span class="small-values">${values.map(
               ({ column, color, value, other }) =>
-                html`<span class="small-value" title=${column.title}><i class="dot" .style=${`background:${color}`}></i>${
+                html`<span class="small-value" title=${column.title}>${swatch(color, chart, column)}${
                   small.columns.length > 1 ? html`${column.symbol} ` : nothing
                 }${write(small, value)}${
                   other
-                    ? html` <i class="dot" .style=${`background:${other.color}`}></i>${write(small, other.value)}`
+                    ? html` ${swatch(other.color, chart, column)}${write(small, other.value)}`
                     : nothing
                 }</span>`,
             )}${
@@ -175,6 +176,20 @@ export function layerCharts({ charts, constant }, more = nothing) {
           )}</p>`
         : nothing
     }`;
+}
+
+/**
+ * A line's colour, and its dashes where lines are told apart by them.
+ *
+ * @param {string} color
+ * @param {LineProps} chart
+ * @param {Column} column
+ */
+function swatch(color, { lines }, { name }) {
+  const dash = lines.find((line) => line.id === name)?.dash;
+  return dash?.length
+    ? key({ color, dash, dots: false })
+    : html`<i class="dot" .style=${`background:${color}`}></i>`;
 }
 
 /**

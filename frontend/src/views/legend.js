@@ -111,8 +111,8 @@ function smoothedValue(value) {
   return html`<span class="legend-smoothed">smoothed ${formatNumber(value)}</span>`;
 }
 
-/** @param {LegendItem} item */
-function key({ color, dash, dots }) {
+/** @param {Pick<LegendItem, "color" | "dash" | "dots">} item */
+export function key({ color, dash, dots }) {
   return html`<svg class="key" viewBox="0 0 22 10" width="22" height="10" aria-hidden="true">
     <line x1="1" y1="5" x2="21" y2="5" stroke=${color} stroke-width="2" stroke-dasharray=${dash.join(" ")}></line>
     ${dots ? svgDot(color) : nothing}
