@@ -384,6 +384,8 @@ test("a finding about the data opens what it says of them", () => {
     [broken("NaN"), broken("Inf")],
     ["feature_nan_fraction", "feature_inf_fraction"],
   );
+  const other = finding({ id: "wrong-loss", evidence: [{ name: "mean output at that step" }] });
+  assert.equal(fittingMetric(other, groups), null);
   // Where no data were recorded, nothing else stands in for them.
   assert.equal(fittingMetric(finding({ id: "unscaled-target" }), GROUPS), null);
 });

@@ -97,7 +97,9 @@ export function fittingMetric(finding, groups) {
   if (best) return best;
   const said = says(finding);
   return (
-    offered.find(({ metric }) => {
+    offered.find(({ group, metric }) => {
+      // "Mean" and "Largest" of data are words that evidence of anything may hold.
+      if (group.group === "inputs") return false;
       const spoken = metric.name.replaceAll("_", " ");
       return said.includes(metric.title.toLowerCase()) || said.includes(spoken);
     }) ?? null
