@@ -19,13 +19,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from google.protobuf.message import DecodeError
-from tensorboard.backend.event_processing import data_provider, plugin_event_multiplexer
+from tensorboard.backend.event_processing import plugin_event_multiplexer
 from tensorboard.context import RequestContext
 from tensorboard.data import server_ingester
 from tensorboard.data.provider import Run
 from tensorboard.util import tb_logging
 
 from tb_convergence.reading.data_server import connected
+from tb_convergence.reading.multiplexer import Multiplexer
 from tb_convergence.reading.prompt import prompt
 from tb_convergence.reading.reasons import reason_of
 from tb_convergence.reading.source import DataUnavailableError, Source
@@ -233,7 +234,7 @@ def _load(accumulator: Any, run: str, problems: _Problems) -> None:
     problems.add(run, f"loading stopped after {MAX_BAD_EVENTS} records that are no events")
 
 
-class _Loaded(data_provider.MultiplexerDataProvider):  # type: ignore[misc]
+class _Loaded(Multiplexer):
     """TensorBoard's provider, but listing runs does not load: a damaged run would raise there."""
 
     def __init__(self, multiplexer: Any, logdir: str) -> None:

@@ -6,7 +6,7 @@ Each record is verified by itself: one damaged record costs one point.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,14 +16,21 @@ from tb_convergence.core.schema import ROWS_AT_ONCE, Layout, SchemaError, intact
 from tb_convergence.core.statistics import CHECK_COLUMN
 from tb_convergence.reading.merging import Stream, by_column
 from tb_convergence.reading.reasons import SkippedPoints, reason_of
+from tb_convergence.reading.source import CALL_BYTES
+
+MOST_RESERVED_BYTES: Final = 2 * CALL_BYTES
+"""Room for records that is reserved before they have been looked at; it is taken as it is filled.
+"""
 
 
 def read_stream(tag: str, layout: Layout, data: list[Any], skipped: list[Skipped]) -> Stream:
     """Verified records of one tag. Empties `data` on the way: only one copy is held at a time."""
     shape = (len(layout.rows), len(layout.columns))
     width = shape[1] - (layout.columns[-1:] == (CHECK_COLUMN,))
-    # Room for records of the right shape only: metadata alone must not make us reserve memory.
-    fitting = sum(np.shape(datum.numpy) == shape for datum in data)
+    # Metadata alone must not make us reserve more memory than a call may answer.
+    fitting = len(data)
+    if 4 * fitting * shape[0] * shape[1] > MOST_RESERVED_BYTES:
+        fitting = sum(np.shape(_array(datum)) == shape for datum in data)
     room = _Room(
         by_column(fitting, shape[0], width), np.empty((fitting, shape[0]), dtype=np.float32),
         np.empty(fitting, dtype=np.int64), np.empty(fitting, dtype=np.float64),
@@ -87,8 +94,10 @@ def _fill(
     count = 0
     while data and count < most:
         datum = data.pop()
-        record = np.asarray(datum.numpy)
-        if record.dtype != np.float32 or record.shape != shape:
+        record = _array(datum)
+        if isinstance(record, str):
+            refused.append(_Refused(-len(data), int(datum.step), record))
+        elif record.dtype != np.float32 or record.shape != shape:
             refused.append(_Refused(-len(data), int(datum.step), _refusal(layout, record)))
         elif datum.step < 0:
             refused.append(_Refused(-len(data), int(datum.step), "negative step"))
@@ -101,6 +110,14 @@ def _fill(
             room.places[at] = -len(data)
             count += 1
     return count
+
+
+def _array(datum: Any) -> NDArray[Any] | str:
+    """The array of a point, or why it has none."""
+    try:
+        return np.asarray(datum.numpy)
+    except ValueError as error:
+        return reason_of(error)
 
 
 def _drop(

@@ -31,6 +31,7 @@ from tb_convergence.reading.recorded_histograms import (
 )
 from tb_convergence.reading.runs import FoldedRun, fold_run, fold_runs, possible_members
 from tb_convergence.reading.sampling import MOST_KEPT
+from tb_convergence.reading.unpacking import unpacked_late
 from tb_convergence.serving.source import NoSuchRunError, Scope, UnavailableError, Version
 
 _LISTED: Final = (
@@ -61,7 +62,7 @@ class ProviderSource:
             tags: what histograms mean, where a request does not say otherwise.
             most_kept: points of a series that the loader keeps at most, by plugin.
         """
-        self._provider = prompt(provider)
+        self._provider = prompt(unpacked_late(provider))
         self._tags = tuple(tags)
         self._most_kept = most_kept
         self._recent = _Recent()

@@ -1,0 +1,73 @@
+"""Tensors of TensorBoard's own data providers, unpacked one by one, when they are looked at.
+
+The providers make an array of every tensor of an answer before they hand over the first of them. Of
+a large run that is 50 MB of memory more, and fetching memory from the operating system takes as
+long as all that is then done with the arrays. So here a point keeps its tensor as it came, and what
+is made of it is let go while the processor's cache still holds it.
+
+Both providers keep what is needed for that under names of their own, which TensorBoard may change;
+where they are not found, or the provider is another one, it is left as it is.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from tensorboard.util import tensor_util
+
+from tb_convergence.reading.reasons import reason_of
+
+_FLOAT32: Final = np.dtype("<f4")
+_DT_FLOAT: Final = 1
+
+_DATA_SERVER: Final = ("tensorboard.data.grpc_provider", "GrpcDataProvider")
+_MULTIPLEXER: Final = (
+    "tensorboard.backend.event_processing.data_provider", "MultiplexerDataProvider"
+)
+
+
+class LatePoint:
+    """A point of a tensor series, as `tensorboard.data.provider.TensorDatum`, of a tensor message.
+    """
+
+    __slots__ = ("_tensor", "step", "wall_time")
+
+    def __init__(self, step: int, wall_time: float, tensor: Any) -> None:
+        self.step = step
+        self.wall_time = wall_time
+        self._tensor = tensor
+
+    @property
+    def numpy(self) -> NDArray[Any]:
+        """The tensor's array, made anew each time it is asked for.
+
+        Raises:
+            ValueError: the tensor does not hold what it says.
+        """
+        tensor = self._tensor
+        try:
+            # Tensors as the recorder writes them need no more than a look at their bytes.
+            if tensor.dtype == _DT_FLOAT and (content := tensor.tensor_content):
+                shape = [extent.size for extent in tensor.tensor_shape.dim]
+                return np.frombuffer(content, _FLOAT32).reshape(shape)
+            made: NDArray[Any] = tensor_util.make_ndarray(tensor)
+        except Exception as error:
+            raise ValueError(f"a tensor that cannot be read: {reason_of(error)}") from error
+        return made
+
+
+def unpacked_late(provider: Any) -> Any:
+    """`provider`; where it is one of TensorBoard's own, one whose tensors are `LatePoint`s."""
+    # By name: importing the data server's class imports gRPC, which the other loader does without.
+    kind = (type(provider).__module__, type(provider).__name__)
+    if kind == _DATA_SERVER and hasattr(provider, "_stub") and hasattr(provider, "_addr"):
+        from tb_convergence.reading.data_server import DataServer  # noqa: PLC0415
+
+        return DataServer(provider._addr, provider._stub)
+    if kind == _MULTIPLEXER and hasattr(provider, "_multiplexer"):
+        from tb_convergence.reading.multiplexer import Multiplexer  # noqa: PLC0415
+
+        return Multiplexer(provider._multiplexer, provider._logdir)
+    return provider
