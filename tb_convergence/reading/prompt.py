@@ -36,6 +36,9 @@ def prompt(provider: Any) -> Any:
 
 class _Prompt:
     """The methods of a data provider, each call of which is followed by questions until answered.
+
+    Its threads, nine at most, sleep while no call is out. They end when nobody holds it any more:
+    in TensorBoard with the program, on the command line with the loader of a batch.
     """
 
     def __init__(self, provider: Any) -> None:

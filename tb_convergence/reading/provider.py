@@ -49,7 +49,13 @@ def read_run(
         RunNotFoundError: there is no such run.
         DataUnavailableError: the loader does not answer.
     """
-    source = Source(provider, ctx, experiment_id, most_kept=most_kept, patterns=patterns)
+    return read_named(
+        Source(provider, ctx, experiment_id, most_kept=most_kept, patterns=patterns), run
+    )
+
+
+def read_named(source: Source, run: str) -> RunHistory:
+    """As `read_run`, from `source`."""
     with ThreadPoolExecutor(1, thread_name_prefix="list runs") as asking:
         listed = asking.submit(source.prefetch, sorted(possible_members(run)))
         folded = fold_run(run, source.runs())

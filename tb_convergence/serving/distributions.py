@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +20,7 @@ from tb_convergence.serving.pooling import (
     stretches,
     worst_codes,
 )
-from tb_convergence.serving.strict_json import Json, encode, integers, numbers
+from tb_convergence.serving.strict_json import Json, encode, integers, together
 
 
 def distributions(
@@ -78,14 +77,9 @@ def _one(recorded: RecordedHistograms, cells: int, axis: str) -> Json:
 
 
 def _bands(low: NDArray[np.float64], high: NDArray[np.float64]) -> list[Json]:
-    """Ends `[W, B]` of the bands as lists.
-
-    All are written at once: with as few digits as floats need in one list and with more in another,
-    a band without width would end below where it begins.
-    """
-    ends = iter(numbers(np.concatenate([low, high], axis=1).T.ravel()))
-    lows, highs = ([list(islice(ends, len(low))) for _ in SHARES] for _ in range(2))
+    """Ends `[W, B]` of the bands as lists."""
+    ends = together(*low.T, *high.T)
     return [
         {"share": share, "low": one, "high": other}
-        for share, one, other in zip(SHARES, lows, highs, strict=True)
+        for share, one, other in zip(SHARES, ends, ends[len(SHARES) :], strict=False)
     ]

@@ -18,7 +18,15 @@ from tb_convergence.core.penalties import gradient_norm
 from tb_convergence.core.statistics import CHECK_COLUMN, find
 from tb_convergence.serving.limits import Limits, shortened
 from tb_convergence.serving.payloads import SCHEMA, WHOLE_RUN, healthy, naming, row
-from tb_convergence.serving.strict_json import Json, encode, integer, integers, nonfinite, numbers
+from tb_convergence.serving.strict_json import (
+    Json,
+    encode,
+    integer,
+    integers,
+    nonfinite,
+    numbers,
+    together,
+)
 from tb_convergence.serving.thinning import thin
 
 _BOOKKEEPING: Final = (CHECK_COLUMN, "window_steps", "first_nonfinite_age_steps")
@@ -210,8 +218,7 @@ def layer(history: RunHistory, table: Table, index: int, points: int, limits: Li
                 {
                     **naming(shortened(name, _NAME), find(table.group, name)),
                     "healthy": healthy(history, table, name, index),
-                    "low": numbers(low[kept, column]),
-                    "high": None if table.exact else numbers(high[kept, column]),
+                    **_ends(low[kept, column], None if table.exact else high[kept, column]),
                     "nonfinite": nonfinite(low[kept, column], nan=False),
                 }
                 for column, name in enumerate(names)
@@ -220,6 +227,13 @@ def layer(history: RunHistory, table: Table, index: int, points: int, limits: Li
 
     arrays = len(names) * (1 if table.exact else 2) + 2
     return within(build, points, arrays, limits)
+
+
+def _ends(low: NDArray[np.floating[Any]], high: NDArray[np.floating[Any]] | None) -> Json:
+    """Both ends `[S]` of a line; `high` is None where they are one."""
+    if high is None:
+        return {"low": numbers(low), "high": None}
+    return dict(zip(("low", "high"), together(low, high), strict=True))
 
 
 def _penalty(

@@ -21,10 +21,9 @@ from tb_convergence.reading import (
     RunNotFoundError,
     Source,
     TagPattern,
-    read_run,
 )
 from tb_convergence.reading.prompt import prompt
-from tb_convergence.reading.provider import read_folded
+from tb_convergence.reading.provider import read_folded, read_named
 from tb_convergence.reading.recorded_histograms import (
     RecordedHistograms,
     read_recorded_histograms,
@@ -123,37 +122,32 @@ class ProviderSource:
             NoSuchRunError: it is gone.
             UnavailableError: the data provider does not answer.
         """
-        patterns = (*scope.tags, *self._tags)
         with _translated(run):
             listed = self._recent.find(scope.experiment_id, run)
             if listed is not None:
-                source = Source(
-                    self._provider, scope.context, scope.experiment_id,
-                    most_kept=self._most_kept, patterns=patterns,
-                )
+                source = self._source(scope)
                 source.prefetch(listed.members)
                 found = read_folded(source, listed)
                 if found.tables or found.scalars:  # else it may be gone by now
                     return found
-            history: RunHistory = read_run(
-                self._provider, scope.context, scope.experiment_id, run,
-                patterns=patterns, most_kept=self._most_kept,
-            )
-        return history
+            return read_named(self._source(scope), run)
 
     def histograms(
         self, scope: Scope, run: str, variable: str
     ) -> tuple[RecordedHistograms, ...]:
         """Histograms of one variable of `run`; raises as `history` does."""
         with _translated(run):
-            source = Source(
-                self._provider, scope.context, scope.experiment_id,
-                patterns=(*scope.tags, *self._tags),
-            )
+            source = self._source(scope)
             folded = fold_run(run, source.runs())
             if folded is None:
                 raise NoSuchRunError(run)
             return read_recorded_histograms(source, folded.training, variable)
+
+    def _source(self, scope: Scope) -> Source:
+        return Source(
+            self._provider, scope.context, scope.experiment_id,
+            most_kept=self._most_kept, patterns=(*scope.tags, *self._tags),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -71,6 +72,22 @@ def numbers(values: NDArray[np.floating[Any]]) -> list[float | None]:
             for value, short in zip(plain, narrow, strict=True)
         ]
     return [value if good else None for value, good in zip(plain, finite.tolist(), strict=True)]
+
+
+def together(*values: NDArray[np.floating[Any]]) -> list[list[float | None]]:
+    """`numbers` of each of several arrays `[S]`, all with as many digits as any of them needs.
+
+    Else an interval might end below where it begins: the lower end, held exactly by a float32, was
+    written with fewer digits than the upper one.
+
+    >>> low, high = np.array([0.2616121470928192]), np.array([0.26161214709281927])
+    >>> numbers(low), numbers(high)
+    ([0.26161215], [0.26161214709281927])
+    >>> together(low, high)
+    [[0.2616121470928192], [0.26161214709281927]]
+    """
+    whole = iter(numbers(np.concatenate(values)))
+    return [list(islice(whole, len(part))) for part in values]
 
 
 def nonfinite(values: NDArray[np.floating[Any]], nan: bool = True) -> list[list[int | str]]:

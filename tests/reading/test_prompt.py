@@ -83,3 +83,15 @@ def test_the_data_server_is_recognized(tmp_path: Path) -> None:
         assert type(source.provider) is prompt_module._Prompt
         assert source.runs() == (".",)
         assert source.provider.list_plugins(RequestContext(), experiment_id="") == ["scalars"]
+
+
+def test_its_threads_end_with_the_provider() -> None:
+    before = set(threading.enumerate())
+    found = prompt(_Provider())
+    found.list_runs(None, experiment_id="")
+    started = [one for one in set(threading.enumerate()) - before if one.name.startswith("prompt")]
+    assert started
+    del found
+    for one in started:
+        one.join(20)
+        assert not one.is_alive()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,14 +12,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from tb_convergence.serving.limits import LIMITS
+from tb_convergence.serving.lines import layer
 from tb_convergence.serving.strict_json import (
     bounded,
     encode,
     integer,
     nonfinite,
     numbers,
+    together,
 )
 from tests.serving.contract import strict
+from tests.serving.samples import from_histograms
 
 SCALARS = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=20),
@@ -53,6 +58,27 @@ def test_anything_can_be_sent(value: Any, characters: int, items: int) -> None:
                 check(inner)
 
     check(found)
+
+
+@settings(max_examples=300, deadline=None)
+@given(low=arrays(np.float32, 5, elements=st.floats(0, 1, width=32)), steps=st.integers(0, 3))
+def test_an_interval_never_ends_below_where_it_begins(low: Any, steps: int) -> None:
+    begin = low.astype(np.float64)
+    end = begin + steps * np.spacing(begin)
+    for one, other in zip(*together(begin, end), strict=True):
+        assert one <= other
+        assert (one == other) == (steps == 0)
+
+
+def test_the_lines_of_a_layer_never_end_below_where_they_begin() -> None:
+    history = from_histograms()
+    table = history.tables["variables"]
+    low = np.broadcast_to(0.2616121470928192, table.low.shape)  # as a float32: 0.26161215
+    narrow = replace(table, low=low, high=np.nextafter(low, 1.0))
+    found = strict(layer(history, narrow, 0, 50, LIMITS))
+    assert found["columns"]
+    for column in found["columns"]:
+        assert all(one < other for one, other in zip(column["low"], column["high"], strict=True))
 
 
 @settings(max_examples=300, deadline=None)
