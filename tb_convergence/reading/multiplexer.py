@@ -1,13 +1,24 @@
-"""The provider of TensorBoard's Python loader, but our tensors are unpacked late (`unpacking`)."""
+"""The provider of TensorBoard's Python loader, but our tensors are unpacked late (`unpacking`).
+
+And series are listed at once: TensorBoard looks at each of their thousands of points, for the
+largest step and the latest time, whenever anybody asks what there is.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 from tensorboard.backend.event_processing import data_provider
 
 from tb_convergence.core.schema import PLUGIN_NAME
 from tb_convergence.reading.unpacking import LatePoint
+
+_REMEMBERED: Final = 200_000
+"""Series of which the ends are remembered; some of them may be of runs that are gone."""
+
+_Mark = tuple[int, int, float]
+"""How many points a series has, step and wall time of the last: the newest is always the last."""
 
 
 class Multiplexer(data_provider.MultiplexerDataProvider):  # type: ignore[misc]
@@ -16,6 +27,39 @@ class Multiplexer(data_provider.MultiplexerDataProvider):  # type: ignore[misc]
     def __init__(self, multiplexer: Any, logdir: str) -> None:
         super().__init__(multiplexer, logdir)
         self._held = multiplexer
+        self._ends: dict[tuple[str, str], tuple[_Mark, tuple[int, float]]] = {}
+
+    def _list(
+        self, construct_time_series: Callable[..., Any], index: Mapping[str, Mapping[str, Any]]
+    ) -> dict[str, dict[str, Any]]:
+        """As TensorBoard's, of which it is a part: without it, listing would only be slower."""
+        if len(self._ends) > _REMEMBERED:
+            self._ends.clear()
+        found: dict[str, dict[str, Any]] = {}
+        for run, tags in index.items():
+            found[run] = {}
+            for tag, metadata in tags.items():
+                step, wall_time = self._end(run, tag)
+                found[run][tag] = construct_time_series(
+                    max_step=step, max_wall_time=wall_time,
+                    plugin_content=metadata.plugin_data.content,
+                    description=metadata.summary_description, display_name=metadata.display_name,
+                )
+        return found
+
+    def _end(self, run: str, tag: str) -> tuple[int | None, float | None]:
+        """Largest step and wall time of a series, None where it has no points."""
+        events = self._held.Tensors(run, tag)
+        if not events:
+            return None, None
+        mark = (len(events), events[-1].step, events[-1].wall_time)
+        known = self._ends.get((run, tag))
+        if known is None or known[0] != mark:
+            largest = (
+                max(event.step for event in events), max(event.wall_time for event in events)
+            )
+            known = self._ends[run, tag] = mark, largest
+        return known[1]
 
     def read_tensors(
         self,

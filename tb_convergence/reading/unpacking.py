@@ -11,6 +11,7 @@ where they are not found, or the provider is another one, it is left as it is.
 
 from __future__ import annotations
 
+import math
 from typing import Any, Final
 
 import numpy as np
@@ -21,6 +22,9 @@ from tb_convergence.reading.reasons import reason_of
 
 _FLOAT32: Final = np.dtype("<f4")
 _DT_FLOAT: Final = 1
+
+MOST_UNWRITTEN: Final = 2**20
+"""Entries of a tensor of which not each was written: a few bytes may claim any number of them."""
 
 _DATA_SERVER: Final = ("tensorboard.data.grpc_provider", "GrpcDataProvider")
 _MULTIPLEXER: Final = (
@@ -48,10 +52,12 @@ class LatePoint:
         """
         tensor = self._tensor
         try:
+            shape = [extent.size for extent in tensor.tensor_shape.dim]
             # Tensors as the recorder writes them need no more than a look at their bytes.
             if tensor.dtype == _DT_FLOAT and (content := tensor.tensor_content):
-                shape = [extent.size for extent in tensor.tensor_shape.dim]
                 return np.frombuffer(content, _FLOAT32).reshape(shape)
+            if math.prod(shape) > MOST_UNWRITTEN and not tensor.tensor_content:
+                raise ValueError(f"one value stands for {math.prod(shape):,}")
             made: NDArray[Any] = tensor_util.make_ndarray(tensor)
         except Exception as error:
             raise ValueError(f"a tensor that cannot be read: {reason_of(error)}") from error

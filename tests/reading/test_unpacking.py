@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from event_files import EventFile
 from tensorboard.backend.event_processing import data_provider, plugin_event_multiplexer
 from tensorboard.compat.proto import tensor_pb2
 from tensorboard.context import RequestContext
@@ -27,6 +28,7 @@ from tests.serving.event_logs import write
 from tests.serving.samples import trained
 
 TABLE = np.arange(6, dtype=np.float32).reshape(2, 3)
+LAYOUT = schema.layout_of("variables", (Row("w", "w", "kernel"),), ("gradient_norm",))
 
 
 def proto(array: Any, **changes: Any) -> tensor_pb2.TensorProto:
@@ -58,6 +60,14 @@ def test_an_array_is_what_tensorboard_makes_of_the_tensor(tensor: Any) -> None:
 def test_a_tensor_that_does_not_hold_what_it_says_is_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="a tensor that cannot be read: "):
         LatePoint(0, 0.0, proto(TABLE, **changes)).numpy  # noqa: B018
+
+
+def test_one_value_does_not_become_a_thousand_million() -> None:
+    bomb = tensor_pb2.TensorProto(dtype=1, float_val=[1.0])
+    for _ in range(2):
+        bomb.tensor_shape.dim.add(size=2**15)
+    with pytest.raises(ValueError, match="one value stands for 1,073,741,824"):
+        LatePoint(0, 0.0, bomb).numpy  # noqa: B018
 
 
 @pytest.mark.parametrize("reserved", [streams_module.MOST_RESERVED_BYTES, 0])
@@ -134,6 +144,45 @@ def test_answers_are_tensorboard_s_own(loader: str, tmp_path: Path) -> None:
             assert found == said(provider.read_tensors(context, **question)), question
         data = ours.read_tensors(context, **asked(runs=["a"], tags=tags))["a"]
         assert {type(point) for tag in tags for point in data[tag]} == {LatePoint}
+
+
+def test_series_are_listed_as_tensorboard_does_while_points_come(tmp_path: Path) -> None:
+    held = plugin_event_multiplexer.EventMultiplexer(
+        tensor_size_guidance={"convergence": 5, "scalars": 3}, purge_orphaned_data=False
+    )
+    provider = data_provider.MultiplexerDataProvider(held, str(tmp_path))
+    ours = unpacked_late(provider)
+    context = RequestContext()
+    listed: list[Any] = []
+    with EventFile(tmp_path / "a") as file:
+        for step in (0, 1, 2, 3, 4, 5, 9, 6, 7, 8, 10, 3, 4):
+            file.record(LAYOUT, step, [[1.0]], wall_time=100.0 + (7 * step) % 5)
+            file.scalar("loss", step, 1.0, wall_time=50.0 - step)
+            held.AddRunsFromDirectory(str(tmp_path))
+            held.Reload()
+            for method, plugin in (("list_tensors", "convergence"), ("list_scalars", "scalars")):
+                asked = {"experiment_id": "", "plugin_name": plugin}
+                for only in (None, RunTagFilter(runs=["a"])):
+                    found, expected = (
+                        getattr(one, method)(context, **asked, run_tag_filter=only)
+                        for one in (ours, provider)
+                    )
+                    assert repr(found) == repr(expected)
+                assert found["a"]
+                listed.append(repr(found))
+    assert len(set(listed)) > 12
+
+
+def test_a_list_does_not_look_at_points_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, trained("a", layers=2, records=30))
+    with ExitStack() as stack:
+        ours = unpacked_late(theirs("python", tmp_path, stack))
+        asked = {"experiment_id": "", "plugin_name": "convergence"}
+        first = ours.list_tensors(RequestContext(), **asked)
+        monkeypatch.setattr("builtins.max", None)
+        assert repr(ours.list_tensors(RequestContext(), **asked)) == repr(first)
 
 
 def test_other_providers_are_left_as_they_are() -> None:
