@@ -56,12 +56,17 @@ class LatePoint:
             # Tensors as the recorder writes them need no more than a look at their bytes.
             if tensor.dtype == _DT_FLOAT and (content := tensor.tensor_content):
                 return np.frombuffer(content, _FLOAT32).reshape(shape)
-            if math.prod(shape) > MOST_UNWRITTEN and not tensor.tensor_content:
+            if math.prod(shape) > MOST_UNWRITTEN and _is_short(tensor):
                 raise ValueError(f"one value stands for {math.prod(shape):,}")
             made: NDArray[Any] = tensor_util.make_ndarray(tensor)
         except Exception as error:
             raise ValueError(f"a tensor that cannot be read: {reason_of(error)}") from error
         return made
+
+
+def _is_short(tensor: Any) -> bool:
+    """Whether at most one value of a tensor is written, which then stands for all."""
+    return not tensor.tensor_content and len(tensor.float_val) <= 1
 
 
 def unpacked_late(provider: Any) -> Any:
