@@ -198,7 +198,7 @@ test("how a variable started is said in words", () => {
     told({}),
     /Glorot\\u202eUniform draws with 0\.1 = .* 100 inputs and 100 outputs: 0\.5 times that, narrower/,
   );
-  assert.match(told({ verdict: "as expected" }), /as it should be/);
+  assert.match(told({ verdict: "as expected" }), /as observed/);
   assert.match(told({ step: 40 }), /^First recorded at step 40, so training may/);
   assert.match(told({ axis: "epoch" }), /^First recorded at epoch 0/);
   assert.match(told({ low: 0.001, high: 0.002 }), /between 0\.001 and 0\.002.*outside what lets/);

@@ -64,9 +64,12 @@ function theory({ low, high, expected, fans, verdict }, row) {
   const ratio = Math.sqrt(low * high) / expected.std;
   const judged =
     verdict === "as expected"
-      ? "as it should be"
+      ? "as observed"
       : `${formatNumber(ratio, 2)} times that, ${verdict} than chance explains`;
-  return `${name} draws with ${formatNumber(expected.std)} = ${expected.formula}${fan}: ${judged}.`;
+  const { formula } = expected;
+  // "stddev=1" says the number itself.
+  const told = formula.includes("=") ? formula : `${formatNumber(expected.std)} = ${formula}`;
+  return `${name} draws with ${told}${fan}: ${judged}.`;
 }
 
 /** @param {[number, number]} fans */
