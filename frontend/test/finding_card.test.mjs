@@ -13,6 +13,10 @@ test("a limit is said with its side", () => {
   assert.equal(limitText({ threshold: "Infinity", suspect: "at least" }), "at least ∞");
   assert.equal(limitText({ threshold: null, suspect: null }), "");
   assert.equal(limitText({ threshold: 2 }), "2", "from a server that does not say");
+  assert.equal(
+    limitText({ threshold: 0.875, suspect: "at least", unit: "fraction" }),
+    "at least 87.5%",
+  );
 });
 
 test("a healthy range says on which side it is open", () => {
