@@ -58,12 +58,16 @@ def step_time(options: Options) -> Table:
         "contenders take turns. The second column is wall time, the third time of the processor, "
         "which other programs on the machine disturb less; the fourth is the same training without "
         "a callback a second time: what it differs from 1 by is what the machine can resolve. Ours "
-        "is at its defaults, past the first second of recording that is free in every training; "
-        "Keras' own writes histograms "
+        "is at its defaults, which watch every step, and then with watch_every_step=False; both "
+        "past the first second of recording that is free in every training. Keras' own writes "
+        "histograms "
         "of the weights alone, once per epoch, here every "
         f"{TURN_SECONDS:g} s; the debugger runs in a process of its own.",
         ("network", "step, ms", "with ours, wall (target <= 1.01)", "with ours, processor",
-         "without, again, processor", "own measured share", "with TensorBoard(histogram_freq=1)",
+         "without, again, processor", "own measured share",
+         "with watch_every_step=False, wall (target <= 1.01)",
+         "with watch_every_step=False, processor", "its own measured share",
+         "with TensorBoard(histogram_freq=1)",
          "with Debugger V2 FULL_HEALTH"),
         lines,
     )
@@ -76,31 +80,37 @@ def _network(name: str, settings: Mapping[str, Any], options: Options) -> tuple[
     count, skip = (4, 2) if options.quick else (TURNS, SKIP)
     with tempfile.TemporaryDirectory() as folder:
         ours = _Settled(os.path.join(folder, "ours"))
+        sparse = _Settled(os.path.join(folder, "sparse"), watch_every_step=False)
         theirs = keras.callbacks.TensorBoard(os.path.join(folder, "theirs"), histogram_freq=1)
         clocks = turns.fits(
             {
                 "none": (networks.compiled(name, **settings), []),
                 "ours": (networks.compiled(name, **settings), [ours]),
+                "sparse": (networks.compiled(name, **settings), [sparse]),
                 "none again": (networks.compiled(name, **settings), []),
                 "theirs": (networks.compiled(name, **settings), [theirs]),
             },
             data, count, skip,
         )
-        if ours.disabled_reason is not None:
-            raise RuntimeError(f"the recorder gave up: {ours.disabled_reason}")
+        for recorder in (ours, sparse):
+            if recorder.disabled_reason is not None:
+                raise RuntimeError(f"the recorder gave up: {recorder.disabled_reason}")
     plain = clocks["none"]
     both = [(a + b) / 2 for a, b in zip(plain.wall, clocks["none again"].wall, strict=True)]
     cpu = [
         (a + b) / 2
         for a, b in zip(plain.processor, clocks["none again"].processor, strict=True)
     ]
-    share = "" if ours.share is None else f"{ours.share:.3%}"
+    shares = ["" if one.share is None else f"{one.share:.3%}" for one in (ours, sparse)]
     return (
         f"{1e3 * sorted(both)[len(both) // 2] / steps:.2f}",
         str(turns.ratio(clocks["ours"].wall, both)),
         str(turns.ratio(clocks["ours"].processor, cpu)),
         str(turns.ratio(clocks["none again"].processor, plain.processor)),
-        share,
+        shares[0],
+        str(turns.ratio(clocks["sparse"].wall, both)),
+        str(turns.ratio(clocks["sparse"].processor, cpu)),
+        shares[1],
         str(turns.ratio(clocks["theirs"].wall, both)),
     )
 

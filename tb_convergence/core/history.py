@@ -353,6 +353,22 @@ def _first(table: Table, count: int) -> Table:
     )
 
 
+def steps_since_record(run: Table) -> Values:
+    """Steps `[S]` that each record of the table "run" stands for, itself included.
+
+    Those that were observed, and those that were not (`watch_every_step=False`). NaN where a record
+    does not say; 1 each where none does.
+    """
+    if not run.has("window_steps"):
+        return np.ones(len(run.steps))
+    steps = run.column("window_steps")[:, 0].astype(np.float64)
+    if run.has("window_unwatched_steps"):
+        unwatched = run.column("window_unwatched_steps")[:, 0]
+        # Records of before the column was there have nothing in it.
+        steps = steps + np.where(np.isnan(unwatched), 0.0, unwatched)
+    return steps
+
+
 def fold_restarts(
     steps: Sequence[int] | Steps, wall_times: Sequence[float] | NDArray[np.float64]
 ) -> tuple[NDArray[np.intp], tuple[int, ...]]:

@@ -335,8 +335,8 @@ RUN: Final[tuple[Statistic, ...]] = (
     ),
     Statistic(
         "window_clipped_fraction", "run", "Clipped steps", "clipped", "1", FRACTION,
-        "Fraction of the steps since the previous record, this one included, at which clipping "
-        "changed a gradient; undefined as above.",
+        "Fraction of the steps observed since the previous record, this one included, at which "
+        "clipping changed a gradient; undefined as above.",
     ),
     Statistic(
         "variable_global_norm", "run", "Global variable norm", "‖w‖", "unit of the variables",
@@ -349,6 +349,11 @@ RUN: Final[tuple[Statistic, ...]] = (
     Statistic(
         "window_steps", "run", "Steps observed", "steps", "steps", POSITIVE,
         "Steps observed since the previous record, this one included.",
+    ),
+    Statistic(
+        "window_unwatched_steps", "run", "Steps not observed", "unseen", "steps", POSITIVE,
+        "Steps since the previous record that were made without being observed, as "
+        "`watch_every_step=False` asks: of them nothing is known. 0 where every step is observed.",
     ),
     Statistic(
         "window_loss_mean", "run", "Mean batch loss", "mean L", "loss", REAL,

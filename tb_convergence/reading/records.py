@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tb_convergence.core.history import Skipped, Table
+from tb_convergence.core.history import Skipped, Table, steps_since_record
 from tb_convergence.core.schema import (
     CONFIG_TAG,
     PLUGIN_NAME,
@@ -215,14 +215,15 @@ def parse_config(value: NDArray[Any]) -> Mapping[str, Any]:
 def _count_written(tables: dict[str, Table], thinned: set[str]) -> None:
     """Fill in `Table.total` where records are known to be missing.
 
-    Each record of the run table says how many steps it stands for; steps that no kept record stands
-    for were in records that TensorBoard dropped. Groups in `thinned` were too large to be read as a
-    whole; they have a record wherever the run table has one.
+    Each record of the run table says how many steps it stands for, those that nobody observed among
+    them; steps that no kept record stands for were in records that TensorBoard dropped. Groups in
+    `thinned` were too large to be read as a whole; they have a record wherever the run table has
+    one.
     """
     run = tables.get("run")
     if run is None or not run.rows or not run.has("window_steps"):
         return
-    missing = missing_records(run.steps, run.column("window_steps")[:, 0])
+    missing = missing_records(run.steps, steps_since_record(run))
     for group, table in tables.items():
         fewer = group in thinned and len(table.steps) < len(run.steps)
         if fewer or (missing and np.array_equal(table.steps, run.steps)):

@@ -29,7 +29,9 @@ from tb_convergence.serving.strict_json import (
 )
 from tb_convergence.serving.thinning import thin
 
-_BOOKKEEPING: Final = (CHECK_COLUMN, "window_steps", "first_nonfinite_age_steps")
+_BOOKKEEPING: Final = (
+    CHECK_COLUMN, "window_steps", "window_unwatched_steps", "first_nonfinite_age_steps",
+)
 """Columns that serve the rules; a line of them would tell a reader nothing."""
 
 PENALTY: Final = "penalty_gradient_norm"

@@ -7,6 +7,7 @@ The first exception anywhere in here disables it for the rest of the training, w
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Collection
 from contextlib import suppress
 from typing import Any, Final
@@ -41,6 +42,10 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
             training; the interval between records follows from it. One second of the whole
             training is free, so that short ones are recorded finely.
         every_n_steps: record every so many steps (and the first ten) whatever it costs.
+        watch_every_step: whether the steps between two records are watched as well, which finds the
+            first NaN at its exact step, and costs some percent where a step is short. False lets
+            them run as if there were no callback: `overhead` then holds for all that is done here,
+            and of what happens between two records nothing is known.
         activations: record the outputs of layers.
         inputs: record inputs, targets and predictions per feature.
         distributions: record how the magnitudes of each gradient's entries are spread, of a sample
@@ -66,6 +71,7 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
         *,
         overhead: float = 0.01,
         every_n_steps: int | None = None,
+        watch_every_step: bool = True,
         activations: bool = True,
         inputs: bool = True,
         distributions: bool = False,
@@ -77,6 +83,7 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
         self.log_dir = checked_log_dir(log_dir)
         self.overhead = checked_overhead(overhead)
         self.every_n_steps = checked_interval(every_n_steps)
+        self.watch_every_step = bool(watch_every_step)
         self.activations = bool(activations)
         self.inputs = bool(inputs)
         self.distributions = bool(distributions)
@@ -173,6 +180,8 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
             guard=self._guard,
             failed=lambda: self.disabled_reason is not None,
             disable=self._guard.disable,
+            say=self._guard.say,
+            watch_every_step=self.watch_every_step,
         )
 
     def _begin_epoch(self, epoch: int) -> None:
@@ -189,10 +198,12 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
         self._session.begin_epoch()
 
     def _end_epoch(self, logs: dict[str, Any]) -> None:
+        began = time.perf_counter()
         validates = any(name.startswith("val_") for name in logs)
         if validates or "validation" not in self._facts:
             self._describe(validation=validates)
         self._epochs.write(self._writer, logs, max(self._session.last_step, 0))
+        self._session.took(time.perf_counter() - began)
         if self._writer.live is not None:
             self._writer.live.look()
 
@@ -212,6 +223,7 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
             "measured_share": round(session.measured_share, 6),
             "overhead": self.overhead,
             "every_n_steps": self.every_n_steps,
+            "watch_every_step": session.watches_every_step,
         }
         document = describe(self.model, self.params or {}, self._facts, optimizers)
         writer.config(document, max(session.last_step, 0))

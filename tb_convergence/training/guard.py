@@ -41,6 +41,10 @@ class Guard:
             self.disable(f"{type(error).__name__}: {error}")
         return None
 
+    def say(self, text: str) -> None:
+        """One line in the log, about what is not a fault."""
+        logger.warning("%s %s", self._who, text)
+
     def disable(self, reason: str) -> None:
         """Record no more; the first reason is logged and kept."""
         if self.reason is None:

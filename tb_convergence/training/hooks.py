@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 _MISSING: Final = object()
+_INSTEAD_OF: Final = "_instead_of"
+"""Attribute of a train function of ours: what it stands in for."""
 
 
 @contextmanager
@@ -62,6 +64,7 @@ class TrainFunction:
     ) -> None:
         self._model = model
         self._previous = model.train_function
+        self._plain: Callable[[Any], Any] | None = None
         original = model.train_step
 
         def observed_step(data: Any) -> Any:
@@ -78,6 +81,7 @@ class TrainFunction:
         def train_function(iterator: Any) -> Any:
             return around(inner, iterator)
 
+        train_function.__dict__[_INSTEAD_OF] = self
         self.function = train_function
         model.train_function = train_function
 
@@ -85,6 +89,20 @@ class TrainFunction:
     def installed(self) -> bool:
         """Whether the model still calls our function."""
         return self._model.train_function is self.function
+
+    @property
+    def plain(self) -> Callable[[Any], Any]:
+        """What Keras made of the model, unobserved: the one that trained it before, if any did."""
+        if self._plain is None:
+            if self._previous is None:
+                self._model.train_function = None
+                self._model.make_train_function()
+                self._previous = self._model.train_function
+                self._model.train_function = self.function
+            # That of another callback would have it see some of the steps: it sees all or none.
+            other = getattr(self._previous, _INSTEAD_OF, None)
+            self._plain = self._previous if other is None else other.plain
+        return self._plain
 
     def restore(self) -> Callable[[Any], Any]:
         """Put the previous train function back, if ours is still there; return what to call."""

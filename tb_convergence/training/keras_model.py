@@ -31,6 +31,18 @@ def batches_per_update(optimizer: Any) -> int:
     return int(getattr(innermost(optimizer), "gradient_accumulation_steps", None) or 1)
 
 
+def applied(optimizer: Any) -> int | None:
+    """How often the innermost optimizer was applied, to part of an update too; None where it does
+    not count."""
+    found = getattr(innermost(optimizer), "_iterations", None)
+    return None if found is None else int(tf.convert_to_tensor(found).numpy())
+
+
+def skips_steps(optimizer: Any) -> bool:
+    """Whether it leaves out steps with non-finite gradients, and does not count them."""
+    return isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+
+
 def learning_rate(optimizer: Any) -> Tensor:
     """The rate of the step that is being computed, as a tensor."""
     return tf.convert_to_tensor(optimizer.learning_rate)
@@ -54,7 +66,7 @@ def scaling(optimizer: Any, variables: Sequence[Any]) -> Scaling:
 
 def _factor(optimizer: Any) -> tuple[Tensor | None, bool]:
     """(what gradients were multiplied by, whether steps with non-finite ones are skipped)."""
-    if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+    if skips_steps(optimizer):
         if optimizer.built:
             return tf.convert_to_tensor(optimizer.dynamic_scale), True
         return tf.constant(optimizer.initial_scale, tf.float32), True

@@ -253,9 +253,11 @@ class Observer:
         if len(self.sites) == MAX_SITES:
             return None
         taken = [site.name for site in self.sites]
-        first_step = outside_of_trace(lambda: self._first_step(optimizer))
+        first_step, applied = outside_of_trace(
+            lambda: (self._first_step(optimizer), keras_model.applied(optimizer))
+        )
         name = name_of(self._model, optimizer, variables, taken)
-        site = Site(name, optimizer, variables, first_step)
+        site = Site(name, optimizer, variables, first_step, applied)
         site.recorder = self._build(site, gradients, seen, count)
         if count == 1:  # Keras clips in each replica, before the sum that is recorded
             site.clipping = clipping_of(optimizer)

@@ -1,11 +1,12 @@
 """One training under observation: what happens around the compiled step, in Python.
 
 It gives the host its turn after every call of the compiled step; what the host does with it is in
-`collector`.
+`collector`. Where not every step is watched, `passing` says which calls go without us.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,7 @@ from tb_convergence.training.cadence import Cadence
 from tb_convergence.training.collector import Collector
 from tb_convergence.training.hooks import TrainFunction, patched
 from tb_convergence.training.observer import Guard, Observer
+from tb_convergence.training.passing import Passing
 from tb_convergence.training.recorder import SCOPE
 from tb_convergence.training.sites import Site
 from tb_convergence.training.writer import RunWriter
@@ -33,6 +35,8 @@ class Session:
         guard: see `observer.Guard`.
         failed: whether `guard` has seen a failure.
         disable: tells that recording has to stop, and why.
+        say: writes a line to the log.
+        watch_every_step: whether all steps pass through us, or only those to be recorded.
 
     Attributes:
         model: the one given.
@@ -53,12 +57,18 @@ class Session:
         guard: Guard,
         failed: Callable[[], bool],
         disable: Callable[[str], None],
+        say: Callable[[str], None],
+        watch_every_step: bool = True,
     ) -> None:
         self.armed = False
         self.model = model
         self._guard = guard
         self._failed = failed
         self._disable = disable
+        self._say = say
+        self._passing = None if watch_every_step else Passing(model)
+        self._own_seconds = 0.0
+        self._traced = False
         self._writer = writer
         self._cadence = cadence
         self._first_step = first_step(model.optimizer)
@@ -95,7 +105,14 @@ class Session:
     @property
     def last_step(self) -> int:
         """The last step that was made; one less than the first before any was."""
+        if self._passing is not None:
+            self._guard(self._passing.catch_up)
         return self._collectors[0].last_step if self._collectors else self._first_step - 1
+
+    @property
+    def watches_every_step(self) -> bool:
+        """Whether it does so, because it was told to or because it has to."""
+        return self._passing is None
 
     @property
     def measured_share(self) -> float:
@@ -111,6 +128,10 @@ class Session:
         for collector in self._collectors:
             collector.pause()
 
+    def took(self, seconds: float) -> None:
+        """Something of ours between the steps took `seconds`."""
+        self._own_seconds += seconds
+
     # ---- inside the trace -----------------------------------------------------------------
 
     def _step(self, original: Callable[[Any], Any], data: Any) -> Any:
@@ -119,7 +140,10 @@ class Session:
         if patches is None:
             return original(data)
         with patched(patches):
-            return original(data)
+            result = original(data)
+        if self._passing is not None:
+            self._guard(self._passing.traced)
+        return result
 
     # ---- around the compiled step ---------------------------------------------------------
 
@@ -127,10 +151,16 @@ class Session:
         if not self.armed or self._failed():
             return self._train.restore()(iterator)
         self.armed = False
+        began = time.perf_counter()
+        passes = self._passing is not None and bool(self._guard(self._passing.passes))
+        function = self._train.plain if passes else inner
+        called = time.perf_counter()
         try:
-            result = inner(iterator)
-        except (StopIteration, tf.errors.OutOfRangeError):
-            raise  # the end of the data
+            result = function(iterator)
+        except (StopIteration, tf.errors.OutOfRangeError):  # the end of the data
+            if (passing := self._passing) is not None:
+                self._guard(lambda: passing.broken_off(observed=not passes))
+            raise
         except Exception as error:
             if not _is_ours(error):
                 self.finish()
@@ -140,8 +170,21 @@ class Session:
         except BaseException:
             self.finish()
             raise
-        self._guard(self._look)
+        self._guard((lambda: self._passed(called - began)) if passes else self._look)
         return result
+
+    def _passed(self, seconds: float) -> None:
+        """After a call that was not observed, in front of which we took `seconds`."""
+        began = time.perf_counter()
+        assert self._passing is not None
+        self._passing.passed()
+        batches = int(self.model.steps_per_execution)
+        for site, collector in zip(self._observer.sites, self._collectors, strict=True):
+            collector.passed(batches * max(site.calls, 1))
+            if not self._traced:
+                collector.pause()  # it was traced as well
+        self._traced = True
+        self._own_seconds += seconds + time.perf_counter() - began
 
     def _look(self) -> None:
         """After a call of the train function: every optimizer call's records, if there are any."""
@@ -152,6 +195,13 @@ class Session:
             self._collectors.append(self._collector(site, alone=len(sites) == 1))
         for site, collector in zip(sites, self._collectors, strict=True):
             collector.look(batches * max(site.calls, 1))
+        if self._passing is not None and sites:
+            self._collectors[0].took(self._own_seconds)
+            self._own_seconds = 0.0
+            self._passing.watched(sites, self._collectors)
+            if self._passing.reason is not None:
+                self._say(f"watches every step of {self.model.name}: {self._passing.reason}")
+                self._passing = None
 
     def _collector(self, site: Site, alone: bool) -> Collector:
         updates = keras_model.batches_per_update(site.optimizer)
@@ -169,6 +219,8 @@ class Session:
 
     def finish(self) -> None:
         """Write what still waits, and leave the model as it was. Never raises."""
+        if self._passing is not None:
+            self._guard(self._passing.catch_up)
         for collector in self._collectors:
             self._guard(collector.read)
         self._train.restore()

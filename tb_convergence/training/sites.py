@@ -28,13 +28,20 @@ class Site:
         recorder: None until a trace has reached it.
         layers: those whose outputs are recorded with it, in the order of their rows.
         calls: how often the latest trace calls the optimizer here.
+        applied: how often it had been applied before the first step; None where it does not count.
     """
 
     def __init__(
-        self, name: str, optimizer: Any, variables: Sequence[Any], first_step: int
+        self,
+        name: str,
+        optimizer: Any,
+        variables: Sequence[Any],
+        first_step: int,
+        applied: int | None,
     ) -> None:
         self.name = name
         self.first_step = first_step
+        self.applied = applied
         self.optimizer = optimizer
         self.variables = list(variables)
         self.recorder: Recorder | None = None

@@ -522,3 +522,22 @@ def test_exactly_the_records_that_were_changed_are_refused(
     if by_column:
         values = values.transpose(2, 0, 1).copy().transpose(1, 2, 0)
     assert np.flatnonzero(~schema.intact(values, checks)).tolist() == changed.tolist()
+
+
+SPARSE_RUN = layout_of(
+    "run", (Row("run", "", "run"),), ("loss", "window_steps", "window_unwatched_steps")
+)
+
+
+def test_steps_that_nobody_watched_are_no_missing_records(tmp_path: Path) -> None:
+    steps = [*range(10), *range(19, 1_000, 10)]
+    for name, kept in (("all", steps), ("half", steps[::2])):
+        with EventFile(tmp_path / name / "a") as file:
+            before = {step: steps[max(place - 1, 0)] for place, step in enumerate(steps)}
+            for step in kept:
+                file.record(SPARSE_RUN, step, [[1.0, 1.0, float(max(step - before[step] - 1, 0))]])
+    assert read(tmp_path / "all").sampled is None
+    found = read(tmp_path / "half").sampled
+    assert found is not None
+    assert found.kept == len(steps[::2])
+    assert found.total == pytest.approx(len(steps), abs=6)

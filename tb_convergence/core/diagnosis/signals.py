@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tb_convergence.core.diagnosis.configuration import configuration
 from tb_convergence.core.diagnosis.data import ignorance
 from tb_convergence.core.diagnosis.memory import remembered
-from tb_convergence.core.history import Bound, RunHistory, Table
+from tb_convergence.core.history import Bound, RunHistory, Table, steps_since_record
 
 Floats = NDArray[np.floating[Any]]
 
@@ -48,6 +48,8 @@ class LossCourse:
         steps: `[S]`, last step of each window.
         level: `[S]`, mean loss of each window (one step wide where recorded densely).
         weights: `[S]`, steps in each window.
+        samples: `[S]`, batch losses that each level is the mean of: fewer than there were steps
+            where not every one was observed.
         start: level before anything was learned: mean over the first three steps, or the first
             loss where that is lower (the second may already have blown up).
         end: mean over the last tenth of the steps.
@@ -60,6 +62,7 @@ class LossCourse:
     steps: NDArray[np.int64]
     level: Floats
     weights: Floats
+    samples: Floats
     start: float
     end: float
     lowest: float
@@ -85,7 +88,7 @@ class LossCourse:
     @property
     def standstill(self) -> float:
         """Fall that is none: what noise explains, at least a thousandth and at most a twentieth."""
-        total = float(self.weights.sum())
+        total = float(self.samples.sum())
         error = self.noise * math.sqrt(1 / min(3.0, total) + 1 / max(1.0, total / 10))
         return max(0.001, min(0.05, 2 * error / max(abs(self.start), 1e-30)))
 
@@ -153,9 +156,10 @@ def loss_course(history: RunHistory) -> LossCourse | None:
     if run is not None and run.has("loss") and len(run.steps):
         loss = run.column("loss")[:, 0].astype(np.float64)
         level = run.column("window_loss_mean")[:, 0] if run.has("window_loss_mean") else loss
-        width = run.column("window_steps")[:, 0] if run.has("window_steps") else np.ones(len(loss))
-        steps, level, width = _with_epochs(history, run, level, width)
-        return _course(steps, loss, level, width, "step", _first_bad_loss(run, loss))
+        seen = run.column("window_steps")[:, 0] if run.has("window_steps") else np.ones(len(loss))
+        windows = _Windows(run.steps, level, steps_since_record(run), seen)
+        windows = _with_epochs(history, run, windows)
+        return _course(windows, loss, "step", _first_bad_loss(run, loss))
     for name in ("loss", "epoch_loss"):
         series = history.series(name)
         if series is not None and len(series):
@@ -163,14 +167,29 @@ def loss_course(history: RunHistory) -> LossCourse | None:
             bad = np.flatnonzero(~np.isfinite(values))
             first_bad = int(series.steps[bad[0]]) if len(bad) else None
             if np.isfinite(values).any():
-                return _course(series.steps, values, values, None, series.axis, first_bad)
+                ones = np.ones(len(values))
+                windows = _Windows(series.steps, values, ones, ones)
+                return _course(windows, values, series.axis, first_bad)
     return None
 
 
-def _with_epochs(
-    history: RunHistory, run: Table, level: Floats, width: Floats
-) -> tuple[NDArray[np.int64], Floats, Floats]:
-    """Steps, levels and widths of windows, with epochs' means where they are the finer record.
+class _Windows(NamedTuple):
+    """Last step, mean loss, length and number of observed losses of stretches of a run, `[S]`."""
+
+    steps: NDArray[np.int64]
+    level: Floats
+    width: Floats
+    seen: Floats
+
+    def first(self, count: int) -> _Windows:
+        """The first `count` of them."""
+        return _Windows(
+            self.steps[:count], self.level[:count], self.width[:count], self.seen[:count]
+        )
+
+
+def _with_epochs(history: RunHistory, run: Table, windows: _Windows) -> _Windows:
+    """The windows, with epochs' means where they are the finer record.
 
     A short training has few records after the first dense ones, and a mean for each of its epochs.
     Windows are kept up to the first that is wider than an epoch. What they leave of the epoch they
@@ -178,29 +197,48 @@ def _with_epochs(
     """
     epoch = history.table("epoch")
     if epoch is None or epoch.axis != run.axis or not epoch.has("epoch_loss"):
-        return run.steps, level, width
+        return windows
     ends, mean = epoch.steps, epoch.column("epoch_loss")[:, 0].astype(np.float64)
     sizes = np.diff(ends, prepend=-1).astype(np.float64)
-    wide = np.flatnonzero(width > np.median(sizes)) if len(sizes) else np.zeros(0, int)
+    wide = np.flatnonzero(windows.width > np.median(sizes)) if len(sizes) else np.zeros(0, int)
     if not len(wide) or not wide[0] or not np.isfinite(mean).all():
-        return run.steps, level, width
-    kept = slice(0, int(wide[0]))
-    later = ends > run.steps[kept][-1]
+        return windows
+    kept = windows.first(int(wide[0]))
+    later = ends > kept.steps[-1]
     if later.sum() <= len(run.steps) - wide[0]:
-        return run.steps, level, width
+        return windows
     first = int(np.flatnonzero(later)[0])
-    inside = run.steps[kept] > ends[first] - sizes[first]
-    seen = float(np.nansum(width[kept][inside]))
-    known = float(np.nansum((level * width)[kept][inside]))
+    inside = kept.steps > ends[first] - sizes[first]
+    seen = float(np.nansum(kept.seen[inside]))
+    known = float(np.nansum((kept.level * kept.seen)[inside]))
     levels, sizes = mean[first:].copy(), sizes[first:].copy()
     if sizes[0] > seen:
         levels[0] = (levels[0] * sizes[0] - known) / (sizes[0] - seen)
-    sizes[0] = max(1.0, sizes[0] - seen)
-    return (
-        np.concatenate([run.steps[kept], ends[later]]),
-        np.concatenate([level[kept], levels]),
-        np.concatenate([width[kept], sizes]),
+    rest = np.append(max(1.0, sizes[0] - seen), sizes[1:])
+    # An epoch's mean is of all its steps, whoever else observed them.
+    sizes[0] = max(1.0, sizes[0] - float(np.nansum(kept.width[inside])))
+    return _Windows(
+        np.concatenate([kept.steps, ends[later]]),
+        np.concatenate([kept.level, levels]),
+        np.concatenate([kept.width, sizes]),
+        np.concatenate([kept.seen, rest]),
     )
+
+
+def unwatched_before(history: RunHistory, step: int) -> int | None:
+    """The last step known before `step`, where those between were not observed.
+
+    None where every step was, as by default.
+    """
+    run = history.table("run")
+    if run is None or not run.has("window_unwatched_steps"):
+        return None
+    record = int(np.searchsorted(run.steps, step))
+    if not 0 < record < len(run.steps):
+        return None
+    before = int(run.steps[record - 1])
+    unwatched = run.column("window_unwatched_steps")[record, 0]
+    return before if unwatched > 0 and before + 1 < step else None
 
 
 def _first_bad_loss(run: Table, loss: Floats) -> int | None:
@@ -209,28 +247,24 @@ def _first_bad_loss(run: Table, loss: Floats) -> int | None:
 
 
 def _course(
-    steps: NDArray[np.int64],
-    loss: Floats,
-    level: Floats,
-    weights: Floats | None,
-    axis: str,
-    nonfinite_step: int | None,
+    windows: _Windows, loss: Floats, axis: str, nonfinite_step: int | None
 ) -> LossCourse | None:
-    levels = np.asarray(level, np.float64)
+    levels = np.asarray(windows.level, np.float64)
     if len(levels) == len(loss):
         levels = np.where(np.isfinite(levels), levels, loss)
     finite = np.isfinite(levels)
     if not finite.any():
         return None
-    width = np.ones(len(levels)) if weights is None else np.maximum(np.nan_to_num(weights), 1.0)
+    width, seen = (np.maximum(np.nan_to_num(v), 1.0) for v in (windows.width, windows.seen))
     kept, sizes = levels[finite], width[finite].astype(np.float64)
     reached = np.cumsum(sizes)
     tail = reached > reached[-1] * 0.9 - 1e-9
     head = reached <= max(3.0, float(sizes[0]))
     return LossCourse(
-        steps=np.asarray(steps)[finite],
+        steps=np.asarray(windows.steps)[finite],
         level=kept,
         weights=sizes,
+        samples=seen[finite].astype(np.float64),
         start=min(float(kept[0]), float(np.average(kept[head], weights=sizes[head]))),
         end=float(np.average(kept[tail], weights=sizes[tail])),
         lowest=_lowest(kept, sizes),

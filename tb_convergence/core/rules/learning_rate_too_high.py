@@ -24,6 +24,7 @@ from tb_convergence.core.diagnosis.signals import (
     learning_rate,
     learns,
     loss_course,
+    unwatched_before,
     weight_rows,
     weights_column,
 )
@@ -63,7 +64,7 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
     course, table = loss_course(history), history.table("variables")
     if table is None:
         return None
-    harm = _harm(course, signs) or _thrown_up(history, course)
+    harm = _harm(history, course, signs) or _thrown_up(history, course)
     if harm is None:
         return _thrown_off(history, table, course)
     if table.has("update_ratio"):
@@ -71,11 +72,12 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
     return _by_gradients(history, table, harm)
 
 
-def _harm(course: LossCourse | None, signs: Signs) -> _Harm | None:
+def _harm(history: RunHistory, course: LossCourse | None, signs: Signs) -> _Harm | None:
     bad = signs.get("non-finite-values")
     divergence = signs.get("loss-divergence")
     if bad is not None:
-        return _Harm(f"NaN or Inf followed at step {bad.first_step:,}", bad.first_step, 0.9)
+        at = "by" if unwatched_before(history, bad.first_step) is not None else "at"
+        return _Harm(f"NaN or Inf followed {at} step {bad.first_step:,}", bad.first_step, 0.9)
     dead = signs.get("zero-gradient")
     if dead is not None and dead.severity == "critical" and dead.first_step > 0:
         text = f"gradients are exactly zero since step {dead.first_step:,}"

@@ -2,18 +2,27 @@
 
 The tensors of one step are searched in the order in which they are computed: inputs, outputs by
 depth, loss, gradients from the output back, variables. The first one bad is where to look.
+
+Where steps between records were not observed, NaN may have come in any of them: the steps it lies
+between are told, and no tensor is named once the variables had caught it from an earlier one.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
 from tb_convergence.core.diagnosis.configuration import configuration
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
+from tb_convergence.core.diagnosis.signals import unwatched_before
+from tb_convergence.core.diagnosis.wording import counted
 from tb_convergence.core.history import RunHistory
+
+_VARIABLES: Final = 4
+"""Place of the variables in the order in which a step's tensors are computed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +125,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         ),
         _first_in_table(
             history, "variables", (("variable_nonfinite_fraction", "NaN or Inf"),),
-            4, "the variable {name}",
+            _VARIABLES, "the variable {name}",
         ),
     ]
     bad = sorted((item for item in found if item), key=lambda item: (item.step, item.order))
@@ -126,14 +135,19 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     exact = _exact_step(history, first.step)
     unit = "epoch" if history.axis == "epoch" else "step"
     others = tuple(dict.fromkeys(layer for item in bad for layer in item.layers))
+    sound = unwatched_before(history, exact)
+    # Variables are those before the update: bad ones are the work of an earlier step.
+    inherited = any(item.order == _VARIABLES and item.step == first.step for item in bad)
     return Match(
         severity="critical",
         confidence=1.0,
-        summary=f"{first.kind} appeared first in {first.what}, at {unit} {exact:,}.",
+        summary=f"{first.kind} appeared first in {first.what}, at {unit} {exact:,}."
+        if sound is None else _between(first, sound, exact, inherited),
         first_step=exact,
         last_step=history.last_step,
         layers=others,
         evidence=tuple(item.evidence for item in bad),
+        advice=_UNNAMED if sound is not None and inherited else (),
         ruins=_lasts(history),
     )
 
@@ -158,6 +172,28 @@ def _lasts(history: RunHistory) -> bool:
         bool((table.column(name, "low")[-1] > 0).any()) for name in names
         if table.has(name) and len(table.steps)
     )
+
+
+def _between(first: _Bad, sound: int, seen: int, inherited: bool) -> str:
+    """The summary where the steps after `sound` and before `seen` were not observed."""
+    when = f"{first.kind} arose after step {sound:,}, at step {seen:,} at the latest"
+    unseen = counted(seen - sound - 1, "step")
+    if inherited:
+        return (
+            f"{when}: the {unseen} between were not observed, and by then the variables held it, "
+            "so where it began is not known."
+        )
+    return (
+        f"{when}: the {unseen} between were not observed. At step {seen:,} it appears first in "
+        f"{first.what}."
+    )
+
+
+_UNNAMED: Final = (
+    "Train again with watch_every_step=True, as by default: the step at which it begins is then "
+    "known, and recorded in full, with the tensor that goes bad first.",
+    "tf.debugging.enable_check_numerics() names the operation.",
+)
 
 
 def _exact_step(history: RunHistory, recorded: int) -> int:

@@ -112,7 +112,8 @@ def _few_windows(course: LossCourse) -> tuple[float, int] | None:
     if len(course.level) < 6 or float(weights.min()) * 20 < course.observed:
         return None
     falls = -np.diff(last)
-    error = course.noise * np.sqrt(1 / weights[1:] + 1 / weights[:-1])
+    seen = course.samples[-3:]
+    error = course.noise * np.sqrt(1 / seen[1:] + 1 / seen[:-1])
     if not (falls > 2 * error).all():
         return None
     between = (weights[-1] + weights[-2]) / 2
