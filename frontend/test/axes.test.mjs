@@ -97,16 +97,47 @@ test("large steps as text keep their order", () => {
   assert.deepEqual(placement.x.get("loss"), [0, 1, 2, 2 ** 53]);
 });
 
-test("smoothing is TensorBoard's", () => {
+test("of evenly recorded points, smoothing is TensorBoard's", () => {
+  const even = Array.from({ length: 9 }, (_, at) => 7 * at);
   // debiased: (0.6 * 0.4 * 1 + 0.4 * 3) / (1 - 0.36), by hand
-  assert.deepEqual(smooth([1, 3], 0.6), [1, (0.6 * 0.4 + 0.4 * 3) / 0.64]);
-  assert.deepEqual(smooth([1, 3, 2], 0), [1, 3, 2]);
-  assert.deepEqual(smooth([0.1, 0.1, 0.1], 0.9), [0.1, 0.1, 0.1]);
-  const gap = smooth([1, null, 3], 0.6);
-  assert.equal(gap[1], null);
-  assert.equal(gap[2], (0.6 * 0.4 + 0.4 * 3) / 0.64);
-  assert.deepEqual(smooth([], 0.5), []);
+  close(smooth([1, 3], 0.6, even), [1, (0.6 * 0.4 + 0.4 * 3) / 0.64]);
+  assert.deepEqual(smooth([1, 3, 2], 0, even), [1, 3, 2]);
+  assert.deepEqual(smooth([0.1, 0.1, 0.1], 0.9, even), [0.1, 0.1, 0.1]);
+  assert.deepEqual(smooth([], 0.5, []), []);
+  close(smooth([1, 100], 0.6, even, true), [1, 10 ** ((2 * 0.4) / 0.64)]);
 });
+
+test("what is not finite is passed through, and what follows is as far away as it is", () => {
+  const gap = smooth([1, null, 3, Number.NaN], 0.6, [0, 1, 2, 3]);
+  assert.equal(gap[1], null);
+  close([gap[2]], [(0.36 * 0.4 + 0.64 * 3) / (0.36 * 0.4 + 0.64)]);
+  assert.ok(Number.isNaN(gap[3]));
+});
+
+test("smoothing does not trail behind sparse records, nor drag a dense start along", () => {
+  // Ten dense steps on which a loss explodes, then a record each ten steps, back at 10 at once.
+  const steps = [...Array(10).keys(), ...Array.from({ length: 30 }, (_, at) => 20 + 10 * at)];
+  const values = steps.map((step) => (step < 10 ? 10 ** (step - 1) : 10));
+  const drawn = smooth(values, 0.6, steps, true).map(Number);
+  assert.ok(drawn[9] > 1e6, `the dense start is followed, not ${drawn[9]}`);
+  assert.ok(drawn[14] < 100, `down with the records at step ${steps[14]}, not ${drawn[14]}`);
+  // Mostly dense: one record after a long gap is nearly what was recorded.
+  const dense = [...Array(50).keys(), 100];
+  const last = smooth(
+    dense.map((step) => (step < 50 ? 1000 : 1)),
+    0.6,
+    dense,
+  ).at(-1);
+  assert.ok(Number(last) < 1.001, `${last}`);
+});
+
+/** @param {(number | null)[]} found @param {number[]} wanted */
+function close(found, wanted) {
+  assert.equal(found.length, wanted.length);
+  found.forEach((value, at) => {
+    assert.ok(Math.abs(Number(value) - wanted[at]) < 1e-9 * wanted[at], `${value}`);
+  });
+}
 
 test("non-finite points keep their place and their kind", () => {
   const one = series({

@@ -7,6 +7,7 @@
  * @import { Series, View } from "../types.js"
  */
 import { smooth } from "../charts/smoothing.js";
+import { stepNumber } from "../format/steps.js";
 
 /**
  * @typedef {object} Colors
@@ -73,15 +74,16 @@ export function curves(chosen, placement, view, log, colors, palette) {
     if (chosen.length > 1 && steadyRate(series)) return [];
     const style = styleOf(series.name, index, colors, palette);
     const onRight = style.scale === "right";
-    const bad = badPoints(series, x, log && !onRight);
-    const y = log && !onRight ? series.values.map(positive) : series.values;
+    const asLog = log && !onRight;
+    const bad = badPoints(series, x, asLog);
+    const y = asLog ? series.values.map(positive) : series.values;
     const smoothable = perStep(series, style) && !onRight && y.length >= SMOOTH_FROM;
     if (!smoothable || view.smoothing === 0) return [{ ...style, x, y, bad }];
     const { label, scale } = style;
     return [
       // The curve itself, faint, behind its smoothed form; marks only once.
       { ...style, id: `${series.name} raw`, label, scale, width: 1, alpha: 0.28, x, y, bad: [] },
-      { ...style, x, y: smooth(y, view.smoothing), bad },
+      { ...style, x, y: smooth(y, view.smoothing, series.steps.map(stepNumber), log), bad },
     ];
   });
 }

@@ -97,7 +97,7 @@ function legend({ items, edges, negative, formatX, onToggle }, x) {
 function constant({ series, label }) {
   return html`<span class="legend-item constant" title="The same at all its records">
     <span class="legend-label">${label}</span>
-    <span class="legend-steady"><span class="legend-value">${formatNumber(series?.values[0])}</span> constant</span>
+    <span class="legend-steady"><span class="legend-value">${formatNumber(series?.values[0])}</span> constant, not drawn</span>
   </span>`;
 }
 
@@ -108,7 +108,8 @@ function constant({ series, label }) {
  */
 function smoothedValue(value) {
   if (value === null || value === undefined) return nothing;
-  return html`<span class="legend-smoothed">smoothed ${formatNumber(value)}</span>`;
+  return html`<span class="soft">recorded (pale)</span>
+    <span class="legend-smoothed">smoothed ${formatNumber(value)}</span>`;
 }
 
 /** @param {Pick<LegendItem, "color" | "dash" | "dots">} item */
