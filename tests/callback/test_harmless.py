@@ -12,8 +12,11 @@ import programs
 import pytest
 
 from tb_convergence.keras import ConvergenceCallback
+from tb_convergence.training import cadence as cadence_module
 from tb_convergence.training import collector as collector_module
 from tb_convergence.training import observer as observer_module
+from tb_convergence.training import passing as passing_module
+from tb_convergence.training import recorder as recorder_module
 from tb_convergence.training import session as session_module
 from tb_convergence.training import snapshot as snapshot_module
 from tb_convergence.training import writer as writer_module
@@ -33,17 +36,23 @@ OPTIMIZERS = {
 }
 
 
-def assert_harmless(
-    keras: Any, tmp_path: Path, model: str, recorded: bool = True, **settings: Any
-) -> None:
+def assert_harmless(keras: Any, tmp_path: Path, model: str, **settings: Any) -> None:
+    """Weights are alike without us, watched at every step, and watched at every second one: the
+    training then goes back and forth between Keras' function and ours."""
     without = programs.weights(programs.train(keras, model, [], **settings))
-    callback = ConvergenceCallback(tmp_path, every_n_steps=2, distributions=True)
-    observed = programs.weights(programs.train(keras, model, [callback], **settings))
-    for first, second in zip(without, observed, strict=True):
-        np.testing.assert_array_equal(first, second, strict=True)
-    if recorded:
+    for watched in (True, False):
+        folder = tmp_path / str(watched)
+        with pytest.MonkeyPatch.context() as patch:
+            if not watched:
+                patch.setattr(cadence_module, "DENSE_STEPS", 1)
+            callback = ConvergenceCallback(
+                folder, every_n_steps=2, watch_every_step=watched, distributions=True
+            )
+            observed = programs.weights(programs.train(keras, model, [callback], **settings))
+        for first, second in zip(without, observed, strict=True):
+            np.testing.assert_array_equal(first, second, strict=True)
         assert callback.disabled_reason is None
-        assert any(path.stat().st_size > 1000 for path in tmp_path.iterdir())
+        assert any(path.stat().st_size > 1000 for path in folder.iterdir())
 
 
 @pytest.mark.parametrize("model", programs.MODELS)
@@ -97,13 +106,23 @@ STAGES = {
     "writing": (writer_module.RunWriter, "table"),
     "configuration": (writer_module.RunWriter, "config"),
 }
+SPARSE_STAGES = {
+    "passing": (passing_module.Passing, "passed"),
+    "counting": (passing_module.Passing, "watched"),
+    "catching up": (recorder_module.Recorder, "passed_over"),
+}
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize(
+    ("stage", "watched"),
+    [*((stage, True) for stage in STAGES),
+     *((stage, False) for stage in ("passing", "counting", "catching up", "looking", "writing"))],
+)
 def test_a_fault_of_ours_is_said_once_and_changes_nothing(
     keras: Any,
     tmp_path: Path,
     stage: str,
+    watched: bool,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -112,8 +131,11 @@ def test_a_fault_of_ours_is_said_once_and_changes_nothing(
     def fail(*args: object, **kwargs: object) -> None:
         raise RuntimeError("planted fault")
 
-    monkeypatch.setattr(*STAGES[stage], fail)
-    callback = ConvergenceCallback(tmp_path, every_n_steps=1)
+    monkeypatch.setattr(*{**STAGES, **SPARSE_STAGES}[stage], fail)
+    monkeypatch.setattr(cadence_module, "DENSE_STEPS", 1)
+    callback = ConvergenceCallback(
+        tmp_path, every_n_steps=1 if watched else 3, watch_every_step=watched
+    )
     with caplog.at_level(logging.WARNING, logger="tb_convergence"):
         model = programs.train(keras, "dense", [callback])
     for first, second in zip(without, programs.weights(model), strict=True):

@@ -79,10 +79,13 @@ def train_gan(keras: Any, callbacks: list[Any], **settings: Any) -> tuple[Any, A
     return gan, losses, [np.asarray(variable.numpy()) for variable in variables]
 
 
+@pytest.mark.parametrize("watched", [True, False], ids=["every step", "records only"])
 @pytest.mark.parametrize("settings", [{}, {"run_eagerly": True}], ids=["graph", "eager"])
-def test_a_gan_is_recorded_apart(keras: Any, tmp_path: Path, settings: dict[str, Any]) -> None:
+def test_a_gan_is_recorded_apart(
+    keras: Any, tmp_path: Path, settings: dict[str, Any], watched: bool
+) -> None:
     _, losses, plain = train_gan(keras, [], **settings)
-    callback = ConvergenceCallback(tmp_path, every_n_steps=4)
+    callback = ConvergenceCallback(tmp_path, every_n_steps=4, watch_every_step=watched)
     gan, observed_losses, observed = train_gan(keras, [callback], **settings)
     assert callback.disabled_reason is None
     assert losses == observed_losses
@@ -103,6 +106,8 @@ def test_a_gan_is_recorded_apart(keras: Any, tmp_path: Path, settings: dict[str,
         # Keras reports the mean since the epoch began: the first step's is its own.
         assert recorded[0] == pytest.approx(float(losses[0][place]), rel=1e-6)
     assert run.column("learning_rate")[0].tolist() == pytest.approx([0.01, 0.01])
+    unseen = run.column("window_unwatched_steps").sum(axis=0)
+    assert unseen.tolist() == ([0.0, 0.0] if watched else [1.0, 1.0])
     assert set(history.config["optimizers"]) == {"discriminator", "generator"}
     assert "optimizer" not in history.config
     for item in (gan, gan.d_optimizer, gan.g_optimizer):

@@ -74,6 +74,12 @@ def test_one_writer(trained: Path) -> None:
     assert len(list((trained / "momentum").glob("*tfevents*"))) == 1
 
 
+def test_steps_between_records_are_left_alone(trained: Path) -> None:
+    run = read(trained / "sparse").tables["run"]
+    assert run.steps.tolist() == [*range(10), 12, 15]
+    assert run.column("window_unwatched_steps")[:, 0].tolist() == [0.0] * 10 + [2.0, 2.0]
+
+
 def test_whose_batch_went_bad_is_told(trained: Path) -> None:
     history = read(trained / "clipped")
     replicas = history.tables["replicas"]

@@ -126,6 +126,33 @@ def test_accumulated_gradients(keras: Any, tmp_path: Path) -> None:
         np.testing.assert_array_equal(found.column(column), expected.column(column))
 
 
+def test_steps_that_loss_scaling_skips_are_steps(keras: Any, tmp_path: Path) -> None:
+    """The scale grows too large every third step, watched or not: the optimizer counts fewer."""
+
+    def train(callbacks: list[Any]) -> Any:
+        keras.utils.set_random_seed(1)
+        inner = keras.optimizers.SGD(1e-3)
+        optimizer = keras.optimizers.LossScaleOptimizer(
+            inner, initial_scale=2.0**123, dynamic_growth_steps=2
+        )
+        model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+        model.compile(optimizer, "mse")
+        x = np.random.default_rng(0).normal(size=(60, 3)).astype("float32")
+        model.fit(x, 30 * x[:, :1], batch_size=1, verbose=0, shuffle=False, callbacks=callbacks)
+        return model
+
+    callback = sparse(tmp_path / "sparse")
+    plain, observed = train([]), train([callback])
+    same(programs.weights(plain), programs.weights(observed))
+    assert callback.disabled_reason is None
+    assert int(observed.optimizer.iterations.numpy()) < 50
+    train([ConvergenceCallback(tmp_path / "all", every_n_steps=INTERVAL)])
+    run, other = (read(tmp_path / name).tables["run"] for name in ("sparse", "all"))
+    assert run.steps.tolist() == other.steps.tolist()
+    np.testing.assert_array_equal(run.column("loss"), other.column("loss"))
+    assert sum(unwatched(run)) > 30
+
+
 class Traced:
     """Counts how often Python runs the train step of `model`: once per trace."""
 

@@ -70,6 +70,12 @@ def main(folder: Path) -> None:
         for number, (expected, found) in enumerate(zip(plain, observed, strict=True)):
             np.testing.assert_array_equal(found, expected, err_msg=f"{name} {number}")
         np.savez(folder / f"{name}.npz", *start)
+    sparse = ConvergenceCallback(folder / "sparse", every_n_steps=4, watch_every_step=False)
+    _, plain = train(strategy, [], False, OPTIMIZERS["clipped"])
+    _, observed = train(strategy, [sparse], False, OPTIMIZERS["clipped"])
+    assert sparse.disabled_reason is None, sparse.disabled_reason
+    for expected, found in zip(plain, observed, strict=True):
+        np.testing.assert_array_equal(found, expected, err_msg="sparse")
     sys.stdout.write("trained alike\n")
 
 
