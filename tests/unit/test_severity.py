@@ -114,3 +114,20 @@ def test_a_loss_that_stands_still_is_held_against_ignorance(spread: float, expec
     better = draw.series("validation_loss", np.linspace(0.09, 0.03, 8), axis="epoch")
     learned = draw.history(*tables, config={"loss": {"name": "mse"}}, validation_loss=better)
     assert severity(learned, oddity()) == "warning"
+
+
+@pytest.mark.parametrize(("confidence", "expected"), [(0.25, "warning"), (0.5, "critical")])
+def test_a_guess_is_at_most_a_warning(confidence: float, expected: str) -> None:
+    """Though the run learned nothing, and though what the guess would explain is critical."""
+    match = Match("warning", confidence, "odd", 0, N)
+    rule = Rule("odd", "cause", "odd", (), lambda history, signs: match,
+                explains=("loss-not-decreasing",))
+    findings = diagnose_history(run(draw.flat(N)), [rule, *EFFECTS]).findings
+    severities = {finding.id: finding.severity for finding in findings}
+    assert severities == {"odd": expected, "loss-not-decreasing": "critical"}
+
+
+def test_a_guess_is_no_more_in_a_run_of_which_nothing_else_is_known() -> None:
+    match = Match("critical", 0.4, "odd", 0, N)
+    rule = Rule("odd", "cause", "odd", (), lambda history, signs: match)
+    assert severity(RunHistory("drawn"), rule) == "warning"

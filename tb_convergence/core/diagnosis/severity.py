@@ -39,12 +39,15 @@ MEANING: Final[Mapping[Severity, str]] = {
 
 PRINCIPLE: Final = (
     "Severity is the effect on the run, not how odd something looks; how sure a finding is, its "
-    "confidence says. A cause is as severe as the worst that it explains. While a run goes on, "
+    "confidence says. A cause is as severe as the worst that it explains, but a guess, of a "
+    "confidence below 0.5, is at most a warning. While a run goes on, "
     "only what is not expected to mend itself is critical, so that a training that is stopped on "
     "`critical` is not one that would have recovered; a loss that stands still is a warning until "
     "the run is over."
 )
 
+GUESS: Final = 0.5
+"""Confidence below which a finding is more likely wrong than right."""
 USELESS: Final = 0.95
 """Loss over that of a model that ignores its input, from which nothing was learned."""
 FEW: Final = 100
@@ -78,9 +81,17 @@ def effect_on(history: RunHistory, fired: Mapping[str, Match]) -> Severity | Non
 
 def told(match: Match, found: Severity | None) -> Severity:
     """Severity of one finding in a run whose `effect_on` was `found`."""
-    if match.severity == "info" or found is None:
-        return match.severity
-    return found
+    own = match.severity if match.severity == "info" or found is None else found
+    return at_most(own, match.confidence)
+
+
+def at_most(severity: Severity, confidence: float) -> Severity:
+    """`severity`, of a guess no more than a warning: a run is not condemned by what may be wrong.
+
+    >>> at_most("critical", 0.25), at_most("critical", 0.5), at_most("info", 0.25)
+    ('warning', 'critical', 'info')
+    """
+    return "warning" if severity == "critical" and confidence < GUESS else severity
 
 
 def worst(severities: list[Severity]) -> Severity:

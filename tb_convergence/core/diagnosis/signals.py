@@ -255,7 +255,10 @@ def _course(
     finite = np.isfinite(levels)
     if not finite.any():
         return None
-    width, seen = (np.maximum(np.nan_to_num(v), 1.0) for v in (windows.width, windows.seen))
+    # A file may say anything of how long its windows are: a length that is no number counts as 1.
+    width, seen = (
+        np.maximum(np.nan_to_num(v, posinf=1.0), 1.0) for v in (windows.width, windows.seen)
+    )
     kept, sizes = levels[finite], width[finite].astype(np.float64)
     reached = np.cumsum(sizes)
     tail = reached > reached[-1] * 0.9 - 1e-9
@@ -372,7 +375,8 @@ def path_length(history: RunHistory) -> float | None:
     """How far the fastest layer can have moved in all, in units of its size; None where unknown.
 
     The typical update ratio times the number of steps: the length of its path if no step undid
-    another. Far below 1, training has hardly begun.
+    another. At least the sum of the ratios that were recorded, of which a few large ones do not
+    show in the median. Far below 1, training has hardly begun.
     """
     table, course = history.table("variables"), loss_course(history)
     if table is None or course is None or not table.has("update_ratio"):
@@ -380,7 +384,9 @@ def path_length(history: RunHistory) -> float | None:
     ratio = median_over_time(weights_column(table, "update_ratio", "high"))
     if not np.isfinite(ratio).any() or course.axis != "step":
         return None
-    return float(np.nanmax(ratio)) * course.observed
+    recorded = weights_column(table, "update_ratio", "low").astype(np.float64)
+    covered = np.where(np.isfinite(recorded), recorded, 0.0).sum(axis=0)
+    return max(float(np.nanmax(ratio)) * course.observed, float(covered.max(initial=0.0)))
 
 
 def lagging_statistics(history: RunHistory) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Final
 
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.signals import LossCourse
@@ -28,6 +29,25 @@ def listed(names: Sequence[str], most: int = 3) -> str:
     if len(names) > most:
         return f"{', '.join(names[:most])} and {counted(len(names) - most, 'more layer')}"
     return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
+MOST: Final = 44
+"""Characters of a title that a chip holds."""
+
+
+def placed(title: str, layers: Sequence[str]) -> str:
+    """A title with the layer it is of, or how many; without it where that would be too long.
+
+    >>> placed("ReLU units are dead", ["dense_1"]), placed("ReLU units are dead", ["a", "b"])
+    ('ReLU units are dead in dense_1', 'ReLU units are dead in 2 layers')
+    >>> placed("ReLU units are dead", ["a_layer_with_a_very_long_name"])
+    'ReLU units are dead'
+    """
+    if not layers:
+        return title
+    where = layers[0] if len(layers) == 1 else counted(len(layers), "layer")
+    whole = f"{title} in {where}"
+    return whole if len(whole) <= MOST else title
 
 
 def features_of(row: Row) -> str:
@@ -89,6 +109,17 @@ def percent(fraction: float) -> str:
     if 0 < size < 10:
         return f"{float(f'{size:.2g}'):g}%"
     return f"{float(f'{size:.1f}'):g}%" if 90 < size < 100 else f"{size:,.0f}%"
+
+
+def between(fractions: Iterable[float]) -> str:
+    """The range of at least one fraction, in per cent.
+
+    >>> between([1.0, 1.0]), between([1.0, 0.906])
+    ('100%', '90.6% to 100%')
+    """
+    values = [float(value) for value in fractions]
+    low, high = percent(min(values)), percent(max(values))
+    return low if low == high else f"{low} to {high}"
 
 
 def part(fraction: float) -> str:

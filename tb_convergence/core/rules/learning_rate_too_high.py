@@ -28,8 +28,10 @@ from tb_convergence.core.diagnosis.signals import (
     weight_rows,
     weights_column,
 )
-from tb_convergence.core.diagnosis.wording import figure, loss_over_start, percent
+from tb_convergence.core.diagnosis.wording import figure, listed, loss_over_start, percent
 from tb_convergence.core.history import RunHistory, Table
+from tb_convergence.core.rules.non_finite_values import afterwards
+from tb_convergence.core.rules.zero_gradient import coasting
 
 RATIO: Final = 0.1
 """Update over weight norm: a step that moves a layer by a tenth of its size (1e-3 is healthy)."""
@@ -58,6 +60,7 @@ class _Harm:
     text: str
     step: int
     confidence: float
+    aftermath: str = ""
 
 
 def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
@@ -77,11 +80,15 @@ def _harm(history: RunHistory, course: LossCourse | None, signs: Signs) -> _Harm
     divergence = signs.get("loss-divergence")
     if bad is not None:
         at = "by" if unwatched_before(history, bad.first_step) is not None else "at"
-        return _Harm(f"NaN or Inf followed {at} step {bad.first_step:,}", bad.first_step, 0.9)
+        text = f"NaN or Inf followed {at} step {bad.first_step:,}"
+        return _Harm(text, bad.first_step, 0.9, afterwards(history))
     dead = signs.get("zero-gradient")
     if dead is not None and dead.severity == "critical" and dead.first_step > 0:
-        text = f"gradients are exactly zero since step {dead.first_step:,}"
-        return _Harm(text, dead.first_step, 0.85)
+        text = (
+            f"since step {dead.first_step:,} most of the gradient of {listed(dead.layers)} is "
+            "exactly zero"
+        )
+        return _Harm(text, dead.first_step, 0.85, coasting(history))
     if divergence is not None:
         text = f"the loss diverged from step {divergence.first_step:,}"
         return _Harm(text, divergence.first_step, 0.85)
@@ -115,7 +122,11 @@ def _by_updates(
 ) -> Match | None:
     ratios = np.fmax(weights_column(table, "update_ratio", "low"), implied_ratio(table))
     ratio = largest_per_record(ratios)
-    before = (table.steps <= harm.step) & np.isfinite(ratio)
+    known = np.isfinite(ratio)
+    # What a step does to the weights shows in the next: its own harm came before its update.
+    before = known & (table.steps < harm.step)
+    if not (before & (ratio > RATIO)).any():
+        before = known & (table.steps <= harm.step)
     large = before & (ratio > RATIO)
     # A lasting state, or the last records before the harm: one large step long ago is no cause.
     share = float(large.sum()) / max(1, int(before.sum()))
@@ -126,7 +137,9 @@ def _by_updates(
     onset = _onset(table, begun)
     peak = int(np.flatnonzero(large)[np.argmax(ratio[large])])
     rows = weight_rows(table)
-    loud = [rows[i] for i in np.flatnonzero(np.nan_to_num(ratios[peak]) > RATIO).tolist()]
+    # The fastest first: it is the one that the summary speaks of.
+    order = np.argsort(-np.nan_to_num(ratios[peak]), kind="stable").tolist()
+    loud = [rows[i] for i in order if ratios[peak][i] > RATIO]
     evidence = [
         Evidence("update ratio of the fastest layer", float(ratio[peak]), RATIO,
                  int(table.steps[peak]), _loudest(table, ratios[peak])),
@@ -139,7 +152,7 @@ def _by_updates(
         evidence.append(
             Evidence(name, float(ratio[begun]), RATIO, onset, _loudest(table, ratios[begun]))
         )
-        since = f"; above {percent(RATIO)} first at step {onset:,}"
+        since = f"; more than {RATIO:g} times first at step {onset:,}"
     if share >= LASTING:
         evidence.append(Evidence(
             f"share of records with a ratio above {RATIO:g}, until step {harm.step:,}", share,
@@ -148,6 +161,10 @@ def _by_updates(
     # A loss that was thrown up may end below where it began: then it says nothing against the rate.
     if course is not None and course.end > course.start:
         evidence.append(loss_over_start(course))
+        highest = float(course.level.max()) / course.start if course.start > 0 else 0.0
+        if highest > GROWTH * course.end / course.start:
+            at = int(course.steps[int(np.argmax(course.level))])
+            evidence.append(Evidence("highest loss over its start", highest, GROWTH, at))
     growth = _gradient_growth(table, harm.step)
     if growth is not None and growth > GROWTH:
         evidence.append(
@@ -158,7 +175,7 @@ def _by_updates(
         confidence=min(0.97, harm.confidence + (0.05 if (growth or 0) > GROWTH else 0.0)),
         summary=(
             f"A single step changes a layer by up to {_times(float(ratio[peak]))} its own size "
-            f"(step {int(table.steps[peak]):,}{since}), and {harm.text}."
+            f"(step {int(table.steps[peak]):,}{since}), and {harm.text}.{harm.aftermath}"
         ),
         first_step=onset,
         last_step=history.last_step,
@@ -281,7 +298,7 @@ def _by_gradients(history: RunHistory, table: Table, harm: _Harm) -> Match | Non
     return Match(
         severity="critical",
         confidence=harm.confidence - 0.25,
-        summary=f"The gradient norm grew {growth:.3g}-fold, and {harm.text}.",
+        summary=f"The gradient norm grew {growth:.3g}-fold, and {harm.text}.{harm.aftermath}",
         first_step=int(table.steps[0]),
         last_step=history.last_step,
         layers=(),
@@ -303,10 +320,7 @@ def _gradient_growth(table: Table, until: int) -> float | None:
 
 
 def _times(ratio: float) -> str:
-    if ratio < 2:
-        return f"{percent(ratio)} of"
-    rounded = float(f"{ratio:.2g}")
-    return f"{rounded:,.0f} times" if 10 <= rounded < 1e6 else f"{rounded:g} times"
+    return f"{figure(ratio)} times"
 
 
 def _advice(history: RunHistory, ratio: float | None) -> tuple[str, ...]:

@@ -43,7 +43,7 @@ FASTEST: Final = "update ratio of the fastest {}, median over the records"
 
 def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
     table, course = history.table("variables"), loss_course(history)
-    if table is None or course is None or "loss-divergence" in signs:
+    if table is None or course is None or "loss-divergence" in signs or _died(table, signs):
         return None
     ratio = median_over_time(weights_column(table, "update_ratio", "high"))
     if not np.isfinite(ratio).any():
@@ -58,6 +58,19 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
         or _hardly_begun(history, table, course, fastest)
         or _slow(history, table, course, fastest)
     )
+
+
+def _died(table: Table, signs: Signs) -> bool:
+    """Whether weights rest because their gradient came to be exactly zero, not for want of rate.
+
+    What moves little once it is cut off says nothing of the rate: that is told by the records
+    before, of which there must be one with steps as small.
+    """
+    zero = signs.get("zero-gradient")
+    if zero is None or zero.severity == "info" or zero.first_step <= int(table.steps[0]):
+        return False
+    alive = weights_column(table, "update_ratio", "high")[table.steps < zero.first_step]
+    return bool((np.nan_to_num(alive) >= HEALTHY).any())
 
 
 def _tiny(
@@ -182,7 +195,7 @@ RULE = Rule(
     evaluate=_evaluate,
     explains=("loss-not-decreasing", "update-ratio-out-of-range", "underfitting"),
     restates=("update-ratio-out-of-range",),
-    excluded_by=("non-finite-values",),
+    excluded_by=("non-finite-values", "learning-rate-too-high"),
     experiment="LR range test",
     disproof=(
         "A ten times higher rate does not make the loss fall faster.",

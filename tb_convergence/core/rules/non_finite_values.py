@@ -18,7 +18,7 @@ from tb_convergence.core.diagnosis.configuration import configuration
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.signals import unwatched_before
-from tb_convergence.core.diagnosis.wording import counted
+from tb_convergence.core.diagnosis.wording import counted, figure, listed
 from tb_convergence.core.history import RunHistory
 
 _VARIABLES: Final = 4
@@ -141,8 +141,10 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     return Match(
         severity="critical",
         confidence=1.0,
-        summary=f"{first.kind} appeared first in {first.what}, at {unit} {exact:,}."
-        if sound is None else _between(first, sound, exact, inherited),
+        summary=(
+            f"{first.kind} appeared first in {first.what}, at {unit} {exact:,}."
+            if sound is None else _between(first, sound, exact, inherited)
+        ) + afterwards(history),
         first_step=exact,
         last_step=history.last_step,
         layers=others,
@@ -150,6 +152,36 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         advice=_UNNAMED if sound is not None and inherited else (),
         ruins=_lasts(history),
     )
+
+
+def afterwards(history: RunHistory) -> str:
+    """A sentence on a loss that is finite at the end though weights or gradients are not; else "".
+
+    It looks like a run that recovered: activations and reductions may swallow NaN.
+    """
+    loss, layers = history.series("loss"), _bad_at_the_end(history)
+    if loss is None or not len(loss) or not layers or not np.isfinite(loss.values[-1]):
+        return ""
+    bad = np.flatnonzero(~np.isfinite(loss.values))
+    finite = f"is finite again from step {int(loss.steps[bad[-1] + 1]):,} on" if len(bad) else (
+        "itself stays finite")
+    return (
+        f" The loss {finite}, {figure(float(loss.values[-1]))} at the end, but {listed(layers)} "
+        f"still {'has' if len(layers) == 1 else 'have'} NaN or Inf in weights or gradients: it "
+        "says nothing of them."
+    )
+
+
+def _bad_at_the_end(history: RunHistory) -> list[str]:
+    """Layers with a weight or gradient that is not finite in the last record, by depth."""
+    table = history.table("variables")
+    if table is None or not len(table.steps) or configuration(history).loss_scaled:
+        return []
+    bad = np.zeros(len(table.rows), dtype=np.bool_)
+    for name in ("variable_nonfinite_fraction", "gradient_nan_fraction", "gradient_inf_fraction"):
+        if table.has(name):
+            bad |= table.column(name, "low")[-1] > 0
+    return list(dict.fromkeys(table.rows[row].layer for row in np.flatnonzero(bad).tolist()))
 
 
 def _lasts(history: RunHistory) -> bool:

@@ -7,7 +7,7 @@ import numpy as np
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.signals import FALLS, layers_of, learns
-from tb_convergence.core.diagnosis.wording import percent
+from tb_convergence.core.diagnosis.wording import percent, placed
 from tb_convergence.core.history import RunHistory, first_true
 
 FRACTION = 0.5
@@ -47,6 +47,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
                      int(table.steps[-1]), table.rows[int(i)].layer, unit="fraction")
             for i in lasting
         ),
+        title=placed(RULE.title, layers_of(table, [int(i) for i in lasting])),
     )
 
 

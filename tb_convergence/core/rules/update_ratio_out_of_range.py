@@ -18,7 +18,7 @@ from tb_convergence.core.diagnosis.signals import (
     median_over_time,
     weight_rows,
 )
-from tb_convergence.core.diagnosis.wording import counted, figure, part
+from tb_convergence.core.diagnosis.wording import counted, figure, placed
 from tb_convergence.core.history import RunHistory
 
 LOW: Final = 1e-4
@@ -50,28 +50,33 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         return None
     chosen = fast or slow
     values = low if fast else high
-    worst = max(chosen, key=lambda i: float(values[i]) if fast else -float(values[i]))
+    # The worst first: it is the one that the summary speaks of.
+    order = sorted(chosen, key=lambda i: -float(values[i]) if fast else float(values[i]))
+    worst = order[0]
     value = float(values[worst])
     severity: Severity = "critical" if value > FAR_HIGH or value < FAR_LOW else "warning"
     layer = table.rows[rows[worst]].layer
     return Match(
         severity, 0.7,
-        f"A typical step changes {layer} by {_times(value)} its size; about 0.1% is healthy."
+        f"A typical step changes {layer} by {_times(value)} its size; about 0.001 is healthy."
         + (f" So for {counted(len(chosen) - 1, 'more layer')}." if len(chosen) > 1 else ""),
         # A median is known once there are that many records.
         int(table.steps[RECORDS - 1]), int(table.steps[-1]),
-        layers_of(table, [rows[i] for i in chosen]),
+        layers_of(table, [rows[i] for i in order]),
         tuple(
             Evidence("median update ratio", float(values[i]), HIGH if fast else LOW, None,
                      table.rows[rows[i]].layer)
-            for i in chosen
+            for i in order
         ),
-        title="Updates too large for the weights" if fast else "Updates too small for the weights",
+        title=placed(
+            "Updates too large for the weights" if fast else "Updates too small for the weights",
+            layers_of(table, [rows[i] for i in order]),
+        ),
     )
 
 
 def _times(ratio: float) -> str:
-    return f"{figure(ratio)} times" if ratio >= 2 else f"{part(ratio)} of"
+    return f"{figure(ratio)} times" if ratio > HIGH else f"{ratio:.1e} of"
 
 
 RULE = Rule(

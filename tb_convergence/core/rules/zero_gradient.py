@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from tb_convergence.core.diagnosis.configuration import configuration
 from tb_convergence.core.diagnosis.data import columns_of
 from tb_convergence.core.diagnosis.finding import Evidence, Severity
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
@@ -21,7 +22,7 @@ from tb_convergence.core.diagnosis.signals import (
     learns,
     loss_course,
 )
-from tb_convergence.core.diagnosis.wording import counted, percent
+from tb_convergence.core.diagnosis.wording import between, listed, placed
 from tb_convergence.core.history import RunHistory, first_true
 
 FRACTION = 0.7
@@ -32,6 +33,8 @@ RECORDS = 5
 """Records at the end of the run that must agree: a state that lasts, not a passing batch."""
 SOLVED = 0.99
 """Part of the starting loss that is gone when nothing is left to learn."""
+GATHER = frozenset({"Adam", "AdamW", "Adamax", "Nadam", "Lamb", "Lion"})
+"""Optimizers with momentum of their own."""
 SMALL_BATCH = 8
 """(1 - 1/4)^8 is a tenth: from here on chance explains no zeros."""
 
@@ -54,30 +57,51 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     onset = min(_onset(bad[:, int(index)]) for index in lasting)
     recent = np.median(zero[-RECORDS:][:, lasting], axis=0)
     complete = int((recent >= ALL).sum())
-    worst = int(np.argmax(recent))
-    name = table.rows[affected[worst]].layer
     # A network none of whose kernels gets a gradient has stopped, however far it came before.
     harmless = learns(history) and (complete < len(rows) or _solved(history))
     severity: Severity = "critical" if complete else "warning"
-    more = f", and so for {counted(len(affected) - 1, 'more layer')}" if len(affected) > 1 else ""
     return Match(
         severity="info" if harmless else severity,
         confidence=0.9 if complete else 0.7,
         summary=(
-            f"{percent(recent[worst])} of the gradient of {name} is exactly zero{more}."
-            + (FALLS if harmless else "")
+            f"{between(recent)} of the gradient of {listed(layers_of(table, affected))} is "
+            f"exactly zero.{coasting(history)}{FALLS if harmless else ''}"
         ),
         first_step=int(table.steps[onset]),
         last_step=int(table.steps[-1]),
         layers=layers_of(table, affected),
         evidence=tuple(
-            Evidence("zero-gradient fraction", float(value), float(limit[int(index)]),
-                     int(table.steps[-1]), table.rows[rows[int(index)]].layer,
+            Evidence("zero-gradient fraction, median since that step",
+                     float(np.median(zero[_onset(bad[:, index]):, index])), float(limit[index]),
+                     int(table.steps[_onset(bad[:, index])]), table.rows[rows[index]].layer,
                      suspect="at least", unit="fraction")
-            for index, value in zip(lasting, recent, strict=True)
+            for index in lasting.tolist()
         ),
+        title=placed(RULE.title, layers_of(table, affected)),
         ruins=complete == len(rows) and not harmless,
     )
+
+
+def coasting(history: RunHistory) -> str:
+    """A sentence on weights that momentum moves on without any gradient; "" where none does."""
+    table, model = history.table("variables"), configuration(history)
+    if table is None or not (table.has("gradient_zero_fraction") and table.has("update_ratio")):
+        return ""
+    if not (model.optimizer in GATHER or (model.momentum or 0) > 0):
+        return ""
+    rows = table.rows_of("kernel", "recurrent_kernel")
+    none = np.nan_to_num(table.column("gradient_zero_fraction", "low")[:, rows]) >= ALL
+    moved = np.nan_to_num(table.column("update_ratio", "low")[:, rows]) > 0
+    last, layers = 0, []
+    for place, row in enumerate(rows):
+        cut = _onset(none[:, place]) if none[-1, place] else len(none)
+        late = np.flatnonzero(moved[cut:, place])
+        if len(late) > 1:
+            last = max(last, cut + int(late[-1]))
+            layers.append(table.rows[row].layer)
+    if not layers:
+        return ""
+    return f" Momentum went on moving {listed(layers)} until step {int(table.steps[last]):,}."
 
 
 def limits(history: RunHistory, kernels: int) -> NDArray[np.float64]:
@@ -113,7 +137,9 @@ RULE = Rule(
         "Find the operation that cuts the gradient: dead ReLU units, a saturated output, "
         "stop_gradient, argmax or a cast to integer.",
     ),
-    disproof=("The layer's weights change between records.",),
+    disproof=(
+        "The layer's weights change between records, and neither momentum nor decay moves them.",
+    ),
     false_alarms=("Embeddings and inputs that are mostly zero have sparse gradients by nature.",),
     references=("Wardat et al. 2022, DeepDiagnosis, ICSE",),
 )
