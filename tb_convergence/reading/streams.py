@@ -17,6 +17,7 @@ from tb_convergence.core.statistics import CHECK_COLUMN
 from tb_convergence.reading.merging import Stream, by_column
 from tb_convergence.reading.reasons import SkippedPoints, reason_of
 from tb_convergence.reading.source import CALL_BYTES
+from tb_convergence.reading.unpacking import alike
 
 MOST_RESERVED_BYTES: Final = 2 * CALL_BYTES
 """Room for records that is reserved before they have been looked at; it is taken as it is filled.
@@ -90,26 +91,48 @@ def _fill(
 ) -> int:
     """Move up to `most` records from the end of `data` into `room`, from `begin` on; how many."""
     shape = (len(layout.rows), len(layout.columns))
+    left = max(0, len(data) - most)
+    taken = data[: left - 1 if left else None : -1]
+    del data[left:]
+    if _fill_at_once(room, begin, shape, taken, left):
+        return len(taken)
     width = room.values.shape[2]
     count = 0
-    while data and count < most:
-        datum = data.pop()
+    for place, datum in enumerate(taken, 1 - left - len(taken)):
         record = _array(datum)
         if isinstance(record, str):
-            refused.append(_Refused(-len(data), int(datum.step), record))
+            refused.append(_Refused(place, int(datum.step), record))
         elif record.dtype != np.float32 or record.shape != shape:
-            refused.append(_Refused(-len(data), int(datum.step), _refusal(layout, record)))
+            refused.append(_Refused(place, int(datum.step), _refusal(layout, record)))
         elif datum.step < 0:
-            refused.append(_Refused(-len(data), int(datum.step), "negative step"))
+            refused.append(_Refused(place, int(datum.step), "negative step"))
         else:
             at = begin + count
             room.values[at] = record[:, :width]
             if width < shape[1]:
                 room.checks[at] = record[:, width]
             room.steps[at], room.wall_times[at] = datum.step, datum.wall_time
-            room.places[at] = -len(data)
+            room.places[at] = place
             count += 1
     return count
+
+
+def _fill_at_once(
+    room: _Room, begin: int, shape: tuple[int, int], taken: list[Any], left: int
+) -> bool:
+    """Move all of `taken` into `room`, where nothing is wrong with any; whether that was so."""
+    records = alike(taken)
+    if records is None or records.shape[1:] != shape or min(point.step for point in taken) < 0:
+        return False
+    width = room.values.shape[2]
+    part = slice(begin, begin + len(taken))
+    room.values[part] = records[:, :, :width]
+    if width < shape[1]:
+        room.checks[part] = records[:, :, width]
+    room.steps[part] = [point.step for point in taken]
+    room.wall_times[part] = [point.wall_time for point in taken]
+    room.places[part] = np.arange(1 - left - len(taken), 1 - left)
+    return True
 
 
 def _array(datum: Any) -> NDArray[Any] | str:

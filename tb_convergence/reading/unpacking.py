@@ -12,6 +12,7 @@ where they are not found, or the provider is another one, it is left as it is.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -36,12 +37,12 @@ class LatePoint:
     """A point of a tensor series, as `tensorboard.data.provider.TensorDatum`, of a tensor message.
     """
 
-    __slots__ = ("_tensor", "step", "wall_time")
+    __slots__ = ("step", "tensor", "wall_time")
 
     def __init__(self, step: int, wall_time: float, tensor: Any) -> None:
         self.step = step
         self.wall_time = wall_time
-        self._tensor = tensor
+        self.tensor = tensor
 
     @property
     def numpy(self) -> NDArray[Any]:
@@ -50,7 +51,7 @@ class LatePoint:
         Raises:
             ValueError: the tensor does not hold what it says.
         """
-        tensor = self._tensor
+        tensor = self.tensor
         try:
             shape = [extent.size for extent in tensor.tensor_shape.dim]
             # Tensors as the recorder writes them need no more than a look at their bytes.
@@ -62,6 +63,25 @@ class LatePoint:
         except Exception as error:
             raise ValueError(f"a tensor that cannot be read: {reason_of(error)}") from error
         return made
+
+
+def alike(points: Sequence[Any]) -> NDArray[np.float32] | None:
+    """The arrays `[N, ...]` of N points; None where one differs from the others in any way, or is
+    no `LatePoint` with floats of its own.
+    """
+    tensors = [point.tensor for point in points if isinstance(point, LatePoint)]
+    if not points or len(tensors) < len(points):
+        return None
+    shape = tensors[0].tensor_shape
+    extents = [extent.size for extent in shape.dim]
+    contents = [
+        tensor.tensor_content for tensor in tensors
+        if tensor.dtype == _DT_FLOAT and tensor.tensor_shape == shape
+    ]
+    size = math.prod(extents) * _FLOAT32.itemsize
+    if len(contents) < len(points) or not size or any(len(one) != size for one in contents):
+        return None
+    return np.frombuffer(b"".join(contents), _FLOAT32).reshape([len(points), *extents])
 
 
 def _is_short(tensor: Any) -> bool:
