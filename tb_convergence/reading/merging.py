@@ -78,6 +78,8 @@ def merge_group(group: str, streams: Sequence[Stream]) -> Merged | None:
     )
     if not ordered:
         return None
+    if len(ordered) == 1 and np.all(np.diff(ordered[0].steps) > 0):
+        return Merged(_table(group, [ordered]), ())  # nothing to join, fold or doubt: nearly always
     lineages = _lineages(ordered)
     restarts: set[int] = set()
     turns = sum(_turns(lineage) for lineage in lineages)

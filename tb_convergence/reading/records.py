@@ -10,6 +10,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -111,8 +112,12 @@ def _layouts(source: Source, run: str, skipped: list[Skipped]) -> dict[str, Layo
     return layouts
 
 
+@lru_cache(maxsize=8)
 def _layout(tag: str, content: bytes) -> Layout:
-    """The layout in `content`, if it is the one that `tag` was made for."""
+    """The layout in `content`, if it is the one that `tag` was made for.
+
+    A run that is looked at again, and the runs of a sweep, are of the same few layouts.
+    """
     layout = decode_layout(content)
     if tag != tag_of(layout.group, content):
         raise SchemaError("plugin metadata does not belong to this tag: damaged or mixed up")
