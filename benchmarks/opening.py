@@ -98,7 +98,7 @@ def _answers(provider: Any) -> tuple[float, float]:
 
 
 def _samples_alone(provider: Any) -> float:
-    """Seconds in which the provider hands over the same samples: no answer can come before."""
+    """Seconds in which TensorBoard's provider reads the same samples, and makes arrays of them."""
     provider = prompt(provider)
     context = RequestContext()
     asked: dict[str, Any] = {"experiment_id": "", "plugin_name": "convergence"}
@@ -145,11 +145,11 @@ def first_answer(options: Options) -> Table:
         f"One run of {records:,} records of [400, 16], of which TensorBoard keeps 2,000: its "
         "own load in seconds, and what the tab adds, with nothing computed yet: until the verdict "
         "stands in the list of runs, and until everything the page shows at first is answered "
-        "(findings with their dates, curves, layers, a heat map). No answer can come before "
-        "TensorBoard has handed the samples over, which is measured by itself. Ratios of the sum "
+        "(findings with their dates, curves, layers, a heat map). TensorBoard's own reading of "
+        "the samples is measured by itself. Ratios of the sum "
         f"to TensorBoard's load alone, and to that with the start of its program ({start:.1f} s).",
         ("loader", "MB", "load, s", "verdict, s", "tab, s",
-         "samples alone / load (no less is possible)", "verdict / load (target <= 1.2)",
+         "TensorBoard's own reading of the samples / load", "verdict / load (target <= 1.2)",
          "tab / load", "verdict / start and load", "tab / start and load"),
         lines,
     )
