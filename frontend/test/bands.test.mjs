@@ -81,6 +81,49 @@ test("without histograms, the limits that single statistics set", () => {
   assert.deepEqual(outputs.bands[1].high, [null, 2]);
 });
 
+const outputs = (/** @type {string} */ activation, /** @type {any[]} */ ...columns) =>
+  allowedBands(
+    reply(
+      ["mean", "std", "max_abs"].map((name, at) => [`activation_${name}`, columns[at]]),
+      { row: { shape: [5, 20], activation } },
+    ),
+  )[0];
+
+test("no output is drawn where its activation cannot put one", () => {
+  const relu = outputs("relu", [0.5, 1], [1, 0.5], [3, 2]);
+  assert.deepEqual(relu.bands[0], { name: "0 to largest", low: [0, 0], high: [3, 2] });
+  assert.deepEqual(relu.bands[1].low, [0, 0.5]);
+  const sigmoid = outputs("sigmoid", [0.9, 0.5], [0.2, 0.1], [1, 0.7]);
+  assert.deepEqual(sigmoid.bands[1].high, [1, 0.6]);
+  assert.ok(sigmoid.scale.low > -0.1, "no room for what cannot be");
+  assert.deepEqual(outputs("tanh", [0.9, 0], [0.2, 1], [1, 1]).bands[1].low, [0.7, -1]);
+  assert.deepEqual(outputs("linear", [0, 0], [1, 1], [3, 3]).bands[0].low, [-3, -3]);
+  assert.deepEqual(outputs("constructor", [0, 0], [1, 1], [3, 3]).bands[0].low, [-3, -3]);
+  // A layer whose outputs are below 0 on average is more than its ReLU.
+  assert.deepEqual(outputs("relu", [0.5, -1], [1, 1], [3, 3]).bands[0].low, [-3, -3]);
+});
+
+test("entries that are all one number at all records are said, not drawn", () => {
+  assert.equal(outputs("relu", [0, 0], [0, 0], [0, 0]).steady, 0);
+  assert.equal(outputs("softmax", [1, null], [0, null], [1, null]).steady, 1);
+  assert.equal(outputs("relu", [0, 1], [0, 0], [0, 1]).steady, null, "another number later");
+  assert.equal(outputs("relu", [0.5, 0.5], [0.5, 0.5], [1, 1]).steady, null);
+  const gradient = [
+    ["gradient_max", [0, 0]],
+    ["gradient_norm", [0, 0]],
+  ];
+  assert.equal(allowedBands(reply(gradient))[0].steady, 0);
+  const damaged = [...gradient, ["gradient_nan_fraction", [0, 0.5]]];
+  assert.equal(allowedBands(reply(damaged))[0].steady, null);
+  const flat = [
+    { share: 1, low: [-1, -1, -1], high: [1, 1, 1] },
+    { share: 0, low: [0, 0, 0], high: [0, 0, 0] },
+  ];
+  const codes = [0, 0, 0];
+  assert.equal(recordedBands(logged({ bands: flat, codes })).steady, null, "only the median");
+  assert.equal(recordedBands(logged({ bands: flat.slice(1), codes })).steady, 0);
+});
+
 test("nothing is made of what is only known as an interval, or not at all", () => {
   const all = [
     ["gradient_max", [1, 1]],

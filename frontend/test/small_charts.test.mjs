@@ -4,8 +4,9 @@ import { test } from "node:test";
 import { profileSentence } from "../src/charts/profile.js";
 import { decodeHeat } from "../src/data/decode.js";
 import { profileMetrics, profileRows, profileSpan } from "../src/data/profile.js";
-import { smallCharts, smallLines } from "../src/data/small_charts.js";
+import { badOf, smallCharts, smallLines } from "../src/data/small_charts.js";
 import { profileSheet } from "../src/export/tables.js";
+import { distance } from "../src/views/healthy.js";
 import { readout } from "../src/views/heatmap.js";
 import { nextCell } from "../src/views/player.js";
 import { heatBytes } from "./heat_bytes.mjs";
@@ -60,6 +61,40 @@ test("zeros on a logarithmic chart are marks on its edge", () => {
   const [line] = smallLines(chart, reply, ["#123456"]);
   assert.deepEqual(line.y, [1, null, 3]);
   assert.deepEqual(line.bad, [{ x: 10, kind: "nonpositive" }]);
+});
+
+test("a limit that is off the chart is said to be, one in view or passed is drawn", () => {
+  const far = (/** @type {(number | null)[]} */ y, /** @type {any} */ high = null) =>
+    distance({ y, high }, 400);
+  assert.equal(far([1, null, 4]), "far below");
+  assert.equal(far([1, 200]), "below");
+  assert.equal(far([1, 399]), "");
+  assert.equal(far([1, 500]), "");
+  assert.equal(far([1, 1], [2, 500]), "", "its upper end passes the limit");
+});
+
+test("where a tensor held NaN, that is marked: no zero of what was left of it", () => {
+  const reply = replyOf([
+    column("gradient_norm", { low: [1, 0, null] }),
+    column("gradient_zero_fraction", { low: [0.1, 0.2, 0.3], scale: "linear", unit: "1" }),
+    column("gradient_nan_fraction", { low: [0, 0.5, 1], scale: "linear", unit: "1" }),
+    column("update_norm", { low: [0, 1, 2] }),
+    column("variable_norm", { low: [1, 2, 3] }),
+    column("activation_std", { low: [1, 2, null] }),
+    column("activation_inf_fraction", { low: [0, 0, 1], scale: "linear", unit: "1" }),
+  ]);
+  const bad = (/** @type {string} */ name, log = true) =>
+    badOf(/** @type {any} */ (reply.columns.find((one) => one.name === name)), reply, log);
+  const lost = [
+    [1, "NaN"],
+    [2, "NaN"],
+  ];
+  assert.deepEqual(bad("gradient_norm"), lost);
+  assert.deepEqual(bad("gradient_norm", false), lost, "on a linear scale as well");
+  assert.deepEqual(bad("update_norm"), [[0, "nonpositive"], ...lost], "of a damaged gradient");
+  assert.deepEqual(bad("gradient_zero_fraction", false), [], "a share of all entries");
+  assert.deepEqual(bad("variable_norm"), []);
+  assert.deepEqual(bad("activation_std"), [[2, "Infinity"]]);
 });
 
 test("an interval whose lower end is zero is no zero", () => {

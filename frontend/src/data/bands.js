@@ -3,10 +3,11 @@
  * from what single statistics allow where there are none.
  *
  * @import { SignedScale } from "../charts/signed_scale.js"
- * @import { Column, Distribution, LayerReply, Step } from "../types.js"
+ * @import { Distribution, LayerReply, Step } from "../types.js"
  */
 import { signedScale } from "../charts/signed_scale.js";
 import { formatPercent } from "../format/numbers.js";
+import { corruptionOf } from "./corruption.js";
 import { cellEdges, INFINITE, NAN, NO_DATA, VALUE } from "./decode.js";
 
 /**
@@ -27,6 +28,7 @@ import { cellEdges, INFINITE, NAN, NO_DATA, VALUE } from "./decode.js";
  * @property {Step[]} last
  * @property {Float64Array} edges  `[cells + 1]`
  * @property {SignedScale} scale
+ * @property {number | null} steady  What all entries are at all records; null where they differ.
  */
 
 const TITLES = {
@@ -88,7 +90,9 @@ export function allowedBands(reply) {
     const most = column(`${of}_max_abs`);
     const inner = around("mean ± std", mean.low, spread.low);
     const bands = most ? [around("± largest", null, most.low), inner] : [inner];
-    found.push(allowed(of, title, bands, reply));
+    const range = of === "activation" && RANGES.get(reply.row.activation);
+    const held = range && mean.low.every((value) => value === null || isIn(value, range));
+    found.push(allowed(of, title, held ? bands.map((band) => within(band, range)) : bands, reply));
   }
   return found;
 }
@@ -108,6 +112,40 @@ function around(name, middle, reach) {
   return { name, low: end(-1), high: end(1) };
 }
 
+/** What an activation can put out. @type {Map<string, [number, number]>} */
+const RANGES = new Map([
+  ["relu", [0, Infinity]],
+  ["relu6", [0, 6]],
+  ["softplus", [0, Infinity]],
+  ["sigmoid", [0, 1]],
+  ["hard_sigmoid", [0, 1]],
+  ["softmax", [0, 1]],
+  ["tanh", [-1, 1]],
+  ["softsign", [-1, 1]],
+]);
+
+/**
+ * Whether a mean may be of such outputs, but for rounding; else a layer does more than its activation.
+ *
+ * @param {number} mean
+ * @param {[number, number]} range
+ */
+function isIn(mean, [least, most]) {
+  return mean > least - 1e-3 && mean < most + 1e-3;
+}
+
+/**
+ * @param {Band} band
+ * @param {[number, number]} range
+ * @returns {Band}
+ */
+function within({ name, low, high }, [least, most]) {
+  const cut = (/** @type {number | null} */ value) =>
+    value === null ? null : Math.min(most, Math.max(least, value));
+  const shown = least < 0 ? name : name.replace("± largest", "0 to largest");
+  return { name: shown, low: low.map(cut), high: high.map(cut) };
+}
+
 /**
  * @param {string} of
  * @param {string} title
@@ -115,15 +153,10 @@ function around(name, middle, reach) {
  * @param {LayerReply} reply
  */
 function allowed(of, title, bands, reply) {
-  const marks = (/** @type {string[]} */ names) =>
-    reply.columns.filter((one) => names.some((name) => one.name === `${of}_${name}`));
-  const nan = marks(["nan_fraction", "nonfinite_fraction"]);
-  const infinite = marks(["inf_fraction"]);
-  const seen = (/** @type {Column[]} */ columns, /** @type {number} */ index) =>
-    columns.some((column) => Number(column.low[index]) > 0);
+  const corrupt = corruptionOf(reply.columns, of);
   const codes = reply.steps.map((_step, index) => {
-    if (seen(nan, index)) return NAN;
-    if (seen(infinite, index)) return INFINITE;
+    const kind = corrupt(index);
+    if (kind) return kind === "NaN" ? NAN : INFINITE;
     return bands.some((band) => band.low[index] !== null) ? VALUE : NO_DATA;
   });
   const records = reply.steps.length;
@@ -132,13 +165,28 @@ function allowed(of, title, bands, reply) {
 }
 
 /**
- * @param {Omit<BandData, "first" | "last" | "edges" | "scale">} data
+ * @param {Omit<BandData, "first" | "last" | "edges" | "scale" | "steady">} data
  * @param {Step[]} first
  * @param {Step[]} last
  * @returns {BandData}
  */
 function finished(data, first, last) {
-  return { ...data, first, last, edges: cellEdges(first, last), scale: scaleOf(data.bands) };
+  const edges = cellEdges(first, last);
+  return { ...data, first, last, edges, scale: scaleOf(data.bands), steady: steadyOf(data) };
+}
+
+/**
+ * @param {Pick<BandData, "recorded" | "bands" | "codes">} data
+ */
+function steadyOf({ recorded, bands, codes }) {
+  if (codes.some((code) => code === NAN || code === INFINITE)) return null;
+  // The inner bands of a histogram leave entries out; of statistics each tells of all entries.
+  for (const { low, high } of recorded ? bands.slice(0, 1) : bands) {
+    const value = low.find((one) => one !== null) ?? null;
+    if (value === null) continue;
+    if (low.every((one, at) => one === high[at] && (one === null || one === value))) return value;
+  }
+  return null;
 }
 
 /** Which of the sorted sizes of the inner band counts as typical: a gradient that fades is told apart. */

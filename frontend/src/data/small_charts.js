@@ -6,6 +6,7 @@
  */
 import { isFraction } from "../format/numbers.js";
 import { stepNumber } from "../format/steps.js";
+import { corruptionOf } from "./corruption.js";
 
 /**
  * @typedef {object} SmallChart
@@ -123,24 +124,25 @@ export function smallLines(small, reply, colors) {
     x,
     y: column.low.map(shown),
     high: column.high ? column.high.map(shown) : null,
-    bad: [
-      ...column.nonfinite.map(([at, kind]) => ({ x: x[at], kind })),
-      ...(small.log ? zeros(column, x) : []),
-    ].sort((a, b) => a.x - b.x),
+    bad: badOf(column, reply, small.log).map(([at, kind]) => ({ x: x[at], kind })),
   }));
 }
 
 /**
- * Zeros, which a logarithmic scale cannot show.
+ * The records of a column that have no place on the scale: not finite, or of a tensor that was not,
+ * or zeros on a logarithmic one.
  *
  * @param {Column} column
- * @param {number[]} x
- * @returns {Line["bad"]}
+ * @param {LayerReply} reply
+ * @param {boolean} log
+ * @returns {[number, Line["bad"][number]["kind"]][]}
  */
-function zeros(column, x) {
-  return column.low.flatMap((value, index) =>
-    value !== null && value <= 0 && !(Number(column.high?.[index]) > 0)
-      ? [{ x: x[index], kind: /** @type {const} */ ("nonpositive") }]
-      : [],
-  );
+export function badOf({ name, low, high, nonfinite }, { columns }, log) {
+  const corrupt = corruptionOf(columns, name);
+  const kinds = new Map(nonfinite);
+  return low.flatMap((value, at) => {
+    const zero = log && value !== null && value <= 0 && !(Number(high?.[at]) > 0);
+    const kind = corrupt(at) ?? kinds.get(at) ?? (zero ? "nonpositive" : null);
+    return kind ? [[at, kind]] : [];
+  });
 }

@@ -3,26 +3,35 @@
  *
  * @import { BandsProps } from "../charts/bands.js"
  */
-import { html } from "lit-html";
+import { html, nothing } from "lit-html";
 import { createBands, fillOf } from "../charts/bands.js";
-import { counted } from "../format/numbers.js";
+import { INFINITE, NAN } from "../data/decode.js";
+import { counted, formatNumber } from "../format/numbers.js";
 import { mount } from "./mount.js";
 
 /** @param {BandsProps[]} charts */
 export function distributionFigures(charts) {
-  return charts.map(
-    (chart) => html`<figure class="small-chart distribution">
+  return charts.map((chart) => {
+    const { title, axis, steady, codes, records } = chart.data;
+    if (steady !== null)
+      return html`<p class="small-note" data-testid="steady"><strong>${title}</strong> all
+        ${formatNumber(steady)}, at each of ${counted(records, "record")}.</p>`;
+    return html`<figure class="small-chart distribution">
       <figcaption>
-        <strong>${chart.data.title}, distribution over ${chart.data.axis}s</strong>
+        <strong>${title}, distribution over ${axis}s</strong>
         <span class="small-values">${chart.data.bands.map(
           (band, index, all) => html`<span class="small-value">
             <i class="band" .style=${`background:${chart.color};opacity:${shown(index, all.length)}`}></i>${band.name}</span>`,
-        )}</span>
+        )}${codes.includes(NAN) ? html`<span class="small-value"><i class="swatch nan"></i>NaN</span>` : nothing}${
+          codes.includes(INFINITE)
+            ? html`<span class="small-value"><i class="swatch infinite"></i>infinite</span>`
+            : nothing
+        }</span>
       </figcaption>
       ${mount(createBands, chart)}
       <p class="soft small-note">${note(chart)}</p>
-    </figure>`,
-  );
+    </figure>`;
+  });
 }
 
 /**

@@ -1,9 +1,10 @@
 /**
  * The healthy band in words.
  *
+ * @import { Line } from "../charts/line.js"
  * @import { Healthy } from "../types.js"
  */
-import { html } from "lit-html";
+import { html, nothing } from "lit-html";
 import { words } from "../format/names.js";
 import { formatValue } from "../format/numbers.js";
 
@@ -11,11 +12,29 @@ import { formatValue } from "../format/numbers.js";
  * @param {Healthy} healthy
  * @param {{name: string, unit: string, scale: string}} statistic
  * @param {string} [of] Said before it, where several statistics share a chart.
+ * @param {Pick<Line, "y" | "high">} [line]  The curve beside which it is said.
  */
-export function healthyWords({ low, high, rule }, statistic, of = "") {
+export function healthyWords({ low, high, rule }, statistic, of = "", line = undefined) {
   const open = low === null || high === null;
-  return html`<span class="small-value" title="Thresholds of the rule “${words(rule)}”"
-    ><i class=${open ? "limit" : "band"}></i>${of}${healthyRange({ low, high }, statistic)}</span>`;
+  const off = low === null && high !== null && line ? distance(line, high) : "";
+  return html`<span class="small-value" title="Thresholds of the rule “${words(rule)}”; they may differ between layers"
+    >${off ? nothing : html`<i class=${open ? "limit" : "band"}></i>`}${of}${
+      off
+        ? `${off} its limit of ${formatValue(high, statistic)}`
+        : healthyRange({ low, high }, statistic)
+    }</span>`;
+}
+
+/**
+ * How far below a limit a curve stays that ends below it, so that the chart does not show it.
+ *
+ * @param {Pick<Line, "y" | "high">} line
+ * @param {number} limit > 0
+ */
+export function distance({ y, high }, limit) {
+  const most = Math.max(...y.map(Number), ...(high ?? []).map(Number));
+  if (most > limit / 1.15) return "";
+  return most < limit / 10 ? "far below" : "below";
 }
 
 /**

@@ -29,10 +29,10 @@ import { inlineName, name } from "./name.js";
  * @property {{group: string, index: number, label: string}[]} siblings  Rows of the same layer.
  * @property {{before: Neighbour | null, after: Neighbour | null} | null} neighbours
  * @property {Metric | null} metric  Of the neighbours' values.
- * @property {string} at  Where the values were recorded: "values at step 9"; "" without any.
  *
  * @typedef {object} LayerCharts
- * @property {{small: SmallChart, chart: LineProps, values: ChartValue[]}[]} charts
+ * @property {{small: SmallChart, chart: LineProps, at: string, values: ChartValue[]}[]} charts  `at`
+ *   says where the values were recorded: "step 9"; "" without any.
  * @property {{column: Column, value: number}[]} constant
  *
  * @typedef {object} ChartValue  At the selected step, else the last one.
@@ -51,7 +51,7 @@ import { inlineName, name } from "./name.js";
  * @param {LayerHead} data
  * @param {LayerHandlers} handlers
  */
-export function layerHead({ row, index, count, siblings, neighbours, metric, at }, handlers) {
+export function layerHead({ row, index, count, siblings, neighbours, metric }, handlers) {
   const go = (
     /** @type {number} */ by,
     /** @type {"previous" | "next"} */ icon,
@@ -66,7 +66,6 @@ export function layerHead({ row, index, count, siblings, neighbours, metric, at 
       ${go(1, "next", "Next row, towards the output")}
       <h3>${name(row.name)}</h3>
       <span class="soft place">${index + 1} of ${count}</span>
-      ${at ? html`<span class="soft place" data-testid="values-at">· ${at}</span>` : nothing}
       <span class="spring"></span>${exportMenu("layer", "the layer", ["png", "csv", "json"], handlers)}
     </div>
     <dl class="layer-facts">${facts(row).map(
@@ -138,10 +137,10 @@ export function layerCharts({ charts, constant }, more = nothing) {
       ${repeat(
         charts,
         ({ small }) => small.id,
-        ({ small, chart, values }) => html`<figure class="small-chart">
+        ({ small, chart, at, values }) => html`<figure class="small-chart">
           <figcaption>
             <strong>${small.title}</strong>
-            <span class="small-values">${values.map(
+            <span class="small-values">${at ? html`<span class="small-value soft">${at}:</span>` : nothing}${values.map(
               ({ column, color, value, other }) =>
                 html`<span class="small-value" title=${column.title}>${swatch(color, chart, column)}${
                   small.columns.length > 1 ? html`${column.symbol} ` : nothing
@@ -156,6 +155,7 @@ export function layerCharts({ charts, constant }, more = nothing) {
                     small.healthy,
                     small.columns[0],
                     small.columns.length > 1 ? `${small.columns[0].symbol}: ` : "",
+                    chart.lines[0],
                   )
                 : nothing
             }${edgeKey(

@@ -12,6 +12,7 @@
  */
 import { html, nothing } from "lit-html";
 import { profileMetrics } from "../data/profile.js";
+import { badOf } from "../data/small_charts.js";
 import { formatPercent, formatTick } from "../format/numbers.js";
 import { formatStep, formatStepShort, stepNumber } from "../format/steps.js";
 import { rowKey } from "../state/selection.js";
@@ -49,7 +50,6 @@ export function layerPanel(state, model, handlers, around) {
                 siblings: siblings(model.groups, group, row),
                 neighbours: model.detail.neighbours,
                 metric: model.detail.metric,
-                at: valuesAt(state.slots.layer.data, model),
               },
               handlers,
             )}
@@ -163,6 +163,7 @@ function smallProps(reply, small, { model, handlers, around }, theirs = null) {
   return {
     charts: small.charts.map((chart, index) => ({
       small: chart,
+      at: placeOf(chart.columns, reply, step),
       values: chart.columns.map((column, at) => ({
         column,
         color: small.colors?.own ?? small.lines[index][at].color,
@@ -272,43 +273,40 @@ const same = (/** @type {number} */ value) => value;
  * @param {LayerReply} reply
  * @param {number | null} step
  */
-function valueAt(column, { steps }, step) {
-  const index = recordAt(column, steps, step);
-  if (index < 0) return null;
-  const bad = column.nonfinite.find(([at]) => at === index);
-  return bad ? Number(bad[1]) : column.low[index];
+function valueAt(column, reply, step) {
+  const [index, kind] = recordAt(column, reply, step);
+  return kind ? Number(kind) : (column.low[index] ?? null);
 }
 
 /**
- * The record of `valueAt`; -1 without one.
+ * The record of `valueAt`, and what is not finite there; -1 without one.
  *
  * @param {Column} column
- * @param {LayerReply["steps"]} steps
+ * @param {LayerReply} reply
  * @param {number | null} step
+ * @returns {[number, string | null]}
  */
-function recordAt({ low, nonfinite }, steps, step) {
-  for (let index = steps.length - 1; index >= 0; index -= 1) {
-    if (step !== null && stepNumber(steps[index]) > step) continue;
-    if (low[index] !== null || nonfinite.some(([at]) => at === index)) return index;
+function recordAt(column, reply, step) {
+  /** @type {Map<number, string>} */
+  const bad = new Map(badOf(column, reply, false));
+  for (let index = reply.steps.length - 1; index >= 0; index -= 1) {
+    if (step !== null && stepNumber(reply.steps[index]) > step) continue;
+    const kind = bad.get(index) ?? null;
+    if (kind || column.low[index] !== null) return [index, kind];
   }
-  return -1;
+  return [-1, null];
 }
 
 /**
- * At which step the values above the small charts were recorded, in words.
+ * At which step the values above a small chart were recorded, in words; the last of them.
  *
- * @param {LayerReply | null} reply
- * @param {Model} model
+ * @param {Column[]} columns
+ * @param {LayerReply} reply
+ * @param {number | null} step
  */
-function valuesAt(reply, { detail, step }) {
-  if (!reply || !detail.small) return "";
-  const { axis, steps } = reply;
-  const columns = detail.small.charts.flatMap((chart) => chart.columns);
-  const found = columns.map((column) => recordAt(column, steps, step)).filter((at) => at >= 0);
-  if (found.length === 0) return "";
-  const last = Math.max(...found);
-  const word = found.every((at) => at === last) ? "at" : "up to";
-  return `values ${word} ${axis} ${formatStep(steps[last])}`;
+function placeOf(columns, reply, step) {
+  const last = Math.max(...columns.map((column) => recordAt(column, reply, step)[0]));
+  return last < 0 ? "" : `${reply.axis} ${formatStep(reply.steps[last])}`;
 }
 
 /**
