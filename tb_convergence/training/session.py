@@ -152,8 +152,9 @@ class Session:
             return self._train.restore()(iterator)
         self.armed = False
         began = time.perf_counter()
-        passes = self._passing is not None and bool(self._guard(self._passing.passes))
-        function = self._train.plain if passes else inner
+        plain = self._guard(self._unobserved)
+        passes = plain is not None
+        function = plain or inner
         called = time.perf_counter()
         try:
             result = function(iterator)
@@ -172,6 +173,11 @@ class Session:
             raise
         self._guard((lambda: self._passed(called - began)) if passes else self._look)
         return result
+
+    def _unobserved(self) -> Callable[[Any], Any] | None:
+        """What to call instead of the observed function; None where this call is observed."""
+        passes = self._passing is not None and self._passing.passes()
+        return self._train.plain if passes else None
 
     def _passed(self, seconds: float) -> None:
         """After a call that was not observed, in front of which we took `seconds`."""

@@ -18,6 +18,7 @@ from tb_convergence.keras import ConvergenceCallback
 from tb_convergence.reading import open_logdir
 from tb_convergence.reading.provider import read_folded
 from tb_convergence.reading.runs import fold_runs
+from tb_convergence.training.hooks import TrainFunction
 from tb_convergence.training.session import Session
 
 EPOCHS, BATCHES = 12, programs.SAMPLES // programs.BATCH
@@ -296,6 +297,21 @@ def test_data_of_unknown_length(
     assert 64 - INTERVAL <= run.steps[-1] < int(observed.optimizer.iterations.numpy()) <= 68
     assert said() == []
     np.testing.assert_array_equal(steps_since_record(run)[1:], np.diff(run.steps))
+
+
+def test_a_plain_function_that_cannot_be_made_ends_the_recording_alone(
+    keras: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: Any
+) -> None:
+    def broken(_: TrainFunction) -> None:
+        raise RuntimeError("no plain function")
+
+    plain = programs.weights(programs.train(keras, "dense", [], epochs=EPOCHS))
+    monkeypatch.setattr(TrainFunction, "plain", property(broken))
+    callback = sparse(tmp_path)
+    same(plain, programs.weights(programs.train(keras, "dense", [callback], epochs=EPOCHS)))
+    assert callback.disabled_reason == "RuntimeError: no plain function"
+    (line,) = said()
+    assert "the training goes on unaffected" in line
 
 
 def test_an_exception_of_the_users_step(keras: Any, tmp_path: Path) -> None:
