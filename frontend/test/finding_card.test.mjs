@@ -68,4 +68,6 @@ test("a second cause is said beside the one that is looked at, and so is what no
     "1 symptom",
     "1 caution: Z",
   ]);
+  const mild = { ...finding("m", "cause"), severity: "info" };
+  assert.deepEqual(said([...two, mild], "a"), ["1 of 2 causes · also: B", "1 notice: M"]);
 });

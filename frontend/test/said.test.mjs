@@ -39,6 +39,11 @@ test("examining is announced at its beginning and at its end", () => {
     "All 2 runs are examined: 1 critical, 1 healthy.",
   );
   assert.equal(announcement("runs", ready(all), ready(all)), "");
+  const sick = ["warning", "healthy", "warning", "info", "critical", "critical"].map(run);
+  assert.equal(
+    announcement("runs", ready({ runs: sick, pending: 0 }), ready(some)),
+    "All 6 runs are examined: 2 critical, 2 warnings, 1 notice, 1 healthy.",
+  );
 });
 
 test("a failure and its end are announced", () => {

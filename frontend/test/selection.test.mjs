@@ -344,6 +344,32 @@ test("a row wears the selected finding, else the worst of what is found in it", 
   ]);
 });
 
+test("rows of what the selected finding explains are its own, and only heads have a ring", () => {
+  const rows = GROUPS[0].rows;
+  const cause = finding({ id: "cause", severity: "warning", layers: ["a"], title: "Cause" });
+  const symptom = finding({
+    id: "symptom",
+    severity: "critical",
+    layers: ["a/kernel", "b"],
+    title: "Symptom",
+    explained_by: "cause",
+  });
+  const over = finding({ id: "over", layers: ["b"], recovered_step: 9 });
+  const all = [cause, symptom, over];
+  const own = rowMarks(all, rows, cause);
+  for (const { own: filled, verdict } of own.values()) assert.ok(filled && verdict === "warning");
+  assert.equal(own.get(1)?.title, "Cause\nExplained by it: Symptom");
+  const other = rowMarks(all, rows, symptom);
+  assert.deepEqual(other.get(0), {
+    own: false,
+    verdict: "warning",
+    title: "Another finding: Cause",
+  });
+  assert.equal(other.get(1)?.own, true);
+  const none = rowMarks(all, rows, null);
+  assert.deepEqual([...none.keys()], [0, 1], "neither what is explained nor what is over");
+});
+
 test("a finding opens a metric that its layer has", () => {
   const metric = (/** @type {string} */ name) => ({ name, title: name });
   const names = ["batch_std", "zero_fraction", "saturated_fraction"];

@@ -447,6 +447,34 @@ def test_a_run_that_a_link_names_is_in_view_among_many(
         assert len(set(dots)) == 28
 
 
+def test_no_row_of_runs_is_cut_above_the_selected_one(
+    tmp_path: Path, serve: Callable[..., str], open_tab: Open
+) -> None:
+    write_losses(tmp_path, 14)
+    tab = open_tab(serve(tmp_path), size=(1280, 800))
+    expect(tab.frame.locator(".overview progress")).to_have_count(0, timeout=120_000)
+    rows = """() => {
+      const list = document.querySelector(".chips").getBoundingClientRect();
+      const at = (chip) => {
+        const { top, bottom } = chip.getBoundingClientRect();
+        return [Math.round(top - list.top), Math.round(bottom - list.bottom)];
+      };
+      return [...document.querySelectorAll(".chip")].map(at);
+    }"""
+    count = tab.find("run-chip").count()
+    for position in (7, count - 1, count // 2, 0, count - 1):
+        chip = tab.find("run-chip").nth(position)
+        chip.click()
+        expect(chip).to_have_attribute("aria-pressed", "true")
+        tab.page.wait_for_timeout(1500)  # the list is put in place again while typefaces come
+        places = tab.frame.evaluate(rows)
+        top, bottom = places[position]
+        assert top >= 0, f"row of run {position} is cut above"
+        assert bottom <= 0, f"row of run {position} is cut below"
+        cut = [place for place in places if place[0] < 0 and place[0] > -40]
+        assert not cut, f"a row above run {position} is cut: {cut}"
+
+
 @pytest.mark.parametrize("width", [320, 1280, 3840])
 def test_a_long_list_of_runs_is_read_without_scrolling_sideways(
     tmp_path: Path, serve: Callable[..., str], open_tab: Open, width: int

@@ -3,6 +3,7 @@
  *
  * @import { Verdict, RunSummary } from "../types.js"
  */
+import { formatNumber } from "./numbers.js";
 
 /** Worst first. A run that cannot be read outranks what is only suspicious. */
 /** @type {readonly Verdict[]} */
@@ -51,6 +52,19 @@ export function outline(verdict) {
  */
 export function verdictOf(run) {
   return run.error === null ? run.severity : "error";
+}
+
+/**
+ * How many runs are how sick, worst first, and that in words: "2 warnings".
+ *
+ * @param {RunSummary[]} runs
+ */
+export function tallied(runs) {
+  return VERDICTS.map((verdict) => {
+    const count = runs.filter((run) => verdictOf(run) === verdict).length;
+    const more = count > 1 && (verdict === "warning" || verdict === "info") ? "s" : "";
+    return { verdict, count, text: `${formatNumber(count, 9)} ${VERDICT_WORD[verdict]}${more}` };
+  }).filter(({ count }) => count > 0);
 }
 
 /**

@@ -14,13 +14,15 @@ export function createReveal(root) {
   /** @type {string | null} */
   let finding = null;
   let unsettled = false;
+  let width = 0;
   return (selection) => {
     const [otherRun, otherFinding] = [selection.run !== run, selection.finding !== finding];
     const chip = root.querySelector(CHIP);
     if (otherRun) scrollTo(chip);
     // A link may name a run before it is listed; chips change their places and heights while runs are
     // examined: the selected one must not be carried away.
-    if (otherRun || unsettled) hold(root);
+    if (otherRun || unsettled || width !== innerWidth) hold(root);
+    width = innerWidth;
     unsettled = chip === null || root.querySelector(".runs progress") !== null;
     // The first finding of a run is shown without anyone having asked: then the page keeps still.
     if (otherFinding && !otherRun && finding !== null && selection.finding !== null) {
@@ -71,14 +73,34 @@ function hold(root) {
  * @returns {number | null} Where the list stands then.
  */
 function scrollAlong(chip) {
-  const list = chip?.closest(".chips");
+  const list = /** @type {HTMLElement | null | undefined} */ (chip?.closest(".chips"));
   if (!chip || !list) return null;
+  const tall = list.closest(".all") !== null;
+  leaveRoom(list, tall);
   const [inner, outer] = [chip.getBoundingClientRect(), list.getBoundingClientRect()];
-  const beyond = Math.max(0, inner.bottom + ROOM - outer.bottom);
-  const before = Math.max(0, outer.top + 3 - inner.top);
-  list.scrollTop += before ? -before : beyond;
+  const before = inner.top - EDGE - outer.top;
+  const beyond = inner.bottom + ROOM - outer.bottom;
+  // Rows snap: of a low list the chip's row is the first, of a high one it is just in view.
+  if (before < 0 || beyond > 0) list.scrollTop += tall && before > 0 ? beyond : before;
   return list.scrollTop;
+}
+
+/**
+ * Behind the last row, where there is more than fits: so much that it can be the first in view, and
+ * no row above it is cut.
+ *
+ * @param {HTMLElement} list
+ * @param {boolean} tall
+ */
+function leaveRoom(list, tall) {
+  const room = Number.parseFloat(getComputedStyle(list).paddingBottom);
+  const fits = list.scrollHeight - room + EDGE <= list.clientHeight;
+  const last = /** @type {HTMLElement} */ (list.lastElementChild).offsetHeight;
+  const left = Math.max(EDGE, list.clientHeight - EDGE - last);
+  list.style.paddingBottom = fits || tall ? "" : `${left}px`;
 }
 
 /** What the end of the list fades over, in CSS pixels. */
 const ROOM = 28;
+/** Room above the first row, for the focus ring. */
+const EDGE = 3;

@@ -19,6 +19,7 @@ import { badness } from "../format/severity.js";
 import { formatStepRange, stepNumber } from "../format/steps.js";
 import { memo } from "../state/memo.js";
 import { rowsOf } from "../state/selection.js";
+import { tree } from "../views/findings.js";
 import { createDifferenceModel } from "./difference.js";
 import { heatRoom } from "./layout.js";
 
@@ -119,8 +120,8 @@ export function heatSpan({ edges }) {
 }
 
 /**
- * What stands beside the names of rows that findings name: the severity of the selected one, else
- * the worst of the others, and which they are.
+ * What stands beside the names of rows: the severity of the selected finding where it, or one that
+ * it explains, names them; else the worst of the others that are listed first-hand.
  *
  * @param {Finding[]} findings
  * @param {Row[]} rows
@@ -130,20 +131,24 @@ export function heatSpan({ edges }) {
 export function rowMarks(findings, rows, selected) {
   /** @type {Map<number, RowMark>} */
   const found = new Map();
-  const ordered = findings.filter((one) => one !== selected);
-  for (const finding of selected ? [selected, ...ordered] : ordered) {
-    const { severity: verdict, title } = finding;
+  const { heads, explained } = tree(findings);
+  const mark = (/** @type {Finding} */ finding, /** @type {string} */ lead, own = false) => {
+    const verdict = own && selected ? selected.severity : finding.severity;
     for (const row of rowsOf(finding, rows)) {
       const held = found.get(row);
-      const own = finding === selected || held?.own === true;
-      const worse = !held || (!own && badness(verdict) < badness(held.verdict));
-      const said = finding === selected ? visible(title) : `Another finding: ${visible(title)}`;
+      const worse = !held || (!held.own && badness(verdict) < badness(held.verdict));
+      const said = lead + visible(finding.title);
       found.set(row, {
-        own,
+        own: own || held?.own === true,
         verdict: worse ? verdict : held.verdict,
         title: held ? `${held.title}\n${said}` : said,
       });
     }
+  };
+  if (selected) mark(selected, "", true);
+  for (const one of explained.get(selected?.id ?? "") ?? []) mark(one, "Explained by it: ", true);
+  for (const one of heads) {
+    if (one !== selected && one.recovered_step == null) mark(one, "Another finding: ");
   }
   return found;
 }

@@ -6,7 +6,7 @@
  */
 import { visible } from "../format/names.js";
 import { counted } from "../format/numbers.js";
-import { VERDICT_WORD, VERDICTS, verdictOf } from "../format/severity.js";
+import { tallied, VERDICT_WORD } from "../format/severity.js";
 
 /**
  * @param {string} name Of the slot that changed.
@@ -41,10 +41,6 @@ function said({ run, findings }) {
 function progress({ runs, pending }, { data: earlier }) {
   if (pending > 0) return earlier ? "" : `Examining ${counted(runs.length, "run")}.`;
   if (!earlier || earlier.pending === 0) return "";
-  const tallies = VERDICTS.map((verdict) => ({
-    verdict,
-    count: runs.filter((run) => verdictOf(run) === verdict).length,
-  })).filter(({ count }) => count > 0);
-  const told = tallies.map(({ verdict, count }) => `${count} ${VERDICT_WORD[verdict]}`).join(", ");
-  return `All ${counted(runs.length, "run")} are examined: ${told}.`;
+  const told = tallied(runs).map(({ text }) => text);
+  return `All ${counted(runs.length, "run")} are examined: ${told.join(", ")}.`;
 }

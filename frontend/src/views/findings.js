@@ -108,7 +108,8 @@ export function overview(standing, explained, selected) {
     id === selected || explained.get(id)?.some((one) => one.id === selected) === true;
   const here = standing.find(holds) ?? standing[0];
   return KINDS.flatMap((kind) => {
-    const all = standing.filter((one) => one.kind === kind);
+    // What is only a notice does not make a run sick: it is no cause beside causes.
+    const all = standing.filter((one) => (one.severity === "info" ? "notice" : one.kind) === kind);
     if (all.length === 0) return [];
     const rest = all.filter((one) => one !== here);
     const at = all.indexOf(here);
@@ -120,8 +121,7 @@ export function overview(standing, explained, selected) {
   });
 }
 
-/** @type {Finding["kind"][]} */
-const KINDS = ["cause", "symptom", "caution"];
+const KINDS = ["cause", "symptom", "caution", "notice"];
 
 /** @param {Finding} finding */
 function isOver(finding) {

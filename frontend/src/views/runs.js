@@ -9,7 +9,7 @@ import { repeat } from "lit-html/directives/repeat.js";
 import { matcher } from "../charts/order.js";
 import { visible } from "../format/names.js";
 import { counted, formatNumber } from "../format/numbers.js";
-import { badness, VERDICT_WORD, VERDICTS, verdictOf } from "../format/severity.js";
+import { badness, tallied, VERDICT_WORD, verdictOf } from "../format/severity.js";
 import { sign, verdictIcon } from "./icon.js";
 import { runChip } from "./run_chip.js";
 import { runKeys } from "./run_keys.js";
@@ -179,18 +179,14 @@ function progress(done, all) {
  * @param {RunsHandlers} handlers
  */
 function tallies({ runs, view, pending }, handlers) {
-  const counts = VERDICTS.map((verdict) => ({
-    verdict,
-    count: runs.filter((run) => verdictOf(run) === verdict).length,
-  })).filter(({ count }) => count > 0);
   const toggle = (/** @type {Verdict} */ verdict) =>
     handlers.setView({ runVerdict: view.runVerdict === verdict ? null : verdict, runPages: 1 });
   return html`<div class="tallies" role="group" aria-label="Show only runs that are">
-    ${counts.map(
-      ({ verdict, count }) => html`<button type="button" class="tally ${verdict}"
+    ${tallied(runs).map(
+      ({ verdict, text }) => html`<button type="button" class="tally ${verdict}"
         aria-pressed=${view.runVerdict === verdict ? "true" : "false"}
         title="Show only these runs" @click=${() => toggle(verdict)}
-      >${verdictIcon(verdict)} ${formatNumber(count, 9)} ${VERDICT_WORD[verdict]}</button>`,
+      >${verdictIcon(verdict)} ${text}</button>`,
     )}
     ${pending > 0 ? progress(runs.length - pending, runs.length) : nothing}
   </div>`;
