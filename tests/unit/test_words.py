@@ -29,6 +29,7 @@ from test_rules import (
 
 from tb_convergence.core.diagnosis.finding import Finding
 from tb_convergence.core.history import RunHistory
+from tb_convergence.core.schema import Row
 
 
 def dying(*shares: tuple[float, int]) -> RunHistory:
@@ -157,10 +158,10 @@ def test_a_single_feature_is_not_counted() -> None:
 
 def test_several_features_are() -> None:
     finding = of_features([300.0, 0.0, 50.0], [40.0, 1.0, 1.0])
-    assert finding.summary.endswith("2 of 3 features are larger than 10.")
-    assert "feature 0 of x first" in finding.advice[0]
+    assert finding.summary.endswith("Of 3 features, 2 have a root mean square above 10.")
+    assert "x[0] first" in finding.advice[0]
     assert of_features([300.0, 0.0], [40.0, 1.0]).summary.endswith(
-        "1 of 2 features is larger than 10.")
+        "Of 2 features, 1 has a root mean square above 10.")
 
 
 @pytest.mark.parametrize(
@@ -175,7 +176,7 @@ def test_several_features_are() -> None:
 def test_only_what_passes_its_limit_is_held_against_one(finding, limits: list) -> None:
     found = finding()
     assert [item.threshold for item in found.evidence] == limits
-    assert ("larger than" in found.summary) == (limits[0] is not None)
+    assert ("square above" in found.summary) == (limits[0] is not None)
 
 
 def test_a_single_target_is_called_the_target_and_located() -> None:
@@ -264,3 +265,121 @@ def test_why_the_loss_of_a_constant_output_falls(loss, history, told: bool, kera
     assert finding.title == "Softmax over a single unit"
     assert ("is not computed from this output" in finding.summary) == told
     assert ("as Keras does, from the values before the softmax" in finding.summary) == keras
+
+
+def never_alive(bias: float, *, kernel: float = 2.0, data: float = 1.0) -> RunHistory:
+    """A first layer of 8 units whose weights have a norm of `kernel`, dead from the start."""
+    rows = (
+        Row("hidden/kernel", "hidden", "kernel", (10, 8), "float32", "relu"),
+        Row("hidden/bias", "hidden", "bias", (8,), "float32", "relu"),
+    )
+    variables = draw.table("variables", rows, {
+        "variable_norm": np.tile([kernel, abs(bias) * np.sqrt(8)], (N, 1)),
+        "variable_mean": np.tile([0.0, bias], (N, 1)),
+        "variable_std": np.tile([kernel / np.sqrt(80), 0.0], (N, 1)),
+    })
+    inputs = draw.table("inputs", draw.features("x"), {
+        "feature_mean": np.zeros(N), "feature_std": np.full(N, data),
+        "feature_min": np.full(N, -2 * data), "feature_max": np.full(N, 2 * data),
+    })
+    outputs = draw.table("activations", draw.outputs("hidden", "last"), {
+        "activation_dead_fraction": np.tile([1.0, np.nan], (N, 1)),
+        "activation_mean": np.zeros((N, 2)), "activation_std": np.zeros((N, 2)),
+    })
+    layers = [dense("hidden", "input"), dense("last", "hidden", "linear")]
+    layers[0]["bias_initializer"] = {"class": "Constant"}
+    layers[0]["kernel_initializer"] = {"class": "GlorotUniform"}
+    return draw.history(
+        variables, inputs, outputs, draw.run_table(draw.flat(N)), config={"model": model(*layers)})
+
+
+def test_a_bias_that_keeps_units_from_ever_living_is_named_and_nothing_else_changed() -> None:
+    """Weights of norm 2 over 8 units make 2 / sqrt(8) = 0.707 of inputs of size 1."""
+    finding = cause(never_alive(-5.0), "dead-relu")
+    assert "The biases of hidden start at -5," in finding.summary
+    assert "a root mean square of 0.707 at most" in finding.summary
+    values = {item.name: (item.value, item.threshold, item.step) for item in finding.evidence}
+    assert values["dead units"] == (1.0, 0.5, 0)
+    bias, limit, step = values["mean of the biases at step 0"]
+    assert (bias, limit, step) == (-5.0, pytest.approx(-np.sqrt(2)), 0)
+    assert finding.advice[0] == "Use bias_initializer='zeros' in hidden."
+    assert not any("kernel_initializer" in text for text in finding.advice)
+
+
+@pytest.mark.parametrize(
+    ("history", "words", "advice"),
+    [
+        (lambda: never_alive(-1.0), "from the first step on.", "bias_initializer='zeros' and"),
+        (lambda: never_alive(0.0), "from the first step on.", "Use kernel_initializer='he_normal'"),
+        (lambda: never_alive(0.0, kernel=0.0), "The weights of hidden start at zero.", "Use ker"),
+        (lambda: never_alive(0.0, data=50.0), "What enters hidden has a root mean square of 50;",
+         "Standardise what enters hidden"),
+    ],
+    ids=["within the weighted inputs", "at zero", "no weights", "large inputs"],
+)
+def test_what_else_keeps_units_from_living(history, words: str, advice: str) -> None:
+    finding = cause(history(), "dead-relu")
+    assert finding.summary.endswith(words) or words in finding.summary
+    assert "biases of" not in finding.summary
+    assert advice in finding.advice[0]
+
+
+def test_units_that_died_are_told_as_they_were_then_and_at_the_end() -> None:
+    share = np.tile([0.2, np.nan], (N, 1))
+    share[50:, 0], share[120:, 0] = 0.6, 0.95
+    base = never_alive(0.0)
+    table = base.tables["activations"]
+    low = np.array(table.low)
+    low[:, :, 0] = share
+    tables = {**base.tables, "activations": replace(table, low=low, high=low)}
+    finding = cause(replace(base, tables=tables), "dead-relu")
+    assert [(item.name, item.value, item.step) for item in finding.evidence] == [
+        ("dead units", 0.6, 50), ("dead units at the end", 0.95, N - 1)]
+    assert finding.title == "ReLU units are dead in hidden"
+
+
+def rested(validation: float) -> RunHistory:
+    """Labels that nothing is learned of: the loss stays at the entropy of two even classes."""
+    base = draw.healthy(300)
+    ends = {"min": [0.0], "max": [1.0]}
+    both = data({"mean": [0.5], "std": [0.5], **ends}, {"mean": [0.5], "std": [0.02], **ends},
+                **classes("binary_crossentropy"))
+    epochs = draw.series("validation_loss", np.full(8, validation), axis="epoch")
+    return replace(
+        base, config=both.config,
+        tables={"variables": base.tables["variables"], "inputs": both.tables["inputs"],
+                "run": draw.run_table(draw.flat(300, np.log(2), 1e-3))},
+        scalars={"validation_loss": epochs})
+
+
+@pytest.mark.parametrize(("validation", "confidence"), [(0.70, 0.5), (0.60, 0.4)])
+def test_a_validation_loss_that_speaks_against_wrong_labels_is_told(
+    validation: float, confidence: float
+) -> None:
+    finding = cause(rested(validation), "wrong-labels")
+    assert finding.confidence == confidence
+    assert ("Against it speaks the validation loss, 0.6 at" in finding.summary) == (
+        validation < 0.69)
+    assert "nothing else is wrong" not in finding.summary
+    rows = rested(validation).tables["inputs"].rows
+    assert finding.layers == tuple(row.name for row in rows if row.kind == "prediction")
+
+
+def test_all_layers_that_are_penalised_are_named_the_one_that_shrank_most_first() -> None:
+    base = draw.healthy()
+    table = base.tables["variables"]
+    names = [row.layer for row in table.rows]
+    low = np.array(table.low)
+    index = table.columns.index("variable_norm")
+    low[-1, :, index] = (4.0, 0.8, 8.0)
+    layers = [dense(name, source) for name, source in zip(names, ["input", *names], strict=False)]
+    for layer in layers[:2]:
+        layer["kernel_regularizer"] = {"class": "L2", "config": {"l2": 0.5}}
+    # A loss so large that the penalty, 64 at first, is a small part of it.
+    history = with_loss(draw.flat(level=1000.0), replace(
+        base, config={"model": model(*layers)},
+        tables={**base.tables, "variables": replace(table, low=low, high=low)}))
+    finding = cause(history, "over-regularization")
+    assert finding.layers == (names[1], names[0])
+    assert f"{names[1]} and {names[0]} are penalised with l2=0.5;" in finding.summary
+    assert f"The weights of {names[1]} shrank most, to 10%" in finding.summary

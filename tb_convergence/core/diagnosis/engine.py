@@ -43,8 +43,9 @@ SURE_ENOUGH: Final = 0.7
 SURE: Final = 0.9
 """Confidence from which no experiment is needed to decide."""
 
-MAX_LAYERS: Final = 50
-"""Layers named by one finding: a person reads a few, and a reply stays bounded."""
+MAX_LAYERS: Final = 64
+"""Layers or rows named by one finding: all rows of an input, so that their number is that of the
+text; a person reads a few, and a reply stays bounded."""
 
 
 def diagnose_history(history: RunHistory, rules: Sequence[Rule] | None = None) -> RunDiagnosis:

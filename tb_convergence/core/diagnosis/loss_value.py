@@ -24,8 +24,9 @@ SUMMED: Final = 3.0
 """Loss over the largest mean it can be; penalties and weights add to a loss, seldom so much."""
 
 
-def every_pair(history: RunHistory) -> tuple[int, float] | None:
-    """Records whose loss is that of every prediction with every target, and their spread.
+def every_pair(history: RunHistory) -> tuple[int, int, float] | None:
+    """Records whose loss is that of every prediction with every target, of how many, and the spread
+    of the predictions over that of the targets.
 
     None unless it is so in every record that can tell: not in one is there a covariance.
     """
@@ -46,7 +47,7 @@ def every_pair(history: RunHistory) -> tuple[int, float] | None:
     for scale in (1.0, 0.5):
         missing = np.abs(loss[telling] - scale * (y**2 + p**2 + gap)[telling])
         if bool((missing <= scale * RELATIVE * largest[telling]).all()):
-            return int(telling.sum()), float(np.median((p / y)[telling]))
+            return int(telling.sum()), len(telling), float(np.median((p / y)[telling]))
     return None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -50,22 +51,32 @@ def placed(title: str, layers: Sequence[str]) -> str:
     return whole if len(whole) <= MOST else title
 
 
-def features_of(row: Row) -> str:
-    """Which features of a tensor a row stands for, in words; its name where it says no range.
+def features_in(row: Row) -> int:
+    """How many features of a tensor a row stands for; 1 where it says no range.
 
-    >>> features_of(Row("input[82:91]", "input", "input", (82, 91)))
-    'features 82 to 90 of input'
-    >>> features_of(Row("input[3]", "input", "input", (3, 4)))
-    'feature 3 of input'
-    >>> features_of(Row("pixels", "input", "input"))
-    'pixels'
+    >>> features_in(Row("input[82:91]", "input", "input", (82, 91)))
+    9
+    >>> features_in(Row("pixels", "input", "input"))
+    1
     """
-    first, last = row.shape if len(row.shape) == 2 else (0, 0)
-    if row.name == f"{row.layer}[{first}]":
-        return f"feature {first} of {row.layer}"
-    if row.name == f"{row.layer}[{first}:{last}]":
-        return f"features {first} to {last - 1} of {row.layer}"
-    return row.name
+    first, last = row.shape if len(row.shape) == 2 else (0, 1)
+    return max(1, last - first)
+
+
+def span(low: float, high: float) -> str:
+    """A range in figures of like precision: three digits of the larger end, whole numbers whole.
+
+    >>> span(-1.8697, 1.904), span(5.0, 10.0), span(-0.5, 0.25), span(0.0, 206_600.0)
+    ('-1.87 to 1.90', '5 to 10', '-0.500 to 0.250', '0 to 207,000')
+    """
+    size = max(abs(low), abs(high))
+    whole = low == int(low) and high == int(high) if size < 1e9 else False
+    if whole and size < 1e3:
+        return f"{low:.0f} to {high:.0f}"
+    if not 1e-3 <= size < 1e3:
+        return f"{figure(low)} to {figure(high)}"
+    decimals = max(0, 2 - math.floor(math.log10(size)))
+    return f"{low:.{decimals}f} to {high:.{decimals}f}"
 
 
 def figure(value: float) -> str:

@@ -7,10 +7,11 @@ from typing import Final
 import numpy as np
 
 from tb_convergence.core.diagnosis.configuration import Configuration, configuration
+from tb_convergence.core.diagnosis.dead_starts import LARGE, OUTWEIGHS, Reason, Start, start_of
 from tb_convergence.core.diagnosis.finding import Evidence, Severity
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.signals import FALLS, Floats, learns
-from tb_convergence.core.diagnosis.wording import listed, percent
+from tb_convergence.core.diagnosis.wording import figure, listed, percent, placed
 from tb_convergence.core.history import RunHistory, Table
 
 FRACTION: Final = 0.5
@@ -44,20 +45,84 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     harmless = learns(history)
     severity: Severity = "critical" if share > NEARLY_ALL else "warning"
     onset = min(onsets.values())
+    starts = _starts(history, table, onsets)
     return Match(
         severity="info" if harmless else severity,
         confidence=0.5 if harmless else 0.75 + 0.2 * share,
-        summary=_summary(table, dead[-1], onsets) + (FALLS if harmless else ""),
+        summary=(
+            _summary(table, dead[-1], onsets) + _why(starts) + (FALLS if harmless else "")
+        ),
         first_step=int(table.steps[onset]),
         last_step=int(table.steps[-1]),
         layers=tuple(table.rows[row].layer for row in onsets),
-        evidence=tuple(
-            Evidence("dead units", float(dead[-1, row]), FRACTION, int(table.steps[-1]),
-                     table.rows[row].layer, unit="fraction")
-            for row in onsets
-        ),
-        advice=_advice(table, onsets, configuration(history)),
+        evidence=(*_deaths(table, dead, onsets), *_of_starts(starts)),
+        advice=_advice(table, onsets, configuration(history), starts),
+        title=placed(RULE.title, [table.rows[row].layer for row in onsets]),
     )
+
+
+def _deaths(table: Table, dead: Floats, onsets: dict[int, int]) -> list[Evidence]:
+    """Dead units of each layer at the step since when it holds, and at the end if that differs."""
+    items = []
+    for row, onset in onsets.items():
+        layer, then, now = table.rows[row].layer, float(dead[onset, row]), float(dead[-1, row])
+        items.append(
+            Evidence("dead units", then, FRACTION, int(table.steps[onset]), layer, unit="fraction")
+        )
+        if percent(then) != percent(now):
+            items.append(Evidence("dead units at the end", now, FRACTION, int(table.steps[-1]),
+                                  layer, unit="fraction"))
+    return items
+
+
+def _starts(history: RunHistory, table: Table, onsets: dict[int, int]) -> list[Start]:
+    """How the layers start whose units were dead before the first update."""
+    if int(table.steps[0]) != 0:
+        return []
+    return [start_of(history, table.rows[row].layer) for row in onsets if not onsets[row]]
+
+
+def _of(starts: list[Start], reason: Reason) -> list[Start]:
+    return [start for start in starts if start.reason == reason]
+
+
+def _why(starts: list[Start]) -> str:
+    """A sentence on why units never lived, for what is known of it."""
+    low, large, empty = (_of(starts, reason) for reason in ("bias", "inputs", "weights"))
+    if low:
+        values = sorted({float(f"{start.bias:.3g}") for start in low})
+        at = figure(values[0]) if len(values) == 1 else (
+            f"between {figure(values[0])} and {figure(values[-1])}")
+        size = max(start.size for start in low)
+        return (
+            f" The biases of {listed([start.layer for start in low])} start at {at}, and what "
+            f"the weights make of the inputs has a root mean square of {figure(size)} at most: too "
+            "little to rise above zero."
+        )
+    if large:
+        return (
+            f" What enters {large[0].layer} has a root mean square of {figure(large[0].inputs)}; "
+            "it should be about 1."
+        )
+    if empty:
+        return f" The weights of {listed([start.layer for start in empty])} start at zero."
+    return ""
+
+
+def _of_starts(starts: list[Start]) -> list[Evidence]:
+    items = []
+    for start in _of(starts, "bias"):
+        items += [
+            Evidence("mean of the biases at step 0", start.bias, 0.0 - OUTWEIGHS * start.size, 0,
+                     start.layer, suspect="at most"),
+            Evidence("root mean square of the weighted inputs at step 0", start.size, None, 0,
+                     start.layer),
+        ]
+    items += [
+        Evidence("root mean square of the inputs", start.inputs, LARGE, None, start.layer)
+        for start in _of(starts, "inputs")
+    ]
+    return items
 
 
 def _summary(table: Table, dead: Floats, onsets: dict[int, int]) -> str:
@@ -80,13 +145,15 @@ def _summary(table: Table, dead: Floats, onsets: dict[int, int]) -> str:
     return f"{what} are dead{', the earliest' if len(set(onsets.values())) > 1 else ''} {when}."
 
 
-def _advice(table: Table, onsets: dict[int, int], model: Configuration) -> tuple[str, ...]:
-    """Of weights where the units never lived, of steps where they died of them."""
+def _advice(
+    table: Table, onsets: dict[int, int], model: Configuration, starts: list[Start]
+) -> tuple[str, ...]:
+    """Of how they start where units never lived, of steps where they died of them."""
     started = list(dict.fromkeys(table.rows[row].layer for row in onsets if not onsets[row]))
     died = list(dict.fromkeys(table.rows[row].layer for row in onsets if onsets[row]))
     advice = []
     if started:
-        advice.append(_start(started, model))
+        advice += _remedies(starts) or [_start(started, model, starts)]
         if int(table.steps[0]) > 0:
             advice.append(
                 f"Lower the learning rate if they died before step {int(table.steps[0]):,}, where "
@@ -100,13 +167,28 @@ def _advice(table: Table, onsets: dict[int, int], model: Configuration) -> tuple
     return (*advice, "If they still die, use LeakyReLU or ELU there.")
 
 
-def _start(names: list[str], model: Configuration) -> str:
+def _remedies(starts: list[Start]) -> list[str]:
+    """What to change where it is known why units never lived: that, and nothing else."""
+    low, large = _of(starts, "bias"), _of(starts, "inputs")
+    found = []
+    if low:
+        found.append(f"Use bias_initializer='zeros' in {listed([one.layer for one in low])}.")
+    if large:
+        found.append(
+            f"Standardise what enters {large[0].layer} to mean 0 and standard deviation 1."
+        )
+    return found
+
+
+def _start(names: list[str], model: Configuration, starts: list[Start]) -> str:
     """What to change in how layers start, of what is not so already."""
     layers = [model.layer(name) for name in names]
+    sound = {start.layer for start in starts if start.bias == 0}
     change = [
         text for text, done in (
             ("bias_initializer='zeros'",
-             all(layer is not None and layer.bias_initializer == "Zeros" for layer in layers)),
+             set(names) <= sound
+             or all(layer is not None and layer.bias_initializer == "Zeros" for layer in layers)),
             ("kernel_initializer='he_normal'",
              all(layer is not None and layer.initializer in ("HeNormal", "HeUniform")
                  for layer in layers)),

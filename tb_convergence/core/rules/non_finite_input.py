@@ -6,7 +6,6 @@ import numpy as np
 
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
-from tb_convergence.core.diagnosis.wording import features_of
 from tb_convergence.core.history import RunHistory
 
 
@@ -27,7 +26,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     at = int(np.argmax(bad[:, worst]))
     most = max(names, key=lambda name: float(np.nan_to_num(table.column(name)[at, rows[worst]])))
     kind = "NaN" if most == "feature_nan_fraction" else "Inf"
-    named = ", ".join(features_of(table.rows[rows[int(i)]]) for i in columns[:5])
+    named = ", ".join(table.rows[rows[int(i)]].name for i in columns[:5])
     more = f" and {len(columns) - 5} more" if len(columns) > 5 else ""
     return Match(
         severity="critical",

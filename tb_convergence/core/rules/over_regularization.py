@@ -15,7 +15,7 @@ from tb_convergence.core.diagnosis.configuration import Configuration, Layer, co
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.signals import learns, loss_course
-from tb_convergence.core.diagnosis.wording import counted, figure, part, percent
+from tb_convergence.core.diagnosis.wording import counted, figure, listed, part, percent
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.penalties import penalty
 
@@ -106,12 +106,15 @@ def _by_strength(history: RunHistory, model: Configuration) -> Match | None:
         return None
     layer = min((item for item in strong if item.name in kept), key=lambda item: kept[item.name])
     kind = "l2" if layer.l2 else "l1"
+    others = [item for item in strong if item.name in kept and item is not layer]
+    names = [layer.name, *(item.name for item in others)]
     return Match(
         "warning", 0.8,
-        f"{layer.name} is penalised with {kind}={layer.penalty:g}; usual are 1e-5 to 1e-3. Its "
-        f"weights shrank to {part(kept[layer.name])} of their first size, and the run learns "
-        "little.",
-        int(table.steps[0]), int(table.steps[-1]), tuple(kept),
+        f"{_penalised(names, kind, [layer, *others])}; usual are 1e-5 to 1e-3. "
+        f"{'The weights of ' + layer.name if others else 'Its weights'} shrank "
+        f"{'most, ' if others else ''}to {part(kept[layer.name])} of their first size, and the run "
+        "learns little.",
+        int(table.steps[0]), int(table.steps[-1]), tuple(names),
         (
             Evidence(f"strength of {kind}", layer.penalty, STRONG, None, layer.name,
                      suspect="at least"),
@@ -119,10 +122,19 @@ def _by_strength(history: RunHistory, model: Configuration) -> Match | None:
                      int(table.steps[-1]), layer.name),
         ),
         (
-            f"Remove the penalty ({kind}={layer.penalty:g} on {layer.name}) and fit the training "
-            "data first; then return it at 1e-5 to 1e-3, step by step.",
+            f"Remove the penalty ({kind}={layer.penalty:g} on {listed(names)}) and "
+            "fit the training data first; then return it at 1e-5 to 1e-3, step by step.",
         ),
         title=f"{kind.upper()} penalty shrinks the weights",
+    )
+
+
+def _penalised(names: list[str], kind: str, layers: list[Layer]) -> str:
+    """Who is penalised and how much; of several strengths that of the first."""
+    unlike = len({(item.l1, item.l2) for item in layers}) > 1
+    return (
+        f"{listed(names)} {'are' if len(names) > 1 else 'is'} penalised with {kind}="
+        f"{layers[0].penalty:g}{' or the like' if unlike else ''}"
     )
 
 

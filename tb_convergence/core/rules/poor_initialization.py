@@ -74,10 +74,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
             _equal(table, constant, mean) + _spared(table, constant, std, mean)
             + (FALLS if harmless else ""),
             0, history.last_step, tuple(layers),
-            tuple(Evidence(f"{word} of the weights at step 0", float(values[row]), None, 0,
-                           table.rows[row].layer)
-                  for row in constant for word, values in (("spread", std), ("mean", mean))
-                  if np.isfinite(values[row])),
+            tuple(item for row in constant for item in _one_value(table, row, std, mean)),
             _advice(table, constant),
             title="Weights initialized to equal values",
         )
@@ -96,6 +93,17 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         _advice(table, [r for r, _ in scaled]),
         title=f"Weights initialized too {'large' if ratio > 1 else 'small'}",
     )
+
+
+def _one_value(table: Table, row: int, std: Floats, mean: Floats) -> list[Evidence]:
+    """The spread of weights that are one value, and that value."""
+    layer = table.rows[row].layer
+    limit = EQUAL * abs(float(mean[row])) if np.isfinite(mean[row]) else 0.0
+    items = [Evidence("spread of the weights at step 0", float(std[row]), limit, 0, layer,
+                      suspect="at most" if limit else "exactly")]
+    if np.isfinite(mean[row]):
+        items.append(Evidence("mean of the weights at step 0", float(mean[row]), None, 0, layer))
+    return items
 
 
 def _advice(table: Table, rows: list[int]) -> tuple[str, ...]:
@@ -131,9 +139,15 @@ def _spared(table: Table, constant: list[int], std: Floats, mean: Floats) -> str
     last = table.rows_of("kernel")[-1]
     if last in constant or not (std[last] <= 0 and mean[last] == 0):
         return ""
-    return (
-        f" {table.rows[last].layer} starts at zero too, but as the last layer alone it could learn."
-    )
+    name = table.rows[last].layer
+    if table.has("gradient_zero_fraction") and (
+        float(table.column("gradient_zero_fraction", "low")[0, last]) >= 1
+    ):
+        return (
+            f" {name} starts at zero too, which does no harm in a last layer; but it gets no "
+            "gradient either while the layers before it put out zeros."
+        )
+    return f" {name} starts at zero too, which does no harm in a last layer."
 
 
 def _too_sure(history: RunHistory) -> Match | None:

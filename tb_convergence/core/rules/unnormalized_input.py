@@ -20,7 +20,7 @@ from tb_convergence.core.diagnosis.configuration import (
 from tb_convergence.core.diagnosis.data import feature_scales
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
-from tb_convergence.core.diagnosis.wording import features_of, figure
+from tb_convergence.core.diagnosis.wording import features_in, figure
 from tb_convergence.core.history import RunHistory
 
 LARGE: Final = 10.0
@@ -60,22 +60,21 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         return None
     big = [i for i in np.argsort(-rms).tolist() if rms[i] > LARGE] or [worst]
     name = table.rows[rows[worst]].name
-    spoken = features_of(table.rows[rows[worst]])
-    grouped = any(features_of(table.rows[row]).startswith("features ") for row in rows)
-    what = "groups of features" if grouped else "features"
+    width = max(features_in(table.rows[row]) for row in rows)
+    what = "features" if width == 1 else f"rows of up to {width} features"
     small = int(np.argmin(np.where(std > 0, rms, np.inf))) if len(varying) else worst
-    only = len(rows) == 1 and not grouped
-    if only:
-        spoken = f"{table.rows[rows[worst]].layer} (one feature)"
+    only = len(rows) == 1 and width == 1
+    spoken = f"{table.rows[rows[worst]].layer} (one feature)" if only else name
     text = f"The mean of {spoken} is {figure(mean[worst])}, its standard deviation "
     text += figure(std[worst])
     if uneven:
-        text += f"; that of {features_of(table.rows[rows[small]])} only {figure(std[small])}"
+        text += f"; the standard deviation of {table.rows[rows[small]].name} is only "
+        text += figure(std[small])
     if largest > LARGE:
         text += (
             f"; its root mean square, {figure(largest)}, should be about 1." if only else
-            f". {len(big)} of {len(rows)} {what} {'are' if len(big) > 1 else 'is'} larger than "
-            f"{LARGE:g}."
+            f". Of {len(rows)} {what}, {len(big)} {'have' if len(big) > 1 else 'has'} a root mean "
+            f"square above {LARGE:g}."
         )
     else:
         text += "."
@@ -89,7 +88,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         evidence=(
             Evidence("root mean square of the largest feature", largest,
                      LARGE if largest > LARGE else None, None, name),
-            *((Evidence("largest over median spread of a feature", spread, SPREAD),)
+            *((Evidence("largest standard deviation over the median one", spread, SPREAD),)
               if uneven else ()),
         ),
         advice=(

@@ -15,7 +15,7 @@ from tb_convergence.core.diagnosis.data import feature_scales
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.signals import learns
-from tb_convergence.core.diagnosis.wording import features_of, figure
+from tb_convergence.core.diagnosis.wording import features_in, figure
 from tb_convergence.core.history import RunHistory
 
 LARGE: Final = 100.0
@@ -34,15 +34,14 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     worst = int(np.argmax(rms))
     if not rms[worst] > LARGE:
         return None
-    what = features_of(table.rows[rows[worst]])
-    if len(rows) == 1 and what.startswith("feature "):
-        what = "the target"
+    row = table.rows[rows[worst]]
+    what = "the target" if len(rows) == 1 and features_in(row) == 1 else row.name
     return Match(
         "info" if learns(history) else "warning",
         min(0.9, 0.5 + 0.15 * float(np.log10(rms[worst] / LARGE))),
         f"The mean of {what} is {figure(mean[worst])}, its "
         f"standard deviation {figure(std[worst])}; a fresh network puts out about 1.",
-        0, max(0, history.last_step), (table.rows[rows[worst]].name,),
+        0, max(0, history.last_step), (row.name,),
         (Evidence("root mean square of the target", float(rms[worst]), LARGE),),
     )
 

@@ -35,6 +35,8 @@ MOVES: Final = 1e-4
 """Update ratio that shows a model able to learn (see learning-rate-too-low)."""
 STIRRED: Final = 0.02
 """Path of the slowest layer in its own size: a tenth of what the fastest must have moved."""
+BELOW: Final = 0.98
+"""Validation loss over that of ignorance, below which it is not just the scatter of its shares."""
 UNEVEN: Final = 0.75
 """Share of the largest class from which validation may well have other shares."""
 EPOCHS: Final = 5
@@ -72,15 +74,53 @@ def _rests(history: RunHistory, course: LossCourse, ignorant: float) -> Match | 
     share = course.end / ignorant
     if not IGNORANT < share < 2 - IGNORANT or not course.settled:
         return None
-    return Match(
-        "warning", 0.5,
+    lower = _lower_validation(history, ignorant)
+    text = (
         f"The loss has come to rest at {course.end:.4g}, where a model ends that ignores its input "
-        f"({ignorant:.4g}), and nothing else is wrong: input and label may not belong together.",
-        course.settled_step, int(course.steps[-1]), _target_rows(history),
-        (Evidence("loss over that of ignoring the input", share, IGNORANT,
-                  int(course.steps[-1]), unit="fraction"),),
+        f"({ignorant:.4g}), though its weights move, and no other check of data, gradients and "
+        "weights found a reason: input and label may not belong together."
+    )
+    if lower is not None:
+        text += (
+            f" Against it speaks the validation loss, {lower:.4g} at the end, which is less than "
+            "that: unless its targets are distributed otherwise, a little is learned."
+        )
+    spread = _spread_of_predictions(history)
+    return Match(
+        "warning", 0.5 if lower is None else 0.4,
+        f"{text} (Judged from step {course.settled_step:,} on, a tenth of the run.)",
+        course.settled_step, int(course.steps[-1]),
+        _rows(history, "prediction") or _rows(history, "target"),
+        (
+            Evidence("loss over that of ignoring the input", share, IGNORANT,
+                     int(course.steps[-1]), unit="fraction"),
+            *((Evidence("validation loss over that of ignoring the input", lower / ignorant, None,
+                        None, unit="fraction"),) if lower is not None else ()),
+            *((Evidence("spread of the predictions over that of the targets", spread, None, None,
+                        unit="fraction"),) if spread is not None else ()),
+        ),
         title="Inputs and labels may not belong together",
     )
+
+
+def _lower_validation(history: RunHistory, ignorant: float) -> float | None:
+    """The validation loss at the end, where it is clearly below that of ignorance; else None."""
+    series = history.series("validation_loss")
+    if series is None or not len(series):
+        return None
+    last = float(series.values[-1])
+    return last if last < BELOW * ignorant else None
+
+
+def _spread_of_predictions(history: RunHistory) -> float | None:
+    """Spread of the predictions over that of the targets, of those that vary the most."""
+    outputs, targets = columns_of(history, "prediction"), columns_of(history, "target")
+    if outputs is None or targets is None or outputs.count != targets.count:
+        return None
+    largest = float(np.max(targets.overall[1]))
+    late = outputs.std[-max(1, len(outputs.std) // 10):]
+    spread = float(np.max(np.median(late, axis=0)))
+    return spread / largest if largest > 0 and np.isfinite(spread) else None
 
 
 def _never_generalizes(history: RunHistory, course: LossCourse, ignorant: float) -> Match | None:
@@ -108,7 +148,7 @@ def _never_generalizes(history: RunHistory, course: LossCourse, ignorant: float)
         f"In {len(values)} epochs the validation loss was never better than {values.min():.4g}; a "
         f"model that ignores its input has {ignorant:.4g}. Input and label may not belong "
         "together, or the validation data are of another kind.",
-        int(steps[0]), int(steps[-1]), _target_rows(history),
+        int(steps[0]), int(steps[-1]), _rows(history, "target"),
         (Evidence("best validation loss over that of ignoring the input", best, IGNORANT,
                   int(steps[int(np.argmin(values))]), unit="fraction"),),
         title="Inputs and labels may not belong together",
@@ -148,15 +188,15 @@ def _out_of_range(history: RunHistory) -> Match | None:
     return None
 
 
-def _target_rows(history: RunHistory) -> tuple[str, ...]:
+def _rows(history: RunHistory, kind: str) -> tuple[str, ...]:
     table = history.table("inputs")
-    return tuple(table.rows[row].name for row in table.rows_of("target")) if table else ()
+    return tuple(table.rows[row].name for row in table.rows_of(kind)) if table else ()
 
 
 def _match(
     history: RunHistory, text: str, name: str, value: float, threshold: float | None, title: str
 ) -> Match:
-    return Match("critical", 0.95, text, 0, max(0, history.last_step), _target_rows(history),
+    return Match("critical", 0.95, text, 0, max(0, history.last_step), _rows(history, "target"),
                  (Evidence(name, value, threshold),), title=title, ruins=True)
 
 
@@ -169,7 +209,9 @@ RULE = Rule(
     explains=("loss-not-decreasing", "non-finite-values", "overfitting", "loss-divergence",
               "underfitting", "frozen-variable"),
     advice=(
-        "Print a few pairs of input and label as they reach fit(), and count the labels.",
+        "Print a few pairs of input and label as they reach fit(), and see that each label is that "
+        "of its input: was one of the two shuffled, sorted or filtered without the other?",
+        "Count the labels that reach fit(): each class should be there, as often as in the source.",
         "Fit ten samples until the loss is nearly zero.",
     ),
     experiment="small-sample fit",

@@ -30,6 +30,7 @@ from tb_convergence.core.diagnosis.data import (
 from tb_convergence.core.diagnosis.finding import Evidence, Severity
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.signals import learns, loss_course
+from tb_convergence.core.diagnosis.wording import span
 from tb_convergence.core.history import RunHistory
 
 NEVER_NEGATIVE: Final = REGRESSION_LOSSES - {"log_cosh"} | CROSS_ENTROPIES
@@ -110,7 +111,7 @@ def _no_distribution(history: RunHistory, _: Signs) -> Match | None:
     )
     return _match(
         history, "critical", 0.93,
-        f"{model.loss} expects targets in [0, 1]; these go from {low:.4g} to {high:.4g}.", advice,
+        f"{model.loss} expects targets in [0, 1]; these go from {span(low, high)}.", advice,
         Evidence("largest target" if high > 1.01 else "smallest target",
                  high if high > 1.01 else low, 1.0 if high > 1.01 else 0.0),
         ruins=True,
@@ -180,19 +181,20 @@ def _all_against_all(history: RunHistory, _: Signs) -> Match | None:
     found = loss_value.every_pair(history)
     if found is None:
         return None
-    records, spread = found
+    records, of, spread = found
     return _match(
         history, "critical", 0.9,
-        f"In {records} records the loss is exactly the mean squared difference of every prediction "
-        "with every target of the batch, not of each with its own: [N, 1] minus [N] gives [N, N].",
+        f"In {'all' if records == of else f'{records:,} of'} {of:,} records the loss is exactly "
+        "the mean squared difference of every prediction with every target of the batch, not of "
+        "each with its own: [N, 1] minus [N] gives [N, N]."
+        + (f" The other {of - records:,} cannot tell." if of > records else ""),
         "Give target and prediction the same shape before they are compared: "
         "y = tf.reshape(y, tf.shape(prediction)), or keras.losses.MeanSquaredError().",
-        Evidence("records whose loss has no covariance with the target", float(records),
+        Evidence(f"records, of {of:,}, whose loss is that of all pairs", float(records),
                  float(loss_value.RECORDS), suspect="at least"),
-        Evidence("spread of the predictions over that of the targets", spread,
-                 loss_value.VARIED),
+        Evidence("spread of the predictions over that of the targets", spread),
         ruins=True,
-        title="Loss of every prediction with every target",
+        title="Loss broadcasts [N, 1] against [N]",
     )
 
 

@@ -30,6 +30,7 @@ from tb_convergence.core.diagnosis.data import (
 from tb_convergence.core.diagnosis.finding import Evidence, Severity
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.signals import FALLS, LEARNS, learns, loss_course
+from tb_convergence.core.diagnosis.wording import span
 from tb_convergence.core.history import RunHistory
 
 RANGES: Final = {
@@ -219,12 +220,13 @@ def _out_of_reach(history: RunHistory, model: Configuration, output: Layer) -> M
         severity = "info"
     return _match(
         history, output, 0.9,
-        f"{output.name} ({output.activation}) can give values from {reach[0]:g} to {reach[1]:g}; "
-        f"the targets go from {low:.4g} to {high:.4g}.",
+        f"{output.name} ({output.activation}) can give values from "
+        f"{span(*reach) if math.isfinite(reach[1]) else f'{reach[0]:g} up'}; "
+        f"the targets go from {span(low, high)}.",
         f"Remove the activation of {output.name} (a number needs none), or scale the targets into "
         "its range.",
         (Evidence("smallest target" if beyond else "largest target", low if beyond else high,
-                  reach[0] if beyond else reach[1], None, output.name),),
+                  reach[0] if beyond else reach[1]),),
         severity,
         title="Targets outside the output's range",
     )
@@ -283,8 +285,7 @@ def _no_sum(history: RunHistory, output: Layer) -> Match | None:
         history, output, 0.85,
         f"The outputs of {output.name} (softmax) add up to 1 for every sample, its targets to "
         f"{total:.3g}.", advice,
-        (Evidence("sum of a sample's targets", total, 1.0, None, output.name,
-                  suspect="other than"),),
+        (Evidence("sum of a sample's targets", total, 1.0, suspect="other than"),),
         title="Softmax, but targets do not add up to 1",
     )
 

@@ -1,0 +1,119 @@
+"""Why ReLU units give nothing but zero before the first update: what is known of how they start.
+
+A unit is positive where its bias and what its weights make of the inputs add up to more than zero.
+The second has a size that follows from what is recorded, over samples and units: the root mean
+square of the weights of a unit, times that of its inputs.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+
+from tb_convergence.core.diagnosis.configuration import configuration
+from tb_convergence.core.diagnosis.data import feature_scales
+from tb_convergence.core.history import RunHistory, Table
+
+Reason = Literal["bias", "inputs", "weights", "starved", ""]
+
+OUTWEIGHS: Final = 2.0
+"""Sizes of the weighted inputs by which a bias lies below zero: a normal variable is larger than
+that for 2% of the samples, and units count as dead from less than 1% on."""
+LARGE: Final = 10.0
+"""Root mean square of inputs, as in unnormalized-input."""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What a layer begins with.
+
+    Attributes:
+        layer: its name.
+        reason: why its units are dead: the "bias" lies too low, the "inputs" are large, the
+            "weights" are zero, or it is "starved": all that enters is zero. "" where unknown.
+        bias: mean of the bias at step 0; NaN where it was not recorded.
+        size: root mean square of the weighted inputs at step 0; NaN where it is not known.
+        inputs: root mean square of the inputs; NaN where it is not known.
+    """
+
+    layer: str
+    reason: Reason
+    bias: float
+    size: float
+    inputs: float
+
+
+def start_of(history: RunHistory, layer: str) -> Start:
+    """How a dense or convolutional layer starts, as far as that is recorded."""
+    table = history.table("variables")
+    if table is None or not len(table.steps) or int(table.steps[0]) != 0:
+        return Start(layer, "", math.nan, math.nan, math.nan)
+    bias = _first(table, layer, "bias", "variable_mean")
+    inputs = _inputs(history, layer)
+    weights = _spread_of_weights(table, layer)
+    size = weights * inputs
+    return Start(layer, _reason(history, layer, bias, weights, inputs), bias, size, inputs)
+
+
+def _reason(
+    history: RunHistory, layer: str, bias: float, weights: float, inputs: float
+) -> Reason:
+    # A comparison with what is not known is false.
+    if bias < 0 and bias <= -OUTWEIGHS * weights * inputs:
+        return "bias"
+    if weights == 0 and bias <= 0:
+        return "weights"
+    if inputs == 0:
+        return "starved"
+    return "inputs" if inputs > LARGE and _reads_data(history, layer) else ""
+
+
+def _first(table: Table, layer: str, kind: str, name: str) -> float:
+    rows = [row for row in table.rows_of(kind) if table.rows[row].layer == layer]
+    if len(rows) != 1 or not table.has(name):
+        return math.nan
+    return float(table.column(name)[0, rows[0]])
+
+
+def _spread_of_weights(table: Table, layer: str) -> float:
+    """Root of the sum of the squared weights of one unit, on average; NaN where unknown."""
+    norm = _first(table, layer, "kernel", "variable_norm")
+    rows = [row for row in table.rows_of("kernel") if table.rows[row].layer == layer]
+    if len(rows) != 1 or len(table.rows[rows[0]].shape) < 2 or table.rows[rows[0]].shape[-1] < 1:
+        return math.nan
+    return norm / math.sqrt(table.rows[rows[0]].shape[-1])
+
+
+def _reads_data(history: RunHistory, name: str) -> bool:
+    model = configuration(history)
+    layer = model.layer(name)
+    if layer is None or layer.inputs is None or len(layer.inputs) != 1:
+        return False
+    source = model.source(layer)
+    return source is None or source.kind == "InputLayer"
+
+
+def _inputs(history: RunHistory, name: str) -> float:
+    """Root mean square of what enters a layer: the data, or the outputs at step 0 of one before."""
+    if _reads_data(history, name):
+        table = history.table("inputs")
+        rows = table.rows_of("input") if table is not None else []
+        if table is None or not rows or not table.has("feature_mean") or (
+            not table.has("feature_std")
+        ):
+            return math.nan
+        return float(np.sqrt(np.mean(np.hypot(*feature_scales(table, rows)) ** 2)))
+    model, table = configuration(history), history.table("activations")
+    layer = model.layer(name)
+    source = model.source(layer) if layer is not None else None
+    if source is None or table is None or not len(table.steps) or int(table.steps[0]) != 0:
+        return math.nan
+    rows = [index for index, row in enumerate(table.rows) if row.layer == source.name]
+    if len(rows) != 1 or not (table.has("activation_mean") and table.has("activation_std")):
+        return math.nan
+    return float(math.hypot(*(
+        table.column(one)[0, rows[0]] for one in ("activation_mean", "activation_std")
+    )))
