@@ -8,6 +8,7 @@ import { badOf, smallCharts, smallLines } from "../src/data/small_charts.js";
 import { profileSheet } from "../src/export/tables.js";
 import { distance } from "../src/views/healthy.js";
 import { readout } from "../src/views/heatmap.js";
+import { worthSaying } from "../src/views/layer.js";
 import { nextCell } from "../src/views/player.js";
 import { heatBytes } from "./heat_bytes.mjs";
 
@@ -61,6 +62,27 @@ test("zeros on a logarithmic chart are marks on its edge", () => {
   const [line] = smallLines(chart, reply, ["#123456"]);
   assert.deepEqual(line.y, [1, null, 3]);
   assert.deepEqual(line.bad, [{ x: 10, kind: "nonpositive" }]);
+});
+
+test("of what never changed, what a rule objects to stands first, and sound zeros are left out", () => {
+  const band = (/** @type {any} */ low, /** @type {any} */ high) => ({ low, high, rule: "r" });
+  const all = [
+    { column: column("gradient_missing"), value: 0 },
+    { column: column("gradient_norm", { healthy: band(null, 10) }), value: 0 },
+    { column: column("gradient_nan_fraction"), value: 0 },
+    { column: column("variable_nonfinite_fraction"), value: 0.5 },
+    { column: column("gradient_zero_fraction", { healthy: band(0, 0.7) }), value: 1 },
+    { column: column("update_ratio", { healthy: band(1e-4, 0.1) }), value: 0 },
+  ];
+  assert.deepEqual(
+    worthSaying(all).map((one) => [one.column.name, one.bad]),
+    [
+      ["gradient_zero_fraction", true],
+      ["update_ratio", true],
+      ["gradient_norm", false],
+      ["variable_nonfinite_fraction", false],
+    ],
+  );
 });
 
 test("a limit that is off the chart is said to be, one in view or passed is drawn", () => {

@@ -53,6 +53,28 @@ def test_one_finding_alone_has_no_such_line(served: str, open_tab: Open) -> None
     expect(named).to_contain_text(f"Explains: {found[1]['title']}")
 
 
+def without_limits(route: Route) -> None:
+    """The server's findings, no piece of evidence held against a limit."""
+    reply = route.fetch()
+    body = reply.json()
+    for finding in body["findings"]:
+        for one in finding["evidence"]:
+            one.update(threshold=None, suspect=None)
+    route.fulfill(status=200, content_type="application/json", body=json.dumps(body))
+
+
+def test_evidence_without_limits_has_no_column_for_them(served: str, open_tab: Open) -> None:
+    tab = open_tab(served)
+    tab.select("dead-relu")
+    columns = tab.frame.locator(".finding.selected .evidence thead th")
+    expect(columns).to_have_text(["Observed", "Value", "Suspect if"])
+    tab.page.route(FINDINGS, without_limits)
+    tab.reload()
+    tab.select("dead-relu")
+    expect(columns).to_have_text(["Observed", "Value"])
+    expect(tab.frame.locator(".evidence .limit")).to_have_count(0)
+
+
 def test_a_run_s_tools_cover_no_letter_of_it(served: str, open_tab: Open) -> None:
     tab = open_tab(served)
     overlaps = """(item) => {

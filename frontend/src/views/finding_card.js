@@ -161,14 +161,15 @@ function reference(text) {
  * @param {FindingsHandlers} handlers
  */
 function evidenceTable(evidence, how, handlers) {
+  const limits = evidence.some((one) => limitText(one));
   return html`<table class="evidence">
-    <thead><tr><th scope="col">Observed</th><th scope="col">Value</th><th scope="col">Suspect if</th></tr></thead>
+    <thead><tr><th scope="col">Observed</th><th scope="col">Value</th>${limits ? html`<th scope="col">Suspect if</th>` : nothing}</tr></thead>
     <tbody>
       ${evidence.map(
         (one) => html`<tr>
           <th scope="row">${visible(one.name)}${place(one, how, handlers)}</th>
           <td>${amount(one.value, one)}</td>
-          <td class="limit">${limitText(one)}</td>
+          ${limits ? html`<td class="limit">${limitText(one)}</td>` : nothing}
         </tr>`,
       )}
     </tbody>

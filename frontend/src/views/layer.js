@@ -15,8 +15,8 @@ import { formatShape, visible } from "../format/names.js";
 import { formatNumber, formatPercent, formatValue } from "../format/numbers.js";
 import { edgeKey } from "./edge_key.js";
 import { exportMenu } from "./export_menu.js";
-import { healthyWords } from "./healthy.js";
-import { sign } from "./icon.js";
+import { healthyRange, healthyWords } from "./healthy.js";
+import { sign, verdictIcon } from "./icon.js";
 import { key } from "./legend.js";
 import { mount } from "./mount.js";
 import { inlineName, name } from "./name.js";
@@ -168,14 +168,38 @@ export function layerCharts({ charts, constant }, more = nothing) {
       )}
     </div>
     <div class="figures">${more}</div>
-    ${
-      constant.length
-        ? html`<p class="constants"><span class="soft">Never changed:</span> ${constant.map(
-            ({ column, value }) =>
-              html`<span>${column.title} <b>${formatValue(value, column)}</b></span>`,
-          )}</p>`
-        : nothing
-    }`;
+    ${constants(constant)}`;
+}
+
+/** What is 0 in every sound run: said where it is not. */
+const SOUND = /_(missing|nan_fraction|inf_fraction|nonfinite_fraction|nonfinite_steps)$/;
+
+/**
+ * What a rule objects to, first.
+ *
+ * @param {LayerCharts["constant"]} all
+ * @returns {(LayerCharts["constant"][number] & {bad: boolean})[]}
+ */
+export function worthSaying(all) {
+  return all
+    .filter(({ column, value }) => value !== 0 || !SOUND.test(column.name))
+    .map(({ column, value }) => {
+      const { low, high } = column.healthy ?? { low: null, high: null };
+      return { column, value, bad: value < (low ?? -Infinity) || value > (high ?? Infinity) };
+    })
+    .sort((a, b) => Number(b.bad) - Number(a.bad));
+}
+
+/** @param {LayerCharts["constant"]} all */
+function constants(all) {
+  const said = worthSaying(all);
+  if (said.length === 0) return nothing;
+  return html`<p class="constants"><span class="soft">Never changed:</span> ${said.map(
+    ({ column, value, bad }) =>
+      html`<span>${bad ? verdictIcon("warning") : nothing} ${column.title} <b>${formatValue(value, column)}</b>${
+        bad && column.healthy ? `, ${healthyRange(column.healthy, column)}` : nothing
+      }</span>`,
+  )}</p>`;
 }
 
 /**
