@@ -1286,9 +1286,8 @@ def test_a_network_that_too_large_steps_killed_does_not_lack_rate() -> None:
     finding = cause(history, "learning-rate-too-high")
     assert "learning-rate-too-low" not in ids(history)
     first, second, last = (row.layer for row in history.tables["variables"].rows)
-    assert f"since step 3 most of the gradient of {first}, {second} and {last} is" in (
-        finding.summary
-    )
+    gone = f"most of the gradient of {first}, {second} and {last} is exactly zero, since step 3."
+    assert gone in finding.summary
     assert f"Momentum went on moving {first} and {second} until step 62." in finding.summary
 
 
@@ -1337,3 +1336,14 @@ def test_a_loss_that_is_finite_again_does_not_hide_weights_that_are_not() -> Non
     assert f"but {layer} still has NaN or Inf" in summary
     skipped = with_loss(loss)
     assert "finite again" not in cause(skipped, "non-finite-values").summary
+
+
+def test_no_run_is_told_that_its_rate_is_too_high_and_too_low() -> None:
+    """Large steps at the start and the end, and hardly any in between: the large ones did harm."""
+    ratio = np.full((N, 3), 2e-5)
+    history = with_loss(draw.flat(), changed("variables", update_ratio=ratio))
+    assert "learning-rate-too-low" in ids(history)
+    ratio[[0, -3, -2, -1]] = 0.5
+    history = with_loss(draw.flat(), changed("variables", update_ratio=ratio))
+    assert "learning-rate-too-high" in ids(history)
+    assert "learning-rate-too-low" not in ids(history)

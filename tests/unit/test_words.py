@@ -300,7 +300,7 @@ def test_a_bias_that_keeps_units_from_ever_living_is_named_and_nothing_else_chan
     assert "a root mean square of 0.707 at most" in finding.summary
     values = {item.name: (item.value, item.threshold, item.step) for item in finding.evidence}
     assert values["dead units"] == (1.0, 0.5, 0)
-    bias, limit, step = values["mean of the biases at step 0"]
+    bias, limit, step = values["mean of the biases"]
     assert (bias, limit, step) == (-5.0, pytest.approx(-np.sqrt(2)), 0)
     assert finding.advice[0] == "Use bias_initializer='zeros' in hidden."
     assert not any("kernel_initializer" in text for text in finding.advice)

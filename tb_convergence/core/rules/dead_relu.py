@@ -112,12 +112,15 @@ def _why(starts: list[Start]) -> str:
 def _of_starts(starts: list[Start]) -> list[Evidence]:
     items = []
     for start in _of(starts, "bias"):
-        items += [
-            Evidence("mean of the biases at step 0", start.bias, 0.0 - OUTWEIGHS * start.size, 0,
-                     start.layer, suspect="at most"),
-            Evidence("root mean square of the weighted inputs at step 0", start.size, None, 0,
-                     start.layer),
-        ]
+        # What enters after a layer that is dead is nothing: no size to hold a bias against.
+        limit = -OUTWEIGHS * start.size if start.size > 0 else None
+        items.append(Evidence("mean of the biases", start.bias, limit, 0, start.layer,
+                              suspect="at most" if limit is not None else None))
+        if limit is not None:
+            items.append(
+                Evidence("root mean square of the weighted inputs", start.size, None, 0,
+                         start.layer)
+            )
     items += [
         Evidence("root mean square of the inputs", start.inputs, LARGE, None, start.layer)
         for start in _of(starts, "inputs")

@@ -18,6 +18,7 @@ from tb_convergence.core.diagnosis.signals import (
     median_over_time,
     weight_rows,
 )
+from tb_convergence.core.diagnosis.wording import placed
 from tb_convergence.core.history import RunHistory, Table, first_true
 
 HUGE = 1e6
@@ -75,6 +76,7 @@ def _over_time(history: RunHistory, table: Table) -> Match | None:
             Evidence("gradient norm over its start", float(norm[peak]) / max(start, 1e-300),
                      GROWTH, int(steps[peak]), table.rows[loudest].layer),
         ),
+        title=placed(RULE.title, layers_of(table, [loudest])),
     )
 
 

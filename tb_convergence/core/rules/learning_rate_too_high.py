@@ -84,9 +84,10 @@ def _harm(history: RunHistory, course: LossCourse | None, signs: Signs) -> _Harm
         return _Harm(text, bad.first_step, 0.9, afterwards(history))
     dead = signs.get("zero-gradient")
     if dead is not None and dead.severity == "critical" and dead.first_step > 0:
+        first = "the first " if len({item.step for item in dead.evidence}) > 1 else ""
         text = (
-            f"since step {dead.first_step:,} most of the gradient of {listed(dead.layers)} is "
-            "exactly zero"
+            f"most of the gradient of {listed(dead.layers)} is exactly zero, {first}since step "
+            f"{dead.first_step:,}"
         )
         return _Harm(text, dead.first_step, 0.85, coasting(history))
     if divergence is not None:
@@ -320,7 +321,7 @@ def _gradient_growth(table: Table, until: int) -> float | None:
 
 
 def _times(ratio: float) -> str:
-    return f"{figure(ratio)} times"
+    return f"{figure(ratio) if ratio < 1e6 else f'{ratio:.3g}'} times"
 
 
 def _advice(history: RunHistory, ratio: float | None) -> tuple[str, ...]:

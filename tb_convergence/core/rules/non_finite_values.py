@@ -163,8 +163,10 @@ def afterwards(history: RunHistory) -> str:
     if loss is None or not len(loss) or not layers or not np.isfinite(loss.values[-1]):
         return ""
     bad = np.flatnonzero(~np.isfinite(loss.values))
-    finite = f"is finite again from step {int(loss.steps[bad[-1] + 1]):,} on" if len(bad) else (
-        "itself stays finite")
+    unit = "epoch" if history.axis == "epoch" else "step"
+    finite = "itself stays finite"
+    if len(bad):
+        finite = f"is finite again from {unit} {history.step_of(loss, int(bad[-1]) + 1):,} on"
     return (
         f" The loss {finite}, {figure(float(loss.values[-1]))} at the end, but {listed(layers)} "
         f"still {'has' if len(layers) == 1 else 'have'} NaN or Inf in weights or gradients: it "

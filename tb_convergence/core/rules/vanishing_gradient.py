@@ -11,6 +11,7 @@ import numpy as np
 from tb_convergence.core.diagnosis.finding import Evidence, Severity
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.signals import Floats, layers_of, learns, median_over_time
+from tb_convergence.core.diagnosis.wording import placed
 from tb_convergence.core.history import RunHistory, Table, first_true
 
 RATIO = 1e-3
@@ -81,6 +82,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         last_step=int(table.steps[-1]),
         layers=layers_of(table, quiet or rows[:1]),
         evidence=_evidence(table, rows, ratio, typical),
+        title=placed("Gradients vanish", layers_of(table, quiet)) if quiet else "",
     )
 
 
