@@ -6,6 +6,7 @@ largest step and the latest time, whenever anybody asks what there is.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -17,8 +18,17 @@ from tb_convergence.reading.unpacking import LatePoint
 _REMEMBERED: Final = 200_000
 """Series of which the ends are remembered; some of them may be of runs that are gone."""
 
+_LISTING: Final = ("self", "construct_time_series", "index")
+"""Parameters of TensorBoard's method that is replaced."""
+
 _Mark = tuple[int, int, float]
 """How many points a series has, step and wall time of the last: the newest is always the last."""
+
+
+def is_as_known() -> bool:
+    """Whether TensorBoard's class lists its series by the method that is replaced here."""
+    listing = getattr(data_provider.MultiplexerDataProvider, "_list", None)
+    return listing is not None and tuple(inspect.signature(listing).parameters) == _LISTING
 
 
 class Multiplexer(data_provider.MultiplexerDataProvider):  # type: ignore[misc]
@@ -32,7 +42,7 @@ class Multiplexer(data_provider.MultiplexerDataProvider):  # type: ignore[misc]
     def _list(
         self, construct_time_series: Callable[..., Any], index: Mapping[str, Mapping[str, Any]]
     ) -> dict[str, dict[str, Any]]:
-        """As TensorBoard's, of which it is a part: without it, listing would only be slower."""
+        """As TensorBoard's, whose listings call it; see `is_as_known`."""
         if len(self._ends) > _REMEMBERED:
             self._ends.clear()
         found: dict[str, dict[str, Any]] = {}

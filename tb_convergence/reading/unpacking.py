@@ -98,7 +98,8 @@ def unpacked_late(provider: Any) -> Any:
 
         return DataServer(provider._addr, provider._stub)
     if kind == _MULTIPLEXER and hasattr(provider, "_multiplexer"):
-        from tb_convergence.reading.multiplexer import Multiplexer  # noqa: PLC0415
+        from tb_convergence.reading.multiplexer import Multiplexer, is_as_known  # noqa: PLC0415
 
-        return Multiplexer(provider._multiplexer, provider._logdir)
+        if is_as_known():
+            return Multiplexer(provider._multiplexer, provider._logdir)
     return provider

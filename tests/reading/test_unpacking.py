@@ -185,6 +185,18 @@ def test_a_list_does_not_look_at_points_again(
         assert repr(ours.list_tensors(RequestContext(), **asked)) == repr(first)
 
 
+def test_another_version_s_provider_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    provider = data_provider.MultiplexerDataProvider(None, "logs")
+    assert unpacked_late(provider) is not provider
+
+    def listed(self: Any, construct: Any, index: Any, newest: Any) -> dict[str, Any]:
+        return {}
+
+    for other in (listed, None):
+        monkeypatch.setattr(data_provider.MultiplexerDataProvider, "_list", other)
+        assert unpacked_late(provider) is provider
+
+
 def test_other_providers_are_left_as_they_are() -> None:
     class Mine(data_provider.MultiplexerDataProvider):  # type: ignore[misc]
         """What it reads is for it to say."""
