@@ -82,6 +82,7 @@ function legend({ items, edges, negative, formatX, onToggle }, x) {
       ${key(item)}
       <span class="legend-label">${item.label}</span>
       <span class="legend-value">${read ? formatNumber(read.value) : "–"}</span>
+      ${smoothed ? html`<span class="soft">recorded (pale)</span>` : nothing}
       ${read ? smoothedValue(smoothed?.[read.index]) : nothing}
     </button>`;
   })}
@@ -108,8 +109,7 @@ function constant({ series, label }) {
  */
 function smoothedValue(value) {
   if (value === null || value === undefined) return nothing;
-  return html`<span class="soft">recorded (pale)</span>
-    <span class="legend-smoothed">smoothed ${formatNumber(value)}</span>`;
+  return html`<span class="legend-smoothed">smoothed ${formatNumber(value)}</span>`;
 }
 
 /** @param {Pick<LegendItem, "color" | "dash" | "dots">} item */
