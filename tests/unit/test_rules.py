@@ -853,6 +853,12 @@ def test_every_prediction_against_every_target(spread, covariance, found: bool) 
             if f.id == "wrong-loss"]
     assert bool(said) == found
     assert all("[N, N]" in text for text in said)
+    if found:
+        finding = cause(regression(spread, covariance), "wrong-loss")
+        assert finding.layers == ("prediction[0]", "target[0]")
+        assert finding.summary.startswith(f"In all {N} records the loss is exactly")
+        records, spread_of = finding.evidence
+        assert (records.value, spread_of.value, spread_of.threshold) == (N, spread, None)
 
 
 @pytest.mark.parametrize(("scale", "found"), [(32.0, True), (2.0, False), (1e6, False)])

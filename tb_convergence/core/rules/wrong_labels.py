@@ -212,7 +212,8 @@ RULE = Rule(
         "Print a few pairs of input and label as they reach fit(), and see that each label is that "
         "of its input: was one of the two shuffled, sorted or filtered without the other?",
         "Count the labels that reach fit(): each class should be there, as often as in the source.",
-        "Fit ten samples until the loss is nearly zero.",
+        "Small-sample fit: fit ten samples until the loss is nearly zero. Where that works, model "
+        "and loss are sound, and it is the data.",
     ),
     experiment="small-sample fit",
     disproof=(

@@ -10,6 +10,7 @@ every prediction compared with every target).
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -182,7 +183,8 @@ def _all_against_all(history: RunHistory, _: Signs) -> Match | None:
     if found is None:
         return None
     records, of, spread = found
-    return _match(
+    outputs, targets = columns_of(history, "prediction"), columns_of(history, "target")
+    match = _match(
         history, "critical", 0.9,
         f"In {'all' if records == of else f'{records:,} of'} {of:,} records the loss is exactly "
         "the mean squared difference of every prediction with every target of the batch, not of "
@@ -196,6 +198,10 @@ def _all_against_all(history: RunHistory, _: Signs) -> Match | None:
         ruins=True,
         title="Loss broadcasts [N, 1] against [N]",
     )
+    if outputs is None or targets is None:
+        return match
+    # What shows it is that predictions are drawn together while targets are not.
+    return replace(match, layers=(*outputs.names, *targets.names))
 
 
 def _summed(history: RunHistory, signs: Signs) -> Match | None:
