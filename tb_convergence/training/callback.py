@@ -128,7 +128,7 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
         session = self._session
         if session is not None:
             session.armed = True
-            if session.batch_size is not None and "batch_size" not in self._facts:
+            if "batch_size" not in self._facts and session.batch_size is not None:
                 self._guard(lambda: self._describe(batch_size=session.batch_size))
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:

@@ -57,11 +57,17 @@ class Passing:
         self._left -= 1
         return True
 
-    def passed(self) -> None:
-        """A call was made without us."""
+    def grant(self) -> int:
+        """How many calls may be made without asking; the last one before a record is asked for."""
+        granted = max(self._left - 1, 0)
+        self._left -= granted
+        return granted
+
+    def passed(self, calls: int) -> None:
+        """So many calls were made without us."""
         self._known = False
         for count in self._counts:
-            count.calls += 1
+            count.calls += calls
 
     def watched(self, sites: Sequence[Site], collectors: Sequence[Collector]) -> None:
         """An observed call is over, and its records have been read."""

@@ -13,7 +13,7 @@ from typing import Any
 import tensorflow as tf
 
 from tb_convergence.training import keras_model
-from tb_convergence.training.cadence import Cadence
+from tb_convergence.training.cadence import SAMPLES, Cadence
 from tb_convergence.training.collector import Collector
 from tb_convergence.training.hooks import TrainFunction, patched
 from tb_convergence.training.observer import Guard, Observer
@@ -69,6 +69,10 @@ class Session:
         self._passing = None if watch_every_step else Passing(model)
         self._own_seconds = 0.0
         self._traced = False
+        # Calls that may be made without a look at them; how many of them there were at first.
+        self._free = self._granted = 0
+        # Unobserved calls that were timed since the last record; least time that we took at one.
+        self._samples, self._least = 0, float("inf")
         self._writer = writer
         self._cadence = cadence
         self._first_step = first_step(model.optimizer)
@@ -105,8 +109,7 @@ class Session:
     @property
     def last_step(self) -> int:
         """The last step that was made; one less than the first before any was."""
-        if self._passing is not None:
-            self._guard(self._passing.catch_up)
+        self._guard(self._catch_up)
         return self._collectors[0].last_step if self._collectors else self._first_step - 1
 
     @property
@@ -125,8 +128,7 @@ class Session:
 
     def begin_epoch(self) -> None:
         """An epoch begins: what lies between two of them, such as validation, is no step."""
-        for collector in self._collectors:
-            collector.pause()
+        self._pause()
 
     def took(self, seconds: float) -> None:
         """Something of ours between the steps took `seconds`."""
@@ -148,10 +150,24 @@ class Session:
     # ---- around the compiled step ---------------------------------------------------------
 
     def _around(self, inner: Callable[[Any], Any], iterator: Any) -> Any:
+        if self._free and self.armed:  # as a rule: nothing of ours but this
+            self._free -= 1
+            self.armed = False
+            try:
+                return self._train.plain(iterator)
+            except (StopIteration, tf.errors.OutOfRangeError):
+                self._free += 1
+                self._guard(lambda: self._ended(observed=False))
+                raise
+            except BaseException:
+                self._free += 1
+                self.finish()
+                raise
         if not self.armed or self._failed():
             return self._train.restore()(iterator)
         self.armed = False
         began = time.perf_counter()
+        self._guard(self._settle)
         plain = self._guard(self._unobserved)
         passes = plain is not None
         function = plain or inner
@@ -159,8 +175,7 @@ class Session:
         try:
             result = function(iterator)
         except (StopIteration, tf.errors.OutOfRangeError):  # the end of the data
-            if (passing := self._passing) is not None:
-                self._guard(lambda: passing.broken_off(observed=not passes))
+            self._guard(lambda: self._ended(observed=not passes))
             raise
         except Exception as error:
             if not _is_ours(error):
@@ -183,14 +198,44 @@ class Session:
         """After a call that was not observed, in front of which we took `seconds`."""
         began = time.perf_counter()
         assert self._passing is not None
-        self._passing.passed()
+        self._passing.passed(1)
         batches = int(self.model.steps_per_execution)
         for site, collector in zip(self._observer.sites, self._collectors, strict=True):
             collector.passed(batches * max(site.calls, 1))
-            if not self._traced:
-                collector.pause()  # it was traced as well
+        if not self._traced:
+            self._pause()  # it was traced as well
         self._traced = True
-        self._own_seconds += seconds + time.perf_counter() - began
+        seconds += time.perf_counter() - began
+        self._own_seconds += seconds
+        self._least = min(self._least, seconds)
+        self._samples += 1
+        if self._samples >= SAMPLES:
+            # Enough is known of how long a step takes, until the next record is near.
+            self._free = self._granted = self._passing.grant()
+            self._pause()
+
+    def _settle(self) -> None:
+        """Count the calls that were made without a look at them."""
+        made, self._free, self._granted = self._granted - self._free, 0, 0
+        if made and self._passing is not None:
+            self._passing.passed(made)
+            self._own_seconds += made * self._least
+
+    def _ended(self, observed: bool) -> None:
+        """A call found no more data."""
+        if self._passing is not None:
+            self._settle()
+            self._passing.broken_off(observed)
+
+    def _catch_up(self) -> None:
+        """Have the recorders know of all steps that were made without them."""
+        if self._passing is not None:
+            self._settle()
+            self._passing.catch_up()
+
+    def _pause(self) -> None:
+        for collector in self._collectors:
+            collector.pause()
 
     def _look(self) -> None:
         """After a call of the train function: every optimizer call's records, if there are any."""
@@ -203,7 +248,7 @@ class Session:
             collector.look(batches * max(site.calls, 1))
         if self._passing is not None and sites:
             self._collectors[0].took(self._own_seconds)
-            self._own_seconds = 0.0
+            self._own_seconds, self._samples = 0.0, 0
             self._passing.watched(sites, self._collectors)
             if self._passing.reason is not None:
                 self._say(f"watches every step of {self.model.name}: {self._passing.reason}")
@@ -225,8 +270,7 @@ class Session:
 
     def finish(self) -> None:
         """Write what still waits, and leave the model as it was. Never raises."""
-        if self._passing is not None:
-            self._guard(self._passing.catch_up)
+        self._guard(self._catch_up)
         for collector in self._collectors:
             self._guard(collector.read)
         self._train.restore()

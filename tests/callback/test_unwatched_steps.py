@@ -201,7 +201,8 @@ def test_observed_calls_are_as_many_as_records(
     assert callback.disabled_reason is None
     records = len(read(tmp_path).tables["run"].steps)
     assert records == 10 + 9 + 1
-    assert (calls.count("_look"), calls.count("_passed")) == (records, 1_000 - records)
+    assert calls.count("_look") == records
+    assert calls.count("_passed") < 1_000 / 4, "of the others few are looked at, to time them"
 
 
 def test_what_the_host_does_between_records_is_counted(
