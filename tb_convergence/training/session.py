@@ -212,7 +212,8 @@ class Session:
         if self._samples >= SAMPLES:
             # Enough is known of how long a step takes, until the next record is near.
             self._free = self._granted = self._passing.grant()
-            self._pause()
+            if self._free:
+                self._pause()
 
     def _settle(self) -> None:
         """Count the calls that were made without a look at them."""

@@ -18,6 +18,7 @@ from tb_convergence.keras import ConvergenceCallback
 from tb_convergence.reading import open_logdir
 from tb_convergence.reading.provider import read_folded
 from tb_convergence.reading.runs import fold_runs
+from tb_convergence.training.cadence import Cadence
 from tb_convergence.training.hooks import TrainFunction
 from tb_convergence.training.session import Session
 
@@ -196,20 +197,24 @@ def test_observed_calls_are_as_many_as_records(
             return _original(self, *args)
 
         monkeypatch.setattr(Session, name, counted)
+    timed: list[float] = []
+    measure = Cadence.saw_record
+    monkeypatch.setattr(
+        Cadence, "saw_record", lambda *args: (timed.append(args[1]), measure(*args))
+    )
     callback = ConvergenceCallback(tmp_path, watch_every_step=False, every_n_steps=100)
     Traced(keras).fit(1_000, [callback])
     assert callback.disabled_reason is None
     records = len(read(tmp_path).tables["run"].steps)
     assert records == 10 + 9 + 1
     assert calls.count("_look") == records
+    assert len(timed) == records - 1, "all but the first, in front of which there was no step"
     assert calls.count("_passed") < 1_000 / 4, "of the others few are looked at, to time them"
 
 
 def test_what_the_host_does_between_records_is_counted(
     keras: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tb_convergence.training.cadence import Cadence  # noqa: PLC0415
-
     counted: list[float] = []
     monkeypatch.setattr(Cadence, "saw_look", lambda self, seconds: counted.append(seconds))
     Traced(keras).fit(200, [ConvergenceCallback(tmp_path, watch_every_step=False,
