@@ -19,6 +19,7 @@ TEXT = (ROOT / "docs" / "recording.md").read_text(encoding="utf-8")
 SNIPPETS = re.findall(r"(?:<!-- needs: (\w+) -->\n)?```python\n(.*?)```", TEXT, re.DOTALL)
 RUNS = {
     "fit": {"activations", "epoch", "inputs", "run", "variables"},
+    "records-only": {"activations", "epoch", "inputs", "run", "variables"},
     "loop": {"epoch", "inputs", "run", "variables"},
     "by-hand": {"run", "variables"},
     "graph": {"run", "variables"},
