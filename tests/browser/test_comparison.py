@@ -201,7 +201,7 @@ def test_a_layer_s_charts_read_both_runs(served: str, open_tab: Open) -> None:
     ))
     compared(tab, SICK, WELL)
     expect(tab.frame.locator(".row-key")).to_contain_text(WELL)
-    values = []
+    values, steps = [], []
     for run in (SICK, WELL):
         group = next(g for g in tab.get("layers", run=run)["groups"] if g["group"] == "variables")
         index = [r["name"] for r in group["rows"]].index(row)
@@ -209,9 +209,11 @@ def test_a_layer_s_charts_read_both_runs(served: str, open_tab: Open) -> None:
         norm = next(c for c in layer["columns"] if c["name"] == "gradient_norm")
         at = max(i for i, step in enumerate(layer["steps"]) if step <= 20)
         values.append(float(f"{norm['low'][at]:.3g}"))
+        steps.append(layer["steps"][at])
     chart = tab.frame.locator(".small-chart").first
     said = chart.locator(".small-value").first.inner_text()
     assert [float(number) for number in re.findall(r"[\d.]+", said)] == values
+    expect(chart.locator(".small-values .soft")).to_have_text(f"step {steps[0]}:")
 
 
 def test_evidence_leads_to_where_it_was_seen(served: str, open_tab: Open) -> None:

@@ -140,7 +140,7 @@ export function layerCharts({ charts, constant }, more = nothing) {
         ({ small, chart, at, values }) => html`<figure class="small-chart">
           <figcaption>
             <strong>${small.title}</strong>
-            <span class="small-values">${at ? html`<span class="small-value soft">${at}:</span>` : nothing}${values.map(
+            <span class="small-values">${at ? html`<span class="soft">${at}:</span>` : nothing}${values.map(
               ({ column, color, value, other }) =>
                 html`<span class="small-value" title=${column.title}>${swatch(color, chart, column)}${
                   small.columns.length > 1 ? html`${column.symbol} ` : nothing
