@@ -1219,6 +1219,14 @@ def test_weights_that_all_start_at_zero_are_said_to() -> None:
     assert f"{last} starts at zero too" in finding.summary
     assert finding.layers == (first, second)
     assert {item.value for item in finding.evidence} == {0.0}
+    limits = {(item.name, item.threshold) for item in finding.evidence}
+    assert limits == {("spread of the weights", 0.0), ("mean of the weights", None)}
+    # Of what its own gradient shows, not of what a last layer could do by itself.
+    assert finding.summary.endswith(f"{last} starts at zero too, which does no harm in a last layer.")
+    low[:, 2, table.columns.index("gradient_zero_fraction")] = 1.0
+    tables = {**base.tables, "variables": replace(table, low=low, high=low)}
+    cut_off = cause(replace(base, tables=tables), "poor-initialization").summary
+    assert "it gets no gradient either while the layers before it put out zeros." in cut_off
 
 
 def unwatched_run(loss: np.ndarray, steps: np.ndarray, **more: np.ndarray) -> RunHistory:

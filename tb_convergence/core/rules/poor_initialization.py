@@ -99,10 +99,10 @@ def _one_value(table: Table, row: int, std: Floats, mean: Floats) -> list[Eviden
     """The spread of weights that are one value, and that value."""
     layer = table.rows[row].layer
     limit = EQUAL * abs(float(mean[row])) if np.isfinite(mean[row]) else 0.0
-    items = [Evidence("spread of the weights at step 0", float(std[row]), limit, 0, layer,
+    items = [Evidence("spread of the weights", float(std[row]), limit, 0, layer,
                       suspect="at most" if limit else "exactly")]
     if np.isfinite(mean[row]):
-        items.append(Evidence("mean of the weights at step 0", float(mean[row]), None, 0, layer))
+        items.append(Evidence("mean of the weights", float(mean[row]), None, 0, layer))
     return items
 
 
