@@ -1222,7 +1222,8 @@ def test_weights_that_all_start_at_zero_are_said_to() -> None:
     limits = {(item.name, item.threshold) for item in finding.evidence}
     assert limits == {("spread of the weights", 0.0), ("mean of the weights", None)}
     # Of what its own gradient shows, not of what a last layer could do by itself.
-    assert finding.summary.endswith(f"{last} starts at zero too, which does no harm in a last layer.")
+    assert finding.summary.endswith(
+        f"{last} starts at zero too, which does no harm in a last layer.")
     low[:, 2, table.columns.index("gradient_zero_fraction")] = 1.0
     tables = {**base.tables, "variables": replace(table, low=low, high=low)}
     cut_off = cause(replace(base, tables=tables), "poor-initialization").summary
@@ -1361,3 +1362,14 @@ def test_no_run_is_told_that_its_rate_is_too_high_and_too_low() -> None:
     history = with_loss(draw.flat(), changed("variables", update_ratio=ratio))
     assert "learning-rate-too-high" in ids(history)
     assert "learning-rate-too-low" not in ids(history)
+
+
+@pytest.mark.parametrize(("start", "told"), [(0.5, [20.0]), (0.0, []), (-0.5, [])])
+def test_a_loss_that_was_thrown_up_is_held_against_its_start_where_that_is_positive(
+    start: float, told: list[float]
+) -> None:
+    loss = np.r_[np.full(3, start), np.full(20, 10.0), np.full(N - 23, 1.0)]
+    history = high_rate(0.5, loss)
+    finding = cause(history, "learning-rate-too-high")
+    shown = [item.value for item in finding.evidence if item.name == "highest loss over its start"]
+    assert shown == pytest.approx(told)

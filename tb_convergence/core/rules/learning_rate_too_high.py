@@ -162,10 +162,12 @@ def _by_updates(
     # A loss that was thrown up may end below where it began: then it says nothing against the rate.
     if course is not None and course.end > course.start:
         evidence.append(loss_over_start(course))
-        highest = float(course.level.max()) / course.start if course.start > 0 else 0.0
-        if highest > GROWTH * course.end / course.start:
+        highest = float(course.level.max())
+        if course.start > 0 and highest > GROWTH * course.end:
             at = int(course.steps[int(np.argmax(course.level))])
-            evidence.append(Evidence("highest loss over its start", highest, GROWTH, at))
+            evidence.append(
+                Evidence("highest loss over its start", highest / course.start, GROWTH, at)
+            )
     growth = _gradient_growth(table, harm.step)
     if growth is not None and growth > GROWTH:
         evidence.append(
