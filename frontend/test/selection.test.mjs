@@ -11,6 +11,7 @@ import {
   firstRun,
   rowIndex,
   rowKey,
+  rowsOf,
   settle,
   showFinding,
 } from "../src/state/selection.js";
@@ -326,9 +327,19 @@ test("flags: what is listed first-hand, and what is selected", () => {
   assert.equal(flagsOf(all, "cause", placement)[0].selected, true);
 });
 
+test("what is said of a layer is said of its weights, of its bias where that is named", () => {
+  const rows = GROUPS[0].rows;
+  const named = (/** @type {any} */ part) => rowsOf(finding(part), rows).map((at) => rows[at].name);
+  assert.deepEqual(named({ layers: ["a"] }), ["a/kernel"]);
+  assert.deepEqual(named({ layers: ["a", "a/bias"] }), ["a/bias", "a/kernel"]);
+  assert.deepEqual(named({ layers: ["a"], summary: "a/bias is -5" }), ["a/bias", "a/kernel"]);
+  const lone = [{ ...rows[0], layer: "c", name: "c/bias" }];
+  assert.deepEqual(rowsOf(finding({ layers: ["c"] }), lone), [0], "a layer of a bias alone");
+});
+
 test("a row wears the selected finding, else the worst of what is found in it", () => {
   const rows = GROUPS[0].rows;
-  const mild = finding({ severity: "info", layers: ["a"], title: "Mild" });
+  const mild = finding({ severity: "info", layers: ["a", "a/bias"], title: "Mild" });
   const grave = finding({ severity: "critical", layers: ["a/kernel"], title: "Grave" });
   const marked = (/** @type {any} */ selected) => [...rowMarks([mild, grave], rows, selected)];
   assert.deepEqual(marked(null), [
@@ -346,7 +357,8 @@ test("a row wears the selected finding, else the worst of what is found in it", 
 
 test("rows of what the selected finding explains are its own, and only heads have a ring", () => {
   const rows = GROUPS[0].rows;
-  const cause = finding({ id: "cause", severity: "warning", layers: ["a"], title: "Cause" });
+  const layers = ["a", "a/bias"];
+  const cause = finding({ id: "cause", severity: "warning", layers, title: "Cause" });
   const symptom = finding({
     id: "symptom",
     severity: "critical",

@@ -18,7 +18,7 @@ EFFECTS = tuple(rule for rule in RULES if rule.id in NAMED)
 
 
 def oddity(severity: str = "warning", *, ruins: bool = False, **more: tuple[str, ...]) -> Rule:
-    match = Match(severity, 0.5, "odd", 0, N, ruins=ruins)
+    match = Match(severity, 0.6, "odd", 0, N, ruins=ruins)
     return Rule("odd", "cause", "odd", (), lambda history, signs: match, **more)
 
 
@@ -116,7 +116,7 @@ def test_a_loss_that_stands_still_is_held_against_ignorance(spread: float, expec
     assert severity(learned, oddity()) == "warning"
 
 
-@pytest.mark.parametrize(("confidence", "expected"), [(0.25, "warning"), (0.5, "critical")])
+@pytest.mark.parametrize(("confidence", "expected"), [(0.5, "warning"), (0.51, "critical")])
 def test_a_guess_is_at_most_a_warning(confidence: float, expected: str) -> None:
     """Though the run learned nothing, and though what the guess would explain is critical."""
     match = Match("warning", confidence, "odd", 0, N)

@@ -92,7 +92,8 @@ const COUNTERPARTS = new Map([
 ]);
 
 /**
- * Rows a finding speaks of, by name of the row or of its layer.
+ * Rows a finding speaks of, by name of the row or of its layer. What is said of a layer is said of
+ * its weights: biases start at zero and move as they like, so they are named by themselves.
  *
  * @param {Finding} finding
  * @param {Row[]} rows
@@ -100,7 +101,22 @@ const COUNTERPARTS = new Map([
  */
 export function rowsOf(finding, rows) {
   const named = new Set(finding.layers);
-  return rows.flatMap((row, index) => (named.has(row.name) || named.has(row.layer) ? [index] : []));
+  const weighed = new Set(rows.filter((row) => row.kind === "kernel").map((row) => row.layer));
+  const said = saidBy(finding);
+  return rows.flatMap((row, index) => {
+    const beside = row.kind === "bias" && weighed.has(row.layer) && !says(said, row);
+    return named.has(row.name) || (named.has(row.layer) && !beside) ? [index] : [];
+  });
+}
+
+/** @param {Finding} finding */
+function saidBy({ summary, evidence }) {
+  return [summary, ...evidence.map(({ name }) => name)].join("\n");
+}
+
+/** @param {string} said @param {Row} row */
+function says(said, { name }) {
+  return name.includes("/") && said.includes(name);
 }
 
 /**
@@ -135,8 +151,8 @@ export function showFinding(selection, finding, groups) {
  */
 function firstRow(finding, rows) {
   const named = rowsOf(finding, rows);
-  const said = [finding.summary, ...finding.evidence.map((evidence) => evidence.name)].join("\n");
-  const spoken = named.find((row) => rows[row].name.includes("/") && said.includes(rows[row].name));
+  const said = saidBy(finding);
+  const spoken = named.find((row) => says(said, rows[row]));
   if (spoken !== undefined) return spoken;
   for (const layer of finding.layers) {
     const here = named.filter((row) => rows[row].name === layer || rows[row].layer === layer);

@@ -117,8 +117,9 @@ export function initialState(linked) {
 }
 
 /**
- * Another run. While the person follows findings, the new run's first one is shown; after they
- * chose a layer or metric by hand, that stays, so that runs can be compared.
+ * Another run. While the person follows findings, the new run's first one is shown, and nothing of
+ * what showed the finding before; after they chose a layer or metric by hand, that stays, so that
+ * runs can be compared.
  *
  * @param {Selection} selection
  * @param {string} run
@@ -128,6 +129,6 @@ export function selectRun(selection, run) {
   if (selection.run === run) return selection;
   const following = selection.auto || selection.finding !== null;
   return following
-    ? { ...emptySelection(), run, group: selection.group, metric: selection.metric }
+    ? { ...emptySelection(), run }
     : { ...selection, run, step: null, provisional: false, missing: null };
 }

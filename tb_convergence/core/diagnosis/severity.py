@@ -40,7 +40,7 @@ MEANING: Final[Mapping[Severity, str]] = {
 PRINCIPLE: Final = (
     "Severity is the effect on the run, not how odd something looks; how sure a finding is, its "
     "confidence says. A cause is as severe as the worst that it explains, but a guess, of a "
-    "confidence below 0.5, is at most a warning. While a run goes on, "
+    "confidence of 0.5 or less, is at most a warning. While a run goes on, "
     "only what is not expected to mend itself is critical, so that a training that is stopped on "
     "`critical` is not one that would have recovered; a loss that stands still is a warning until "
     "the run is over."
@@ -88,10 +88,10 @@ def told(match: Match, found: Severity | None) -> Severity:
 def at_most(severity: Severity, confidence: float) -> Severity:
     """`severity`, of a guess no more than a warning: a run is not condemned by what may be wrong.
 
-    >>> at_most("critical", 0.25), at_most("critical", 0.5), at_most("info", 0.25)
+    >>> at_most("critical", 0.25), at_most("critical", 0.51), at_most("info", 0.25)
     ('warning', 'critical', 'info')
     """
-    return "warning" if severity == "critical" and confidence < GUESS else severity
+    return "warning" if severity == "critical" and confidence <= GUESS else severity
 
 
 def worst(severities: list[Severity]) -> Severity:

@@ -89,6 +89,7 @@ def _tiny(
         ),
         first_step=int(table.steps[0]),
         last_step=int(table.steps[-1]),
+        layers=(layer,),
         evidence=(
             Evidence(FASTEST.format(what), fastest, RATIO, None, layer),
             fall_of_loss(course, LEARNS),

@@ -111,15 +111,17 @@ def _single_softmax(history: RunHistory, output: Layer) -> Match | None:
 def _beside_the_output(history: RunHistory) -> str:
     """Why the loss falls although the output is one constant; "" where it need not be told.
 
-    The loss of a constant output stays where it is, and no constant has less than ignorance. Where
-    the recorded loss fell below that, it was not computed from the output: on TensorFlow, Keras
-    takes what a softmax was computed from for its cross-entropies.
+    The loss of a constant output stays where it is but for the batches' shares, and no constant has
+    less than ignorance. Where the recorded loss fell below that, or by more than half without a
+    penalty that could, it was not computed from the output: on TensorFlow, Keras takes what a
+    softmax was computed from for its cross-entropies.
     """
     course, least, model = loss_course(history), ignorance(history), configuration(history)
     outputs = columns_of(history, "prediction")
     if course is None or least is None or outputs is None or not outputs.constant:
         return ""
-    if course.fall <= LEARNS or not course.end < BESIDE * least:
+    penalized = any(layer.penalty > 0 for layer in model.layers)
+    if course.fall <= LEARNS or (penalized and not course.end < BESIDE * least):
         return ""
     text = (
         f" The loss still falls from {course.start:.3g} to {course.end:.2g}, which a constant "
