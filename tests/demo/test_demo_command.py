@@ -76,6 +76,8 @@ def test_programs_are_named_as_they_can_be_called(
 def served(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """The serving half of the demo, on a directory without runs, as a process of its own."""
     program = (
+        # A test that runs in the background hands down that interrupts are to be ignored.
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
         "import sys; from pathlib import Path; from tb_convergence.demo import serve;"
         "sys.exit(serve.show(Path(sys.argv[1]), serve.free_port(int(sys.argv[2])), sys.stdout))"
     )
