@@ -12,7 +12,7 @@ from tensorboard.data.proto import data_provider_pb2
 from tensorboard.util import grpc_util
 
 from tb_convergence.core.schema import PLUGIN_NAME
-from tb_convergence.reading.unpacking import LatePoint
+from tb_convergence.reading.unpacking import LatePoint, UnpackingLate
 
 MESSAGE_BYTES: Final = 256 * 2**20
 """Largest answer that is accepted, as TensorBoard has it."""
@@ -28,30 +28,19 @@ def connected(port: int) -> Iterator[grpc_provider.GrpcDataProvider]:
         yield DataServer(address, grpc_provider.make_stub(channel))
 
 
-class DataServer(grpc_provider.GrpcDataProvider):  # type: ignore[misc]
+class DataServer(UnpackingLate, grpc_provider.GrpcDataProvider):  # type: ignore[misc]
     """What is asked through a stub of `grpc_provider.make_stub`."""
 
     def __init__(self, address: str, server: Any) -> None:
         super().__init__(address, server)
         self._server = server
 
-    def read_tensors(
-        self,
-        ctx: Any = None,
-        *,
-        experiment_id: str,
-        plugin_name: str,
-        downsample: int | None = None,
-        run_tag_filter: Any = None,
-    ) -> Any:
-        """As TensorBoard's; of our own tensors, errors of the connection are raised as they are."""
-        if plugin_name != PLUGIN_NAME:
-            return super().read_tensors(
-                ctx, experiment_id=experiment_id, plugin_name=plugin_name, downsample=downsample,
-                run_tag_filter=run_tag_filter,
-            )
+    def _late(
+        self, experiment_id: str, downsample: int | None, run_tag_filter: Any
+    ) -> dict[str, dict[str, list[LatePoint]]]:
+        """Errors of the connection are raised as they are."""
         request = data_provider_pb2.ReadTensorsRequest(experiment_id=experiment_id)
-        request.plugin_filter.plugin_name = plugin_name
+        request.plugin_filter.plugin_name = PLUGIN_NAME
         request.downsample.num_points = downsample
         if run_tag_filter is not None and run_tag_filter.runs is not None:
             request.run_tag_filter.runs.names[:] = sorted(run_tag_filter.runs)

@@ -13,7 +13,7 @@ from typing import Any, Final
 from tensorboard.backend.event_processing import data_provider
 
 from tb_convergence.core.schema import PLUGIN_NAME
-from tb_convergence.reading.unpacking import LatePoint
+from tb_convergence.reading.unpacking import LatePoint, UnpackingLate
 
 _REMEMBERED: Final = 200_000
 """Series of which the ends are remembered; some of them may be of runs that are gone."""
@@ -31,7 +31,7 @@ def is_as_known() -> bool:
     return listing is not None and tuple(inspect.signature(listing).parameters) == _LISTING
 
 
-class Multiplexer(data_provider.MultiplexerDataProvider):  # type: ignore[misc]
+class Multiplexer(UnpackingLate, data_provider.MultiplexerDataProvider):  # type: ignore[misc]
     """What an `EventMultiplexer` holds."""
 
     def __init__(self, multiplexer: Any, logdir: str) -> None:
@@ -71,26 +71,10 @@ class Multiplexer(data_provider.MultiplexerDataProvider):  # type: ignore[misc]
             known = self._ends[run, tag] = mark, largest
         return known[1]
 
-    def read_tensors(
-        self,
-        ctx: Any = None,
-        *,
-        experiment_id: str,
-        plugin_name: str,
-        downsample: int | None = None,
-        run_tag_filter: Any = None,
-    ) -> Any:
-        """As TensorBoard's."""
-        late = plugin_name == PLUGIN_NAME and self._late(downsample, run_tag_filter)
-        return late or super().read_tensors(
-            ctx, experiment_id=experiment_id, plugin_name=plugin_name, downsample=downsample,
-            run_tag_filter=run_tag_filter,
-        )
-
     def _late(
-        self, downsample: int | None, run_tag_filter: Any
+        self, experiment_id: str, downsample: int | None, run_tag_filter: Any
     ) -> dict[str, dict[str, list[LatePoint]]] | None:
-        """Our series of certain runs and tags; None where TensorBoard has more to do than that."""
+        """Of certain runs and tags, all points: what else is asked is TensorBoard's to answer."""
         if run_tag_filter is None or run_tag_filter.runs is None or run_tag_filter.tags is None:
             return None
         found: dict[str, dict[str, list[LatePoint]]] = {}

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tensorboard.util import tensor_util
 
+from tb_convergence.core.schema import PLUGIN_NAME
 from tb_convergence.reading.reasons import reason_of
 
 _FLOAT32: Final = np.dtype("<f4")
@@ -63,6 +64,36 @@ class LatePoint:
         except Exception as error:
             raise ValueError(f"a tensor that cannot be read: {reason_of(error)}") from error
         return made
+
+
+class UnpackingLate:
+    """To stand in front of a provider of TensorBoard's: our tensors are read as `LatePoint`s."""
+
+    def read_tensors(
+        self,
+        ctx: Any = None,
+        *,
+        experiment_id: str,
+        plugin_name: str,
+        downsample: int | None = None,
+        run_tag_filter: Any = None,
+    ) -> Any:
+        """As TensorBoard's."""
+        late = None
+        if plugin_name == PLUGIN_NAME:
+            late = self._late(experiment_id, downsample, run_tag_filter)
+        if late is not None:
+            return late
+        return super().read_tensors(  # type: ignore[misc]
+            ctx, experiment_id=experiment_id, plugin_name=plugin_name, downsample=downsample,
+            run_tag_filter=run_tag_filter,
+        )
+
+    def _late(
+        self, experiment_id: str, downsample: int | None, run_tag_filter: Any
+    ) -> dict[str, dict[str, list[LatePoint]]] | None:
+        """Our tensors by run and tag; None where TensorBoard has more to do than that."""
+        raise NotImplementedError
 
 
 def alike(points: Sequence[Any]) -> NDArray[np.float32] | None:

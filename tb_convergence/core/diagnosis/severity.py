@@ -47,7 +47,7 @@ PRINCIPLE: Final = (
 )
 
 GUESS: Final = 0.5
-"""Confidence below which a finding is more likely wrong than right."""
+"""Confidence up to which a finding is no likelier right than wrong."""
 USELESS: Final = 0.95
 """Loss over that of a model that ignores its input, from which nothing was learned."""
 FEW: Final = 100
