@@ -52,6 +52,14 @@ def same(first: list[Any], second: list[Any]) -> None:
         np.testing.assert_array_equal(found, expected, strict=True)
 
 
+def recorded_unharmed(train: Callable[[list[Any]], Any], folder: Path) -> Table:
+    """The run's records, after the weights of `train` were held against those without us."""
+    callback = sparse(folder)
+    same(programs.weights(train([])), programs.weights(train([callback])))
+    assert callback.disabled_reason is None
+    return read(folder).tables["run"]
+
+
 def unwatched(run: Table) -> list[float]:
     return run.column("window_unwatched_steps")[:, 0].tolist()
 
@@ -234,10 +242,7 @@ def test_two_fits_in_a_row(keras: Any, tmp_path: Path) -> None:
             traced.fit(31, callbacks)
         return traced.model
 
-    callback = sparse(tmp_path)
-    same(programs.weights(train([])), programs.weights(train([callback])))
-    assert callback.disabled_reason is None
-    run = read(tmp_path).tables["run"]
+    run = recorded_unharmed(train, tmp_path)
     assert run.steps.tolist() == [*range(10), 14, 21, 28, 30, 31, 35, 42, 49, 56, 61]
     np.testing.assert_array_equal(steps_since_record(run)[1:], np.diff(run.steps))
 
@@ -256,10 +261,7 @@ def test_compiled_again_between_and_during(keras: Any, tmp_path: Path) -> None:
         traced.fit(17, callbacks)
         return traced.model
 
-    callback = sparse(tmp_path)
-    same(programs.weights(train([])), programs.weights(train([callback])))
-    assert callback.disabled_reason is None
-    run = read(tmp_path).tables["run"]
+    run = recorded_unharmed(train, tmp_path)
     assert run.steps[-1] == 3 * 17 - 1, "three optimizers that count from zero"
     assert {17, 33, 34, 50} <= set(run.steps.tolist())
 
