@@ -13,7 +13,6 @@ import { createRecovery } from "./data/recovery.js";
 import { wanted } from "./data/wanted.js";
 import { createHandlers } from "./handlers.js";
 import { onArrival, readHash, writeHash } from "./host/address.js";
-import { borrowFonts } from "./host/fonts.js";
 import { onReload } from "./host/reload.js";
 import { createReveal } from "./host/reveal.js";
 import { listenToShortcuts } from "./host/shortcuts.js";
@@ -34,6 +33,8 @@ const READ_ANEW = ["runs", "findings", "series", "layers", "overlays", "compare"
 const ADDRESS_DELAY_MILLISECONDS = 250;
 /** Pause before asking again for runs that are still being examined. */
 const PENDING_DELAY_MILLISECONDS = 150;
+/** How long curves, ready to be drawn, wait for the first map. */
+const PATIENCE_MILLISECONDS = 150;
 
 /**
  * @param {HTMLElement} root
@@ -52,7 +53,10 @@ export function startApp(root, connect) {
   const loader = createLoader((name, slot) => {
     const before = state.slots[/** @type {keyof State["slots"]} */ (name)];
     const said = announcement(name, slot, before) || state.said;
-    changeSoon({ slots: { ...state.slots, [name]: slot }, said });
+    const part = { slots: { ...state.slots, [name]: slot }, said };
+    // A map has its frame for itself: it is prepared while that is waited for.
+    if (name === "heat" && slot.status === "ready") change(part);
+    else changeSoon(part);
     recovery.told(name, slot);
     if (name === "runs" && state.version === "") change({ version: slot.data?.version ?? "" });
     if (name === "runs" && slot.status === "ready" && slot.data.pending > 0) {
@@ -121,6 +125,12 @@ export function startApp(root, connect) {
     queueMicrotask(follow);
   }
 
+  /** What was drawn comes on screen; what waited for that is drawn after it. */
+  function goOn() {
+    frame = 0;
+    setTimeout(changeSoon, 0, {});
+  }
+
   /** Only what has arrived for the selected run counts: slots may still hold the run before. */
   function settleSelection() {
     const { slots } = state;
@@ -157,17 +167,25 @@ export function startApp(root, connect) {
 
   /** As the page shows them. */
   let drawn = state.slots;
+  let patient = true;
+  let patience = 0;
   function draw() {
     cancelAnimationFrame(frame);
     frame = 0;
     // Nobody sees it, and nothing can be measured: drawn when the tab is shown.
     undrawn = isHidden();
     if (undrawn) return;
-    const turn = inTurn(state.slots, drawn);
+    const turn = inTurn(state.slots, drawn, patient);
     drawn = turn.slots;
     const shown = { ...state, slots: drawn };
     render(page(shown, model(shown, around, turn.beneath), handlers, around), root);
-    if (turn.waiting) requestAnimationFrame(() => setTimeout(changeSoon, 0, {}));
+    if (turn.waiting) frame = requestAnimationFrame(goOn);
+    if (turn.awaited && patience === 0) {
+      patience = window.setTimeout(() => {
+        patient = false;
+        changeSoon({});
+      }, PATIENCE_MILLISECONDS);
+    }
     if (isReady(state)) root.dataset.ready = "true";
     followBar(root);
     reveal(state.selection);
@@ -197,7 +215,6 @@ export function startApp(root, connect) {
     around.palette = readPalette(root);
     change({ theme });
   });
-  borrowFonts();
   // Canvases measured their text in the typeface that stood in.
   document.fonts.addEventListener("loadingdone", () => {
     around.palette = readPalette(root);

@@ -3,11 +3,13 @@
  */
 import { startApp } from "./app.js";
 import { createApi } from "./data/api.js";
+import { borrowFonts } from "./host/fonts.js";
 
 /** Draws the dashboard into the document. */
 export async function render() {
   document.documentElement.lang = "en";
   document.title = "Convergence";
+  borrowFonts();
   await loadStyles();
   const root = document.createElement("div");
   root.id = "convergence";

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { columnsOf, sentence } from "../src/charts/bands.js";
-import { between, divergingShades } from "../src/charts/diverging.js";
+import { between, shades } from "../src/charts/color_scale.js";
 import { axisSpans } from "../src/charts/pool.js";
 import { colorRange, positionIn } from "../src/charts/ranges.js";
 import { signedPosition, signedScale, signedTicks } from "../src/charts/signed_scale.js";
@@ -202,7 +202,7 @@ test("a diverging scale has its middle at the metric's centre", () => {
     [255, 128, 0],
   ]);
   assert.deepEqual(between(stops, 0.5), [255, 255, 255]);
-  assert.equal(divergingShades(stops).length, 256);
+  assert.equal(shades(stops).length, 256);
 });
 
 test("the counterpart of a weight is its layer's output, and the other way round", () => {

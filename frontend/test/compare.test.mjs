@@ -1,7 +1,7 @@
 /** Runs beside each other: which they are, how rows are paired, how differences are said and coloured. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { between, divergingShades, packed } from "../src/charts/diverging.js";
+import { between, packed, shades } from "../src/charts/color_scale.js";
 import { colorRange, positionIn, sharedRange } from "../src/charts/ranges.js";
 import { pairsOf, partnerOf } from "../src/data/pairs.js";
 import { formatDifference } from "../src/format/numbers.js";
@@ -152,10 +152,10 @@ test("the diverging scale goes through its stops", () => {
   assert.deepEqual(between(stops, 0), [0, 0, 200]);
   assert.deepEqual(between(stops, 0.25), [50, 50, 150]);
   assert.deepEqual(between(stops, 9), [200, 0, 0]);
-  const shades = divergingShades(stops);
-  assert.equal(shades.length, 256);
-  assert.equal(shades[0], packed([0, 0, 200]));
-  assert.equal(shades[255], packed([200, 0, 0]));
+  const table = shades(stops);
+  assert.equal(table.length, 256);
+  assert.equal(table[0], packed([0, 0, 200]));
+  assert.equal(table[255], packed([200, 0, 0]));
 });
 
 test("two maps share one range", () => {

@@ -1,13 +1,16 @@
 /** Colours: the scale, its range, and single pixels of a painted map. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { cividis } from "../src/charts/cividis.js";
+import { CIVIDIS } from "../src/charts/cividis.js";
+import { between } from "../src/charts/color_scale.js";
 import { scaleLabels } from "../src/charts/heat_draw.js";
 import { isMark, paint } from "../src/charts/paint.js";
 import { runColor, runMark } from "../src/charts/palette.js";
 import { colorRange, linearTicks, logTicks, positionIn, timeTicks } from "../src/charts/ranges.js";
 import { decodeHeat } from "../src/data/decode.js";
 import { heatBytes } from "./heat_bytes.mjs";
+
+const cividis = (/** @type {number} */ position) => between(CIVIDIS, position);
 
 const NORM = /** @type {any} */ ({
   name: "gradient_norm",
@@ -98,12 +101,41 @@ test("single pixels: values on the scale, the rest as patterns outside it", () =
     clippedHigh: false,
     zeros: false,
   };
-  const pixels = new Uint8Array(paint(grid, range, COLORS, 1).buffer);
+  const pixels = new Uint8Array(
+    paint(grid, Int32Array.of(0), Int32Array.of(0, 1, 2, 3), range, COLORS, 1).buffer,
+  );
   const at = (/** @type {number} */ index) => [...pixels.slice(4 * index, 4 * index + 4)];
   assert.deepEqual(at(0), [...cividis(0), 255]);
   assert.deepEqual(at(1), [...cividis(1), 255]);
   assert.deepEqual(at(2), [...COLORS.nanMark, 255]);
   assert.deepEqual(at(3), [...COLORS.nan, 255]);
+});
+
+test("a cell of many pixels has one colour if it holds a value, and its whole pattern if not", () => {
+  const grid = {
+    width: 2,
+    height: 2,
+    values: Float32Array.of(0, 1, Number.NaN, 0.5),
+    codes: Uint8Array.of(0, 0, 2, 0),
+  };
+  const range = {
+    low: 0,
+    high: 1,
+    log: false,
+    clippedLow: false,
+    clippedHigh: false,
+    zeros: false,
+  };
+  const [down, across] = [Int32Array.of(0, 0, 1, 1, 1), Int32Array.of(0, 0, 0, 1)];
+  const pixels = new Uint8Array(paint(grid, down, across, range, COLORS, 1).buffer);
+  for (let y = 0; y < 5; y += 1) {
+    for (let x = 0; x < 4; x += 1) {
+      const at = 4 * (4 * y + x);
+      const nan = isMark(2, x, y, 1) ? COLORS.nanMark : COLORS.nan;
+      const [left, right] = y < 2 ? [cividis(0), cividis(1)] : [nan, cividis(128 / 255)];
+      assert.deepEqual([...pixels.slice(at, at + 3)], x < 3 ? left : right, `${x}, ${y}`);
+    }
+  }
 });
 
 test("the three patterns differ in shape, not only in colour", () => {

@@ -1,8 +1,8 @@
 /** Pooling cells into pixels: the worst of what falls into a pixel is what it shows. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { axisSpans, badnessOf, evenSpans, pool, worstByRow } from "../src/charts/pool.js";
-import { decodeHeat } from "../src/data/decode.js";
+import { axisSpans, badnessOf, evenSpans, pool, spread, worstByRow } from "../src/charts/pool.js";
+import { decodeHeat, NO_DATA } from "../src/data/decode.js";
 import { heatBytes } from "./heat_bytes.mjs";
 
 const HIGH = badnessOf("high", false, 0);
@@ -93,8 +93,14 @@ test("pooling agrees with taking the worst of every cell that a pixel shows", ()
     const down = evenSpans(rows, height);
     const across = axisSpans(heat.edges, heat.edges[0], heat.edges[cells], width);
     const grid = pool(heat, order, down, across, HIGH);
+    const [rowsOnce, columnsOnce] = [spread(down), spread(across)];
+    const once = pool(heat, order, rowsOnce.spans, columnsOnce.spans, HIGH);
+    assert.ok(once.codes.length <= Math.min(rows, height) * Math.min(cells, width));
     for (const [pixel, code] of grid.codes.entries()) {
       const [x, y] = [pixel % width, Math.floor(pixel / width)];
+      const at = rowsOnce.at[y] * once.width + columnsOnce.at[x];
+      assert.equal(once.codes[at], code);
+      if (code !== NO_DATA) assert.equal(once.values[at], grid.values[pixel]);
       const shown = order
         .slice(down[2 * y], down[2 * y + 1])
         .flatMap((row) =>

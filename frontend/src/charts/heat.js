@@ -12,7 +12,7 @@ import { memo } from "../state/memo.js";
 import { drawAxis, drawLabels, drawOverlay, drawScale } from "./heat_draw.js";
 import { heatLayout, rowAt } from "./heat_layout.js";
 import { paint } from "./paint.js";
-import { axisSpans, badnessOf, evenSpans, pool } from "./pool.js";
+import { axisSpans, badnessOf, evenSpans, pool, spread } from "./pool.js";
 import { fitCanvas, watchSize } from "./size.js";
 
 /**
@@ -215,14 +215,12 @@ function drawPicture(canvas, layout, props, cells) {
 export function heatPixels(props, width, height, ratio) {
   const { heat, order, metric, range, extent } = props;
   const center = range.log ? Math.sqrt(range.low * range.high) : (range.low + range.high) / 2;
-  const grid = pool(
-    heat,
-    order,
-    evenSpans(order.length, height),
-    axisSpans(heat.edges, extent[0], extent[1], width),
-    badnessOf(metric.worst, range.log, center),
-  );
-  return paint(grid, range, props.palette.heat, Math.max(1, Math.round(3 * ratio)));
+  const down = spread(evenSpans(order.length, height));
+  const across = spread(axisSpans(heat.edges, extent[0], extent[1], width));
+  const badness = badnessOf(metric.worst, range.log, center);
+  const grid = pool(heat, order, down.spans, across.spans, badness);
+  const unit = Math.max(1, Math.round(3 * ratio));
+  return paint(grid, down.at, across.at, range, props.palette.heat, unit);
 }
 
 /**

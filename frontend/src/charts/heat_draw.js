@@ -10,8 +10,7 @@ import { commonPath, fitName } from "../format/names.js";
 import { formatDifference, formatPercent, formatTick, isFraction } from "../format/numbers.js";
 import { badness, outline as contour, VERDICT_PATH } from "../format/severity.js";
 import { formatStepShort } from "../format/steps.js";
-import { cividis } from "./cividis.js";
-import { divergingHex } from "./diverging.js";
+import { CIVIDIS } from "./cividis.js";
 import { labelled } from "./heat_layout.js";
 import { ABOVE_ZERO, linearTicks, logTicks } from "./ranges.js";
 
@@ -115,15 +114,13 @@ export function drawScale(context, layout, { range, metric, palette, gutter }) {
     height: layout.height,
   };
   if (gutter.right < 30) return;
-  const { diverging } = palette.heat;
-  for (let y = 0; y < bar.height; y += 1) {
-    const part = 1 - y / Math.max(1, bar.height - 1);
-    context.fillStyle =
-      range.difference || range.diverging
-        ? divergingHex(diverging, part)
-        : `rgb(${cividis(part).join(" ")})`;
-    context.fillRect(bar.x, bar.top + y, bar.width, 1);
+  const stops = range.difference || range.diverging ? palette.heat.diverging : CIVIDIS;
+  const colors = context.createLinearGradient(0, bar.top + bar.height, 0, bar.top);
+  for (const [index, stop] of stops.entries()) {
+    colors.addColorStop(index / (stops.length - 1), `rgb(${stop.join(" ")})`);
   }
+  context.fillStyle = colors;
+  context.fillRect(bar.x, bar.top, bar.width, bar.height);
   const floor = range.log && range.zeros ? ABOVE_ZERO : 0;
   const place = (/** @type {number} */ value) => {
     const part = range.log

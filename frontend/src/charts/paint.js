@@ -6,8 +6,8 @@
  * @import { Grid } from "./pool.js"
  */
 import { INFINITE, NAN, VALUE } from "../data/decode.js";
-import { cividis } from "./cividis.js";
-import { divergingShades, packed } from "./diverging.js";
+import { CIVIDIS } from "./cividis.js";
+import { packed, shades } from "./color_scale.js";
 import { positionIn } from "./ranges.js";
 
 /**
@@ -23,18 +23,7 @@ import { positionIn } from "./ranges.js";
  * @property {[number, number, number][]} diverging  From "much less" over "equal" to "much more".
  */
 
-const SHADES = 256;
-
-/**
- * The colour scale as pixels, `[256]`.
- *
- * @returns {Uint32Array}
- */
-export function shades() {
-  return Uint32Array.from({ length: SHADES }, (_, index) => packed(cividis(index / (SHADES - 1))));
-}
-
-const TABLE = shades();
+const SEQUENTIAL = shades(CIVIDIS);
 
 /**
  * Patterns, so that what is not a value is told apart without colour: NaN a chequer, an infinity
@@ -73,13 +62,15 @@ function patterns(unit) {
 
 /**
  * @param {Grid} grid
+ * @param {Int32Array} down `[height]`: the row of the grid that each row of pixels shows.
+ * @param {Int32Array} across `[width]`: its column for each column of pixels.
  * @param {ColorRange} range
  * @param {HeatColors} colors
  * @param {number} unit Size of the patterns in pixels.
  * @returns {Uint32Array<ArrayBuffer>} `[height * width]`, RGBA in memory order on little-endian machines.
  */
-export function paint(grid, range, colors, unit) {
-  const { width, height, values, codes } = grid;
+export function paint(grid, down, across, range, colors, unit) {
+  const { codes } = grid;
   const ground = new Uint32Array(4);
   const mark = new Uint32Array(4);
   [colors.noData, colors.nan, colors.infinite].forEach((color, index) => {
@@ -88,17 +79,18 @@ export function paint(grid, range, colors, unit) {
   [colors.noDataMark, colors.nanMark, colors.infiniteMark].forEach((color, index) => {
     mark[index + 1] = packed(color);
   });
+  const [height, width] = [down.length, across.length];
   const pixels = new Uint32Array(width * height);
-  const position = positions(range);
-  const twoSided = range.difference || range.diverging;
-  const table = twoSided ? divergingShades(colors.diverging) : TABLE;
+  const shade = shadesOf(grid, range, colors);
   const side = PERIOD * unit;
   const marked = patterns(unit);
   for (let y = 0, at = 0; y < height; y += 1) {
     const line = (y % side) * side;
+    const from = down[y] * grid.width;
     for (let x = 0; x < width; x += 1, at += 1) {
-      const code = codes[at];
-      if (code === VALUE) pixels[at] = table[position(values[at])];
+      const cell = from + across[x];
+      const code = codes[cell];
+      if (code === VALUE) pixels[at] = shade[cell];
       else pixels[at] = marked[code * side * side + line + (x % side)] ? mark[code] : ground[code];
     }
   }
@@ -106,21 +98,20 @@ export function paint(grid, range, colors, unit) {
 }
 
 /**
- * Index into the table of shades: the last value is remembered, neighbouring pixels often share a
- * cell.
+ * The colour of each cell that holds a value; 0 for the others.
  *
+ * @param {Grid} grid
  * @param {ColorRange} range
- * @returns {(value: number) => number}
+ * @param {HeatColors} colors
+ * @returns {Uint32Array} `[grid.height * grid.width]`
  */
-function positions(range) {
+function shadesOf({ values, codes }, range, { diverging }) {
   const position = positionIn(range);
-  let seen = Number.NaN;
-  let index = 0;
-  return (value) => {
-    if (value !== seen) {
-      seen = value;
-      index = Math.round(position(value) * (SHADES - 1));
-    }
-    return index;
-  };
+  const table = range.difference || range.diverging ? shades(diverging) : SEQUENTIAL;
+  const found = new Uint32Array(values.length);
+  for (let at = 0; at < values.length; at += 1) {
+    if (codes[at] === VALUE)
+      found[at] = table[Math.round(position(values[at]) * (table.length - 1))];
+  }
+  return found;
 }

@@ -7,7 +7,13 @@
  */
 import { INFINITE, NAN, NO_DATA, VALUE } from "../data/decode.js";
 
-/** @typedef {{values: Float32Array, codes: Uint8Array, width: number, height: number}} Grid */
+/**
+ * @typedef {{values: Float32Array, codes: Uint8Array, width: number, height: number}} Grid
+ *
+ * @typedef {object} Spread  Pixels of one direction that show the same belong together.
+ * @property {Int32Array} spans `[2 * count]`: those that differ from the one before, in order.
+ * @property {Int32Array} at `[pixels]`: which of them each pixel shows.
+ */
 
 const RANK = new Uint8Array(4);
 RANK[NO_DATA] = 0;
@@ -33,7 +39,8 @@ export function badnessOf(worst, log, center) {
 }
 
 /**
- * Which cells of `[first, last)` each of `pixels` shows.
+ * Which cells each of `pixels` shows: of more cells than pixels each is shown once, of fewer each
+ * by the pixels whose centres lie in it.
  *
  * @param {number} count Cells, evenly spread over the pixels.
  * @param {number} pixels
@@ -41,17 +48,11 @@ export function badnessOf(worst, log, center) {
  */
 export function evenSpans(count, pixels) {
   const spans = new Int32Array(2 * pixels);
+  const many = count >= pixels;
   for (let pixel = 0; pixel < pixels; pixel += 1) {
-    const first = Math.floor((pixel * count) / pixels);
+    const first = Math.floor(((many ? pixel : pixel + 0.5) * count) / pixels);
     spans[2 * pixel] = first;
-    spans[2 * pixel + 1] = Math.max(first + 1, Math.ceil(((pixel + 1) * count) / pixels));
-  }
-  if (count >= pixels) return spans;
-  // Fewer cells than pixels: each pixel belongs to one cell, that of its centre.
-  for (let pixel = 0; pixel < pixels; pixel += 1) {
-    const cell = Math.min(count - 1, Math.floor(((pixel + 0.5) * count) / pixels));
-    spans[2 * pixel] = cell;
-    spans[2 * pixel + 1] = cell + 1;
+    spans[2 * pixel + 1] = many ? Math.floor(((pixel + 1) * count) / pixels) : first + 1;
   }
   return spans;
 }
@@ -92,6 +93,29 @@ export function axisSpans(edges, low, high, pixels) {
 }
 
 /**
+ * Where there are fewer cells than pixels, neighbouring pixels show one cell: it is pooled, and its
+ * colour found, once.
+ *
+ * @param {Int32Array} spans `[2 * pixels]`
+ * @returns {Spread}
+ */
+export function spread(spans) {
+  const at = new Int32Array(spans.length / 2);
+  const kept = new Int32Array(spans.length);
+  let count = 0;
+  for (let pixel = 0; pixel < at.length; pixel += 1) {
+    const [first, last] = [spans[2 * pixel], spans[2 * pixel + 1]];
+    if (count === 0 || first !== kept[2 * count - 2] || last !== kept[2 * count - 1]) {
+      kept[2 * count] = first;
+      kept[2 * count + 1] = last;
+      count += 1;
+    }
+    at[pixel] = count - 1;
+  }
+  return { spans: kept.subarray(0, 2 * count), at };
+}
+
+/**
  * @param {Heat} heat
  * @param {ArrayLike<number>} order Rows to show, in this order.
  * @param {Int32Array} rowSpans `[2 * height]` over positions in `order`
@@ -104,21 +128,30 @@ export function pool(heat, order, rowSpans, cellSpans, badness) {
   const width = cellSpans.length / 2;
   const values = new Float32Array(height * width).fill(Number.NaN);
   const codes = new Uint8Array(height * width).fill(NO_DATA);
-  let copied = -1;
+  const { cells } = heat;
+  const whole = isOneEach(cellSpans);
   for (let y = 0; y < height; y += 1) {
-    const [top, bottom] = [rowSpans[2 * y], rowSpans[2 * y + 1]];
-    const single = bottom - top === 1;
-    if (single && top === copied) {
-      values.copyWithin(y * width, (y - 1) * width, y * width);
-      codes.copyWithin(y * width, (y - 1) * width, y * width);
-      continue;
+    let position = rowSpans[2 * y];
+    if (whole) {
+      const from = order[position] * cells + cellSpans[0];
+      values.set(heat.values.subarray(from, from + width), y * width);
+      codes.set(heat.codes.subarray(from, from + width), y * width);
+      position += 1;
     }
-    copied = single ? top : -1;
-    for (let position = top; position < bottom; position += 1) {
-      poolRow(heat, order[position] * heat.cells, cellSpans, badness, values, codes, y * width);
+    for (; position < rowSpans[2 * y + 1]; position += 1) {
+      poolRow(heat, order[position] * cells, cellSpans, badness, values, codes, y * width);
     }
   }
   return { values, codes, width, height };
+}
+
+/**
+ * Whether every column shows one cell, and each the next: then a row is copied as it is.
+ *
+ * @param {Int32Array} spans `[2 * width]`
+ */
+function isOneEach(spans) {
+  return spans[0] >= 0 && spans.every((at, index) => at === spans[0] + ((index + 1) >> 1));
 }
 
 /**

@@ -4,14 +4,27 @@
  */
 
 const FAMILY = "Roboto";
+/** Weights that the style sheet and the charts ask for, each with letters of the files it needs. */
+const NEEDED = /** @type {const} */ ([
+  [400, "aΔ"],
+  [500, "a"],
+  [600, "a"],
+]);
 
-/** Declares the host page's faces here; each is loaded only when a character needs it. */
+/**
+ * Declares the host page's faces here. Those that every page needs are loaded at once (text set
+ * anew while the page opens holds up what comes next), others when a character needs them.
+ */
 export function borrowFonts() {
   try {
     const host = window.parent;
     if (host === window) return;
     for (const sheet of host.document.styleSheets) {
       for (const rule of rulesOf(sheet)) declare(rule, host.document.baseURI);
+    }
+    for (const [weight, letters] of NEEDED) {
+      // A file that cannot be had: the system's typeface goes on standing in.
+      document.fonts.load(`${weight} 1em ${FAMILY}`, letters).catch(() => {});
     }
   } catch {
     // A foreign host keeps its style sheets to itself.

@@ -101,7 +101,8 @@ const COUNTERPARTS = new Map([
  */
 export function rowsOf(finding, rows) {
   const named = new Set(finding.layers);
-  const weighed = new Set(rows.filter((row) => row.kind === "kernel").map((row) => row.layer));
+  const kernels = rows.filter((row) => row.kind === "kernel" && named.has(row.layer));
+  const weighed = new Set(kernels.map((row) => row.layer));
   const said = saidBy(finding);
   return rows.flatMap((row, index) => {
     const beside = row.kind === "bias" && weighed.has(row.layer) && !says(said, row);

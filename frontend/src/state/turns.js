@@ -22,11 +22,15 @@ const BENEATH = /** @type {const} */ ([
 /**
  * @param {Slots} slots  As they are.
  * @param {Slots} drawn  As they are on screen.
- * @returns {{slots: Slots, beneath: Slots["heat"], waiting: boolean}} What to draw now; the map as
- *   the views beneath are to know it; whether something waits for the next frame.
+ * @param {boolean} patient  Whether what costs much waits for a first map that is on its way: drawn
+ *   meanwhile, it would be in the map's way.
+ * @returns {{slots: Slots, beneath: Slots["heat"], waiting: boolean, awaited: boolean}} What to draw
+ *   now; the map as the views beneath are to know it; whether something waits for the next frame;
+ *   whether something waits for the map.
  */
-export function inTurn(slots, drawn) {
-  const map = isNew(slots.heat, drawn.heat);
+export function inTurn(slots, drawn, patient) {
+  const coming = patient && drawn.heat.data === null && slots.heat.status === "loading";
+  const map = coming || isNew(slots.heat, drawn.heat);
   const findings = isNew(slots.findings, drawn.findings) && drawn.findings.data === null;
   /** @type {(keyof Slots)[]} */
   const held = [];
@@ -39,7 +43,8 @@ export function inTurn(slots, drawn) {
   return {
     slots: { ...slots, ...Object.fromEntries(waiting.map((name) => [name, drawn[name]])) },
     beneath: map ? drawn.heat : slots.heat,
-    waiting: map || waiting.length > 0,
+    waiting: !coming && (map || waiting.length > 0),
+    awaited: coming && waiting.length > 0,
   };
 }
 

@@ -1,7 +1,9 @@
 /**
- * The colour scale of differences: blue for less, orange for more, which the common colour vision
- * deficiencies tell apart, over the theme's own neutral for equal. Both arms are equally light at
- * equal distance, so that size reads without hue.
+ * Scales of colours, each given by evenly spaced stops and linear in between.
+ *
+ * Differences run from blue for less to orange for more, which the common colour vision deficiencies
+ * tell apart, over the theme's own neutral for equal: its stops are named in the style sheet. Both
+ * arms are equally light at equal distance, so that size reads without hue. All else is cividis.
  */
 
 /** @typedef {[number, number, number]} Color Red, green, blue; 0 to 255. */
@@ -36,16 +38,8 @@ export function packed([red, green, blue]) {
  *
  * @param {Color[]} stops
  */
-export function divergingShades(stops) {
+export function shades(stops) {
   return Uint32Array.from({ length: SHADES }, (_, index) =>
     packed(between(stops, index / (SHADES - 1))),
   );
-}
-
-/**
- * @param {Color[]} stops
- * @param {number} position
- */
-export function divergingHex(stops, position) {
-  return `rgb(${between(stops, position).join(" ")})`;
 }
