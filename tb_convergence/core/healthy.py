@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tb_convergence.core.diagnosis.signals import weight_rows
+from tb_convergence.core.diagnosis.tables import weight_rows
 from tb_convergence.core.history import RunHistory, Table
 from tb_convergence.core.rules import (
     dead_relu,

@@ -12,14 +12,13 @@ from typing import Final
 import numpy as np
 
 from tb_convergence.core.diagnosis.configuration import Configuration
-from tb_convergence.core.diagnosis.signals import Floats
-from tb_convergence.core.history import Bound, Table
+from tb_convergence.core.history import Bound, Table, Values
 
 KIND: Final = "kernel"
 """Kind of the variables whose penalty the configuration tells."""
 
 
-def penalty(table: Table, model: Configuration) -> Floats:
+def penalty(table: Table, model: Configuration) -> Values:
     """Sum of the L2 penalties of all kernels at each record, a lower bound of all: `[S]`.
 
     Of an L1 penalty its smallest value counts: entries of norm n add up to at least n.
@@ -36,7 +35,7 @@ def penalty(table: Table, model: Configuration) -> Floats:
 
 def gradient_norm(
     table: Table, model: Configuration, row: int, bound: Bound = "middle"
-) -> Floats | None:
+) -> Values | None:
     """Norm of what an L2 penalty adds to the gradient of one row of `table`, at each record: `[S]`.
 
     None where the row has no penalty, one of L1 as well, or no recorded norm. NaN where the norm
@@ -46,5 +45,5 @@ def gradient_norm(
     layer = model.layer(described.layer) if described.kind == KIND else None
     if layer is None or layer.l2 <= 0 or layer.l1 > 0 or not table.has("variable_norm"):
         return None
-    norm: Floats = table.column("variable_norm", bound)[:, row].astype(np.float64)
+    norm: Values = table.column("variable_norm", bound)[:, row].astype(np.float64)
     return 2.0 * layer.l2 * norm

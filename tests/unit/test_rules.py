@@ -19,7 +19,9 @@ from hypothesis.extra import numpy as hnp
 
 from tb_convergence.core.diagnosis import Evidence, diagnose_history
 from tb_convergence.core.diagnosis.finding import as_json
-from tb_convergence.core.diagnosis.signals import loss_course, median_over_time, path_length
+from tb_convergence.core.diagnosis.loss_course import loss_course
+from tb_convergence.core.diagnosis.step_size import path_length
+from tb_convergence.core.diagnosis.tables import median_over_time
 from tb_convergence.core.diagnosis.timeline import cut_points
 from tb_convergence.core.history import RunHistory, Series, Table
 from tb_convergence.core.rules import RULES

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from tb_convergence.cli.drawing.chart import Floats, Scale, finite_range
+from tb_convergence.cli.drawing.chart import Scale, finite_range
 from tb_convergence.cli.wording import number
+from tb_convergence.core.history import Values
 
 FLOOR_DECADES: Final = 12
 """A logarithmic axis reaches at most so far below its top: beneath that a value is as good as 0."""
@@ -44,7 +45,7 @@ class Axis:
         return min(1.0, max(0.0, (at - self.low) / (self.high - self.low)))
 
 
-def value_axis(arrays: Sequence[Floats], scale: Scale) -> Axis:
+def value_axis(arrays: Sequence[Values], scale: Scale) -> Axis:
     """An axis that holds all finite values of `arrays`, with a little room."""
     if scale == "log10":
         positive = finite_range([a[a > 0] for a in arrays])

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Floats = NDArray[np.floating[Any]]
+from tb_convergence.core.history import Values
+
 Scale = Literal["log10", "linear"]
 
 
@@ -27,8 +28,8 @@ class Line:
 
     label: str
     steps: NDArray[np.int64]
-    low: Floats
-    high: Floats
+    low: Values
+    high: Values
     broken_is_bad: bool = False
 
     @property
@@ -98,7 +99,7 @@ def line(
     return Line(label, np.asarray(steps, np.int64), array, array, broken_is_bad)
 
 
-def finite_range(arrays: Sequence[Floats]) -> tuple[float, float] | None:
+def finite_range(arrays: Sequence[Values]) -> tuple[float, float] | None:
     """Smallest and largest finite value in `arrays`; None where there is none."""
     joined = np.concatenate([np.ravel(a) for a in arrays]) if arrays else np.zeros(0)
     finite = joined[np.isfinite(joined)]

@@ -10,7 +10,6 @@ import numpy as np
 
 from tb_convergence.cli.drawing.chart import (
     Chart,
-    Floats,
     Limit,
     Line,
     Picture,
@@ -21,8 +20,8 @@ from tb_convergence.cli.drawing.chart import (
 )
 from tb_convergence.cli.wording import number
 from tb_convergence.core.diagnosis.finding import Evidence, Finding
-from tb_convergence.core.diagnosis.signals import median_over_time, weight_rows
-from tb_convergence.core.history import RunHistory, Series, Table
+from tb_convergence.core.diagnosis.tables import median_over_time, weight_rows
+from tb_convergence.core.history import RunHistory, Series, Table, Values
 from tb_convergence.core.statistics import CATALOGUE, Statistic
 
 KNOWN: Final[dict[str, Statistic]] = {
@@ -143,7 +142,7 @@ def profile(
     title: str,
     table: Table,
     rows: Sequence[int],
-    values: Floats,
+    values: Values,
     finding: Finding,
     *,
     scale: Scale = "linear",

@@ -14,8 +14,9 @@ from typing import Final
 import numpy as np
 
 from tb_convergence.cli.drawing.axes import Axis, value_axis
-from tb_convergence.cli.drawing.chart import Chart, Floats, Line, Picture, Profile
+from tb_convergence.cli.drawing.chart import Chart, Line, Picture, Profile
 from tb_convergence.cli.wording import number, printable
+from tb_convergence.core.history import Values
 
 WIDTH: Final = 360
 HEIGHT: Final = 210
@@ -203,7 +204,7 @@ def _line(item: Line, index: int, axis: Axis, first: int, width: int) -> list[st
     return parts
 
 
-def _thinned(at: Floats, values: Floats) -> list[int]:
+def _thinned(at: Values, values: Values) -> list[int]:
     """Records to draw, in order: first, smallest, largest and non-finite of each pixel column."""
     if len(at) <= 2 * COLUMNS:
         return list(range(len(at)))
@@ -218,7 +219,7 @@ def _thinned(at: Floats, values: Floats) -> list[int]:
     return kept
 
 
-def _band(item: Line, index: int, axis: Axis, at: Floats) -> str:
+def _band(item: Line, index: int, axis: Axis, at: Values) -> str:
     known = np.flatnonzero(np.isfinite(item.low) & np.isfinite(item.high))
     every = max(1, len(known) // COLUMNS)
     records = known[::every].tolist()
@@ -230,7 +231,7 @@ def _band(item: Line, index: int, axis: Axis, at: Floats) -> str:
     return f'<polygon class="band b{index}" points="{points}"/>'
 
 
-def _crosses(at: Floats, values: Floats) -> list[str]:
+def _crosses(at: Values, values: Values) -> list[str]:
     """Where a number was NaN or infinite: crosses at the top, one for each stretch of columns."""
     bad = np.flatnonzero(~np.isfinite(values))
     if not len(bad):

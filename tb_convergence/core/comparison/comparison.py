@@ -18,7 +18,7 @@ from tb_convergence.core.comparison.pairing import pair_steps
 from tb_convergence.core.comparison.settings import Setting, changed_settings
 from tb_convergence.core.diagnosis import RunDiagnosis, diagnose_history
 from tb_convergence.core.diagnosis.finding import strict_number
-from tb_convergence.core.diagnosis.signals import LossCourse, loss_course
+from tb_convergence.core.diagnosis.loss_course import LossCourse, loss_course
 from tb_convergence.core.history import RunHistory, first_true
 
 COMPARISON_SCHEMA: Final = 1

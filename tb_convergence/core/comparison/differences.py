@@ -8,16 +8,14 @@ Where a value is known as an interval, only the gap between the intervals counts
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tb_convergence.core.comparison.pairing import pair_rows, pair_steps
-from tb_convergence.core.diagnosis.signals import weight_rows
-from tb_convergence.core.history import RunHistory, Table
-
-Floats = NDArray[np.floating[Any]]
+from tb_convergence.core.diagnosis.tables import weight_rows
+from tb_convergence.core.history import RunHistory, Table, Values
 
 ORDERS: Final = 0.5
 """Half an order of magnitude, a factor of three. Measured on the demo's healthy network and on its
@@ -63,8 +61,8 @@ class Difference:
 
 
 def orders_apart(
-    first: tuple[Floats, Floats], second: tuple[Floats, Floats], *, fraction: bool = False
-) -> Floats:
+    first: tuple[Values, Values], second: tuple[Values, Values], *, fraction: bool = False
+) -> Values:
     """log10(second / first) `[P]` that two intervals `(low, high)` prove; 0 where they overlap.
 
     Infinite where only one is zero; NaN where either is undefined, negative or infinite.
@@ -87,7 +85,7 @@ def orders_apart(
     return np.where(known, result, np.nan)
 
 
-def lasting_since(orders: Floats) -> int | None:
+def lasting_since(orders: Values) -> int | None:
     """Index of the record where a difference to one side begins that lasts; None without one.
 
     It lasts where `LASTING` records in a row show it, and so does the median of all that follow.
@@ -162,7 +160,7 @@ def _rows(table: Table) -> list[int]:
     return weight_rows(table) if table.group == "variables" else list(range(len(table.rows)))
 
 
-def _median(values: Floats) -> float:
+def _median(values: Values) -> float:
     """Median of what is not NaN, infinities included; NaN of nothing."""
     known = np.sort(np.asarray(values, np.float64)[~np.isnan(values)])
     if not len(known):

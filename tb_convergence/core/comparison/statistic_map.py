@@ -7,17 +7,15 @@ intervals counts, and overlapping ones are equal.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tb_convergence.core.comparison.differences import orders_apart
 from tb_convergence.core.comparison.pairing import Indices, RowPairs, pair_rows, pair_steps
-from tb_convergence.core.history import Table
+from tb_convergence.core.history import Table, Values
 from tb_convergence.core.statistics import find
-
-Floats = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +70,7 @@ def statistic_map(first: Table, second: Table, statistic: str) -> StatisticMap:
     )
 
 
-def _gap(low_1: Floats, high_1: Floats, low_2: Floats, high_2: Floats) -> Floats:
+def _gap(low_1: Values, high_1: Values, low_2: Values, high_2: Values) -> Values:
     """second - first that two intervals prove; 0 where they overlap, NaN where one is not finite.
 
     >>> one = np.array([1.0])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +20,7 @@ from tb_convergence.core.diagnosis.configuration import (
     configuration,
 )
 from tb_convergence.core.diagnosis.memory import remembered
-from tb_convergence.core.history import RunHistory, Table
-
-Floats = NDArray[np.floating[Any]]
+from tb_convergence.core.history import RunHistory, Table, Values
 
 TargetKind = Literal["binary", "one-hot", "multi-hot", "indices", "numbers"]
 
@@ -43,11 +41,11 @@ class Columns:
     """
 
     names: tuple[str, ...]
-    widths: Floats
-    mean: Floats
-    std: Floats
-    low: Floats
-    high: Floats
+    widths: Values
+    mean: Values
+    std: Values
+    low: Values
+    high: Values
     steps: NDArray[np.int64]
 
     @property
@@ -68,7 +66,7 @@ class Columns:
         return float(finite.max()) if len(finite) else math.nan
 
     @property
-    def sums(self) -> Floats:
+    def sums(self) -> Values:
         """Mean over the batch of the sum over a sample's columns: `[S]`, 1 for one-hot rows."""
         return np.asarray(self.mean @ self.widths)
 
@@ -78,12 +76,12 @@ class Columns:
         return bool((self.std == 0).all() and (self.mean == self.mean[0]).all())
 
     @property
-    def overall(self) -> tuple[Floats, Floats]:
+    def overall(self) -> tuple[Values, Values]:
         """Mean and standard deviation `[F]` over all recorded batches."""
         return pooled(self.mean, self.std)
 
 
-def pooled(mean: Floats, std: Floats) -> tuple[Floats, Floats]:
+def pooled(mean: Values, std: Values) -> tuple[Values, Values]:
     """Mean and standard deviation `[F]` over batches `[S, F]`, by the law of total variance."""
     known = np.isfinite(mean) & np.isfinite(std)
     count = np.maximum(known.sum(axis=0), 1)
@@ -93,7 +91,7 @@ def pooled(mean: Floats, std: Floats) -> tuple[Floats, Floats]:
     return total, np.sqrt(within + between)
 
 
-def feature_scales(table: Table, rows: list[int]) -> tuple[Floats, Floats]:
+def feature_scales(table: Table, rows: list[int]) -> tuple[Values, Values]:
     """Mean and standard deviation `[F]` of each feature over all recorded batches."""
     mean = table.column("feature_mean")[:, rows].astype(np.float64)
     return pooled(mean, table.column("feature_std")[:, rows].astype(np.float64))
@@ -202,6 +200,6 @@ def outputs_of(model: Configuration) -> int | None:
     return None if model.output is None else model.output.units
 
 
-def _times_log(value: Floats) -> Floats:
+def _times_log(value: Values) -> Values:
     """value * ln(value), 0 at 0."""
     return np.where(value > 0, value * np.log(np.where(value > 0, value, 1.0)), 0.0)

@@ -11,8 +11,8 @@ from typing import Final
 import numpy as np
 
 from tb_convergence.core.diagnosis.configuration import CROSS_ENTROPIES, configuration
-from tb_convergence.core.diagnosis.data import Columns, Floats, are_probabilities, columns_of
-from tb_convergence.core.history import RunHistory
+from tb_convergence.core.diagnosis.data import Columns, are_probabilities, columns_of
+from tb_convergence.core.history import RunHistory, Values
 
 VARIED: Final = 0.01
 """Spread of the predictions over that of the targets, below which a covariance is rounding."""
@@ -81,7 +81,7 @@ def _named_mean(name: str) -> bool:
     return name in CROSS_ENTROPIES
 
 
-def _over_largest_mean(loss: Floats, targets: Columns, outputs: Columns) -> float | None:
+def _over_largest_mean(loss: Values, targets: Columns, outputs: Columns) -> float | None:
     share = targets.widths / targets.widths.sum()
     gap = (targets.mean - outputs.mean) ** 2
     largest = (targets.std + outputs.std) ** 2 + gap
@@ -93,14 +93,14 @@ def _over_largest_mean(loss: Floats, targets: Columns, outputs: Columns) -> floa
     return float(np.median(ratios)) if bool((ratios > SUMMED).all()) else None
 
 
-def _over_untrained(loss: Floats, outputs: Columns) -> float | None:
+def _over_untrained(loss: Values, outputs: Columns) -> float | None:
     """Loss of the first record over ln C, where the first outputs are still nearly even."""
     if int(outputs.steps[0]) != 0 or not np.isfinite(loss[0]) or outputs.high[0].max() > 0.9:
         return None
     return float(loss[0] / np.log(outputs.count))
 
 
-def _aligned(history: RunHistory) -> tuple[Floats, Columns, Columns] | None:
+def _aligned(history: RunHistory) -> tuple[Values, Columns, Columns] | None:
     """Loss `[S]` with targets and predictions of the same records; None without them."""
     loss = history.series("loss")
     targets, outputs = columns_of(history, "target"), columns_of(history, "prediction")

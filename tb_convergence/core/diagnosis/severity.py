@@ -16,8 +16,9 @@ import numpy as np
 from tb_convergence.core.diagnosis.configuration import configuration
 from tb_convergence.core.diagnosis.data import ignorance
 from tb_convergence.core.diagnosis.finding import SEVERITIES, Severity
+from tb_convergence.core.diagnosis.loss_course import LossCourse, loss_course
+from tb_convergence.core.diagnosis.progress import unfinished
 from tb_convergence.core.diagnosis.rule import Match
-from tb_convergence.core.diagnosis.signals import LossCourse, loss_course, unfinished
 from tb_convergence.core.history import RunHistory
 
 MEANING: Final[Mapping[Severity, str]] = {

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from tb_convergence.core.diagnosis.finding import Evidence
-from tb_convergence.core.diagnosis.signals import LossCourse
+from tb_convergence.core.diagnosis.loss_course import LossCourse
 from tb_convergence.core.schema import Row
 
 

@@ -8,8 +8,9 @@ import numpy as np
 
 from tb_convergence.core.diagnosis.configuration import configuration
 from tb_convergence.core.diagnosis.finding import Evidence
+from tb_convergence.core.diagnosis.progress import learns
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
-from tb_convergence.core.diagnosis.signals import learns, median_over_time
+from tb_convergence.core.diagnosis.tables import median_over_time
 from tb_convergence.core.history import RunHistory
 
 QUIET: Final = 1e-2

@@ -9,9 +9,9 @@ import numpy as np
 from tb_convergence.core.diagnosis.configuration import configuration
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
-from tb_convergence.core.diagnosis.signals import Floats, largest_per_record, weights_column
+from tb_convergence.core.diagnosis.tables import largest_per_record, weights_column
 from tb_convergence.core.diagnosis.wording import percent
-from tb_convergence.core.history import RunHistory
+from tb_convergence.core.history import RunHistory, Values
 
 CLIPPED: Final = 0.5
 """Share of steps that are clipped: clipping is for outliers."""
@@ -54,7 +54,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     return None
 
 
-def _global(history: RunHistory) -> Floats | None:
+def _global(history: RunHistory) -> Values | None:
     series = history.series("gradient_global_norm")
     return None if series is None else series.values
 

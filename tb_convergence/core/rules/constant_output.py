@@ -6,9 +6,9 @@ from typing import Final
 
 import numpy as np
 
+from tb_convergence.core.diagnosis.configuration import configuration
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
-from tb_convergence.core.diagnosis.signals import batch_size
 from tb_convergence.core.history import RunHistory
 
 SPREAD: Final = 1e-6
@@ -21,7 +21,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     table = history.table("inputs")
     if table is None or len(table.steps) < RECORDS:
         return None
-    rows, size = table.rows_of("prediction"), batch_size(history)
+    rows, size = table.rows_of("prediction"), configuration(history).batch_size
     if not rows or size is None or size < 2:
         return None
     last = slice(-RECORDS, None)

@@ -9,10 +9,10 @@ import numpy as np
 from tb_convergence.core.diagnosis.configuration import Configuration, configuration
 from tb_convergence.core.diagnosis.dead_starts import LARGE, OUTWEIGHS, Reason, Start, start_of
 from tb_convergence.core.diagnosis.finding import Evidence, Severity
+from tb_convergence.core.diagnosis.progress import FALLS, learns
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
-from tb_convergence.core.diagnosis.signals import FALLS, Floats, learns
 from tb_convergence.core.diagnosis.wording import figure, listed, percent, placed
-from tb_convergence.core.history import RunHistory, Table
+from tb_convergence.core.history import RunHistory, Table, Values
 
 FRACTION: Final = 0.5
 """Dead units of one layer (TheDeepChecker and AutoTrainer flag more than half)."""
@@ -22,7 +22,7 @@ RECORDS: Final = 5
 """Records at the end of the run that must agree: a state that lasts, not a passing batch."""
 
 
-def _lasting(dead: Floats) -> dict[int, int]:
+def _lasting(dead: Values) -> dict[int, int]:
     """Rows dead in all of the last records, with the index of the record where that began."""
     bad = np.nan_to_num(dead) > FRACTION
     result: dict[int, int] = {}
@@ -61,7 +61,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     )
 
 
-def _deaths(table: Table, dead: Floats, onsets: dict[int, int]) -> list[Evidence]:
+def _deaths(table: Table, dead: Values, onsets: dict[int, int]) -> list[Evidence]:
     """Dead units of each layer at the step since when it holds, and at the end if that differs."""
     items = []
     for row, onset in onsets.items():
@@ -128,7 +128,7 @@ def _of_starts(starts: list[Start]) -> list[Evidence]:
     return items
 
 
-def _summary(table: Table, dead: Floats, onsets: dict[int, int]) -> str:
+def _summary(table: Table, dead: Values, onsets: dict[int, int]) -> str:
     """Which part of each layer is dead, of `dead` `[R]` at the end, and since when."""
     shares = {table.rows[row].layer: float(dead[row]) for row in onsets}
     said = [percent(share) for share in shares.values()]

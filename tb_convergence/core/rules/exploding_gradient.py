@@ -9,17 +9,16 @@ from __future__ import annotations
 import numpy as np
 
 from tb_convergence.core.diagnosis.finding import Evidence
+from tb_convergence.core.diagnosis.progress import learns
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
-from tb_convergence.core.diagnosis.signals import (
-    Floats,
+from tb_convergence.core.diagnosis.tables import (
     largest_per_record,
     layers_of,
-    learns,
     median_over_time,
     weight_rows,
 )
 from tb_convergence.core.diagnosis.wording import placed
-from tb_convergence.core.history import RunHistory, Table, first_true
+from tb_convergence.core.history import RunHistory, Table, Values, first_true
 
 HUGE = 1e6
 """Mean |g| (Cao et al. 2022, DeepFD's and DeepDiagnosis' order of magnitude)."""
@@ -80,7 +79,7 @@ def _over_time(history: RunHistory, table: Table) -> Match | None:
     )
 
 
-def _start(norm: Floats) -> float:
+def _start(norm: Values) -> float:
     """The norm a run began with, from its known largest norm per record, `[S]`, S >= 1."""
     start = float(np.median(norm[: min(10, max(1, len(norm) // 2))]))
     return min(start, float(norm[0])) if norm[0] > 0 else start

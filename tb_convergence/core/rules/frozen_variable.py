@@ -7,8 +7,9 @@ from typing import Final
 import numpy as np
 
 from tb_convergence.core.diagnosis.finding import Evidence
+from tb_convergence.core.diagnosis.progress import learns
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
-from tb_convergence.core.diagnosis.signals import layers_of, learns
+from tb_convergence.core.diagnosis.tables import layers_of
 from tb_convergence.core.history import RunHistory
 
 RECORDS: Final = 5

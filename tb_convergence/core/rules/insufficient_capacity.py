@@ -15,15 +15,11 @@ import numpy as np
 from tb_convergence.core.diagnosis.configuration import Configuration, Layer, configuration
 from tb_convergence.core.diagnosis.data import ignorance
 from tb_convergence.core.diagnosis.finding import Evidence
+from tb_convergence.core.diagnosis.loss_course import loss_course
+from tb_convergence.core.diagnosis.progress import LEARNS
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
-from tb_convergence.core.diagnosis.signals import (
-    BEGUN,
-    LEARNS,
-    loss_course,
-    median_over_time,
-    path_length,
-    weights_column,
-)
+from tb_convergence.core.diagnosis.step_size import BEGUN, path_length
+from tb_convergence.core.diagnosis.tables import median_over_time, weights_column
 from tb_convergence.core.diagnosis.wording import percent
 from tb_convergence.core.history import RunHistory
 

@@ -13,23 +13,20 @@ from typing import Final
 import numpy as np
 
 from tb_convergence.core.diagnosis.configuration import configuration
+from tb_convergence.core.diagnosis.dating import unwatched_before
 from tb_convergence.core.diagnosis.finding import Evidence
+from tb_convergence.core.diagnosis.loss_course import LossCourse, loss_course
+from tb_convergence.core.diagnosis.progress import FALLS, learns
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
-from tb_convergence.core.diagnosis.signals import (
-    FALLS,
-    Floats,
-    LossCourse,
+from tb_convergence.core.diagnosis.step_size import learning_rate
+from tb_convergence.core.diagnosis.tables import (
     largest_per_record,
     layers_of,
-    learning_rate,
-    learns,
-    loss_course,
-    unwatched_before,
     weight_rows,
     weights_column,
 )
 from tb_convergence.core.diagnosis.wording import figure, listed, loss_over_start, percent
-from tb_convergence.core.history import RunHistory, Table
+from tb_convergence.core.history import RunHistory, Table, Values
 from tb_convergence.core.rules.non_finite_values import afterwards
 from tb_convergence.core.rules.zero_gradient import coasting
 
@@ -270,12 +267,12 @@ def _measured(table: Table, record: int) -> bool:
     return bool(direct > RATIO)
 
 
-def _loudest(table: Table, ratios: Floats) -> str:
+def _loudest(table: Table, ratios: Values) -> str:
     """Layer of the largest of the ratios `[K]` of the weight rows."""
     return table.rows[weight_rows(table)[int(np.nanargmax(ratios))]].layer
 
 
-def implied_ratio(table: Table) -> Floats:
+def implied_ratio(table: Table) -> Values:
     """What the growth of the weights between records proves of the steps in between: `[S, K]`.
 
     A norm that grew from a to b in n steps took at least one step with an update ratio of
@@ -314,7 +311,7 @@ def _by_gradients(history: RunHistory, table: Table, harm: _Harm) -> Match | Non
 def _gradient_growth(table: Table, until: int) -> float | None:
     if not table.has("gradient_norm"):
         return None
-    norm: Floats = largest_per_record(weights_column(table, "gradient_norm", "low"))
+    norm: Values = largest_per_record(weights_column(table, "gradient_norm", "low"))
     usable = np.isfinite(norm) & (norm > 0) & (table.steps <= until)
     if usable.sum() < 2:
         return None

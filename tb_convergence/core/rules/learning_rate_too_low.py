@@ -8,18 +8,13 @@ import numpy as np
 
 from tb_convergence.core.diagnosis.configuration import configuration
 from tb_convergence.core.diagnosis.finding import Evidence
+from tb_convergence.core.diagnosis.loss_course import LossCourse, loss_course
+from tb_convergence.core.diagnosis.progress import LEARNS, learns, unfinished
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
-from tb_convergence.core.diagnosis.signals import (
-    BEGUN,
-    LEARNS,
+from tb_convergence.core.diagnosis.step_size import BEGUN, learning_rate, path_length
+from tb_convergence.core.diagnosis.tables import (
     WEIGHT_KINDS,
-    LossCourse,
-    learning_rate,
-    learns,
-    loss_course,
     median_over_time,
-    path_length,
-    unfinished,
     weight_rows,
     weights_column,
 )

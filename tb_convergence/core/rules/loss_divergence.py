@@ -7,8 +7,8 @@ near zero may double by noise, so growth alone is not enough.
 from __future__ import annotations
 
 from tb_convergence.core.diagnosis.finding import Evidence
+from tb_convergence.core.diagnosis.loss_course import loss_course
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
-from tb_convergence.core.diagnosis.signals import loss_course
 from tb_convergence.core.history import RunHistory
 
 

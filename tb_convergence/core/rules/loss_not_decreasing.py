@@ -7,8 +7,8 @@ difference within the noise of single batches is no fall.
 from __future__ import annotations
 
 from tb_convergence.core.diagnosis.finding import Evidence
+from tb_convergence.core.diagnosis.loss_course import loss_course
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
-from tb_convergence.core.diagnosis.signals import loss_course
 from tb_convergence.core.diagnosis.wording import fall_of_loss
 from tb_convergence.core.history import RunHistory
 

@@ -10,8 +10,8 @@ from typing import Final
 import numpy as np
 
 from tb_convergence.core.diagnosis.finding import Evidence, Severity
+from tb_convergence.core.diagnosis.loss_course import loss_course
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
-from tb_convergence.core.diagnosis.signals import loss_course
 from tb_convergence.core.diagnosis.wording import percent
 from tb_convergence.core.history import RunHistory
 

@@ -9,10 +9,12 @@ from typing import Final
 
 import numpy as np
 
+from tb_convergence.core.diagnosis.configuration import configuration
 from tb_convergence.core.diagnosis.data import ignorance
 from tb_convergence.core.diagnosis.finding import Evidence
+from tb_convergence.core.diagnosis.loss_course import loss_course
+from tb_convergence.core.diagnosis.progress import learns
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
-from tb_convergence.core.diagnosis.signals import batch_size, learns, loss_course
 from tb_convergence.core.history import RunHistory
 
 TIMES: Final = 5.0
@@ -28,7 +30,8 @@ SMALL_BATCH: Final = 8
 
 
 def _evaluate(history: RunHistory, _: Signs) -> Match | None:
-    run, course, size = history.table("run"), loss_course(history), batch_size(history)
+    run, course = history.table("run"), loss_course(history)
+    size = configuration(history).batch_size
     if run is None or course is None or (size is not None and size < SMALL_BATCH):
         return None
     name = "window_loss_max" if run.has("window_loss_max") else "loss"

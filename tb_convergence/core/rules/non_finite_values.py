@@ -15,9 +15,9 @@ from typing import Final
 import numpy as np
 
 from tb_convergence.core.diagnosis.configuration import configuration
+from tb_convergence.core.diagnosis.dating import unwatched_before
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
-from tb_convergence.core.diagnosis.signals import unwatched_before
 from tb_convergence.core.diagnosis.wording import counted, figure, listed
 from tb_convergence.core.history import RunHistory
 

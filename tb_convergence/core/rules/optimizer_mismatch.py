@@ -20,13 +20,10 @@ from tb_convergence.core.diagnosis.configuration import (
 )
 from tb_convergence.core.diagnosis.data import columns_of
 from tb_convergence.core.diagnosis.finding import Evidence
+from tb_convergence.core.diagnosis.loss_course import loss_course
+from tb_convergence.core.diagnosis.progress import learns
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
-from tb_convergence.core.diagnosis.signals import (
-    largest_per_record,
-    learns,
-    loss_course,
-    weights_column,
-)
+from tb_convergence.core.diagnosis.tables import largest_per_record, weights_column
 from tb_convergence.core.diagnosis.wording import loss_over_start, percent
 from tb_convergence.core.history import RunHistory
 

@@ -13,8 +13,9 @@ import numpy as np
 
 from tb_convergence.core.diagnosis.configuration import Configuration, Layer, configuration
 from tb_convergence.core.diagnosis.finding import Evidence
+from tb_convergence.core.diagnosis.loss_course import loss_course
+from tb_convergence.core.diagnosis.progress import learns
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
-from tb_convergence.core.diagnosis.signals import learns, loss_course
 from tb_convergence.core.diagnosis.wording import counted, figure, listed, part, percent
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.penalties import penalty

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from tb_convergence.core.diagnosis.finding import Evidence
+from tb_convergence.core.diagnosis.loss_course import loss_course
+from tb_convergence.core.diagnosis.progress import lagging_statistics
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
-from tb_convergence.core.diagnosis.signals import lagging_statistics, loss_course
 from tb_convergence.core.history import RunHistory
 
 RISE = 1.2

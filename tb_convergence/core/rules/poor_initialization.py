@@ -14,10 +14,11 @@ import numpy as np
 from tb_convergence.core.diagnosis.configuration import CROSS_ENTROPIES, configuration
 from tb_convergence.core.diagnosis.data import columns_of, feature_scales, target_kind
 from tb_convergence.core.diagnosis.finding import Evidence, Severity
+from tb_convergence.core.diagnosis.loss_course import loss_course
+from tb_convergence.core.diagnosis.progress import FALLS, learns
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
-from tb_convergence.core.diagnosis.signals import FALLS, Floats, learns, loss_course
 from tb_convergence.core.diagnosis.wording import counted, listed
-from tb_convergence.core.history import RunHistory, Table
+from tb_convergence.core.history import RunHistory, Table, Values
 from tb_convergence.core.schema import Row
 
 FACTOR: Final = 10.0
@@ -95,7 +96,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     )
 
 
-def _one_value(table: Table, row: int, std: Floats, mean: Floats) -> list[Evidence]:
+def _one_value(table: Table, row: int, std: Values, mean: Values) -> list[Evidence]:
     """The spread of weights that are one value, and that value."""
     layer = table.rows[row].layer
     limit = EQUAL * abs(float(mean[row])) if np.isfinite(mean[row]) else 0.0
@@ -118,7 +119,7 @@ def _advice(table: Table, rows: list[int]) -> tuple[str, ...]:
     )
 
 
-def _equal(table: Table, constant: list[int], mean: Floats) -> str:
+def _equal(table: Table, constant: list[int], mean: Values) -> str:
     names = [table.rows[row].layer for row in constant]
     where = ", ".join(names[:3])
     if len(names) > 3:
@@ -134,7 +135,7 @@ def _equal(table: Table, constant: list[int], mean: Floats) -> str:
     return f"All weights start {at} in {where}: their units are copies of each other and stay so."
 
 
-def _spared(table: Table, constant: list[int], std: Floats, mean: Floats) -> str:
+def _spared(table: Table, constant: list[int], std: Values, mean: Values) -> str:
     """Why the last layer is not named although it starts at zero as well; "" where it does not."""
     last = table.rows_of("kernel")[-1]
     if last in constant or not (std[last] <= 0 and mean[last] == 0):

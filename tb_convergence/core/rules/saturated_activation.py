@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from tb_convergence.core.diagnosis.finding import Evidence
+from tb_convergence.core.diagnosis.progress import FALLS, learns
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
-from tb_convergence.core.diagnosis.signals import FALLS, layers_of, learns
+from tb_convergence.core.diagnosis.tables import layers_of
 from tb_convergence.core.diagnosis.wording import percent, placed
 from tb_convergence.core.history import RunHistory, first_true
 

@@ -6,8 +6,9 @@ from typing import Final
 
 from tb_convergence.core.diagnosis.configuration import MERGING, NORMALIZING, configuration
 from tb_convergence.core.diagnosis.finding import Evidence
+from tb_convergence.core.diagnosis.loss_course import loss_course
+from tb_convergence.core.diagnosis.progress import learns
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
-from tb_convergence.core.diagnosis.signals import learns, loss_course
 from tb_convergence.core.history import RunHistory
 
 DEEP: Final = 12

@@ -12,15 +12,10 @@ import numpy as np
 
 from tb_convergence.core.diagnosis.configuration import configuration
 from tb_convergence.core.diagnosis.finding import Evidence
+from tb_convergence.core.diagnosis.loss_course import LossCourse, loss_course
+from tb_convergence.core.diagnosis.progress import learns, unfinished
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
-from tb_convergence.core.diagnosis.signals import (
-    BEGUN,
-    LossCourse,
-    learns,
-    loss_course,
-    path_length,
-    unfinished,
-)
+from tb_convergence.core.diagnosis.step_size import BEGUN, path_length
 from tb_convergence.core.diagnosis.wording import percent
 from tb_convergence.core.history import RunHistory
 

@@ -12,8 +12,9 @@ import numpy as np
 
 from tb_convergence.core.diagnosis.data import ignorance
 from tb_convergence.core.diagnosis.finding import Evidence
+from tb_convergence.core.diagnosis.loss_course import loss_course
+from tb_convergence.core.diagnosis.progress import LEARNS
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
-from tb_convergence.core.diagnosis.signals import LEARNS, loss_course
 from tb_convergence.core.diagnosis.wording import percent
 from tb_convergence.core.history import RunHistory
 

@@ -13,8 +13,8 @@ import numpy as np
 from tb_convergence.core.diagnosis.configuration import REGRESSION_LOSSES, configuration
 from tb_convergence.core.diagnosis.data import feature_scales
 from tb_convergence.core.diagnosis.finding import Evidence
+from tb_convergence.core.diagnosis.progress import learns
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
-from tb_convergence.core.diagnosis.signals import learns
 from tb_convergence.core.diagnosis.wording import features_in, figure
 from tb_convergence.core.history import RunHistory
 

@@ -10,9 +10,9 @@ from typing import Final
 
 import numpy as np
 
+from tb_convergence.core.diagnosis.configuration import configuration
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
-from tb_convergence.core.diagnosis.signals import batch_size
 from tb_convergence.core.diagnosis.wording import percent
 from tb_convergence.core.history import RunHistory
 
@@ -25,7 +25,7 @@ RECORDS: Final = 20
 
 
 def _evaluate(history: RunHistory, _: Signs) -> Match | None:
-    table, size = history.table("inputs"), batch_size(history)
+    table, size = history.table("inputs"), configuration(history).batch_size
     if table is None or size is None or size < BATCH or len(table.steps) < RECORDS:
         return None
     rows = table.rows_of("target")

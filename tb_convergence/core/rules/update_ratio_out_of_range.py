@@ -11,13 +11,9 @@ from typing import Final
 import numpy as np
 
 from tb_convergence.core.diagnosis.finding import Evidence, Severity
+from tb_convergence.core.diagnosis.progress import learns
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
-from tb_convergence.core.diagnosis.signals import (
-    layers_of,
-    learns,
-    median_over_time,
-    weight_rows,
-)
+from tb_convergence.core.diagnosis.tables import layers_of, median_over_time, weight_rows
 from tb_convergence.core.diagnosis.wording import counted, figure, placed
 from tb_convergence.core.history import RunHistory
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 import numpy as np
 
 from tb_convergence.core.diagnosis.finding import Evidence, Severity
+from tb_convergence.core.diagnosis.progress import learns
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
-from tb_convergence.core.diagnosis.signals import Floats, layers_of, learns, median_over_time
+from tb_convergence.core.diagnosis.tables import layers_of, median_over_time
 from tb_convergence.core.diagnosis.wording import placed
-from tb_convergence.core.history import RunHistory, Table, first_true
+from tb_convergence.core.history import RunHistory, Table, Values, first_true
 
 RATIO = 1e-3
 """First over last layers (Glorot & Bengio 2010 show healthy stacks within a factor of ten)."""
@@ -20,7 +21,7 @@ AT_LEAST_LAYERS = 3
 """Kernels of which a first and a last third can be told apart."""
 
 
-def depth_ratio(table: Table, name: str, rows: list[int]) -> Floats:
+def depth_ratio(table: Table, name: str, rows: list[int]) -> Values:
     """First third over last third of the K kernels `rows`, per record: `[S]`.
 
     Upper bound of the numerator over lower bound of the denominator, so that a value below a
@@ -34,7 +35,7 @@ def depth_ratio(table: Table, name: str, rows: list[int]) -> Floats:
     return np.where(known, quotient, np.nan)
 
 
-def _thirds(table: Table, name: str, rows: list[int]) -> tuple[Floats, Floats]:
+def _thirds(table: Table, name: str, rows: list[int]) -> tuple[Values, Values]:
     """What is divided: per record, the median over the first third's rows and over the last's."""
     third = _third(rows)
     with np.errstate(invalid="ignore"):
@@ -87,7 +88,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
 
 
 def _evidence(
-    table: Table, rows: list[int], ratio: Floats, typical: float
+    table: Table, rows: list[int], ratio: Values, typical: float
 ) -> tuple[Evidence, ...]:
     """The typical quotient, and what was divided in the record that is nearest to it."""
     first, last = _thirds(table, "gradient_mean_abs", rows)

@@ -14,8 +14,10 @@ import numpy as np
 from tb_convergence.core.diagnosis.configuration import MERGING, Configuration, configuration
 from tb_convergence.core.diagnosis.data import ignorance
 from tb_convergence.core.diagnosis.finding import Evidence, Severity
+from tb_convergence.core.diagnosis.loss_course import loss_course
+from tb_convergence.core.diagnosis.progress import learns
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
-from tb_convergence.core.diagnosis.signals import learns, loss_course, median_over_time
+from tb_convergence.core.diagnosis.tables import median_over_time
 from tb_convergence.core.history import RunHistory, Table
 
 SQUASHING: Final = frozenset({"sigmoid", "tanh", "hard_sigmoid", "softsign", "softmax"})

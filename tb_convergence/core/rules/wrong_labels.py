@@ -17,16 +17,11 @@ import numpy as np
 from tb_convergence.core.diagnosis.configuration import SPARSE_LOSSES, configuration
 from tb_convergence.core.diagnosis.data import columns_of, ignorance, target_kind
 from tb_convergence.core.diagnosis.finding import Evidence
+from tb_convergence.core.diagnosis.loss_course import LossCourse, loss_course
+from tb_convergence.core.diagnosis.progress import lagging_statistics
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
-from tb_convergence.core.diagnosis.signals import (
-    BEGUN,
-    LossCourse,
-    lagging_statistics,
-    loss_course,
-    median_over_time,
-    path_length,
-    weights_column,
-)
+from tb_convergence.core.diagnosis.step_size import BEGUN, path_length
+from tb_convergence.core.diagnosis.tables import median_over_time, weights_column
 from tb_convergence.core.history import RunHistory
 
 IGNORANT: Final = 0.9

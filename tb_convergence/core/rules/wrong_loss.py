@@ -29,8 +29,9 @@ from tb_convergence.core.diagnosis.data import (
     target_kind,
 )
 from tb_convergence.core.diagnosis.finding import Evidence, Severity
+from tb_convergence.core.diagnosis.loss_course import loss_course
+from tb_convergence.core.diagnosis.progress import learns
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
-from tb_convergence.core.diagnosis.signals import learns, loss_course
 from tb_convergence.core.diagnosis.wording import span
 from tb_convergence.core.history import RunHistory
 

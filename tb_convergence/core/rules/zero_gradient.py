@@ -14,14 +14,10 @@ from numpy.typing import NDArray
 from tb_convergence.core.diagnosis.configuration import configuration
 from tb_convergence.core.diagnosis.data import columns_of
 from tb_convergence.core.diagnosis.finding import Evidence, Severity
+from tb_convergence.core.diagnosis.loss_course import loss_course
+from tb_convergence.core.diagnosis.progress import FALLS, learns
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
-from tb_convergence.core.diagnosis.signals import (
-    FALLS,
-    batch_size,
-    layers_of,
-    learns,
-    loss_course,
-)
+from tb_convergence.core.diagnosis.tables import layers_of
 from tb_convergence.core.diagnosis.wording import between, listed, placed
 from tb_convergence.core.history import RunHistory, first_true
 
@@ -106,7 +102,7 @@ def coasting(history: RunHistory) -> str:
 
 def limits(history: RunHistory, kernels: int) -> NDArray[np.float64]:
     """Zero fraction from which each of so many kernels, in order of depth, is judged; `[K]`."""
-    size = batch_size(history)
+    size = configuration(history).batch_size
     limit = np.full(kernels, ALL if size is not None and size < SMALL_BATCH else FRACTION)
     limit[:1] = ALL
     return limit

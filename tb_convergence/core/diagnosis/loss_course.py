@@ -1,38 +1,17 @@
-"""Derived signals that several rules ask for: the loss's course, weight rows, depth profiles.
-
-A rule states a condition in these words; how the number is got from a table is said once, here.
-"""
+"""How the training loss went: its level over the steps, from the finest record there is."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tb_convergence.core.diagnosis.configuration import configuration
-from tb_convergence.core.diagnosis.data import ignorance
 from tb_convergence.core.diagnosis.memory import remembered
-from tb_convergence.core.history import Bound, RunHistory, Table, steps_since_record
+from tb_convergence.core.history import RunHistory, Table, Values, steps_since_record
 
-Floats = NDArray[np.floating[Any]]
-
-WEIGHT_KINDS: Final = ("kernel", "recurrent_kernel")
-"""Rows whose scale means something: biases and gains start at 0 or 1 and move freely."""
-
-FALLS: Final = " The loss falls all the same."
-"""Said of what is odd in a run that learns."""
-LEARNS: Final = 0.5
-"""Part of its starting loss that a run has lost when it is said to learn, and of ignorance's."""
-
-
-BEGUN: Final = 0.2
-"""Length of the fastest layer's path, in its own size, below which training has hardly begun: what
-a fresh layer has learned when it is done is about as large as what it started from."""
-LAG_STEPS: Final = 500
 LOOKS: Final = 8
 SMOOTH: Final = 0.85
 """Share of the last looks at which the loss fell: noise would make it half."""
@@ -60,9 +39,9 @@ class LossCourse:
     """
 
     steps: NDArray[np.int64]
-    level: Floats
-    weights: Floats
-    samples: Floats
+    level: Values
+    weights: Values
+    samples: Values
     start: float
     end: float
     lowest: float
@@ -177,9 +156,9 @@ class _Windows(NamedTuple):
     """Last step, mean loss, length and number of observed losses of stretches of a run, `[S]`."""
 
     steps: NDArray[np.int64]
-    level: Floats
-    width: Floats
-    seen: Floats
+    level: Values
+    width: Values
+    seen: Values
 
     def first(self, count: int) -> _Windows:
         """The first `count` of them."""
@@ -225,29 +204,13 @@ def _with_epochs(history: RunHistory, run: Table, windows: _Windows) -> _Windows
     )
 
 
-def unwatched_before(history: RunHistory, step: int) -> int | None:
-    """The last step known before `step`, where those between were not observed.
-
-    None where every step was, as by default.
-    """
-    run = history.table("run")
-    if run is None or not run.has("window_unwatched_steps"):
-        return None
-    record = int(np.searchsorted(run.steps, step))
-    if not 0 < record < len(run.steps):
-        return None
-    before = int(run.steps[record - 1])
-    unwatched = run.column("window_unwatched_steps")[record, 0]
-    return before if unwatched > 0 and before + 1 < step else None
-
-
-def _first_bad_loss(run: Table, loss: Floats) -> int | None:
+def _first_bad_loss(run: Table, loss: Values) -> int | None:
     bad = np.flatnonzero(~np.isfinite(loss))
     return int(run.steps[bad[0]]) if len(bad) else None
 
 
 def _course(
-    windows: _Windows, loss: Floats, axis: str, nonfinite_step: int | None
+    windows: _Windows, loss: Values, axis: str, nonfinite_step: int | None
 ) -> LossCourse | None:
     levels = np.asarray(windows.level, np.float64)
     if len(levels) == len(loss):
@@ -277,7 +240,7 @@ def _course(
     )
 
 
-def _lowest(level: Floats, sizes: Floats) -> float:
+def _lowest(level: Values, sizes: Values) -> float:
     """Smallest mean over a stretch of a tenth of the steps; single windows among the first ten."""
     candidates = level[:10].tolist()
     # Lists: one by one, their numbers are several times as fast as an array's.
@@ -293,128 +256,10 @@ def _lowest(level: Floats, sizes: Floats) -> float:
     return float(min(candidates))
 
 
-def _noise(loss: Floats) -> float:
+def _noise(loss: Values) -> float:
     """Robust standard deviation from successive differences, which a trend does not inflate."""
     if len(loss) < 3:
         return 0.0
     half = loss[len(loss) // 2 :] if len(loss) >= 12 else loss
     # 1.4826 turns a median absolute deviation into a normal standard deviation.
     return float(1.4826 * np.median(np.abs(np.diff(half))) / math.sqrt(2))
-
-
-def weight_rows(table: Table) -> list[int]:
-    """Rows of kernels in order of depth; all rows where no row says what it is."""
-    rows = table.rows_of(*WEIGHT_KINDS)
-    return rows or [i for i, row in enumerate(table.rows) if row.kind in ("", "other")]
-
-
-def median_over_time(values: Floats) -> Floats:
-    """Median over records of `[S, R]` -> `[R]`; NaN is left out, NaN only where nothing remains."""
-    finite = np.isfinite(values)
-    result = np.full(values.shape[1], np.nan)
-    if not len(values):
-        return result
-    whole = finite.all(axis=0)  # nearly always, and then one call does for all rows
-    result[whole] = _medians(values.T[whole])
-    for row in np.flatnonzero(finite.any(axis=0) & ~whole).tolist():
-        result[row] = float(np.median(values[finite[:, row], row]))
-    return result
-
-
-def _medians(rows: Floats) -> Floats:
-    """As `np.median(rows, axis=1)`, of finite values `[R, S]`, S >= 1, which it puts out of order.
-
-    One partition at the middle, and the largest below it: NumPy partitions at both at once, which
-    takes several times as long.
-    """
-    middle = rows.shape[1] // 2
-    rows.partition(middle, axis=1)
-    upper: Floats = rows[:, middle]
-    if rows.shape[1] % 2:
-        return upper
-    lower: Floats = rows[:, :middle].max(axis=1)
-    return np.asarray(np.stack([lower, upper]).mean(axis=0))
-
-
-def largest_per_record(values: Floats) -> Floats:
-    """Largest finite value of each record of `[S, R]` -> `[S]`; NaN where none is finite."""
-    masked = np.where(np.isfinite(values), values, -np.inf)
-    if masked.shape[1] == 0:
-        return np.full(len(masked), np.nan)
-    top = masked.max(axis=1)
-    return np.where(np.isneginf(top), np.nan, top)
-
-
-def weights_column(table: Table, name: str, bound: Bound = "middle") -> Floats:
-    """Values `[S, K]` of one statistic for the K weight rows."""
-    return table.column(name, bound)[:, weight_rows(table)]
-
-
-def layers_of(table: Table, rows: Iterable[int]) -> tuple[str, ...]:
-    """Names of the layers of `rows`, each once, in order of depth."""
-    return tuple(dict.fromkeys(table.rows[row].layer for row in rows))
-
-
-def learning_rate(history: RunHistory) -> float | None:
-    """Median learning rate of the run; None where it was not recorded."""
-    series = history.series("learning_rate")
-    if series is None:
-        return None
-    finite = series.values[np.isfinite(series.values)]
-    return float(np.median(finite)) if len(finite) else None
-
-
-def unfinished(history: RunHistory) -> bool:
-    """Whether fit() was asked for more steps than there are: still going on, or stopped early."""
-    planned = configuration(history).planned_steps
-    return history.growing or (planned is not None and history.last_step + 1 < planned)
-
-
-@remembered
-def path_length(history: RunHistory) -> float | None:
-    """How far the fastest layer can have moved in all, in units of its size; None where unknown.
-
-    The typical update ratio times the number of steps: the length of its path if no step undid
-    another. At least the sum of the ratios that were recorded, of which a few large ones do not
-    show in the median. Far below 1, training has hardly begun.
-    """
-    table, course = history.table("variables"), loss_course(history)
-    if table is None or course is None or not table.has("update_ratio"):
-        return None
-    ratio = median_over_time(weights_column(table, "update_ratio", "high"))
-    if not np.isfinite(ratio).any() or course.axis != "step":
-        return None
-    recorded = weights_column(table, "update_ratio", "low").astype(np.float64)
-    covered = np.where(np.isfinite(recorded), recorded, 0.0).sum(axis=0)
-    return max(float(np.nanmax(ratio)) * course.observed, float(covered.max(initial=0.0)))
-
-
-def lagging_statistics(history: RunHistory) -> bool:
-    """Whether validation may be wrong only because batch normalization has not caught up yet.
-
-    It uses moving averages with a momentum of 0.99: after 500 steps 0.7 % of their start is left.
-    """
-    kinds = {layer.kind for layer in configuration(history).layers}
-    return "BatchNormalization" in kinds and history.last_step < LAG_STEPS
-
-
-def batch_size(history: RunHistory) -> int | None:
-    """Samples per batch as configured; None where unknown."""
-    return configuration(history).batch_size
-
-
-@remembered
-def learns(history: RunHistory) -> bool:
-    """Whether the run learns well: then an oddity does not hold it back.
-
-    The loss is less than half that of a model that ignores its input, where that is known, for a
-    start that a fault threw up and the mean of the targets are soon made good; else it lost more
-    than half its value. And it did not come back up.
-    """
-    course = loss_course(history)
-    if course is None or course.end > course.diverging_above:
-        return False
-    ignorant = ignorance(history)
-    if ignorant is None:
-        return course.fall > LEARNS
-    return course.end < LEARNS * ignorant

@@ -1,0 +1,44 @@
+"""How large the optimizer's steps are: the rate, the update ratio, and how far they have led."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from tb_convergence.core.diagnosis.loss_course import loss_course
+from tb_convergence.core.diagnosis.memory import remembered
+from tb_convergence.core.diagnosis.tables import median_over_time, weights_column
+from tb_convergence.core.history import RunHistory
+
+BEGUN: Final = 0.2
+"""Length of the fastest layer's path, in its own size, below which training has hardly begun: what
+a fresh layer has learned when it is done is about as large as what it started from."""
+
+
+def learning_rate(history: RunHistory) -> float | None:
+    """Median learning rate of the run; None where it was not recorded."""
+    series = history.series("learning_rate")
+    if series is None:
+        return None
+    finite = series.values[np.isfinite(series.values)]
+    return float(np.median(finite)) if len(finite) else None
+
+
+@remembered
+def path_length(history: RunHistory) -> float | None:
+    """How far the fastest layer can have moved in all, in units of its size; None where unknown.
+
+    The typical update ratio times the number of steps: the length of its path if no step undid
+    another. At least the sum of the ratios that were recorded, of which a few large ones do not
+    show in the median. Far below 1, training has hardly begun.
+    """
+    table, course = history.table("variables"), loss_course(history)
+    if table is None or course is None or not table.has("update_ratio"):
+        return None
+    ratio = median_over_time(weights_column(table, "update_ratio", "high"))
+    if not np.isfinite(ratio).any() or course.axis != "step":
+        return None
+    recorded = weights_column(table, "update_ratio", "low").astype(np.float64)
+    covered = np.where(np.isfinite(recorded), recorded, 0.0).sum(axis=0)
+    return max(float(np.nanmax(ratio)) * course.observed, float(covered.max(initial=0.0)))

@@ -1,0 +1,69 @@
+"""What rules read from a table: the rows that are weights, their layers, values over time.
+
+A rule states a condition in these words; how the number is got from a table is said once, here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+import numpy as np
+
+from tb_convergence.core.history import Bound, Table, Values
+
+WEIGHT_KINDS: Final = ("kernel", "recurrent_kernel")
+"""Rows whose scale means something: biases and gains start at 0 or 1 and move freely."""
+
+
+def weight_rows(table: Table) -> list[int]:
+    """Rows of kernels in order of depth; all rows where no row says what it is."""
+    rows = table.rows_of(*WEIGHT_KINDS)
+    return rows or [i for i, row in enumerate(table.rows) if row.kind in ("", "other")]
+
+
+def median_over_time(values: Values) -> Values:
+    """Median over records of `[S, R]` -> `[R]`; NaN is left out, NaN only where nothing remains."""
+    finite = np.isfinite(values)
+    result = np.full(values.shape[1], np.nan)
+    if not len(values):
+        return result
+    whole = finite.all(axis=0)  # nearly always, and then one call does for all rows
+    result[whole] = _medians(values.T[whole])
+    for row in np.flatnonzero(finite.any(axis=0) & ~whole).tolist():
+        result[row] = float(np.median(values[finite[:, row], row]))
+    return result
+
+
+def _medians(rows: Values) -> Values:
+    """As `np.median(rows, axis=1)`, of finite values `[R, S]`, S >= 1, which it puts out of order.
+
+    One partition at the middle, and the largest below it: NumPy partitions at both at once, which
+    takes several times as long.
+    """
+    middle = rows.shape[1] // 2
+    rows.partition(middle, axis=1)
+    upper: Values = rows[:, middle]
+    if rows.shape[1] % 2:
+        return upper
+    lower: Values = rows[:, :middle].max(axis=1)
+    return np.asarray(np.stack([lower, upper]).mean(axis=0))
+
+
+def largest_per_record(values: Values) -> Values:
+    """Largest finite value of each record of `[S, R]` -> `[S]`; NaN where none is finite."""
+    masked = np.where(np.isfinite(values), values, -np.inf)
+    if masked.shape[1] == 0:
+        return np.full(len(masked), np.nan)
+    top = masked.max(axis=1)
+    return np.where(np.isneginf(top), np.nan, top)
+
+
+def weights_column(table: Table, name: str, bound: Bound = "middle") -> Values:
+    """Values `[S, K]` of one statistic for the K weight rows."""
+    return table.column(name, bound)[:, weight_rows(table)]
+
+
+def layers_of(table: Table, rows: Iterable[int]) -> tuple[str, ...]:
+    """Names of the layers of `rows`, each once, in order of depth."""
+    return tuple(dict.fromkeys(table.rows[row].layer for row in rows))
