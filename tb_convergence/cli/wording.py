@@ -81,9 +81,14 @@ def limit_text(evidence: Evidence) -> str:
     return f"{evidence.suspect or 'against'} {amount(evidence.threshold, evidence.unit)}"
 
 
-def about(finding: Finding, unit: str = "step") -> str:
-    """Severity, kind and confidence of a finding, and what looking at the run as it grew showed."""
-    parts = [f"{finding.severity} {finding.kind}", f"confidence {finding.confidence:.2f}"]
+def about(finding: Finding, run: RunDiagnosis) -> str:
+    """Severity, kind and confidence of a finding of `run`, whether it is the one to begin with, and
+    what looking at the run as it grew showed.
+    """
+    unit, parts = unit_of(run), [f"{finding.severity} {finding.kind}"]
+    if finding is run.mend_first:
+        parts.append("mend first")
+    parts.append(f"confidence {finding.confidence:.2f}")
     if finding.reported_step is not None:
         parts.append(f"could be told at {unit} {finding.reported_step:,}")
     if finding.recovered_step is not None:

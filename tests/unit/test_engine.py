@@ -135,6 +135,29 @@ def test_an_experiment_is_named_where_watching_does_not_decide(confidence, expec
     unsure = replace(rule("guess", "cause", confidence=confidence), experiment="small-sample fit")
     (found,) = diagnose(unsure)
     assert found.experiment == expected
+    match = Match("warning", confidence, "it happened", 0, 99, experiment="half the depth")
+    (found,) = diagnose(replace(unsure, evaluate=lambda history, signs: match))
+    assert found.experiment == (expected and "half the depth"), "the concrete one stands for it"
+
+
+@pytest.mark.parametrize(
+    ("second", "first"),
+    [
+        pytest.param({"severity": "critical"}, "sure", id="two causes"),
+        pytest.param({"severity": "warning"}, "sure", id="of which one is mild"),
+        pytest.param({"severity": "info"}, None, id="one cause and a notice"),
+        pytest.param({"severity": "critical", "step": 5}, None, id="one explained by the other"),
+        pytest.param({"severity": "critical", "kind": "symptom"}, None, id="cause and symptom"),
+        pytest.param(None, None, id="one cause"),
+    ],
+)
+def test_of_several_causes_one_is_the_first_to_mend(second: dict | None, first: str | None) -> None:
+    sure = rule("sure", "cause", severity="critical", confidence=0.9, step=3, explains=("other",))
+    rules = [sure]
+    if second is not None:
+        rules.append(rule("other", **{"kind": "cause", **second}))
+    found = diagnose_history(RunHistory("drawn"), rules)
+    assert (found.mend_first and found.mend_first.id) == first
 
 
 def test_several_faults_each_tell_their_own_part() -> None:

@@ -902,22 +902,29 @@ def test_a_layer_narrower_than_the_classes_is_named() -> None:
 
 
 @pytest.mark.parametrize(
-    ("layers", "words"),
+    ("layers", "words", "remedy"),
     [
         (
             [dense("a", "x", "softmax"), dense("b", "a"), dense("o", "b", "softmax", 4)],
-            "softmax within the network",
+            "softmax within the network", "relu",
         ),
         ([{"name": "cell", "class": "LSTM", "activation": "relu", "inputs": ["x"]},
-          dense("o", "cell", "softmax", 4)], "unbounded"),
-        ([dense("a", "x", "sigmoid"), dense("o", "a", "softmax", 4)], "a quarter of the gradient"),
+          dense("o", "cell", "softmax", 4)], "unbounded", "tanh"),
+        ([{"name": "cell", "class": "GRU", "activation": "sigmoid", "inputs": ["x"]},
+          dense("o", "cell", "softmax", 4)], "a quarter of the gradient", "tanh"),
+        ([dense("a", "x", "sigmoid"), dense("o", "a", "softmax", 4)], "a quarter of the gradient",
+         "relu"),
         ([dense("a", "x", "linear"), dense("b", "a"), dense("c", "b"), dense("o", "c")],
-         "one linear map"),
+         "one linear map", "relu"),
     ],
 )
-def test_hidden_activations_that_hold_a_run_back(layers: list, words: str) -> None:
+def test_hidden_activations_that_hold_a_run_back(layers: list, words: str, remedy: str) -> None:
+    """What to try and what would decide it name one and the same activation, and no other."""
     stuck = configured(with_loss(draw.flat()), model=model(*layers))
-    assert words in cause(stuck, "wrong-hidden-activation").summary
+    finding = cause(stuck, "wrong-hidden-activation")
+    assert words in finding.summary
+    for said in (" ".join(finding.advice), finding.experiment):
+        assert [name for name in ("relu", "tanh") if name in said.lower()] == [remedy]
 
 
 def test_attention_may_use_softmax_within_the_network() -> None:
@@ -1053,6 +1060,34 @@ def test_training_that_has_hardly_begun(steps: int, ratio: float, expected) -> N
     history = changed("variables", base, update_ratio=np.full(steps, ratio))
     first = diagnose_history(with_loss(draw.flat(steps), history)).first_cause
     assert (first and (first.id, first.severity)) == expected
+
+
+@pytest.mark.parametrize(
+    ("zero", "ratio", "cut", "told"),
+    [
+        pytest.param(0.1, 1.5e-3, 0, True, id="few steps"),
+        pytest.param(1.0, 0.0, 0, False, id="no gradient"),
+        pytest.param(1.0, 0.0, 3, False, id="no gradient any more"),
+        pytest.param([1.0, 0.1, 0.1], 1.5e-3, 0, True, id="others move"),
+        pytest.param(0.1, 0.0, 0, False, id="steps of length 0"),
+    ],
+)
+def test_what_cannot_move_has_not_had_too_few_steps(zero, ratio, cut: int, told: bool) -> None:
+    steps = 40
+    zeros, ratios = np.full((steps, 3), 0.1), np.full((steps, 3), 1.5e-3)
+    zeros[cut:], ratios[cut:] = zero, ratio
+    history = changed("variables", draw.healthy(steps), gradient_zero_fraction=zeros,
+                      update_ratio=ratios)
+    found = ids(with_loss(draw.flat(steps), history))
+    assert ("zero-gradient" in found) == (np.max(zero) == 1)
+    assert ("too-few-steps" in found) == told
+
+
+def test_a_loss_that_falls_without_any_gradient_is_not_told_to_go_on() -> None:
+    falls = with_loss(np.linspace(2.3, 0.5, N))
+    assert "too-few-steps" in ids(falls)
+    assert "too-few-steps" not in ids(
+        changed("variables", falls, gradient_zero_fraction=np.ones((N, 3))))
 
 
 def test_gradients_that_vanish_because_all_is_learned_are_information() -> None:

@@ -127,7 +127,7 @@ def _finding(
     yield f'<article class="{finding.severity}">'
     yield (
         f"<h3>{MARKS[finding.severity]} {_text(finding.title)}</h3>"
-        f'<p class="about"><code>{_text(finding.id)}</code>, {_text(about(finding, unit))}, '
+        f'<p class="about"><code>{_text(finding.id)}</code>, {_text(about(finding, run))}, '
         f"{_text(span(finding, unit))}</p>"
         f"<p>{_text(finding.summary)}</p>"
     )

@@ -126,7 +126,7 @@ def _html(text: str) -> str:
 def _finding(finding: Finding, run: RunDiagnosis) -> list[str]:
     lines = [
         f"* {MARKS[finding.severity]} **{escaped(finding.title)}** (`{finding.id}`, "
-        f"{about(finding, unit_of(run))}, {span(finding, unit_of(run))})  ",
+        f"{about(finding, run)}, {span(finding, unit_of(run))})  ",
         f"  {escaped(finding.summary)}",
     ]
     lines += [f"  * Try: {escaped(text)}" for text in finding.advice]

@@ -97,7 +97,7 @@ def _run(page: Page, run: RunDiagnosis, verbose: bool) -> None:
 
 def _finding(page: Page, finding: Finding, run: RunDiagnosis, verbose: bool) -> None:
     mark = page.paint(f"{MARKS[finding.severity]} {finding.id}", finding.severity)
-    page.line(f"  {mark}  {page.paint(about(finding, unit_of(run)), 'faint')}")
+    page.line(f"  {mark}  {page.paint(about(finding, run), 'faint')}")
     page.wrapped("", finding.summary, 4)
     for evidence in finding.evidence if verbose else ():
         page.wrapped("seen: ", evidence_text(evidence, unit_of(run)), 4)

@@ -205,7 +205,7 @@ def _finding(
         advice=tuple(map(plain_exponents, match.advice)) or rule.advice,
         disproof=rule.disproof,
         references=rule.references,
-        experiment=rule.experiment if match.confidence < SURE else "",
+        experiment=(match.experiment or rule.experiment) if match.confidence < SURE else "",
     )
 
 

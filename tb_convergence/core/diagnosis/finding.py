@@ -134,6 +134,15 @@ class RunDiagnosis:
         )
 
     @property
+    def mend_first(self) -> Finding | None:
+        """Of several causes that need action and no other explains, the first; else None."""
+        causes = [
+            f for f in self.findings
+            if f.kind == "cause" and f.severity != "info" and f.explained_by is None
+        ]
+        return causes[0] if len(causes) > 1 else None
+
+    @property
     def severity(self) -> Severity | None:
         """Severity of the worst finding; None without findings."""
         found = {finding.severity for finding in self.findings}

@@ -17,8 +17,8 @@ class Match:
     is told is the effect on the run (see `severity`). `ruins` is said of what leaves the run's
     result worthless whatever its loss does.
 
-    `advice` replaces the rule's general advice where the rule can name the concrete change, and
-    `title` its headline where it can name the concrete fault.
+    `advice` and `experiment` replace the rule's own where the rule can name the concrete change,
+    and `title` its headline where it can name the concrete fault.
     """
 
     severity: Severity
@@ -31,6 +31,7 @@ class Match:
     advice: tuple[str, ...] = ()
     title: str = ""
     ruins: bool = False
+    experiment: str = ""
 
 
 Signs = Mapping[str, Match]

@@ -37,13 +37,17 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
         return None
     if {"loss-divergence", "non-finite-values"} & set(signs):
         return None  # more of it would be more of the same
+    zero = signs.get("zero-gradient")
+    if zero is not None and zero.ruins:
+        return None  # no kernel gets a gradient any more: however many steps, none moves it
     if course.axis == "step" and unfinished(history):
         return None
     if course.end < SOLVED * abs(course.start):
         return None
     path = path_length(history)
     found = _slope(course) or _few_windows(course)
-    if found is None and path is not None and path < BEGUN and course.observed < FEW:
+    # Steps of length 0 are not too few: none of any number of them would get anywhere.
+    if found is None and path is not None and 0 < path < BEGUN and course.observed < FEW:
         return _hardly_begun(history, course, path)
     if found is None:
         return None

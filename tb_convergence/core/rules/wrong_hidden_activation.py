@@ -30,6 +30,8 @@ LINEAR: Final = frozenset(
 RECURRENT: Final = frozenset({"LSTM", "GRU", "SimpleRNN"})
 UNBOUNDED: Final = frozenset({"relu", "elu", "selu", "leaky_relu", "linear", "gelu", "softplus"})
 SLOW: Final = frozenset({"sigmoid", "hard_sigmoid"})
+IN_CELLS: Final = "ablation: with tanh, the default, as the activation of the recurrent cell"
+"""What decides it of a cell, in which ReLU is no remedy."""
 USELESS: Final = 0.9
 """Loss at the end over that of ignoring the input: nothing was learned (1 - R² for mse)."""
 SHRUNK: Final = 0.3
@@ -186,7 +188,7 @@ def _unbounded_cell(history: RunHistory, signs: Signs) -> Match | None:
         0, max(0, history.last_step), names,
         (Evidence("recurrent layers with an unbounded activation", float(len(cells)), 0.0),),
         (f"Leave the defaults of {names[0]}: activation='tanh', recurrent_activation='sigmoid'.",),
-        title="Unbounded activation in a recurrent cell",
+        title="Unbounded activation in a recurrent cell", experiment=IN_CELLS,
     )
 
 
@@ -208,7 +210,7 @@ def _squashed_cell(history: RunHistory) -> Match | None:
         0, max(0, history.last_step), names,
         (Evidence("recurrent layers with a squashed state", float(len(cells)), 0.0),),
         (f"Leave the default of {names[0]}: activation='tanh'.",),
-        title="Sigmoid as the state of a recurrent cell",
+        title="Sigmoid as the state of a recurrent cell", experiment=IN_CELLS,
     )
 
 

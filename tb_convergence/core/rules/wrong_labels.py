@@ -77,8 +77,9 @@ def _rests(history: RunHistory, course: LossCourse, ignorant: float) -> Match | 
     )
     if lower is not None:
         text += (
-            f" Against it speaks the validation loss, {lower:.4g} at the end, which is less than "
-            "that: unless its targets are distributed otherwise, a little is learned."
+            f" The validation loss ends lower, at {lower:.4g}: unless its targets are distributed "
+            "otherwise, a little is learned. Labels that are wrong throughout do not allow that; "
+            "where only some are wrong, the loss may fall all the same, from those that are right."
         )
     spread = _spread_of_predictions(history)
     return Match(
