@@ -30,6 +30,7 @@ from tb_convergence.core.diagnosis import Finding, diagnose_history  # noqa: E40
 from tb_convergence.core.diagnosis.rule import Rule  # noqa: E402
 from tb_convergence.core.diagnosis.severity import MEANING, PRINCIPLE  # noqa: E402
 from tb_convergence.core.rules import RULES  # noqa: E402
+from tb_convergence.core.statistics import BY_NAME  # noqa: E402
 
 BEGIN, END = "<!-- diagnoses: generated -->", "<!-- /diagnoses -->"
 KINDS = {
@@ -116,7 +117,7 @@ def _cell(words: str) -> str:
 
 
 def _need(name: str) -> str:
-    known = account.STATISTICS
+    known = BY_NAME
     return " or ".join(
         f"`{part}` ({known[part].title.lower()})" if part in known else f"`{part}`"
         for part in name.split("|")

@@ -17,14 +17,10 @@ from typing import Any, Final
 from tb_convergence.cli.wording import number
 from tb_convergence.core.diagnosis.rule import Rule
 from tb_convergence.core.rules import RULES
-from tb_convergence.core.statistics import CATALOGUE, Statistic
+from tb_convergence.core.statistics import BY_NAME
 
 KINDS: Final = {"cause": "what to fix", "caution": "what to bear in mind",
                 "symptom": "what was observed"}
-
-STATISTICS: Final[dict[str, Statistic]] = {
-    statistic.name: statistic for group in CATALOGUE.values() for statistic in group
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +103,6 @@ def needed_statistics(rule: Rule) -> tuple[tuple[str, str], ...]:
 
 def meaning(name: str) -> str:
     """What a need means, in a sentence."""
-    if name in STATISTICS:
-        return STATISTICS[name].summary
+    if name in BY_NAME:
+        return BY_NAME[name].summary
     return "The run's configuration, as ConvergenceCallback records it." if name == "config" else ""

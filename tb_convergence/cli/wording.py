@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import math
 import shlex
-from typing import Final
 
 from tb_convergence.core.diagnosis.finding import Evidence, Finding, RunDiagnosis, Unit
 from tb_convergence.core.diagnosis.wording import percent
 from tb_convergence.core.history import Sampled, TagFamily
-
-MARKS: Final = {"critical": "✖", "warning": "▲", "info": "●", "healthy": "✔"}
 
 
 def printable(text: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tb_convergence.core.diagnosis.tables import weight_rows
+from tb_convergence.core.diagnosis.tables import WEIGHT_KINDS, weight_rows
 from tb_convergence.core.history import RunHistory, Table
 from tb_convergence.core.rules import (
     dead_relu,
@@ -56,7 +56,7 @@ def _of_variables(history: RunHistory, table: Table, name: str, row: int | None)
         limit = exploding_gradient.limit(table)
         return None if limit is None else Band(None, limit, exploding_gradient.RULE.id)
     if name == "gradient_zero_fraction":
-        kernels = table.rows_of("kernel", "recurrent_kernel")
+        kernels = table.rows_of(*WEIGHT_KINDS)
         limits = zero_gradient.limits(history, len(kernels))
         if not kernels or (row is not None and row not in kernels):
             return None

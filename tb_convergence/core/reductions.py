@@ -33,7 +33,8 @@ class ArrayReductions:
 EMPTY = ArrayReductions(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
 OUTLIER = 4.0
-"""Standard deviations from the mean, beyond which an entry is called an outlier."""
+"""Standard deviations from the mean, beyond which an entry is called an outlier; of normal numbers
+one in 16,000 is."""
 
 
 def reduce(values: ArrayLike) -> ArrayReductions:

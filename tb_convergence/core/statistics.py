@@ -401,6 +401,10 @@ CATALOGUE: Final[dict[Group, tuple[Statistic, ...]]] = {
     "epoch": EPOCH,
 }
 
+BY_NAME: Final[dict[str, Statistic]] = {
+    statistic.name: statistic for group in CATALOGUE.values() for statistic in group
+}
+
 DERIVED: Final[dict[Group, tuple[tuple[str, Statistic], ...]]] = {
     "variables": (
         (

@@ -17,6 +17,7 @@ import tensorflow as tf
 
 from tb_convergence.core import reductions, statistics
 from tb_convergence.core.diagnosis import Finding, RunDiagnosis, diagnose_history
+from tb_convergence.core.diagnosis.wording import MARKS
 from tb_convergence.core.history import RunHistory, Table
 from tb_convergence.core.schema import Row
 from tb_convergence.training import keras_model, rows, tables
@@ -25,7 +26,6 @@ from tb_convergence.training.probe import Probe, probe
 
 SAMPLES: Final = 1024
 """Samples of a batch that are looked at, at most: a check is a matter of seconds."""
-_MARKS: Final = {"critical": "✖", "warning": "▲", "info": "●"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Check:
         if self.failure is not None:
             lines.append(f"the model fails on this batch: {self.failure}")
         for finding in self.findings:
-            lines += [f"{_MARKS[finding.severity]} {finding.id}: {finding.summary}"]
+            lines += [f"{MARKS[finding.severity]} {finding.id}: {finding.summary}"]
             lines += [f"    try: {advice}" for advice in finding.advice]
         lines.append("What only training shows, ConvergenceCallback(log_dir) watches.")
         return "\n".join(lines)

@@ -5,7 +5,7 @@ a layer. Packed, the layers share one set of them. Without XLA the shared functi
 are as cheap to build, and faster to run.
 """
 
-# The ten numbers are documented once, in core.statistics.Reductions.
+# The numbers are documented once, in core.statistics.Reductions.
 # ruff: noqa: D102
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""TensorFlow twin of `core.reductions`: the same ten numbers of a tensor, inside the compiled step.
+"""TensorFlow twin of `core.reductions`: the same numbers of a tensor, inside the compiled step.
 
 Two classes with one face (`core.statistics.Reductions`), because exactness is expensive: counting
 NaN and Inf and scaling by the largest entry take several more passes over the memory.
@@ -13,7 +13,7 @@ Everything is accumulated in float32 (float64 for float64 tensors) and works und
 shapes, no `tf.unique`, no `tf.boolean_mask`.
 """
 
-# The ten numbers are documented once, in core.statistics.Reductions.
+# The numbers are documented once, in core.statistics.Reductions.
 # ruff: noqa: D102
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ from typing import Any, Final
 
 import tensorflow as tf
 
+from tb_convergence.core.reductions import OUTLIER
+
 Tensor = Any
 """A `tf.Tensor`: TensorFlow ships no types that mypy could check."""
 
@@ -35,10 +37,6 @@ MAGNITUDES: Final = (1e-15, 1e15)
 SQUARE_SUMS: Final = (1e-25, 1e33)
 """Sums of squares that neither overflowed nor lost their leading terms to underflow."""
 
-
-OUTLIER: Final = 4.0
-"""Standard deviations from the mean, beyond which an entry is called an outlier; of normal numbers
-one in 16,000 is."""
 
 
 def as_float(values: Tensor) -> Tensor:

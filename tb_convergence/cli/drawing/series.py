@@ -20,13 +20,10 @@ from tb_convergence.cli.drawing.chart import (
 )
 from tb_convergence.cli.wording import number
 from tb_convergence.core.diagnosis.finding import Evidence, Finding
-from tb_convergence.core.diagnosis.tables import median_over_time, weight_rows
+from tb_convergence.core.diagnosis.tables import WEIGHT_KINDS, median_over_time, weight_rows
 from tb_convergence.core.history import RunHistory, Series, Table, Values
-from tb_convergence.core.statistics import CATALOGUE, Statistic
+from tb_convergence.core.statistics import BY_NAME
 
-KNOWN: Final[dict[str, Statistic]] = {
-    statistic.name: statistic for group in CATALOGUE.values() for statistic in group
-}
 MAX_BARS: Final = 40
 FEATURES: Final = ("input", "target", "prediction")
 """Kinds of rows that are told apart by their own names, not by a layer's."""
@@ -103,7 +100,7 @@ class Over:
         if self.beside:
             rows += [row for row in weight_rows(table) if row not in rows][:2]
         lines = tuple(row_line(table, self.statistic, row) for row in rows)
-        known = KNOWN.get(self.statistic)
+        known = BY_NAME.get(self.statistic)
         title = known.title if known else self.statistic
         if known and known.group == "inputs":
             title = f"{title} ({known.symbol}) of a batch"
@@ -122,7 +119,7 @@ class Depth:
     """The median of one statistic over the run, by layer from the input to the output."""
 
     statistic: str
-    kinds: tuple[str, ...] = ("kernel", "recurrent_kernel")
+    kinds: tuple[str, ...] = WEIGHT_KINDS
 
     def __call__(self, history: RunHistory, finding: Finding) -> Picture | None:
         """The profile; None where the statistic was not recorded."""
@@ -130,7 +127,7 @@ class Depth:
         if table is None:
             return None
         rows = table.rows_of(*self.kinds) or weight_rows(table)
-        known = KNOWN.get(self.statistic)
+        known = BY_NAME.get(self.statistic)
         return profile(
             f"{known.title if known else self.statistic} by depth", table, rows,
             median_over_time(table.column(self.statistic)[:, rows]), finding,
@@ -186,7 +183,7 @@ def rows_for(
     for name in dict.fromkeys(order):
         own = [row for row in among if name in (table.rows[row].layer, table.rows[row].name)]
         # Of a layer's variables the kernel speaks for it.
-        own.sort(key=lambda row: table.rows[row].kind not in ("kernel", "recurrent_kernel"))
+        own.sort(key=lambda row: table.rows[row].kind not in WEIGHT_KINDS)
         named += own[:1]
     if named:
         return named[:most]

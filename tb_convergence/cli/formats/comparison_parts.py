@@ -9,11 +9,12 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
-from tb_convergence.cli.wording import MARKS, number, unit_of
+from tb_convergence.cli.wording import number, unit_of
 from tb_convergence.core.comparison import Comparison, Difference, FindingChange, LossComparison
-from tb_convergence.core.statistics import CATALOGUE
+from tb_convergence.core.diagnosis.wording import MARKS
+from tb_convergence.core.statistics import BY_NAME
 
-TITLES: Final = {s.name: s.title for group in CATALOGUE.values() for s in group}
+TITLES: Final = {name: statistic.title for name, statistic in BY_NAME.items()}
 
 SETTINGS: Final = "set up differently"
 FINDINGS: Final = "findings"

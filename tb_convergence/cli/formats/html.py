@@ -17,7 +17,6 @@ from tb_convergence.cli.drawing.decisive import decisive
 from tb_convergence.cli.drawing.series import loss_picture
 from tb_convergence.cli.formats.html_style import STYLE
 from tb_convergence.cli.wording import (
-    MARKS,
     about,
     amount,
     headline,
@@ -34,6 +33,7 @@ from tb_convergence.cli.wording import (
     unjudged,
 )
 from tb_convergence.core.diagnosis.finding import Finding, RunDiagnosis
+from tb_convergence.core.diagnosis.wording import MARKS
 from tb_convergence.core.history import RunHistory
 
 POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from typing import Final
 
 from tb_convergence.cli.wording import (
-    MARKS,
     about,
     evidence_text,
     headline,
@@ -27,6 +26,7 @@ from tb_convergence.cli.wording import (
     unjudged,
 )
 from tb_convergence.core.diagnosis.finding import Finding, RunDiagnosis
+from tb_convergence.core.diagnosis.wording import MARKS
 
 _BREAK: Final = "\u200b"
 """A space of no width: behind @ and # it keeps the sign visible and takes its effect away."""

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import Final
 
 from tb_convergence.cli.wording import (
-    MARKS,
     about,
     evidence_text,
     printable,
@@ -20,6 +19,7 @@ from tb_convergence.cli.wording import (
     unjudged,
 )
 from tb_convergence.core.diagnosis.finding import Finding, RunDiagnosis
+from tb_convergence.core.diagnosis.wording import MARKS
 
 _COLOURS: Final = {
     "critical": "31", "warning": "33", "info": "34", "healthy": "32", "faint": "2", "strong": "1",

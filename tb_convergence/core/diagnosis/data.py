@@ -24,6 +24,9 @@ from tb_convergence.core.history import RunHistory, Table, Values
 
 TargetKind = Literal["binary", "one-hot", "multi-hot", "indices", "numbers"]
 
+LARGE_INPUT: Final = 10.0
+"""Root mean square of a feature. z-scores, [0, 1] and [-1, 1] all lie within about 1; ten times
+that multiplies the curvature of the first layer's loss by a hundred (LeCun et al. 1998, 4.3)."""
 EXACT: Final = 1e-3
 """Tolerance of identities that hold exactly but for float32."""
 

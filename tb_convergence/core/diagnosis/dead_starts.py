@@ -14,7 +14,7 @@ from typing import Final, Literal
 import numpy as np
 
 from tb_convergence.core.diagnosis.configuration import configuration
-from tb_convergence.core.diagnosis.data import feature_scales
+from tb_convergence.core.diagnosis.data import LARGE_INPUT, feature_scales
 from tb_convergence.core.history import RunHistory, Table
 
 Reason = Literal["bias", "inputs", "weights", "starved", ""]
@@ -22,8 +22,6 @@ Reason = Literal["bias", "inputs", "weights", "starved", ""]
 OUTWEIGHS: Final = 2.0
 """Sizes of the weighted inputs by which a bias lies below zero: a normal variable is larger than
 that for 2% of the samples, and units count as dead from less than 1% on."""
-LARGE: Final = 10.0
-"""Root mean square of inputs, as in unnormalized-input."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +49,7 @@ def start_of(history: RunHistory, layer: str) -> Start:
     table = history.table("variables")
     if table is None or not len(table.steps) or int(table.steps[0]) != 0:
         return Start(layer, "", math.nan, math.nan, math.nan)
-    bias = _first(table, layer, "bias", "variable_mean")
+    bias = _first(table, _row(table, layer, "bias"), "variable_mean")
     inputs = _inputs(history, layer)
     weights = _spread_of_weights(table, layer)
     size = weights * inputs
@@ -68,23 +66,27 @@ def _reason(
         return "weights"
     if inputs == 0:
         return "starved"
-    return "inputs" if inputs > LARGE and _reads_data(history, layer) else ""
+    return "inputs" if inputs > LARGE_INPUT and _reads_data(history, layer) else ""
 
 
-def _first(table: Table, layer: str, kind: str, name: str) -> float:
+def _row(table: Table, layer: str, kind: str) -> int | None:
+    """The only variable of that kind of a layer; None without one, or with several."""
     rows = [row for row in table.rows_of(kind) if table.rows[row].layer == layer]
-    if len(rows) != 1 or not table.has(name):
-        return math.nan
-    return float(table.column(name)[0, rows[0]])
+    return rows[0] if len(rows) == 1 else None
+
+
+def _first(table: Table, row: int | None, name: str) -> float:
+    """A statistic of a row at the first record; NaN where there is no such row or statistic."""
+    return math.nan if row is None or not table.has(name) else float(table.column(name)[0, row])
 
 
 def _spread_of_weights(table: Table, layer: str) -> float:
     """Root of the sum of the squared weights of one unit, on average; NaN where unknown."""
-    norm = _first(table, layer, "kernel", "variable_norm")
-    rows = [row for row in table.rows_of("kernel") if table.rows[row].layer == layer]
-    if len(rows) != 1 or len(table.rows[rows[0]].shape) < 2 or table.rows[rows[0]].shape[-1] < 1:
+    row = _row(table, layer, "kernel")
+    shape = () if row is None else table.rows[row].shape
+    if len(shape) < 2 or shape[-1] < 1:
         return math.nan
-    return norm / math.sqrt(table.rows[rows[0]].shape[-1])
+    return _first(table, row, "variable_norm") / math.sqrt(shape[-1])
 
 
 def _reads_data(history: RunHistory, name: str) -> bool:

@@ -14,6 +14,8 @@ FALLS: Final = " The loss falls all the same."
 """Said of what is odd in a run that learns."""
 LEARNS: Final = 0.5
 """Part of its starting loss that a run has lost when it is said to learn, and of ignorance's."""
+USELESS: Final = 0.95
+"""Loss over that of a model that ignores its input, from which nothing was learned."""
 LAG_STEPS: Final = 500
 """Steps after which the moving averages of batch normalization have caught up."""
 

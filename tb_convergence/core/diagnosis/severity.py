@@ -17,7 +17,7 @@ from tb_convergence.core.diagnosis.configuration import configuration
 from tb_convergence.core.diagnosis.data import ignorance
 from tb_convergence.core.diagnosis.finding import SEVERITIES, Severity
 from tb_convergence.core.diagnosis.loss_course import LossCourse, loss_course
-from tb_convergence.core.diagnosis.progress import unfinished
+from tb_convergence.core.diagnosis.progress import USELESS, unfinished
 from tb_convergence.core.diagnosis.rule import Match
 from tb_convergence.core.history import RunHistory
 
@@ -49,8 +49,6 @@ PRINCIPLE: Final = (
 
 GUESS: Final = 0.5
 """Confidence up to which a finding is no likelier right than wrong."""
-USELESS: Final = 0.95
-"""Loss over that of a model that ignores its input, from which nothing was learned."""
 FEW: Final = 100
 """Steps of a run of which a flat loss is no verdict yet."""
 FEW_EPOCHS: Final = 5

@@ -11,6 +11,11 @@ from tb_convergence.core.diagnosis.memory import remembered
 from tb_convergence.core.diagnosis.tables import median_over_time, weights_column
 from tb_convergence.core.history import RunHistory
 
+SMALL: Final = 1e-4
+"""Update over weight norm: log10 below -4 is too little (TheDeepChecker; about -3 is healthy,
+Karpathy, CS231n)."""
+LARGE: Final = 1e-1
+"""Update over weight norm: log10 above -1 is too much (TheDeepChecker)."""
 BEGUN: Final = 0.2
 """Length of the fastest layer's path, in its own size, below which training has hardly begun: what
 a fresh layer has learned when it is done is about as large as what it started from."""

@@ -11,6 +11,9 @@ from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.loss_course import LossCourse
 from tb_convergence.core.schema import Row
 
+MARKS: Final = {"critical": "✖", "warning": "▲", "info": "●", "healthy": "✔"}
+"""A sign for each severity, and for a run that nothing is found in."""
+
 
 def counted(number: int, thing: str) -> str:
     """A number and its thing, in the plural where it needs one.

@@ -7,7 +7,8 @@ from typing import Final
 import numpy as np
 
 from tb_convergence.core.diagnosis.configuration import Configuration, configuration
-from tb_convergence.core.diagnosis.dead_starts import LARGE, OUTWEIGHS, Reason, Start, start_of
+from tb_convergence.core.diagnosis.data import LARGE_INPUT
+from tb_convergence.core.diagnosis.dead_starts import OUTWEIGHS, Reason, Start, start_of
 from tb_convergence.core.diagnosis.finding import Evidence, Severity
 from tb_convergence.core.diagnosis.progress import FALLS, learns
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
@@ -122,7 +123,7 @@ def _of_starts(starts: list[Start]) -> list[Evidence]:
                          start.layer)
             )
     items += [
-        Evidence("root mean square of the inputs", start.inputs, LARGE, None, start.layer)
+        Evidence("root mean square of the inputs", start.inputs, LARGE_INPUT, None, start.layer)
         for start in _of(starts, "inputs")
     ]
     return items

@@ -12,6 +12,7 @@ from typing import Final
 
 import numpy as np
 
+from tb_convergence.core.diagnosis import step_size
 from tb_convergence.core.diagnosis.configuration import Configuration, Layer, configuration
 from tb_convergence.core.diagnosis.data import ignorance
 from tb_convergence.core.diagnosis.finding import Evidence
@@ -23,7 +24,7 @@ from tb_convergence.core.diagnosis.tables import median_over_time, weights_colum
 from tb_convergence.core.diagnosis.wording import percent
 from tb_convergence.core.history import RunHistory
 
-HEALTHY: Final = (1e-4, 1e-1)
+HEALTHY: Final = (step_size.SMALL, step_size.LARGE)
 """Update ratio of the fastest layer, as in update-ratio-out-of-range."""
 MUCH: Final = 0.2
 """As LEARNS, for a model with a layer that is narrow for its task."""

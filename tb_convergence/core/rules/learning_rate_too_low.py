@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 
+from tb_convergence.core.diagnosis import step_size
 from tb_convergence.core.diagnosis.configuration import configuration
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.loss_course import LossCourse, loss_course
@@ -21,13 +22,13 @@ from tb_convergence.core.diagnosis.tables import (
 from tb_convergence.core.diagnosis.wording import fall_of_loss, loss_moved, percent
 from tb_convergence.core.history import RunHistory, Table
 
-RATIO: Final = 1e-4
+RATIO: Final = step_size.SMALL
 """Update over weight norm of the fastest layer; about 1e-3 is healthy (Karpathy, CS231n)."""
 HEALTHY: Final = 1e-3
 """Update ratio of a healthy run (Karpathy, CS231n)."""
 MANY: Final = 200
 """Steps from which it is the rate rather than their number."""
-SHORT: Final = 1e-2
+SHORT: Final = step_size.LARGE / 10
 """Update ratio below which there is room upwards: a tenth of where steps become too large."""
 FAR: Final = 0.7
 """Fall of the loss from which a run has got somewhere."""

@@ -11,6 +11,7 @@ from typing import Final
 
 import numpy as np
 
+from tb_convergence.core.diagnosis import data
 from tb_convergence.core.diagnosis.configuration import CROSS_ENTROPIES, configuration
 from tb_convergence.core.diagnosis.data import columns_of, feature_scales, target_kind
 from tb_convergence.core.diagnosis.finding import Evidence, Severity
@@ -25,7 +26,7 @@ FACTOR: Final = 10.0
 """Times the standard deviation that the fan asks for: variance wrong by a hundred in one layer."""
 TOO_SURE: Final = 2.0
 """First loss over ln C (Karpathy 2019: verify the loss at init; the catalogue's bound is 100 %)."""
-LARGE_INPUT: Final = 10.0
+LARGE_INPUT: Final = data.LARGE_INPUT
 """As in unnormalized-input."""
 MANY_CLASSES: Final = 1000
 """Vocabularies start above ln C for reasons of their own (rare words)."""

@@ -10,6 +10,7 @@ from typing import Final
 
 import numpy as np
 
+from tb_convergence.core.diagnosis import progress
 from tb_convergence.core.diagnosis.data import ignorance
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.loss_course import loss_course
@@ -22,7 +23,7 @@ EPOCHS: Final = 6
 """Epochs of which the last quarters can be compared."""
 STANDSTILL: Final = 0.02
 """Fall from the third quarter of the epochs to the last, below which a loss has stopped."""
-USELESS: Final = 0.95
+USELESS: Final = progress.USELESS
 """Training loss over ignorance from which it is more than information: nothing was learned."""
 
 

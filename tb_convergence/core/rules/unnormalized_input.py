@@ -17,13 +17,13 @@ from tb_convergence.core.diagnosis.configuration import (
     Configuration,
     configuration,
 )
-from tb_convergence.core.diagnosis.data import feature_scales
+from tb_convergence.core.diagnosis.data import LARGE_INPUT, feature_scales
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.wording import features_in, figure
 from tb_convergence.core.history import RunHistory
 
-LARGE: Final = 10.0
+LARGE: Final = LARGE_INPUT
 """Root mean square of a feature. z-scores, [0, 1] and [-1, 1] all lie within about 1; ten times
 that multiplies the curvature of the first layer's loss by a hundred (LeCun et al. 1998, 4.3)."""
 VERY_LARGE: Final = 100.0

@@ -10,6 +10,7 @@ from typing import Final
 
 import numpy as np
 
+from tb_convergence.core.diagnosis import step_size
 from tb_convergence.core.diagnosis.finding import Evidence, Severity
 from tb_convergence.core.diagnosis.progress import learns
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
@@ -17,9 +18,9 @@ from tb_convergence.core.diagnosis.tables import layers_of, median_over_time, we
 from tb_convergence.core.diagnosis.wording import counted, figure, placed
 from tb_convergence.core.history import RunHistory
 
-LOW: Final = 1e-4
+LOW: Final = step_size.SMALL
 """log10 below -4 (TheDeepChecker; about -3 is healthy, Karpathy, CS231n)."""
-HIGH: Final = 1e-1
+HIGH: Final = step_size.LARGE
 """log10 above -1 (TheDeepChecker)."""
 FAR_LOW: Final = 1e-8
 """float32 tells weights apart to 6e-8 of their size: a smaller step is lost."""

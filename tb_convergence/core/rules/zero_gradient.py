@@ -17,7 +17,7 @@ from tb_convergence.core.diagnosis.finding import Evidence, Severity
 from tb_convergence.core.diagnosis.loss_course import loss_course
 from tb_convergence.core.diagnosis.progress import FALLS, learns
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
-from tb_convergence.core.diagnosis.tables import layers_of
+from tb_convergence.core.diagnosis.tables import WEIGHT_KINDS, layers_of
 from tb_convergence.core.diagnosis.wording import between, listed, placed
 from tb_convergence.core.history import RunHistory, first_true
 
@@ -39,7 +39,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     table = history.table("variables")
     if table is None or not table.has("gradient_zero_fraction"):
         return None
-    rows = table.rows_of("kernel", "recurrent_kernel")
+    rows = table.rows_of(*WEIGHT_KINDS)
     if not rows or len(table.steps) < RECORDS:
         return None
     zero = table.column("gradient_zero_fraction", "low")[:, rows]
@@ -85,7 +85,7 @@ def coasting(history: RunHistory) -> str:
         return ""
     if not (model.optimizer in GATHER or (model.momentum or 0) > 0):
         return ""
-    rows = table.rows_of("kernel", "recurrent_kernel")
+    rows = table.rows_of(*WEIGHT_KINDS)
     none = np.nan_to_num(table.column("gradient_zero_fraction", "low")[:, rows]) >= ALL
     moved = np.nan_to_num(table.column("update_ratio", "low")[:, rows]) > 0
     last, layers = 0, []
