@@ -8,8 +8,8 @@ import numpy as np
 
 from tb_convergence.core.diagnosis.loss_course import loss_course
 from tb_convergence.core.diagnosis.memory import remembered
-from tb_convergence.core.diagnosis.tables import median_over_time, weights_column
-from tb_convergence.core.history import RunHistory
+from tb_convergence.core.diagnosis.tables import median_over_time, weight_rows, weights_column
+from tb_convergence.core.history import RunHistory, Table, Values
 
 SMALL: Final = 1e-4
 """Update over weight norm: log10 below -4 is too little (TheDeepChecker; about -3 is healthy,
@@ -47,3 +47,22 @@ def path_length(history: RunHistory) -> float | None:
     recorded = weights_column(table, "update_ratio", "low").astype(np.float64)
     covered = np.where(np.isfinite(recorded), recorded, 0.0).sum(axis=0)
     return max(float(np.nanmax(ratio)) * course.observed, float(covered.max(initial=0.0)))
+
+
+def implied_ratio(table: Table) -> Values:
+    """What the growth of the weights between records proves of the steps in between: `[S, K]`.
+
+    A norm that grew from a to b in n steps took at least one step with an update ratio of
+    (b / a)^(1/n) - 1. NaN for the first record, wherever a norm is undefined or zero, and
+    everywhere where norms were not recorded.
+    """
+    if not table.has("variable_norm"):
+        return np.full((len(table.steps), len(weight_rows(table))), np.nan)
+    norm = weights_column(table, "variable_norm", "low").astype(np.float64)
+    upper = weights_column(table, "variable_norm", "high").astype(np.float64)
+    implied = np.full(norm.shape, np.nan)
+    steps = np.diff(table.steps)[:, None]
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        growth = np.where(upper[:-1] > 0, norm[1:] / upper[:-1], np.nan)
+        implied[1:] = np.power(growth, 1.0 / steps) - 1
+    return implied

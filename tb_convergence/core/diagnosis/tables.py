@@ -67,3 +67,18 @@ def weights_column(table: Table, name: str, bound: Bound = "middle") -> Values:
 def layers_of(table: Table, rows: Iterable[int]) -> tuple[str, ...]:
     """Names of the layers of `rows`, each once, in order of depth."""
     return tuple(dict.fromkeys(table.rows[row].layer for row in rows))
+
+
+def gradient_growth(table: Table, until: int) -> float | None:
+    """Largest gradient norm of a layer up to step `until`, over the first one that is above zero.
+
+    None where norms were not recorded, or fewer than two are finite and above zero.
+    """
+    if not table.has("gradient_norm"):
+        return None
+    norm = largest_per_record(weights_column(table, "gradient_norm", "low"))
+    usable = np.isfinite(norm) & (norm > 0) & (table.steps <= until)
+    if usable.sum() < 2:
+        return None
+    values = norm[usable].astype(np.float64)
+    return float(values.max() / values[0])

@@ -12,14 +12,17 @@ from typing import Final
 
 import numpy as np
 
+from tb_convergence.core.diagnosis import step_size
 from tb_convergence.core.diagnosis.configuration import configuration
 from tb_convergence.core.diagnosis.dating import unwatched_before
 from tb_convergence.core.diagnosis.finding import Evidence
+from tb_convergence.core.diagnosis.first_steps import FirstSteps, first_steps
 from tb_convergence.core.diagnosis.loss_course import LossCourse, loss_course
 from tb_convergence.core.diagnosis.progress import FALLS, learns
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.step_size import learning_rate
 from tb_convergence.core.diagnosis.tables import (
+    gradient_growth,
     largest_per_record,
     layers_of,
     weight_rows,
@@ -30,7 +33,7 @@ from tb_convergence.core.history import RunHistory, Table, Values
 from tb_convergence.core.rules.non_finite_values import afterwards
 from tb_convergence.core.rules.zero_gradient import coasting
 
-RATIO: Final = 0.1
+RATIO: Final = step_size.LARGE
 """Update over weight norm: a step that moves a layer by a tenth of its size (1e-3 is healthy)."""
 GROWTH: Final = 2.0
 """Gradient norm at its peak over its start: from doubling on it is more than scatter."""
@@ -66,9 +69,9 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
         return None
     harm = _harm(history, course, signs) or _thrown_up(history, course)
     if harm is None:
-        return _thrown_off(history, table, course)
+        return _thrown_off(history)
     if table.has("update_ratio"):
-        return _by_updates(history, table, course, harm) or _thrown_off(history, table, course)
+        return _by_updates(history, table, course, harm) or _thrown_off(history)
     return _by_gradients(history, table, harm)
 
 
@@ -118,7 +121,7 @@ def _thrown_up(history: RunHistory, course: LossCourse | None) -> _Harm | None:
 def _by_updates(
     history: RunHistory, table: Table, course: LossCourse | None, harm: _Harm
 ) -> Match | None:
-    ratios = np.fmax(weights_column(table, "update_ratio", "low"), implied_ratio(table))
+    ratios = np.fmax(weights_column(table, "update_ratio", "low"), step_size.implied_ratio(table))
     ratio = largest_per_record(ratios)
     known = np.isfinite(ratio)
     # What a step does to the weights shows in the next: its own harm came before its update.
@@ -165,7 +168,7 @@ def _by_updates(
             evidence.append(
                 Evidence("highest loss over its start", highest / course.start, GROWTH, at)
             )
-    growth = _gradient_growth(table, harm.step)
+    growth = gradient_growth(table, harm.step)
     if growth is not None and growth > GROWTH:
         evidence.append(
             Evidence(f"growth of the gradient norm until step {harm.step:,}", growth, GROWTH)
@@ -185,73 +188,57 @@ def _by_updates(
     )
 
 
-def _thrown_off(history: RunHistory, table: Table, course: LossCourse | None) -> Match | None:
+def _thrown_off(history: RunHistory) -> Match | None:
     """First steps so large that the start was lost: weights a multiple of it, and units dead since.
 
     A run may recover from that and learn, less well than it could: then it is information.
     """
-    outputs = history.table("activations")
-    if course is None or outputs is None or not outputs.has("activation_dead_fraction"):
+    begun = first_steps(history, EARLY, RECORDS)
+    if begun is None or (begun.dead_since < DIED and begun.thrown < THROWN):
         return None
-    if not (table.has("update_ratio") and table.has("variable_norm")):
+    if begun.update_ratio <= LOST or begun.growth < GROWTH:
         return None
-    if not len(table.steps) or int(table.steps[0]) != 0 or len(outputs.steps) < RECORDS:
-        return None
-    early = table.steps <= EARLY
-    ratio = largest_per_record(weights_column(table, "update_ratio", "low"))[early]
-    norm = weights_column(table, "variable_norm").astype(np.float64)[early]
-    dead = outputs.column("activation_dead_fraction", "low")
-    died = np.nan_to_num(dead[-1]) - np.nan_to_num(dead[0])
-    if not np.isfinite(ratio).any() or not len(died):
-        return None
-    peak = float(np.max(course.level[course.steps <= EARLY], initial=0.0))
-    thrown = peak / max(abs(float(course.level[0])), 1e-30)
-    if float(died.max()) < DIED and thrown < THROWN:
-        return None
-    with np.errstate(invalid="ignore", divide="ignore"):
-        growth = np.where(norm[0] > 0, norm[-1] / norm[0], np.nan)
-    first, grown = float(np.nanmax(ratio)), float(np.nanmax(growth, initial=0.0))
-    if first <= LOST or grown < GROWTH:
-        return None
-    unit = int(np.argmax(died))
-    layer = outputs.rows[unit].layer
-    ended = float(dead[-1, unit])
-    since = f"the loss was thrown up {figure(thrown)}-fold"
-    if float(died.max()) >= DIED:
-        since = f"{percent(float(died.max()))} of the units of {layer} have died since"
-        if dead[0, unit] > 0:
-            since += f" (with those dead before, {percent(ended)})"
+    since = f"the loss was thrown up {figure(begun.thrown)}-fold"
+    if begun.dead_since >= DIED:
+        since = f"{percent(begun.dead_since)} of the units of {begun.layer} have died since"
+        if begun.dead_before > 0:
+            since += f" (with those dead before, {percent(begun.dead)})"
     harmless = learns(history)
     return Match(
         severity="info" if harmless else "warning",
         confidence=0.55 if harmless else 0.7,
         summary=(
-            f"The first steps changed a layer by up to {_times(first)} its own size; by step "
-            f"{int(table.steps[early][-1]):,} its weights were {figure(grown)} times as large, "
-            f"and {since}."
+            f"The first steps changed a layer by up to {_times(begun.update_ratio)} its own size; "
+            f"by step {begun.last:,} its weights were {figure(begun.growth)} times as large, and "
+            f"{since}."
             + (FALLS if harmless else "")
         ),
-        first_step=int(table.steps[0]),
+        first_step=0,
         last_step=history.last_step,
-        layers=(layer,),
-        evidence=(
-            Evidence("largest update ratio of the first steps", first, LOST),
-            Evidence("weights over their start", grown, GROWTH, int(table.steps[early][-1]),
-                     suspect="at least"),
-            *(
-                (
-                    Evidence("part of the units that died since the first step",
-                             float(died.max()), DIED, None, layer, suspect="at least",
-                             unit="fraction"),
-                    Evidence("part of the units that are dead at the end", ended, None,
-                             int(outputs.steps[-1]), layer, unit="fraction"),
-                ) if died.max() >= DIED else ()
-            ),
-            *((Evidence("early loss over the first", thrown, THROWN, suspect="at least"),)
-              if thrown >= THROWN else ()),
-        ),
-        advice=_advice(history, first),
+        layers=(begun.layer,),
+        evidence=_of_lost_start(history, begun),
+        advice=_advice(history, begun.update_ratio),
     )
+
+
+def _of_lost_start(history: RunHistory, begun: FirstSteps) -> tuple[Evidence, ...]:
+    evidence = [
+        Evidence("largest update ratio of the first steps", begun.update_ratio, LOST),
+        Evidence("weights over their start", begun.growth, GROWTH, begun.last, suspect="at least"),
+    ]
+    if begun.dead_since >= DIED:
+        at_end = int(history.tables["activations"].steps[-1])
+        evidence += [
+            Evidence("part of the units that died since the first step", begun.dead_since, DIED,
+                     None, begun.layer, suspect="at least", unit="fraction"),
+            Evidence("part of the units that are dead at the end", begun.dead, None, at_end,
+                     begun.layer, unit="fraction"),
+        ]
+    if begun.thrown >= THROWN:
+        evidence.append(
+            Evidence("early loss over the first", begun.thrown, THROWN, suspect="at least")
+        )
+    return tuple(evidence)
 
 
 def _onset(table: Table, record: int) -> int:
@@ -272,27 +259,8 @@ def _loudest(table: Table, ratios: Values) -> str:
     return table.rows[weight_rows(table)[int(np.nanargmax(ratios))]].layer
 
 
-def implied_ratio(table: Table) -> Values:
-    """What the growth of the weights between records proves of the steps in between: `[S, K]`.
-
-    A norm that grew from a to b in n steps took at least one step with an update ratio of
-    (b / a)^(1/n) - 1. NaN for the first record, wherever a norm is undefined or zero, and
-    everywhere where norms were not recorded.
-    """
-    if not table.has("variable_norm"):
-        return np.full((len(table.steps), len(weight_rows(table))), np.nan)
-    norm = weights_column(table, "variable_norm", "low").astype(np.float64)
-    upper = weights_column(table, "variable_norm", "high").astype(np.float64)
-    implied = np.full(norm.shape, np.nan)
-    steps = np.diff(table.steps)[:, None]
-    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-        growth = np.where(upper[:-1] > 0, norm[1:] / upper[:-1], np.nan)
-        implied[1:] = np.power(growth, 1.0 / steps) - 1
-    return implied
-
-
 def _by_gradients(history: RunHistory, table: Table, harm: _Harm) -> Match | None:
-    growth = _gradient_growth(table, harm.step)
+    growth = gradient_growth(table, harm.step)
     if growth is None or growth < 10 * GROWTH:
         return None
     return Match(
@@ -306,17 +274,6 @@ def _by_gradients(history: RunHistory, table: Table, harm: _Harm) -> Match | Non
                            10 * GROWTH, suspect="at least"),),
         advice=_advice(history, None),
     )
-
-
-def _gradient_growth(table: Table, until: int) -> float | None:
-    if not table.has("gradient_norm"):
-        return None
-    norm: Values = largest_per_record(weights_column(table, "gradient_norm", "low"))
-    usable = np.isfinite(norm) & (norm > 0) & (table.steps <= until)
-    if usable.sum() < 2:
-        return None
-    values = norm[usable].astype(np.float64)
-    return float(values.max() / values[0])
 
 
 def _times(ratio: float) -> str:
