@@ -14,7 +14,6 @@ import numpy as np
 
 from tb_convergence.core.diagnosis import step_size
 from tb_convergence.core.diagnosis.configuration import configuration
-from tb_convergence.core.diagnosis.dating import unwatched_before
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.first_steps import FirstSteps, first_steps
 from tb_convergence.core.diagnosis.loss_course import LossCourse, loss_course
@@ -30,7 +29,7 @@ from tb_convergence.core.diagnosis.tables import (
 )
 from tb_convergence.core.diagnosis.wording import figure, listed, loss_over_start, percent
 from tb_convergence.core.history import RunHistory, Table, Values
-from tb_convergence.core.rules.non_finite_values import afterwards
+from tb_convergence.core.rules.non_finite_values import afterwards, came_unseen
 from tb_convergence.core.rules.zero_gradient import coasting
 
 RATIO: Final = step_size.LARGE
@@ -79,7 +78,7 @@ def _harm(history: RunHistory, course: LossCourse | None, signs: Signs) -> _Harm
     bad = signs.get("non-finite-values")
     divergence = signs.get("loss-divergence")
     if bad is not None:
-        at = "by" if unwatched_before(history, bad.first_step) is not None else "at"
+        at = "by" if came_unseen(history) else "at"
         text = f"NaN or Inf followed {at} step {bad.first_step:,}"
         return _Harm(text, bad.first_step, 0.9, afterwards(history))
     dead = signs.get("zero-gradient")

@@ -3,8 +3,9 @@
 The tensors of one step are searched in the order in which they are computed: inputs, outputs by
 depth, loss, gradients from the output back, variables. The first one bad is where to look.
 
-Where steps between records were not observed, NaN may have come in any of them: the steps it lies
-between are told, and no tensor is named once the variables had caught it from an earlier one.
+Where steps between records were not observed, by us or by whoever wrote histograms and scalars, NaN
+may have come in any of them: the steps it lies between are told, and no tensor is named once the
+variables had caught it from an earlier one.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from typing import Final
 import numpy as np
 
 from tb_convergence.core.diagnosis.configuration import configuration
-from tb_convergence.core.diagnosis.dating import unwatched_before
+from tb_convergence.core.diagnosis.dating import NEVER, unseen_before, windows
 from tb_convergence.core.diagnosis.finding import Evidence
+from tb_convergence.core.diagnosis.memory import remembered
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.wording import counted, figure, listed
 from tb_convergence.core.history import RunHistory
@@ -27,9 +29,19 @@ _VARIABLES: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class _Bad:
-    """First appearance in one kind of tensor."""
+    """First appearance in one kind of tensor.
+
+    Attributes:
+        step: of the record that shows it.
+        sound: step of the last record before in which that tensor was finite; NEVER without one.
+        order: place in the order in which a step's tensors are computed.
+        what, layers: the tensor, and the layers of all that are bad in that record.
+        fraction: of its entries; None where only their existence is known.
+        kind: "NaN", "Inf" or both.
+    """
 
     step: int
+    sound: int
     order: int
     what: str
     layers: tuple[str, ...]
@@ -83,9 +95,16 @@ def _first_in_table(
     worst = int(np.argmax(fractions))
     row = among[places[0]]
     names = dict.fromkeys(table.rows[among[place]].layer for place in places)
+    known = [table.column(name, "high")[:record, row] == 0 for name, _ in present]
+    sound = np.flatnonzero(np.logical_and.reduce(known))
     return _Bad(
-        history.step_of(table, record), order, what.format(name=table.rows[row].name), tuple(names),
-        fractions[worst] if table.exact else None, present[worst][1],
+        step=history.step_of(table, record),
+        sound=history.step_of(table, int(sound[-1])) if len(sound) else NEVER,
+        order=order,
+        what=what.format(name=table.rows[row].name),
+        layers=tuple(names),
+        fraction=fractions[worst] if table.exact else None,
+        kind=present[worst][1],
     )
 
 
@@ -98,12 +117,16 @@ def _first_in_loss(history: RunHistory) -> _Bad | None:
         # An epoch table has NaN where a framework reported no loss at all.
         if len(bad) and (name == "loss" or np.isfinite(series.values).any()):
             kind = "NaN" if np.isnan(series.values[bad[0]]) else "Inf"
-            return _Bad(history.step_of(series, int(bad[0])), 2, "the loss", (), 1.0, kind)
+            first = int(bad[0])
+            sound = history.step_of(series, first - 1) if first else NEVER
+            return _Bad(history.step_of(series, first), sound, 2, "the loss", (), 1.0, kind)
         return None
     return None
 
 
-def _evaluate(history: RunHistory, _: Signs) -> Match | None:
+@remembered
+def _appearances(history: RunHistory) -> tuple[_Bad, ...]:
+    """The first in each kind of tensor, in the order in which they came; () where all is finite."""
     found = [
         _first_in_table(
             history, "inputs",
@@ -128,14 +151,31 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
             _VARIABLES, "the variable {name}",
         ),
     ]
-    bad = sorted((item for item in found if item), key=lambda item: (item.step, item.order))
+    return tuple(
+        sorted((item for item in found if item), key=lambda item: (item.step, item.order))
+    )
+
+
+def _sound_before(history: RunHistory) -> int | None:
+    """The last step known before the first bad one, where those between were not seen."""
+    first = _appearances(history)[0]
+    return unseen_before(history, _exact_step(history, first.step), first.sound)
+
+
+def came_unseen(history: RunHistory) -> bool:
+    """Whether it is not known at which step NaN or Inf came first, of a run that has them."""
+    return _sound_before(history) is not None
+
+
+def _evaluate(history: RunHistory, _: Signs) -> Match | None:
+    bad = _appearances(history)
     if not bad:
         return None
     first = bad[0]
     exact = _exact_step(history, first.step)
     unit = "epoch" if history.axis == "epoch" else "step"
     others = tuple(dict.fromkeys(layer for item in bad for layer in item.layers))
-    sound = unwatched_before(history, exact)
+    sound = _sound_before(history)
     # Variables are those before the update: bad ones are the work of an earlier step.
     inherited = any(item.order == _VARIABLES and item.step == first.step for item in bad)
     return Match(
@@ -143,13 +183,13 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         confidence=1.0,
         summary=(
             f"{first.kind} appeared first in {first.what}, at {unit} {exact:,}."
-            if sound is None else _between(first, sound, exact, inherited)
+            if sound is None else _between(history, sound, exact, inherited)
         ) + afterwards(history),
         first_step=exact,
         last_step=history.last_step,
         layers=others,
         evidence=tuple(item.evidence for item in bad),
-        advice=_UNNAMED if sound is not None and inherited else (),
+        advice=_unnamed(history) if sound is not None and inherited else (),
         ruins=_lasts(history),
     )
 
@@ -208,26 +248,34 @@ def _lasts(history: RunHistory) -> bool:
     )
 
 
-def _between(first: _Bad, sound: int, seen: int, inherited: bool) -> str:
-    """The summary where the steps after `sound` and before `seen` were not observed."""
-    when = f"{first.kind} arose after step {sound:,}, at step {seen:,} at the latest"
-    unseen = counted(seen - sound - 1, "step")
+def _between(history: RunHistory, sound: int, seen: int, inherited: bool) -> str:
+    """The summary where nothing is known of the steps after `sound` and before `seen`."""
+    first = _appearances(history)[0]
+    unit = "epoch" if history.axis == "epoch" else "step"
+    after, place = (f"after {unit} {sound:,}, ", "between") if sound != NEVER else ("", "before")
+    unseen = f"{counted(seen - sound - 1, unit)} {place}"
+    # What TensorBoard dropped was written all the same: all that is known is that it is not here.
+    why = f"no record tells of the {unseen}"
+    if windows(history) is not None:
+        why = f"the {unseen} were not observed"
+    when = f"{first.kind} arose {after}at {unit} {seen:,} at the latest: {why}"
     if inherited:
-        return (
-            f"{when}: the {unseen} between were not observed, and by then the variables held it, "
-            "so where it began is not known."
-        )
-    return (
-        f"{when}: the {unseen} between were not observed. At step {seen:,} it appears first in "
-        f"{first.what}."
+        return f"{when}, and by then the variables held it, so where it began is not known."
+    return f"{when}. At {unit} {seen:,} it appears first in {first.what}."
+
+
+def _unnamed(history: RunHistory) -> tuple[str, ...]:
+    """Advice where the tensor that went bad first is not known."""
+    way = (
+        "Record every step, as ConvergenceCallback and ConvergenceRecorder do of themselves"
+        if windows(history) is None
+        else "Train again with watch_every_step=True, as by default"
     )
-
-
-_UNNAMED: Final = (
-    "Train again with watch_every_step=True, as by default: the step at which it begins is then "
-    "known, and recorded in full, with the tensor that goes bad first.",
-    "tf.debugging.enable_check_numerics() names the operation.",
-)
+    return (
+        f"{way}: the step at which it begins is then known, and recorded in full, with the tensor "
+        "that goes bad first.",
+        "tf.debugging.enable_check_numerics() names the operation.",
+    )
 
 
 def _exact_step(history: RunHistory, recorded: int) -> int:
