@@ -7,7 +7,7 @@ import shlex
 
 from tb_convergence.core.diagnosis.finding import Evidence, Finding, RunDiagnosis, Unit
 from tb_convergence.core.diagnosis.wording import percent
-from tb_convergence.core.history import Sampled, TagFamily
+from tb_convergence.core.left_out import Sampled, TagFamily
 
 
 def printable(text: str) -> str:

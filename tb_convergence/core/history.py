@@ -7,7 +7,7 @@ for exact data both are the same array.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Final, Literal
@@ -15,6 +15,7 @@ from typing import Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from tb_convergence.core.left_out import Sampled, Skipped, TagFamily
 from tb_convergence.core.schema import Row
 
 Steps = NDArray[np.int64]
@@ -24,57 +25,6 @@ Axis = Literal["step", "epoch", "batch"]
 
 _NO_STEPS: Final[Steps] = np.zeros(0, np.int64)
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
-
-
-@dataclass(frozen=True, slots=True)
-class Skipped:
-    """Data that was refused, and why. `step` is None where the whole tag was refused."""
-
-    tag: str
-    step: int | None
-    reason: str
-
-
-WhyUnclear = Literal["told", "either", "both", "operation", "unknown"]
-
-
-@dataclass(frozen=True, slots=True)
-class TagFamily:
-    """Histograms of one form of name, of which a person was asked, or has said, what they are.
-
-    Attributes:
-        pattern: their form, such as "dW/{v}"; an answer is a role and this pattern.
-        why: "told": a person said what they are. Else they are not read, because their names say
-            "either": nothing but a variable's name, so it may be the variable or its gradient;
-            "both": that they are gradients and that they are variables; "operation": that they
-            are TensorFlow's gradients of operations, of which variables they do not say;
-            "unknown": nothing of the kind.
-        role: what they were said to be; None where nobody has.
-        count: number of tags; 0 where a pattern fits none.
-        examples: the first few of them.
-    """
-
-    pattern: str
-    why: WhyUnclear
-    role: Literal["gradient", "variable", "neither"] | None
-    count: int
-    examples: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Sampled:
-    """TensorBoard kept only some of what a run holds.
-
-    Attributes:
-        kept: records that can be read.
-        total: records that were written: at least so many, or about so many where not `exact`.
-        exact: whether the records themselves say how many they were. Ordinary summaries do not;
-            they are taken to have been written evenly, at the smallest distance seen.
-    """
-
-    kept: int
-    total: int
-    exact: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -367,55 +317,3 @@ def steps_since_record(run: Table) -> Values:
         # Records of before the column was there have nothing in it.
         steps = steps + np.where(np.isnan(unwatched), 0.0, unwatched)
     return steps
-
-
-def fold_restarts(
-    steps: Sequence[int] | Steps, wall_times: Sequence[float] | NDArray[np.float64]
-) -> tuple[NDArray[np.intp], tuple[int, ...]]:
-    """Which records to keep, in order of step, when a run was restarted, and where it was.
-
-    Records come in the order they were written or, where a loader lost it, in any order: wall time
-    then decides, or the order given where wall times are not finite. Steps that only ever grow are
-    left alone, whatever a clock that was set back says. When training resumes at an earlier step,
-    the new record of a step replaces the old one, and old records beyond the restart are dropped as
-    soon as the restarted run wrote any: they belong to an attempt that was given up. Of two records
-    of one step the later one stays.
-
-    Returns:
-        Indices `[K]` into the input, steps strictly increasing; and the steps restarted at.
-
-    >>> kept, restarts = fold_restarts([0, 1, 2, 3, 1, 2], [0.0, 1.0, 2.0, 3.0, 9.0, 10.0])
-    >>> kept.tolist(), restarts
-    ([0, 4, 5], (1,))
-    """
-    step = np.asarray(steps, dtype=np.int64)
-    if np.all(step[1:] > step[:-1]):
-        return np.arange(len(step), dtype=np.intp), ()
-    time = np.asarray(wall_times, dtype=np.float64)
-    if not np.isfinite(time).all():
-        time = np.zeros(len(step))
-    order = np.lexsort((np.arange(len(step)), time))
-    kept: list[int] = []
-    restarts: list[int] = []
-    for index in order.tolist():
-        dropped = 0
-        while kept and step[kept[-1]] >= step[index]:
-            dropped += int(step[kept.pop()] > step[index])
-        if dropped:
-            restarts.append(int(step[index]))
-        kept.append(index)
-    return np.asarray(kept, dtype=np.intp), tuple(restarts)
-
-
-def first_true(mask: Iterable[bool] | NDArray[np.bool_], length: int = 1) -> int | None:
-    """Index where the first stretch of at least `length` consecutive True begins; else None.
-
-    >>> first_true([False, True, False, True, True], 2)
-    3
-    """
-    run = 0
-    for index, value in enumerate(mask):
-        run = run + 1 if value else 0
-        if run >= length:
-            return index - length + 1
-    return None

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from tb_convergence.core.history import TagFamily, WhyUnclear
+from tb_convergence.core.left_out import TagFamily, WhyUnclear
 from tb_convergence.reading.patterns import TagPattern
 
 MAX_FAMILIES: Final = 12

@@ -15,10 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tb_convergence.core.histogram import HistogramError, checked, intervals
-from tb_convergence.core.history import Axis, Skipped, Table, TagFamily, fold_restarts
+from tb_convergence.core.history import Axis, Table
+from tb_convergence.core.left_out import Skipped, TagFamily
 from tb_convergence.reading.families import joined
 from tb_convergence.reading.patterns import Role
 from tb_convergence.reading.reasons import SkippedPoints, reason_of
+from tb_convergence.reading.restarts import fold_restarts
 from tb_convergence.reading.sampling import Sampling
 from tb_convergence.reading.source import Source
 from tb_convergence.reading.tags import KERAS_ENDING, HistogramTags, match_histograms

@@ -16,8 +16,9 @@ from typing import Final, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from tb_convergence.core.history import Table, fold_restarts
+from tb_convergence.core.history import Table
 from tb_convergence.core.schema import Layout, Row
+from tb_convergence.reading.restarts import fold_restarts
 
 TURNS: Final = 8
 SHARE_OF_TURNS: Final = 0.1

@@ -15,10 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tb_convergence.core.histogram import HistogramError, checked
-from tb_convergence.core.history import Axis, RunHistory, Table, fold_restarts
+from tb_convergence.core.history import Axis, RunHistory, Table
 from tb_convergence.core.statistics import EXPONENTS, columns
 from tb_convergence.reading.histograms import EXPECTED_BYTES, PLUGIN
 from tb_convergence.reading.patterns import Role
+from tb_convergence.reading.restarts import fold_restarts
 from tb_convergence.reading.source import Source
 from tb_convergence.reading.tags import KERAS_ENDING, match_histograms
 

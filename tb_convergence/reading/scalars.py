@@ -8,8 +8,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from tb_convergence.core.history import Series, Skipped, Table, fold_restarts
+from tb_convergence.core.history import Series, Table
+from tb_convergence.core.left_out import Skipped
 from tb_convergence.reading.reasons import SkippedPoints, reason_of
+from tb_convergence.reading.restarts import fold_restarts
 from tb_convergence.reading.runs import FoldedRun
 from tb_convergence.reading.sampling import Sampling
 from tb_convergence.reading.scalar_tags import ScalarMeaning, scalar_meaning

@@ -17,7 +17,7 @@ from tb_convergence.cli import output
 from tb_convergence.cli.diagnose import verdict
 from tb_convergence.cli.selection import did_you_mean, matches
 from tb_convergence.core.diagnosis import RunDiagnosis
-from tb_convergence.core.history import Skipped
+from tb_convergence.core.left_out import Skipped
 from tb_convergence.reading import DataUnavailableError, LogdirError
 from tests.serving.event_logs import write
 

@@ -10,15 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tb_convergence.core.history import (
-    Axis,
-    RunHistory,
-    Series,
-    Table,
-    first_true,
-    fold_restarts,
-)
+from tb_convergence.core.diagnosis.dating import first_true
+from tb_convergence.core.history import Axis, RunHistory, Series, Table
 from tb_convergence.core.schema import Row
+from tb_convergence.reading.restarts import fold_restarts
 
 ROW = Row("a", "a", "kernel")
 

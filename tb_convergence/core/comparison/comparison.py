@@ -17,9 +17,10 @@ from tb_convergence.core.comparison.differences import (
 from tb_convergence.core.comparison.pairing import pair_steps
 from tb_convergence.core.comparison.settings import Setting, changed_settings
 from tb_convergence.core.diagnosis import RunDiagnosis, diagnose_history
+from tb_convergence.core.diagnosis.dating import first_true
 from tb_convergence.core.diagnosis.finding import strict_number
 from tb_convergence.core.diagnosis.loss_course import LossCourse, loss_course
-from tb_convergence.core.history import RunHistory, first_true
+from tb_convergence.core.history import RunHistory
 
 COMPARISON_SCHEMA: Final = 1
 """Version of the JSON form."""

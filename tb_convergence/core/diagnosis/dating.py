@@ -1,4 +1,4 @@
-"""When something began, where not every step was seen.
+"""When something began, also where not every step was seen.
 
 Our recorder watches every step, or says how many it passed over. Other records stand for their own
 step and no other: histograms and scalars, `log_health` and summaries of graph mode, whether they
@@ -7,9 +7,11 @@ were written that far apart or TensorBoard kept only some of them.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tb_convergence.core.history import RunHistory, Table
 
@@ -49,3 +51,17 @@ def unseen_before(history: RunHistory, step: int, sound: int) -> int | None:
     before = int(run.steps[record - 1])
     unwatched = run.column("window_unwatched_steps")[record, 0]
     return before if unwatched > 0 and before + 1 < step else None
+
+
+def first_true(mask: Iterable[bool] | NDArray[np.bool_], length: int = 1) -> int | None:
+    """Index where the first stretch of at least `length` consecutive True begins; else None.
+
+    >>> first_true([False, True, False, True, True], 2)
+    3
+    """
+    run = 0
+    for index, value in enumerate(mask):
+        run = run + 1 if value else 0
+        if run >= length:
+            return index - length + 1
+    return None

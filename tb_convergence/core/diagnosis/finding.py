@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from tb_convergence.core.diagnosis.recipes import Recipe
-from tb_convergence.core.history import Axis, Sampled, Skipped, TagFamily
+from tb_convergence.core.history import Axis
+from tb_convergence.core.left_out import Sampled, Skipped, TagFamily
 
 Kind = Literal["cause", "symptom", "caution"]
 Severity = Literal["critical", "warning", "info"]

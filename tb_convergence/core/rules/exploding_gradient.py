@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from tb_convergence.core.diagnosis.dating import first_true
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.progress import learns
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
@@ -18,7 +19,7 @@ from tb_convergence.core.diagnosis.tables import (
     weight_rows,
 )
 from tb_convergence.core.diagnosis.wording import placed
-from tb_convergence.core.history import RunHistory, Table, Values, first_true
+from tb_convergence.core.history import RunHistory, Table, Values
 
 HUGE = 1e6
 """Mean |g| (Cao et al. 2022, DeepFD's and DeepDiagnosis' order of magnitude)."""

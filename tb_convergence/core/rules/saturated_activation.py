@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from tb_convergence.core.diagnosis.dating import first_true
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.progress import FALLS, learns
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.tables import layers_of
 from tb_convergence.core.diagnosis.wording import percent, placed
-from tb_convergence.core.history import RunHistory, first_true
+from tb_convergence.core.history import RunHistory
 
 FRACTION = 0.5
 """More than half of the outputs: most of the gradient ends there."""

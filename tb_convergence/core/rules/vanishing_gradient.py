@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from tb_convergence.core.diagnosis.dating import first_true
 from tb_convergence.core.diagnosis.finding import Evidence, Severity
 from tb_convergence.core.diagnosis.progress import learns
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.tables import layers_of, median_over_time
 from tb_convergence.core.diagnosis.wording import placed
-from tb_convergence.core.history import RunHistory, Table, Values, first_true
+from tb_convergence.core.history import RunHistory, Table, Values
 
 RATIO = 1e-3
 """First over last layers (Glorot & Bengio 2010 show healthy stacks within a factor of ten)."""

@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 
 from tb_convergence.core.diagnosis.configuration import configuration
 from tb_convergence.core.diagnosis.data import columns_of
+from tb_convergence.core.diagnosis.dating import first_true
 from tb_convergence.core.diagnosis.finding import Evidence, Severity
 from tb_convergence.core.diagnosis.loss_course import loss_course
 from tb_convergence.core.diagnosis.progress import FALLS, learns
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.tables import WEIGHT_KINDS, layers_of
 from tb_convergence.core.diagnosis.wording import between, listed, placed
-from tb_convergence.core.history import RunHistory, first_true
+from tb_convergence.core.history import RunHistory
 
 FRACTION = 0.7
 """Share of zeros (DeepDiagnosis, AutoTrainer: dead neurons above 70 % zero gradients)."""
