@@ -52,6 +52,18 @@ test("bytes of any other form are refused, not guessed at", () => {
   for (const bytes of bad) assert.throws(() => decodeHeat(bytes), Error);
 });
 
+test("how many times as much as nothing is a value of a difference, and of no other map", () => {
+  const values = [[Number.POSITIVE_INFINITY, 0, Number.NEGATIVE_INFINITY, 1, 2]];
+  const ends = { minimum: 0, maximum: 2 };
+  const heat = decodeHeat(heatBytes({ values, header: { ...ends, scale: "log10" } }));
+  assert.deepEqual([...heat.values], values[0]);
+  for (const header of [ends, { ...ends, scale: "linear" }]) {
+    assert.throws(() => decodeHeat(heatBytes({ values, header })), Error);
+  }
+  const lost = [[1, Number.NaN]];
+  assert.throws(() => decodeHeat(heatBytes({ values: lost, header: { scale: "log10" } })), Error);
+});
+
 test("a cell reaches to where the next begins, the last by the usual distance", () => {
   assert.deepEqual([...cellEdges([0, 10, 20], [9, 19, 20])], [0, 10, 20, 21]);
   assert.deepEqual([...cellEdges([0, 100, 200], [0, 100, 200])], [0, 100, 200, 300]);

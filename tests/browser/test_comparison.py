@@ -165,6 +165,28 @@ def test_the_map_of_differences_reads_as_the_route_says(
     expect(readout).to_contain_text("NaN in one of the runs")
 
 
+def test_the_map_of_differences_shows_what_only_one_run_has_at_all(
+    served: str, open_tab: Open
+) -> None:
+    """Gradients of dead units are exactly 0: the other run's are infinitely many times as large."""
+    run, metric = "dead-relu", "gradient_norm"
+    tab = open_tab(served, fragment=link(
+        run=run, group="variables", metric=metric, map="difference", step="0",
+        row="sequential/dense/kernel", **{"with": f'["{WELL}"]'},
+    ))
+    compared(tab, run, WELL)
+    expect(tab.frame.locator(".heat-frame.pending")).to_have_count(0)
+    heat = difference(tab, run, WELL, "variables", metric)
+    row, cell = np.argwhere((heat.codes == 0) & np.isposinf(heat.values))[0]
+    assert (row, cell) == (0, 0), "the first layer is dead from the first record on"
+    canvas = tab.find("heatmap")
+    expect(canvas).to_have_attribute("aria-label", re.compile("against this run"))
+    canvas.focus()
+    canvas.press("Home")
+    canvas.press("Home")
+    expect(tab.find("heatmap-readout")).to_contain_text("exactly 0 here only")
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_axe_finds_no_barrier_in_a_comparison(served: str, open_tab: Open, theme: str) -> None:
     tab = open_tab(served, theme=theme, fragment=link(

@@ -44,7 +44,7 @@ export function decodeHeat(buffer) {
   const ends = [header.minimum, header.maximum];
   if (
     edges.some((edge, index) => edge < edges[index - 1]) ||
-    !areCells(values, codes) ||
+    !areCells(values, codes, header.scale === "log10") ||
     ends.some((end) => end !== null && !Number.isFinite(end))
   ) {
     throw new Error("heat map holds what no heat map can");
@@ -58,8 +58,9 @@ export function decodeHeat(buffer) {
  *
  * @param {Float32Array} values
  * @param {Uint8Array} codes  From a multiple of 4 on in their buffer.
+ * @param {boolean} infinite  Whether a value may be: how many times more than nothing is there?
  */
-function areCells(values, codes) {
+function areCells(values, codes, infinite) {
   const fours = new Uint32Array(codes.buffer, codes.byteOffset, codes.length >> 2);
   for (let four = 0, at = 0; at < codes.length; four += 1, at += 4) {
     // A number less itself is 0, unless it is not finite.
@@ -71,8 +72,9 @@ function areCells(values, codes) {
       (values[at + 3] - values[at + 3]);
     if (fours[four] === 0 && off === 0) continue;
     for (let one = at; one < Math.min(at + 4, codes.length); one += 1) {
-      const code = codes[one];
-      if (code === VALUE ? values[one] - values[one] !== 0 : code > INFINITE) return false;
+      const [code, value] = [codes[one], values[one]];
+      const no = infinite ? Number.isNaN(value) : !Number.isFinite(value);
+      if (code === VALUE ? no : code > INFINITE) return false;
     }
   }
   return true;

@@ -68,7 +68,9 @@ export function differenceReadout(heat, rows, metric, other, { row, cell }) {
     [INFINITE, `infinite in one of the runs${finite}`],
   ]).get(heat.codes[at]);
   const steps = formatStepRange(first[cell], last[cell]);
-  const what = said ?? `${metric.title}: ${formatDifference(value, metric)} in ${visible(other)}`;
+  const alone = `exactly 0 ${value > 0 ? "here" : `in ${visible(other)}`} only`;
+  const size = `${formatDifference(value, metric)} in ${visible(other)}`;
+  const what = said ?? `${metric.title}: ${Math.abs(value) === Infinity ? alone : size}`;
   return `${fullName(rows[row].name)} · ${steps} · ${what}`;
 }
 
