@@ -239,13 +239,31 @@ test("how a variable started is said in words", () => {
   assert.match(told({}), /deviation of 0\.05 around a mean of 0\./);
   assert.match(
     told({}),
-    /Glorot\\u202eUniform draws with 0\.1 = .* 100 inputs and 100 outputs: 0\.5 times that, narrower/,
+    /Glorot\\u202eUniform draws 0\.1 = .* 100 inputs and 100 outputs\. This is 0\.5 times that, narrower than chance explains: .* changed since\.$/,
   );
-  assert.match(told({ verdict: "as expected" }), /as observed/);
+  assert.match(
+    told({ verdict: "as expected" }),
+    /a mean of 0\. That is what Glorot\\u202eUniform draws: 0\.1 = .* 100 outputs\.$/,
+  );
   assert.match(told({ step: 40 }), /^First recorded at step 40, so training may/);
   assert.match(told({ axis: "epoch" }), /^First recorded at epoch 0/);
-  assert.match(told({ low: 0.001, high: 0.002 }), /between 0\.001 and 0\.002.*outside what lets/);
-  assert.doesNotMatch(told({}), /outside/);
+  assert.match(
+    told({ low: 0.001, high: 0.002 }),
+    /between 0\.001 and 0\.002.*too narrow for this shape: below 0\.01 signals fade/,
+  );
+  const wide = {
+    low: 2,
+    high: 2,
+    expected: { std: 2, formula: "stddev=2" },
+    verdict: "as expected",
+  };
+  assert.match(
+    told(wide),
+    /of 2 around.*That is what .* draws: stddev=2\. That is too wide for this shape: above 1 signals grow/,
+  );
+  for (const fine of [{}, { ...wide, step: 40 }, { ...wide, healthy: null }, { low: 0.005 }]) {
+    assert.doesNotMatch(told(fine), /too/);
+  }
   assert.match(told({ expected: null }), /is not known here/);
   assert.match(told({ expected: null }, /** @type {any} */ ({ initializer: "" })), /not known\./);
   const zeros = {

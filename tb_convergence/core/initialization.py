@@ -170,7 +170,8 @@ def _uniform(settings: Mapping[str, Any]) -> Expected | None:
     low, high = _number(settings, "minval"), _number(settings, "maxval")
     if low is None or high is None or high < low:
         return None
-    return Expected((high - low) / math.sqrt(12), f"({high:g} - {low:g}) / √12")
+    width = f"{high:g} {'-' if low >= 0 else '+'} {abs(low):g}"
+    return Expected((high - low) / math.sqrt(12), f"({width}) / √12")
 
 
 _SPREADS: Final[Mapping[str, Callable[[Mapping[str, Any]], Expected | None]]] = {

@@ -89,6 +89,15 @@ def test_nothing_is_expected_of_what_is_not_known(name: str, settings: dict[str,
     assert started(np.ones(4), name, None).expected is None
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "formula"), [(-0.1, 0.3, "(0.3 + 0.1) / √12"), (0.1, 0.3, "(0.3 - 0.1) / √12")])
+def test_the_width_of_a_uniform_draw_is_written_as_one_would(low, high, formula: str) -> None:
+    row = Row("k", "k", "kernel", (4, 4), initializer="RandomUniform")
+    found = expectation(row, {"minval": low, "maxval": high})
+    assert found is not None
+    assert (found.formula, found.std) == (formula, pytest.approx((high - low) / math.sqrt(12)))
+
+
 @pytest.mark.parametrize("shape", [(), (5,), (0, 4)])
 def test_shapes_without_a_fan(shape: tuple[int, ...]) -> None:
     assert expectation(Row("b", "b", "bias", shape, initializer="HeNormal"), {}) is None

@@ -78,7 +78,7 @@ function scrollAlong(chip) {
   const tall = list.closest(".all") !== null;
   leaveRoom(list, tall);
   const [inner, outer] = [chip.getBoundingClientRect(), list.getBoundingClientRect()];
-  const before = inner.top - EDGE - outer.top;
+  const before = inner.top - ABOVE - outer.top;
   const beyond = inner.bottom + ROOM - outer.bottom;
   // Rows snap: of a low list the chip's row is the first, of a high one it is just in view.
   if (before < 0 || beyond > 0) list.scrollTop += tall && before > 0 ? beyond : before;
@@ -96,11 +96,13 @@ function leaveRoom(list, tall) {
   const room = Number.parseFloat(getComputedStyle(list).paddingBottom);
   const fits = list.scrollHeight - room + EDGE <= list.clientHeight;
   const last = /** @type {HTMLElement} */ (list.lastElementChild).offsetHeight;
-  const left = Math.max(EDGE, list.clientHeight - EDGE - last);
+  const left = Math.max(EDGE, list.clientHeight - ABOVE - last);
   list.style.paddingBottom = fits || tall ? "" : `${left}px`;
 }
 
 /** What the end of the list fades over, in CSS pixels. */
-const ROOM = 28;
+const ROOM = 16;
 /** Room above the first row, for the focus ring. */
 const EDGE = 3;
+/** Above any other row: the end of the one before it is seen to be there. */
+const ABOVE = 17;

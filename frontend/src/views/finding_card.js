@@ -39,6 +39,11 @@ export function findingCard(finding, explained, how, handlers, nested = false) {
     data-testid="finding" data-id=${id} data-kind=${kind} aria-current=${shown ? "true" : "false"} tabindex="-1">
     <p class="eyebrow ${look}">
       ${verdictIcon(look)}<span>${over ? `recovered ${kind}` : `${VERDICT_WORD[severity]} ${kind}`}</span>
+      ${
+        id === how.first
+          ? html`<span class="first" data-testid="mend-first" title="The gravest and likeliest of these causes: mend it, train again, and see what is left">mend first</span>`
+          : nothing
+      }
       <span class="confidence" title="How sure this finding is, from what was recorded"
         >${formatConfidence(finding.confidence)} sure</span>
     </p>

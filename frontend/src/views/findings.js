@@ -25,6 +25,7 @@ import { snippet } from "./states.js";
 /**
  * @typedef {object} Shown
  * @property {string | null} selected
+ * @property {string | null} first  Of several causes the one to begin with.
  * @property {(id: string) => unknown} elsewhere  Whether the run compared has it as well.
  * @property {string} unit  What a step is called.
  *
@@ -43,12 +44,13 @@ import { snippet } from "./states.js";
  */
 export function findingsPanel({ reply, summary, color, mark, selected, compared }, handlers) {
   const { heads, explained } = tree(reply.findings);
+  const [over, standing] = [heads.filter(isOver), heads.filter((finding) => !isOver(finding))];
   const how = {
     selected,
+    first: mendFirst(standing),
     elsewhere: (/** @type {string} */ id) => elsewhere(id, compared),
     unit: stepWord(reply.axis),
   };
-  const [over, standing] = [heads.filter(isOver), heads.filter((finding) => !isOver(finding))];
   const cards = (/** @type {Finding[]} */ of) =>
     repeat(
       of,
@@ -108,8 +110,7 @@ export function overview(standing, explained, selected) {
     id === selected || explained.get(id)?.some((one) => one.id === selected) === true;
   const here = standing.find(holds) ?? standing[0];
   return KINDS.flatMap((kind) => {
-    // What is only a notice does not make a run sick: it is no cause beside causes.
-    const all = standing.filter((one) => (one.severity === "info" ? "notice" : one.kind) === kind);
+    const all = standing.filter((one) => sortOf(one) === kind);
     if (all.length === 0) return [];
     const rest = all.filter((one) => one !== here);
     const at = all.indexOf(here);
@@ -122,6 +123,26 @@ export function overview(standing, explained, selected) {
 }
 
 const KINDS = ["cause", "symptom", "caution", "notice"];
+
+/**
+ * What is only a notice does not make a run sick: it is no cause beside causes.
+ *
+ * @param {Finding} finding
+ */
+function sortOf({ severity, kind }) {
+  return severity === "info" ? "notice" : kind;
+}
+
+/**
+ * Of several causes the one to begin with: they come by rank. Where there is one, that goes without
+ * saying.
+ *
+ * @param {Finding[]} standing
+ */
+export function mendFirst(standing) {
+  const causes = standing.filter((one) => sortOf(one) === "cause");
+  return causes.length > 1 ? causes[0].id : null;
+}
 
 /** @param {Finding} finding */
 function isOver(finding) {

@@ -42,8 +42,13 @@ export function sentences(start, row, axis) {
       : `Started with a standard deviation ${spread}${around}.`,
     theory(start, row),
   ];
-  if (healthy && !late && (high < (healthy.low ?? 0) || low > (healthy.high ?? Infinity))) {
-    said.push("That is outside what lets a network of this shape learn.");
+  if (!healthy || late) return said;
+  const beyond = (/** @type {string} */ what, /** @type {string} */ signals) =>
+    said.push(`That is too ${what} for this shape: ${signals} from layer to layer.`);
+  if (high < (healthy.low ?? 0))
+    beyond("narrow", `below ${formatNumber(healthy.low)} signals fade`);
+  if (low > (healthy.high ?? Infinity)) {
+    beyond("wide", `above ${formatNumber(healthy.high)} signals grow`);
   }
   return said;
 }
@@ -62,14 +67,12 @@ function theory({ low, high, expected, fans, verdict }, row) {
   }
   const fan = fans && expected.formula.includes("fan") ? ` for ${inputsAndOutputs(fans)}` : "";
   const ratio = Math.sqrt(low * high) / expected.std;
-  const judged =
-    verdict === "as expected"
-      ? "as observed"
-      : `${formatNumber(ratio, 2)} times that, ${verdict} than chance explains`;
   const { formula } = expected;
   // "stddev=1" says the number itself.
   const told = formula.includes("=") ? formula : `${formatNumber(expected.std)} = ${formula}`;
-  return `${name} draws with ${told}${fan}: ${judged}.`;
+  return verdict === "as expected"
+    ? `That is what ${name} draws: ${told}${fan}.`
+    : `${name} draws ${told}${fan}. This is ${formatNumber(ratio, 2)} times that, ${verdict} than chance explains: the weights were set in another way, or changed since.`;
 }
 
 /** @param {[number, number]} fans */
