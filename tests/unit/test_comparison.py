@@ -267,6 +267,19 @@ def test_losses_with_noise_of_their_own_do_not_part() -> None:
     assert compare(with_loss(draw.falling()), with_loss(other)).diverges_at is None
 
 
+def test_losses_of_small_batches_part_where_their_means_do() -> None:
+    """Each batch's loss lies as far from the next as the two runs lie apart."""
+    random = np.random.default_rng(4)
+    noise = random.normal(0, 3, (2, 400))
+    calm, parted = 10 + noise[0], 10 + noise[1]
+    assert compare(with_loss(calm), with_loss(parted)).loss.diverges_at is None
+    parted[200:] -= 5
+    loss = compare(with_loss(calm), with_loss(parted)).loss
+    assert loss.diverges_at in range(195, 246)
+    assert loss.first == pytest.approx(calm[-40:].mean(), rel=0.02)
+    assert loss.second == pytest.approx(parted[-40:].mean(), rel=0.02)
+
+
 def test_a_loss_that_becomes_nan_parts_there() -> None:
     broken = draw.falling()
     broken[70:] = np.nan

@@ -8,11 +8,11 @@ from tb_convergence.core.comparison.comparison import (
     COMPARISON_SCHEMA,
     Comparison,
     FindingChange,
-    LossComparison,
     as_json,
     compare,
 )
 from tb_convergence.core.comparison.differences import Difference
+from tb_convergence.core.comparison.losses import LossComparison
 from tb_convergence.core.comparison.settings import Setting
 
 __all__ = [

@@ -6,29 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-import numpy as np
-
-from tb_convergence.core.comparison.differences import (
-    LASTING,
-    Difference,
-    differences,
-    orders_apart,
-)
-from tb_convergence.core.comparison.pairing import pair_steps
+from tb_convergence.core.comparison.differences import Difference, differences
+from tb_convergence.core.comparison.losses import LossComparison, compare_losses
 from tb_convergence.core.comparison.settings import Setting, changed_settings
 from tb_convergence.core.diagnosis import RunDiagnosis, diagnose_history
-from tb_convergence.core.diagnosis.dating import first_true
 from tb_convergence.core.diagnosis.finding import strict_number
-from tb_convergence.core.diagnosis.loss_course import LossCourse, loss_course
 from tb_convergence.core.history import RunHistory
 
 COMPARISON_SCHEMA: Final = 1
 """Version of the JSON form."""
-NOISES: Final = 3.0
-"""Standard deviations of one batch's loss, both runs taken together: one pair in 370 by chance."""
-RELATIVE: Final = 0.05
-"""And at least this part of the level: a loss without noise differs in the last digit, too."""
-
 NOT_EVALUATED: Final = "not evaluated"
 ABSENT: Final = "none"
 
@@ -46,31 +32,6 @@ class FindingChange:
     second: str
     first_step: int | None
     second_step: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class LossComparison:
-    """The training losses at equal steps.
-
-    Attributes:
-        first, second: mean over the last tenth of the compared records.
-        orders: log10(second / first) of these; NaN where either is negative.
-        last_step: last step compared.
-        diverges_at: first step from which the losses stay apart by more than noise, or at which
-            one of them is no longer finite; None where they never part.
-        compared: number of pairs of records.
-        largest_gap_steps: how far the steps of a pair lie apart at most: 0 where equal.
-        axis: what a step counts.
-    """
-
-    first: float
-    second: float
-    orders: float
-    last_step: int
-    diverges_at: int | None
-    compared: int
-    largest_gap_steps: int
-    axis: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +90,7 @@ def compare(
         told[1],
         changed_settings(first.config, second.config) if both else None,
         _changed_findings(*told),
-        _compare_losses(first, second),
+        compare_losses(first, second),
         differences(first, second),
     )
 
@@ -152,47 +113,6 @@ def _changed_findings(first: RunDiagnosis, second: RunDiagnosis) -> tuple[Findin
     order = ("critical", "warning", "info", ABSENT, NOT_EVALUATED)
     found.sort(key=lambda change: min(order.index(change.first), order.index(change.second)))
     return tuple(found)
-
-
-def _compare_losses(first: RunHistory, second: RunHistory) -> LossComparison | None:
-    courses = loss_course(first), loss_course(second)
-    if courses[0] is None or courses[1] is None or courses[0].axis != courses[1].axis:
-        return None
-    one, two = courses[0], courses[1]
-    at_1, at_2 = pair_steps(one.steps, two.steps)
-    if not len(at_1):
-        return None
-    level_1, level_2 = one.level[at_1], two.level[at_2]
-    steps = np.maximum(one.steps[at_1], two.steps[at_2])
-    last = slice(-max(1, len(at_1) // 10), None)
-    ends = float(np.mean(level_1[last])), float(np.mean(level_2[last]))
-    return LossComparison(
-        first=ends[0],
-        second=ends[1],
-        orders=float(orders_apart(*((np.array([end]),) * 2 for end in ends))[0]),
-        last_step=int(steps[-1]),
-        diverges_at=_parting(one, two, level_1, level_2, steps),
-        compared=len(at_1),
-        largest_gap_steps=int(np.max(np.abs(one.steps[at_1] - two.steps[at_2]))),
-        axis=one.axis,
-    )
-
-
-def _parting(
-    one: LossCourse, two: LossCourse, level_1: Any, level_2: Any, steps: Any
-) -> int | None:
-    """First step of the first stretch in which one loss stays above the other by more than noise.
-    """
-    noise = NOISES * float(np.hypot(one.noise, two.noise))
-    apart = level_2 - level_1
-    tolerance = noise + RELATIVE * (np.abs(level_1) + np.abs(level_2)) / 2
-    length = min(LASTING, len(apart))
-    found = [first_true(side, length) for side in (apart > tolerance, -apart > tolerance)]
-    candidates = [int(steps[index]) for index in found if index is not None]
-    broken = (one.nonfinite_step, two.nonfinite_step)
-    if broken[0] != broken[1]:
-        candidates += [step for step in broken if step is not None]
-    return min(candidates, default=None)
 
 
 def as_json(comparison: Comparison) -> dict[str, Any]:

@@ -1,0 +1,133 @@
+"""How the training losses of two runs compare: where they end, and from which step on they part."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tb_convergence.core.comparison.differences import LASTING, orders_apart
+from tb_convergence.core.comparison.pairing import pair_steps
+from tb_convergence.core.diagnosis.dating import first_true
+from tb_convergence.core.diagnosis.loss_course import LossCourse, loss_course
+from tb_convergence.core.history import RunHistory
+
+NOISES: Final = 3.0
+"""Standard deviations of what is compared, both runs taken together: one in 370 by chance."""
+RELATIVE: Final = 0.05
+"""And at least this part of the level: a loss without noise differs in the last digit, too."""
+STRETCHES: Final = 10
+"""Equal parts of the steps both runs have: small batches differ by more than the levels do."""
+LASTING_STRETCHES: Final = 2
+"""Stretches in a row for which one loss stays above the other."""
+
+Values = NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class LossComparison:
+    """The training losses at equal steps.
+
+    Attributes:
+        first, second: mean over the last tenth of the steps both have; of the last record where
+            that holds none.
+        orders: log10(second / first) of these; NaN where either is negative.
+        last_step: last step compared.
+        diverges_at: first step from which the losses stay apart by more than noise, or at which
+            one of them is no longer finite; None where they never part.
+        compared: number of pairs of records.
+        largest_gap_steps: how far the steps of a pair lie apart at most: 0 where equal.
+        axis: what a step counts.
+    """
+
+    first: float
+    second: float
+    orders: float
+    last_step: int
+    diverges_at: int | None
+    compared: int
+    largest_gap_steps: int
+    axis: str
+
+
+def compare_losses(first: RunHistory, second: RunHistory) -> LossComparison | None:
+    """The losses of two runs; None where not both have one that counts the same steps."""
+    one, two = loss_course(first), loss_course(second)
+    if one is None or two is None or one.axis != two.axis:
+        return None
+    at = pair_steps(one.steps, two.steps)
+    if not len(at[0]):
+        return None
+    edges = _edges(one, two)
+    ends = _end(one, edges), _end(two, edges)
+    return LossComparison(
+        first=ends[0],
+        second=ends[1],
+        orders=float(orders_apart(*((np.array([end]),) * 2 for end in ends))[0]),
+        last_step=int(edges[-1]),
+        diverges_at=_parting(one, two, at, edges),
+        compared=len(at[0]),
+        largest_gap_steps=int(np.max(np.abs(one.steps[at[0]] - two.steps[at[1]]))),
+        axis=one.axis,
+    )
+
+
+def _edges(one: LossCourse, two: LossCourse) -> Values:
+    """`[STRETCHES + 1]`, from before the first to the last of the steps that both have."""
+    low, high = max(one.steps[0], two.steps[0]), min(one.steps[-1], two.steps[-1])
+    return np.linspace(min(low, high) - 1, high, STRETCHES + 1)
+
+
+def _stretches(course: LossCourse, edges: Values) -> tuple[Values, Values]:
+    """Mean loss in each stretch and its standard error, both `[STRETCHES]`; NaN without a record.
+
+    A window of several steps counts where it ends.
+    """
+    place = np.searchsorted(edges, course.steps, side="left") - 1
+    inside = (place >= 0) & (place < STRETCHES)
+    place, weights = place[inside], course.weights[inside]
+    total = np.bincount(place, weights * course.level[inside], STRETCHES)
+    mass = np.bincount(place, weights, STRETCHES)
+    seen = np.bincount(place, course.samples[inside], STRETCHES)
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        return total / mass, course.noise / np.sqrt(seen)
+
+
+def _end(course: LossCourse, edges: Values) -> float:
+    mean = float(_stretches(course, edges)[0][-1])
+    before = np.flatnonzero(course.steps <= edges[-1])
+    return mean if np.isfinite(mean) else float(course.level[before[-1] if len(before) else 0])
+
+
+def _parting(
+    one: LossCourse, two: LossCourse, at: tuple[NDArray[np.intp], NDArray[np.intp]], edges: Values
+) -> int | None:
+    """First step of the first stretch in which one loss stays above the other by more than noise.
+
+    Record by record where single batches tell the losses apart; else by the means of whole
+    stretches, which vary less.
+    """
+    noise = np.full(len(at[0]), np.hypot(one.noise, two.noise))
+    steps = np.maximum(one.steps[at[0]], two.steps[at[1]])
+    found = _apart(one.level[at[0]], two.level[at[1]], noise, LASTING)
+    candidates = [int(steps[index]) for index in found]
+    if not candidates:
+        (mean_1, error_1), (mean_2, error_2) = _stretches(one, edges), _stretches(two, edges)
+        found = _apart(mean_1, mean_2, np.hypot(error_1, error_2), LASTING_STRETCHES)
+        candidates = [int(np.floor(edges[index])) + 1 for index in found]
+    broken = (one.nonfinite_step, two.nonfinite_step)
+    if broken[0] != broken[1]:
+        candidates += [step for step in broken if step is not None]
+    return min(candidates, default=None)
+
+
+def _apart(one: Values, two: Values, noise: Values, lasting: int) -> list[int]:
+    """Where `one` begins to stay above `two`, and `two` above `one`, for `lasting` in a row."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        apart = two - one
+        tolerance = NOISES * noise + RELATIVE * (np.abs(one) + np.abs(two)) / 2
+        sides = (apart > tolerance, -apart > tolerance)
+    found = [first_true(side, min(lasting, len(apart))) for side in sides]
+    return [index for index in found if index is not None]
