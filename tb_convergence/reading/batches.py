@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from tb_convergence.core.schema import PLUGIN_NAME
 from tb_convergence.reading.folders import Folders, RunFolder
 from tb_convergence.reading.reasons import reason_of
 from tb_convergence.reading.runs import FoldedRun
@@ -25,7 +26,7 @@ BATCH_BYTES: Final = 16 * 2**20
 
 BATCH_RUNS: Final = 100
 
-SAMPLES: Final = {"convergence": 20_000, "histograms": 2_000, "scalars": 10_000}
+SAMPLES: Final = {PLUGIN_NAME: 20_000, "histograms": 2_000, "scalars": 10_000}
 """Points TensorBoard keeps of each series, by plugin."""
 
 SERIES_BYTES: Final = 128 * 2**20
@@ -119,8 +120,8 @@ def samples_of(logdir: Path, batch: Batch) -> Mapping[str, int]:
         (_largest_record(logdir / folder.run / file.name)
          for folder in batch.folders for file in folder.files), default=0,
     )
-    kept = min(SAMPLES["convergence"], max(1_000, SERIES_BYTES // max(1, largest)))
-    return {**SAMPLES, "convergence": kept}
+    kept = min(SAMPLES[PLUGIN_NAME], max(1_000, SERIES_BYTES // max(1, largest)))
+    return {**SAMPLES, PLUGIN_NAME: kept}
 
 
 def _largest_record(path: Path) -> int:

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from tensorboard.data.provider import RunTagFilter
 
+from tb_convergence.core.schema import PLUGIN_NAME
 from tb_convergence.reading.patterns import TagPattern
 from tb_convergence.reading.reasons import reason_of
 from tb_convergence.reading.sampling import MOST_KEPT
@@ -29,8 +30,8 @@ MIN_SHARED_POINTS: Final = 2_500
 POINT_OVERHEAD_BYTES: Final = 64
 """What a point costs beside its values."""
 
-PREFETCHED: Final = (
-    ("list_tensors", "convergence"),
+LISTED: Final = (
+    ("list_tensors", PLUGIN_NAME),
     ("list_tensors", "histograms"),
     ("list_scalars", "scalars"),
 )
@@ -83,11 +84,11 @@ class Source:
 
         Returns whether all of it was had.
         """
-        with ThreadPoolExecutor(len(PREFETCHED), thread_name_prefix="list runs") as asking:
+        with ThreadPoolExecutor(len(LISTED), thread_name_prefix="list runs") as asking:
             answers = list(
-                asking.map(lambda what: self._list_all(what[0], what[1], runs), PREFETCHED)
+                asking.map(lambda what: self._list_all(what[0], what[1], runs), LISTED)
             )
-        for (method, plugin), answer in zip(PREFETCHED, answers, strict=True):
+        for (method, plugin), answer in zip(LISTED, answers, strict=True):
             if answer is not None:
                 for run in runs:
                     self.listings[method, run, plugin] = answer.get(run, {})
@@ -145,7 +146,7 @@ class Source:
     def forget(self, runs: Iterable[str]) -> None:
         """Drop what was fetched ahead of `runs` and not used."""
         for run in runs:
-            for method, plugin in PREFETCHED:
+            for method, plugin in LISTED:
                 self.listings.pop((method, run, plugin), None)
                 self.points.pop((method.replace("list", "read"), run, plugin), None)
 

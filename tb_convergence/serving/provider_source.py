@@ -15,7 +15,6 @@ from tensorboard import errors
 from tensorboard.data.provider import RunTagFilter
 
 from tb_convergence.core.history import RunHistory
-from tb_convergence.core.schema import PLUGIN_NAME
 from tb_convergence.reading import (
     DataUnavailableError,
     RunNotFoundError,
@@ -30,20 +29,14 @@ from tb_convergence.reading.recorded_histograms import (
 )
 from tb_convergence.reading.runs import FoldedRun, fold_run, fold_runs, possible_members
 from tb_convergence.reading.sampling import MOST_KEPT
+from tb_convergence.reading.source import LISTED
 from tb_convergence.reading.unpacking import unpacked_late
 from tb_convergence.serving.source import NoSuchRunError, Scope, UnavailableError, Version
-
-_LISTED: Final = (
-    ("list_tensors", PLUGIN_NAME),
-    ("list_tensors", "histograms"),
-    ("list_scalars", "scalars"),
-)
-"""What a history is made of: method of the data provider, plugin that owns the data."""
 
 RECENT_SECONDS: Final = 2.0
 """So long a list of runs says of which runs of TensorBoard's each is made."""
 
-_ASKING: Final = 16 * len(_LISTED)
+_ASKING: Final = 16 * len(LISTED)
 """Lists that are asked for at the same time, whatever the number of clients."""
 
 
@@ -83,7 +76,7 @@ class ProviderSource:
             members = None if run is None else possible_members(run)
             asked = [
                 self._asking.submit(self._listing, scope, method, plugin, members)
-                for method, plugin in _LISTED
+                for method, plugin in LISTED
             ]
             listing = self._provider.list_runs(scope.context, experiment_id=scope.experiment_id)
             names = [found.run_name for found in listing]

@@ -28,7 +28,8 @@ from tb_convergence.serving.parameters import (
     rules,
 )
 from tb_convergence.serving.payloads import SCHEMA
-from tb_convergence.serving.service import JSON, Reply, Service
+from tb_convergence.serving.replies import JSON, Reply
+from tb_convergence.serving.service import Service
 from tb_convergence.serving.source import Scope
 from tb_convergence.serving.strict_json import encode
 

@@ -1,78 +1,31 @@
-"""What the routes answer, apart from HTTP: reads runs once, diagnoses them once, remembers replies.
+"""What the routes answer, apart from HTTP: builds replies once, and remembers them.
 
 One broken run must not hide the others, and fifty clients must not read a run fifty times.
 """
 
 from __future__ import annotations
 
-import gzip
-import hashlib
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Final
 
 from tb_convergence import __version__
 from tb_convergence.core.comparison import compare
-from tb_convergence.core.diagnosis import RunDiagnosis, diagnose_history, replay
+from tb_convergence.core.diagnosis import RunDiagnosis, diagnose_history
 from tb_convergence.core.history import RunHistory, Table
 from tb_convergence.core.rules import RULES
-from tb_convergence.reading.patterns import TagPattern
 from tb_convergence.reading.recorded_histograms import recorded_magnitudes
 from tb_convergence.serving import comparing, lines, payloads
 from tb_convergence.serving.cache import BusyError, Cache
 from tb_convergence.serving.derived import derived
-from tb_convergence.serving.desk import Desk
 from tb_convergence.serving.distributions import distributions
-from tb_convergence.serving.failures import Failures, RunUnreadableError
-from tb_convergence.serving.few import Few
+from tb_convergence.serving.examined import Examined, RunKey, followed
+from tb_convergence.serving.failures import RunUnreadableError
 from tb_convergence.serving.heatmap import heatmap
 from tb_convergence.serving.limits import LIMITS, Limits, quoted, shortened
 from tb_convergence.serving.parameters import RefusedError
+from tb_convergence.serving.replies import BINARY, JSON, Reply, reply
 from tb_convergence.serving.source import NoSuchRunError, Scope, Source, UnavailableError, Version
 from tb_convergence.serving.strict_json import Json, encode
-
-JSON: Final = "application/json"
-BINARY: Final = "application/octet-stream"
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """A finished answer.
-
-    Attributes:
-        packed: the body, gzip-compressed.
-        content_type: of the body before compression.
-        etag: identifies the body; weak, because it may be sent with or without compression.
-    """
-
-    packed: bytes
-    content_type: str
-    etag: str
-
-
-def reply(body: bytes, content_type: str = JSON) -> Reply:
-    """`body` as a reply."""
-    digest = hashlib.sha256(body).hexdigest()[:20]
-    # The lowest level: float32 noise does not get smaller by trying harder, only slower.
-    return Reply(gzip.compress(body, compresslevel=1, mtime=0), content_type, f'W/"{digest}"')
-
-
-@dataclass(frozen=True, slots=True)
-class RunKey:
-    """One run as TensorBoard has read it so far, and as the person who asks has it read: what
-    everything remembered is remembered by.
-    """
-
-    experiment_id: str
-    run: str
-    digest: str
-    tags: tuple[TagPattern, ...] = ()
-
-
-def followed(history: RunHistory, diagnosis: RunDiagnosis) -> RunDiagnosis:
-    """`diagnosis` of `history` with what looking again at the run as it grew adds to it."""
-    return replay(history, diagnosis=diagnosis).diagnosis
 
 
 class Service:
@@ -95,24 +48,14 @@ class Service:
             clock: seconds, for the time budget.
             follow: adds to a diagnosis when each finding was first reported, and what is over.
         """
-        wait = limits.wait_seconds
         self.limits = limits
         self._source = source
-        self._diagnose = diagnose
-        self._follow = follow
         self._rules = rules
         self._clock = clock
-        self._histories: Cache[RunKey, RunHistory] = Cache(limits.history_bytes, held_bytes, wait)
-        self._diagnoses: Cache[RunKey, tuple[RunDiagnosis, Json]] = Cache(
-            limits.diagnoses, wait_seconds=wait
-        )
+        self._runs = Examined(source, diagnose, follow, rules, limits, clock)
         self._replies: Cache[tuple[RunKey, str], Reply] = Cache(
-            limits.reply_cache_bytes, lambda kept: len(kept.packed) + 500.0, wait
+            limits.reply_cache_bytes, lambda kept: len(kept.packed) + 500.0, limits.wait_seconds
         )
-        self._desk: Desk[RunKey, RunHistory] = Desk(limits.concurrent_runs)
-        self._reading = Few(limits.concurrent_reads, "read runs", wait)
-        self._following = Few(limits.concurrent_replays, "follow runs", wait)
-        self._failures = Failures(limits.failure_seconds, clock)
 
     def runs(self, scope: Scope, offset: int = 0) -> Reply:
         """The document of `runs`; see docs/http_api.md for how it is paged and what "pending" is.
@@ -155,9 +98,9 @@ class Service:
                 entries[name] = payloads.unread(shortened(name), "unknown", unaddressable)
                 continue
             key = RunKey(scope.experiment_id, name, versions[name].digest, scope.tags)
-            known = self._diagnoses.peek(key)
+            known = self._runs.known_entry(key)
             if known is not None:
-                entries[name] = known[1]
+                entries[name] = known
             elif self._clock() >= end:
                 entries[name] = payloads.unread(name, "pending")
             else:
@@ -182,8 +125,8 @@ class Service:
     def _entry(self, scope: Scope, key: RunKey, wait_seconds: float) -> Json:
         """What `runs` says of a run; that it is pending where its turn does not come in time."""
         try:
-            with self._desk.at(key, wait_seconds):
-                return self._diagnosed(scope, key)[1]
+            with self._runs.desk.at(key, wait_seconds):
+                return self._runs.diagnosed(scope, key)[1]
         except RunUnreadableError as failure:
             return payloads.unread(key.run, "unknown", failure.public)
         except NoSuchRunError:
@@ -197,38 +140,30 @@ class Service:
         """The document of `findings`."""
 
         def build(key: RunKey) -> bytes:
-            diagnosis, _ = self._diagnosed(scope, key)
-            # Tens of diagnoses: for the run that is looked at, not for every run that is listed.
-            history, told = self._following.run(lambda: self._followed(scope, key, diagnosis))
+            history, told = self._runs.followed(scope, key)
             return payloads.findings(history, told, self.limits, self._rules)
 
         return self._about(scope, run, "findings", build)
-
-    def _followed(
-        self, scope: Scope, key: RunKey, diagnosis: RunDiagnosis
-    ) -> tuple[RunHistory, RunDiagnosis]:
-        history = self._history(scope, key)
-        return history, self._follow(history, diagnosis)
 
     def series(self, scope: Scope, run: str, points: int) -> Reply:
         """The document of `series`."""
         return self._about(
             scope, run, f"series {points}",
-            lambda key: lines.series(self._history(scope, key), points, self.limits),
+            lambda key: lines.series(self._runs.history(scope, key), points, self.limits),
         )
 
     def layers(self, scope: Scope, run: str, offset: int = 0) -> Reply:
         """The document of `layers`."""
         return self._about(
             scope, run, f"layers {offset}",
-            lambda key: payloads.layers(self._history(scope, key), offset, self.limits),
+            lambda key: payloads.layers(self._runs.history(scope, key), offset, self.limits),
         )
 
     def heatmap(self, scope: Scope, run: str, group: str, metric: str, width: int) -> Reply:
         """The document of `heatmap`."""
 
         def build(key: RunKey) -> bytes:
-            history = self._history(scope, key)
+            history = self._runs.history(scope, key)
             table = self._measured(history, group, metric)
             return heatmap(history, table, metric, width, self.limits)
 
@@ -238,7 +173,7 @@ class Service:
         """The document of `layer`."""
 
         def build(key: RunKey) -> bytes:
-            history = self._history(scope, key)
+            history = self._runs.history(scope, key)
             table = self._table(history, group, row)
             return lines.layer(history, table, row, points, self.limits)
 
@@ -248,11 +183,11 @@ class Service:
         """The document of `distribution`."""
 
         def build(key: RunKey) -> bytes:
-            history = self._history(scope, key)
+            history = self._runs.history(scope, key)
             table = self._table(history, group, row)
             name = table.rows[row].name
             recorded = recorded_magnitudes(history, name) if group == "variables" else ()
-            recorded += self._reading.run(lambda: self._source.histograms(scope, run, name))
+            recorded += self._runs.histograms(scope, run, name)
             return distributions(run, table, row, recorded, width, self.limits)
 
         return self._about(scope, run, f"distribution {row} {width} {group!r}", build)
@@ -261,8 +196,8 @@ class Service:
         """The document of `compare`: what differs in `other`, against `run`."""
 
         def build(keys: tuple[RunKey, RunKey]) -> bytes:
-            first, second = (self._history(scope, key) for key in keys)
-            told = tuple(self._diagnosed(scope, key)[0] for key in keys)
+            first, second = (self._runs.history(scope, key) for key in keys)
+            told = tuple(self._runs.diagnosed(scope, key)[0] for key in keys)
             compared = compare(first, second, (told[0], told[1]))
             return comparing.comparison(first, second, compared, self.limits)
 
@@ -274,7 +209,7 @@ class Service:
         """The document of `difference`: `runs[1]` against `runs[0]`."""
 
         def build(keys: tuple[RunKey, RunKey]) -> bytes:
-            first, second = (self._history(scope, key) for key in keys)
+            first, second = (self._runs.history(scope, key) for key in keys)
             tables = self._measured(first, group, metric), self._measured(second, group, metric)
             return comparing.difference(first, second, tables, metric, width, self.limits)
 
@@ -299,7 +234,7 @@ class Service:
 
         def build_both(first: RunKey) -> bytes:
             try:
-                self._history(scope, second)
+                self._runs.history(scope, second)
             except NoSuchRunError as error:
                 raise RefusedError(404, f"there is no run {quoted(other)} (any more)") from error
             except RunUnreadableError as failure:
@@ -328,7 +263,7 @@ class Service:
             raise RefusedError(404, f"there is no run {quoted(run)} (any more)")
         key = RunKey(scope.experiment_id, run, version.digest, scope.tags)
         try:
-            return self._failures.guarded(
+            return self._runs.failures.guarded(
                 (key, what),
                 "shown",
                 lambda: self._replies.get(
@@ -346,9 +281,9 @@ class Service:
 
     def _built(self, key: RunKey, build: Callable[[RunKey], bytes]) -> bytes:
         """What `build` makes of a run; one that must be read first has to wait for its turn."""
-        if self._histories.peek(key) is not None:
+        if self._runs.histories.peek(key) is not None:
             return build(key)
-        with self._desk.at(key, self.limits.wait_seconds):
+        with self._runs.desk.at(key, self.limits.wait_seconds):
             return build(key)
 
     def _table(self, history: RunHistory, group: str, row: int = -1) -> Table:
@@ -376,35 +311,3 @@ class Service:
             return self._source.versions(scope, run)
         except UnavailableError as error:
             raise RefusedError(503, str(error)) from error
-
-    def _diagnosed(self, scope: Scope, key: RunKey) -> tuple[RunDiagnosis, Json]:
-        """What is said of a run, and its entry of `runs`."""
-
-        def compute() -> tuple[RunDiagnosis, Json]:
-            history = self._history(scope, key)
-            diagnosis = self._diagnose(history)
-            return diagnosis, payloads.summary(history, diagnosis, self._rules)
-
-        return self._failures.guarded(key, "diagnosed", lambda: self._diagnoses.get(key, compute))
-
-    def _history(self, scope: Scope, key: RunKey) -> RunHistory:
-        def read() -> RunHistory:
-            return self._reading.run(lambda: self._source.history(scope, key.run))
-
-        known = self._desk.look(key)
-        if known is None:
-            known = self._failures.guarded(key, "read", lambda: self._histories.get(key, read))
-            self._desk.put(key, known)
-        return known
-
-
-def held_bytes(history: RunHistory) -> float:
-    """Memory that `history` holds, nearly."""
-    total = 10_000.0
-    for table in history.tables.values():
-        total += table.low.nbytes + table.steps.nbytes + table.wall_times.nbytes
-        total += 0 if table.exact else table.high.nbytes
-        total += 500 * len(table.rows)
-    for series in history.scalars.values():
-        total += series.steps.nbytes + series.values.nbytes + series.wall_times.nbytes
-    return total + 500 * len(history.skipped)

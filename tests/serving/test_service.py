@@ -17,9 +17,10 @@ from werkzeug.test import Client
 
 from tb_convergence.core.diagnosis import RunDiagnosis
 from tb_convergence.core.history import RunHistory
+from tb_convergence.serving.examined import RunKey
 from tb_convergence.serving.limits import LIMITS
 from tb_convergence.serving.parameters import RefusedError
-from tb_convergence.serving.service import RunKey, Service
+from tb_convergence.serving.service import Service
 from tb_convergence.serving.source import Scope, UnavailableError
 from tests.serving import contract
 from tests.serving.contract import PREFIX
@@ -117,7 +118,7 @@ def test_a_listing_does_not_wait_for_runs_that_others_look_at() -> None:
     keys = [RunKey("", name, version.digest) for name, version in source.versions(SCOPE).items()]
     with contextlib.ExitStack() as looked_at:
         for key in keys[:-1]:
-            looked_at.enter_context(service._desk.at(key, 0.0))
+            looked_at.enter_context(service._runs.desk.at(key, 0.0))
         found = listed(service)
         assert [entry["run"] for entry in found["runs"] if entry["severity"] == "pending"] == [
             keys[-1].run
@@ -291,8 +292,8 @@ def test_memory_of_histories_is_bounded() -> None:
     one = 500 * 40 * 16 * 4 * 2
     service = Service(source, limits=replace(LIMITS, history_bytes=3 * one), clock=lambda: 0.0)
     service.runs(SCOPE)
-    assert service._histories.total <= 3 * one
-    assert 0 < len(service._histories) < 6
+    assert service._runs.histories.total <= 3 * one
+    assert 0 < len(service._runs.histories) < 6
     # The diagnoses of all of them are remembered: listing again reads nothing.
     reads = len(source.reads)
     service.runs(SCOPE)
