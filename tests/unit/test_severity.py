@@ -117,14 +117,24 @@ def test_a_loss_that_stands_still_is_held_against_ignorance(spread: float, expec
 
 
 @pytest.mark.parametrize(("confidence", "expected"), [(0.5, "warning"), (0.51, "critical")])
-def test_a_guess_is_at_most_a_warning(confidence: float, expected: str) -> None:
-    """Though the run learned nothing, and though what the guess would explain is critical."""
+def test_a_guess_is_by_itself_at_most_a_warning(confidence: float, expected: str) -> None:
+    """Though the run learned nothing."""
     match = Match("warning", confidence, "odd", 0, N)
-    rule = Rule("odd", "cause", "odd", (), lambda history, signs: match,
-                explains=("loss-not-decreasing",))
+    rule = Rule("odd", "cause", "odd", (), lambda history, signs: match)
     findings = diagnose_history(run(draw.flat(N)), [rule, *EFFECTS]).findings
     severities = {finding.id: finding.severity for finding in findings}
     assert severities == {"odd": expected, "loss-not-decreasing": "critical"}
+
+
+def test_a_guess_is_as_severe_as_what_it_explains() -> None:
+    """One story has one severity: how sure its cause is, the confidence says."""
+    match = Match("warning", 0.3, "odd", 0, N)
+    rule = Rule("odd", "cause", "odd", (), lambda history, signs: match,
+                explains=("loss-not-decreasing",))
+    findings = diagnose_history(run(draw.flat(N)), [rule, *EFFECTS]).findings
+    assert {finding.id: finding.severity for finding in findings} == {
+        "odd": "critical", "loss-not-decreasing": "critical",
+    }
 
 
 def test_a_guess_is_no_more_in_a_run_of_which_nothing_else_is_known() -> None:

@@ -21,6 +21,9 @@ import { inlineName } from "./name.js";
 /** Layers named on a card; the others are counted. */
 const NAMED_LAYERS = 3;
 
+/** Confidence up to which a finding is no likelier right than wrong, as in the reports. */
+const GUESS = 0.5;
+
 /**
  * @param {Finding} finding
  * @param {Finding[]} explained
@@ -34,11 +37,12 @@ export function findingCard(finding, explained, how, handlers, nested = false) {
   const { id, kind, severity } = finding;
   const over = finding.recovered_step != null;
   const look = over ? "healthy" : severity;
+  const sort = kind === "cause" && finding.confidence <= GUESS ? "possible cause" : kind;
   const shown = id === selected;
   return html`<article class="finding ${look} ${shown ? "selected" : ""} ${nested ? "nested" : ""}"
     data-testid="finding" data-id=${id} data-kind=${kind} aria-current=${shown ? "true" : "false"} tabindex="-1">
     <p class="eyebrow ${look}">
-      ${verdictIcon(look)}<span>${over ? `recovered ${kind}` : `${VERDICT_WORD[severity]} ${kind}`}</span>
+      ${verdictIcon(look)}<span>${over ? `recovered ${sort}` : `${VERDICT_WORD[severity]} ${sort}`}</span>
       ${
         id === how.first
           ? html`<span class="first" data-testid="mend-first" title="The gravest and likeliest of these causes: mend it, train again, and see what is left">mend first</span>`

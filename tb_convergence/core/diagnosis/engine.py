@@ -29,7 +29,7 @@ from tb_convergence.core.diagnosis.finding import (
 )
 from tb_convergence.core.diagnosis.recipes import recipes
 from tb_convergence.core.diagnosis.rule import Match, Rule
-from tb_convergence.core.diagnosis.severity import at_most, effect_on, told, worst
+from tb_convergence.core.diagnosis.severity import effect_on, told, worst
 from tb_convergence.core.diagnosis.wording import plain_exponents
 from tb_convergence.core.history import NoStatisticError, RunHistory
 
@@ -157,10 +157,7 @@ def _rank(
     findings = []
     for rule, match in ordered:
         explained = _explained(rule.id, explained_by)
-        severity = at_most(
-            worst([severities[rule.id], *(severities[id_] for id_ in explained)]),
-            match.confidence,
-        )
+        severity = worst([severities[rule.id], *(severities[id_] for id_ in explained)])
         findings.append(
             _finding(rule, match, severity, explained_by.get(rule.id), explained)
         )

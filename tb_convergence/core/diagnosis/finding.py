@@ -19,6 +19,9 @@ Suspect = Literal["more than", "less than", "at least", "at most", "exactly", "o
 SEVERITIES: Final[tuple[Severity, ...]] = ("critical", "warning", "info")
 """Worst first."""
 
+GUESS: Final = 0.5
+"""Confidence up to which a finding is no likelier right than wrong."""
+
 FINDINGS_SCHEMA: Final = 1
 """Version of the JSON form."""
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from tb_convergence.core.diagnosis.configuration import configuration
 from tb_convergence.core.diagnosis.data import ignorance
-from tb_convergence.core.diagnosis.finding import SEVERITIES, Severity
+from tb_convergence.core.diagnosis.finding import GUESS, SEVERITIES, Severity
 from tb_convergence.core.diagnosis.loss_course import LossCourse, loss_course
 from tb_convergence.core.diagnosis.progress import USELESS, unfinished
 from tb_convergence.core.diagnosis.rule import Match
@@ -40,15 +40,13 @@ MEANING: Final[Mapping[Severity, str]] = {
 
 PRINCIPLE: Final = (
     "Severity is the effect on the run, not how odd something looks; how sure a finding is, its "
-    "confidence says. A cause is as severe as the worst that it explains, but a guess, of a "
+    "confidence says. A cause is as severe as the worst that it explains; by itself a guess, of a "
     "confidence of 0.5 or less, is at most a warning. While a run goes on, "
     "only what is not expected to mend itself is critical, so that a training that is stopped on "
     "`critical` is not one that would have recovered; a loss that stands still is a warning until "
     "the run is over."
 )
 
-GUESS: Final = 0.5
-"""Confidence up to which a finding is no likelier right than wrong."""
 FEW: Final = 100
 """Steps of a run of which a flat loss is no verdict yet."""
 FEW_EPOCHS: Final = 5
@@ -86,6 +84,8 @@ def told(match: Match, found: Severity | None) -> Severity:
 
 def at_most(severity: Severity, confidence: float) -> Severity:
     """`severity`, of a guess no more than a warning: a run is not condemned by what may be wrong.
+
+    What is certain of the run, and what a guess explains, condemns it all the same.
 
     >>> at_most("critical", 0.25), at_most("critical", 0.51), at_most("info", 0.25)
     ('warning', 'critical', 'info')
