@@ -158,7 +158,8 @@ def _loss_over_ignorance(history: RunHistory, finding: Finding) -> Picture | Non
     values = chart.lines[0].low
     end = float(np.nanmean(values[-max(1, len(values) // 10):]))
     limit = end / share.value * share.threshold
-    return with_limit(chart, Limit(limit, f"{share.threshold:.0%} of ignoring the input"))
+    level = "the start" if share.name.endswith("start") else "ignoring the input"
+    return with_limit(chart, Limit(limit, f"{share.threshold:.0%} of {level}"))
 
 
 def _epochs(history: RunHistory, finding: Finding) -> Picture | None:

@@ -18,6 +18,9 @@ SMOOTH: Final = 0.85
 UNDIMINISHED: Final = 0.3
 """Speed of the fall at the end over its mean; an exponential fall has that at 4 % of its height."""
 
+AT_REST: Final = 0.05
+"""Fall from one eighth of the run to the last, of its level, below which a loss is at rest."""
+
 
 @dataclass(frozen=True, slots=True)
 class LossCourse:
@@ -104,20 +107,45 @@ class LossCourse:
         """Whether the last quarter of the steps fell by less than a twentieth of its level."""
         if self.steady_fall:
             return False
-        reached = np.cumsum(self.weights)
-        eighths = np.searchsorted(reached, reached[-1] * np.array([0.75, 0.875]))
-        first, second = (slice(eighths[0], eighths[1]), slice(eighths[1], None))
+        third, last = self._from(0.75), self._from(0.875)
+        first, second = (slice(third, last), slice(last, None))
         if not len(self.level[first]) or not len(self.level[second]):
             return False
         before = float(np.average(self.level[first], weights=self.weights[first]))
         after = float(np.average(self.level[second], weights=self.weights[second]))
-        return before - after < 0.05 * abs(before)
+        return before - after < AT_REST * abs(before)
+
+    @property
+    def rest_step(self) -> int:
+        """First step from which on a course that has `settled` was at rest, as that judges it.
+
+        Every eighth of the run that begins there or later is, on average, less than a twentieth of
+        itself above the last one. At the latest the last quarter begins it, which `settled` judged;
+        at the earliest `settled_step`, until which no course can be judged.
+        """
+        mass = np.append(np.cumsum((self.level * self.weights)[::-1])[::-1], 0.0)
+        left = np.append(np.cumsum(self.weights[::-1])[::-1], 0.0)
+        total, latest = float(left[0]), self._from(0.75)
+        last = self._from(0.875)
+        after = float(mass[last] / left[last])
+        starts = np.arange(latest)
+        # The windows that an eighth of the run from each start on ends with, that one included.
+        ends = np.searchsorted(total - left[1:], total - left[:latest] + total / 8) + 1
+        ends = np.minimum(ends, last)
+        eighths = (mass[starts] - mass[ends]) / (left[starts] - left[ends])
+        falling = np.flatnonzero(~(eighths - after < AT_REST * np.abs(eighths)))
+        rest = int(falling[-1]) + 1 if len(falling) else 0
+        return int(self.steps[max(rest, self._from(0.1))])
+
+    def _from(self, share: float) -> int:
+        """Index of the window by which `share` of the steps are reached."""
+        reached = np.cumsum(self.weights)
+        return int(np.searchsorted(reached, reached[-1] * share))
 
     @property
     def settled_step(self) -> int:
         """First step after a tenth of the run: until then no course can be judged."""
-        reached = np.cumsum(self.weights)
-        return int(self.steps[int(np.searchsorted(reached, reached[-1] / 10))])
+        return int(self.steps[self._from(0.1)])
 
     def first_step_above(self, threshold: float) -> int | None:
         """First step of the final stretch in which the level stays above `threshold`."""

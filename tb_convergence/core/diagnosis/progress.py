@@ -14,6 +14,9 @@ FALLS: Final = " The loss falls all the same."
 """Said of what is odd in a run that learns."""
 LEARNS: Final = 0.5
 """Part of its starting loss that a run has lost when it is said to learn, and of ignorance's."""
+LITTLE: Final = 0.8
+"""Loss over ignorance's (or the start's) from which little was learned. Below it a loss that rests
+is as likely all that the data allow: with noise in the targets, that is often two thirds."""
 USELESS: Final = 0.95
 """Loss over that of a model that ignores its input, from which nothing was learned."""
 LAG_STEPS: Final = 500

@@ -1,9 +1,10 @@
 """The model has learned what it can, and that is not enough.
 
-Nothing that is recorded distinguishes a model that is too small from features that do not tell: a
-plateau between ignorance and a good fit, with gradients and updates in order. So by itself it is
-no more than information, and names the experiment that decides. What can be known before it is
-whether the model has no hidden layer, or one narrower than the number of classes.
+Nothing that is recorded distinguishes a model that is too small from features that do not tell, or
+from noise in the targets: a plateau between ignorance and a good fit, with gradients and updates in
+order. So a plateau alone is told only where it is close to ignorance, and is then no more than
+information that names the experiment that decides. What can be known before it is whether the model
+has no hidden layer, or one narrower than the number of classes.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from tb_convergence.core.diagnosis.configuration import Configuration, Layer, co
 from tb_convergence.core.diagnosis.data import ignorance
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.loss_course import loss_course
-from tb_convergence.core.diagnosis.progress import LEARNS
+from tb_convergence.core.diagnosis.progress import LITTLE
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.step_size import BEGUN, path_length
 from tb_convergence.core.diagnosis.tables import median_over_time, weights_column
@@ -25,13 +26,15 @@ from tb_convergence.core.diagnosis.wording import percent
 from tb_convergence.core.history import RunHistory
 
 HEALTHY: Final = (step_size.SMALL, step_size.LARGE)
-"""Update ratio of the fastest layer, as in update-ratio-out-of-range."""
+"""Update ratios of layers that are in order, as in update-ratio-out-of-range."""
 MUCH: Final = 0.2
-"""As LEARNS, for a model with a layer that is narrow for its task."""
+"""As LITTLE, for a model with a layer that is narrow for its task."""
 STEPS: Final = 200
 """Fewer steps and a plateau may only be a slow start."""
 OWN_SIGNS: Final = frozenset({"loss-not-decreasing", "underfitting", "loss-oscillation"})
 """What a model that is too small looks like; any other finding would explain the plateau."""
+GRADIENT_SIGNS: Final = frozenset({"vanishing-gradient", "exploding-gradient", "zero-gradient"})
+"""Even as information, they say that gradients are not in order."""
 
 
 def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
@@ -45,26 +48,36 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
     ignorant = ignorance(history)
     level = ignorant if ignorant is not None else abs(course.start)
     share = course.end / max(level, 1e-30)
-    if not course.settled or not (MUCH if narrow else LEARNS) < share < 1.05:
+    least = MUCH if narrow else LITTLE
+    if not course.settled or not least < share < 1.05:
         return None
     path = path_length(history)
     if path is not None and path < BEGUN:
         return None
     ratio = median_over_time(weights_column(table, "update_ratio"))
-    fastest = float(np.nanmax(ratio)) if np.isfinite(ratio).any() else np.nan
-    top = 1.0 if narrow else HEALTHY[1]
-    if not HEALTHY[0] < fastest < top:
+    if not np.isfinite(ratio).any():
         return None
+    slowest, fastest = float(np.nanmin(ratio)), float(np.nanmax(ratio))
+    in_order = HEALTHY[0] < slowest and fastest < HEALTHY[1] and not GRADIENT_SIGNS & set(signs)
+    if not in_order and not (narrow and HEALTHY[0] < fastest < 1.0):
+        return None
+    order = ", while gradients and updates are in order" if in_order else ""
+    of, told = ("ignorance", "what a model gets that ignores its input")
+    if ignorant is None:
+        of, told = "its start", "its start"
     what = f" {narrow[1]}" if narrow else ""
     return Match(
         "info", 0.45 if narrow else 0.25,
-        f"The loss has come to rest at {course.end:.4g}, {percent(share)} of what a model gets "
-        f"that ignores its input, while gradients and updates are in order.{what}",
-        course.settled_step, int(course.steps[-1]), (narrow[0].name,) if narrow else (),
+        f"The loss has come to rest at {course.end:.4g}, {percent(share)} of "
+        f"{told}{order}.{what}",
+        course.rest_step, int(course.steps[-1]), (narrow[0].name,) if narrow else (),
         (
-            Evidence("loss at the end over ignorance", share, MUCH if narrow else LEARNS,
-                     int(course.steps[-1]), suspect="more than", unit="fraction"),
-            Evidence("update ratio of the fastest layer", fastest, top, suspect="less than"),
+            Evidence(f"loss at the end over {of}", share, least, int(course.steps[-1]),
+                     suspect="more than", unit="fraction"),
+            Evidence("update ratio of the fastest layer", fastest, 1.0 if narrow else HEALTHY[1],
+                     suspect="less than"),
+            *((Evidence("update ratio of the slowest layer", slowest, HEALTHY[0],
+                        suspect="more than"),) if in_order else ()),
         ),
     )
 
@@ -97,6 +110,8 @@ RULE = Rule(
     at_least=5,
     evaluate=_evaluate,
     explains=("underfitting", "loss-not-decreasing", "saturated-activation"),
+    # The loss at rest is the first sign of it; the model was as small from the first step on.
+    restates=("underfitting", "loss-not-decreasing", "saturated-activation"),
     excluded_by=("non-finite-values", "wrong-labels"),
     advice=(
         "Decide it with a small-sample fit: train on ten samples until the loss is nearly zero. If "

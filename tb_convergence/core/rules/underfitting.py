@@ -1,7 +1,7 @@
 """Training and validation loss both stopped high: they fluctuate and drop no more.
 
-High is: above half of what a model gets that ignores its input, or above half of the start where
-that is not known.
+High is: above four fifths of what a model gets that ignores its input, or of the start where that
+is not known. Where a loss rests below, noise in the targets explains it as well.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from tb_convergence.core.diagnosis import progress
 from tb_convergence.core.diagnosis.data import ignorance
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.loss_course import loss_course
-from tb_convergence.core.diagnosis.progress import LEARNS
+from tb_convergence.core.diagnosis.progress import LITTLE
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.wording import percent
 from tb_convergence.core.history import RunHistory
@@ -46,7 +46,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     ignorant = ignorance(history)
     level = ignorant if ignorant is not None else abs(course.start)
     share = lasts[0] / max(level, 1e-30)
-    if max(falls) > STANDSTILL or min(falls) < -0.2 or not LEARNS < share < 2:
+    if max(falls) > STANDSTILL or min(falls) < -0.2 or not LITTLE < share < 2:
         return None
     useless = ignorant is not None and share > USELESS
     quarter = len(training.steps) - 2 * max(1, len(training.steps) // 4)
@@ -61,7 +61,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
                      unit="fraction"),
             Evidence("fall of the validation loss over the last quarter", falls[1], STANDSTILL,
                      unit="fraction"),
-            Evidence("training loss over that level", share, LEARNS, int(training.steps[-1]),
+            Evidence("training loss over that level", share, LITTLE, int(training.steps[-1]),
                      unit="fraction"),
         ),
     )
