@@ -20,7 +20,7 @@ export function healthyWords({ low, high, rule }, statistic, of = "", line = und
   return html`<span class="small-value" title="Thresholds of the rule “${words(rule)}”; they may differ between layers"
     >${off ? nothing : html`<i class=${open ? "limit" : "band"}></i>`}${of}${
       off
-        ? `${off} its limit of ${formatValue(high, statistic)}`
+        ? `${off} ${of ? "its" : "the"} limit of ${formatValue(high, statistic)}`
         : healthyRange({ low, high }, statistic)
     }</span>`;
 }
@@ -35,6 +35,16 @@ export function distance({ y, high }, limit) {
   const most = Math.max(...y.map(Number), ...(high ?? []).map(Number));
   if (most > limit / 1.15) return "";
   return most < limit / 10 ? "far below" : "below";
+}
+
+/**
+ * What of a map is held against a limit: its largest value, wherever that is.
+ *
+ * @param {import("../types.js").Heat} heat
+ * @returns {Pick<Line, "y" | "high"> | undefined}
+ */
+export function heightOf({ header: { maximum } }) {
+  return maximum === null ? undefined : { y: [maximum], high: undefined };
 }
 
 /**

@@ -13,7 +13,7 @@ import { fullName, spelledOut, words } from "../format/names.js";
 import { counted, formatNumber, formatValue } from "../format/numbers.js";
 import { formatStepRange } from "../format/steps.js";
 import { exportMenu } from "./export_menu.js";
-import { healthyWords } from "./healthy.js";
+import { healthyWords, heightOf } from "./healthy.js";
 import { hollowIcon, sign, verdictIcon } from "./icon.js";
 import { differenceCaption, mapChoice } from "./map_choice.js";
 import { mount } from "./mount.js";
@@ -210,11 +210,14 @@ export function readout(heat, rows, metric, { row, cell }) {
 function marks({ codes: { nan, infinite, none }, map, metric }) {
   const { own, other } = marked(map);
   const zeros = map?.range.log === true && map.range.zeros;
-  const healthy = map && !map.range.difference ? metric.healthy : null;
+  const healthy =
+    map && !map.range.difference && metric.healthy
+      ? healthyWords(metric.healthy, metric, "", heightOf(map.heat))
+      : null;
   return html`<ul class="marks" aria-label="Marks in the map">
     ${own ? html`<li data-mark="own">${verdictIcon(own)}selected finding</li>` : nothing}
     ${other ? html`<li data-mark="other">${hollowIcon(other)}another finding</li>` : nothing}
-    ${healthy ? html`<li data-mark="healthy">${healthyWords(healthy, metric)}</li>` : nothing}
+    ${healthy ? html`<li data-mark="healthy">${healthy}</li>` : nothing}
     ${nan ? html`<li><i class="swatch nan"></i>NaN</li>` : nothing}
     ${infinite ? html`<li><i class="swatch infinite"></i>infinite</li>` : nothing}
     ${zeros ? html`<li><i class="swatch zero"></i>exactly 0</li>` : nothing}

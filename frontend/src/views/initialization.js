@@ -83,6 +83,8 @@ function inputsAndOutputs([into, out]) {
 const WIDTH = 240;
 const HEIGHT = 44;
 const MIDDLE = 15;
+/** Room for a number of two digits with its power of ten. */
+const LABEL_WIDTH = 36;
 
 /** @param {Initialization} start */
 function strip({ low, high, expected, healthy }) {
@@ -93,7 +95,11 @@ function strip({ low, high, expected, healthy }) {
   const x = (/** @type {number} */ value) =>
     8 + (WIDTH - 16) * (Math.log(Math.max(value, least) / least) / Math.log(most / least));
   const [left, right] = [x(low), x(high)];
-  const labels = healthy ? [healthy.low, expected?.std, healthy.high] : [expected?.std];
+  const ticks = [expected?.std, healthy?.low, healthy?.high].flatMap((value) => value || []);
+  // What is expected is said first: a label that would touch it is left out, its tick is not.
+  const labelled = ticks.filter((value, index) =>
+    ticks.slice(0, index).every((other) => Math.abs(x(value) - x(other)) >= LABEL_WIDTH),
+  );
   return html`<svg class="strip" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img"
       aria-label="Observed spread against what is expected, on a logarithmic line">
     ${
@@ -103,11 +109,13 @@ function strip({ low, high, expected, healthy }) {
         : nothing
     }
     <line class="axis" x1="8" x2=${WIDTH - 8} y1=${MIDDLE} y2=${MIDDLE}></line>
-    ${labels.map((value) =>
-      value
-        ? svg`<line class="tick" x1=${x(value)} x2=${x(value)} y1=${MIDDLE - 9} y2=${MIDDLE + 11}></line>
-            <text x=${x(value)} y=${HEIGHT - 4} text-anchor="middle">${formatNumber(value, 2)}</text>`
-        : nothing,
+    ${ticks.map(
+      (value) =>
+        svg`<line class="tick" x1=${x(value)} x2=${x(value)} y1=${MIDDLE - 9} y2=${MIDDLE + 11}></line>`,
+    )}
+    ${labelled.map(
+      (value) =>
+        svg`<text x=${x(value)} y=${HEIGHT - 4} text-anchor="middle">${formatNumber(value, 2)}</text>`,
     )}
     <rect class="seen" x=${(left + right) / 2 - Math.max(8, right - left) / 2} y=${MIDDLE - 4}
       width=${Math.max(8, right - left)} height="8" rx="4"></rect>
