@@ -885,6 +885,25 @@ def test_a_logarithm_of_zero_in_the_loss_is_told_from_the_outputs() -> None:
     assert "wrong-loss" not in ids(with_loss(loss, calm))
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "words", "sure"),
+    [
+        (0.31, 0.414, "its outputs end at 0.31 to 0.414", False),
+        (0.0004, 0.6, "its outputs end at 0.0004", True),
+        (0.2, 0.998, "its outputs end at 0.2", True),
+    ],
+)
+def test_flat_ends_are_blamed_only_where_outputs_reach_them(
+    low: float, high: float, words: str, sure: bool
+) -> None:
+    history = with_loss(draw.flat(), data(labelled(0.5), outputs(0.4, 0.05, low, high),
+                                          **classes("mean_absolute_error")))
+    said = cause(history, "wrong-loss").summary
+    assert words in said
+    assert ("where it is sure" in said) == sure
+    assert "a quarter at most" in said
+
+
 def test_imbalance_alone_is_information_and_names_the_weights() -> None:
     learned = with_loss(draw.falling(end=0.01, noise=0.001), imbalanced(0.05))
     assert cause(learned, "class-imbalance").severity == "info"
@@ -1080,7 +1099,7 @@ def test_a_start_that_was_lost_is_told_though_the_loss_falls(first, died, found:
     ("steps", "ratio", "expected"),
     [
         (1800, 5e-5, ("learning-rate-too-low", "critical")),  # 9 % in all
-        (1800, 1e-3, ("insufficient-capacity", "warning")),  # it moved, and rests: a guess
+        (1800, 1e-3, ("insufficient-capacity", "critical")),  # it moved, and rests: a guess
         (40, 1.5e-3, ("too-few-steps", "warning")),  # 6 % in all
         (150, 2e-3, None),
     ],

@@ -9,6 +9,7 @@ every prediction compared with every target).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
@@ -23,6 +24,7 @@ from tb_convergence.core.diagnosis.configuration import (
     configuration,
 )
 from tb_convergence.core.diagnosis.data import (
+    Columns,
     are_probabilities,
     columns_of,
     ignorance,
@@ -38,6 +40,8 @@ from tb_convergence.core.history import RunHistory
 NEVER_NEGATIVE: Final = REGRESSION_LOSSES - {"log_cosh"} | CROSS_ENTROPIES
 UNBOUNDED: Final = 10.0
 """Times the size of the loss at its start, below zero: densities above 1 give a few, not tens."""
+FLAT: Final = 0.01
+"""Distance of an output from 0 or 1 where the slope of a sigmoid is a 25th of its largest."""
 
 Check = Callable[[RunHistory, Signs], Match | None]
 
@@ -283,8 +287,8 @@ def _distance_between_classes(history: RunHistory, signs: Signs) -> Match | None
         f"binary_crossentropy with a sigmoid in {output.name}"
     )
     reason = (
-        f"its gradient vanishes where the {output.activation or 'output'} is sure and wrong"
-        if squashed else "it punishes outputs beyond 0 and 1 even where the class is right"
+        _through_the_slope(outputs, output.activation) if squashed else
+        "it punishes outputs beyond 0 and 1 even where the class is right"
     )
     confidence = (0.3 if squashed else 0.4) if good else (0.5 if squashed else 0.6)
     return _match(
@@ -295,6 +299,26 @@ def _distance_between_classes(history: RunHistory, signs: Signs) -> Match | None
         Evidence("columns that hold only 0 and 1", float(targets.count if targets else 0)),
         title="The loss compares classes as numbers",
     )
+
+
+def _through_the_slope(outputs: Columns | None, activation: str) -> str:
+    """Why a distance learns slowly behind a sigmoid or softmax, and what was seen of it.
+
+    Its gradient is multiplied by the slope p (1 - p), which is a quarter at most; that of a
+    cross-entropy is not. On the flat ends it is next to nothing: told where outputs reach them.
+    """
+    squasher = activation if activation in ("softmax", "sigmoid") else "output"
+    text = f"its gradient passes the slope of the {squasher}, a quarter at most"
+    if outputs is None:
+        return text
+    late = slice(-max(1, len(outputs.steps) // 10), None)
+    low, high = float(np.min(outputs.low[late])), float(np.max(outputs.high[late]))
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return text
+    # One class of many may well be at 0 while no answer is sure.
+    if high > 1 - FLAT or (outputs.count == 1 and low < FLAT):
+        text += " and next to nothing where it is sure, be it right or wrong"
+    return f"{text} (its outputs end at {low:.3g} to {high:.3g})"
 
 
 def _useless(history: RunHistory) -> bool:
