@@ -872,6 +872,29 @@ def test_a_sum_in_place_of_a_mean(scale: float, found: bool) -> None:
     assert all("summed over the batch of 32" in f.summary for f in said)
 
 
+@pytest.mark.parametrize(
+    ("optimizer", "scale", "first", "explained_by"),
+    [
+        ("SGD", 32.0, "wrong-loss", "wrong-loss"),
+        ("SGD", 2.0, "learning-rate-too-high", None),  # not summed
+        ("Adam", 32.0, "learning-rate-too-high", None),  # its steps do not grow with the loss
+    ],
+)
+def test_a_sum_explains_a_rate_that_is_too_high_for_it(
+    optimizer: str, scale: float, first: str, explained_by: str | None
+) -> None:
+    summed = regression(0.5, 0.5, scale)
+    long = changed("variables", summed, update_ratio=np.full(N, 0.5))
+    history = replace(long, config={**long.config, "optimizer": {
+        "class": optimizer, "learning_rate": 0.001}})
+    diagnosis = diagnose_history(history)
+    assert diagnosis.first_cause is not None
+    assert diagnosis.first_cause.id == first
+    assert cause(history, "learning-rate-too-high").explained_by == explained_by
+    if scale == 32.0:
+        assert ("each step" in cause(history, "wrong-loss").summary) == (optimizer == "SGD")
+
+
 def test_a_logarithm_of_zero_in_the_loss_is_told_from_the_outputs() -> None:
     history = data(labelled(0.5), outputs(0.5, 0.3, 0.0, 0.9), **classes("my_loss"))
     loss = draw.falling()

@@ -141,8 +141,9 @@ def _rank(
     causes = [pair for pair in ordered if pair[0].kind == "cause"]
     explained_by: dict[str, str] = {}
     for rule, match in causes:
+        effects = {*rule.explains, *match.explains}
         for other, effect in ordered:
-            if other.id not in rule.explains or other.id in explained_by or other.id == rule.id:
+            if other.id not in effects or other.id in explained_by or other.id == rule.id:
                 continue
             # Two causes may name each other; the better one explains, never both.
             if explained_by.get(rule.id) == other.id:

@@ -19,6 +19,8 @@ class Match:
 
     `advice` and `experiment` replace the rule's own where the rule can name the concrete change,
     and `title` its headline where it can name the concrete fault.
+
+    `explains` are ids that this very match accounts for, beyond those of its rule.
     """
 
     severity: Severity
@@ -32,6 +34,7 @@ class Match:
     title: str = ""
     ruins: bool = False
     experiment: str = ""
+    explains: tuple[str, ...] = ()
 
 
 Signs = Mapping[str, Match]

@@ -217,15 +217,19 @@ def _summed(history: RunHistory, signs: Signs) -> Match | None:
     suffers = bool({"loss-divergence", "non-finite-values", "exploding-gradient"} & set(signs))
     severity: Severity = "info" if learns(history) else "critical" if suffers else "warning"
     batch = f" of {size}" if size else ""
-    return _match(
-        history, severity, 0.75 if suffers else 0.55,
+    # Adaptive steps do not depend on the size of the gradient, those of SGD are as long as it.
+    plain = configuration(history).optimizer == "SGD"
+    so = " and with SGD each step as many times longer" if plain else ""
+    match = _match(
+        history, severity, 0.75 if suffers else 0.6 if plain else 0.55,
         f"The loss is summed over the batch{batch}, not averaged: about {factor:.3g} times the "
-        "mean. The gradient is as many times larger, and grows with the batch size.",
+        f"mean. The gradient is as many times larger{so}, and grows with the batch size.",
         "Average over the batch (keras.ops.mean, reduction='sum_over_batch_size'), or divide the "
         f"learning rate by {factor:.2g}.",
         Evidence("loss over the largest mean it can be", factor, loss_value.SUMMED),
         title="The loss is summed over the batch",
     )
+    return replace(match, explains=("learning-rate-too-high", "dead-relu")) if plain else match
 
 
 def _several_labels(history: RunHistory, _: Signs) -> Match | None:
