@@ -412,6 +412,13 @@ test("a finding about the data opens what it says of them", () => {
     "feature_std",
     "input[0]",
   ]);
+  const part = (/** @type {string} */ name) =>
+    opened("unnormalized-input", ["input[0]"], `${name} of the largest feature`)[1];
+  assert.deepEqual(
+    [part("mean"), part("standard deviation"), part("root mean square")],
+    ["feature_mean", "feature_std", "feature_std"],
+    "the part of it that is large",
+  );
   assert.deepEqual(opened("unscaled-target", ["target[0]"])[1], "feature_max");
   assert.deepEqual(opened("unshuffled-batches", ["target[0]"])[2], "target[0]");
   assert.equal(opened("class-imbalance", ["target[0]"])[1], "feature_mean");

@@ -637,6 +637,25 @@ def test_input_that_the_model_normalizes_is_fine(layer: str) -> None:
     assert "unnormalized-input" not in ids(replace(scaled(500.0), config=config))
 
 
+@pytest.mark.parametrize(
+    ("mean", "std", "part", "constant"),
+    [(0.0, 5e2, "standard deviation", False), (3e9, 7.0, "mean", False), (3e9, 0.0, "mean", True)],
+)
+def test_what_is_large_of_an_input_is_said(
+    mean: float, std: float, part: str, constant: bool
+) -> None:
+    history = changed(
+        "inputs", feature_mean=np.tile([0.0, mean], (N, 1)), feature_std=np.tile([1.0, std], (N, 1))
+    )
+    found = next(f for f in diagnose_history(history).findings if f.id == "unnormalized-input")
+    whole, largest = found.evidence[:2]
+    assert whole.value == pytest.approx(np.hypot(mean, std))
+    assert (largest.name, largest.layer) == (f"{part} of the largest feature", whole.layer)
+    assert largest.value == pytest.approx(max(mean, std))
+    left_out = [line for line in found.advice if line.startswith(f"Leave out {whole.layer}")]
+    assert len(left_out) == constant
+
+
 def test_a_stack_without_nonlinearity_is_named() -> None:
     layers = [
         {"name": "a", "class": "Dense", "activation": "linear", "inputs": ["x"]},

@@ -10,7 +10,7 @@ const FITTING = new Map(
     "learning-rate-too-high": ["update_ratio", "gradient_norm"],
     "learning-rate-too-low": ["update_ratio"],
     "clipping-hides-learning-rate": ["gradient_norm"],
-    "unnormalized-input": ["feature_std"],
+    "unnormalized-input": ["feature_mean", "feature_std"],
     "unshuffled-batches": ["feature_mean"],
     "class-imbalance": ["feature_mean"],
     "wrong-labels": ["feature_std"],
@@ -71,6 +71,9 @@ function says({ evidence }) {
  * @param {Metric} metric
  */
 function tells(finding, { rows }, metric) {
+  if (finding.id === "unnormalized-input" && metric.name === "feature_mean") {
+    return says(finding).includes("mean of the largest feature");
+  }
   if (metric.name === "feature_nan_fraction") return !says(finding).includes("inf fraction");
   const telling = TELLING.get(metric.name);
   if (!telling) return true;

@@ -13,7 +13,7 @@ import { fullName, spelledOut, words } from "../format/names.js";
 import { counted, formatNumber, formatValue } from "../format/numbers.js";
 import { formatStepRange } from "../format/steps.js";
 import { exportMenu } from "./export_menu.js";
-import { healthyWords, heightOf } from "./healthy.js";
+import { distance, healthyWords, heightOf } from "./healthy.js";
 import { hollowIcon, sign, verdictIcon } from "./icon.js";
 import { differenceCaption, mapChoice } from "./map_choice.js";
 import { mount } from "./mount.js";
@@ -210,10 +210,7 @@ export function readout(heat, rows, metric, { row, cell }) {
 function marks({ codes: { nan, infinite, none }, map, metric }) {
   const { own, other } = marked(map);
   const zeros = map?.range.log === true && map.range.zeros;
-  const healthy =
-    map && !map.range.difference && metric.healthy
-      ? healthyWords(metric.healthy, metric, "", heightOf(map.heat))
-      : null;
+  const healthy = map && healthyKey(map, metric);
   return html`<ul class="marks" aria-label="Marks in the map">
     ${own ? html`<li data-mark="own">${verdictIcon(own)}selected finding</li>` : nothing}
     ${other ? html`<li data-mark="other">${hollowIcon(other)}another finding</li>` : nothing}
@@ -223,6 +220,22 @@ function marks({ codes: { nan, infinite, none }, map, metric }) {
     ${zeros ? html`<li><i class="swatch zero"></i>exactly 0</li>` : nothing}
     ${none ? html`<li><i class="swatch none"></i>no data</li>` : nothing}
   </ul>`;
+}
+
+/**
+ * @param {HeatProps} map
+ * @param {Metric} metric
+ * @returns {unknown} null without a healthy range, or where its only end is off the colour scale and
+ *   some values are beyond it all the same: then nothing is drawn that a key could name.
+ */
+function healthyKey({ heat, range }, metric) {
+  const { healthy } = metric;
+  if (range.difference || !healthy) return null;
+  const height = heightOf(heat);
+  const { low, high } = healthy;
+  const off = low === null && high !== null && high > range.high;
+  if (off && height && distance(height, high) === "") return null;
+  return healthyWords(healthy, metric, "", height);
 }
 
 /**

@@ -78,6 +78,8 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         )
     else:
         text += "."
+    still = [table.rows[rows[i]].name for i in big if std[i] == 0]
+    offset = abs(mean[worst]) > std[worst]
     return Match(
         severity="critical" if largest > VERY_LARGE else "warning",
         confidence=min(0.95, 0.65 + 0.15 * float(np.log10(max(largest, spread / 10) / LARGE))),
@@ -88,6 +90,9 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         evidence=(
             Evidence("root mean square of the largest feature", largest,
                      LARGE if largest > LARGE else None, None, name),
+            # Which part of it is large: the map shows that one.
+            Evidence(("mean" if offset else "standard deviation") + " of the largest feature",
+                     float(mean[worst] if offset else std[worst]), None, None, name),
             *((Evidence("largest standard deviation over the median one", spread, SPREAD),)
               if uneven else ()),
         ),
@@ -97,6 +102,9 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
             + ("" if only else f", {spoken} first")
             + ": keras.layers.Normalization(), adapt() on the training split only.",
             "Use the same statistics for validation data and at prediction time.",
+            *((f"Leave out {', '.join(still[:3])}"
+               + (f" and {len(still) - 3} more" if len(still) > 3 else "")
+               + ": what never changes tells a model nothing.",) if still and not only else ()),
         ),
     )
 
