@@ -1080,6 +1080,8 @@ def test_a_smooth_slow_fall_hints_at_the_rate() -> None:
     """Undiminished and without noise: not at rest, however little it fell."""
     finding = cause(low_rate(2e-3, SLOW), "learning-rate-too-low")
     assert (finding.severity, finding.experiment) == ("info", "LR range test")
+    far = low_rate(8e-3, SLOW)  # 1.6 times a layer's own size in all: not held back by the rate
+    assert "learning-rate-too-low" not in ids(far)
 
 
 def test_plain_descent_on_attention_is_a_hint_where_little_is_learned() -> None:

@@ -32,6 +32,9 @@ SHORT: Final = step_size.LARGE / 10
 """Update ratio below which there is room upwards: a tenth of where steps become too large."""
 FAR: Final = 0.7
 """Fall of the loss from which a run has got somewhere."""
+LED_FAR: Final = 1.0
+"""Length of the fastest layer's path, in its own size, from which the rate did not hold it back:
+what a layer learns is about as large as what it started from."""
 ALIVE: Final = 1e-7
 """Mean |g| below which a gradient counts as vanished (DeepDiagnosis, DeepFD)."""
 FASTEST: Final = "update ratio of the fastest {}, median over the records"
@@ -140,11 +143,14 @@ def _slow(
 ) -> Match | None:
     """A fall so smooth and so slow that longer steps would have done: never more than a hint.
 
-    Steps are below the healthy range's middle, the loss falls at nearly every look, and it is far
-    from done. Whether a higher rate would be stable, watching cannot tell.
+    Steps are below the healthy range's middle and have not led far, the loss falls at nearly every
+    look, and it is far from done. Whether a higher rate would be stable, watching cannot tell.
     """
     if course.observed < 15 or fastest >= SHORT or unfinished(history):
         return None
+    path = path_length(history)
+    if path is not None and path >= LED_FAR:
+        return None  # the weights have been far and wide: the last of a fall is slow at any rate
     if course.fall > FAR or not course.steady_fall:
         return None
     return Match(
