@@ -1228,6 +1228,18 @@ def test_medians_leave_out_what_is_undefined() -> None:
     assert np.isnan(median_over_time(np.zeros((0, 2)))).all()
 
 
+@pytest.mark.parametrize(
+    ("steps", "part", "first"), [(200, "quarter", 150), (56, "half", 28)]
+)
+def test_where_a_loss_that_still_falls_was_judged_is_said(
+    steps: int, part: str, first: int
+) -> None:
+    """The step is none where something sets in: the loss fell as fast before."""
+    finding = cause(with_loss(np.linspace(2.3, 0.5, steps), draw.healthy(steps)), "too-few-steps")
+    assert finding.first_step == first
+    assert f"In the last {part} of the run, from step {first} on, the loss" in finding.summary
+
+
 def test_a_run_that_turned_nan_is_not_told_to_go_on() -> None:
     loss = np.linspace(2.3, 0.5, N)
     assert "too-few-steps" in ids(with_loss(loss))

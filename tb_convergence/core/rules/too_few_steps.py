@@ -45,18 +45,23 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
     if course.end < SOLVED * abs(course.start):
         return None
     path = path_length(history)
-    found = _slope(course) or _few_windows(course)
+    slope = _slope(course)
+    found = slope or _few_windows(course)
     # Steps of length 0 are not too few: none of any number of them would get anywhere.
     if found is None and path is not None and 0 < path < BEGUN and course.observed < FEW:
         return _hardly_begun(history, course, path)
     if found is None:
         return None
     fall, first = found
+    unit = "epoch" if history.axis == "epoch" else "step"
+    # Where that part begins is where the judging does: nothing sets in there.
+    alike = (course.axis == "epoch") == (history.axis == "epoch")
+    since = f", from {unit} {first:,} on," if slope and alike else ""
     return Match(
         "info", 0.6 if course.end > 0.25 * abs(course.start) else 0.45,
-        f"In the last {'half' if course.observed < FEW else 'quarter'} of the run the loss still "
-        f"fell by {percent(fall)}, to {course.end:.3g}: it has not settled by "
-        f"{'epoch' if history.axis == 'epoch' else 'step'} {history.last_step:,}.",
+        f"In the last {'half' if course.observed < FEW else 'quarter'} of the run{since} the loss "
+        f"still fell by {percent(fall)}, to {course.end:.3g}: it has not settled by "
+        f"{unit} {history.last_step:,}.",
         first, int(course.steps[-1]), (),
         (Evidence("relative fall over that part", fall, FALL, int(course.steps[-1]),
                   unit="fraction"),),
