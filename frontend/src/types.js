@@ -210,6 +210,7 @@
  * @property {StrictNumber} first
  * @property {StrictNumber} second
  * @property {StrictNumber} orders
+ * @property {boolean} one_kind
  * @property {Step} last_step
  * @property {Step | null} diverges_at
  * @property {number} compared

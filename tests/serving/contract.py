@@ -326,7 +326,7 @@ def check_compare(found: dict[str, Any]) -> None:
     if found["loss"] is not None:
         keys(
             found["loss"],
-            "first second orders last_step diverges_at compared largest_gap_steps axis",
+            "first second orders last_step diverges_at compared largest_gap_steps axis one_kind",
         )
     assert len(found["differences"]) <= min(200, found["difference_count"])
     for item in found["differences"]:

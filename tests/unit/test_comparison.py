@@ -280,6 +280,22 @@ def test_losses_of_small_batches_part_where_their_means_do() -> None:
     assert loss.second == pytest.approx(parted[-40:].mean(), rel=0.02)
 
 
+def test_levels_of_two_kinds_of_loss_are_not_compared() -> None:
+    def of(loss: np.ndarray, kind: dict[str, str] | None) -> RunHistory:
+        return replace(with_loss(loss), config={"loss": kind} if kind else {})
+
+    mean, total = draw.falling(), 32 * draw.falling()
+    kinds = {"name": "mse"}, {"name": "mse", "reduction": "sum"}
+    loss = compare(of(mean, kinds[0]), of(total, kinds[1])).loss
+    assert not loss.one_kind
+    assert loss.diverges_at is None
+    assert np.isnan(loss.orders)
+    total[70:] = np.nan
+    assert compare(of(mean, kinds[0]), of(total, kinds[1])).loss.diverges_at == 70
+    for first, second in [(kinds[0], kinds[0]), (kinds[0], None), (None, None)]:
+        assert compare(of(mean, first), of(2 * mean, second)).loss.one_kind
+
+
 def test_a_loss_that_becomes_nan_parts_there() -> None:
     broken = draw.falling()
     broken[70:] = np.nan

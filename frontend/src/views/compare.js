@@ -121,9 +121,11 @@ function verdict({ loss, diverges_at: apart, axes }) {
   const values = html`Towards ${axis} ${formatStep(loss.last_step)}: A <b>${number(loss.first)}</b>,
     B <b>${number(loss.second)}</b>${factor(loss.orders)}
     <span class="soft">(${counted(loss.compared, `common ${axis}`)}${gap})</span>.`;
-  return loss.diverges_at === null
+  if (loss.diverges_at !== null)
+    return html`The losses part at <b>${axis} ${formatStep(loss.diverges_at)}</b>. ${values} ${first}`;
+  return loss.one_kind
     ? html`The losses do not part by more than their noise. ${values} ${first}`
-    : html`The losses part at <b>${axis} ${formatStep(loss.diverges_at)}</b>. ${values} ${first}`;
+    : html`The losses are of different kinds: neither level tells anything of the other. ${values} ${first}`;
 }
 
 /**
@@ -144,7 +146,8 @@ function number(value) {
 function factor(orders) {
   const value = looseNumber(orders);
   if (value === null || !Number.isFinite(value) || Math.abs(value) < 0.02) return "";
-  return `, ${formatOrders(value)}`;
+  const times = formatNumber(Number((10 ** Math.abs(value)).toPrecision(3)));
+  return value > 0 ? `, ${times} times A` : `: A is ${times} times B`;
 }
 
 /**

@@ -113,10 +113,12 @@ def loss_notes(loss: LossComparison | None) -> tuple[str, ...]:
     if loss is None:
         return ("not compared: no loss of both runs counts the same steps",)
     gap = f", up to {loss.largest_gap_steps:,} apart" if loss.largest_gap_steps else ""
-    parting = (
-        "the two do not part by more than their noise" if loss.diverges_at is None
-        else f"they part at {loss.axis} {loss.diverges_at:,}"
-    )
+    if loss.diverges_at is not None:
+        parting = f"they part at {loss.axis} {loss.diverges_at:,}"
+    elif loss.one_kind:
+        parting = "the two do not part by more than their noise"
+    else:
+        parting = "they are of different kinds: neither level tells anything of the other"
     return (
         f"towards {loss.axis} {loss.last_step:,}: A {number(loss.first)}, "
         f"B {number(loss.second)} ({loss.compared:,} {loss.axis}s compared{gap})",

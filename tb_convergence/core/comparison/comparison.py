@@ -138,6 +138,7 @@ def as_json(comparison: Comparison) -> dict[str, Any]:
             "compared": loss.compared,
             "largest_gap_steps": loss.largest_gap_steps,
             "axis": loss.axis,
+            "one_kind": loss.one_kind,
         },
         "differences": [_difference(item) for item in comparison.differences],
     }

@@ -33,13 +33,16 @@ class LossComparison:
     Attributes:
         first, second: mean over the last tenth of the steps both have; of the last record where
             that holds none.
-        orders: log10(second / first) of these; NaN where either is negative.
+        orders: log10(second / first) of these; NaN where either is negative, and of two kinds.
         last_step: last step compared.
         diverges_at: first step from which the losses stay apart by more than noise, or at which
-            one of them is no longer finite; None where they never part.
+            one of them is no longer finite; None where they never part. Of two kinds only the
+            latter.
         compared: number of pairs of records.
         largest_gap_steps: how far the steps of a pair lie apart at most: 0 where equal.
         axis: what a step counts.
+        one_kind: False where the runs are known to minimise losses of different kinds, or one
+            summed and one averaged: then neither level tells anything of the other.
     """
 
     first: float
@@ -50,6 +53,7 @@ class LossComparison:
     compared: int
     largest_gap_steps: int
     axis: str
+    one_kind: bool
 
 
 def compare_losses(first: RunHistory, second: RunHistory) -> LossComparison | None:
@@ -62,15 +66,19 @@ def compare_losses(first: RunHistory, second: RunHistory) -> LossComparison | No
         return None
     edges = _edges(one, two)
     ends = _end(one, edges), _end(two, edges)
+    kinds = first.config.get("loss"), second.config.get("loss")
+    one_kind = None in kinds or kinds[0] == kinds[1]
+    orders = float(orders_apart(*((np.array([end]),) * 2 for end in ends))[0])
     return LossComparison(
         first=ends[0],
         second=ends[1],
-        orders=float(orders_apart(*((np.array([end]),) * 2 for end in ends))[0]),
+        orders=orders if one_kind else float("nan"),
         last_step=int(edges[-1]),
-        diverges_at=_parting(one, two, at, edges),
+        diverges_at=_broken(one, two) if not one_kind else _parting(one, two, at, edges),
         compared=len(at[0]),
         largest_gap_steps=int(np.max(np.abs(one.steps[at[0]] - two.steps[at[1]]))),
         axis=one.axis,
+        one_kind=one_kind,
     )
 
 
@@ -117,10 +125,15 @@ def _parting(
         (mean_1, error_1), (mean_2, error_2) = _stretches(one, edges), _stretches(two, edges)
         found = _apart(mean_1, mean_2, np.hypot(error_1, error_2), LASTING_STRETCHES)
         candidates = [int(np.floor(edges[index])) + 1 for index in found]
-    broken = (one.nonfinite_step, two.nonfinite_step)
-    if broken[0] != broken[1]:
-        candidates += [step for step in broken if step is not None]
-    return min(candidates, default=None)
+    broken = _broken(one, two)
+    return min(candidates + ([] if broken is None else [broken]), default=None)
+
+
+def _broken(one: LossCourse, two: LossCourse) -> int | None:
+    """Where one of the losses is no longer finite, and the other still is."""
+    if one.nonfinite_step == two.nonfinite_step:
+        return None
+    return min(step for step in (one.nonfinite_step, two.nonfinite_step) if step is not None)
 
 
 def _apart(one: Values, two: Values, noise: Values, lasting: int) -> list[int]:
