@@ -167,10 +167,10 @@ def test_several_features_are() -> None:
 @pytest.mark.parametrize(
     ("finding", "limits"),
     [
-        (lambda: of_features([300.0, 0.0], [40.0, 1.0]), [10.0]),
+        (lambda: of_features([300.0, 0.0], [40.0, 1.0]), [10.0, None]),
         # Uneven and not large: the size stands there as it is, and no feature is called large.
-        (lambda: of_features([0.0, 0.0, 0.0], [5.0, 0.01, 0.01]), [None, 100.0]),
-        (lambda: cause(scaled(12.0), "unnormalized-input"), [10.0]),
+        (lambda: of_features([0.0, 0.0, 0.0], [5.0, 0.01, 0.01]), [None, None, 100.0]),
+        (lambda: cause(scaled(12.0), "unnormalized-input"), [10.0, None]),
     ],
 )
 def test_only_what_passes_its_limit_is_held_against_one(finding, limits: list) -> None:
