@@ -54,8 +54,11 @@ export function startApp(root, connect) {
     const before = state.slots[/** @type {keyof State["slots"]} */ (name)];
     const said = announcement(name, slot, before) || state.said;
     const part = { slots: { ...state.slots, [name]: slot }, said };
-    // A map has its frame for itself: it is prepared while that is waited for.
-    if (name === "heat" && slot.status === "ready") change(part);
+    const { findings, layers } = part.slots;
+    const opens = findings.data !== null && layers.data !== null && drawn.findings.data === null;
+    // First findings with what they name, and a map, each have a frame for themselves: it is
+    // prepared while that is waited for.
+    if (slot.status === "ready" && (name === "heat" || opens)) change(part);
     else changeSoon(part);
     recovery.told(name, slot);
     if (name === "runs" && state.version === "") change({ version: slot.data?.version ?? "" });
