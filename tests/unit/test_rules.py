@@ -920,7 +920,12 @@ def test_a_logarithm_of_zero_in_the_loss_is_told_from_the_outputs() -> None:
     loss[30:] = np.nan
     finding = cause(with_loss(loss, history), "wrong-loss")
     assert finding.first_step == 30
-    assert "between 0 and 0.9; the logarithm of this loss needs values in (0, 1]" in finding.summary
+    assert (
+        "between 0 and 0.9; the logarithm of this loss needs values in (0, 1], 0 left out"
+        in finding.summary
+    )
+    kept = data(labelled(0.5), outputs(0.5, 0.3, 0.0, 0.9), **classes("binary_crossentropy"))
+    assert "wrong-loss" not in ids(with_loss(loss, kept)), "Keras' own clips before it"
     assert finding.title == "The loss takes logarithms outside (0, 1]"
     assert finding.layers == ("out",)
     calm = data(labelled(0.5), outputs(0.5, 0.3, 0.1, 0.9), **classes("my_loss"))
@@ -1202,6 +1207,17 @@ def test_a_rare_class_that_is_never_named_is_a_fault() -> None:
         history = data(labelled(0.05), outputs(0.05, 0.1, 0.0, highest),
                        **classes("binary_crossentropy"))
         assert cause(history, "class-imbalance").severity == severity
+
+
+def test_a_validation_loss_that_rises_beside_it_is_the_imbalance_s() -> None:
+    """Ever surer of the class it always names, the model is ever more wrong about the other."""
+    rising = epochs(RISING, STUCK_HIGH)
+    for highest, explained_by in ((0.4, "class-imbalance"), (0.8, None)):
+        named = data(labelled(0.05), outputs(0.05, 0.1, 0.0, highest),
+                     **classes("binary_crossentropy"))
+        tables = {"inputs": named.tables["inputs"]}  # epochs alone count what was learned
+        history = replace(named, tables=tables, scalars=rising.scalars)
+        assert cause(history, "overfitting").explained_by == explained_by
 
 
 def test_what_is_derived_is_remembered_with_one_history_only() -> None:

@@ -110,6 +110,8 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
             "Judge by precision and recall of the rare classes (or AUC), not by accuracy: "
             f"{percent(largest)} is what a constant gets.",
         ),
+        # Ever surer of the largest class, it is ever more wrong where the others are less rare.
+        explains=("overfitting",) if fault else (),
     )
 
 

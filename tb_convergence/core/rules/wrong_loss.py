@@ -128,7 +128,11 @@ def _no_distribution(history: RunHistory, _: Signs) -> Match | None:
 def _first_not_finite(history: RunHistory, signs: Signs) -> Match | None:
     """Finite outputs, weights and data, and a loss that is not: the loss made it."""
     bad, outputs = signs.get("non-finite-values"), columns_of(history, "prediction")
-    if bad is None or outputs is None or not bad.evidence or configuration(history).from_logits:
+    model = configuration(history)
+    # Keras' own cross-entropies clip before the logarithm: where they fail, outputs do.
+    if model.from_logits or model.loss in CROSS_ENTROPIES:
+        return None
+    if bad is None or outputs is None or not bad.evidence:
         return None
     of_loss = bad.evidence[0].name.endswith("of the loss") and bad.evidence[0].step is not None
     at = np.flatnonzero(outputs.steps == bad.evidence[0].step)
@@ -144,7 +148,8 @@ def _first_not_finite(history: RunHistory, signs: Signs) -> Match | None:
     return _match(
         history, "critical", 0.8 if step <= 10 else 0.7,
         f"The outputs of step {step:,} are finite but lie between {low:.3g} and {high:.3g}; the "
-        f"logarithm of this loss needs values in {needed}, so the loss is {kind}.",
+        f"logarithm of this loss needs values in {needed}{', 0 left out' if low == 0 else ''}, so "
+        f"the loss is {kind}.",
         "Use Keras' own cross-entropy with from_logits=True on an output without activation; in a "
         "loss of your own clip probabilities to [1e-7, 1 - 1e-7] before the logarithm.",
         *((Evidence("smallest output at that step", low, 0.0, step, suspect="at most"),)
