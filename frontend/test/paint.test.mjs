@@ -12,6 +12,14 @@ import { heatBytes } from "./heat_bytes.mjs";
 
 const cividis = (/** @type {number} */ position) => between(CIVIDIS, position);
 
+const UNIT = {
+  low: 0,
+  high: 1,
+  log: false,
+  clippedLow: false,
+  clippedHigh: false,
+  zeros: false,
+};
 const NORM = /** @type {any} */ ({
   name: "gradient_norm",
   unit: "u",
@@ -93,16 +101,8 @@ test("single pixels: values on the scale, the rest as patterns outside it", () =
     values: Float32Array.of(0, 1, Number.NaN, Number.NaN),
     codes: Uint8Array.of(0, 0, 2, 2),
   };
-  const range = {
-    low: 0,
-    high: 1,
-    log: false,
-    clippedLow: false,
-    clippedHigh: false,
-    zeros: false,
-  };
   const pixels = new Uint8Array(
-    paint(grid, Int32Array.of(0), Int32Array.of(0, 1, 2, 3), range, COLORS, 1).buffer,
+    paint(grid, Int32Array.of(0), Int32Array.of(0, 1, 2, 3), UNIT, COLORS, 1).buffer,
   );
   const at = (/** @type {number} */ index) => [...pixels.slice(4 * index, 4 * index + 4)];
   assert.deepEqual(at(0), [...cividis(0), 255]);
@@ -118,16 +118,8 @@ test("a cell of many pixels has one colour if it holds a value, and its whole pa
     values: Float32Array.of(0, 1, Number.NaN, 0.5),
     codes: Uint8Array.of(0, 0, 2, 0),
   };
-  const range = {
-    low: 0,
-    high: 1,
-    log: false,
-    clippedLow: false,
-    clippedHigh: false,
-    zeros: false,
-  };
   const [down, across] = [Int32Array.of(0, 0, 1, 1, 1), Int32Array.of(0, 0, 0, 1)];
-  const pixels = new Uint8Array(paint(grid, down, across, range, COLORS, 1).buffer);
+  const pixels = new Uint8Array(paint(grid, down, across, UNIT, COLORS, 1).buffer);
   for (let y = 0; y < 5; y += 1) {
     for (let x = 0; x < 4; x += 1) {
       const at = 4 * (4 * y + x);

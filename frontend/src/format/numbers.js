@@ -98,8 +98,16 @@ export function formatDifference(value, statistic) {
 export function formatOrders(orders) {
   if (Number.isNaN(orders)) return "–";
   if (!Number.isFinite(orders)) return orders > 0 ? "from 0" : "to 0";
-  const factor = Number((10 ** Math.abs(orders)).toPrecision(3));
-  return `${orders < 0 ? "÷" : "×"}${formatNumber(factor)}`;
+  return `${orders < 0 ? "÷" : "×"}${formatTimes(orders)}`;
+}
+
+/**
+ * How many times the larger is the smaller: of `2` as of `-2` orders of magnitude "100".
+ *
+ * @param {number} orders
+ */
+export function formatTimes(orders) {
+  return formatNumber(Number((10 ** Math.abs(orders)).toPrecision(3)));
 }
 
 /**

@@ -9,7 +9,13 @@
 import { html, nothing } from "lit-html";
 import { LABELS } from "../data/curves.js";
 import { visible, words } from "../format/names.js";
-import { counted, formatNumber, formatOrders, looseNumber } from "../format/numbers.js";
+import {
+  counted,
+  formatNumber,
+  formatOrders,
+  formatTimes,
+  looseNumber,
+} from "../format/numbers.js";
 import { formatStep } from "../format/steps.js";
 import { findingChanges } from "./compare_findings.js";
 import { exportMenu } from "./export_menu.js";
@@ -146,7 +152,7 @@ function number(value) {
 function factor(orders) {
   const value = looseNumber(orders);
   if (value === null || !Number.isFinite(value) || Math.abs(value) < 0.02) return "";
-  const times = formatNumber(Number((10 ** Math.abs(value)).toPrecision(3)));
+  const times = formatTimes(value);
   return value > 0 ? `, ${times} times A` : `: A is ${times} times B`;
 }
 

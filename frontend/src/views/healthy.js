@@ -2,7 +2,7 @@
  * The healthy band in words.
  *
  * @import { Line } from "../charts/line.js"
- * @import { Healthy } from "../types.js"
+ * @import { Healthy, Heat, Metric } from "../types.js"
  */
 import { html, nothing } from "lit-html";
 import { words } from "../format/names.js";
@@ -38,13 +38,21 @@ export function distance({ y, high }, limit) {
 }
 
 /**
- * What of a map is held against a limit: its largest value, wherever that is.
+ * The healthy band of a map's statistic: against a limit its largest value is held, wherever it is.
  *
- * @param {import("../types.js").Heat} heat
+ * @param {Metric} metric
+ * @param {Heat} heat
+ */
+export function healthyOfMap(metric, heat) {
+  return metric.healthy ? healthyWords(metric.healthy, metric, "", heightOf(heat)) : nothing;
+}
+
+/**
+ * @param {Heat} heat
  * @returns {Pick<Line, "y" | "high"> | undefined}
  */
 export function heightOf({ header: { maximum } }) {
-  return maximum === null ? undefined : { y: [maximum], high: undefined };
+  return maximum === null ? undefined : { y: [maximum] };
 }
 
 /**

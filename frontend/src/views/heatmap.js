@@ -13,7 +13,7 @@ import { fullName, spelledOut, words } from "../format/names.js";
 import { counted, formatNumber, formatValue } from "../format/numbers.js";
 import { formatStepRange } from "../format/steps.js";
 import { exportMenu } from "./export_menu.js";
-import { distance, healthyWords, heightOf } from "./healthy.js";
+import { distance, healthyOfMap, heightOf } from "./healthy.js";
 import { hollowIcon, sign, verdictIcon } from "./icon.js";
 import { differenceCaption, mapChoice } from "./map_choice.js";
 import { mount } from "./mount.js";
@@ -235,7 +235,7 @@ function healthyKey({ heat, range }, metric) {
   const { low, high } = healthy;
   const off = low === null && high !== null && high > range.high;
   if (off && height && distance(height, high) === "") return null;
-  return healthyWords(healthy, metric, "", height);
+  return healthyOfMap(metric, heat);
 }
 
 /**

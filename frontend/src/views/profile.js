@@ -8,7 +8,7 @@ import { html, nothing } from "lit-html";
 import { createProfile } from "../charts/profile.js";
 import { formatStepRange, stepNumber } from "../format/steps.js";
 import { exportMenu } from "./export_menu.js";
-import { healthyWords, heightOf } from "./healthy.js";
+import { healthyOfMap } from "./healthy.js";
 import { mount } from "./mount.js";
 import { inlineName } from "./name.js";
 import { createPlayer } from "./player.js";
@@ -61,16 +61,7 @@ export function profileView({ chart, offered, marks, others }, handlers) {
     <div class="figures">${others.map(
       (one) => html`<figure class="small-chart">
         <figcaption><span class="small-values"><button type="button" class="link"
-            @click=${() => handlers.selectMetric(one.group, one.chart.metric.name)}>${one.chart.metric.title}</button>${
-              one.chart.metric.healthy
-                ? healthyWords(
-                    one.chart.metric.healthy,
-                    one.chart.metric,
-                    "",
-                    heightOf(one.chart.heat),
-                  )
-                : nothing
-            }</span></figcaption>
+            @click=${() => handlers.selectMetric(one.group, one.chart.metric.name)}>${one.chart.metric.title}</button>${healthyOfMap(one.chart.metric, one.chart.heat)}</span></figcaption>
         ${mount(createProfile, one.chart)}
       </figure>`,
     )}</div>
@@ -85,7 +76,7 @@ function legend({ metric, color, beside, heat, cell }, marks) {
   return html`<span class="small-values">
     ${beside ? runKey(beside, color, stepsOf(heat, cell)) : nothing}
     <span class="small-value"><i class="band" .style=${`background:${color};opacity:.3`}></i>over all steps</span>
-    ${metric.healthy ? healthyWords(metric.healthy, metric, "", heightOf(heat)) : nothing}
+    ${healthyOfMap(metric, heat)}
     ${marks.nan ? html`<span class="small-value">× NaN</span>` : nothing}
     ${marks.infinite ? html`<span class="small-value">▲ infinite</span>` : nothing}
     ${marks.zero ? html`<span class="small-value">▽ exactly 0</span>` : nothing}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from tb_convergence.core.comparison.differences import LASTING, orders_apart
 from tb_convergence.core.comparison.pairing import pair_steps
 from tb_convergence.core.diagnosis.dating import first_true
 from tb_convergence.core.diagnosis.loss_course import LossCourse, loss_course
-from tb_convergence.core.history import RunHistory
+from tb_convergence.core.history import RunHistory, Values
 
 NOISES: Final = 3.0
 """Standard deviations of what is compared, both runs taken together: one in 370 by chance."""
@@ -22,8 +22,6 @@ STRETCHES: Final = 10
 """Equal parts of the steps both runs have: small batches differ by more than the levels do."""
 LASTING_STRETCHES: Final = 2
 """Stretches in a row for which one loss stays above the other."""
-
-Values = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, slots=True)
