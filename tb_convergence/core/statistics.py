@@ -104,6 +104,10 @@ FRACTION: Final = (0.0, 1.0)
 POSITIVE: Final = (0.0, inf)
 REAL: Final = (-inf, inf)
 
+DEAD_BELOW: Final = 0.01
+DEAD_WEIGHT: Final = 0.1
+"""A unit is dead below this share of positive outputs; the share is averaged with this weight."""
+
 VARIABLES: Final[tuple[Statistic, ...]] = (
     Statistic(
         "gradient_norm", "variables", "Gradient norm", "‖g‖", "loss per unit of the variable",
@@ -222,8 +226,8 @@ ACTIVATIONS: Final[tuple[Statistic, ...]] = (
     Statistic(
         "activation_dead_fraction", "activations", "Dead units", "dead", "1",
         FRACTION,
-        "Fraction of units positive for less than 1% of the recorded inputs (moving average with "
-        "weight 0.1 a record); only for ReLU-like activations.",
+        f"Fraction of units positive for less than {DEAD_BELOW:.0%} of the recorded inputs (moving "
+        f"average with weight {DEAD_WEIGHT:g} a record); only for ReLU-like activations.",
         None, heat=True, references=("TheDeepChecker, TOSEM 2022",),
     ),
     Statistic(

@@ -21,9 +21,8 @@ from tb_convergence.training.reductions import Tensor, as_float
 
 FEATURE_GROUPS: Final = rows.FEATURE_GROUPS
 
-DEAD_BELOW: Final = 0.01
-DEAD_WEIGHT: Final = 0.1
-"""A unit is dead below this share of positive outputs; the share is averaged with this weight."""
+DEAD_BELOW: Final = statistics.DEAD_BELOW
+DEAD_WEIGHT: Final = statistics.DEAD_WEIGHT
 
 SATURATED: Final[Mapping[str, tuple[float, float]]] = {
     # sigmoid(-5) and sigmoid(5); tanh(-2.5) and tanh(2.5), where the slope has fallen alike

@@ -1,4 +1,8 @@
-"""When something began, also where not every step was seen.
+"""When something began, also where not every step was seen, and until when it means anything.
+
+A rule may need several records to be sure; what it then says began with the first of them, not with
+the record at which it became sure. And statistics of tensors that NaN has eaten are not statistics
+of the model: the zeros of a ReLU over NaN are no dead units.
 
 Our recorder watches every step, or says how many it passed over. Other records stand for their own
 step and no other: histograms and scalars, `log_health` and summaries of graph mode, whether they
@@ -11,8 +15,9 @@ from collections.abc import Iterable
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from tb_convergence.core.diagnosis.memory import remembered
 from tb_convergence.core.history import RunHistory, Table
 
 NEVER: Final = -1
@@ -65,3 +70,60 @@ def first_true(mask: Iterable[bool] | NDArray[np.bool_], length: int = 1) -> int
         if run >= length:
             return index - length + 1
     return None
+
+
+def lasting_since(holds: ArrayLike) -> int:
+    """Index of the record `[S]` from which on a condition holds until the end; S where it does not.
+
+    >>> lasting_since([True, False, True, True]), lasting_since([True, False]), lasting_since([])
+    (2, 2, 0)
+    """
+    mask = np.asarray(holds, dtype=np.bool_)
+    broken = np.flatnonzero(~mask)
+    return int(broken[-1]) + 1 if len(broken) else 0
+
+
+def mostly_since(holds: ArrayLike) -> int | None:
+    """Index of the first record `[S]` from which on, at any time, a condition held more often than
+    not.
+
+    For what is judged by a median, which single records may lie beyond. None where there is no such
+    record; there is one where it holds in more than half of all.
+
+    >>> mostly_since([True, False, False, True, True, False, True])
+    3
+    >>> mostly_since([True, False]) is None
+    True
+    """
+    balance = np.cumsum(np.where(np.asarray(holds, dtype=np.bool_), 1, -1))
+    before = np.concatenate([[0], balance[:-1]])
+    lowest = np.minimum.accumulate(balance[::-1])[::-1]
+    found = np.flatnonzero(lowest > before[: len(balance)])
+    return int(found[0]) if len(found) else None
+
+
+@remembered
+def sound_part(history: RunHistory) -> RunHistory:
+    """The run up to the last step at which its weights and outputs were free of NaN.
+
+    The run itself where they are so at its end: a batch that was skipped leaves nothing behind. An
+    infinite output alone is no fault, as masks are made of them. Empty where none was free of it.
+    """
+    ends = [
+        history.step_of(table, since)
+        for group, column in (
+            ("variables", "variable_nonfinite_fraction"), ("activations", "activation_nan_fraction")
+        )
+        if (table := history.table(group)) is not None and table.has(column) and len(table.steps)
+        and (since := _corrupt_since(table, column)) < len(table.steps)
+    ]
+    return history.until(min(ends) - 1) if ends else history
+
+
+def _corrupt_since(table: Table, column: str) -> int:
+    """Record from which on some row has such values until the end; their number where none has."""
+    low = table.column(column, "low")
+    # Nearly always there is nothing to be found: the last record tells, without looking at others.
+    if not (low[-1] > 0).any():
+        return len(low)
+    return lasting_since((low > 0).any(axis=1))

@@ -8,17 +8,20 @@ The order of reasoning:
 4. causes are ranked: worse severity, then higher confidence, then earlier onset. A cause that a
    better cause explains is attached to it, as is every symptom: one fault gives one story;
 5. what is only information comes after everything that needs action, causes included;
-6. what needs action is as severe as its effect on the run (`severity`).
+6. what needs action is as severe as its effect on the run (`severity`), and what it has left the
+   run in is told with the cause (`states`).
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 
+from tb_convergence.core.diagnosis.dating import sound_part
 from tb_convergence.core.diagnosis.finding import (
     SEVERITIES,
     Evidence,
@@ -27,9 +30,11 @@ from tb_convergence.core.diagnosis.finding import (
     RunDiagnosis,
     Severity,
 )
+from tb_convergence.core.diagnosis.loss_course import loss_course
 from tb_convergence.core.diagnosis.recipes import recipes
 from tb_convergence.core.diagnosis.rule import Match, Rule
 from tb_convergence.core.diagnosis.severity import effect_on, told, worst
+from tb_convergence.core.diagnosis.states import State, told_of
 from tb_convergence.core.diagnosis.wording import plain_exponents
 from tb_convergence.core.history import NoStatisticError, RunHistory
 
@@ -67,7 +72,8 @@ def diagnose_history(history: RunHistory, rules: Sequence[Rule] | None = None) -
     lacking: list[str] = []
     signals = history.signals
     for rule in sorted(rules, key=lambda rule: _ORDER.index(rule.kind)):
-        lacks = _lacks(rule, history, signals)
+        looked_at = sound_part(history) if rule.of_sound else history
+        lacks = _lacks(rule, history, looked_at, signals)
         if lacks:
             missing.append(NotEvaluated(rule.id, lacks))
             lacking += [name for need in _absent(rule, signals) for name in need.split("|")]
@@ -76,7 +82,7 @@ def diagnose_history(history: RunHistory, rules: Sequence[Rule] | None = None) -
             # A log may hold any float32: a sum beyond the largest is infinite, and what is then
             # subtracted from infinity undefined. Both compare as they should.
             with np.errstate(over="ignore", invalid="ignore"):
-                match = rule.evaluate(history, fired)
+                match = rule.evaluate(looked_at, fired)
         except NoStatisticError as error:
             # What it needs was recorded, but of something else or without what belongs to it.
             missing.append(NotEvaluated(rule.id, (error.name,)))
@@ -90,7 +96,7 @@ def diagnose_history(history: RunHistory, rules: Sequence[Rule] | None = None) -
     known = {rule.id: rule for rule in rules}
     kept = {id_: match for id_, match in fired.items() if not _excluded(known[id_], match, fired)}
     severities = _severities(history, kept)
-    findings = _rank([(known[id_], match) for id_, match in kept.items()], severities)
+    findings = _rank(history, [(known[id_], match) for id_, match in kept.items()], severities)
     order = {rule.id: position for position, rule in enumerate(rules)}
     missing.sort(key=lambda item: order[item.id])
     return RunDiagnosis(
@@ -99,16 +105,22 @@ def diagnose_history(history: RunHistory, rules: Sequence[Rule] | None = None) -
     )
 
 
-def _lacks(rule: Rule, history: RunHistory, signals: frozenset[str]) -> tuple[str, ...]:
-    """What `rule` needs and `history`, with its `signals`, lacks; empty where it can be decided."""
+def _lacks(
+    rule: Rule, history: RunHistory, looked_at: RunHistory, signals: frozenset[str]
+) -> tuple[str, ...]:
+    """What `rule` needs and `history`, with its `signals`, lacks; empty where it can be decided.
+
+    `looked_at` is the part of it that the rule looks at.
+    """
     lacks = tuple(need.replace("|", " or ") for need in _absent(rule, signals))
     if lacks or rule.at_least <= 1 or not rule.needs:
         return lacks
     names = rule.needs[0].split("|")
-    points = max(history.points(name) for name in names)
+    points = max(looked_at.points(name) for name in names)
     if points >= rule.at_least:
         return ()
-    return (f"{rule.at_least} records of {' or '.join(names)} (has {points})",)
+    before = "" if looked_at is history else " before weights or outputs were NaN"
+    return (f"{rule.at_least} records of {' or '.join(names)}{before} (has {points})",)
 
 
 def _absent(rule: Rule, signals: frozenset[str]) -> tuple[str, ...]:
@@ -135,7 +147,9 @@ def _severities(history: RunHistory, kept: Mapping[str, Match]) -> dict[str, Sev
 
 
 def _rank(
-    pairs: Iterable[tuple[Rule, Match]], severities: Mapping[str, Severity]
+    history: RunHistory,
+    pairs: Iterable[tuple[Rule, Match]],
+    severities: Mapping[str, Severity],
 ) -> list[Finding]:
     ordered = sorted(pairs, key=_priority)
     causes = [pair for pair in ordered if pair[0].kind == "cause"]
@@ -143,7 +157,9 @@ def _rank(
     for rule, match in causes:
         effects = {*rule.explains, *match.explains}
         for other, effect in ordered:
-            if other.id not in effects or other.id in explained_by or other.id == rule.id:
+            if other.id not in effects and rule.id not in effect.follows:
+                continue
+            if other.id in explained_by or other.id == rule.id:
                 continue
             # Two causes may name each other; the better one explains, never both.
             if explained_by.get(rule.id) == other.id:
@@ -152,16 +168,19 @@ def _rank(
                 continue
             if other.kind == "cause" and match.severity == "info" != effect.severity:
                 continue  # what needs no action is no reason for what does
+            if effect.harmless and severities[rule.id] == "critical":
+                continue  # and what does no harm is no part of what leaves nothing of worth
             if other.kind == "cause" and match.confidence < SURE_ENOUGH * effect.confidence:
                 continue
             explained_by[other.id] = rule.id
+    matches = {rule.id: match for rule, match in ordered}
     findings = []
     for rule, match in ordered:
-        explained = _explained(rule.id, explained_by)
+        explained, above = _explained(rule.id, explained_by), explained_by.get(rule.id)
         severity = worst([severities[rule.id], *(severities[id_] for id_ in explained)])
-        findings.append(
-            _finding(rule, match, severity, explained_by.get(rule.id), explained)
-        )
+        states = [] if above is not None else _left_in(rule.id, matches, explained_by)
+        told_with = replace(match, summary=match.summary + _told(history, match, states))
+        findings.append(_finding(rule, told_with, severity, above, explained))
     return sorted(findings, key=_reading_order)
 
 
@@ -176,10 +195,29 @@ def _reading_order(finding: Finding) -> tuple[bool, bool, bool]:
 
 def _comes_later(rule: Rule, cause: Match, effect: Match) -> bool:
     """Whether the cause began too late for what it would explain, so cannot be its cause."""
-    return cause.first_step + rule.delay_steps > effect.first_step
+    begun = effect.first_step if effect.judged_step is None else effect.judged_step
+    return cause.first_step + rule.delay_steps > begun
 
 
-def _explained(cause: str, explained_by: dict[str, str]) -> tuple[str, ...]:
+def _left_in(
+    cause: str, matches: Mapping[str, Match], explained_by: Mapping[str, str]
+) -> list[State]:
+    """The states of all that `cause` explains, and of what these explain in turn."""
+    found = []
+    for effect in _explained(cause, explained_by):
+        state = matches[effect].state
+        found += [state] if state is not None and matches[effect].severity != "info" else []
+        found += _left_in(effect, matches, explained_by)
+    return found
+
+
+def _told(history: RunHistory, match: Match, states: list[State]) -> str:
+    course = loss_course(history)
+    loss = None if course is None or course.nonfinite_step is not None else course.end
+    return told_of(states, match.state, loss, "epoch" if history.axis == "epoch" else "step")
+
+
+def _explained(cause: str, explained_by: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(effect for effect, by in explained_by.items() if by == cause)
 
 

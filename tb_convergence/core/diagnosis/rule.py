@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from tb_convergence.core.diagnosis.finding import Evidence, Kind, Severity
+from tb_convergence.core.diagnosis.states import State
 from tb_convergence.core.history import RunHistory
 
 
@@ -20,7 +21,13 @@ class Match:
     `advice` and `experiment` replace the rule's own where the rule can name the concrete change,
     and `title` its headline where it can name the concrete fault.
 
-    `explains` are ids that this very match accounts for, beyond those of its rule.
+    `explains` are ids that this very match accounts for, beyond those of its rule; `follows` are
+    ids of causes that account for it, beyond those whose rules say so. `harmless` is said of what
+    is odd in a run that learns in spite of it.
+
+    `judged_step` is the first step at which the finding could be told from a run without it, where
+    that is later than `first_step`: what began until then may be its cause. `state` is what the run
+    is in since then, of a finding that names one (see `states`).
     """
 
     severity: Severity
@@ -35,6 +42,10 @@ class Match:
     ruins: bool = False
     experiment: str = ""
     explains: tuple[str, ...] = ()
+    follows: tuple[str, ...] = ()
+    harmless: bool = False
+    judged_step: int | None = None
+    state: State | None = None
 
 
 Signs = Mapping[str, Match]
@@ -57,6 +68,8 @@ class Rule:
         restates: ids among them that say the same in other words, and are explained whenever they
             began.
         excluded_by: ids that, when they begin before or with it, account for it instead.
+        of_sound: whether what it looks at means nothing once weights or outputs are NaN: it is then
+            evaluated on the part of the run before (`dating.sound_part`).
         delay_steps: how long after its own first sign the earliest effect can show. A cause that
             acts through updates has 1: statistics of a step are taken before its update.
         advice: what to do, most promising first.
@@ -75,6 +88,7 @@ class Rule:
     explains: tuple[str, ...] = ()
     restates: tuple[str, ...] = ()
     excluded_by: tuple[str, ...] = ()
+    of_sound: bool = False
     delay_steps: int = 0
     advice: tuple[str, ...] = ()
     experiment: str = ""

@@ -95,7 +95,10 @@ def timeline(history: RunHistory, rules: Sequence[Rule] | None = None) -> tuple[
 
 
 def _dated(finding: Finding, episode: Episode | None) -> Finding:
-    return finding if episode is None else replace(finding, reported_step=episode.reported_step)
+    if episode is None:
+        return finding
+    # What is dated by the end of a run was told of earlier ends before, and not of this one.
+    return replace(finding, reported_step=max(finding.first_step, episode.reported_step))
 
 
 def _recovered(diagnosis: RunDiagnosis, episodes: tuple[Episode, ...]) -> list[Finding]:

@@ -22,6 +22,7 @@ from tb_convergence.core.diagnosis.data import (
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.loss_course import loss_course
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
+from tb_convergence.core.diagnosis.states import ONE_OUTPUT, State
 from tb_convergence.core.diagnosis.wording import percent
 from tb_convergence.core.history import RunHistory
 
@@ -112,6 +113,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         ),
         # Ever surer of the largest class, it is ever more wrong where the others are less rare.
         explains=("overfitting",) if fault else (),
+        state=State(ONE_OUTPUT, 0) if fault and spread is not None else None,
     )
 
 

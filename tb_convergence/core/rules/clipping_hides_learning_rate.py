@@ -7,11 +7,12 @@ from typing import Final
 import numpy as np
 
 from tb_convergence.core.diagnosis.configuration import configuration
+from tb_convergence.core.diagnosis.dating import mostly_since
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.tables import largest_per_record, weights_column
 from tb_convergence.core.diagnosis.wording import percent
-from tb_convergence.core.history import RunHistory, Values
+from tb_convergence.core.history import RunHistory
 
 CLIPPED: Final = 0.5
 """Share of steps that are clipped: clipping is for outliers."""
@@ -25,15 +26,19 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     model, table = configuration(history), history.table("variables")
     if table is None or len(table.steps) < RECORDS:
         return None
+    series = history.series("gradient_global_norm")
+    overall = None if series is None else series.values
     for limit, name, values in (
-        (model.global_clipnorm, "global_clipnorm", _global(history)),
+        (model.global_clipnorm, "global_clipnorm", overall),
         (model.clipnorm, "clipnorm", largest_per_record(weights_column(table, "gradient_norm"))),
         (model.clipvalue, "clipvalue", largest_per_record(weights_column(table, "gradient_max"))
          if table.has("gradient_max") else None),
     ):
         if limit is None or limit <= 0 or values is None:
             continue
-        finite = values[np.isfinite(values)]
+        steps = series.steps if series is not None and values is overall else table.steps
+        known = np.flatnonzero(np.isfinite(values))
+        finite = values[known]
         clipped = finite > limit
         share = float(clipped.mean()) if len(finite) else 0.0
         if share <= CLIPPED:
@@ -45,18 +50,13 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
             "warning", min(0.9, 0.5 + 0.3 * share),
             f"{percent(share)} of the steps are clipped by {name}={limit:g}, typically "
             f"{excess:.2g}-fold: the rate in force is that much smaller than the one set.",
-            int(table.steps[0]), int(table.steps[-1]), (),
+            int(steps[known[mostly_since(clipped) or 0]]), int(table.steps[-1]), (),
             (
                 Evidence("share of clipped records", share, CLIPPED, unit="fraction"),
                 Evidence("gradient over the limit", excess, EXCESS, suspect="at least"),
             ),
         )
     return None
-
-
-def _global(history: RunHistory) -> Values | None:
-    series = history.series("gradient_global_norm")
-    return None if series is None else series.values
 
 
 RULE = Rule(

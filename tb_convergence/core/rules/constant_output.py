@@ -7,8 +7,10 @@ from typing import Final
 import numpy as np
 
 from tb_convergence.core.diagnosis.configuration import configuration
+from tb_convergence.core.diagnosis.dating import lasting_since
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
+from tb_convergence.core.diagnosis.states import ONE_OUTPUT, State
 from tb_convergence.core.history import RunHistory
 
 SPREAD: Final = 1e-6
@@ -25,22 +27,23 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     if not rows or size is None or size < 2:
         return None
     last = slice(-RECORDS, None)
-    std = table.column("feature_std")[last][:, rows]
-    scale = np.hypot(table.column("feature_mean")[last][:, rows], std)
-    if not (np.isfinite(std).all() and np.isfinite(scale).all()):
-        return None
+    std = table.column("feature_std")[:, rows]
+    scale = np.hypot(table.column("feature_mean")[:, rows], std)
+    # A comparison with what is undefined is false.
+    onset = lasting_since((std <= SPREAD * np.maximum(scale, SPREAD)).all(axis=1))
     # A target that is constant as well deserves a constant output.
     targets = table.rows_of("target")
     varied = not targets or bool((table.column("feature_std")[last][:, targets] > 0).any())
-    if not varied or (std > SPREAD * np.maximum(scale, SPREAD)).any():
+    if not varied or onset > len(table.steps) - RECORDS:
         return None
-    mean = float(table.column("feature_mean")[-1, rows[0]])
+    mean, since = float(table.column("feature_mean")[-1, rows[0]]), int(table.steps[onset])
     return Match(
         "warning", 0.85,
         f"The output is the same for all samples of a batch ({mean:.4g}).",
-        int(table.steps[-RECORDS]), int(table.steps[-1]), (),
-        (Evidence("spread of the output over the batch", float(std.max()), SPREAD,
+        since, int(table.steps[-1]), (),
+        (Evidence("spread of the output over the batch", float(std[last].max()), SPREAD,
                   int(table.steps[-1])),),
+        state=State(ONE_OUTPUT, since),
     )
 
 
@@ -51,6 +54,7 @@ RULE = Rule(
     needs=("feature_std", "feature_mean", "config"),
     at_least=RECORDS,
     evaluate=_evaluate,
+    of_sound=True,
     advice=("Follow the spread of the outputs from layer to layer: where does it end?",),
     disproof=("Two different samples give two different predictions.",),
     references=("Wardat et al. 2022, DeepDiagnosis, ICSE",),

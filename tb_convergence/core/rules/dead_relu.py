@@ -1,19 +1,28 @@
-"""ReLU units that are never active: they pass nothing on and get no gradient, so they stay dead."""
+"""ReLU units that are never active: they pass nothing on and get no gradient, so they stay dead.
+
+A unit is known to be dead by a moving average, long after its last sign of life. So the finding is
+dated by the outputs themselves: back to the first of the records in which they have as many zeros.
+"""
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 import numpy as np
 
 from tb_convergence.core.diagnosis.configuration import Configuration, configuration
 from tb_convergence.core.diagnosis.data import LARGE_INPUT
+from tb_convergence.core.diagnosis.dating import lasting_since
 from tb_convergence.core.diagnosis.dead_starts import OUTWEIGHS, Reason, Start, start_of
 from tb_convergence.core.diagnosis.finding import Evidence, Severity
 from tb_convergence.core.diagnosis.progress import FALLS, learns
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
+from tb_convergence.core.diagnosis.states import State
+from tb_convergence.core.diagnosis.tables import layers_of
 from tb_convergence.core.diagnosis.wording import figure, listed, percent, placed
 from tb_convergence.core.history import RunHistory, Table, Values
+from tb_convergence.core.statistics import DEAD_BELOW, DEAD_WEIGHT
 
 FRACTION: Final = 0.5
 """Dead units of one layer (TheDeepChecker and AutoTrainer flag more than half)."""
@@ -21,16 +30,29 @@ NEARLY_ALL: Final = 0.9
 """Above it hardly any unit is left to carry the signal: critical."""
 RECORDS: Final = 5
 """Records at the end of the run that must agree: a state that lasts, not a passing batch."""
+LAG: Final = math.ceil(math.log(DEAD_BELOW) / math.log(1 - DEAD_WEIGHT))
+"""Records after which the average of a unit that was always active has fallen to that of a dead
+one."""
 
 
 def _lasting(dead: Values) -> dict[int, int]:
     """Rows dead in all of the last records, with the index of the record where that began."""
     bad = np.nan_to_num(dead) > FRACTION
-    result: dict[int, int] = {}
-    for row in np.flatnonzero(bad[-RECORDS:].all(axis=0)).tolist():
-        alive = np.flatnonzero(~bad[:, row])
-        result[row] = int(alive[-1]) + 1 if len(alive) else 0
-    return result
+    lasting = np.flatnonzero(bad[-RECORDS:].all(axis=0)).tolist()
+    return {row: lasting_since(bad[:, row]) for row in lasting}
+
+
+def _silent(table: Table, row: int, known: int) -> int:
+    """Record from which on the outputs of a layer whose units are `known` to be dead have as many
+    zeros as dead units make; `known` itself where zeros were not recorded.
+    """
+    if not table.has("activation_zero_fraction"):
+        return known
+    dead = table.column("activation_dead_fraction", "low")[:, row]
+    zero = table.column("activation_zero_fraction", "low")[:, row]
+    least = (1 - DEAD_BELOW) * max(float(dead[known]), float(dead[-1]))
+    first = max(0, known - LAG)
+    return first + lasting_since(zero[first:known] >= least)
 
 
 def _evaluate(history: RunHistory, _: Signs) -> Match | None:
@@ -45,21 +67,48 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     share = float(dead[-1, worst])
     harmless = learns(history)
     severity: Severity = "critical" if share > NEARLY_ALL else "warning"
-    onset = min(onsets.values())
+    silent = {row: _silent(table, row, known) for row, known in onsets.items()}
+    first = int(table.steps[min(silent.values())])
+    layers = tuple(table.rows[row].layer for row in onsets)
     starts = _starts(history, table, onsets)
     return Match(
         severity="info" if harmless else severity,
         confidence=0.5 if harmless else 0.75 + 0.2 * share,
         summary=(
-            _summary(table, dead[-1], onsets) + _why(starts) + (FALLS if harmless else "")
+            _summary(table, dead[-1], silent) + _why(starts) + (FALLS if harmless else "")
         ),
-        first_step=int(table.steps[onset]),
+        first_step=first,
         last_step=int(table.steps[-1]),
-        layers=tuple(table.rows[row].layer for row in onsets),
-        evidence=(*_deaths(table, dead, onsets), *_of_starts(starts)),
+        layers=layers,
+        evidence=(
+            *_zeros(table, onsets, silent), *_deaths(table, dead, onsets), *_of_starts(starts)
+        ),
         advice=_advice(table, onsets, configuration(history), starts),
-        title=placed(RULE.title, [table.rows[row].layer for row in onsets]),
+        title=placed(RULE.title, layers),
+        harmless=harmless,
+        state=_state(table, dead[-1], silent),
     )
+
+
+def _state(table: Table, dead: Values, silent: dict[int, int]) -> State | None:
+    """Layers of which no unit lives, of `dead` `[R]` at the end; None without one."""
+    rows = [row for row in silent if dead[row] == 1]
+    if not rows:
+        return None
+    what = f"all units of {listed(layers_of(table, rows))} are dead"
+    return State(what, int(table.steps[max(silent[row] for row in rows)]))
+
+
+def _zeros(table: Table, onsets: dict[int, int], silent: dict[int, int]) -> list[Evidence]:
+    """The zeros that date a death back, of each layer of which they do."""
+    if not table.has("activation_zero_fraction"):
+        return []
+    zero = table.column("activation_zero_fraction", "low")
+    return [
+        Evidence("outputs that are zero", float(zero[since, row]), FRACTION,
+                 int(table.steps[since]), table.rows[row].layer, unit="fraction")
+        for row, since in silent.items() if since < onsets[row]
+    ]
 
 
 def _deaths(table: Table, dead: Values, onsets: dict[int, int]) -> list[Evidence]:
@@ -130,7 +179,7 @@ def _of_starts(starts: list[Start]) -> list[Evidence]:
 
 
 def _summary(table: Table, dead: Values, onsets: dict[int, int]) -> str:
-    """Which part of each layer is dead, of `dead` `[R]` at the end, and since when."""
+    """Which part of each layer is dead, of `dead` `[R]` at the end, and since which record."""
     shares = {table.rows[row].layer: float(dead[row]) for row in onsets}
     said = [percent(share) for share in shares.values()]
     names = listed(list(shares))
@@ -210,6 +259,7 @@ RULE = Rule(
     needs=("activation_dead_fraction",),
     at_least=RECORDS,
     evaluate=_evaluate,
+    of_sound=True,
     explains=("zero-gradient", "loss-not-decreasing", "vanishing-gradient", "constant-output",
               "underfitting", "update-ratio-out-of-range", "frozen-variable",
               "learning-rate-too-low"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tb_convergence.core.diagnosis.dating import first_true
+from tb_convergence.core.diagnosis.dating import lasting_since, mostly_since
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.progress import learns
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
@@ -57,8 +57,7 @@ def _over_time(history: RunHistory, table: Table) -> Match | None:
     # Sustained until the values stop: a spike that recovers is not an explosion.
     if not bad[-min(3, len(bad)) :].all():
         return None
-    calm = np.flatnonzero(~bad)
-    onset = int(calm[-1] + 1) if len(calm) else 0
+    onset = lasting_since(bad)
     peak = int(np.argmax(norm))
     at_peak = table.column("gradient_norm", "low")[np.flatnonzero(known)[peak]][rows]
     loudest = rows[int(np.nanargmax(np.where(np.isfinite(at_peak), at_peak, -1.0)))]
@@ -105,9 +104,12 @@ def _over_depth(history: RunHistory, table: Table) -> Match | None:
     first, last = float(np.median(low[:third])), float(np.median(high[-third:]))
     if not (last > 0 and first / last > DEPTH_RATIO):
         return None
-    values = table.column("gradient_mean_abs", "low")[:, rows]
-    per_record = np.nanmedian(np.where(np.isfinite(values), values, 0), axis=1) > 0
-    onset = first_true(per_record) or 0
+    with np.errstate(invalid="ignore"):
+        early = np.median(table.column("gradient_mean_abs", "low")[:, rows[:third]], axis=1)
+        late = np.median(table.column("gradient_mean_abs", "high")[:, rows[-third:]], axis=1)
+        grows = (early > DEPTH_RATIO * late) & (late > 0)
+    known = np.flatnonzero(np.isfinite(early) & np.isfinite(late))
+    onset = int(known[mostly_since(grows[known]) or 0]) if len(known) else 0
     return Match(
         severity="info" if learns(history) else "warning",
         confidence=0.6,

@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 
+from tb_convergence.core.diagnosis.dating import lasting_since
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.progress import learns
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
@@ -20,18 +21,21 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     table = history.table("variables")
     if table is None or len(table.steps) < RECORDS:
         return None
-    missing = np.zeros(len(table.rows), bool)
+    absent = np.zeros((len(table.steps), len(table.rows)), bool)
     if table.has("gradient_missing"):
-        missing = (table.column("gradient_missing")[-RECORDS:] == 1).all(axis=0)
-    still = np.zeros(len(table.rows), bool)
+        absent = table.column("gradient_missing") == 1
+    resting = np.zeros_like(absent)
     if table.has("update_norm") and table.has("gradient_norm"):
         update = table.column("update_norm", "high")
         gradient = table.column("gradient_norm", "low")
         # Moving nowhere against a gradient: rounded away, masked or a rate of zero.
-        still = (update[-RECORDS:] == 0).all(axis=0) & (gradient[-RECORDS:] > 0).all(axis=0)
-    rows = np.flatnonzero(missing | still).tolist()
+        resting = (update == 0) & (gradient > 0)
+    missing = np.all(absent[-RECORDS:], axis=0, keepdims=True)[0]
+    seen = np.where(missing, absent, resting)
+    rows = np.flatnonzero(np.all(seen[-RECORDS:], axis=0)).tolist()
     if not rows:
         return None
+    onset = min(lasting_since(seen[:, row]) for row in rows)
     names = [table.rows[row].name for row in rows]
     why = "has no gradient" if missing[rows[0]] else "has a gradient but does not move"
     # Without a gradient there is a fault, however the rest learns.
@@ -39,7 +43,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     return Match(
         "info" if settled else "warning", 0.9,
         f"{names[0]} {why}" + (f"; {len(names) - 1} more like it." if len(names) > 1 else "."),
-        int(table.steps[0]), int(table.steps[-1]), layers_of(table, rows),
+        int(table.steps[onset]), int(table.steps[-1]), layers_of(table, rows),
         tuple(
             Evidence("gradient missing" if missing[row] else "update norm",
                      1.0 if missing[row] else 0.0, 0.0, int(table.steps[-1]),
@@ -56,6 +60,7 @@ RULE = Rule(
     needs=("gradient_missing|update_norm",),
     at_least=RECORDS,
     evaluate=_evaluate,
+    of_sound=True,
     advice=(
         "Check that the layer's output reaches the loss, and that nothing on the way stops the "
         "gradient (stop_gradient, argmax, a cast to integer, .numpy()).",

@@ -44,6 +44,9 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
     table, course = history.table("variables"), loss_course(history)
     if table is None or course is None or "loss-divergence" in signs or _died(table, signs):
         return None
+    bad = signs.get("non-finite-values")
+    if bad is not None and bad.ruins:
+        return None  # longer steps mend no NaN
     ratio = median_over_time(weights_column(table, "update_ratio", "high"))
     if not np.isfinite(ratio).any():
         return None

@@ -31,7 +31,9 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
             f"After {course.observed:,} {'epochs' if course.axis == 'epoch' else 'steps'} the loss "
             f"is {course.end:.4g}; it began at {course.start:.4g}."
         ),
-        first_step=course.settled_step,
+        # It stood still from the first step on; that it does, a tenth of the run shows.
+        first_step=int(course.steps[0]),
+        judged_step=course.settled_step,
         last_step=int(course.steps[-1]),
         evidence=(
             fall_of_loss(course, course.standstill),
@@ -54,6 +56,7 @@ RULE = Rule(
     needs=("loss|epoch_loss",),
     at_least=5,
     evaluate=_evaluate,
+    of_sound=True,
     advice=(
         "Fit ten samples until the loss is nearly zero: if that fails, model, loss or labels are "
         "wrong; if it works, look at learning rate, data and regularization.",

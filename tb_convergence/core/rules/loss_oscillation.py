@@ -9,6 +9,7 @@ from typing import Final
 
 import numpy as np
 
+from tb_convergence.core.diagnosis.dating import lasting_since
 from tb_convergence.core.diagnosis.finding import Evidence, Severity
 from tb_convergence.core.diagnosis.loss_course import loss_course
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
@@ -46,17 +47,19 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     if swing < SWING or turns < TURNS or net > NET:
         return None
     severity: Severity = "warning" if level > 0.5 * abs(course.start) else "info"
-    first = int(epochs.steps[len(values) // 2])
+    # It has got nowhere since it lies for good in the range in which it moves in the end.
+    within = (values >= half.min()) & (values <= half.max())
     return Match(
         severity, min(0.85, 0.5 + swing),
         f"From epoch to epoch the loss changes by {percent(swing)} up or down, around "
         f"{level:.4g}, and gets nowhere.",
-        first, int(epochs.steps[-1]), (),
+        int(epochs.steps[lasting_since(within)]), int(epochs.steps[-1]), (),
         (
             Evidence("typical change of the loss in an epoch", swing, SWING, unit="fraction"),
             Evidence("share of epochs that change direction", turns, TURNS, unit="fraction"),
             Evidence("net change over all movement", net, NET, unit="fraction"),
         ),
+        judged_step=int(epochs.steps[len(values) // 2]),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tb_convergence.core.diagnosis.dating import first_true
+from tb_convergence.core.diagnosis.dating import lasting_since
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.progress import FALLS, learns
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
@@ -30,7 +30,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     lasting = np.flatnonzero((saturated[-RECORDS:] > FRACTION).all(axis=0))
     if not len(lasting):
         return None
-    onset = min(first_true(saturated[:, int(i)] > FRACTION, RECORDS) or 0 for i in lasting)
+    onset = min(lasting_since(saturated[:, int(i)] > FRACTION) for i in lasting)
     worst = int(lasting[np.argmax(saturated[-1, lasting])])
     harmless = learns(history)
     return Match(
@@ -50,6 +50,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
             for i in lasting
         ),
         title=placed(RULE.title, layers_of(table, [int(i) for i in lasting])),
+        harmless=harmless,
     )
 
 
@@ -60,6 +61,7 @@ RULE = Rule(
     needs=("activation_saturated_fraction",),
     at_least=RECORDS,
     evaluate=_evaluate,
+    of_sound=True,
     advice=(
         "Scale the inputs and use glorot_uniform initialization; in hidden layers prefer ReLU.",
     ),

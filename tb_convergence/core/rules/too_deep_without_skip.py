@@ -44,7 +44,7 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
         "info" if sign.severity == "info" else "warning",
         0.7,
         f"{text}.",
-        sign.first_step, sign.last_step, sign.layers,
+        0, sign.last_step, sign.layers,  # the stack is there from the beginning
         (evidence, *sign.evidence),
     )
 

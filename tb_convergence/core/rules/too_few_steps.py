@@ -54,7 +54,7 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
         return None
     fall, first = found
     unit = "epoch" if history.axis == "epoch" else "step"
-    # Where that part begins is where the judging does: nothing sets in there.
+    # That part begins where the judging does; nothing sets in there. What is amiss is the end.
     alike = (course.axis == "epoch") == (history.axis == "epoch")
     since = f", from {unit} {first:,} on," if slope and alike else ""
     return Match(
@@ -62,7 +62,7 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
         f"In the last {'half' if course.observed < FEW else 'quarter'} of the run{since} the loss "
         f"still fell by {percent(fall)}, to {course.end:.3g}: it has not settled by "
         f"{unit} {history.last_step:,}.",
-        first, int(course.steps[-1]), (),
+        int(course.steps[-1]), int(course.steps[-1]), (),
         (Evidence("relative fall over that part", fall, FALL, int(course.steps[-1]),
                   unit="fraction"),),
         _advice(history),
@@ -77,7 +77,7 @@ def _hardly_begun(history: RunHistory, course: LossCourse, path: float) -> Match
         "info", 0.55,
         f"{course.observed:,} steps are few: even the fastest layer can have moved by "
         f"{percent(path)} of its size at most, and the loss says little yet.",
-        0, int(course.steps[-1]), (),
+        int(course.steps[-1]), int(course.steps[-1]), (),
         (
             Evidence("steps", float(course.observed), float(FEW)),
             Evidence("path of the fastest layer over its size", path, BEGUN, unit="fraction"),
@@ -152,6 +152,8 @@ RULE = Rule(
     at_least=5,
     evaluate=_evaluate,
     explains=("loss-not-decreasing", "underfitting", "update-ratio-out-of-range"),
+    # It is dated by the end of the run; they say how far the run had come by then.
+    restates=("loss-not-decreasing", "underfitting", "update-ratio-out-of-range"),
     excluded_by=("overfitting",),
     experiment="train twice as long",
     disproof=("The run is still going on.", "The validation loss has stopped falling."),

@@ -12,6 +12,7 @@ import numpy as np
 
 from tb_convergence.core.diagnosis import progress
 from tb_convergence.core.diagnosis.data import ignorance
+from tb_convergence.core.diagnosis.dating import mostly_since
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.loss_course import loss_course
 from tb_convergence.core.diagnosis.progress import LITTLE
@@ -32,7 +33,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     course = loss_course(history)
     if validation is None or training is None or course is None:
         return None
-    falls, lasts = [], []
+    falls, lasts, rests = [], [], []
     for series in (training, validation):
         values = np.asarray(series.values, np.float64)
         if len(values) < EPOCHS or not np.isfinite(values).all():
@@ -43,19 +44,23 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         )
         falls.append((before - last) / max(abs(before), 1e-30))
         lasts.append(last)
+        rests.append(mostly_since(values - last <= STANDSTILL * max(abs(last), 1e-30)) or 0)
     ignorant = ignorance(history)
     level = ignorant if ignorant is not None else abs(course.start)
     share = lasts[0] / max(level, 1e-30)
     if max(falls) > STANDSTILL or min(falls) < -0.2 or not LITTLE < share < 2:
         return None
     useless = ignorant is not None and share > USELESS
-    quarter = len(training.steps) - 2 * max(1, len(training.steps) // 4)
+    begun = training.steps[min(rests[0], len(training) - 1)]
+    if len(validation) == len(training):
+        begun = training.steps[max(rests)]
+    quarter = len(training) - 2 * max(1, len(training) // 4)
     return Match(
         "warning" if useless else "info", 0.7 if useless else 0.5,
         f"Training and validation loss stand at {lasts[0]:.4g} and {lasts[1]:.4g}, "
         f"{percent(share)} of {'ignoring the input' if ignorant is not None else 'the start'}, "
         "and fall no more.",
-        int(training.steps[quarter]), int(training.steps[-1]), (),
+        int(begun), int(training.steps[-1]), (),
         (
             Evidence("fall of the training loss over the last quarter", falls[0], STANDSTILL,
                      unit="fraction"),
@@ -64,6 +69,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
             Evidence("training loss over that level", share, LITTLE, int(training.steps[-1]),
                      unit="fraction"),
         ),
+        judged_step=int(max(begun, training.steps[quarter])),
     )
 
 
@@ -74,6 +80,7 @@ RULE = Rule(
     needs=("validation_loss", "epoch_loss"),
     at_least=EPOCHS,
     evaluate=_evaluate,
+    of_sound=True,
     advice=(
         "Overfit first: train on ten samples without regularization until the loss is nearly zero, "
         "then on all.",

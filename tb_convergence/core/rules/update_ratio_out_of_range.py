@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 
 from tb_convergence.core.diagnosis import step_size
+from tb_convergence.core.diagnosis.dating import mostly_since
 from tb_convergence.core.diagnosis.finding import Evidence, Severity
 from tb_convergence.core.diagnosis.progress import learns
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
@@ -35,8 +36,9 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     if table is None or len(table.steps) < RECORDS or learns(history):
         return None
     rows = weight_rows(table)
-    low = median_over_time(table.column("update_ratio", "low")[:, rows])
-    high = median_over_time(table.column("update_ratio", "high")[:, rows])
+    least = table.column("update_ratio", "low")[:, rows]
+    most = table.column("update_ratio", "high")[:, rows]
+    low, high = median_over_time(least), median_over_time(most)
     if not np.isfinite(low).any():
         return None
     fast = [i for i in range(len(rows)) if low[i] > HIGH]
@@ -53,12 +55,14 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     value = float(values[worst])
     severity: Severity = "critical" if value > FAR_HIGH or value < FAR_LOW else "warning"
     layer = table.rows[rows[worst]].layer
+    # A median lies beyond the limit where most records do: since then, and not since it is known.
+    beyond = least > HIGH if fast else most < LOW
+    onset = min(mostly_since(beyond[:, i]) or 0 for i in chosen)
     return Match(
         severity, 0.7,
         f"A typical step changes {layer} by {_times(value)} its size; about 0.001 is healthy."
         + (f" So for {counted(len(chosen) - 1, 'more layer')}." if len(chosen) > 1 else ""),
-        # A median is known once there are that many records.
-        int(table.steps[RECORDS - 1]), int(table.steps[-1]),
+        int(table.steps[onset]), int(table.steps[-1]),
         layers_of(table, [rows[i] for i in order]),
         tuple(
             Evidence("median update ratio", float(values[i]), HIGH if fast else LOW, None,
@@ -83,6 +87,7 @@ RULE = Rule(
     needs=("update_ratio",),
     at_least=RECORDS,
     evaluate=_evaluate,
+    of_sound=True,
     advice=("Scale the learning rate so that the ratio comes to about 1e-3.",),
     disproof=("The loss falls steadily at this rate.",),
     false_alarms=("Weights that start near zero have large ratios until they have grown.",),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tb_convergence.core.diagnosis.dating import first_true
+from tb_convergence.core.diagnosis.dating import mostly_since
 from tb_convergence.core.diagnosis.finding import Evidence, Severity
 from tb_convergence.core.diagnosis.progress import learns
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
@@ -64,7 +64,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     typical = float(np.median(ratio[known]))
     if not typical < RATIO:
         return None
-    onset = first_true(ratio < RATIO, min(3, int(known.sum()))) or 0
+    onset = int(np.flatnonzero(known)[mostly_since(ratio[known] < RATIO) or 0])
     means = median_over_time(table.column(name, "high")[:, rows])
     largest = float(np.nanmax(means))
     quiet = [row for row, mean in zip(rows, means, strict=True) if mean < largest * RATIO]
@@ -85,6 +85,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         layers=layers_of(table, quiet or rows[:1]),
         evidence=_evidence(table, rows, ratio, typical),
         title=placed("Gradients vanish", layers_of(table, quiet)) if quiet else "",
+        harmless=learns(history),
     )
 
 
@@ -121,6 +122,7 @@ RULE = Rule(
     needs=("gradient_mean_abs",),
     at_least=5,
     evaluate=_evaluate,
+    of_sound=True,
     advice=(
         "Replace sigmoid or tanh in hidden layers by ReLU with He initialization.",
         "In deep stacks add skip connections or normalization layers.",

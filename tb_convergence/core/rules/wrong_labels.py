@@ -84,8 +84,8 @@ def _rests(history: RunHistory, course: LossCourse, ignorant: float) -> Match | 
     spread = _spread_of_predictions(history)
     return Match(
         "warning", 0.5 if lower is None else 0.4,
-        f"{text} (Judged from step {course.settled_step:,} on, a tenth of the run.)",
-        course.settled_step, int(course.steps[-1]),
+        text,
+        0, int(course.steps[-1]),  # the data are there from the beginning
         _rows(history, "prediction") or _rows(history, "target"),
         (
             Evidence("loss over that of ignoring the input", share, IGNORANT,

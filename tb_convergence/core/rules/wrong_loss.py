@@ -145,7 +145,7 @@ def _first_not_finite(history: RunHistory, signs: Signs) -> Match | None:
     step, kind = bad.evidence[0].step or 0, bad.evidence[0].name.split()[0]
     # Of the output alone, or of what is left to 1 as well: then 1 itself is one too many.
     needed = "(0, 1]" if low <= 0 else "(0, 1)"
-    return _match(
+    match = _match(
         history, "critical", 0.8 if step <= 10 else 0.7,
         f"The outputs of step {step:,} are finite but lie between {low:.3g} and {high:.3g}; the "
         f"logarithm of this loss needs values in {needed}{', 0 left out' if low == 0 else ''}, so "
@@ -159,6 +159,9 @@ def _first_not_finite(history: RunHistory, signs: Signs) -> Match | None:
         first_step=step,
         title=f"The loss takes logarithms outside {needed}",
     )
+    # Probabilities that came to be exactly 0 or 1 were driven there.
+    driven = step > 0 and low >= 0 and high <= 1
+    return replace(match, follows=("learning-rate-too-high",)) if driven else match
 
 
 def _below_zero(history: RunHistory, _: Signs) -> Match | None:

@@ -9,6 +9,7 @@ is seen in the layers, or in probabilities that are equal to the last digit.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -31,6 +32,7 @@ from tb_convergence.core.diagnosis.finding import Evidence, Severity
 from tb_convergence.core.diagnosis.loss_course import loss_course
 from tb_convergence.core.diagnosis.progress import FALLS, LEARNS, learns
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
+from tb_convergence.core.diagnosis.states import ONE_OUTPUT, State
 from tb_convergence.core.diagnosis.wording import span
 from tb_convergence.core.history import RunHistory
 
@@ -98,7 +100,7 @@ def _match(
 def _single_softmax(history: RunHistory, output: Layer) -> Match | None:
     if output.activation != "softmax" or output.units != 1:
         return None
-    return _match(
+    match = _match(
         history, output, 0.97,
         f"{output.name} is a softmax over one unit: its output is always 1, whatever the input."
         + _beside_the_output(history),
@@ -107,6 +109,7 @@ def _single_softmax(history: RunHistory, output: Layer) -> Match | None:
         (Evidence("units of the softmax", 1.0, 2.0, None, output.name),),
         title="Softmax over a single unit", ruins=True,
     )
+    return replace(match, state=State(ONE_OUTPUT, 0))
 
 
 def _beside_the_output(history: RunHistory) -> str:
@@ -159,7 +162,7 @@ def _twice(history: RunHistory, model: Configuration, output: Layer) -> Match | 
             return None
         what = f"applies {output.activation}" if output.activation != "linear" else (
             "has no activation")
-        return _match(
+        match = _match(
             history, output, 0.9,
             f"{output.name} {what}, and {model.loss} expects probabilities.",
             f"Give {output.name} "
@@ -167,6 +170,11 @@ def _twice(history: RunHistory, model: Configuration, output: Layer) -> Match | 
             "from_logits=True in the loss.",
             title="Cross-entropy without probabilities",
         )
+        # Where targets are none either, or are of one class, no activation mends it.
+        targets = columns_of(history, "target")
+        none = targets is not None and not (targets.lowest >= -0.01 and targets.highest <= 1.01)
+        alone = output.units == 1 and not model.loss.startswith("binary")
+        return replace(match, follows=("wrong-loss",)) if none or alone else match
     if model.from_logits and model.loss in CROSS_ENTROPIES and output.activation in CUTS:
         return _match(
             history, output, 0.85,

@@ -13,14 +13,15 @@ from numpy.typing import NDArray
 
 from tb_convergence.core.diagnosis.configuration import configuration
 from tb_convergence.core.diagnosis.data import columns_of
-from tb_convergence.core.diagnosis.dating import first_true
+from tb_convergence.core.diagnosis.dating import lasting_since
 from tb_convergence.core.diagnosis.finding import Evidence, Severity
 from tb_convergence.core.diagnosis.loss_course import loss_course
 from tb_convergence.core.diagnosis.progress import FALLS, learns
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
+from tb_convergence.core.diagnosis.states import NO_GRADIENT, State
 from tb_convergence.core.diagnosis.tables import WEIGHT_KINDS, layers_of
 from tb_convergence.core.diagnosis.wording import between, listed, placed
-from tb_convergence.core.history import RunHistory
+from tb_convergence.core.history import RunHistory, Table, Values
 
 FRACTION = 0.7
 """Share of zeros (DeepDiagnosis, AutoTrainer: dead neurons above 70 % zero gradients)."""
@@ -51,7 +52,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     if not len(lasting):
         return None
     affected = [rows[int(index)] for index in lasting]
-    onset = min(_onset(bad[:, int(index)]) for index in lasting)
+    onset = min(lasting_since(bad[:, int(index)]) for index in lasting)
     recent = np.median(zero[-RECORDS:][:, lasting], axis=0)
     complete = int((recent >= ALL).sum())
     # A network none of whose kernels gets a gradient has stopped, however far it came before.
@@ -69,14 +70,22 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         layers=layers_of(table, affected),
         evidence=tuple(
             Evidence("zero-gradient fraction, median since that step",
-                     float(np.median(zero[_onset(bad[:, index]):, index])), float(limit[index]),
-                     int(table.steps[_onset(bad[:, index])]), table.rows[rows[index]].layer,
+                     float(np.median(zero[since:, index])), float(limit[index]),
+                     int(table.steps[since]), table.rows[rows[index]].layer,
                      suspect="at least", unit="fraction")
-            for index in lasting.tolist()
+            for index in lasting.tolist() for since in (lasting_since(bad[:, index]),)
         ),
         title=placed(RULE.title, layers_of(table, affected)),
+        harmless=harmless,
         ruins=complete == len(rows) and not harmless,
+        state=_state(table, zero),
     )
+
+
+def _state(table: Table, zero: Values) -> State | None:
+    """Whether no kernel gets a gradient at all, of zero fractions `[S, K]`; None where one does."""
+    since = lasting_since((np.nan_to_num(zero) >= ALL).all(axis=1))
+    return State(NO_GRADIENT, int(table.steps[since])) if since < len(zero) else None
 
 
 def coasting(history: RunHistory) -> str:
@@ -91,7 +100,7 @@ def coasting(history: RunHistory) -> str:
     moved = np.nan_to_num(table.column("update_ratio", "low")[:, rows]) > 0
     last, layers = 0, []
     for place, row in enumerate(rows):
-        cut = _onset(none[:, place]) if none[-1, place] else len(none)
+        cut = lasting_since(none[:, place])
         late = np.flatnonzero(moved[cut:, place])
         if len(late) > 1:
             last = max(last, cut + int(late[-1]))
@@ -118,11 +127,6 @@ def _solved(history: RunHistory) -> bool:
     return course is not None and course.fall > SOLVED
 
 
-def _onset(bad: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> int:
-    """Start of the stretch of bad records that lasts until the end."""
-    return len(bad) - (first_true(~bad[::-1]) or len(bad)) if not bad.all() else 0
-
-
 RULE = Rule(
     id="zero-gradient",
     kind="symptom",
@@ -130,6 +134,7 @@ RULE = Rule(
     needs=("gradient_zero_fraction",),
     at_least=RECORDS,
     evaluate=_evaluate,
+    of_sound=True,
     advice=(
         "Find the operation that cuts the gradient: dead ReLU units, a saturated output, "
         "stop_gradient, argmax or a cast to integer.",

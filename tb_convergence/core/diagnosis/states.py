@@ -1,0 +1,66 @@
+"""What a fault has left a run in, in one sentence: a loss that fell does not show it.
+
+Rules name the state that they saw; here it is told of the cause that accounts for them, so that the
+card that is read first says what has become of the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from tb_convergence.core.diagnosis.wording import figure, listed
+
+NO_GRADIENT: Final = "no kernel gets a gradient"
+ONE_OUTPUT: Final = "the output is the same for every input"
+_AFTER: Final = {NO_GRADIENT: 1, ONE_OUTPUT: 2}
+"""Place among states of one step; of units that are dead, 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A state that lasts until the end.
+
+    Attributes:
+        what: a clause in the present tense.
+        since: its first step; 0 is the whole run.
+    """
+
+    what: str
+    since: int
+
+
+def told_of(states: Iterable[State], known: State | None, loss: float | None, unit: str) -> str:
+    """A sentence on the states that a cause explains, the earliest first; "" without any.
+
+    Args:
+        states: of what it explains.
+        known: the one that the cause itself speaks of already.
+        loss: at the end; None where it is not known.
+        unit: what steps count, "step" or "epoch".
+
+    >>> told_of([State(ONE_OUTPUT, 25), State(NO_GRADIENT, 3)], None, None, "step")
+    ' Since step 3 no kernel gets a gradient; since step 25 the output is the same for every input.'
+    >>> told_of([State(ONE_OUTPUT, 0)], State(ONE_OUTPUT, 0), 0.65, "step")
+    ''
+    """
+    found = [state for state in states if known is None or state.what != known.what]
+    if not found:
+        return ""
+    # Of one step, the reason before what follows from it.
+    found.sort(key=lambda state: (state.since, _AFTER.get(state.what, 0)))
+    clauses: dict[int, list[str]] = {}
+    for state in found:
+        clauses.setdefault(state.since, []).append(state.what)
+    said = "; ".join(
+        f"{_when(since, unit)} {listed(what, len(what))}" for since, what in clauses.items()
+    )
+    both = {state.what for state in found} >= {NO_GRADIENT, ONE_OUTPUT}
+    if both and loss is not None:
+        said += f": a loss of {figure(loss)} is that of one constant answer"
+    return f" {said[0].upper()}{said[1:]}."
+
+
+def _when(since: int, unit: str) -> str:
+    return f"since {unit} {since:,}" if since else f"from the first {unit} on"
