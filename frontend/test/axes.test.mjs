@@ -1,7 +1,7 @@
 /** Series on one time axis, and the curves made of them. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { smooth } from "../src/charts/smoothing.js";
+import { course, isSolid, smooth } from "../src/charts/smoothing.js";
 import { isUsableClock, place } from "../src/data/axes.js";
 import { badPoints, curves, extentOf, logByDefault, readAt } from "../src/data/curves.js";
 
@@ -114,21 +114,176 @@ test("what is not finite is passed through, and what follows is as far away as i
   assert.ok(Number.isNaN(gap[3]));
 });
 
+/** A stream of numbers from 0 to 1, the same each time (mulberry32). */
+function numbers(/** @type {number} */ seed) {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+test("smoothing is one of steps: records added within gaps that say the same change nothing", () => {
+  const next = numbers(7);
+  for (let round = 0; round < 50; round += 1) {
+    const [gap, count] = [2 + Math.floor(next() * 20), 60];
+    const values = Array.from({ length: count }, () => 10 ** (4 * next() - 2));
+    const dense = Math.floor(next() * 40) + 1;
+    // Each value held over the gap before it, at random steps of a sixth of the gaps.
+    const all = values.flatMap((value, at) => {
+      const within = at >= dense && at < dense + count / 6;
+      const before = Array.from({ length: within ? gap - 1 : 0 }, (_, by) => by + 1 - gap);
+      const kept = [...before.filter(() => next() < 0.7), 0];
+      return kept.map((by) => ({ step: 100 + at * gap + by, value, own: by === 0 }));
+    });
+    assert.ok(all.length > count || gap < 4);
+    const [weight, log] = [next() * 0.98 + 0.01, round % 2 === 0];
+    const steps = values.map((_, at) => 100 + at * gap);
+    const few = smooth(values, weight, steps, log);
+    const many = smooth(
+      all.map(({ value }) => value),
+      weight,
+      all.map(({ step }) => step),
+      log,
+    ).filter((_, at) => all[at].own);
+    close(many, few.map(Number));
+  }
+});
+
+test("a dense stretch is as smooth a line as the thin ones, and does not change them", () => {
+  const next = numbers(3);
+  // Each tenth step, then each: the same noise all along.
+  const steps = [
+    ...Array.from({ length: 40 }, (_, at) => 10 * at),
+    ...Array.from({ length: 110 }, (_, at) => 391 + at),
+  ];
+  const values = steps.map(() => next());
+  const drawn = smooth(values, 0.6, steps).map(Number);
+  const swing = (
+    /** @type {number[]} */ of,
+    /** @type {number} */ from,
+    /** @type {number} */ to,
+  ) =>
+    of.slice(from + 1, to).reduce((sum, value, at) => sum + Math.abs(value - of[from + at]), 0) /
+    (steps[to - 1] - steps[from]);
+  const raw = swing(values, 40, 150) / swing(values, 0, 40);
+  assert.ok(raw > 5, `recorded, the dense stretch is a saw: ${raw}`);
+  const after = swing(drawn, 40, 150) / swing(drawn, 0, 40);
+  assert.ok(after < 2, `the line goes up and down as much in a step everywhere, not ${after}`);
+  const thin = smooth(values.slice(0, 40), 0.6, steps.slice(0, 40));
+  close(drawn.slice(0, 40), thin.map(Number));
+});
+
 test("smoothing does not trail behind sparse records, nor drag a dense start along", () => {
   // Ten dense steps on which a loss explodes, then a record each ten steps, back at 10 at once.
   const steps = [...Array(10).keys(), ...Array.from({ length: 30 }, (_, at) => 20 + 10 * at)];
   const values = steps.map((step) => (step < 10 ? 10 ** (step - 1) : 10));
   const drawn = smooth(values, 0.6, steps, true).map(Number);
-  assert.ok(drawn[9] > 1e6, `the dense start is followed, not ${drawn[9]}`);
   assert.ok(drawn[14] < 100, `down with the records at step ${steps[14]}, not ${drawn[14]}`);
-  // Mostly dense: one record after a long gap is nearly what was recorded.
+  // Mostly dense: one record after a pause as long as all the rest is nearly what was recorded.
   const dense = [...Array(50).keys(), 100];
   const last = smooth(
     dense.map((step) => (step < 50 ? 1000 : 1)),
     0.6,
     dense,
-  ).at(-1);
-  assert.ok(Number(last) < 1.001, `${last}`);
+  );
+  assert.ok(Number(last.at(-1)) < 1.001, `${last.at(-1)}`);
+  const rise = smooth(
+    dense.map((step) => (step < 25 ? 0 : 1)),
+    0.6,
+    dense,
+  );
+  assert.ok(Number(rise[29]) > 0.9, `the pause does not make the rest lag: ${rise[29]}`);
+});
+
+test("smoothing stays within what was recorded, however steps lie", () => {
+  const next = numbers(11);
+  for (const steps of [
+    [0, 0, 0, 0, 5, 5],
+    [3, 4, 2 ** 53, 2 ** 53, 2 ** 53 + 2, 2 ** 54],
+  ]) {
+    const values = steps.map(() => next());
+    for (const value of smooth(values, 0.9, steps)) {
+      assert.ok(Number(value) >= Math.min(...values) - 1e-12, `${value}`);
+      assert.ok(Number(value) <= Math.max(...values) + 1e-12, `${value}`);
+    }
+  }
+});
+
+test("a curve is solid where it is a saw, not for a spike, a jump or slow waves", () => {
+  const steps = [...Array(400).keys()];
+  const solid = (/** @type {(step: number) => number | null} */ of, log = false) =>
+    isSolid(steps.map(of), steps, log);
+  const burst = (/** @type {number} */ step) => (step > 300 && step < 330 ? step % 2 : 0.5);
+  assert.ok(solid(burst));
+  assert.ok(
+    solid((step) => 10 ** (8 * burst(step)), true),
+    "on the scale that is drawn",
+  );
+  for (const [name, of] of Object.entries({
+    spike: (/** @type {number} */ step) => (step === 200 ? 1e6 : step % 2),
+    jump: (/** @type {number} */ step) => (step < 200 ? 0 : 1),
+    waves: (/** @type {number} */ step) => Math.sin(step / 8),
+    flat: () => 3,
+    nothing: () => null,
+  })) {
+    assert.ok(!solid(of), name);
+  }
+  assert.ok(!isSolid([], [], false));
+  assert.ok(!isSolid([1], [4], true));
+});
+
+test("the course is the mean of the middle half of what stands around", () => {
+  const next = numbers(5);
+  for (let round = 0; round < 20; round += 1) {
+    const steps = [0];
+    while (steps.length < 150) {
+      steps.push(Number(steps.at(-1)) + Math.floor(next() * 5 * (1 + (round % 4))));
+    }
+    const values = steps.map(() => (next() < 0.1 ? null : 0.5 + next()));
+    const reach = Number(steps.at(-1)) / 32;
+    const wanted = steps.map((step, at) => {
+      if (values[at] === null) return null;
+      let around = values
+        .filter((value, other) => value !== null && Math.abs(steps[other] - step) <= reach)
+        .map(Number)
+        .sort((a, b) => a - b);
+      // Lowest and highest leave in pairs, until half are left.
+      for (let gone = Math.floor(around.length / 4); gone > 0; gone -= 1)
+        around = around.slice(1, -1);
+      return around.reduce((sum, value) => sum + value, 0) / around.length;
+    });
+    const found = course(values, steps);
+    assert.deepEqual(
+      found.map((value) => value === null),
+      wanted.map((value) => value === null),
+    );
+    close(
+      found.filter((value) => value !== null),
+      wanted.filter((value) => value !== null).map(Number),
+    );
+  }
+  assert.deepEqual(course([], []), []);
+  assert.deepEqual(course([3], [7]), [3]);
+});
+
+test("a jump is where it was, and a spike or a dense stretch does not bend the course", () => {
+  const even = [...Array(320).keys()];
+  const jump = even.map((step) => (step < 160 ? step % 2 : 10 + (step % 2)));
+  jump[40] = 1e6;
+  const drawn = course(jump, even).map(Number);
+  assert.ok(Math.max(...drawn.slice(0, 150)) <= 1, "nothing rises ten steps before it");
+  assert.ok(Math.min(...drawn.slice(170)) >= 10, "nor trails behind");
+  // The same saw, recorded at a fifth of the steps but for one stretch.
+  const thin = even.filter((step) => step % 5 === 0 || (step > 100 && step < 150));
+  const saw = course(
+    thin.map((step) => step % 2),
+    thin,
+  ).map(Number);
+  const [most, least] = [Math.max(...saw), Math.min(...saw)];
+  assert.ok(most - least < 0.7, `${least} to ${most} of 0 to 1`);
 });
 
 /** @param {(number | null)[]} found @param {number[]} wanted */

@@ -83,8 +83,23 @@ test("a gap is no line, and what stands alone is a point", () => {
     ],
   );
   assert.equal(calls.filter(([name]) => name === "arc").length, 1);
-  assert.deepEqual(pointsToShow([1, null, 2, 3, null, 4], false), [0, 5]);
-  assert.deepEqual(pointsToShow([1, null, 2], true), [0, 2]);
+  const wide = (/** @type {number} */ at) => 10 * at;
+  assert.deepEqual(pointsToShow([1, null, 2, 3, null, 4], false, wide), [0, 5]);
+  assert.deepEqual(pointsToShow([1, null, 2], true, wide), [0, 2]);
+  assert.deepEqual(pointsToShow([], true, wide), []);
+  const narrow = (/** @type {number} */ at) => at;
+  assert.deepEqual(pointsToShow([1, 1, null, 2, 2, 2, 2], false, narrow), [0, 1], "a line of 1 px");
+});
+
+test("points at the edge are drawn whole, those out of view not at all", () => {
+  const { context, calls } = recorder();
+  const given = props({ lines: [line({ x: [-50, 0, 100, 150], y: [0, 1, 1, 0], dots: true })] });
+  drawLines(context, frameOf(given, 360, 134), given);
+  const unclipped = calls.slice(calls.findIndex(([name]) => name === "restore"));
+  assert.deepEqual(
+    unclipped.filter(([name]) => name === "arc").map(([, x]) => x),
+    [50, 350],
+  );
 });
 
 test("an interval is filled, stretch by stretch", () => {

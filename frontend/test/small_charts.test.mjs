@@ -1,6 +1,7 @@
 /** A layer's columns as small charts, and the profile over depth. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { spoken } from "../src/charts/line_keys.js";
 import { profileSentence } from "../src/charts/profile.js";
 import { decodeHeat } from "../src/data/decode.js";
 import { profileMetrics, profileRows, profileSpan } from "../src/data/profile.js";
@@ -62,6 +63,47 @@ test("zeros on a logarithmic chart are marks on its edge", () => {
   const [line] = smallLines(chart, reply, ["#123456"]);
   assert.deepEqual(line.y, [1, null, 3]);
   assert.deepEqual(line.bad, [{ x: 10, kind: "nonpositive" }]);
+});
+
+test("a curve too dense to follow is drawn pale under its course, and no record is lost", () => {
+  const steps = [...Array(300).keys()];
+  const norm = steps.map((step) => (step === 250 ? 1e12 : step > 200 ? 1 + (step % 2) : 1.5));
+  const most = norm.map((value) => 2 * value);
+  const columns = [
+    column("gradient_norm", { low: norm, nonfinite: [[0, "NaN"]] }),
+    column("window_gradient_norm_max", { low: most }),
+    column("penalty_gradient_norm", { low: steps.map((step) => 1 + step / 300) }),
+  ];
+  const reply = /** @type {any} */ ({ steps, columns });
+  const [chart] = smallCharts(reply).charts;
+  const calm = smallLines(chart, reply, ["#1", "#2", "#3"]);
+  assert.deepEqual(
+    calm.map(({ id }) => id),
+    ["penalty_gradient_norm", "window_gradient_norm_max", "gradient_norm"],
+    "beside a spike of twelve orders the saw is none; the main curve is on top",
+  );
+  norm[250] = 2.5;
+  most[250] = 5;
+  const lines = smallLines(chart, reply, ["#1", "#2", "#3"]);
+  assert.deepEqual(
+    lines.map(({ id, alpha }) => [id, alpha !== undefined]),
+    [
+      ["penalty_gradient_norm raw", true],
+      ["window_gradient_norm_max raw", true],
+      ["gradient_norm raw", true],
+      ["penalty_gradient_norm", false],
+      ["window_gradient_norm_max", false],
+      ["gradient_norm", false],
+    ],
+  );
+  const [raw, smoothed] = [lines[2], lines[5]];
+  assert.deepEqual(raw.y, norm);
+  assert.deepEqual([raw.color, smoothed.color], ["#1", "#1"]);
+  assert.deepEqual([raw.bad, smoothed.bad], [[], [{ x: 0, kind: "NaN" }]], "marked once");
+  const teeth = smoothed.y.slice(220, 245).map(Number);
+  assert.ok(Math.max(...teeth) - Math.min(...teeth) < 0.4, "no saw");
+  const props = /** @type {any} */ ({ lines, formatX: String, formatY: String });
+  assert.ok(spoken(props, 250).includes("gradient_norm 2.5"), "what is said is what was recorded");
 });
 
 test("of what never changed, what a rule objects to stands first, and sound zeros are left out", () => {

@@ -79,8 +79,11 @@ def test_a_smoothed_curve_shows_both_values_by_name(served: str, open_tab: Open)
     series = tab.get("series", run="healthy")["series"]
     loss = next(one for one in series if one["name"] == "loss")
     values, gaps = loss["values"], np.diff(loss["steps"], prepend=loss["steps"][0])
+    gaps[0] = gaps[1]
+    # The gap that each step stands in: two of three stand in one no longer than the usual one.
+    usual = np.quantile(np.repeat(gaps[1:], gaps[1:]), 2 / 3, method="inverted_cdf")
     # From the last one backwards: what each weighs, told apart from the page's own sums.
-    past = 0.6 ** np.maximum(1, gaps / np.median(gaps[1:]))
+    past = 0.6 ** (gaps / usual)
     shares = (1 - past) * np.append(np.cumprod(past[::-1])[::-1][1:], 1)
     expected = shares @ values / shares.sum()
     item = tab.frame.locator(".legend-item").first
@@ -91,6 +94,40 @@ def test_a_smoothed_curve_shows_both_values_by_name(served: str, open_tab: Open)
     assert said != pytest.approx(values[-1], rel=0.02), "else nothing is told apart"
     tab.frame.get_by_label("Smoothing").fill("0")
     expect(smoothed).to_have_count(0)
+
+
+def test_a_value_of_an_epoch_is_said_to_be_its_mean(served: str, open_tab: Open) -> None:
+    tab = open_tab(served)
+    tab.select("healthy")
+    tab.settle()
+    said = {
+        item.locator(".legend-label").inner_text(): item.inner_text()
+        for item in tab.frame.locator(".legend-item").all()
+    }
+    ends = "mean of the epoch that ends there"
+    assert [label for label, text in said.items() if ends in text] == ["Loss, per epoch"]
+
+
+def test_plots_of_one_row_stand_at_one_height(served: str, open_tab: Open) -> None:
+    tab = open_tab(served)
+    tab.select("healthy")
+    tab.choose("variables", "gradient_norm")
+    tab.settle()
+    figures = tab.frame.locator(".small-charts").first.locator(".small-chart")
+    rows: dict[float, set[tuple[float, float]]] = {}
+    words = set()
+    for figure in figures.all():
+        box = figure.bounding_box()
+        caption = figure.locator("figcaption").bounding_box()
+        plot = figure.locator(".line-chart").bounding_box()
+        assert box is not None
+        assert caption is not None
+        assert plot is not None
+        assert caption["y"] + caption["height"] <= plot["y"] + 0.5, "no word under a plot"
+        rows.setdefault(round(box["y"]), set()).add((round(plot["y"]), round(plot["height"])))
+        words.add(round(caption["height"]))
+    assert len(words) > 1, "else nothing wraps, and nothing is shown"
+    assert all(len(places) == 1 for places in rows.values()), rows
 
 
 def test_a_layer_s_charts_say_the_server_s_values(either_loader: str, open_tab: Open) -> None:

@@ -72,10 +72,10 @@ export function drawLines(context, frame, { lines, palette }) {
       context.beginPath();
       trace(context, frame, line, values);
       context.stroke();
-      drawPoints(context, frame, line, values, palette.card);
     }
   }
   context.restore();
+  for (const line of lines) drawPoints(context, frame, line, palette.card);
 }
 
 /**
@@ -143,35 +143,54 @@ function fillBetween(context, { toX, toY }, line, high) {
 }
 
 /**
+ * Whole circles, at the plot's edge as well.
+ *
  * @param {CanvasRenderingContext2D} context
  * @param {Frame} frame
  * @param {Line} line
- * @param {(number | null)[]} values
  * @param {string} card
  */
-function drawPoints(context, { toX, toY }, line, values, card) {
-  context.setLineDash([]);
+function drawPoints(context, { plot, toX, toY }, line, card) {
+  const { x, y, high, dots, color } = line;
+  context.globalAlpha = line.alpha ?? 1;
+  context.strokeStyle = color;
   context.lineWidth = 1.5;
-  context.fillStyle = line.dots ? card : line.color;
-  for (const index of pointsToShow(values, line.dots ?? false)) {
-    const y = toY(Number(values[index]), line.scale);
-    context.beginPath();
-    context.arc(toX(line.x[index]), y, line.dots ? 2.5 : 2, 0, 7);
-    context.fill();
-    context.stroke();
+  context.fillStyle = dots ? card : color;
+  for (const values of high ? [y, high] : [y]) {
+    for (const index of pointsToShow(values, dots ?? false, (at) => toX(x[at]))) {
+      const left = toX(x[index]);
+      if (left < plot.left - 0.5 || left > plot.left + plot.width + 0.5) continue;
+      context.beginPath();
+      context.arc(left, toY(Number(values[index]), line.scale), 2.5, 0, 7);
+      context.fill();
+      context.stroke();
+    }
   }
+  context.globalAlpha = 1;
 }
 
+/** A stretch of a line narrower than this, in CSS pixels, would not be seen. */
+const NARROW = 3;
+
 /**
- * Dotted lines show every point; others those that have no neighbour to be joined to.
+ * Dotted lines show every point; others those that no line shows: alone, or joined to others that
+ * stand in the same place.
  *
  * @param {(number | null)[]} values
  * @param {boolean} all
+ * @param {(index: number) => number} toX
  * @returns {number[]} Indices.
  */
-export function pointsToShow(values, all) {
-  return values.flatMap((value, index) => {
-    const alone = (values[index - 1] ?? null) === null && (values[index + 1] ?? null) === null;
-    return value !== null && (all || alone) ? [index] : [];
-  });
+export function pointsToShow(values, all, toX) {
+  /** @type {number[]} */
+  const found = [];
+  for (let first = 0; first < values.length; first += 1) {
+    let end = first;
+    while ((values[end] ?? null) !== null) end += 1;
+    if (all || toX(end - 1) - toX(first) < NARROW) {
+      for (let at = first; at < end; at += 1) found.push(at);
+    }
+    first = end;
+  }
+  return found;
 }

@@ -9,8 +9,8 @@ import { linearTicks, logTicks, timeTicks } from "./ranges.js";
 
 const TOP = 10;
 const X_AXIS_HEIGHT = 24;
-/** How far the right scale goes beyond its largest value: what is constant is no upper edge. */
-const RIGHT_ROOM = 1.15;
+/** How far a scale from zero goes beyond its largest value: what is constant is no upper edge. */
+const ROOM = 1.15;
 
 /**
  * @typedef {object} Frame
@@ -88,7 +88,7 @@ function span({ lines, extent: [from, to] }, scale) {
 function rightRange(props) {
   if (!props.lines.some((line) => line.scale === "right")) return null;
   const [low, high] = span(props, "right");
-  return [Math.min(0, low ?? 0), (high ?? 1) * RIGHT_ROOM || 1];
+  return [Math.min(0, low ?? 0), (high ?? 1) * ROOM || 1];
 }
 
 /**
@@ -118,6 +118,11 @@ export function withHealthy([low, high], healthy) {
   return [Math.min(low, top / 3), Math.max(high, (healthy?.low ?? 0) * 3)];
 }
 
+/** A linear scale spans at least this share of its largest value: what hardly varies looks so. */
+const LEAST = 0.05;
+/** What varies less than this has nothing to be seen but its height above zero. */
+const FLAT = 1e-3;
+
 /**
  * @param {number | null} low
  * @param {number | null} high
@@ -130,10 +135,14 @@ export function padded(low, high, log) {
     const wide = Math.log10(high / low) < 0.3 ? 1.5 : 1.15;
     return [low / wide, high * wide];
   }
-  const span = high - low || Math.abs(high) * 0.2 || 1;
+  const size = Math.max(Math.abs(low), Math.abs(high)) || 1;
+  if (high - low < FLAT * size)
+    return [Math.min(0, low * ROOM), Math.max(0, high * ROOM) || Number(low === 0)];
+  const span = Math.max(high - low, LEAST * size);
+  const room = span * 0.06 + (span - (high - low)) / 2;
   // A range that begins near zero begins at zero: lengths can then be compared.
-  const bottom = low >= 0 && low < span * 0.4 ? 0 : low - span * 0.06;
-  return [bottom, high + span * 0.06];
+  const bottom = low >= 0 && low < span * 0.4 ? 0 : low - room;
+  return [bottom, high + room];
 }
 
 /**

@@ -79,13 +79,20 @@ export function curves(chosen, placement, view, log, colors, palette) {
     const y = asLog ? series.values.map(positive) : series.values;
     const smoothable = perStep(series, style) && !onRight && y.length >= SMOOTH_FROM;
     if (!smoothable || view.smoothing === 0) return [{ ...style, x, y, bad }];
-    const { label, scale } = style;
-    return [
-      // The curve itself, faint, behind its smoothed form; marks only once.
-      { ...style, id: `${series.name} raw`, label, scale, width: 1, alpha: 0.28, x, y, bad: [] },
-      { ...style, x, y: smooth(y, view.smoothing, series.steps.map(stepNumber), log), bad },
-    ];
+    const line = { ...style, x, y, bad };
+    const smoothed = smooth(y, view.smoothing, series.steps.map(stepNumber), log);
+    return [pale(line), { ...line, y: smoothed }];
   });
+}
+
+/**
+ * A curve as it was recorded, faint, behind its smoothed form; marks only once.
+ *
+ * @param {Line} line
+ * @returns {Line}
+ */
+export function pale(line) {
+  return { ...line, id: `${line.id} raw`, width: 1, alpha: 0.28, bad: [] };
 }
 
 /**

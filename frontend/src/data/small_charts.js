@@ -4,9 +4,11 @@
  * @import { Line } from "../charts/line.js"
  * @import { Column, Healthy, LayerReply } from "../types.js"
  */
+import { course, isSolid } from "../charts/smoothing.js";
 import { isFraction } from "../format/numbers.js";
 import { stepNumber } from "../format/steps.js";
 import { corruptionOf } from "./corruption.js";
+import { pale } from "./curves.js";
 
 /**
  * @typedef {object} SmallChart
@@ -107,6 +109,9 @@ export function constantOf({ low, high, nonfinite }) {
 }
 
 /**
+ * The lines of a chart, its main curve last and so on top. Where one would be a solid block, all are
+ * drawn pale, as they were recorded, under their course.
+ *
  * @param {SmallChart} small
  * @param {LayerReply} reply
  * @param {string[]} colors
@@ -116,7 +121,7 @@ export function smallLines(small, reply, colors) {
   const x = reply.steps.map(stepNumber);
   const shown = (/** @type {number | null} */ value) =>
     value !== null && small.log && value <= 0 ? null : value;
-  return small.columns.map((column, index) => ({
+  const lines = small.columns.map((column, index) => ({
     id: column.name,
     label: column.title,
     color: colors[index % colors.length],
@@ -126,6 +131,13 @@ export function smallLines(small, reply, colors) {
     high: column.high ? column.high.map(shown) : null,
     bad: badOf(column, reply, small.log).map(([at, kind]) => ({ x: x[at], kind })),
   }));
+  lines.reverse();
+  if (!lines.some(({ y, high }) => !high && isSolid(y, x, small.log))) return lines;
+  const points = lines.filter(({ high }) => !high);
+  return [
+    ...points.map(pale),
+    ...lines.map((line) => (line.high ? line : { ...line, y: course(line.y, x) })),
+  ];
 }
 
 /**

@@ -119,7 +119,7 @@ export function formatTick(value) {
   if (value === 0) return "0";
   const size = Math.abs(value);
   if (size >= 1e6 || size < 1e-3) {
-    return scientific(value, 3);
+    return scientific(value, 6);
   }
   return minus(
     String(Number(value.toPrecision(6))).replace(/^(-?)(\d+)/, (_all, sign, digits) => {

@@ -48,11 +48,17 @@ export function overlaid(reply, theirs, own, other) {
  * @returns {Line[]}
  */
 function linesOf(chart, columns, reply, partner, color, prefix) {
-  return columns.flatMap((column, index) => {
+  const lines = columns.map((column, index) => {
     const drawn = partner ? partner.get(column.name) : column;
     if (!drawn) return [];
-    const [line] = smallLines({ ...chart, columns: [drawn] }, reply, [color]);
-    const width = index === 0 ? 1.75 : 1.25;
-    return [{ ...line, id: prefix + line.id, width, dash: DASHES[index % DASHES.length] }];
+    const dash = DASHES[index % DASHES.length];
+    return smallLines({ ...chart, columns: [drawn] }, reply, [color]).map((line) => ({
+      ...line,
+      id: prefix + line.id,
+      width: index === 0 ? line.width : Math.min(1.25, line.width ?? 1),
+      dash,
+    }));
   });
+  // The main curve on top, as in the chart of one run.
+  return lines.reverse().flat();
 }

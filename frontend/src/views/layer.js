@@ -150,12 +150,16 @@ export function layerCharts({ charts, constant }, more = nothing) {
                     : nothing
                 }</span>`,
             )}${
+              chart.lines.some((line) => line.alpha)
+                ? html`<span class="small-value" title="Too dense to follow: the line is the mean of the middle half of the records around">recorded (pale)</span>`
+                : nothing
+            }${
               small.healthy
                 ? healthyWords(
                     small.healthy,
                     small.columns[0],
                     small.columns.length > 1 ? `${small.columns[0].symbol}: ` : "",
-                    chart.lines[0],
+                    { y: small.columns[0].low, high: small.columns[0].high },
                   )
                 : nothing
             }${edgeKey(

@@ -166,7 +166,7 @@ function smallProps(reply, small, { model, handlers, around }, theirs = null) {
       at: placeOf(chart.columns, reply, step),
       values: chart.columns.map((column, at) => ({
         column,
-        color: small.colors?.own ?? small.lines[index][at].color,
+        color: small.lines[index].find((one) => one.id === column.name)?.color ?? "",
         value: valueAt(column, reply, step),
         other: otherValue(small, small.theirs?.[index][at], theirs, step),
       })),

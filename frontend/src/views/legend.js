@@ -83,6 +83,7 @@ function legend({ items, edges, negative, formatX, onToggle }, x) {
       <span class="legend-label">${item.label}</span>
       <span class="legend-value">${read ? formatNumber(read.value) : "–"}</span>
       ${smoothed ? html`<span class="soft">recorded (pale)</span>` : nothing}
+      ${series?.name === "epoch_loss" ? html`<span class="soft">mean of the epoch that ends there</span>` : nothing}
       ${read ? smoothedValue(smoothed?.[read.index]) : nothing}
     </button>`;
   })}
