@@ -54,7 +54,8 @@ def recorded(length: int = N, loss: np.ndarray | None = None, **columns: object)
     variables = draw.table("variables", draw.kernels(*NAMES), part(
         gradient_norm=0.5 * ones, gradient_mean_abs=0.01 * ones,
         gradient_zero_fraction=0.1 * ones, gradient_missing=0 * ones,
-        variable_nonfinite_fraction=0 * ones, update_norm=0.01 * ones, update_ratio=1e-3 * ones,
+        variable_norm=8 * ones, variable_nonfinite_fraction=0 * ones, update_norm=0.01 * ones,
+        update_ratio=1e-3 * ones,
     ))
     activations = draw.table("activations", draw.outputs(*NAMES), part(
         activation_zero_fraction=0.5 * ones, activation_nan_fraction=0 * ones,
@@ -350,3 +351,55 @@ def test_of_targets_that_are_no_probabilities_no_activation_mends_the_loss(targe
         tables={**history.tables, "inputs": replace(table, low=values, high=values)},
     )
     assert found(history)["wrong-output-activation"].explained_by == by
+
+
+def test_a_rate_is_too_low_from_where_a_schedule_made_it_so() -> None:
+    finding = found(recorded(update_ratio=since(45, 2e-3, 1e-6)))["learning-rate-too-low"]
+    assert finding.first_step == 45
+
+
+@pytest.mark.parametrize("never", [True, False])
+def test_outputs_that_are_nan_do_not_count_as_never_naming_a_class(never: bool) -> None:
+    """In the second half all outputs are NaN, or below even odds."""
+    history = recorded()
+    table = history.tables["inputs"]
+    values = table.low.copy()
+    values[:, 1, :2] = 0.05, 0.218  # mean and spread of a class of one in twenty
+    values[:, 2, table.columns.index("feature_max")] = 0.3
+    if not never:
+        values[N // 2:, 2] = np.nan
+    history = replace(
+        history, tables={**history.tables, "inputs": replace(table, low=values, high=values)}
+    )
+    finding = found(history)["class-imbalance"]
+    assert (finding.severity != "info") == never
+    assert ("predicted class 0" in finding.summary) == never
+
+
+@pytest.mark.parametrize("corrupt", [False, True])
+def test_weights_that_turned_nan_were_not_shrunk_by_a_penalty(corrupt: bool) -> None:
+    layer = {"name": "first", "class": "Dense", "activation": "relu", "inputs": ["x"],
+             "output_shape": [None, 8],
+             "kernel_regularizer": {"class": "L2", "config": {"l2": 0.01}}}
+    ones = np.ones((N, 1))
+    part = draw.table("variables", draw.kernels("first"), {
+        "gradient_norm": ones, "variable_norm": since(60, 8.0, 0.0)[:, None],
+        "variable_nonfinite_fraction": since(60, 0.0, float(corrupt))[:, None],
+        "update_ratio": 1e-3 * ones,
+    })
+    history = draw.history(
+        part, draw.run_table(draw.flat(N)), config={"model": {"layers": [layer]}}
+    )
+    assert ("over-regularization" in found(history)) == (not corrupt)
+
+
+@pytest.mark.parametrize("corrupt", [False, True])
+def test_units_of_nan_weights_have_not_died_of_the_first_steps(corrupt: bool) -> None:
+    """The first steps were large, and what is zero at the end is so for another reason."""
+    loss = np.where(np.arange(N) < 80, draw.falling(N, 2.3, 1.4), np.nan if corrupt else 1.4)
+    history = recorded(
+        loss=loss, update_ratio=since(3, 0.5, 1e-3), variable_norm=since(3, 4.0, 12.0),
+        activation_dead_fraction=since(80, 0.0, 1.0),
+        variable_nonfinite_fraction=since(80, 0.0, float(corrupt)),
+    )
+    assert ("learning-rate-too-high" in found(history)) == (not corrupt)

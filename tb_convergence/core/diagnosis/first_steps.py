@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tb_convergence.core.diagnosis.dating import sound_part
 from tb_convergence.core.diagnosis.loss_course import loss_course
 from tb_convergence.core.diagnosis.tables import largest_per_record, weights_column
 from tb_convergence.core.history import RunHistory
@@ -27,6 +28,7 @@ class FirstSteps:
         layer: the one of whose units most have died since the first record.
         dead_before, dead_since, dead: parts of its units that were dead at the first record, that
             have died since, and that are dead at the last.
+        dead_at: step of that last record.
     """
 
     last: int
@@ -37,6 +39,7 @@ class FirstSteps:
     dead_before: float
     dead_since: float
     dead: float
+    dead_at: int
 
 
 def first_steps(history: RunHistory, until: int, least_records: int) -> FirstSteps | None:
@@ -46,7 +49,8 @@ def first_steps(history: RunHistory, until: int, least_records: int) -> FirstSte
     recorded fewer than `least_records` times.
     """
     course, table = loss_course(history), history.table("variables")
-    outputs = history.table("activations")
+    # What NaN made of the units is no death of theirs.
+    outputs = sound_part(history).table("activations")
     if course is None or table is None or outputs is None:
         return None
     known = table.has("update_ratio") and table.has("variable_norm")
@@ -74,4 +78,5 @@ def first_steps(history: RunHistory, until: int, least_records: int) -> FirstSte
         dead_before=float(dead[0, unit]),
         dead_since=float(died[unit]),
         dead=float(dead[-1, unit]),
+        dead_at=int(outputs.steps[-1]),
     )

@@ -155,7 +155,9 @@ def _never_named(history: RunHistory, shares: _Shares) -> int:
     targets, outputs = columns_of(history, "target"), columns_of(history, "prediction")
     if targets is None or outputs is None or targets.mean.shape != outputs.mean.shape:
         return 0
-    half = slice(len(targets.steps) // 2, None)
+    # Of outputs that are NaN no class is the one named.
+    late = len(targets.steps) // 2
+    half = late + np.flatnonzero(np.isfinite(outputs.high[late:]).all(axis=1))
     if targets.count == 1:
         rare_is_one = shares.of[1] < 0.5
         held = targets.high[half] == 1 if rare_is_one else targets.low[half] == 0

@@ -215,22 +215,21 @@ def _thrown_off(history: RunHistory) -> Match | None:
         first_step=0,
         last_step=history.last_step,
         layers=(begun.layer,),
-        evidence=_of_lost_start(history, begun),
+        evidence=_of_lost_start(begun),
         advice=_advice(history, begun.update_ratio),
     )
 
 
-def _of_lost_start(history: RunHistory, begun: FirstSteps) -> tuple[Evidence, ...]:
+def _of_lost_start(begun: FirstSteps) -> tuple[Evidence, ...]:
     evidence = [
         Evidence("largest update ratio of the first steps", begun.update_ratio, LOST),
         Evidence("weights over their start", begun.growth, GROWTH, begun.last, suspect="at least"),
     ]
     if begun.dead_since >= DIED:
-        at_end = int(history.tables["activations"].steps[-1])
         evidence += [
             Evidence("part of the units that died since the first step", begun.dead_since, DIED,
                      None, begun.layer, suspect="at least", unit="fraction"),
-            Evidence("part of the units that are dead at the end", begun.dead, None, at_end,
+            Evidence("part of the units that are dead at the end", begun.dead, None, begun.dead_at,
                      begun.layer, unit="fraction"),
         ]
     if begun.thrown >= THROWN:

@@ -8,6 +8,7 @@ import numpy as np
 
 from tb_convergence.core.diagnosis import step_size
 from tb_convergence.core.diagnosis.configuration import configuration
+from tb_convergence.core.diagnosis.dating import mostly_since
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.loss_course import LossCourse, loss_course
 from tb_convergence.core.diagnosis.progress import LEARNS, learns, unfinished
@@ -15,6 +16,7 @@ from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.step_size import BEGUN, learning_rate, path_length
 from tb_convergence.core.diagnosis.tables import (
     WEIGHT_KINDS,
+    largest_per_record,
     median_over_time,
     weight_rows,
     weights_column,
@@ -81,6 +83,8 @@ def _tiny(
     if course.observed < 30 or not fastest < RATIO or course.fall > LEARNS:
         return None
     layer, what = _fastest(table), _weights(table)
+    steps = largest_per_record(weights_column(table, "update_ratio", "high"))
+    onset = mostly_since(steps < RATIO) or 0
     return Match(
         severity="critical" if fastest < RATIO / 10 else "warning",
         confidence=min(0.95, 0.6 + 0.2 * float(np.log10(RATIO / max(fastest, 1e-12)))),
@@ -89,7 +93,7 @@ def _tiny(
             f"a step; in {course.observed:,} steps the loss {loss_moved(course.fall)}."
             + (" Biases start at 0 and are left out." if what == "kernel" else "")
         ),
-        first_step=int(table.steps[0]),
+        first_step=int(table.steps[onset]),
         last_step=int(table.steps[-1]),
         layers=(layer,),
         evidence=(

@@ -189,6 +189,7 @@ RULE = Rule(
     title="Regularization is too strong",
     needs=("config",),
     evaluate=_evaluate,
+    of_sound=True,
     explains=("loss-not-decreasing", "vanishing-gradient", "constant-output", "zero-gradient",
               "dead-relu", "underfitting",
               "learning-rate-too-low", "update-ratio-out-of-range"),
