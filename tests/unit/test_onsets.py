@@ -403,3 +403,47 @@ def test_units_of_nan_weights_have_not_died_of_the_first_steps(corrupt: bool) ->
         variable_nonfinite_fraction=since(80, 0.0, float(corrupt)),
     )
     assert ("learning-rate-too-high" in found(history)) == (not corrupt)
+
+
+def epochs(training: np.ndarray, validation: np.ndarray) -> RunHistory:
+    """A run of which only epochs are known, ten steps each."""
+    at = np.arange(1, len(training) + 1) * 10
+    return RunHistory("drawn", scalars={
+        "epoch_loss": draw.series("epoch_loss", training, at),
+        "validation_loss": draw.series("validation_loss", validation, at),
+    })
+
+
+def test_a_model_underfits_from_where_both_losses_came_to_rest() -> None:
+    """The training loss rests from the 8th epoch, the one of validation from the 12th."""
+    count = np.arange(1, 41)
+    training = np.where(count < 8, 1.1, 1.0)
+    validation = np.where(count < 12, 1.2, 1.02)
+    assert found(epochs(training, validation))["underfitting"].first_step == 120
+
+
+def test_a_loss_swings_from_where_it_last_entered_the_range_it_swings_in() -> None:
+    """It falls for ten epochs, and swings from then on."""
+    count = np.arange(40)
+    loss = np.where(count < 10, 2.0 - 0.1 * count, 0.8 + 0.15 * (-1.0) ** count)
+    finding = found(epochs(loss, np.full(40, np.nan)))["loss-oscillation"]
+    assert finding.first_step == 110
+
+
+def test_steps_are_clipped_from_where_most_are() -> None:
+    history = recorded(gradient_norm=since(30, 0.5, 8.0))
+    optimizer = {"class": "SGD", "config": {"clipnorm": 1.0}, "clipnorm": 1.0}
+    history = replace(history, config={**history.config, "optimizer": optimizer})
+    assert found(history)["clipping-hides-learning-rate"].first_step == 30
+
+
+def test_gradients_grow_by_depth_from_where_they_mostly_do() -> None:
+    """The largest is not above the norm from which gradients explode over time."""
+    names = ("a", "b", "c", "d", "e")
+    mean = np.full((N, 5), 1e-4)
+    mean[40:, 0] = 0.1
+    part = draw.table("variables", draw.kernels(*names), {
+        "gradient_norm": np.full((N, 5), 1.0), "gradient_mean_abs": mean,
+    })
+    finding = found(draw.history(part, draw.run_table(draw.flat(N))))["exploding-gradient"]
+    assert finding.first_step == 40
