@@ -447,3 +447,12 @@ def test_gradients_grow_by_depth_from_where_they_mostly_do() -> None:
     })
     finding = found(draw.history(part, draw.run_table(draw.flat(N))))["exploding-gradient"]
     assert finding.first_step == 40
+
+
+def test_where_all_of_the_gradient_is_zero_later_than_most_of_it_both_are_told() -> None:
+    zero = since(10, 0.1, 1.0)
+    zero[40] = 0.8
+    zero = np.stack([since(41, 0.1, 1.0), zero, zero], axis=1)
+    finding = found(recorded(gradient_zero_fraction=zero))["zero-gradient"]
+    assert finding.first_step == 10
+    assert "is exactly zero, in every record since step 41." in finding.summary

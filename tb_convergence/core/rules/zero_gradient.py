@@ -58,12 +58,17 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     # A network none of whose kernels gets a gradient has stopped, however far it came before.
     harmless = learns(history) and (complete < len(rows) or _solved(history))
     severity: Severity = "critical" if complete else "warning"
+    state = _state(table, zero)
+    # It dates what is mostly zero; where all of it is, which a cause tells, that may be later.
+    later = state is not None and state.since > int(table.steps[onset])
+    unit = "epoch" if table.axis == "epoch" else "step"
+    whole = f", in every record since {unit} {state.since:,}" if state and later else ""
     return Match(
         severity="info" if harmless else severity,
         confidence=0.9 if complete else 0.7,
         summary=(
             f"{between(recent)} of the gradient of {listed(layers_of(table, affected))} is "
-            f"exactly zero.{coasting(history)}{FALLS if harmless else ''}"
+            f"exactly zero{whole}.{coasting(history)}{FALLS if harmless else ''}"
         ),
         first_step=int(table.steps[onset]),
         last_step=int(table.steps[-1]),
@@ -78,7 +83,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         title=placed(RULE.title, layers_of(table, affected)),
         harmless=harmless,
         ruins=complete == len(rows) and not harmless,
-        state=_state(table, zero),
+        state=state,
     )
 
 
