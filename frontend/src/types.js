@@ -43,6 +43,7 @@
  * @property {"cause" | "symptom" | "caution"} kind
  * @property {Severity} severity
  * @property {number} confidence
+ * @property {boolean} guess  A cause that is no likelier right than wrong.
  * @property {string} title
  * @property {string} summary
  * @property {Step} first_step
@@ -74,6 +75,8 @@
  * @property {string} run
  * @property {Step} last_step
  * @property {"step" | "batch" | "epoch"} axis  What steps count.
+ * @property {string} course  How the loss went, in a sentence.
+ * @property {string | null} mend_first  Of several causes the one to begin with.
  * @property {Finding[]} findings
  * @property {number} evaluated
  * @property {{id: string, needs: string[]}[]} not_evaluated

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { formatConfidence } from "../src/format/numbers.js";
 import { limitText, namesOf } from "../src/views/finding_card.js";
-import { mendFirst, overview, tree } from "../src/views/findings.js";
+import { overview, tree } from "../src/views/findings.js";
 import { healthyRange } from "../src/views/healthy.js";
 
 test("a limit is said with its side", () => {
@@ -51,16 +51,6 @@ function said(all, selected) {
     ({ text, first, more }) => `${text}${first ? ` ${first.title}` : ""}${more ? ` +${more}` : ""}`,
   );
 }
-
-test("of several causes the first is the one to mend first, and a notice is none", () => {
-  const first = (/** @type {any[]} */ ...all) => mendFirst(tree(all).heads);
-  const [a, b] = [finding("a", "cause"), finding("b", "cause")];
-  assert.equal(first(a, b), "a");
-  assert.equal(first(finding("s", "symptom"), b, a), "b", "as they are ranked");
-  assert.equal(first(a), null, "goes without saying");
-  assert.equal(first(a, finding("b", "cause", "a"), finding("s", "symptom")), null);
-  assert.equal(first(a, { ...b, severity: "info" }), null);
-});
 
 test("a second cause is said beside the one that is looked at, and so is what no cause explains", () => {
   const two = [finding("a", "cause"), finding("b", "cause"), finding("s", "symptom", "b")];

@@ -141,6 +141,17 @@ test("settling follows the first finding once, then leaves choices alone", () =>
   assert.equal(settle(chosen, data), chosen, "unchanged, and the same object");
 });
 
+test("what is over is not what a run is opened with", () => {
+  const over = finding({ id: "over", layers: ["b"], recovered_step: 9 });
+  const data = { runs: [run("r", "info")], pending: 0, findings: [over], groups: GROUPS };
+  const begun = { ...emptySelection(), run: "r" };
+  assert.equal(settle(begun, data).finding, null);
+  const asked = settle({ ...begun, finding: "over" }, data);
+  assert.deepEqual([asked.finding, asked.row], ["over", "b/kernel"], "a link may ask for it");
+  const standing = finding({ id: "standing" });
+  assert.equal(settle(begun, { ...data, findings: [over, standing] }).finding, "standing");
+});
+
 test("settling never keeps what the data do not have", () => {
   const stale = {
     ...emptySelection(),

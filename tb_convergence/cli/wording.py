@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import shlex
 
-from tb_convergence.core.diagnosis.finding import GUESS, Evidence, Finding, RunDiagnosis, Unit
+from tb_convergence.core.diagnosis.finding import Evidence, Finding, RunDiagnosis, Unit
 from tb_convergence.core.diagnosis.wording import percent
 from tb_convergence.core.left_out import Sampled, TagFamily
 
@@ -82,7 +82,7 @@ def about(finding: Finding, run: RunDiagnosis) -> str:
     """Severity, kind and confidence of a finding of `run`, whether it is the one to begin with, and
     what looking at the run as it grew showed.
     """
-    guessed = "possible " if finding.kind == "cause" and finding.confidence <= GUESS else ""
+    guessed = "possible " if finding.guess else ""
     unit, parts = unit_of(run), [f"{finding.severity} {guessed}{finding.kind}"]
     if finding is run.mend_first:
         parts.append("mend first")

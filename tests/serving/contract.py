@@ -142,8 +142,8 @@ def check_findings(found: dict[str, Any]) -> None:
     """`findings`"""
     keys(
         found,
-        "schema run last_step axis findings evaluated not_evaluated skipped tag_families sampled "
-        "recipes config restarts shortened",
+        "schema run last_step axis course mend_first findings evaluated not_evaluated skipped "
+        "tag_families sampled recipes config restarts shortened",
     )
     for family in found["tag_families"]:
         keys(family, "pattern why role count examples")
@@ -157,14 +157,17 @@ def check_findings(found: dict[str, Any]) -> None:
     check_step(found["last_step"])
     assert found["axis"] in {"step", "batch", "epoch"}
     assert type(found["shortened"]) is bool
+    assert type(found["course"]) is str
+    assert found["mend_first"] in {None, *(one["id"] for one in found["findings"])}
     for finding in found["findings"]:
         keys(
             finding,
-            "id kind severity confidence title summary first_step last_step layers evidence "
+            "id kind severity confidence guess title summary first_step last_step layers evidence "
             "explains explained_by advice disproof references reported_step recovered_step "
             "experiment",
         )
         assert 0 <= finding["confidence"] <= 1
+        assert type(finding["guess"]) is bool
         for item in finding["evidence"]:
             keys(item, "name value threshold step layer suspect unit")
             assert item["suspect"] in SIDES

@@ -46,8 +46,8 @@ def test_json_is_the_documented_document(logs: Path, capsys: Read) -> None:
     assert document["schema"] == 1
     fine, sick = document["runs"]
     assert set(sick) == {
-        "run", "last_step", "axis", "findings", "not_evaluated", "skipped", "tag_families",
-        "sampled", "recipes",
+        "run", "last_step", "axis", "course", "mend_first", "findings", "not_evaluated", "skipped",
+        "tag_families", "sampled", "recipes",
     }
     assert sick["run"] == "sweep/lr-0.1"
     assert sick["findings"][0]["id"] == "unnormalized-input"

@@ -27,6 +27,7 @@ from test_rules import (
     with_loss,
 )
 
+from tb_convergence.core.diagnosis import diagnose_history
 from tb_convergence.core.diagnosis.finding import Finding
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.schema import Row
@@ -384,3 +385,32 @@ def test_all_layers_that_are_penalised_are_named_the_one_that_shrank_most_first(
     assert finding.layers == (names[1], names[0])
     assert f"{names[1]} and {names[0]} are penalised with l2=0.5;" in finding.summary
     assert f"The weights of {names[1]} shrank most, to 10%" in finding.summary
+
+
+# What is said of a loss ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("loss", "said"), [
+    (np.linspace(2.0, 1.0, 200), "fell from 1.99 to 1.05 (mean of the last tenth) and is still"),
+    (np.r_[np.linspace(2.0, 1.0, 100), np.ones(300)], "to 1 (mean of the last tenth) and has come"),
+    (np.linspace(1.0, 3.0, 200), "rose from 1 to 2.9 (mean of the last tenth)"),
+    (np.ones(200), "The loss stands at 1 (mean of the last tenth), about as at the start."),
+    (np.linspace(4e-6, 1e-6, 200), "The loss fell from 3.98e-6 to 1.15e-6"),
+    (np.linspace(2e200, 1e200, 200), "The loss fell from 1.99e200 to 1.05e200 (mean of the last"),
+    (np.array([2.0, 1.0, 0.5]), "The loss began at "),
+])
+def test_the_course_of_a_loss_is_said_in_a_sentence(loss: np.ndarray, said: str) -> None:
+    assert said in diagnose_history(draw.history(draw.run_table(loss))).course
+
+
+def test_the_course_of_a_loss_says_where_validation_ended_and_only_what_is_known() -> None:
+    table = draw.run_table(np.linspace(2.0, 1.0, 200))
+    validation = draw.series("validation_loss", [2.0, 1.25, 1.5], [50, 100, 199])
+    told = diagnose_history(draw.history(table, validation_loss=validation)).course
+    assert told.endswith("; the validation loss ended at 1.5 (lowest: 1.25).")
+    best = draw.series("validation_loss", [2.0, 1.25], [100, 199])
+    told = diagnose_history(draw.history(table, validation_loss=best)).course
+    assert told.endswith("; the validation loss ended at 1.25, its lowest.")
+    broken = draw.run_table(np.r_[np.linspace(2.0, 1.0, 200), np.nan])
+    assert not diagnose_history(draw.history(broken)).course
+    assert not diagnose_history(draw.history()).course

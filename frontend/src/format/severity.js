@@ -1,7 +1,7 @@
 /**
  * Severity in words and shapes. Colour is never the only sign: each has a shape of its own.
  *
- * @import { Verdict, RunSummary } from "../types.js"
+ * @import { Finding, Verdict, RunSummary } from "../types.js"
  */
 import { formatNumber } from "./numbers.js";
 
@@ -52,6 +52,16 @@ export function outline(verdict) {
  */
 export function verdictOf(run) {
   return run.error === null ? run.severity : "error";
+}
+
+/**
+ * How a finding looks: what is over does as what is well.
+ *
+ * @param {Finding} finding
+ * @returns {Verdict}
+ */
+export function lookOf({ severity, recovered_step: over }) {
+  return over == null ? severity : "healthy";
 }
 
 /**

@@ -15,7 +15,7 @@ import { colorRange, sharedRange } from "../charts/ranges.js";
 import { INFINITE, NAN, NO_DATA } from "../data/decode.js";
 import { visible } from "../format/names.js";
 import { formatValue } from "../format/numbers.js";
-import { badness } from "../format/severity.js";
+import { badness, lookOf } from "../format/severity.js";
 import { formatStepRange, stepNumber } from "../format/steps.js";
 import { memo } from "../state/memo.js";
 import { rowsOf } from "../state/selection.js";
@@ -75,7 +75,7 @@ export function createMapModel() {
       marks: judging(findings, group.rows, finding),
       selectedRow: row,
       selectedStep: step,
-      onset: finding && { step: stepNumber(finding.first_step), verdict: finding.severity },
+      onset: finding && { step: stepNumber(finding.first_step), verdict: lookOf(finding) },
       extent: extent ?? heatSpan(shown),
       gutter,
       palette: around.palette,

@@ -5,7 +5,7 @@
  * @import { Placement } from "../data/axes.js"
  * @import { Colors } from "../data/curves.js"
  * @import { PlacedOverlay } from "./overlays.js"
- * @import { Finding, Heat, Overlay, Series, Verdict, View, XAxis } from "../types.js"
+ * @import { Finding, Heat, Overlay, Series, View, XAxis } from "../types.js"
  * @import { State } from "../state/state.js"
  * @import { Surroundings } from "./model.js"
  */
@@ -13,6 +13,7 @@ import { place } from "../data/axes.js";
 import { chosenSeries, curves, extentOf, logByDefault } from "../data/curves.js";
 import { visible } from "../format/names.js";
 import { formatTick } from "../format/numbers.js";
+import { lookOf } from "../format/severity.js";
 import {
   formatClock,
   formatDuration,
@@ -123,7 +124,7 @@ export function flagsOf(findings, selected, placement) {
       id: finding.id,
       x: placement.fromStep(stepNumber(finding.first_step)),
       label: visible(finding.title),
-      verdict: /** @type {Verdict} */ (finding.severity),
+      verdict: lookOf(finding),
       selected: finding.id === selected,
     }))
     .filter((flag) => Number.isFinite(flag.x));

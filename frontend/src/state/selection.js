@@ -216,7 +216,8 @@ function withRun(selection, runs, provisional, hidden) {
  * @param {Group[]} groups
  */
 function followFirst(selection, findings, groups) {
-  const wanted = findings.find((one) => one.id === selection.finding) ?? findings[0];
+  const asked = findings.find((one) => one.id === selection.finding);
+  const wanted = asked ?? findings.find((one) => one.recovered_step == null);
   return wanted ? showFinding(selection, wanted, groups) : selection;
 }
 

@@ -13,16 +13,13 @@ import {
   formatPercent,
   looseNumber,
 } from "../format/numbers.js";
-import { VERDICT_WORD } from "../format/severity.js";
+import { lookOf, VERDICT_WORD } from "../format/severity.js";
 import { formatStep } from "../format/steps.js";
 import { sign, verdictIcon } from "./icon.js";
 import { inlineName } from "./name.js";
 
 /** Layers named on a card; the others are counted. */
 const NAMED_LAYERS = 3;
-
-/** Confidence up to which a finding is no likelier right than wrong, as in the reports. */
-const GUESS = 0.5;
 
 /**
  * @param {Finding} finding
@@ -36,8 +33,8 @@ export function findingCard(finding, explained, how, handlers, nested = false) {
   const { selected } = how;
   const { id, kind, severity } = finding;
   const over = finding.recovered_step != null;
-  const look = over ? "healthy" : severity;
-  const sort = kind === "cause" && finding.confidence <= GUESS ? "possible cause" : kind;
+  const look = lookOf(finding);
+  const sort = finding.guess ? `possible ${kind}` : kind;
   const shown = id === selected;
   return html`<article class="finding ${look} ${shown ? "selected" : ""} ${nested ? "nested" : ""}"
     data-testid="finding" data-id=${id} data-kind=${kind} aria-current=${shown ? "true" : "false"} tabindex="-1">
@@ -118,7 +115,11 @@ function where(finding, { unit }) {
  * @param {Shown} how
  * @param {FindingsHandlers} handlers
  */
-function body({ advice, evidence, experiment, disproof, references }, how, handlers) {
+function body(finding, how, handlers) {
+  const { evidence, disproof, references } = finding;
+  const over = finding.recovered_step != null;
+  const advice = over ? [] : finding.advice;
+  const experiment = over ? null : finding.experiment;
   return html`
     ${
       advice.length

@@ -9,7 +9,7 @@ import { visible, words } from "../format/names.js";
 import { counted } from "../format/numbers.js";
 import { formatStep, stepNumber, stepWord } from "../format/steps.js";
 import { exportMenu } from "./export_menu.js";
-import { findingCard } from "./finding_card.js";
+import { findingCard, namesOf } from "./finding_card.js";
 import { verdictIcon } from "./icon.js";
 import { inlineName, name } from "./name.js";
 import { snippet } from "./states.js";
@@ -47,7 +47,7 @@ export function findingsPanel({ reply, summary, color, mark, selected, compared 
   const [over, standing] = [heads.filter(isOver), heads.filter((finding) => !isOver(finding))];
   const how = {
     selected,
-    first: mendFirst(standing),
+    first: reply.mend_first,
     elsewhere: (/** @type {string} */ id) => elsewhere(id, compared),
     unit: stepWord(reply.axis),
   };
@@ -66,7 +66,7 @@ export function findingsPanel({ reply, summary, color, mark, selected, compared 
       ${
         over.length
           ? html`<details class="over" data-testid="recovered" ?open=${over.some(({ id }) => id === selected)}>
-              <summary class="over-head">${verdictIcon("healthy")} Recovered: ${counted(over.length, "finding")} no longer there</summary>
+              <summary class="over-head">${verdictIcon("healthy")} Recovered: ${recovered(over, how.unit)}</summary>
               ${cards(over)}</details>`
           : nothing
       }
@@ -134,14 +134,16 @@ function sortOf({ severity, kind }) {
 }
 
 /**
- * Of several causes the one to begin with: they come by rank. Where there is one, that goes without
- * saying.
+ * What is over, and when it was: "the loss does not decrease, steps 4 to 219".
  *
- * @param {Finding[]} standing
+ * @param {Finding[]} over  Not empty.
+ * @param {string} unit
  */
-export function mendFirst(standing) {
-  const causes = standing.filter((one) => sortOf(one) === "cause");
-  return causes.length > 1 ? causes[0].id : null;
+function recovered(over, unit) {
+  const [{ first_step: first, recovered_step: last }] = over;
+  const said = namesOf(over.map(({ title }) => ({ title: title.replace(/ \(recovered\)$/, "") })));
+  if (over.length > 1 || last == null) return said;
+  return `${said}, ${unit}s ${formatStep(first)} to ${formatStep(last)}`;
 }
 
 /** @param {Finding} finding */
@@ -254,6 +256,7 @@ function nothingFound(reply, summary) {
     return html`<article class="finding healthy" data-testid="no-finding">
       <p class="eyebrow healthy">${verdictIcon("healthy")} healthy</p>
       <h3>No finding</h3>
+      ${reply.course ? html`<p data-testid="course">${visible(reply.course)}</p>` : nothing}
       <p>
         ${counted(evaluated, "check")} evaluated, none fired${
           open > 0

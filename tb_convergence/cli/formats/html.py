@@ -111,6 +111,8 @@ def section(run: RunDiagnosis, history: RunHistory | None) -> str:
     if not run.findings:
         parts.append(f'<p class="healthy">{MARKS["healthy"]} {_text(headline(run))}</p>'
                      if run.last_step >= 0 else f"<p>{_text(headline(run))}</p>")
+        if run.course:
+            parts.append(f"<p>{_text(run.course)}</p>")
     for finding in run.findings:
         if finding.explained_by is None:
             parts += _finding(finding, run, history, loss)

@@ -83,6 +83,8 @@ def _run(page: Page, run: RunDiagnosis, verbose: bool) -> None:
             _finding(page, finding, run, verbose)
     if not run.findings and run.last_step >= 0:
         page.line("  " + page.paint(f"{MARKS['healthy']} no finding", "healthy"))
+        if run.course:
+            page.wrapped("", run.course, 4)
     for question in unclear_histograms(run):
         page.wrapped("? ", question, 2)
     if run.skipped:

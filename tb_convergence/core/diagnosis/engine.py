@@ -31,6 +31,7 @@ from tb_convergence.core.diagnosis.finding import (
     Severity,
 )
 from tb_convergence.core.diagnosis.loss_course import loss_course
+from tb_convergence.core.diagnosis.loss_words import loss_words
 from tb_convergence.core.diagnosis.recipes import recipes
 from tb_convergence.core.diagnosis.rule import Match, Rule
 from tb_convergence.core.diagnosis.severity import effect_on, told, worst
@@ -102,6 +103,7 @@ def diagnose_history(history: RunHistory, rules: Sequence[Rule] | None = None) -
     return RunDiagnosis(
         history.run, history.last_step, tuple(findings), tuple(missing), history.skipped,
         history.tag_families, recipes(history, lacking), history.sampled, history.axis,
+        loss_words(history),
     )
 
 

@@ -102,6 +102,11 @@ class Finding:
     recovered_step: int | None = None
     experiment: str = ""
 
+    @property
+    def guess(self) -> bool:
+        """Whether this cause is no likelier right than wrong: a *possible* cause."""
+        return self.kind == "cause" and self.confidence <= GUESS
+
 
 @dataclass(frozen=True, slots=True)
 class NotEvaluated:
@@ -117,7 +122,8 @@ class RunDiagnosis:
 
     `tag_families` are histograms that a person is asked about, or has spoken of; `recipes` say how
     to record what `not_evaluated` needs; `sampled` is None where TensorBoard kept all;
-    `axis` is what steps count.
+    `axis` is what steps count; `course` says in one sentence how the loss went, "" where that is
+    not known.
     """
 
     run: str
@@ -129,6 +135,7 @@ class RunDiagnosis:
     recipes: tuple[Recipe, ...] = ()
     sampled: Sampled | None = None
     axis: Axis = "step"
+    course: str = ""
 
     @property
     def first_cause(self) -> Finding | None:
@@ -166,10 +173,13 @@ def strict_number(value: float | None) -> float | str | None:
 
 def as_json(diagnosis: RunDiagnosis) -> dict[str, Any]:
     """The JSON object of one run; strict: no bare NaN, plain Python types only."""
+    first = diagnosis.mend_first
     return {
         "run": diagnosis.run,
         "last_step": diagnosis.last_step,
         "axis": diagnosis.axis,
+        "course": diagnosis.course,
+        "mend_first": None if first is None else first.id,
         "findings": [_finding(finding) for finding in diagnosis.findings],
         "not_evaluated": [
             {"id": item.id, "needs": list(item.needs)} for item in diagnosis.not_evaluated
@@ -205,6 +215,7 @@ def _finding(finding: Finding) -> Mapping[str, Any]:
         "kind": finding.kind,
         "severity": finding.severity,
         "confidence": round(float(finding.confidence), 3),
+        "guess": finding.guess,
         "title": finding.title,
         "summary": finding.summary,
         "first_step": int(finding.first_step),

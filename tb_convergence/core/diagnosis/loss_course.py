@@ -107,13 +107,24 @@ class LossCourse:
         """Whether the last quarter of the steps fell by less than a twentieth of its level."""
         if self.steady_fall:
             return False
+        before, after = self._late
+        return before.mean - after.mean < AT_REST * abs(before.mean)
+
+    @property
+    def still_falling(self) -> bool:
+        """Whether it has not settled, and the last eighth fell by more than chance: two errors."""
+        before, after = self._late
+        error = math.hypot(before.error, after.error)
+        return not self.settled and before.mean - after.mean > 2 * error
+
+    @property
+    def _late(self) -> tuple[_Stretch, _Stretch]:
+        """The last eighth of the steps but one, and the last."""
         third, last = self._from(0.75), self._from(0.875)
-        first, second = (slice(third, last), slice(last, None))
-        if not len(self.level[first]) or not len(self.level[second]):
-            return False
-        before = float(np.average(self.level[first], weights=self.weights[first]))
-        after = float(np.average(self.level[second], weights=self.weights[second]))
-        return before - after < AT_REST * abs(before)
+        return (
+            _Stretch.of(self.level[third:last], self.weights[third:last]),
+            _Stretch.of(self.level[last:], self.weights[last:]),
+        )
 
     @property
     def rest_step(self) -> int:
@@ -154,6 +165,22 @@ class LossCourse:
             return None
         below = np.flatnonzero(~above)
         return int(self.steps[below[-1] + 1 if len(below) else 0])
+
+
+class _Stretch(NamedTuple):
+    """Mean loss of a stretch of a run and that mean's standard error; NaN without a record."""
+
+    mean: float
+    error: float
+
+    @classmethod
+    def of(cls, level: Values, weights: Values) -> _Stretch:
+        """Of means `level` `[S]` over as many steps as `weights` `[S]` says."""
+        if not len(level):
+            return cls(math.nan, math.nan)
+        mean = float(np.average(level, weights=weights))
+        share = weights / weights.sum()
+        return cls(mean, math.sqrt(float((share**2 * (level - mean) ** 2).sum())))
 
 
 @remembered
