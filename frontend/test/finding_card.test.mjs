@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { formatConfidence } from "../src/format/numbers.js";
-import { limitText, namesOf } from "../src/views/finding_card.js";
+import { limitText, namesOf, spanOf } from "../src/views/finding_card.js";
 import { overview, tree } from "../src/views/findings.js";
 import { healthyRange } from "../src/views/healthy.js";
 
@@ -24,6 +24,16 @@ test("a healthy range says on which side it is open", () => {
   assert.equal(healthyRange({ low: null, high: 40 }, norm), "healthy up to 40");
   assert.equal(healthyRange({ low: 1e-4, high: null }, norm), "healthy from 1e-4 on");
   assert.equal(healthyRange({ low: 1e-4, high: 0.1 }, norm), "healthy 1e-4 – 0.1");
+});
+
+test("what is told of one step alone is not told from it on", () => {
+  const [first_step, last_step] = [55, 879];
+  assert.equal(spanOf({ first_step, last_step }, "step"), "from step 55");
+  assert.equal(spanOf({ first_step, last_step: 55 }, "epoch"), "at epoch 55");
+  assert.equal(
+    spanOf({ first_step, last_step, recovered_step: 1200 }, "step"),
+    "steps 55 to 1,200",
+  );
 });
 
 test("confidence is said in whole per cent, as all shares are", () => {

@@ -94,17 +94,29 @@ function nounOf(findings) {
 }
 
 /**
+ * When a finding held: "from step 9", "at step 55" of what is told of one step alone, "steps 4 to
+ * 219" of what is over.
+ *
+ * @param {Pick<Finding, "first_step" | "last_step" | "recovered_step">} finding
+ * @param {string} unit
+ */
+export function spanOf({ first_step: first, last_step: last, recovered_step: over }, unit) {
+  if (over != null) return `${unit}s ${formatStep(first)} to ${formatStep(over)}`;
+  return `${first === last ? "at" : "from"} ${unit} ${formatStep(first)}`;
+}
+
+/**
  * @param {Finding} finding
  * @param {Shown} how
  */
 function where(finding, { unit }) {
-  const { first_step: first, recovered_step: over, reported_step: told, layers } = finding;
+  const { reported_step: told, layers } = finding;
   const named = layers.slice(0, NAMED_LAYERS);
   const more = layers.length - named.length;
   const features = layers.some((layer) => spelledOut(layer) !== layer);
   return html`<p class="where">
     <span title=${told == null ? "" : `Could first be told at ${unit} ${formatStep(told)}`}
-      >${over == null ? `from ${unit} ${formatStep(first)}` : `${unit}s ${formatStep(first)} to ${formatStep(over)}`}</span>${named.map(
+      >${spanOf(finding, unit)}</span>${named.map(
         (layer, index) => html`${index ? ", " : " · "}${inlineName(layer, features)}`,
       )}${more > 0 ? ` and ${more} more` : nothing}
   </p>`;

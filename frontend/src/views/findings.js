@@ -9,7 +9,7 @@ import { visible, words } from "../format/names.js";
 import { counted } from "../format/numbers.js";
 import { formatStep, stepNumber, stepWord } from "../format/steps.js";
 import { exportMenu } from "./export_menu.js";
-import { findingCard, namesOf } from "./finding_card.js";
+import { findingCard, namesOf, spanOf } from "./finding_card.js";
 import { verdictIcon } from "./icon.js";
 import { inlineName, name } from "./name.js";
 import { snippet } from "./states.js";
@@ -140,10 +140,8 @@ function sortOf({ severity, kind }) {
  * @param {string} unit
  */
 function recovered(over, unit) {
-  const [{ first_step: first, recovered_step: last }] = over;
   const said = namesOf(over.map(({ title }) => ({ title: title.replace(/ \(recovered\)$/, "") })));
-  if (over.length > 1 || last == null) return said;
-  return `${said}, ${unit}s ${formatStep(first)} to ${formatStep(last)}`;
+  return over.length > 1 ? said : `${said}, ${spanOf(over[0], unit)}`;
 }
 
 /** @param {Finding} finding */
