@@ -130,8 +130,8 @@ test("smoothing is one of steps: records added within gaps that say the same cha
   for (let round = 0; round < 50; round += 1) {
     const [gap, count] = [2 + Math.floor(next() * 20), 60];
     const values = Array.from({ length: count }, () => 10 ** (4 * next() - 2));
-    const dense = Math.floor(next() * 40) + 1;
-    // Each value held over the gap before it, at random steps of a sixth of the gaps.
+    const dense = Math.floor(next() * 39) + 11;
+    // Each value held over the gap before it, at random steps of a sixth of the gaps, not the first.
     const all = values.flatMap((value, at) => {
       const within = at >= dense && at < dense + count / 6;
       const before = Array.from({ length: within ? gap - 1 : 0 }, (_, by) => by + 1 - gap);
@@ -181,6 +181,7 @@ test("smoothing does not trail behind sparse records, nor drag a dense start alo
   const steps = [...Array(10).keys(), ...Array.from({ length: 30 }, (_, at) => 20 + 10 * at)];
   const values = steps.map((step) => (step < 10 ? 10 ** (step - 1) : 10));
   const drawn = smooth(values, 0.6, steps, true).map(Number);
+  assert.ok(drawn[9] > 1e6, `the dense start is followed, not ${drawn[9]}`);
   assert.ok(drawn[14] < 100, `down with the records at step ${steps[14]}, not ${drawn[14]}`);
   // Mostly dense: one record after a pause as long as all the rest is nearly what was recorded.
   const dense = [...Array(50).keys(), 100];

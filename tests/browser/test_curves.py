@@ -83,7 +83,8 @@ def test_a_smoothed_curve_shows_both_values_by_name(served: str, open_tab: Open)
     # The gap that each step stands in: two of three stand in one no longer than the usual one.
     usual = np.quantile(np.repeat(gaps[1:], gaps[1:]), 2 / 3, method="inverted_cdf")
     # From the last one backwards: what each weighs, told apart from the page's own sums.
-    past = 0.6 ** (gaps / usual)
+    early = np.maximum(gaps, 0.1 * (np.array(loss["steps"]) - loss["steps"][0]))
+    past = 0.6 ** (gaps / np.minimum(usual, early))
     shares = (1 - past) * np.append(np.cumprod(past[::-1])[::-1][1:], 1)
     expected = shares @ values / shares.sum()
     item = tab.frame.locator(".legend-item").first
@@ -101,11 +102,11 @@ def test_a_value_of_an_epoch_is_said_to_be_its_mean(served: str, open_tab: Open)
     tab.select("healthy")
     tab.settle()
     said = {
-        item.locator(".legend-label").inner_text(): item.inner_text()
+        item.locator(".legend-label").inner_text(): item.get_attribute("title") or ""
         for item in tab.frame.locator(".legend-item").all()
     }
-    ends = "mean of the epoch that ends there"
-    assert [label for label, text in said.items() if ends in text] == ["Loss, per epoch"]
+    ends = "where its epoch ends"
+    assert [label for label, text in said.items() if ends in text] == ["Loss, mean of epoch"]
 
 
 def test_plots_of_one_row_stand_at_one_height(served: str, open_tab: Open) -> None:

@@ -7,6 +7,9 @@ const USUAL = 2 / 3;
 /** Share of all steps that one gap counts for at most: a pause says nothing of how records lie. */
 const PAUSE = 0.1;
 
+/** The usual gap is no more than this share of the way so far: a training begins fast. */
+const EARLY = 0.1;
+
 /**
  * Exponential moving average over steps, on the scale that is drawn: the average a curve would have
  * that holds each value over the whole gap before it. A value `gap` steps after the one before keeps
@@ -17,6 +20,8 @@ const PAUSE = 0.1;
  * So a stretch that is recorded ten times as often is as smooth a line as the others, not a saw, and
  * after a long gap the past is forgotten. `usual` is such that two of three steps stand in gaps no
  * longer; of evenly recorded values each keeps `weight` of the past, which is TensorBoard's smoothing.
+ * Towards the beginning it is shorter, a tenth of the steps so far, but no shorter than the gap: a loss
+ * that falls or explodes in the first steps is followed.
  *
  * Points that are not finite are passed through and leave the average alone; a constant series is
  * returned as it is, without rounding.
@@ -37,7 +42,9 @@ export function smooth(values, weight, steps, log = false) {
   let [sum, weights] = [0, 0];
   return values.map((value, index) => {
     if (!isValue(value)) return value;
-    const past = weight ** (Math.max(0, steps[index] - last) / usual);
+    const gap = Math.max(0, steps[index] - last);
+    const early = Math.max(gap, EARLY * (steps[index] - steps[0]));
+    const past = weight ** (gap / Math.min(usual, early) || 0);
     last = steps[index];
     sum = sum * past + (1 - past) * (log ? Math.log(value) : value);
     weights = weights * past + 1 - past;

@@ -145,7 +145,7 @@ const DASHES = [[], [6, 4], [2, 3]];
 
 export const LABELS = new Map([
   ["loss", "Loss"],
-  ["epoch_loss", "Loss, per epoch"],
+  ["epoch_loss", "Loss, mean of epoch"],
   ["validation_loss", "Validation loss"],
   ["learning_rate", "Learning rate"],
   ["gradient_global_norm", "Gradient ‖g‖"],

@@ -76,14 +76,14 @@ function legend({ items, edges, negative, formatX, onToggle }, x) {
     const { series, xs, note, smoothed } = item;
     const read = series && readAt(series, xs, x ?? Number.POSITIVE_INFINITY);
     if (item.constant) return constant(item);
-    const action = `${item.shown ? "Hide" : "Show"} ${item.label}`;
+    const ends = series?.name === "epoch_loss" ? ", each circle where its epoch ends" : "";
+    const action = `${item.shown ? "Hide" : "Show"} ${item.label}${ends}`;
     return html`<button type="button" class="legend-item" aria-pressed=${item.shown ? "true" : "false"}
       title=${note === null ? action : `${item.label}: ${note}`} @click=${() => onToggle(item.key)}>
       ${key(item)}
       <span class="legend-label">${item.label}</span>
       <span class="legend-value">${read ? formatNumber(read.value) : "–"}</span>
       ${smoothed ? html`<span class="soft">recorded (pale)</span>` : nothing}
-      ${series?.name === "epoch_loss" ? html`<span class="soft">mean of the epoch that ends there</span>` : nothing}
       ${read ? smoothedValue(smoothed?.[read.index]) : nothing}
     </button>`;
   })}
