@@ -84,7 +84,7 @@ export function createHandlers({ current, change, again, refresh, model, around 
       if (!finding) return;
       const { selection, view } = current();
       change({
-        selection: { ...showFinding(selection, finding, groups()), provisional: false },
+        selection: { ...showFinding(selection, finding, groups(), findings()), provisional: false },
         // What is shown must not be filtered away.
         view: { ...view, filter: "", zoom: null },
         said: `Showing ${visible(finding.title)} from step ${formatStep(finding.first_step)} in all views.`,

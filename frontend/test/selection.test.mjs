@@ -366,7 +366,7 @@ test("a row wears the selected finding, else the worst of what is found in it", 
   ]);
 });
 
-test("rows of what the selected finding explains are its own, and only heads have a ring", () => {
+test("only the selected finding's rows are its own; heads and what it explains have a ring", () => {
   const rows = GROUPS[0].rows;
   const layers = ["a", "a/bias"];
   const cause = finding({ id: "cause", severity: "warning", layers, title: "Cause" });
@@ -380,8 +380,14 @@ test("rows of what the selected finding explains are its own, and only heads hav
   const over = finding({ id: "over", layers: ["b"], recovered_step: 9 });
   const all = [cause, symptom, over];
   const own = rowMarks(all, rows, cause);
-  for (const { own: filled, verdict } of own.values()) assert.ok(filled && verdict === "warning");
-  assert.equal(own.get(1)?.title, "Cause\nExplained by it: Symptom");
+  assert.deepEqual(
+    [...own],
+    [
+      [0, { own: true, verdict: "warning", title: "Cause" }],
+      [1, { own: true, verdict: "warning", title: "Cause\nExplained by it: Symptom" }],
+      [2, { own: false, verdict: "critical", title: "Explained by it: Symptom" }],
+    ],
+  );
   const other = rowMarks(all, rows, symptom);
   assert.deepEqual(other.get(0), {
     own: false,

@@ -1,7 +1,8 @@
 """Between which values a statistic raises no doubt: the thresholds of the rules that judge it.
 
 Views draw these as bands. The numbers stand in the rules and nowhere else; a statistic that no rule
-judges by its own size has no band.
+judges by its own size has no band. Nor has a share of which only all is objected to: a band from 0
+to 99.9 % would call healthy what merely proves nothing.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from tb_convergence.core.rules import (
     dead_relu,
     exploding_gradient,
     saturated_activation,
+    unnormalized_input,
     update_ratio_out_of_range,
     zero_gradient,
 )
@@ -43,6 +45,10 @@ def band(history: RunHistory, table: Table, name: str, row: int | None = None) -
         return _of_variables(history, table, name, row)
     if table.group == "activations":
         return _of_activations(table, name, row)
+    if table.group == "inputs" and name == "feature_rms":
+        rows = unnormalized_input.judged(history, table)
+        if rows if row is None else row in rows:
+            return Band(None, unnormalized_input.LARGE, unnormalized_input.RULE.id)
     return None
 
 
@@ -60,14 +66,15 @@ def _of_variables(history: RunHistory, table: Table, name: str, row: int | None)
         limits = zero_gradient.limits(history, len(kernels))
         if not kernels or (row is not None and row not in kernels):
             return None
-        place = len(kernels) - 1 if row is None else kernels.index(row)
-        return Band(0.0, float(limits[place]), zero_gradient.RULE.id)
+        limit = float(limits[len(kernels) - 1 if row is None else kernels.index(row)])
+        return None if limit >= zero_gradient.ALL else Band(0.0, limit, zero_gradient.RULE.id)
     return None
 
 
 def _of_activations(table: Table, name: str, row: int | None) -> Band | None:
     if name == "activation_dead_fraction":
         return Band(0.0, dead_relu.FRACTION, dead_relu.RULE.id)
-    if name == "activation_saturated_fraction" and row != len(table.rows) - 1:
+    # A sure classifier's output is saturated, and should be.
+    if name == "activation_saturated_fraction" and (row or 0) < len(table.rows) - 1:
         return Band(0.0, saturated_activation.FRACTION, saturated_activation.RULE.id)
     return None

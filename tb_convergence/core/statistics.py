@@ -431,6 +431,17 @@ DERIVED: Final[dict[Group, tuple[tuple[str, Statistic], ...]]] = {
             ),
         ),
     ),
+    "inputs": (
+        (
+            "feature_mean",
+            Statistic(
+                "feature_rms", "inputs", "Root mean square", "rms x", "unit of the feature",
+                POSITIVE,
+                "Root mean square over the batch: of the mean and the standard deviation together.",
+                None, "log10", "both", True, ("LeCun et al. 1998, Efficient BackProp",),
+            ),
+        ),
+    ),
     "activations": (
         (
             "activation_std",
@@ -443,7 +454,8 @@ DERIVED: Final[dict[Group, tuple[tuple[str, Statistic], ...]]] = {
         ),
     ),
 }
-"""Statistics that nobody writes: they follow from a column (see `core.trend`, `core.penalties`).
+"""Statistics that nobody writes: they follow from a column (see `core.trend`, `core.penalties`), a
+root mean square from mean and standard deviation.
 
 By group: the column, and what is derived of it.
 """

@@ -24,18 +24,20 @@ const SAMPLE = 5_000;
 
 /**
  * The range of a heat map's colours: 0 to 1 for fractions, else the cells' values without the
- * outermost per cent; at least one decade on a logarithmic scale.
+ * outermost per cent; at least one decade on a logarithmic scale. On that stand also values that are
+ * none of them negative, not all of them parts of 1, and spread over more than two decades: on a linear
+ * one, all but the largest look alike.
  *
  * @param {Heat} heat
  * @param {Metric} metric
  * @returns {ColorRange}
  */
 export function colorRange(heat, metric) {
-  const log = metric.scale === "log10";
   if (isFraction(metric)) {
     return { low: 0, high: 1, log: false, clippedLow: false, clippedHigh: false, zeros: false };
   }
   const { minimum, maximum } = heat.header;
+  const log = metric.scale === "log10" || spreads(heat, metric);
   const { sample, zeros } = finiteSample(heat, log);
   if (metric.center !== null && metric.center !== undefined) {
     return around(metric.center, sample, minimum, maximum);
@@ -48,6 +50,22 @@ export function colorRange(heat, metric) {
   const [low, high] = widen(at(TRIM), at(1 - TRIM), log);
   const clippedLow = minimum !== null && minimum < low && !(log && minimum <= 0);
   return { low, high, log, clippedLow, clippedHigh: maximum !== null && maximum > high, zeros };
+}
+
+/** Ratio of the largest to the smallest beyond which a linear scale shows only the largest. */
+const SPREAD = 100;
+
+/**
+ * @param {Heat} heat
+ * @param {Metric} metric
+ */
+function spreads(heat, { center }) {
+  if (center !== null && center !== undefined) return false;
+  const { minimum, maximum } = heat.header;
+  if (minimum === null || maximum === null || minimum < 0 || maximum <= 1) return false;
+  const { sample } = finiteSample(heat, true);
+  const at = (/** @type {number} */ part) => sample[Math.round(part * (sample.length - 1))];
+  return at(1 - TRIM) > SPREAD * at(TRIM);
 }
 
 /** Least reach of a diverging scale, so that what hardly departs looks so: one decade of a trend. */
@@ -82,11 +100,12 @@ function around(center, sample, minimum, maximum) {
 export function sharedRange(heat, here, there) {
   if (!there) return here;
   const [low, high] = [Math.min(here.low, there.low), Math.max(here.high, there.high)];
-  const zeros = here.zeros || there.zeros;
+  const log = here.log && there.log;
+  const zeros = log && (here.zeros || there.zeros);
   const { minimum, maximum } = heat.header;
-  const clippedLow = minimum !== null && minimum < low && !(here.log && minimum <= 0);
+  const clippedLow = minimum !== null && minimum < low && !(log && minimum <= 0);
   const clippedHigh = maximum !== null && maximum > high;
-  return { ...here, low, high, zeros, clippedLow, clippedHigh };
+  return { ...here, low, high, log, zeros, clippedLow, clippedHigh };
 }
 
 /**

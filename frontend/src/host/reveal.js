@@ -15,8 +15,19 @@ export function createReveal(root) {
   let finding = null;
   let unsettled = false;
   let width = 0;
+  /** @type {Element | null | undefined} */
+  let first;
+  // All rows are as high as the highest: what one of them is, a low list shows, and edges of its neighbours.
+  const rows = new ResizeObserver(([{ target }]) => {
+    const { height } = target.getBoundingClientRect();
+    if (height) target.parentElement?.style.setProperty("--row", `${height}px`);
+  });
   return (selection) => {
     const [otherRun, otherFinding] = [selection.run !== run, selection.finding !== finding];
+    const item = root.querySelector(".chips > li");
+    if (item !== first) rows.disconnect();
+    if (item !== first && item) rows.observe(item);
+    first = item;
     const chip = root.querySelector(CHIP);
     if (otherRun) scrollTo(chip);
     // A link may name a run before it is listed; chips change their places and heights while runs are
@@ -76,7 +87,6 @@ function scrollAlong(chip) {
   const list = /** @type {HTMLElement | null | undefined} */ (chip?.closest(".chips"));
   if (!chip || !list) return null;
   const tall = list.closest(".all") !== null;
-  leaveRoom(list, tall);
   const [inner, outer] = [chip.getBoundingClientRect(), list.getBoundingClientRect()];
   const before = inner.top - ABOVE - outer.top;
   const beyond = inner.bottom + ROOM - outer.bottom;
@@ -85,24 +95,7 @@ function scrollAlong(chip) {
   return list.scrollTop;
 }
 
-/**
- * Behind the last row, where there is more than fits: so much that it can be the first in view, and
- * no row above it is cut.
- *
- * @param {HTMLElement} list
- * @param {boolean} tall
- */
-function leaveRoom(list, tall) {
-  const room = Number.parseFloat(getComputedStyle(list).paddingBottom);
-  const fits = list.scrollHeight - room + EDGE <= list.clientHeight;
-  const last = /** @type {HTMLElement} */ (list.lastElementChild).offsetHeight;
-  const left = Math.max(EDGE, list.clientHeight - ABOVE - last);
-  list.style.paddingBottom = fits || tall ? "" : `${left}px`;
-}
-
 /** What the end of the list fades over, in CSS pixels. */
 const ROOM = 16;
-/** Room above the first row, for the focus ring. */
-const EDGE = 3;
-/** Above any other row: the end of the one before it is seen to be there. */
-const ABOVE = 17;
+/** Above a row of a low list, as beneath it: the gap, and the edge of the next row without its text. */
+const ABOVE = 12;

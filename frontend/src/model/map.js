@@ -120,8 +120,8 @@ export function heatSpan({ edges }) {
 }
 
 /**
- * What stands beside the names of rows: the severity of the selected finding where it, or one that
- * it explains, names them; else the worst of the others that are listed first-hand.
+ * What stands beside the names of rows: the severity of the selected finding where it names them; else
+ * the worst of what it explains, and of the others that are listed first-hand.
  *
  * @param {Finding[]} findings
  * @param {Row[]} rows
@@ -133,7 +133,7 @@ export function rowMarks(findings, rows, selected) {
   const found = new Map();
   const { heads, explained } = tree(findings);
   const mark = (/** @type {Finding} */ finding, /** @type {string} */ lead, own = false) => {
-    const verdict = own && selected ? selected.severity : finding.severity;
+    const verdict = finding.severity;
     for (const row of rowsOf(finding, rows)) {
       const held = found.get(row);
       const worse = !held || (!held.own && badness(verdict) < badness(held.verdict));
@@ -146,7 +146,7 @@ export function rowMarks(findings, rows, selected) {
     }
   };
   if (selected) mark(selected, "", true);
-  for (const one of explained.get(selected?.id ?? "") ?? []) mark(one, "Explained by it: ", true);
+  for (const one of explained.get(selected?.id ?? "") ?? []) mark(one, "Explained by it: ");
   for (const one of heads) {
     if (one !== selected && one.recovered_step == null) mark(one, "Another finding: ");
   }

@@ -10,7 +10,7 @@ const FITTING = new Map(
     "learning-rate-too-high": ["update_ratio", "gradient_norm"],
     "learning-rate-too-low": ["update_ratio"],
     "clipping-hides-learning-rate": ["gradient_norm"],
-    "unnormalized-input": ["feature_mean", "feature_std"],
+    "unnormalized-input": ["feature_rms", "feature_mean", "feature_std"],
     "unshuffled-batches": ["feature_mean"],
     "class-imbalance": ["feature_mean"],
     "wrong-labels": ["feature_std"],
@@ -20,8 +20,12 @@ const FITTING = new Map(
       "activation_nan_fraction",
       "gradient_nan_fraction",
     ],
-    "unscaled-target": ["feature_max"],
+    "index-out-of-range": ["feature_min", "feature_max"],
+    "unscaled-target": ["feature_rms", "feature_max"],
+    "wrong-loss": ["feature_min", "feature_max", "feature_std"],
     "wrong-output-activation": [
+      "feature_min",
+      "feature_max",
       "activation_zero_fraction",
       "activation_saturated_fraction",
       "activation_batch_std",
@@ -29,7 +33,12 @@ const FITTING = new Map(
     "wrong-hidden-activation": ["gradient_norm", "activation_saturated_fraction"],
     "dead-relu": ["activation_dead_fraction", "activation_zero_fraction", "gradient_zero_fraction"],
     "poor-initialization": ["variable_norm", "activation_std"],
-    "over-regularization": ["variable_norm"],
+    "over-regularization": [
+      "variable_norm",
+      "activation_zero_fraction",
+      "gradient_zero_fraction",
+      "gradient_norm",
+    ],
     "batch-norm-masks-gradients": ["gradient_norm"],
     "too-deep-without-skip": ["gradient_norm"],
     "insufficient-capacity": ["update_ratio"],
@@ -57,6 +66,14 @@ const TELLING = new Map([
   ["activation_zero_fraction", RELU_LIKE],
 ]);
 
+/** Findings that a column of the data shows only where they say so, by these words. */
+const SAID = new Map([
+  ["feature_min", "smallest "],
+  ["feature_max", "largest "],
+  ["feature_std", "spread of the predictions"],
+]);
+const OF_COLUMNS = new Set(["index-out-of-range", "wrong-loss", "wrong-output-activation"]);
+
 /** @param {Finding} finding */
 function says({ evidence }) {
   return evidence.map(({ name }) => name.toLowerCase()).join("\n");
@@ -71,10 +88,24 @@ function says({ evidence }) {
  * @param {Metric} metric
  */
 function tells(finding, { rows }, metric) {
-  if (finding.id === "unnormalized-input" && metric.name === "feature_mean") {
-    return says(finding).includes("mean of the largest feature");
+  const said = says(finding);
+  if (finding.id === "unnormalized-input") {
+    if (metric.name === "feature_rms") return finding.evidence.some(isLargeFeature);
+    return metric.name !== "feature_mean" || said.includes("mean of the largest feature");
   }
-  if (metric.name === "feature_nan_fraction") return !says(finding).includes("inf fraction");
+  if (metric.name === "feature_nan_fraction") return !said.includes("inf fraction");
+  const word = OF_COLUMNS.has(finding.id) && SAID.get(metric.name);
+  if (word) return said.includes(word);
+  if (finding.id === "over-regularization") {
+    // What dropout cuts are outputs, and with them gradients: the weights' norm shows a penalty.
+    const drops = said.includes("dropout");
+    if (!drops || metric.name === "variable_norm") return !drops && metric.name === "variable_norm";
+    const shown = rows.some((row) => finding.layers.includes(row.layer));
+    return metric.name !== "activation_zero_fraction" || shown;
+  }
+  if (finding.id === "poor-initialization" && metric.name === "variable_norm") {
+    return !said.includes("first loss");
+  }
   const telling = TELLING.get(metric.name);
   if (!telling) return true;
   for (const layer of finding.layers) {
@@ -83,6 +114,15 @@ function tells(finding, { rows }, metric) {
     return named.some(({ activation }) => !activation || telling.has(activation));
   }
   return true;
+}
+
+/**
+ * Whether the size of features is judged, and not only how it differs between them.
+ *
+ * @param {Finding["evidence"][number]} evidence
+ */
+function isLargeFeature({ name, threshold }) {
+  return name.startsWith("root mean square") && threshold !== null;
 }
 
 /**
@@ -96,7 +136,9 @@ export function fittingMetric(finding, groups) {
     const match = offered.find(({ metric }) => metric.name === name);
     return match ? [match] : [];
   });
-  const best = fitting.find(({ group, metric }) => tells(finding, group, metric)) ?? fitting[0];
+  const best =
+    fitting.find(({ group, metric }) => tells(finding, group, metric)) ??
+    fitting.find(({ metric }) => !OF_COLUMNS.has(finding.id) || !SAID.has(metric.name));
   if (best) return best;
   const said = says(finding);
   return (

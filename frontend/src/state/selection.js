@@ -121,20 +121,24 @@ function says(said, { name }) {
 }
 
 /**
- * Every view at the finding: its first step, its first layer, a metric that shows it.
+ * Every view at the finding: its first step, its first layer, a metric that shows it. Where the
+ * layers that it names have no row, as a dropout has none, the first of what it explains.
  *
  * @param {Selection} selection
  * @param {Finding} finding
  * @param {Group[]} groups
+ * @param {Finding[]} [findings]
  * @returns {Selection}
  */
-export function showFinding(selection, finding, groups) {
+export function showFinding(selection, finding, groups, findings = []) {
   const fitting = fittingMetric(finding, groups);
   const step = stepNumber(finding.first_step);
   const next = { ...selection, auto: false, finding: finding.id, step };
   const group = fitting?.group ?? groups.find((one) => one.group === selection.group);
   if (!group) return next;
-  const row = firstRow(finding, group.rows);
+  const explained = findings.filter((one) => one.explained_by === finding.id);
+  const rows = [finding, ...explained].map((one) => firstRow(one, group.rows));
+  const row = rows.find((one) => one >= 0) ?? -1;
   return {
     ...next,
     group: group.group,
@@ -145,7 +149,7 @@ export function showFinding(selection, finding, groups) {
 
 /**
  * The row to open: the one whose name the finding says, else of the first layer it names, a kernel
- * before the bias.
+ * before the bias; else the first of the data that the evidence speaks of.
  *
  * @param {Finding} finding
  * @param {Row[]} rows
@@ -161,7 +165,9 @@ function firstRow(finding, rows) {
     if (kernel !== undefined) return kernel;
     if (here.length) return here[0];
   }
-  return -1;
+  const names = finding.evidence.map(({ name }) => name).join("\n");
+  const kind = /target/.test(names) ? "target" : /output|prediction/.test(names) && "prediction";
+  return rows.findIndex((row) => row.kind === kind);
 }
 
 /**
@@ -218,7 +224,7 @@ function withRun(selection, runs, provisional, hidden) {
 function followFirst(selection, findings, groups) {
   const asked = findings.find((one) => one.id === selection.finding);
   const wanted = asked ?? findings.find((one) => one.recovered_step == null);
-  return wanted ? showFinding(selection, wanted, groups) : selection;
+  return wanted ? showFinding(selection, wanted, groups, findings) : selection;
 }
 
 /**

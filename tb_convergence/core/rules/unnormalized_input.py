@@ -21,7 +21,7 @@ from tb_convergence.core.diagnosis.data import LARGE_INPUT, feature_scales
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.wording import features_in, figure
-from tb_convergence.core.history import RunHistory
+from tb_convergence.core.history import RunHistory, Table
 
 LARGE: Final = LARGE_INPUT
 """Root mean square of a feature. z-scores, [0, 1] and [-1, 1] all lie within about 1; ten times
@@ -41,12 +41,17 @@ def _is_handled(name: str, model: Configuration) -> bool:
     return bool(readers) and all(layer.kind in NORMALIZING | LOOKUP for layer in readers)
 
 
+def judged(history: RunHistory, table: Table) -> list[int]:
+    """Rows of `table` that are features as the model's own layers get them."""
+    model = configuration(history)
+    return [row for row in table.rows_of("input") if not _is_handled(table.rows[row].layer, model)]
+
+
 def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     table = history.table("inputs")
     if table is None or not table.has("feature_mean") or not table.has("feature_std"):
         return None
-    model = configuration(history)
-    rows = [row for row in table.rows_of("input") if not _is_handled(table.rows[row].layer, model)]
+    rows = judged(history, table)
     if not rows:
         return None
     mean, std = feature_scales(table, rows)
