@@ -6,7 +6,14 @@ import { between } from "../src/charts/color_scale.js";
 import { scaleLabels } from "../src/charts/heat_draw.js";
 import { isMark, paint } from "../src/charts/paint.js";
 import { runColor, runMark } from "../src/charts/palette.js";
-import { colorRange, linearTicks, logTicks, positionIn, timeTicks } from "../src/charts/ranges.js";
+import {
+  colorRange,
+  linearTicks,
+  logTicks,
+  positionIn,
+  sharedRange,
+  timeTicks,
+} from "../src/charts/ranges.js";
 import { decodeHeat } from "../src/data/decode.js";
 import { heatBytes } from "./heat_bytes.mjs";
 
@@ -85,6 +92,22 @@ test("a logarithmic scale spans a decade at least, and keeps zeros apart", () =>
   assert.equal(positionIn(range)(0), 0);
   assert.ok(positionIn(range)(range.low) > 0.1);
   assert.equal(positionIn(range)(range.high * 10), 1);
+});
+
+test("sizes over orders of magnitude stand on a logarithmic scale, shares and signed ones do not", () => {
+  const wide = [0.2, 1, 7, 40, 140, 0];
+  const range = rangeOf(wide, MEAN);
+  assert.deepEqual([range.log, range.zeros], [true, true]);
+  assert.ok(positionIn(range)(1) > 0.2, "a small value is told from none");
+  assert.equal(rangeOf([40, 90, 140], MEAN).log, false, "within two decades");
+  assert.equal(rangeOf([...wide, -1], MEAN).log, false, "signed");
+  assert.equal(rangeOf([0.001, 0.5, 1], MEAN).log, false, "parts of 1");
+  const centred = { ...MEAN, center: 0 };
+  assert.equal(rangeOf(wide, centred).log, false);
+  const heat = decodeHeat(heatBytes({ values: [wide] }));
+  const signed = rangeOf([-1, 140], MEAN);
+  const both = sharedRange(heat, range, signed);
+  assert.deepEqual([both.log, both.zeros, both.low], [false, false, -1], "one scale for two runs");
 });
 
 test("a constant, an empty and an all-NaN map have a range", () => {

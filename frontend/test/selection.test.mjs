@@ -38,6 +38,8 @@ const finding = (/** @type {any} */ over) =>
     ...over,
   });
 
+const RMS = metric("feature_rms", "Root mean square");
+
 const GROUPS = /** @type {any} */ ([
   {
     group: "variables",
@@ -414,10 +416,31 @@ test("a finding opens a metric that its layer has", () => {
   assert.equal(opened(["relu", "tanh"]), "activation_saturated_fraction");
 });
 
+test("a dropout opens what it cuts, in the layer it cuts, a penalty the weights", () => {
+  const names = ["gradient_norm", "gradient_zero_fraction", "variable_norm"];
+  const variables = { ...GROUPS[0], metrics: names.map((name) => metric(name)) };
+  const outputs = { ...GROUPS[1], metrics: [metric("activation_zero_fraction")] };
+  const groups = /** @type {any} */ ([variables, outputs]);
+  const dropout = (/** @type {string} */ layer) =>
+    finding({
+      id: "over-regularization",
+      layers: [layer],
+      evidence: [{ name: "dropout rate" }],
+    });
+  const zero = finding({ id: "zero-gradient", layers: ["b"], explained_by: "over-regularization" });
+  const next = showFinding(emptySelection(), dropout("dropout_1"), groups, [zero]);
+  assert.deepEqual([next.metric, next.row], ["gradient_zero_fraction", "b/kernel"]);
+  assert.equal(fittingMetric(dropout("b"), groups)?.metric.name, "activation_zero_fraction");
+  const penalty = finding({ id: "over-regularization", layers: ["b"] });
+  assert.equal(fittingMetric(penalty, groups)?.metric.name, "variable_norm");
+  const bare = [{ ...variables, metrics: [metric("gradient_norm")] }];
+  assert.equal(fittingMetric(dropout("b"), bare)?.metric.name, "gradient_norm");
+});
+
 test("a finding about the data opens what it says of them", () => {
   const names = ["mean", "std", "max", "nan_fraction", "inf_fraction"];
   const metrics = names.map((name) => ({ name: `feature_${name}`, title: name }));
-  const rows = [row("input[0]", "input"), row("target[0]", "target")];
+  const rows = [row("input[0]", "input", "input"), row("target[0]", "target", "target")];
   const groups = /** @type {any} */ ([...GROUPS, { group: "inputs", rows, metrics }]);
   const opened = (/** @type {string} */ id, /** @type {string[]} */ layers, said = "") => {
     const found = finding({ id, layers, evidence: said ? [{ name: said }] : [] });
@@ -446,6 +469,18 @@ test("a finding about the data opens what it says of them", () => {
     [broken("NaN"), broken("Inf")],
     ["feature_nan_fraction", "feature_inf_fraction"],
   );
+  assert.deepEqual(opened("wrong-loss", ["dense"], "largest target"), [
+    "inputs",
+    "feature_max",
+    "target[0]",
+  ]);
+  const sized = /** @type {any} */ ([{ group: "inputs", rows, metrics: [...metrics, RMS] }]);
+  const large = (/** @type {number | null} */ threshold) => {
+    const evidence = [{ name: "root mean square of the largest feature", threshold }];
+    const found = finding({ id: "unnormalized-input", layers: ["input[0]"], evidence });
+    return fittingMetric(found, sized)?.metric.name;
+  };
+  assert.deepEqual([large(10), large(null)], ["feature_rms", "feature_std"]);
   const other = finding({ id: "wrong-loss", evidence: [{ name: "mean output at that step" }] });
   assert.equal(fittingMetric(other, groups), null);
   // Where no data were recorded, nothing else stands in for them.

@@ -478,7 +478,7 @@ def test_no_row_of_runs_is_cut_above_the_selected_one(
     tab = open_tab(serve(tmp_path), size=(1280, 800))
     expect(tab.frame.locator(".overview progress")).to_have_count(0, timeout=120_000)
     rows = """() => {
-      const list = document.querySelector(".chips").getBoundingClientRect();
+      const list = document.querySelector(".run-rows").getBoundingClientRect();
       const at = (chip) => {
         const { top, bottom } = chip.getBoundingClientRect();
         return [Math.round(top - list.top), Math.round(bottom - list.bottom)];
@@ -503,29 +503,51 @@ def test_no_row_of_runs_is_cut_above_the_selected_one(
 def test_a_list_of_runs_shows_on_which_sides_there_are_more(
     tmp_path: Path, serve: Callable[..., str], open_tab: Open
 ) -> None:
-    """By the end of the row above, and by the beginning of the row below, which fades."""
+    """By the end of the row above, and by the beginning of the row below, which fades.
+
+    Of either only the edge of its chips is seen, also where rows are not equally full.
+    """
     write_losses(tmp_path, 20)
     tab = open_tab(serve(tmp_path), size=(1280, 800))
+
+    def worse(route: Any) -> None:
+        reply = route.fetch()
+        said = reply.json()
+        for run in said["runs"][:3]:
+            title = "A title that is so long that it does not stand in one line of a chip"
+            run["first"] = {"id": "x", "title": title, "severity": "critical", "first_step": 0}
+        route.fulfill(response=reply, json=said)
+
+    tab.page.route("**/convergence/runs*", worse)
+    tab.reload()
     expect(tab.frame.locator(".overview progress")).to_have_count(0, timeout=120_000)
     seen = """() => {
-      const list = document.querySelector(".chips");
+      const list = document.querySelector(".run-rows");
       const { top, bottom } = list.getBoundingClientRect();
-      const over = (edge) => [...list.children].some((item) => {
+      const over = (edge) => [...list.querySelectorAll("li")].some((item) => {
         const place = item.getBoundingClientRect();
         return place.top < edge - 5 && place.bottom > edge + 5;
       });
       const fades = getComputedStyle(list).maskImage !== "none";
-      return { above: over(top), below: over(bottom), fades };
+      const cut = [...list.querySelectorAll(".chip-name, .chip-verdict")].filter((text) => {
+        const place = text.getBoundingClientRect();
+        const at = (edge) => place.top < edge - 1 && place.bottom > edge + 1;
+        return at(top) || at(bottom);
+      }).length;
+      return { above: over(top), below: over(bottom), fades, cut };
     }"""
     count = tab.find("run-chip").count()
     for position, (above, below) in {count // 2: (True, True), 0: (False, True),
                                      count - 1: (True, False)}.items():
         tab.find("run-chip").nth(position).click()
         tab.page.wait_for_timeout(1500)  # the list is put in place again while typefaces come
-        assert tab.frame.evaluate(seen) == {"above": above, "below": below, "fades": below}
+        assert tab.frame.evaluate(seen) == {
+            "above": above, "below": below, "fades": below, "cut": 0,
+        }
     tab.frame.get_by_placeholder("Filter runs").fill("run_007")
     expect(tab.find("run-chip")).to_have_count(1)
-    assert tab.frame.evaluate(seen) == {"above": False, "below": False, "fades": False}, "fits"
+    fits = {"above": False, "below": False, "fades": False, "cut": 0}
+    assert tab.frame.evaluate(seen) == fits
 
 
 @pytest.mark.parametrize("width", [320, 1280, 3840])
@@ -547,7 +569,7 @@ def test_a_long_list_of_runs_is_read_without_scrolling_sideways(
     tab.page.route("**/convergence/runs*", worse)
     tab.reload()
     cut = """() => {
-      const list = document.querySelector(".chips");
+      const list = document.querySelector(".run-rows");
       const whole = (text) =>
         text.scrollWidth <= text.clientWidth && text.scrollHeight <= text.clientHeight + 1;
       const within = (chip) => [...chip.querySelectorAll(".chip-name, .chip-verdict")].every(whole);

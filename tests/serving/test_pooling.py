@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -265,6 +266,30 @@ def test_the_trend_is_drawn_and_knows_where_its_tensor_was_corrupt() -> None:
     assert [one.name for one in derivable(simple(norm))] == ["gradient_trend"]
     assert derivable(simple(norm[:5])) == []
     assert derivable(simple(np.full((60, 1), np.nan))) == []
+
+
+def test_the_size_of_a_feature_is_that_of_mean_and_spread() -> None:
+    batch = np.random.default_rng(3).normal([2e25, -3.0, 0.1], [1e24, 4.0, 7.0], (50, 3))
+    columns = {
+        "feature_mean": batch.mean(axis=0), "feature_std": batch.std(axis=0),
+        "feature_nan_fraction": np.array([0.0, 0.5, 0.0]),
+    }
+    values = np.stack([np.tile(one, (4, 1)) for one in columns.values()], axis=2)
+    values = values.astype(np.float32)
+    steps = np.arange(4, dtype=np.int64)
+    rows = tuple(Row(f"input[{i}]", "input", "input", (i, i + 1)) for i in range(3))
+    of = Table("inputs", rows, tuple(columns), steps, steps.astype(float), values, values)
+    assert [one.name for one in derivable(of)] == ["feature_rms"]
+    sizes = derived(of, "feature_rms")
+    assert sizes is not None
+    heat = drawn(sizes, "feature_rms")
+    assert [row[0] for row in heat.values] == pytest.approx(
+        np.sqrt((batch**2).mean(axis=0)), rel=1e-5
+    )
+    assert [row[0] for row in heat.codes] == [0, 2, 0]
+    bare = replace(of, columns=of.columns[:1], low=values[:, :, :1], high=values[:, :, :1])
+    assert derivable(bare) == []
+    assert derived(bare, "feature_rms") is None
 
 
 def test_every_metric_of_the_catalogue_can_be_drawn() -> None:

@@ -228,13 +228,14 @@ def test_healthy_bands_are_the_rules_thresholds(client: Client) -> None:
     assert bands["gradient_norm"]["high"] >= exploding_gradient.FLOOR
     assert bands["variable_norm"] is None
     assert bands["gradient_zero_fraction"]["high"] == zero_gradient.FRACTION
-    # Of one row: a bias is not judged by these rules, and the first kernel by a stricter one.
+    assert bands["feature_rms"] == {"low": None, "high": 10.0, "rule": "unnormalized-input"}
+    # Of one row: a bias is not judged by these rules, and of the first kernel only all.
     by_row = {}
     for row in (0, 1, 2):
         given = {"run": "mlp/healthy", "group": "variables", "row": row}
         layer = document(client.get(address("layer", **given)))
         by_row[row] = {column["name"]: column["healthy"] for column in layer["columns"]}
-    assert by_row[0]["gradient_zero_fraction"]["high"] == zero_gradient.ALL
+    assert by_row[0]["gradient_zero_fraction"] is None
     assert by_row[2]["gradient_zero_fraction"]["high"] == zero_gradient.FRACTION
     assert by_row[1]["update_ratio"] is None
     assert by_row[1]["gradient_norm"] is None

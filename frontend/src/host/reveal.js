@@ -20,7 +20,7 @@ export function createReveal(root) {
   // All rows are as high as the highest: what one of them is, a low list shows, and edges of its neighbours.
   const rows = new ResizeObserver(([{ target }]) => {
     const { height } = target.getBoundingClientRect();
-    if (height) target.parentElement?.style.setProperty("--row", `${height}px`);
+    if (height) root.style.setProperty("--row", `${height}px`);
   });
   return (selection) => {
     const [otherRun, otherFinding] = [selection.run !== run, selection.finding !== finding];
@@ -72,7 +72,7 @@ function hold(root) {
   for (const delay of LATER) {
     setTimeout(() => {
       const chip = root.querySelector(CHIP);
-      if (chip?.closest(".chips")?.scrollTop === top) top = scrollAlong(chip);
+      if (chip?.closest(".run-rows")?.scrollTop === top) top = scrollAlong(chip);
     }, delay);
   }
 }
@@ -84,7 +84,7 @@ function hold(root) {
  * @returns {number | null} Where the list stands then.
  */
 function scrollAlong(chip) {
-  const list = /** @type {HTMLElement | null | undefined} */ (chip?.closest(".chips"));
+  const list = /** @type {HTMLElement | null | undefined} */ (chip?.closest(".run-rows"));
   if (!chip || !list) return null;
   const tall = list.closest(".all") !== null;
   const [inner, outer] = [chip.getBoundingClientRect(), list.getBoundingClientRect()];

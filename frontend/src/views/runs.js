@@ -87,7 +87,7 @@ export function runsBar(data, handlers) {
   const entry = drawn.find((run) => run.run === selected) ?? drawn[0];
   return html`<nav class="runs ${view.allRuns ? "all" : ""}" aria-label="Runs">
     ${runs.length > 1 ? overview(data, handlers) : nothing}
-    <ul class="chips" @keydown=${(/** @type {KeyboardEvent} */ event) => runKeys(event, handlers)}>
+    <div class="run-rows"><ul class="chips" @keydown=${(/** @type {KeyboardEvent} */ event) => runKeys(event, handlers)}>
       ${repeat(
         drawn,
         (run) => run.run,
@@ -114,7 +114,7 @@ export function runsBar(data, handlers) {
           : nothing
       }
       ${shown.length === 0 ? html`<li class="more">No run matches.</li>` : nothing}
-    </ul>
+    </ul></div>
   </nav>`;
 }
 
