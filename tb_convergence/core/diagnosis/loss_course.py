@@ -118,6 +118,13 @@ class LossCourse:
         return not self.settled and before.mean - after.mean > 2 * error
 
     @property
+    def rising(self) -> bool:
+        """Whether the last eighth rose by a twentieth of its level, and by more than chance."""
+        before, after = self._late
+        error = math.hypot(before.error, after.error)
+        return after.mean - before.mean > max(AT_REST * abs(before.mean), 2 * error)
+
+    @property
     def _late(self) -> tuple[_Stretch, _Stretch]:
         """The last eighth of the steps but one, and the last."""
         third, last = self._from(0.75), self._from(0.875)

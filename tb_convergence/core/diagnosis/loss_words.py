@@ -18,8 +18,8 @@ def loss_words(history: RunHistory) -> str:
     """From where to where the loss went, and whether it still falls; "" where that is not known.
 
     Of the training loss it is said what `LossCourse` has measured: the level at the start, the mean
-    of the last tenth of the steps, and whether the last quarter fell. Of the validation loss, where
-    it was recorded, the last value and the lowest.
+    of the last tenth of the steps, and whether the last quarter fell or rose. Of the validation
+    loss, where it was recorded, the last value and the lowest.
     """
     course = loss_course(history)
     if course is None or course.nonfinite_step is not None:
@@ -33,12 +33,17 @@ def _training(course: LossCourse) -> str:
     start, end = figure(course.start), figure(course.end)
     if course.observed < _TELLING:
         return f"The loss began at {start}" + (f" and ended at {end}" if end != start else "")
-    if course.end > course.diverging_above:
+    if course.end > max(course.start, course.diverging_above):
         return f"The loss rose from {start} to {end} (mean of the last tenth)"
+    if course.end > course.diverging_above:
+        lowest = figure(course.lowest)
+        return f"The loss fell from {start} to {lowest} and rose to {end} (mean of the last tenth)"
     if not course.fell:
         return f"The loss stands at {end} (mean of the last tenth), about as at the start"
     goes = " and is still falling" if course.still_falling else ""
-    goes = " and has come to rest" if course.settled else goes
+    # A course that rises is settled for the rules: it no longer falls.
+    rests = " and is rising again" if course.rising else " and has come to rest"
+    goes = rests if course.settled else goes
     return f"The loss fell from {start} to {end} (mean of the last tenth){goes}"
 
 
