@@ -397,6 +397,8 @@ test("only the selected finding's rows are its own; heads and what it explains h
     title: "Another finding: Cause",
   });
   assert.equal(other.get(1)?.own, true);
+  const past = rowMarks(all, rows, over);
+  assert.deepEqual(past.get(2), { own: true, verdict: "healthy", title: "X" }, "over: as its card");
   const none = rowMarks(all, rows, null);
   assert.deepEqual([...none.keys()], [0, 1], "neither what is explained nor what is over");
 });

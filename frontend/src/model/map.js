@@ -133,7 +133,7 @@ export function rowMarks(findings, rows, selected) {
   const found = new Map();
   const { heads, explained } = tree(findings);
   const mark = (/** @type {Finding} */ finding, /** @type {string} */ lead, own = false) => {
-    const verdict = finding.severity;
+    const verdict = lookOf(finding);
     for (const row of rowsOf(finding, rows)) {
       const held = found.get(row);
       const worse = !held || (!held.own && badness(verdict) < badness(held.verdict));
