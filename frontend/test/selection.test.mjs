@@ -439,6 +439,16 @@ test("a dropout opens what it cuts, in the layer it cuts, a penalty the weights"
   assert.equal(fittingMetric(dropout("b"), bare)?.metric.name, "gradient_norm");
 });
 
+test("a finding about the output that names no layer opens the last one", () => {
+  const outputs = { ...GROUPS[1], metrics: [metric("activation_batch_std")] };
+  const opened = (/** @type {string} */ name) => {
+    const found = finding({ id: "constant-output", evidence: [{ name }] });
+    return showFinding(emptySelection(), found, [GROUPS[0], outputs]).row;
+  };
+  assert.equal(opened("spread of the output over the batch"), "b");
+  assert.equal(opened("something else"), null);
+});
+
 test("a finding about the data opens what it says of them", () => {
   const names = ["mean", "std", "max", "nan_fraction", "inf_fraction"];
   const metrics = names.map((name) => ({ name: `feature_${name}`, title: name }));

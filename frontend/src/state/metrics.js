@@ -45,6 +45,9 @@ const FITTING = new Map(
     "optimizer-mismatch": ["update_ratio", "gradient_norm"],
     // Where the norm becomes NaN is drawn as such, and its growth before that is seen as well.
     "non-finite-values": ["gradient_norm", "activation_std", "gradient_nan_fraction"],
+    "loss-divergence": ["gradient_norm"],
+    "loss-spike": ["gradient_norm"],
+    "loss-oscillation": ["gradient_norm"],
     "exploding-gradient": ["gradient_norm"],
     "vanishing-gradient": ["gradient_norm"],
     "zero-gradient": ["gradient_zero_fraction"],

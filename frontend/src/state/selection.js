@@ -149,7 +149,7 @@ export function showFinding(selection, finding, groups, findings = []) {
 
 /**
  * The row to open: the one whose name the finding says, else of the first layer it names, a kernel
- * before the bias; else the first of the data that the evidence speaks of.
+ * before the bias; else the first of the data that the evidence speaks of, or the last layer's output.
  *
  * @param {Finding} finding
  * @param {Row[]} rows
@@ -167,7 +167,9 @@ function firstRow(finding, rows) {
   }
   const names = finding.evidence.map(({ name }) => name).join("\n");
   const kind = /target/.test(names) ? "target" : /output|prediction/.test(names) && "prediction";
-  return rows.findIndex((row) => row.kind === kind);
+  const data = rows.findIndex((row) => row.kind === kind);
+  if (data >= 0 || kind !== "prediction" || rows.at(-1)?.kind !== "output") return data;
+  return rows.length - 1;
 }
 
 /**
