@@ -41,6 +41,23 @@ def test_nothing_is_cut_off_sideways(served: str, open_tab: Open, width: int) ->
     assert tab.frame.evaluate(f"{page}.scrollWidth - {page}.clientWidth") <= 0
 
 
+@pytest.mark.parametrize("width", [1000, 1440])
+def test_long_findings_tear_no_hole_between_the_map_and_the_layer(
+    served: str, open_tab: Open, width: int
+) -> None:
+    tab = open_tab(served, size=(width, 6000))
+    tab.select("unnormalized-input")
+    gap = """() => {
+      const place = (name) => document.querySelector(name).getBoundingClientRect();
+      const rest = place(".findings").bottom - place(".layer").bottom;
+      return { gap: place(".layer").top - place(".map").bottom, longer: rest > 500 };
+    }"""
+    before = tab.frame.evaluate(gap)["gap"]
+    assert before > 0
+    tab.frame.locator(".findings").evaluate("panel => { panel.style.height = '5500px' }")
+    assert tab.frame.evaluate(gap) == {"gap": before, "longer": True}
+
+
 def test_a_panel_that_scrolls_shows_it_and_covers_nothing_at_its_end(
     served: str, open_tab: Open
 ) -> None:
