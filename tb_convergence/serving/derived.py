@@ -47,9 +47,10 @@ def derived(table: Table, name: str) -> Table | None:
 
 def _size(table: Table, mean: str) -> NDArray[np.floating[Any]]:
     """Root mean square `[S, R]`; NaN where mean or standard deviation are not known."""
-    # float64: the square of a float32 may be too large for one.
-    wide = (displayed(table, column).astype(np.float64) for column in (mean, _SPREAD))
-    return np.hypot(*wide)
+    parts = (displayed(table, column).astype(np.float32) for column in (mean, _SPREAD))
+    # Of two of the largest float32 it is infinite.
+    with np.errstate(over="ignore"):
+        return np.hypot(*parts)
 
 
 def _sources(table: Table) -> list[tuple[str, Statistic]]:

@@ -290,6 +290,10 @@ def test_the_size_of_a_feature_is_that_of_mean_and_spread() -> None:
     bare = replace(of, columns=of.columns[:1], low=values[:, :, :1], high=values[:, :, :1])
     assert derivable(bare) == []
     assert derived(bare, "feature_rms") is None
+    huge = np.full_like(values, np.finfo(np.float32).max)
+    beyond = derived(replace(of, low=huge, high=huge), "feature_rms")
+    assert beyond is not None
+    assert np.isposinf(beyond.column("feature_rms")).all()
 
 
 def test_every_metric_of_the_catalogue_can_be_drawn() -> None:
