@@ -21,6 +21,7 @@ def two_causes(route: Route) -> None:
     body = reply.json()
     if len(body["findings"]) > 1:
         body["findings"][1].update(kind="cause", explained_by=None)
+        body["mend_first"] = body["findings"][0]["id"]
     route.fulfill(status=200, content_type="application/json", body=json.dumps(body))
 
 
