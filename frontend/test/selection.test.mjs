@@ -423,20 +423,24 @@ test("a dropout opens what it cuts, in the layer it cuts, a penalty the weights"
   const variables = { ...GROUPS[0], metrics: names.map((name) => metric(name)) };
   const outputs = { ...GROUPS[1], metrics: [metric("activation_zero_fraction")] };
   const groups = /** @type {any} */ ([variables, outputs]);
-  const dropout = (/** @type {string} */ layer) =>
+  const dropout = (/** @type {string} */ layer, /** @type {string[]} */ ...explains) =>
     finding({
       id: "over-regularization",
       layers: [layer],
       evidence: [{ name: "dropout rate" }],
+      explains,
     });
   const zero = finding({ id: "zero-gradient", layers: ["b"], explained_by: "over-regularization" });
-  const next = showFinding(emptySelection(), dropout("dropout_1"), groups, [zero]);
+  const cut = dropout("dropout_1", "zero-gradient");
+  const next = showFinding(emptySelection(), cut, groups, [zero]);
   assert.deepEqual([next.metric, next.row], ["gradient_zero_fraction", "b/kernel"]);
   assert.equal(fittingMetric(dropout("b"), groups)?.metric.name, "activation_zero_fraction");
   const penalty = finding({ id: "over-regularization", layers: ["b"] });
   assert.equal(fittingMetric(penalty, groups)?.metric.name, "variable_norm");
   const bare = [{ ...variables, metrics: [metric("gradient_norm")] }];
   assert.equal(fittingMetric(dropout("b"), bare)?.metric.name, "gradient_norm");
+  const opened = fittingMetric(dropout("dropout_1"), groups)?.metric.name;
+  assert.equal(opened, "gradient_norm", "where no gradients are zero, a map of that refutes");
 });
 
 test("a finding about the output that names no layer opens the last one", () => {

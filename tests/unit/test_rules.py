@@ -1334,7 +1334,7 @@ def test_the_onset_and_the_peak_of_too_large_updates_are_both_shown() -> None:
     shown = [(e.step, e.layer, round(e.value, 3), e.threshold) for e in finding.evidence[:2]]
     assert shown == [(40, names[1], 7.0, 0.1), (9, names[2], 0.12, 0.1)]
     assert finding.first_step == 9
-    assert "(step 40; more than 0.1 times first at step 9)" in finding.summary
+    assert "(step 40; more than 0.1 times first at step 9, in output)" in finding.summary
     (loss,) = [e for e in finding.evidence if e.name == "loss at the end over its start"]
     # The last tenth, and the step that begins it.
     assert loss.value == pytest.approx(np.mean(diverging()[-21:]) / 2.3, rel=1e-4)
@@ -1496,7 +1496,8 @@ def test_the_fastest_layer_is_named_first_and_the_step_before_the_harm() -> None
     first, second, last = (row.layer for row in history.tables["variables"].rows)
     assert finding.layers == (second, last, first)
     assert finding.evidence[0].layer == second
-    assert "7 times its own size (step 69; more than 0.1 times first at step 0)" in finding.summary
+    began = f"more than 0.1 times first at step 0, in {second}"
+    assert f"7 times its own size (step 69; {began})" in finding.summary
     assert "followed at step 70" in finding.summary
 
 

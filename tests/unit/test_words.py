@@ -419,3 +419,23 @@ def test_the_course_of_a_loss_says_where_validation_ended_and_only_what_is_known
     broken = draw.run_table(np.r_[np.linspace(2.0, 1.0, 200), np.nan])
     assert not diagnose_history(draw.history(broken)).course
     assert not diagnose_history(draw.history()).course
+
+
+def test_batches_with_a_sample_of_a_rare_class_spike_because_of_it() -> None:
+    history = imbalanced(0.02)
+    loss = history.tables["run"].column("loss")[:, 0]
+    largest = loss.copy()
+    largest[[60, 90, 120]] = 2.0
+    run = draw.run_table(loss, window_loss_max=largest)
+    told = diagnose_history(replace(history, tables={**history.tables, "run": run})).findings
+    assert {f.id: f.explained_by for f in told}["loss-spike"] == "class-imbalance"
+
+
+def test_a_loss_that_lies_above_its_first_batch_by_less_than_batches_differ_did_not_rise() -> None:
+    loss = 2.4 + 0.08 * np.random.default_rng(5).standard_normal(N)
+    loss[0] = 2.28
+    finding = cause(low_rate(2e-6, loss), "learning-rate-too-low")
+    assert "the loss did not fall." in finding.summary
+    assert any("as single batches differ" in one.name for one in finding.evidence)
+    risen = cause(low_rate(2e-6, np.linspace(2.0, 2.1, N)), "learning-rate-too-low")
+    assert "the loss rose by" in risen.summary

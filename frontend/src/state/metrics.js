@@ -99,13 +99,7 @@ function tells(finding, { rows }, metric) {
   if (metric.name === "feature_nan_fraction") return !said.includes("inf fraction");
   const word = OF_COLUMNS.has(finding.id) && SAID.get(metric.name);
   if (word) return said.includes(word);
-  if (finding.id === "over-regularization") {
-    // What dropout cuts are outputs, and with them gradients: the weights' norm shows a penalty.
-    const drops = said.includes("dropout");
-    if (!drops || metric.name === "variable_norm") return !drops && metric.name === "variable_norm";
-    const shown = rows.some((row) => finding.layers.includes(row.layer));
-    return metric.name !== "activation_zero_fraction" || shown;
-  }
+  if (finding.id === "over-regularization") return tellsOfStrength(finding, rows, metric);
   if (finding.id === "poor-initialization" && metric.name === "variable_norm") {
     return !said.includes("first loss");
   }
@@ -117,6 +111,22 @@ function tells(finding, { rows }, metric) {
     return named.some(({ activation }) => !activation || telling.has(activation));
   }
   return true;
+}
+
+/**
+ * What dropout cuts are outputs, and with them gradients, where those are exactly zero; the weights'
+ * norm shows a penalty.
+ *
+ * @param {Finding} finding
+ * @param {Group["rows"]} rows
+ * @param {Metric} metric
+ */
+function tellsOfStrength(finding, rows, { name }) {
+  if (!says(finding).includes("dropout")) return name === "variable_norm";
+  if (name === "gradient_zero_fraction") return finding.explains.includes("zero-gradient");
+  if (name === "variable_norm") return false;
+  const shown = rows.some((row) => finding.layers.includes(row.layer));
+  return name !== "activation_zero_fraction" || shown;
 }
 
 /**

@@ -213,7 +213,7 @@ function marks({ codes: { nan, infinite, none }, map, metric }) {
   const healthy = map && healthyKey(map, metric);
   return html`<ul class="marks" aria-label="Marks in the map">
     ${own ? html`<li data-mark="own">${verdictIcon(own)}selected finding</li>` : nothing}
-    ${other ? html`<li data-mark="other">${hollowIcon(other)}another finding</li>` : nothing}
+    ${other ? html`<li data-mark="other">${hollowIcon(other)}explained or another finding</li>` : nothing}
     ${healthy ? html`<li data-mark="healthy">${healthy}</li>` : nothing}
     ${nan ? html`<li><i class="swatch nan"></i>NaN</li>` : nothing}
     ${infinite ? html`<li><i class="swatch infinite"></i>infinite</li>` : nothing}

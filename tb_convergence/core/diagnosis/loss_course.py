@@ -75,6 +75,11 @@ class LossCourse:
         return max(0.001, min(0.05, 2 * error / max(abs(self.start), 1e-30)))
 
     @property
+    def chance(self) -> float:
+        """Part of the starting loss that single batches differ by: three standard deviations."""
+        return 3 * self.noise / max(abs(self.start), 1e-30)
+
+    @property
     def diverging_above(self) -> float:
         """Level that only a diverging run ends above.
 

@@ -145,14 +145,20 @@ def part(fraction: float) -> str:
     return f"{fraction:.1e}" if 0 < fraction < 1e-4 else percent(fraction)
 
 
-def loss_moved(fall: float) -> str:
+def loss_moved(fall: float, chance: float = 0.0) -> str:
     """What the loss did, from the part of its start that it lost (negative where it grew).
+
+    A rise by no more than `chance` is none: the start is that of a few batches.
 
     >>> loss_moved(0.3), loss_moved(-0.0508), loss_moved(-1e16), loss_moved(0.0)
     ('fell by 30%', 'rose by 5.1%', 'rose by 1e+16 times its start', 'did not change')
+    >>> loss_moved(-0.0508, 0.1), loss_moved(0.0508, 0.1)
+    ('did not fall', 'fell by 5.1%')
     """
     if fall == 0:
         return "did not change"
+    if -chance <= fall < 0:
+        return "did not fall"
     if fall < -10:
         return f"rose by {-fall:.2g} times its start"
     return f"fell by {percent(fall)}" if fall > 0 else f"rose by {percent(-fall)}"
@@ -160,7 +166,9 @@ def loss_moved(fall: float) -> str:
 
 def fall_of_loss(course: LossCourse, limit: float) -> Evidence:
     """The relative fall of the loss as evidence; the name says so where it is a rise."""
-    rose = " (below 0: it rose)" if course.fall < 0 else ""
+    rose = " (below 0: it rose)" if course.fall < -course.chance else ""
+    if -course.chance <= course.fall < 0:
+        rose = " (below 0, as single batches differ)"
     readable = abs(course.fall) <= 10
     return Evidence(f"relative fall of the loss{rose}", course.fall, limit, suspect="at most",
                     unit="fraction" if readable else None)

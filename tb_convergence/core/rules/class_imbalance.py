@@ -181,7 +181,8 @@ RULE = Rule(
     title="One class dominates the data",
     needs=("feature_mean", "feature_std", "config"),
     evaluate=_evaluate,
-    explains=("constant-output", "loss-not-decreasing", "underfitting"),
+    # The few samples of a rare class stand out: a batch that holds one is a spike.
+    explains=("constant-output", "loss-not-decreasing", "underfitting", "loss-spike"),
     experiment="fit on balanced batches",
     disproof=(
         "The rare classes are found in validation (recall clearly above zero).",

@@ -11,7 +11,7 @@ from tb_convergence.core.diagnosis.dating import mostly_since
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.tables import largest_per_record, weights_column
-from tb_convergence.core.diagnosis.wording import percent
+from tb_convergence.core.diagnosis.wording import figure, percent
 from tb_convergence.core.history import RunHistory
 
 CLIPPED: Final = 0.5
@@ -49,11 +49,11 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         return Match(
             "warning", min(0.9, 0.5 + 0.3 * share),
             f"{percent(share)} of the steps are clipped by {name}={limit:g}, typically "
-            f"{excess:.2g}-fold: the rate in force is that much smaller than the one set.",
+            f"{figure(excess)}-fold: the rate in force is that much smaller than the one set.",
             int(steps[known[mostly_since(clipped) or 0]]), int(table.steps[-1]), (),
             (
                 Evidence("share of clipped records", share, CLIPPED, unit="fraction"),
-                Evidence("gradient over the limit", excess, EXCESS, suspect="at least"),
+                Evidence(f"gradient over {name}", excess, EXCESS, suspect="at least"),
             ),
         )
     return None

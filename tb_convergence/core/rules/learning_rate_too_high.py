@@ -146,13 +146,14 @@ def _by_updates(
     ]
     since = ""
     if begun != peak:
+        first = _loudest(table, ratios[begun])
         name = "update ratio where it first passed its limit"
         if not _measured(table, begun):
             name += ", from the growth of the weights"
         evidence.append(
-            Evidence(name, float(ratio[begun]), RATIO, onset, _loudest(table, ratios[begun]))
+            Evidence(name, float(ratio[begun]), RATIO, onset, first)
         )
-        since = f"; more than {RATIO:g} times first at step {onset:,}"
+        since = f"; more than {RATIO:g} times first at step {onset:,}, in {first}"
     if share >= LASTING:
         evidence.append(Evidence(
             f"share of records with a ratio above {RATIO:g}, until step {harm.step:,}", share,

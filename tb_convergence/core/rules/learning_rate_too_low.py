@@ -90,7 +90,8 @@ def _tiny(
         confidence=min(0.95, 0.6 + 0.2 * float(np.log10(RATIO / max(fastest, 1e-12)))),
         summary=(
             f"Even the fastest {what}, that of {layer}, changes by only {fastest:.1e} of its size "
-            f"a step; in {course.observed:,} steps the loss {loss_moved(course.fall)}."
+            f"a step (median); in {course.observed:,} steps the loss "
+            f"{loss_moved(course.fall, course.chance)}."
             + (" Biases start at 0 and are left out." if what == "kernel" else "")
         ),
         first_step=int(table.steps[onset]),
@@ -131,7 +132,7 @@ def _hardly_begun(
         summary=(
             f"In {course.observed:,} steps of about {fastest:.1e} of its size, even the fastest "
             f"layer can have moved by {percent(path)} of it at most, and the loss "
-            f"{loss_moved(course.fall)}: training has hardly begun."
+            f"{loss_moved(course.fall, course.chance)}: training has hardly begun."
         ),
         first_step=int(table.steps[0]),
         last_step=int(table.steps[-1]),

@@ -10,6 +10,7 @@ comes to rest exactly where a model ends that ignores its input, at the variance
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 import numpy as np
@@ -22,6 +23,7 @@ from tb_convergence.core.diagnosis.progress import lagging_statistics
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.step_size import BEGUN, path_length
 from tb_convergence.core.diagnosis.tables import median_over_time, weights_column
+from tb_convergence.core.diagnosis.wording import percent
 from tb_convergence.core.history import RunHistory
 
 IGNORANT: Final = 0.9
@@ -71,10 +73,12 @@ def _rests(history: RunHistory, course: LossCourse, ignorant: float) -> Match | 
         return None
     lower = _lower_validation(history, ignorant)
     text = (
-        f"The loss has come to rest at {course.end:.4g}, where a model ends that ignores its input "
-        f"({ignorant:.4g}), though its weights move, and no other check of data, gradients and "
-        "weights found a reason: input and label may not belong together."
+        f"The loss has come to rest at {course.end:.4g}, {percent(share)} of where a model "
+        f"ends that ignores its input ({ignorant:.4g}), though its weights move, and no other "
+        "check of data, gradients and weights found a reason: input and label may not belong "
+        "together."
     )
+    text += _above(history, ignorant)
     if lower is not None:
         text += (
             f" The validation loss ends lower, at {lower:.4g}: unless its targets are distributed "
@@ -97,6 +101,15 @@ def _rests(history: RunHistory, course: LossCourse, ignorant: float) -> Match | 
         ),
         title="Inputs and labels may not belong together",
     )
+
+
+def _above(history: RunHistory, ignorant: float) -> str:
+    """A sentence on a validation loss that ends above that of ignorance; else ""."""
+    series = history.series("validation_loss")
+    last = float(series.values[-1]) if series is not None and len(series) else math.nan
+    if not last > ignorant:
+        return ""
+    return f" The validation loss ends at {last:.4g}: what was gained is not found in other data."
 
 
 def _lower_validation(history: RunHistory, ignorant: float) -> float | None:
