@@ -20,7 +20,9 @@ export function healthyWords({ low, high, rule }, statistic, of = "", line = und
   return html`<span class="small-value" title="Thresholds of the rule “${words(rule)}”; they may differ between layers"
     >${off ? nothing : html`<i class=${open ? "limit" : "band"}></i>`}${of}${
       off
-        ? `${off} ${formatValue(high, statistic)}, where “${words(rule)}” begins`
+        ? of
+          ? `${off} its limit of ${formatValue(high, statistic)}`
+          : `${off} ${formatValue(high, statistic)}, where “${words(rule)}” begins`
         : healthyRange({ low, high }, statistic)
     }</span>`;
 }
