@@ -1327,7 +1327,7 @@ def test_a_rise_is_not_called_a_fall_of_nothing() -> None:
 
 def test_the_onset_and_the_peak_of_too_large_updates_are_both_shown() -> None:
     ratio = np.full((N, 3), 0.02)
-    ratio[9:, 2], ratio[40, 1] = 0.12, 7.0
+    ratio[9:, 2], ratio[40, :2] = 0.12, (1.0, 7.0)
     base = with_loss(diverging(), changed("variables", draw.healthy(N), update_ratio=ratio))
     finding = cause(base, "learning-rate-too-high")
     names = [row.layer for row in base.tables["variables"].rows]
@@ -1335,6 +1335,7 @@ def test_the_onset_and_the_peak_of_too_large_updates_are_both_shown() -> None:
     assert shown == [(40, names[1], 7.0, 0.1), (9, names[2], 0.12, 0.1)]
     assert finding.first_step == 9
     assert "(step 40; more than 0.1 times first at step 9, in output)" in finding.summary
+    assert finding.layers == (names[1], names[2], names[0]), "fastest, begun first, the others"
     (loss,) = [e for e in finding.evidence if e.name == "loss at the end over its start"]
     # The last tenth, and the step that begins it.
     assert loss.value == pytest.approx(np.mean(diverging()[-21:]) / 2.3, rel=1e-4)

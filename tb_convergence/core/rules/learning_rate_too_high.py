@@ -137,7 +137,7 @@ def _by_updates(
     onset = _onset(table, begun)
     peak = int(np.flatnonzero(large)[np.argmax(ratio[large])])
     rows = weight_rows(table)
-    # The fastest first: it is the one that the summary speaks of.
+    # The fastest and the one that began first: of these the summary speaks.
     order = np.argsort(-np.nan_to_num(ratios[peak]), kind="stable").tolist()
     loud = [rows[i] for i in order if ratios[peak][i] > RATIO]
     evidence = [
@@ -145,8 +145,8 @@ def _by_updates(
                  int(table.steps[peak]), _loudest(table, ratios[peak])),
     ]
     since = ""
+    first = _loudest(table, ratios[begun])
     if begun != peak:
-        first = _loudest(table, ratios[begun])
         name = "update ratio where it first passed its limit"
         if not _measured(table, begun):
             name += ", from the growth of the weights"
@@ -182,7 +182,7 @@ def _by_updates(
         ),
         first_step=onset,
         last_step=history.last_step,
-        layers=layers_of(table, loud),
+        layers=tuple(dict.fromkeys((*layers_of(table, loud[:1]), first, *layers_of(table, loud)))),
         evidence=tuple(evidence),
         advice=_advice(history, float(np.median(ratio[before]))),
     )
