@@ -55,13 +55,22 @@ export function verdictOf(run) {
 }
 
 /**
+ * Whether a run has recovered from what a finding says.
+ *
+ * @param {Pick<Finding, "recovered_step">} finding
+ */
+export function isOver({ recovered_step: over }) {
+  return over != null;
+}
+
+/**
  * How a finding looks: what is over does as what is well.
  *
  * @param {Finding} finding
  * @returns {Verdict}
  */
-export function lookOf({ severity, recovered_step: over }) {
-  return over == null ? severity : "healthy";
+export function lookOf(finding) {
+  return isOver(finding) ? "healthy" : finding.severity;
 }
 
 /**

@@ -15,7 +15,7 @@ import { colorRange, sharedRange } from "../charts/ranges.js";
 import { INFINITE, NAN, NO_DATA } from "../data/decode.js";
 import { visible } from "../format/names.js";
 import { formatValue } from "../format/numbers.js";
-import { badness, lookOf } from "../format/severity.js";
+import { badness, isOver, lookOf } from "../format/severity.js";
 import { formatStepRange, stepNumber } from "../format/steps.js";
 import { memo } from "../state/memo.js";
 import { rowsOf } from "../state/selection.js";
@@ -148,7 +148,7 @@ export function rowMarks(findings, rows, selected) {
   if (selected) mark(selected, "", true);
   for (const one of explained.get(selected?.id ?? "") ?? []) mark(one, "Explained by it: ");
   for (const one of heads) {
-    if (one !== selected && one.recovered_step == null) mark(one, "Another finding: ");
+    if (one !== selected && !isOver(one)) mark(one, "Another finding: ");
   }
   return found;
 }

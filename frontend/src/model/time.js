@@ -13,7 +13,7 @@ import { place } from "../data/axes.js";
 import { chosenSeries, curves, extentOf, logByDefault } from "../data/curves.js";
 import { visible } from "../format/names.js";
 import { formatTick } from "../format/numbers.js";
-import { lookOf } from "../format/severity.js";
+import { isOver, lookOf } from "../format/severity.js";
 import {
   formatClock,
   formatDuration,
@@ -116,10 +116,7 @@ const KINDS = { step: "count", relative: "duration", wall: "clock" };
 export function flagsOf(findings, selected, placement) {
   const { heads } = tree(findings);
   return findings
-    .filter(
-      (finding) =>
-        finding.id === selected || (heads.includes(finding) && finding.recovered_step == null),
-    )
+    .filter((finding) => finding.id === selected || (heads.includes(finding) && !isOver(finding)))
     .map((finding) => ({
       id: finding.id,
       x: placement.fromStep(stepNumber(finding.first_step)),

@@ -5,7 +5,7 @@
  * @import { Finding, Group, Row, RunSummary, Selection } from "../types.js"
  */
 
-import { badness, verdictOf } from "../format/severity.js";
+import { badness, isOver, verdictOf } from "../format/severity.js";
 import { stepNumber } from "../format/steps.js";
 import { fittingMetric } from "./metrics.js";
 
@@ -225,7 +225,7 @@ function withRun(selection, runs, provisional, hidden) {
  */
 function followFirst(selection, findings, groups) {
   const asked = findings.find((one) => one.id === selection.finding);
-  const wanted = asked ?? findings.find((one) => one.recovered_step == null);
+  const wanted = asked ?? findings.find((one) => !isOver(one));
   return wanted ? showFinding(selection, wanted, groups, findings) : selection;
 }
 

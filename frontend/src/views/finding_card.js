@@ -13,7 +13,7 @@ import {
   formatPercent,
   looseNumber,
 } from "../format/numbers.js";
-import { lookOf, VERDICT_WORD } from "../format/severity.js";
+import { isOver, lookOf, VERDICT_WORD } from "../format/severity.js";
 import { formatStep } from "../format/steps.js";
 import { sign, verdictIcon } from "./icon.js";
 import { inlineName } from "./name.js";
@@ -32,14 +32,13 @@ const NAMED_LAYERS = 3;
 export function findingCard(finding, explained, how, handlers, nested = false) {
   const { selected } = how;
   const { id, kind, severity } = finding;
-  const over = finding.recovered_step != null;
   const look = lookOf(finding);
   const sort = finding.guess ? `possible ${kind}` : kind;
   const shown = id === selected;
   return html`<article class="finding ${look} ${shown ? "selected" : ""} ${nested ? "nested" : ""}"
     data-testid="finding" data-id=${id} data-kind=${kind} aria-current=${shown ? "true" : "false"} tabindex="-1">
     <p class="eyebrow ${look}">
-      ${verdictIcon(look)}<span>${over ? `recovered ${sort}` : `${VERDICT_WORD[severity]} ${sort}`}</span>
+      ${verdictIcon(look)}<span>${isOver(finding) ? `recovered ${sort}` : `${VERDICT_WORD[severity]} ${sort}`}</span>
       ${
         id === how.first
           ? html`<span class="first" data-testid="mend-first" title="The gravest and likeliest of these causes: mend it, train again, and see what is left">mend first</span>`
@@ -122,6 +121,9 @@ function where(finding, { unit }) {
   </p>`;
 }
 
+/** @type {Pick<Finding, "advice" | "experiment">} */
+const NOTHING_TO_DO = { advice: [], experiment: null };
+
 /**
  * @param {Finding} finding
  * @param {Shown} how
@@ -129,9 +131,7 @@ function where(finding, { unit }) {
  */
 function body(finding, how, handlers) {
   const { evidence, disproof, references } = finding;
-  const over = finding.recovered_step != null;
-  const advice = over ? [] : finding.advice;
-  const experiment = over ? null : finding.experiment;
+  const { advice, experiment } = isOver(finding) ? NOTHING_TO_DO : finding;
   return html`
     ${
       advice.length

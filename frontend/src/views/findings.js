@@ -7,6 +7,7 @@ import { html, nothing } from "lit-html";
 import { repeat } from "lit-html/directives/repeat.js";
 import { visible, words } from "../format/names.js";
 import { counted } from "../format/numbers.js";
+import { isOver } from "../format/severity.js";
 import { formatStep, stepNumber, stepWord } from "../format/steps.js";
 import { exportMenu } from "./export_menu.js";
 import { findingCard, namesOf, spanOf } from "./finding_card.js";
@@ -142,11 +143,6 @@ function sortOf({ severity, kind }) {
 function recovered(over, unit) {
   const said = namesOf(over.map(({ title }) => ({ title: title.replace(/ \(recovered\)$/, "") })));
   return over.length > 1 ? said : `${said}, ${spanOf(over[0], unit)}`;
-}
-
-/** @param {Finding} finding */
-function isOver(finding) {
-  return finding.recovered_step != null;
 }
 
 /**

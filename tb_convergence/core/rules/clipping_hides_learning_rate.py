@@ -27,16 +27,19 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     if table is None or len(table.steps) < RECORDS:
         return None
     series = history.series("gradient_global_norm")
-    overall = None if series is None else series.values
-    for limit, name, values in (
-        (model.global_clipnorm, "global_clipnorm", overall),
-        (model.clipnorm, "clipnorm", largest_per_record(weights_column(table, "gradient_norm"))),
-        (model.clipvalue, "clipvalue", largest_per_record(weights_column(table, "gradient_max"))
-         if table.has("gradient_max") else None),
+    whole, whole_steps = (None, table.steps) if series is None else (series.values, series.steps)
+    norms = largest_per_record(weights_column(table, "gradient_norm"))
+    entries = (
+        largest_per_record(weights_column(table, "gradient_max"))
+        if table.has("gradient_max") else None
+    )
+    for limit, name, values, steps in (
+        (model.global_clipnorm, "global_clipnorm", whole, whole_steps),
+        (model.clipnorm, "clipnorm", norms, table.steps),
+        (model.clipvalue, "clipvalue", entries, table.steps),
     ):
         if limit is None or limit <= 0 or values is None:
             continue
-        steps = series.steps if series is not None and values is overall else table.steps
         known = np.flatnonzero(np.isfinite(values))
         finite = values[known]
         clipped = finite > limit

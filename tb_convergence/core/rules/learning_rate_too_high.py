@@ -137,22 +137,19 @@ def _by_updates(
     onset = _onset(table, begun)
     peak = int(np.flatnonzero(large)[np.argmax(ratio[large])])
     rows = weight_rows(table)
-    # The fastest and the one that began first: of these the summary speaks.
+    fastest, first = (_loudest(table, ratios[record]) for record in (peak, begun))
     order = np.argsort(-np.nan_to_num(ratios[peak]), kind="stable").tolist()
     loud = [rows[i] for i in order if ratios[peak][i] > RATIO]
     evidence = [
         Evidence("update ratio of the fastest layer", float(ratio[peak]), RATIO,
-                 int(table.steps[peak]), _loudest(table, ratios[peak])),
+                 int(table.steps[peak]), fastest),
     ]
     since = ""
-    first = _loudest(table, ratios[begun])
     if begun != peak:
         name = "update ratio where it first passed its limit"
         if not _measured(table, begun):
             name += ", from the growth of the weights"
-        evidence.append(
-            Evidence(name, float(ratio[begun]), RATIO, onset, first)
-        )
+        evidence.append(Evidence(name, float(ratio[begun]), RATIO, onset, first))
         since = f"; more than {RATIO:g} times first at step {onset:,}, in {first}"
     if share >= LASTING:
         evidence.append(Evidence(
@@ -182,7 +179,8 @@ def _by_updates(
         ),
         first_step=onset,
         last_step=history.last_step,
-        layers=tuple(dict.fromkeys((*layers_of(table, loud[:1]), first, *layers_of(table, loud)))),
+        # Those that the summary speaks of before the others.
+        layers=tuple(dict.fromkeys((fastest, first, *layers_of(table, loud)))),
         evidence=tuple(evidence),
         advice=_advice(history, float(np.median(ratio[before]))),
     )

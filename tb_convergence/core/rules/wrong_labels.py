@@ -105,8 +105,7 @@ def _rests(history: RunHistory, course: LossCourse, ignorant: float) -> Match | 
 
 def _above(history: RunHistory, ignorant: float) -> str:
     """A sentence on a validation loss that ends above that of ignorance; else ""."""
-    series = history.series("validation_loss")
-    last = float(series.values[-1]) if series is not None and len(series) else math.nan
+    last = _last_validation(history)
     if not last > ignorant:
         return ""
     return f" The validation loss ends at {last:.4g}: what was gained is not found in other data."
@@ -114,11 +113,14 @@ def _above(history: RunHistory, ignorant: float) -> str:
 
 def _lower_validation(history: RunHistory, ignorant: float) -> float | None:
     """The validation loss at the end, where it is clearly below that of ignorance; else None."""
-    series = history.series("validation_loss")
-    if series is None or not len(series):
-        return None
-    last = float(series.values[-1])
+    last = _last_validation(history)
     return last if last < BELOW * ignorant else None
+
+
+def _last_validation(history: RunHistory) -> float:
+    """The validation loss at the end; NaN without one."""
+    series = history.series("validation_loss")
+    return float(series.values[-1]) if series is not None and len(series) else math.nan
 
 
 def _spread_of_predictions(history: RunHistory) -> float | None:
