@@ -5,16 +5,22 @@
     python tools/check.py lint                 those that start nothing
     python tools/check.py pytest -- -k rules   what follows -- is for pytest
 
-The browser tests run after the others and by themselves, in two processes, each with its own
-servers and its own browser; a file's tests stay together, and what is trained or written for all of
-them is made once.
+The browser tests run last and alone, in two processes. Each process has its own servers and its own
+browser, and runs all tests of a file, so that what these train or write is made once.
+
+A check that makes no progress is ended (SILENT_SECONDS); a slow one is not.
 """
 
 from __future__ import annotations
 
+import os
+import queue
+import signal
 import subprocess
 import sys
+import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
@@ -22,8 +28,11 @@ from xml.etree import ElementTree
 ROOT = Path(__file__).resolve().parent.parent
 ARTIFACTS = ROOT / "artifacts"
 BUNDLE = ("tools/bundle.py", "run", "npm")
-LONGEST_SECONDS = 40 * 60
-"""A check that takes longer hangs; the longest takes less than half of that."""
+SILENT_SECONDS = 20 * 60
+"""A check that prints nothing for this long makes no progress: pytest prints a character a test,
+and the longest test takes under two minutes. The length of a whole check says nothing: machines
+differ.
+"""
 
 CHECKS: dict[str, tuple[str, ...]] = {
     "ruff": ("-m", "ruff", "check", "."),
@@ -60,6 +69,72 @@ class Result:
         return f"  {sign}  {self.name:<16}{self.seconds:6.1f} s  {self.counts}".rstrip()
 
 
+class SilentError(Exception):
+    """A command made no progress."""
+
+
+def follow(command: list[str], silent_seconds: float) -> int:
+    """Run `command` in the project's folder, pass its output on as it comes, return its status.
+
+    Raises:
+        SilentError: it printed nothing for `silent_seconds`; it and its children are killed.
+    """
+    # Unbuffered, so that what it prints is seen as progress when it is made.
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(  # noqa: S603 - our own command
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        start_new_session=True,
+    ) as process:
+        try:
+            _pass_on(process, silent_seconds)
+            return process.wait(silent_seconds)
+        except subprocess.TimeoutExpired:
+            _kill(process)
+            raise SilentError(f"printed nothing for {silent_seconds:g} s") from None
+        except BaseException:
+            _kill(process)
+            raise
+
+
+def _pass_on(process: subprocess.Popen[bytes], silent_seconds: float) -> None:
+    """Copy output to ours until it ends or `process` does: a child left behind may hold the pipe.
+
+    Raises:
+        subprocess.TimeoutExpired: nothing came for `silent_seconds`.
+    """
+    assert process.stdout is not None
+    lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    descriptor = process.stdout.fileno()
+
+    def read() -> None:
+        while chunk := os.read(descriptor, 1 << 16):
+            lines.put(chunk)
+        lines.put(b"")
+
+    threading.Thread(target=read, daemon=True).start()
+    heard = time.monotonic()
+    while True:
+        try:
+            chunk = lines.get(timeout=min(1.0, silent_seconds))
+        except queue.Empty:
+            if process.poll() is not None:
+                return
+            if time.monotonic() - heard > silent_seconds:
+                raise subprocess.TimeoutExpired(process.args, silent_seconds) from None
+            continue
+        if not chunk:
+            return
+        heard = time.monotonic()
+        sys.stdout.buffer.write(chunk)
+        sys.stdout.buffer.flush()
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """End `process` with all that it started."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
 def run(name: str, for_pytest: list[str]) -> Result:
     """Run one check with its output shown."""
     report = ARTIFACTS / f"{name}.xml"
@@ -72,11 +147,9 @@ def run(name: str, for_pytest: list[str]) -> Result:
     sys.stdout.flush()
     start = time.monotonic()
     try:
-        status = subprocess.run(  # noqa: S603 - our own command
-            command, cwd=ROOT, check=False, timeout=LONGEST_SECONDS
-        ).returncode
-    except subprocess.TimeoutExpired:
-        sys.stdout.write(f"\n{name} took longer than {LONGEST_SECONDS} s and was ended.\n")
+        status = follow(command, SILENT_SECONDS)
+    except SilentError as error:
+        sys.stdout.write(f"\n{name} {error} and was ended.\n")
         status = 1
     if status < 0:
         sys.stdout.write(f"\n{name} did not end by itself: signal {-status}.\n")
