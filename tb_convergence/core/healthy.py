@@ -52,6 +52,33 @@ def band(history: RunHistory, table: Table, name: str, row: int | None = None) -
     return None
 
 
+def row_bands(history: RunHistory, table: Table, name: str) -> list[Band | None]:
+    """`band` of every row of `table`, `[R]`, in one pass: None where no rule judges the row."""
+    found: list[Band | None] = [None] * len(table.rows)
+    usual = band(history, table, name)
+    if usual is None:
+        return found
+    for row in _judged(history, table, name):
+        found[row] = usual
+    if table.group == "variables" and name == "gradient_zero_fraction":
+        # The first kernel is judged by a stricter limit than the others.
+        kernels = table.rows_of(*WEIGHT_KINDS)
+        for row, limit in zip(kernels, zero_gradient.limits(history, len(kernels)), strict=True):
+            judged = float(limit) < zero_gradient.ALL
+            found[row] = Band(0.0, float(limit), usual.rule) if judged else None
+    return found
+
+
+def _judged(history: RunHistory, table: Table, name: str) -> list[int]:
+    """Rows that the rule behind the band of `name` looks at."""
+    if table.group == "variables":
+        return weight_rows(table)
+    if table.group == "inputs":
+        return unnormalized_input.judged(history, table)
+    count = len(table.rows)
+    return list(range(count - 1 if name == "activation_saturated_fraction" else count))
+
+
 def _of_variables(history: RunHistory, table: Table, name: str, row: int | None) -> Band | None:
     if row is not None and row not in weight_rows(table):
         return None

@@ -9,6 +9,7 @@ import struct
 
 import numpy as np
 
+from tb_convergence.core.healthy import Band, row_bands
 from tb_convergence.core.history import RunHistory, Table
 from tb_convergence.serving.limits import Limits
 from tb_convergence.serving.payloads import SCHEMA
@@ -27,7 +28,23 @@ def heatmap(
     rows = len(table.rows)
     cells = max(1, min(width, limits.heatmap_cells // max(1, rows)))
     pooled = pool(table, metric, cells)
-    return pack(header(history.run, table, metric, pooled), pooled)
+    head = {**header(history.run, table, metric, pooled), **limits_of(history, table, metric)}
+    return pack(head, pooled)
+
+
+def limits_of(history: RunHistory, table: Table, metric: str) -> dict[str, Json]:
+    """`bands` and `row_bands` of docs/http_api.md: the limits that rules declare for each row.
+
+    Rows share a handful of bands, so each row names its band by position: -1 for a row without one.
+    """
+    places: dict[Band, int] = {}
+    by_row: list[Json] = []
+    for found in row_bands(history, table, metric):
+        by_row.append(-1 if found is None else places.setdefault(found, len(places)))
+    bands: list[Json] = [
+        {"low": one.low, "high": one.high, "rule": one.rule} for one in places
+    ]
+    return {"bands": bands, "row_bands": by_row if bands else []}
 
 
 def header(run: str, table: Table, metric: str, pooled: Pooled) -> dict[str, Json]:

@@ -348,7 +348,8 @@ def check_compare(found: dict[str, Any]) -> None:
 class HeatMap:
     """A heat map, decoded with nothing but `struct` and lists."""
 
-    fields = "schema run group metric rows cells first_steps last_steps minimum maximum"
+    common = "schema run group metric rows cells first_steps last_steps minimum maximum"
+    fields = f"{common} bands row_bands"
     infinite = False
     """Whether a value may be infinite."""
 
@@ -356,6 +357,8 @@ class HeatMap:
         (length,) = struct.unpack_from("<I", body)
         self.header = strict(body[4 : 4 + length])
         keys(self.header, self.fields)
+        if "bands" in self.header:
+            self._check_bands(self.header["bands"], self.header["row_bands"])
         rows, cells = self.header["rows"], self.header["cells"]
         assert rows * cells <= 200_000
         start = (4 + length + 3) // 4 * 4
@@ -370,6 +373,13 @@ class HeatMap:
         assert len(check_steps(first)) == len(check_steps(last)) == cells
         assert all(check_step(a) <= check_step(b) for a, b in zip(first, last, strict=True))
         self._check_codes(flat, codes)
+
+    def _check_bands(self, bands: list[dict[str, Any]], by_row: list[int]) -> None:
+        for band in bands:
+            check_healthy(band)
+        assert len(by_row) == (self.header["rows"] if bands else 0)
+        assert {place for place in by_row if place >= 0} == set(range(len(bands)))
+        assert all(place >= -1 for place in by_row)
 
     def _check_codes(self, flat: tuple[float, ...], codes: bytes) -> None:
         plain = []
@@ -392,7 +402,7 @@ class HeatMap:
 class DifferenceMap(HeatMap):
     """The same of two runs."""
 
-    fields = f"{HeatMap.fields} with paired_by scale"
+    fields = f"{HeatMap.common} with paired_by scale"
 
     def __init__(self, body: bytes) -> None:
         self.infinite = b'"scale":"log10"' in body

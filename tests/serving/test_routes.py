@@ -290,6 +290,24 @@ def test_the_trend_is_offered_where_there_are_records_enough(client: Client) -> 
     assert heat.header["minimum"] < 0
 
 
+def test_a_heat_map_names_the_limits_of_each_row_as_the_layer_does(client: Client) -> None:
+    run, group = "mlp/explodes", "variables"
+    rows = document(client.get(address("layers", run=run)))["groups"][0]["rows"]
+    judged = set()
+    for metric in ("update_ratio", "gradient_norm", "gradient_zero_fraction", "variable_norm"):
+        given = {"run": run, "group": group, "metric": metric}
+        head = contract.heat_map(client.get(address("heatmap", **given))).header
+        for row in range(len(rows)):
+            layer = document(client.get(address("layer", run=run, group=group, row=str(row))))
+            (healthy,) = (c["healthy"] for c in layer["columns"] if c["name"] == metric)
+            place = head["row_bands"][row] if head["bands"] else -1
+            assert (head["bands"][place] if place >= 0 else None) == healthy
+            judged.add((metric, rows[row]["kind"], healthy is None))
+    assert ("update_ratio", "kernel", False) in judged
+    assert ("update_ratio", "bias", True) in judged, "a bias has no limit"
+    assert ("variable_norm", "kernel", True) in judged, "nor has what no rule judges by its size"
+
+
 def test_metrics_known_only_by_their_corruption_are_offered(client: Client) -> None:
     """A gradient that is NaN from the first record on has no value, but must be seen."""
     found = document(client.get(address("layers", run="large/transformer")))
