@@ -35,6 +35,25 @@ class Band:
     rule: str
 
 
+def judged_rows(history: RunHistory, table: Table, name: str) -> list[int]:
+    """Rows of `table` in which a rule judges statistic `name` by its own size; [] where none does.
+
+    A bias may change by more than its size, and the output of a sure classifier is saturated.
+    """
+    if table.group == "variables":
+        if name == "gradient_zero_fraction":
+            return table.rows_of(*WEIGHT_KINDS)
+        return weight_rows(table) if name in ("update_ratio", "gradient_norm") else []
+    if table.group == "activations":
+        if name == "activation_dead_fraction":
+            return list(range(len(table.rows)))
+        if name == "activation_saturated_fraction":
+            return list(range(len(table.rows) - 1))
+    if table.group == "inputs" and name == "feature_rms":
+        return unnormalized_input.judged(history, table)
+    return []
+
+
 def band(history: RunHistory, table: Table, name: str, row: int | None = None) -> Band | None:
     """The band of statistic `name` for one row of `table`, or what holds for most of its rows.
 
@@ -46,7 +65,7 @@ def band(history: RunHistory, table: Table, name: str, row: int | None = None) -
     if table.group == "activations":
         return _of_activations(table, name, row)
     if table.group == "inputs" and name == "feature_rms":
-        rows = unnormalized_input.judged(history, table)
+        rows = judged_rows(history, table, name)
         if rows if row is None else row in rows:
             return Band(None, unnormalized_input.LARGE, unnormalized_input.RULE.id)
     return None

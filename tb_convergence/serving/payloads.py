@@ -9,17 +9,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from tb_convergence.core.comparison import main_settings
 from tb_convergence.core.diagnosis.finding import (
     SEVERITIES,
     RunDiagnosis,
     as_json,
     sampled_json,
+    strict_number,
 )
 from tb_convergence.core.healthy import band
-from tb_convergence.core.history import RunHistory, Table
+from tb_convergence.core.history import RunHistory, Series, Table
 from tb_convergence.core.schema import Row
 from tb_convergence.core.statistics import CATALOGUE, Statistic, find
 from tb_convergence.serving.derived import derivable
+from tb_convergence.serving.health_line import health_line
 from tb_convergence.serving.limits import Limits, shortened
 from tb_convergence.serving.pooling import is_known
 from tb_convergence.serving.strict_json import (
@@ -38,6 +41,9 @@ WHOLE_RUN: Final = ("run", "epoch")
 """Groups of one row that describe the run as a whole: lines, not layers."""
 
 _NO_COUNTS: Final = dict.fromkeys(SEVERITIES, 0)
+
+_LATEST_SECONDS: Final = 1e12
+"""A wall time beyond this, some 30,000 years, is nonsense."""
 
 _WHOLE: Final = (10**9, 10**9, 50)
 _TIGHTER: Final = ((2_000, 500, 16), (500, 200, 8), (200, 50, 6), (80, 12, 5), (40, 4, 5))
@@ -75,12 +81,38 @@ def summary(history: RunHistory, diagnosis: RunDiagnosis, rules: int) -> dict[st
         "source_runs": list(history.source_runs[:10]),
         "last_step": integer(history.last_step),
         "severity": diagnosis.severity or ("healthy" if evaluated else "unknown"),
-        "first": first and {"id": first.id, "kind": first.kind, "title": first.title},
+        "first": first and {
+            "id": first.id,
+            "kind": first.kind,
+            "title": first.title,
+            "first_step": integer(first.first_step),
+            "layers": [shortened(name) for name in first.layers[:3]],
+            "layer_count": len(first.layers),
+        },
         "counts": counts,
         "sources": sources(history),
         "sampled": sampled_json(history.sampled),
+        "axis": history.axis,
+        "loss": last_loss(history),
+        "latest_seconds": latest_seconds(history),
+        "settings": dict(main_settings(history.config)),
+        "health": health_line(history),
         "error": None,
     }
+
+
+def last_loss(history: RunHistory) -> Json:
+    """The last recorded training loss, "NaN" where it is not finite; None for a run without one."""
+    loss = history.series("loss") or history.series("epoch_loss")
+    return strict_number(float(loss.values[-1])) if loss is not None and len(loss) else None
+
+
+def latest_seconds(history: RunHistory) -> float | None:
+    """Wall time of the newest record, in seconds; None without one or from a clock gone wrong."""
+    parts: list[Table | Series] = [*history.tables.values(), *history.scalars.values()]
+    ends = [float(part.wall_times[-1]) for part in parts if len(part.wall_times)]
+    newest = max((end for end in ends if abs(end) < _LATEST_SECONDS), default=None)
+    return None if newest is None else round(newest, 3)
 
 
 def unread(run: str, severity: str, error: str | None = None) -> dict[str, Json]:
@@ -94,6 +126,11 @@ def unread(run: str, severity: str, error: str | None = None) -> dict[str, Json]
         "counts": dict(_NO_COUNTS),
         "sources": [],
         "sampled": None,
+        "axis": "step",
+        "loss": None,
+        "latest_seconds": None,
+        "settings": {},
+        "health": "",
         "error": error,
     }
 

@@ -9,6 +9,7 @@ import gzip
 import itertools
 import json
 import math
+import re
 import struct
 from typing import Any
 from urllib.parse import urlencode
@@ -110,7 +111,11 @@ def check_runs(found: dict[str, Any]) -> None:
     assert found["next_offset"] is None or type(found["next_offset"]) is int
     assert found["pending"] == sum(entry["severity"] == "pending" for entry in found["runs"])
     for entry in found["runs"]:
-        keys(entry, "run source_runs last_step severity first counts sources sampled error")
+        keys(
+            entry,
+            "run source_runs last_step severity first counts sources sampled axis loss "
+            "latest_seconds settings health error",
+        )
         check_step(entry["last_step"])
         assert entry["severity"] in {
             "critical", "warning", "info", "healthy", "unknown", "pending"
@@ -120,7 +125,17 @@ def check_runs(found: dict[str, Any]) -> None:
         assert entry["severity"] == worst or worst is None
         assert (entry["first"] is None) == (sum(entry["counts"].values()) == 0)
         if entry["first"]:
-            keys(entry["first"], "id kind title")
+            keys(entry["first"], "id kind title first_step layers layer_count")
+            check_step(entry["first"]["first_step"])
+            assert len(entry["first"]["layers"]) <= min(3, entry["first"]["layer_count"])
+        assert entry["axis"] in {"step", "batch", "epoch"}
+        assert entry["loss"] is None or isinstance(entry["loss"], float) or (
+            entry["loss"] in NONFINITE
+        )
+        assert entry["latest_seconds"] is None or isinstance(entry["latest_seconds"], float)
+        assert len(entry["settings"]) <= 40
+        assert all(len(name) <= 200 and len(text) <= 80 for name, text in entry["settings"].items())
+        assert re.fullmatch(r"([.01234abcdni]{48})?", entry["health"])
         assert set(entry["sources"]) <= {"recorder", "histograms", "scalars"}
         if entry["sampled"] is not None:
             keys(entry["sampled"], "kept total exact")

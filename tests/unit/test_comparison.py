@@ -15,7 +15,7 @@ from hypothesis.extra import numpy as hnp
 from tb_convergence.core.comparison import Comparison, as_json, compare
 from tb_convergence.core.comparison.differences import lasting_since, orders_apart
 from tb_convergence.core.comparison.pairing import pair_rows, pair_steps
-from tb_convergence.core.comparison.settings import MAX_SETTINGS, changed_settings
+from tb_convergence.core.comparison.settings import MAX_SETTINGS, changed_settings, main_settings
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.schema import Row
 
@@ -397,3 +397,24 @@ def test_an_endless_configuration_is_cut() -> None:
 
 def test_without_a_configuration_nothing_is_said_of_it() -> None:
     assert compare(draw.healthy(), draw.healthy()).settings is None
+
+
+def test_main_settings_are_what_a_person_chose_and_bounded() -> None:
+    dense = {"class": "Dense", "units": 32, "activation": "sigmoid",
+             "bias_initializer": {"class": "Constant", "config": {"value": -2.0}}}
+    found = main_settings({
+        "framework": {"keras": "3"},
+        "model": {"name": "m", "parameters": 9, "layers": [dense, dense, {"class": "Dropout",
+                                                                         "rate": 0.5}]},
+        "optimizer": {"class": "SGD", "learning_rate": 0.30000001192092896, "clipnorm": None},
+        "batch_size": 32, "note": "x" * 1_000,
+        "many": {str(index): index for index in range(100)},
+    })
+    assert found["layers"] == "2 x Dense(32, sigmoid), Dropout(0.5)"
+    assert found["bias_initializer"] == "Constant(value=-2)"
+    assert found["optimizer.learning_rate"] == "0.3"
+    assert "framework.keras" not in found
+    assert "optimizer.clipnorm" not in found
+    assert len(found) == 40
+    assert max(map(len, found.values())) == 80
+    assert main_settings({}) == {}

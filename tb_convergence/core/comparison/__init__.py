@@ -13,7 +13,7 @@ from tb_convergence.core.comparison.comparison import (
 )
 from tb_convergence.core.comparison.differences import Difference
 from tb_convergence.core.comparison.losses import LossComparison
-from tb_convergence.core.comparison.settings import Setting
+from tb_convergence.core.comparison.settings import Setting, main_settings
 
 __all__ = [
     "COMPARISON_SCHEMA",
@@ -24,4 +24,5 @@ __all__ = [
     "Setting",
     "as_json",
     "compare",
+    "main_settings",
 ]

@@ -41,6 +41,50 @@ def changed_settings(
     return tuple(found[:MAX_SETTINGS])
 
 
+MAX_MAIN: Final = 40
+MAX_MAIN_TEXT: Final = 80
+
+
+def main_settings(document: Mapping[str, Any]) -> dict[str, str]:
+    """What a person chooses for a run: optimizer, rate, batch size, loss, layers, initializers.
+
+    At most 40 settings of at most 80 characters, by path, such as "optimizer.learning_rate". The
+    layers are one setting, the initializers of kernels and of biases another one each. Empty for a
+    run without a configuration.
+    """
+    chosen: dict[str, str] = {}
+    layers = _layers(document)
+    if layers:
+        chosen["layers"] = _run_lengths([_short(layer) for layer in layers])
+    for key in ("kernel_initializer", "bias_initializer"):
+        found = [_call(layer[key]) for layer in layers if isinstance(layer.get(key), Mapping)]
+        if found:
+            chosen[key] = ", ".join(dict.fromkeys(found))
+    for name, text in _flat(document).items():
+        if name not in IGNORED and not name.startswith(("framework.", "model.", "recorder.")):
+            chosen[name] = text
+    return {name: text[:MAX_MAIN_TEXT] for name, text in list(chosen.items())[:MAX_MAIN]}
+
+
+def _run_lengths(texts: Sequence[str]) -> str:
+    """`["a", "a", "b"]` -> "2 x a, b"."""
+    found: list[tuple[str, int]] = []
+    for text in texts:
+        if found and found[-1][0] == text:
+            found[-1] = (text, found[-1][1] + 1)
+        else:
+            found.append((text, 1))
+    return ", ".join(text if count == 1 else f"{count} x {text}" for text, count in found)
+
+
+def _call(document: Mapping[str, Any]) -> str:
+    """An initializer as it is written in code, without arguments that are not set."""
+    config = document.get("config")
+    given = config.items() if isinstance(config, Mapping) else ()
+    inside = [f"{key}={_text(value)}" for key, value in given if value is not None]
+    return f"{_text(document.get('class', '?'))}({', '.join(inside)})"
+
+
 def _changed(first: Mapping[str, str], second: Mapping[str, str]) -> list[Setting]:
     return [
         Setting(name, first.get(name), second.get(name))
