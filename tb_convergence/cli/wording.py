@@ -6,6 +6,7 @@ import math
 import shlex
 
 from tb_convergence.core.diagnosis.finding import Evidence, Finding, RunDiagnosis, Unit
+from tb_convergence.core.diagnosis.verdict import WORDS
 from tb_convergence.core.diagnosis.wording import percent
 from tb_convergence.core.left_out import Sampled, TagFamily
 
@@ -131,7 +132,14 @@ def headline(run: RunDiagnosis) -> str:
     first = leading(run)
     if first is not None:
         return first.title
-    return "no finding" if run.last_step >= 0 else "nothing could be read"
+    return WORDS[run.verdict.state] if run.last_step >= 0 else "nothing could be read"
+
+
+def verdict_text(run: RunDiagnosis) -> str:
+    """The verdict on a run and how many checks it rests on: "nothing found (28 of 35 checks)"."""
+    verdict = run.verdict
+    checks = f" ({verdict.decided} of {verdict.applicable} checks)" if verdict.applicable else ""
+    return f"{WORDS[verdict.state]}{checks}"
 
 
 def unjudged(run: RunDiagnosis) -> str:
@@ -181,12 +189,14 @@ def skipped_text(run: RunDiagnosis) -> str:
 
 
 def totals(runs: tuple[RunDiagnosis, ...]) -> str:
-    """Runs by their worst finding, such as "6 runs: 4 critical, 1 warning, 1 without a finding"."""
-    found = [run.severity for run in runs if run.last_step >= 0]
-    parts = [f"{found.count(one)} {one}" for one in ("critical", "warning", "info")
-             if one in found]
-    if None in found:
-        parts.append(f"{found.count(None)} without a finding")
-    if len(found) < len(runs):
-        parts.append(f"{len(runs) - len(found)} without data")
+    """Runs by their verdict, such as "6 runs: 3 critical, 1 warning, 1 nothing found"."""
+    read = [run for run in runs if run.last_step >= 0]
+    found = [
+        str(run.severity) if run.verdict.state == "sick" else WORDS[run.verdict.state]
+        for run in read
+    ]
+    order = ("critical", "warning", *WORDS.values())
+    parts = [f"{found.count(one)} {one}" for one in order if one in found]
+    if len(read) < len(runs):
+        parts.append(f"{len(runs) - len(read)} without data")
     return f"{len(runs)} run{'s' if len(runs) != 1 else ''}: {', '.join(parts)}"

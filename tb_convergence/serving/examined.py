@@ -50,7 +50,6 @@ class Examined:
         source: Source,
         diagnose: Callable[[RunHistory], RunDiagnosis],
         follow: Callable[[RunHistory, RunDiagnosis], RunDiagnosis],
-        rules: int,
         limits: Limits,
         clock: Callable[[], float],
     ) -> None:
@@ -59,7 +58,6 @@ class Examined:
         self._source = source
         self._diagnose = diagnose
         self._follow = follow
-        self._rules = rules
         self.histories: Cache[RunKey, RunHistory] = Cache(limits.history_bytes, held_bytes, wait)
         self._diagnoses: Cache[RunKey, tuple[RunDiagnosis, Json]] = Cache(
             limits.diagnoses, wait_seconds=wait
@@ -87,7 +85,7 @@ class Examined:
         def compute() -> tuple[RunDiagnosis, Json]:
             history = self.history(scope, key)
             diagnosis = self._diagnose(history)
-            return diagnosis, payloads.summary(history, diagnosis, self._rules)
+            return diagnosis, payloads.summary(history, diagnosis)
 
         return self.failures.guarded(key, "diagnosed", lambda: self._diagnoses.get(key, compute))
 

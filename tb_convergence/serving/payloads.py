@@ -17,6 +17,7 @@ from tb_convergence.core.diagnosis.finding import (
     sampled_json,
     strict_number,
 )
+from tb_convergence.core.diagnosis.verdict import verdict_json
 from tb_convergence.core.healthy import band
 from tb_convergence.core.history import RunHistory, Series, Table
 from tb_convergence.core.schema import Row
@@ -62,32 +63,29 @@ def fitting(document: Mapping[str, Json], limits: Limits) -> bytes:
     raise AssertionError("a few short texts are never longer than a reply")
 
 
-def summary(history: RunHistory, diagnosis: RunDiagnosis, rules: int) -> dict[str, Json]:
-    """One entry of `runs`.
+def summary(history: RunHistory, diagnosis: RunDiagnosis) -> dict[str, Json]:
+    """One entry of `runs`: what was read of it, and its diagnosis in short.
 
-    Args:
-        history: what was read.
-        diagnosis: what is said of it.
-        rules: how many rules there are; "healthy" needs one that could be evaluated, on more than
-            a configuration.
+    Without findings the severity is "healthy" where the verdict is "nothing-found", else "unknown".
     """
     counts = dict(_NO_COUNTS)
     for finding in diagnosis.findings:
         counts[finding.severity] += 1
     first = diagnosis.findings[0] if diagnosis.findings else None
-    evaluated = rules > len(diagnosis.not_evaluated) and history.last_step >= 0
+    sound = diagnosis.verdict.state == "nothing-found"
     return {
         "run": history.run,
         "source_runs": list(history.source_runs[:10]),
         "last_step": integer(history.last_step),
-        "severity": diagnosis.severity or ("healthy" if evaluated else "unknown"),
+        "severity": diagnosis.severity or ("healthy" if sound else "unknown"),
+        "verdict": verdict_json(diagnosis.verdict),
         "first": first and {
             "id": first.id,
             "kind": first.kind,
             "title": first.title,
             "first_step": integer(first.first_step),
             "layers": [shortened(name) for name in first.layers[:3]],
-            "layer_count": len(first.layers),
+            "layer_count": max(first.layer_count, len(first.layers)),
         },
         "counts": counts,
         "sources": sources(history),
@@ -122,6 +120,7 @@ def unread(run: str, severity: str, error: str | None = None) -> dict[str, Json]
         "source_runs": [],
         "last_step": -1,
         "severity": severity,
+        "verdict": None,
         "first": None,
         "counts": dict(_NO_COUNTS),
         "sources": [],

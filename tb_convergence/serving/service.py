@@ -52,7 +52,7 @@ class Service:
         self._source = source
         self._rules = rules
         self._clock = clock
-        self._runs = Examined(source, diagnose, follow, rules, limits, clock)
+        self._runs = Examined(source, diagnose, follow, limits, clock)
         self._replies: Cache[tuple[RunKey, str], Reply] = Cache(
             limits.reply_cache_bytes, lambda kept: len(kept.packed) + 500.0, limits.wait_seconds
         )

@@ -113,7 +113,7 @@ def check_runs(found: dict[str, Any]) -> None:
     for entry in found["runs"]:
         keys(
             entry,
-            "run source_runs last_step severity first counts sources sampled axis loss "
+            "run source_runs last_step severity verdict first counts sources sampled axis loss "
             "latest_seconds settings health error",
         )
         check_step(entry["last_step"])
@@ -124,6 +124,13 @@ def check_runs(found: dict[str, Any]) -> None:
         worst = next((s for s, n in entry["counts"].items() if n), None)
         assert entry["severity"] == worst or worst is None
         assert (entry["first"] is None) == (sum(entry["counts"].values()) == 0)
+        assert (entry["verdict"] is None) == (
+            entry["severity"] == "pending" or entry["error"] is not None
+        )
+        if entry["verdict"]:
+            check_verdict(entry["verdict"])
+            sick = entry["severity"] in {"critical", "warning"}
+            assert (entry["verdict"]["state"] == "sick") == sick
         if entry["first"]:
             keys(entry["first"], "id kind title first_step layers layer_count")
             check_step(entry["first"]["first_step"])
@@ -143,6 +150,14 @@ def check_runs(found: dict[str, Any]) -> None:
         assert entry["error"] is None or isinstance(entry["error"], str)
 
 
+def check_verdict(found: dict[str, Any]) -> None:
+    """`verdict`, wherever it stands"""
+    keys(found, "state decided applicable why")
+    assert found["state"] in {"sick", "nothing-found", "not-decided", "too-early"}
+    assert 0 <= found["decided"] <= found["applicable"]
+    assert found["why"].endswith(".")
+
+
 def examined_runs(client: Client, **given: str) -> dict[str, Any]:
     """The document of `runs`, asked for until no run is pending, as the page does."""
     for _ in range(100):
@@ -157,8 +172,8 @@ def check_findings(found: dict[str, Any]) -> None:
     """`findings`"""
     keys(
         found,
-        "schema run last_step axis course mend_first findings evaluated not_evaluated skipped "
-        "tag_families sampled recipes config restarts shortened",
+        "schema run last_step axis course verdict mend_first findings evaluated not_evaluated "
+        "skipped tag_families sampled recipes config restarts shortened",
     )
     for family in found["tag_families"]:
         keys(family, "pattern why role count examples")
@@ -169,6 +184,7 @@ def check_findings(found: dict[str, Any]) -> None:
     for recipe in found["recipes"]:
         keys(recipe, "title lines")
         assert len(recipe["lines"]) == 2
+    check_verdict(found["verdict"])
     check_step(found["last_step"])
     assert found["axis"] in {"step", "batch", "epoch"}
     assert type(found["shortened"]) is bool
@@ -177,11 +193,12 @@ def check_findings(found: dict[str, Any]) -> None:
     for finding in found["findings"]:
         keys(
             finding,
-            "id kind severity confidence guess title summary first_step last_step layers evidence "
-            "explains explained_by advice disproof references reported_step recovered_step "
-            "experiment",
+            "id kind severity confidence guess title summary first_step last_step layers "
+            "layer_count evidence explains explained_by advice disproof references reported_step "
+            "recovered_step experiment",
         )
         assert 0 <= finding["confidence"] <= 1
+        assert len(finding["layers"]) <= finding["layer_count"]
         assert type(finding["guess"]) is bool
         for item in finding["evidence"]:
             keys(item, "name value threshold step layer suspect unit")

@@ -46,13 +46,15 @@ def test_json_is_the_documented_document(logs: Path, capsys: Read) -> None:
     assert document["schema"] == 1
     fine, sick = document["runs"]
     assert set(sick) == {
-        "run", "last_step", "axis", "course", "mend_first", "findings", "not_evaluated", "skipped",
-        "tag_families", "sampled", "recipes",
+        "run", "last_step", "axis", "course", "verdict", "mend_first", "findings",
+        "not_evaluated", "skipped", "tag_families", "sampled", "recipes",
     }
     assert sick["run"] == "sweep/lr-0.1"
     assert sick["findings"][0]["id"] == "unnormalized-input"
     assert sick["findings"][0]["explains"] == ["loss-not-decreasing"]
     assert fine["findings"] == []
+    assert set(fine["verdict"]) == {"state", "decided", "applicable", "why"}
+    assert (fine["verdict"]["state"], sick["verdict"]["state"]) == ("nothing-found", "sick")
 
 
 def test_text_puts_the_symptom_beneath_its_cause(logs: Path, capsys: Read) -> None:
@@ -60,8 +62,8 @@ def test_text_puts_the_symptom_beneath_its_cause(logs: Path, capsys: Read) -> No
     text = capsys.readouterr().out
     assert text.index("unnormalized-input") < text.index("explains loss-not-decreasing")
     assert "try: Standardise" in text
-    assert "✔ no finding" in text
-    assert "2 runs: 1 critical, 1 without a finding" in text
+    assert "✔ nothing found" in text
+    assert "2 runs: 1 critical, 1 nothing found" in text
     assert "\x1b[" not in text, "no colour when the output is not a terminal"
 
 

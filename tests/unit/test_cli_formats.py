@@ -128,7 +128,7 @@ def _rest(run: RunDiagnosis) -> tuple:  # type: ignore[type-arg]
 def test_markdown_says_what_the_findings_say() -> None:
     source = markdown.report(reports.diagnosed(reports.sick("one"), reports.fine("two")))
     assert "| one | ✖ critical | The input is not normalized (`unnormalized-input`) | 0 |" in source
-    assert "| two | ✔  | no finding |  |" in source
+    assert "| two | ✔ nothing found | nothing found |  |" in source
     assert "Explains `loss-not-decreasing`" in source
     assert "* Try: Standardise every feature" in source
 
@@ -246,5 +246,5 @@ def test_evidence_in_words() -> None:
 def test_totals() -> None:
     (fine,) = reports.diagnosed(reports.fine())
     lost = diagnose_history(draw.history())
-    expected = "3 runs: 1 critical, 1 without a finding, 1 without data"
+    expected = "3 runs: 1 critical, 1 nothing found, 1 without data"
     assert totals((RUNS[0], fine, lost)) == expected

@@ -31,12 +31,19 @@ from tb_convergence.cli.wording import (
     unclear_histograms,
     unit_of,
     unjudged,
+    verdict_text,
 )
 from tb_convergence.core.diagnosis.finding import Finding, RunDiagnosis
+from tb_convergence.core.diagnosis.verdict import MARKS as VERDICT_MARKS
+from tb_convergence.core.diagnosis.verdict import WORDS, State
 from tb_convergence.core.diagnosis.wording import MARKS
 from tb_convergence.core.history import RunHistory
 
 POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+_VERDICTS: Final[dict[State, str]] = {
+    "sick": "critical", "nothing-found": "healthy", "not-decided": "info", "too-early": "info",
+}
+"""Class of each verdict; only "nothing found" is green."""
 SHOWN_SKIPPED: Final = 20
 SHOWN_LAYERS: Final = 12
 
@@ -95,8 +102,10 @@ def _table(runs: Sequence[RunDiagnosis]) -> Iterable[str]:
 def _badge(run: RunDiagnosis) -> str:
     if run.last_step < 0:
         return '<span class="info">? no data</span>'
-    name = run.severity or "healthy"
-    return f'<span class="{name}">{MARKS[name]} {run.severity or "no finding"}</span>'
+    state = run.verdict.state
+    if run.severity is not None and state == "sick":
+        return f'<span class="{run.severity}">{MARKS[run.severity]} {run.severity}</span>'
+    return f'<span class="{_VERDICTS[state]}">{VERDICT_MARKS[state]} {WORDS[state]}</span>'
 
 
 def section(run: RunDiagnosis, history: RunHistory | None) -> str:
@@ -108,9 +117,12 @@ def section(run: RunDiagnosis, history: RunHistory | None) -> str:
         loss = loss_picture(history, first.first_step if first else None)
     if loss is not None:
         parts.append(f'<figure>{svg.inline(loss)}</figure>')
-    if not run.findings:
-        parts.append(f'<p class="healthy">{MARKS["healthy"]} {_text(headline(run))}</p>'
-                     if run.last_step >= 0 else f"<p>{_text(headline(run))}</p>")
+    state = run.verdict.state
+    if run.last_step < 0:
+        parts.append(f"<p>{_text(headline(run))}</p>")
+    elif state != "sick":
+        parts.append(f'<p class="{_VERDICTS[state]}">{VERDICT_MARKS[state]} '
+                     f"{_text(verdict_text(run))}</p><p>{_text(run.verdict.why)}</p>")
         if run.course:
             parts.append(f"<p>{_text(run.course)}</p>")
     for finding in run.findings:

@@ -26,6 +26,8 @@ from tb_convergence.cli.wording import (
     unjudged,
 )
 from tb_convergence.core.diagnosis.finding import Finding, RunDiagnosis
+from tb_convergence.core.diagnosis.verdict import MARKS as VERDICT_MARKS
+from tb_convergence.core.diagnosis.verdict import WORDS
 from tb_convergence.core.diagnosis.wording import MARKS
 
 _BREAK: Final = "\u200b"
@@ -83,10 +85,15 @@ def _table(runs: Sequence[RunDiagnosis]) -> str:
     size, shown = 0, 0
     for run in runs:
         first = leading(run)
-        mark = MARKS[run.severity or "healthy"] if run.last_step >= 0 else "?"
+        if run.severity is not None and run.verdict.state == "sick":
+            mark, state = MARKS[run.severity], str(run.severity)
+        elif run.last_step >= 0:
+            mark, state = VERDICT_MARKS[run.verdict.state], WORDS[run.verdict.state]
+        else:
+            mark, state = "?", ""
         what = escaped(headline(run)) + (f" (`{first.id}`)" if first else "")
         since = f"{first.first_step:,}" if first else ""
-        lines.append(f"| {escaped(run.run)} | {mark} {run.severity or ''} | {what} | {since} |")
+        lines.append(f"| {escaped(run.run)} | {mark} {state} | {what} | {since} |")
         size += len(lines[-1])
         if size > MAX_CHARACTERS / 2:
             break

@@ -17,13 +17,21 @@ from tb_convergence.cli.wording import (
     unclear_histograms,
     unit_of,
     unjudged,
+    verdict_text,
 )
 from tb_convergence.core.diagnosis.finding import Finding, RunDiagnosis
+from tb_convergence.core.diagnosis.verdict import MARKS as VERDICT_MARKS
+from tb_convergence.core.diagnosis.verdict import State
 from tb_convergence.core.diagnosis.wording import MARKS
 
 _COLOURS: Final = {
     "critical": "31", "warning": "33", "info": "34", "healthy": "32", "faint": "2", "strong": "1",
 }
+
+_VERDICTS: Final[dict[State, str]] = {
+    "sick": "critical", "nothing-found": "healthy", "not-decided": "strong", "too-early": "strong",
+}
+"""Colour of each verdict; only "nothing found" is green."""
 
 
 class Page:
@@ -78,13 +86,15 @@ def report(
 
 def _run(page: Page, run: RunDiagnosis, verbose: bool) -> None:
     page.line(f"{printable(run.run)}  {page.paint(f'({reached(run)})', 'faint')}")
+    if run.verdict.state != "sick" and run.last_step >= 0:
+        mark = VERDICT_MARKS[run.verdict.state]
+        page.line("  " + page.paint(f"{mark} {verdict_text(run)}", _VERDICTS[run.verdict.state]))
+        page.wrapped("", run.verdict.why, 4)
+        if run.course:
+            page.wrapped("", run.course, 4)
     for finding in run.findings:
         if finding.explained_by is None:
             _finding(page, finding, run, verbose)
-    if not run.findings and run.last_step >= 0:
-        page.line("  " + page.paint(f"{MARKS['healthy']} no finding", "healthy"))
-        if run.course:
-            page.wrapped("", run.course, 4)
     for question in unclear_histograms(run):
         page.wrapped("? ", question, 2)
     if run.skipped:

@@ -13,6 +13,7 @@ from tb_convergence.core.diagnosis.finding import (
 from tb_convergence.core.diagnosis.monitor import Change, Episode, Monitor
 from tb_convergence.core.diagnosis.rule import Match, Rule
 from tb_convergence.core.diagnosis.timeline import Timeline, replay, timeline
+from tb_convergence.core.diagnosis.verdict import Verdict
 
 __all__ = [
     "Change",
@@ -25,6 +26,7 @@ __all__ = [
     "Rule",
     "RunDiagnosis",
     "Timeline",
+    "Verdict",
     "diagnose_history",
     "replay",
     "timeline",

@@ -30,6 +30,7 @@ from tb_convergence.core.diagnosis.finding import (
     RunDiagnosis,
     Severity,
 )
+from tb_convergence.core.diagnosis.judgement import verdict_of
 from tb_convergence.core.diagnosis.loss_course import loss_course
 from tb_convergence.core.diagnosis.loss_words import loss_words
 from tb_convergence.core.diagnosis.recipes import recipes
@@ -104,6 +105,7 @@ def diagnose_history(history: RunHistory, rules: Sequence[Rule] | None = None) -
         history.run, history.last_step, tuple(findings), tuple(missing), history.skipped,
         history.tag_families, recipes(history, lacking), history.sampled, history.axis,
         loss_words(history),
+        verdict_of(history, findings, len(rules) - len(missing), len(rules)),
     )
 
 
@@ -237,6 +239,7 @@ def _finding(
         first_step=match.first_step,
         last_step=match.last_step,
         layers=match.layers[:MAX_LAYERS],
+        layer_count=len(match.layers),
         evidence=tuple(_bounded(match.evidence)),
         explains=explains,
         explained_by=explained_by,

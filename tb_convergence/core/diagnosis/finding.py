@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from tb_convergence.core.diagnosis.recipes import Recipe
+from tb_convergence.core.diagnosis.verdict import UNKNOWN, Verdict, verdict_json
 from tb_convergence.core.history import Axis
 from tb_convergence.core.left_out import Sampled, Skipped, TagFamily
 
@@ -79,8 +80,8 @@ class Finding:
 
     `reported_step` and `recovered_step` are known only where a run was looked at as it grew
     (`timeline.replay`): when the finding could first be told, and when it was over. A finding that
-    is over is information. `experiment` names what would decide the matter where watching cannot;
-    "" where the evidence is sure.
+    is over is information. `layers` names the first of `layer_count` layers. `experiment` names
+    what would decide the matter where watching cannot; "" where the evidence is sure.
     """
 
     id: str
@@ -101,6 +102,7 @@ class Finding:
     reported_step: int | None = None
     recovered_step: int | None = None
     experiment: str = ""
+    layer_count: int = 0
 
     @property
     def guess(self) -> bool:
@@ -123,7 +125,7 @@ class RunDiagnosis:
     `tag_families` are histograms that a person is asked about, or has spoken of; `recipes` say how
     to record what `not_evaluated` needs; `sampled` is None where TensorBoard kept all;
     `axis` is what steps count; `course` says in one sentence how the loss went, "" where that is
-    not known.
+    not known. `verdict` judges the run as a whole.
     """
 
     run: str
@@ -136,6 +138,7 @@ class RunDiagnosis:
     sampled: Sampled | None = None
     axis: Axis = "step"
     course: str = ""
+    verdict: Verdict = UNKNOWN
 
     @property
     def first_cause(self) -> Finding | None:
@@ -179,6 +182,7 @@ def as_json(diagnosis: RunDiagnosis) -> dict[str, Any]:
         "last_step": diagnosis.last_step,
         "axis": diagnosis.axis,
         "course": diagnosis.course,
+        "verdict": verdict_json(diagnosis.verdict),
         "mend_first": None if first is None else first.id,
         "findings": [_finding(finding) for finding in diagnosis.findings],
         "not_evaluated": [
@@ -221,6 +225,7 @@ def _finding(finding: Finding) -> Mapping[str, Any]:
         "first_step": int(finding.first_step),
         "last_step": int(finding.last_step),
         "layers": list(finding.layers),
+        "layer_count": max(finding.layer_count, len(finding.layers)),
         "evidence": [
             {
                 "name": item.name,

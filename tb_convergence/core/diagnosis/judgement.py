@@ -1,0 +1,143 @@
+"""Decides the verdict on a run: sick, nothing found, not decided, or too early.
+
+A green verdict needs evidence, not silence. "Nothing found" says that the loss was recorded and
+fell, that validation loss or gradients were judged too, and that no check found anything that needs
+action. Whatever falls short of that is "not decided", or "too early" where more of the same records
+would decide it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from tb_convergence.core.diagnosis.data import ignorance
+from tb_convergence.core.diagnosis.finding import Finding
+from tb_convergence.core.diagnosis.loss_course import LossCourse, loss_course
+from tb_convergence.core.diagnosis.progress import USELESS, learns
+from tb_convergence.core.diagnosis.verdict import UNKNOWN, State, Verdict
+from tb_convergence.core.diagnosis.wording import counted, figure
+from tb_convergence.core.history import RunHistory
+
+RECORDS: Final = 5
+"""Values of the loss below which no trend exists: the least that any rule on trends asks for."""
+STEPS: Final = 20
+"""Optimizer steps below which a recorded loss shows the start of a training and no more."""
+FLAT_STEPS: Final = 100
+"""Steps for which a loss that has not fallen yet may only be a slow start (see `severity.FEW`)."""
+VALIDATIONS: Final = 5
+"""Validation losses from which a turn can be told from a bad epoch: as `overfitting` needs."""
+GRADIENT_RECORDS: Final = 5
+"""Records of gradients from which a median is not a single step's."""
+
+
+def verdict_of(
+    history: RunHistory, findings: Sequence[Finding], decided: int, applicable: int
+) -> Verdict:
+    """The verdict on `history`, of which `findings` are told.
+
+    Args:
+        history: the run.
+        findings: in the order of reading.
+        decided, applicable: number of checks, as in `Verdict`.
+    """
+    state, why = _judged(history, findings, decided, applicable)
+    return Verdict(state, decided, applicable, why)
+
+
+def _judged(
+    history: RunHistory, findings: Sequence[Finding], decided: int, applicable: int
+) -> tuple[State, str]:
+    action = [finding for finding in findings if finding.severity != "info"]
+    if action:
+        more = f", and {counted(len(action) - 1, 'more finding')}" if len(action) > 1 else ""
+        return "sick", f"{action[0].title}{more}."
+    if history.last_step < 0:
+        return UNKNOWN.state, UNKNOWN.why
+    course = loss_course(history)
+    if course is None:
+        return "not-decided", (
+            "No loss was recorded: without one, nothing shows whether the training converges."
+        )
+    short = _too_short(history, course)
+    if short:
+        return "too-early", short
+    doubt = _unconvincing(history, course)
+    if doubt:
+        return "not-decided", doubt
+    validated, traced = _validated(history), _traced(history)
+    if not (validated or traced):
+        return "not-decided", _missing(history)
+    looked = " and ".join(
+        name for name, seen in (("the validation loss", validated), ("the gradients", traced))
+        if seen
+    )
+    return "nothing-found", (
+        f"The loss fell from {figure(course.start)} to {figure(course.end)}, and none of "
+        f"{decided} checks (of {applicable}), {looked} among them, found anything that needs "
+        "action."
+    )
+
+
+def _too_short(history: RunHistory, course: LossCourse) -> str:
+    """Why it is too early to judge the loss; "" where it is not."""
+    values = len(course.level)
+    if values < RECORDS:
+        return f"{counted(values, 'value')} of the loss so far; {RECORDS} are needed for a trend."
+    if course.axis == "epoch":
+        return ""
+    densely = course.observed > values or history.table("run") is not None
+    if densely and course.observed < STEPS:
+        return f"{course.observed} training steps so far; {STEPS} are needed for a trend."
+    if densely and course.observed < FLAT_STEPS and not course.fell:
+        return (
+            f"The loss has not fallen in the first {course.observed} steps, which may be a slow "
+            f"start; {FLAT_STEPS} steps tell."
+        )
+    return ""
+
+
+def _unconvincing(history: RunHistory, course: LossCourse) -> str:
+    """What of the loss forbids a green verdict although no rule fired; "" where nothing does."""
+    if course.nonfinite_step is not None and course.nonfinite_step >= int(course.steps[-1]):
+        return "The loss is not finite at the end, and no check could say why."
+    if not course.fell:
+        return (
+            f"The loss did not fall ({figure(course.start)} at the start, {figure(course.end)} at "
+            "the end), and no check could say why."
+        )
+    if course.end > course.diverging_above:
+        return (
+            f"The loss rose from {figure(course.lowest)} to {figure(course.end)} at the end, and "
+            "no check could say why."
+        )
+    ignorant = ignorance(history)
+    if ignorant is not None and course.end > USELESS * ignorant and not learns(history):
+        return (
+            f"The loss ends at {figure(course.end)}, where a model that ignores its input is "
+            f"({figure(ignorant)}), and no check could say why."
+        )
+    return ""
+
+
+def _validated(history: RunHistory) -> bool:
+    return history.points("validation_loss") >= VALIDATIONS
+
+
+def _traced(history: RunHistory) -> bool:
+    """Whether gradients were recorded often enough to be judged."""
+    return history.points("gradient_norm") >= GRADIENT_RECORDS
+
+
+def _missing(history: RunHistory) -> str:
+    """Which records a green verdict would need."""
+    validations = history.points("validation_loss")
+    if validations:
+        return (
+            f"The loss falls, but {counted(validations, 'value')} of the validation loss and no "
+            f"gradients cannot rule out overfitting: {VALIDATIONS} values can."
+        )
+    return (
+        "The loss falls, but neither validation loss nor gradients were recorded: overfitting and "
+        "faults inside the network would not show."
+    )

@@ -1,0 +1,89 @@
+"""The verdict on a run: green only on evidence, never on silence."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import histories as draw
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tb_convergence.core.diagnosis import diagnose_history
+from tb_convergence.core.history import RunHistory
+from tb_convergence.core.rules import RULES
+
+
+def state(history: RunHistory) -> str:
+    return diagnose_history(history).verdict.state
+
+
+def logged(loss: np.ndarray, **more: np.ndarray) -> RunHistory:
+    """Plain scalars by step, as a training loop writes them."""
+    named = {"loss": loss, **more}
+    return draw.history(**{name: draw.series(name, values) for name, values in named.items()})
+
+
+def without(*groups: str) -> RunHistory:
+    base = draw.healthy()
+    return replace(base, tables={k: v for k, v in base.tables.items() if k not in groups})
+
+
+@pytest.mark.parametrize(
+    ("history", "expected"),
+    [
+        (draw.healthy(), "nothing-found"),
+        (without("epoch"), "nothing-found"),  # gradients judged
+        (without("variables", "activations", "inputs"), "nothing-found"),  # validation judged
+        (without("variables", "activations", "inputs", "epoch"), "not-decided"),
+        (without("run", "epoch"), "not-decided"),  # histograms without a loss
+        (RunHistory("empty"), "not-decided"),
+        (logged(draw.falling()), "not-decided"),
+        (logged(np.array([2.0, 1.0])), "too-early"),
+        (logged(np.array([2.0])), "too-early"),
+        (draw.healthy(10), "too-early"),
+        (draw.history(draw.run_table(draw.flat(60))), "sick"),
+        (draw.history(draw.run_table(draw.flat(25))), "too-early"),
+        (logged(np.full(50, np.nan)), "sick"),
+    ],
+    ids=[
+        "healthy", "no validation", "no gradients", "loss alone", "no loss", "empty", "a scalar",
+        "two records", "one record", "ten steps", "flat", "flat so far", "nan",
+    ],
+)
+def test_states(history: RunHistory, expected: str) -> None:
+    assert state(history) == expected
+
+
+def test_decided_counts_the_checks_that_had_their_data() -> None:
+    for history in (draw.healthy(), without("variables"), RunHistory("empty")):
+        diagnosis = diagnose_history(history)
+        verdict = diagnosis.verdict
+        assert verdict.applicable == len(RULES)
+        assert verdict.decided == len(RULES) - len(diagnosis.not_evaluated)
+
+
+def test_a_note_does_not_make_a_run_sick() -> None:
+    loss = draw.falling(200, 2.3, 2.25, 0.001) - np.arange(200) / 100
+    history = draw.history(draw.run_table(loss))
+    diagnosis = diagnose_history(history)
+    assert {finding.severity for finding in diagnosis.findings} <= {"info"}
+    assert diagnosis.verdict.state != "sick"
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.lists(st.floats(-10, 10), min_size=1, max_size=40),
+    st.booleans(),
+)
+def test_never_green_unless_the_loss_fell_and_something_else_was_judged(
+    loss: list[float], validated: bool
+) -> None:
+    values = np.array(loss)
+    more = {"validation_loss": values, "epoch_loss": values} if validated else {}
+    history = logged(values, **more)
+    if state(history) == "nothing-found":
+        assert validated
+        assert len(values) >= 5
+        assert values[-max(1, len(values) // 10):].mean() < values[:3].max()
