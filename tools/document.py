@@ -103,7 +103,7 @@ def _section(rule: Rule) -> str:
     for label, texts in (
         ("Try", rule.advice),
         ("Where watching cannot decide", (rule.experiment,) if rule.experiment else ()),
-        ("It is wrong if", rule.disproof),
+        ("It is wrong if", rule.falsified_by),
         ("Known false alarms", rule.false_alarms),
         ("Sources", rule.references),
     ):

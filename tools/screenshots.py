@@ -93,7 +93,7 @@ VIEWS = (
          ".layer", TALL),
     View("distributions", "histograms",
          {"run": "histograms", "group": "variables", "metric": "gradient_norm",
-          "row": "sequential/dense_1/kernel"}, ".layer :has(> .distribution)", (1360, 2000)),
+          "row": "sequential/dense_1/kernel"}, ".layer :has(> .histogram)", (1360, 2000)),
     View("profile", "demo", {"run": "deep-sigmoid", "group": "variables",
                              "metric": "gradient_norm", "tab": "profile"}, ".layer", TALL),
     View("names", "histograms", {"run": "own-names"}, size=(1360, 820)),

@@ -57,8 +57,8 @@ last column of every table, `{CHECK_COLUMN}`, is a checksum of its row.
 
 DERIVED_TEXT: Final = (
     "What nobody writes, because it follows from a column. The penalty's gradient is a curve "
-    "beside the layer's (`tb_convergence/core/penalties.py`). The size of a feature, from its mean "
-    "and its standard deviation, and trends are metrics of the heat map "
+    "beside the layer's (`tb_convergence/core/regularization.py`). The size of a feature, from its "
+    "mean and its standard deviation, and trends are metrics of the heat map "
     "(`tb_convergence/core/trend.py`): a zero counts as one decade below the row's smallest "
     "positive value. At the beginning of a run the two stretches are shorter, three records at "
     "least. Undefined where either stretch has less than half of its values."

@@ -53,7 +53,7 @@
  * @property {string[]} explains
  * @property {string | null} explained_by
  * @property {string[]} advice
- * @property {string[]} disproof
+ * @property {string[]} falsified_by
  * @property {string[]} references
  * @property {Step | null} [reported_step]
  * @property {Step | null} [recovered_step]
@@ -61,7 +61,7 @@
  *
  * @typedef {object} TagFamily  Histograms of one form of name, asked about or spoken of.
  * @property {string} pattern
- * @property {"told" | "either" | "both" | "operation" | "unknown"} why
+ * @property {"user" | "either" | "both" | "operation" | "unknown"} why
  * @property {"gradient" | "variable" | "neither" | null} role
  * @property {number} count
  * @property {string[]} examples
@@ -75,8 +75,8 @@
  * @property {string} run
  * @property {Step} last_step
  * @property {"step" | "batch" | "epoch"} axis  What steps count.
- * @property {string} course  How the loss went, in a sentence.
- * @property {string | null} mend_first  Of several causes the one to begin with.
+ * @property {string} loss_summary  How the loss went, in a sentence.
+ * @property {string | null} fix_first  Of several causes the one to begin with.
  * @property {Finding[]} findings
  * @property {number} evaluated
  * @property {{id: string, needs: string[]}[]} not_evaluated
@@ -180,7 +180,7 @@
  * @property {"as expected" | "narrower" | "wider" | ""} verdict
  * @property {Healthy | null} healthy
  *
- * @typedef {object} Distribution
+ * @typedef {object} Histogram
  * @property {"magnitude" | "gradient" | "variable"} of
  * @property {"step" | "epoch"} axis
  * @property {number} records
@@ -189,12 +189,12 @@
  * @property {number[]} codes
  * @property {{share: number, low: (number | null)[], high: (number | null)[]}[]} bands
  *
- * @typedef {object} DistributionReply
+ * @typedef {object} HistogramReply
  * @property {number} schema
  * @property {string} run
  * @property {string} group
  * @property {Row} row
- * @property {Distribution[]} distributions
+ * @property {Histogram[]} histograms
  *
  * @typedef {object} Setting
  * @property {string} name

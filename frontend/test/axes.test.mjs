@@ -1,7 +1,7 @@
 /** Series on one time axis, and the curves made of them. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { course, isSolid, smooth } from "../src/charts/smoothing.js";
+import { isSolid, smooth, trendLine } from "../src/charts/smoothing.js";
 import { isUsableClock, place } from "../src/data/axes.js";
 import { badPoints, curves, extentOf, logByDefault, readAt } from "../src/data/curves.js";
 
@@ -256,7 +256,7 @@ test("the course is the mean of the middle half of what stands around", () => {
         around = around.slice(1, -1);
       return around.reduce((sum, value) => sum + value, 0) / around.length;
     });
-    const found = course(values, steps);
+    const found = trendLine(values, steps);
     assert.deepEqual(
       found.map((value) => value === null),
       wanted.map((value) => value === null),
@@ -266,20 +266,20 @@ test("the course is the mean of the middle half of what stands around", () => {
       wanted.filter((value) => value !== null).map(Number),
     );
   }
-  assert.deepEqual(course([], []), []);
-  assert.deepEqual(course([3], [7]), [3]);
+  assert.deepEqual(trendLine([], []), []);
+  assert.deepEqual(trendLine([3], [7]), [3]);
 });
 
 test("a jump is where it was, and a spike or a dense stretch does not bend the course", () => {
   const even = [...Array(320).keys()];
   const jump = even.map((step) => (step < 160 ? step % 2 : 10 + (step % 2)));
   jump[40] = 1e6;
-  const drawn = course(jump, even).map(Number);
+  const drawn = trendLine(jump, even).map(Number);
   assert.ok(Math.max(...drawn.slice(0, 150)) <= 1, "nothing rises ten steps before it");
   assert.ok(Math.min(...drawn.slice(170)) >= 10, "nor trails behind");
   // The same saw, recorded at a fifth of the steps but for one stretch.
   const thin = even.filter((step) => step % 5 === 0 || (step > 100 && step < 150));
-  const saw = course(
+  const saw = trendLine(
     thin.map((step) => step % 2),
     thin,
   ).map(Number);

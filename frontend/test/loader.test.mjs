@@ -265,9 +265,9 @@ test("further profiles and what belongs to a layer are asked for where they are 
   };
   assert.equal(wishes("layer").profiles.key, "");
   assert.equal(wishes("layer").counterpart.key, JSON.stringify(["r", "activations", 0, ""]));
-  assert.equal(wishes("layer").distribution.key, JSON.stringify(["r", "variables", 0, ""]));
-  const { profiles, distribution, counterpart } = wishes("profile");
-  assert.equal(distribution.key + counterpart.key, "");
+  assert.equal(wishes("layer").histogram.key, JSON.stringify(["r", "variables", 0, ""]));
+  const { profiles, histogram, counterpart } = wishes("profile");
+  assert.equal(histogram.key + counterpart.key, "");
   profiles.fetchReply(new AbortController().signal);
   assert.deepEqual(asked, ["r variables update_ratio", "r activations activation_std"]);
 });

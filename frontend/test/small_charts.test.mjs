@@ -72,14 +72,14 @@ test("a curve too dense to follow is drawn pale under its course, and no record 
   const columns = [
     column("gradient_norm", { low: norm, nonfinite: [[0, "NaN"]] }),
     column("window_gradient_norm_max", { low: most }),
-    column("penalty_gradient_norm", { low: steps.map((step) => 1 + step / 300) }),
+    column("regularization_gradient_norm", { low: steps.map((step) => 1 + step / 300) }),
   ];
   const reply = /** @type {any} */ ({ steps, columns });
   const [chart] = smallCharts(reply).charts;
   const calm = smallLines(chart, reply, ["#1", "#2", "#3"]);
   assert.deepEqual(
     calm.map(({ id }) => id),
-    ["penalty_gradient_norm", "window_gradient_norm_max", "gradient_norm"],
+    ["regularization_gradient_norm", "window_gradient_norm_max", "gradient_norm"],
     "beside a spike of twelve orders the saw is none; the main curve is on top",
   );
   norm[250] = 2.5;
@@ -88,10 +88,10 @@ test("a curve too dense to follow is drawn pale under its course, and no record 
   assert.deepEqual(
     lines.map(({ id, alpha }) => [id, alpha !== undefined]),
     [
-      ["penalty_gradient_norm raw", true],
+      ["regularization_gradient_norm raw", true],
       ["window_gradient_norm_max raw", true],
       ["gradient_norm raw", true],
-      ["penalty_gradient_norm", false],
+      ["regularization_gradient_norm", false],
       ["window_gradient_norm_max", false],
       ["gradient_norm", false],
     ],

@@ -75,7 +75,7 @@ test("the answer lives in the link", () => {
 });
 
 test("what TensorBoard's flag said stands until the page says otherwise", () => {
-  const told = family({ why: "told", role: "variable" });
+  const told = family({ why: "user", role: "variable" });
   assert.equal(answerTo("", told), "variables");
   assert.equal(answerTo("gradients={v}", told), "gradients");
 });
@@ -84,8 +84,8 @@ test("only what matters is asked: unknown names where nothing else was read", ()
   const families = [
     family({}),
     family({ pattern: "act/{v}", why: "unknown" }),
-    family({ pattern: "g/{v}", why: "told", role: "gradient" }),
-    family({ pattern: "h/{v}", why: "told", role: "gradient", count: 0 }),
+    family({ pattern: "g/{v}", why: "user", role: "gradient" }),
+    family({ pattern: "h/{v}", why: "user", role: "gradient", count: 0 }),
   ];
   const patterns = (/** @type {any[]} */ found) => found.map((one) => one.pattern);
   assert.deepEqual(patterns(openQuestions(families, "", false)), ["{v}"]);

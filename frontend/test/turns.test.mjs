@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { emptySlot } from "../src/data/loader.js";
 import { inTurn } from "../src/state/turns.js";
 
-const NAMES = ["runs", "findings", "series", "layers", "heat", "layer", "distribution", "profiles"];
+const NAMES = ["runs", "findings", "series", "layers", "heat", "layer", "histogram", "profiles"];
 const loading = (key) => ({ ...emptySlot(), key, status: "loading" });
 const ready = (key, data = { of: key }) => ({ ...emptySlot(), key, status: "ready", data });
 const slots = (make) => Object.fromEntries(NAMES.map((name) => [name, make(name)]));
@@ -22,7 +22,7 @@ test("all replies at once are drawn in turn, the findings' frame with what costs
   const found = frames(slots(ready), slots(loading));
   assert.deepEqual(found, [
     ["runs", "findings", "layers", "heat"],
-    ["series", "layer", "distribution", "profiles"],
+    ["series", "layer", "histogram", "profiles"],
   ]);
 });
 

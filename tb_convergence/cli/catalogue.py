@@ -121,7 +121,7 @@ def explanation(rule: Rule, *, colour: bool = False) -> str:
         "depends on the run: `diagnose` names the layers, numbers and the change",))
     if rule.experiment:
         _part(page, "what decides it where watching cannot", (rule.experiment,))
-    _part(page, "what would prove it wrong", rule.disproof)
+    _part(page, "what would prove it wrong", rule.falsified_by)
     _part(page, "known false alarms", rule.false_alarms)
     _part(page, "references", rule.references)
     return page.text()

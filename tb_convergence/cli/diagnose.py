@@ -165,7 +165,7 @@ class Telling:
 
 def _complain_unused(runs: Sequence[RunDiagnosis]) -> None:
     """Say which of `--tags` fit nothing: most likely a slip of the pen."""
-    told = [family for run in runs for family in run.tag_families if family.why == "told"]
+    told = [family for run in runs for family in run.tag_families if family.why == "user"]
     used = {family.pattern for family in told if family.count}
     for pattern in dict.fromkeys(family.pattern for family in told):
         if pattern not in used:

@@ -8,7 +8,7 @@ import shlex
 from tb_convergence.core.diagnosis.finding import Evidence, Finding, RunDiagnosis, Unit
 from tb_convergence.core.diagnosis.verdict import WORDS
 from tb_convergence.core.diagnosis.wording import percent
-from tb_convergence.core.left_out import Sampled, TagFamily
+from tb_convergence.core.gaps import Sampled, TagFamily
 
 
 def printable(text: str) -> str:
@@ -85,8 +85,8 @@ def about(finding: Finding, run: RunDiagnosis) -> str:
     """
     guessed = "possible " if finding.guess else ""
     unit, parts = unit_of(run), [f"{finding.severity} {guessed}{finding.kind}"]
-    if finding is run.mend_first:
-        parts.append("mend first")
+    if finding is run.fix_first:
+        parts.append("fix first")
     parts.append(f"confidence {finding.confidence:.2f}")
     if finding.reported_step is not None:
         parts.append(f"could be told at {unit} {finding.reported_step:,}")
@@ -157,7 +157,7 @@ def unclear_histograms(run: RunDiagnosis) -> tuple[str, ...]:
     known = not any("gradient" in need for item in run.not_evaluated for need in item.needs)
     return tuple(
         _question(family) for family in run.tag_families
-        if family.why != "told" and not (known and family.why == "unknown")
+        if family.why != "user" and not (known and family.why == "unknown")
     )
 
 

@@ -15,7 +15,7 @@ from typing import Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tb_convergence.core.left_out import Sampled, Skipped, TagFamily
+from tb_convergence.core.gaps import Sampled, Skipped, TagFamily
 from tb_convergence.core.schema import Row
 
 Steps = NDArray[np.int64]

@@ -115,8 +115,8 @@ def expectation(row: Row, settings: Mapping[str, Any]) -> Expected | None:
     name = row.initializer
     if name in ("Zeros", "Ones", "Constant"):
         return Expected(0.0, "a constant")
-    if name in _SPREADS:
-        return _SPREADS[name](settings)
+    if name in _STDS:
+        return _STDS[name](settings)
     if name == "Orthogonal":
         return _orthogonal(row, settings)
     fan = fans(row)
@@ -155,15 +155,15 @@ def _orthogonal(row: Row, settings: Mapping[str, Any]) -> Expected | None:
 
 
 def _normal(settings: Mapping[str, Any]) -> Expected | None:
-    spread = _number(settings, "stddev")
-    return None if spread is None or spread < 0 else Expected(spread, f"stddev={spread:g}")
+    std = _number(settings, "stddev")
+    return None if std is None or std < 0 else Expected(std, f"stddev={std:g}")
 
 
 def _truncated(settings: Mapping[str, Any]) -> Expected | None:
-    spread = _number(settings, "stddev")
-    if spread is None or spread < 0:
+    std = _number(settings, "stddev")
+    if std is None or std < 0:
         return None
-    return Expected(TRUNCATED * spread, f"0.88 · stddev={spread:g}, cut at two of these")
+    return Expected(TRUNCATED * std, f"0.88 · stddev={std:g}, cut at two of these")
 
 
 def _uniform(settings: Mapping[str, Any]) -> Expected | None:
@@ -174,7 +174,7 @@ def _uniform(settings: Mapping[str, Any]) -> Expected | None:
     return Expected((high - low) / math.sqrt(12), f"({width}) / √12")
 
 
-_SPREADS: Final[Mapping[str, Callable[[Mapping[str, Any]], Expected | None]]] = {
+_STDS: Final[Mapping[str, Callable[[Mapping[str, Any]], Expected | None]]] = {
     "RandomNormal": _normal,
     "TruncatedNormal": _truncated,
     "RandomUniform": _uniform,

@@ -319,7 +319,7 @@ RUN: Final[tuple[Statistic, ...]] = (
         "The batch loss without penalties; undefined where a model's own code makes the loss.",
     ),
     Statistic(
-        "penalty_loss", "run", "Penalties", "L penalty", "loss", REAL,
+        "regularization_loss", "run", "Penalties", "L penalty", "loss", REAL,
         "What regularizers and add_loss add to the batch loss; undefined where that is not known.",
     ),
     Statistic(
@@ -423,7 +423,7 @@ DERIVED: Final[dict[Group, tuple[tuple[str, Statistic], ...]]] = {
         (
             "variable_norm",
             Statistic(
-                "penalty_gradient_norm", "variables", "Gradient of the penalty", "‖2·l2·w‖",
+                "regularization_gradient_norm", "variables", "Gradient of the penalty", "‖2·l2·w‖",
                 "loss per unit of the variable", POSITIVE,
                 "L2 norm of what an L2 penalty adds to the gradient: 2 l2 times the variable's "
                 "norm. Of kernels with such a penalty alone.",
@@ -454,7 +454,7 @@ DERIVED: Final[dict[Group, tuple[tuple[str, Statistic], ...]]] = {
         ),
     ),
 }
-"""Statistics that nobody writes: they follow from a column (see `core.trend`, `core.penalties`), a
+"""Statistics that nobody writes: they follow from a column (`core.trend`, `core.regularization`), a
 root mean square from mean and standard deviation.
 
 By group: the column, and what is derived of it.

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Final, Literal
 
 from tb_convergence.core.diagnosis import RunDiagnosis, diagnose_history
+from tb_convergence.core.gaps import Skipped
 from tb_convergence.core.history import RunHistory
-from tb_convergence.core.left_out import Skipped
 from tb_convergence.reading import loaders
 from tb_convergence.reading.ahead import fetch_lists, read_ahead
 from tb_convergence.reading.batches import Batch, samples_of, shown

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from tb_convergence.core.left_out import TagFamily, WhyUnclear
+from tb_convergence.core.gaps import TagFamily, WhyUnclear
 from tb_convergence.reading.patterns import TagPattern
 
 MAX_FAMILIES: Final = 12
@@ -50,7 +50,7 @@ def families(
     `tags` are all there are. A pattern that decided nothing has a family without tags.
     """
     answered = [
-        _family(pattern.text, "told", [tag for tag, by in told.items() if by is pattern], pattern)
+        _family(pattern.text, "user", [tag for tag, by in told.items() if by is pattern], pattern)
         for pattern in dict.fromkeys(patterns)
     ]
     forms: dict[tuple[WhyUnclear, TagPattern], list[str]] = {}

@@ -14,9 +14,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from tb_convergence.core.gaps import Skipped, TagFamily
 from tb_convergence.core.histogram import HistogramError, checked, intervals
 from tb_convergence.core.history import Axis, Table
-from tb_convergence.core.left_out import Skipped, TagFamily
 from tb_convergence.reading.families import joined
 from tb_convergence.reading.patterns import Role
 from tb_convergence.reading.reasons import SkippedPoints, reason_of

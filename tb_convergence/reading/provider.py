@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from tb_convergence.core.gaps import Skipped
 from tb_convergence.core.history import RunHistory
-from tb_convergence.core.left_out import Skipped
 from tb_convergence.reading.histograms import HistogramData, read_histograms
 from tb_convergence.reading.patterns import TagPattern
 from tb_convergence.reading.placing import all_placed, clock_of, placed

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Final
 
-from tb_convergence.core.left_out import Skipped
+from tb_convergence.core.gaps import Skipped
 
 MAX_REASON: Final = 300
 MAX_POINTS_PER_TAG: Final = 20

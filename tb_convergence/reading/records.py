@@ -16,8 +16,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from tb_convergence.core.gaps import Skipped
 from tb_convergence.core.history import Table, steps_since_record
-from tb_convergence.core.left_out import Skipped
 from tb_convergence.core.schema import (
     CONFIG_TAG,
     PLUGIN_NAME,

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from tb_convergence.core.left_out import Sampled
+from tb_convergence.core.gaps import Sampled
 
 MOST_KEPT: Final[Mapping[str, Collection[int]]] = {"histograms": (100, 500), "scalars": (1_000,)}
 """Points TensorBoard keeps unless it is told otherwise, by plugin: its two loaders differ."""

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import numpy as np
 
+from tb_convergence.core.gaps import Skipped
 from tb_convergence.core.history import Series, Table
-from tb_convergence.core.left_out import Skipped
 from tb_convergence.reading.reasons import SkippedPoints, reason_of
 from tb_convergence.reading.restarts import fold_restarts
 from tb_convergence.reading.runs import FoldedRun

@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tb_convergence.core.left_out import Skipped
+from tb_convergence.core.gaps import Skipped
 from tb_convergence.core.schema import ROWS_AT_ONCE, Layout, SchemaError, intact, unseal
 from tb_convergence.core.statistics import CHECK_COLUMN
 from tb_convergence.reading.merging import Stream, by_column

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from tb_convergence.core.left_out import TagFamily, WhyUnclear
+from tb_convergence.core.gaps import TagFamily, WhyUnclear
 from tb_convergence.core.schema import Row
 from tb_convergence.reading.families import Unclear, families
 from tb_convergence.reading.patterns import Role, TagPattern

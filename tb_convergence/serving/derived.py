@@ -17,7 +17,7 @@ from tb_convergence.core.trend import LEAST, trend
 from tb_convergence.serving.pooling import corruption_columns, displayed, is_known
 
 _RMS: Final = "feature_rms"
-_SPREAD: Final = "feature_std"
+_STD: Final = "feature_std"
 
 
 def derivable(table: Table) -> list[Statistic]:
@@ -47,7 +47,7 @@ def derived(table: Table, name: str) -> Table | None:
 
 def _size(table: Table, mean: str) -> NDArray[np.floating[Any]]:
     """Root mean square `[S, R]`; NaN where mean or standard deviation are not known."""
-    parts = (displayed(table, column).astype(np.float32) for column in (mean, _SPREAD))
+    parts = (displayed(table, column).astype(np.float32) for column in (mean, _STD))
     # Of two of the largest float32 it is infinite.
     with np.errstate(over="ignore"):
         return np.hypot(*parts)
@@ -59,5 +59,5 @@ def _sources(table: Table) -> list[tuple[str, Statistic]]:
         (column, statistic)
         for column, statistic in DERIVED.get(table.group, ())  # type: ignore[call-overload]
         if statistic.heat and table.has(column)
-        and (statistic.name != _RMS or table.has(_SPREAD))
+        and (statistic.name != _RMS or table.has(_STD))
     ]

@@ -10,10 +10,10 @@ from tb_convergence.core.history import RunHistory
 from tb_convergence.reading.patterns import TagPattern
 from tb_convergence.reading.recorded_histograms import RecordedHistograms
 from tb_convergence.serving import payloads
+from tb_convergence.serving.admission_queue import AdmissionQueue
+from tb_convergence.serving.bounded_executor import BoundedExecutor
 from tb_convergence.serving.cache import Cache
-from tb_convergence.serving.desk import Desk
 from tb_convergence.serving.failures import Failures
-from tb_convergence.serving.few import Few
 from tb_convergence.serving.limits import Limits
 from tb_convergence.serving.source import Scope, Source
 from tb_convergence.serving.strict_json import Json
@@ -62,9 +62,9 @@ class Examined:
         self._diagnoses: Cache[RunKey, tuple[RunDiagnosis, Json]] = Cache(
             limits.diagnoses, wait_seconds=wait
         )
-        self.desk: Desk[RunKey, RunHistory] = Desk(limits.concurrent_runs)
-        self._reading = Few(limits.concurrent_reads, "read runs", wait)
-        self._following = Few(limits.concurrent_replays, "follow runs", wait)
+        self.queue: AdmissionQueue[RunKey, RunHistory] = AdmissionQueue(limits.concurrent_runs)
+        self._reading = BoundedExecutor(limits.concurrent_reads, "read runs", wait)
+        self._following = BoundedExecutor(limits.concurrent_replays, "follow runs", wait)
         self.failures = Failures(limits.failure_seconds, clock)
 
     def history(self, scope: Scope, key: RunKey) -> RunHistory:
@@ -73,10 +73,10 @@ class Examined:
         def read() -> RunHistory:
             return self._reading.run(lambda: self._source.history(scope, key.run))
 
-        known = self.desk.look(key)
+        known = self.queue.look(key)
         if known is None:
             known = self.failures.guarded(key, "read", lambda: self.histories.get(key, read))
-            self.desk.put(key, known)
+            self.queue.put(key, known)
         return known
 
     def diagnosed(self, scope: Scope, key: RunKey) -> tuple[RunDiagnosis, Json]:

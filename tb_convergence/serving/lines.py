@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tb_convergence.core.diagnosis.configuration import configuration
 from tb_convergence.core.history import RunHistory, Series, Table
 from tb_convergence.core.initialization import Initialization, initialization
-from tb_convergence.core.penalties import gradient_norm
+from tb_convergence.core.regularization import gradient_norm
 from tb_convergence.core.statistics import CHECK_COLUMN, find
 from tb_convergence.serving.limits import Limits, shortened
 from tb_convergence.serving.payloads import SCHEMA, WHOLE_RUN, healthy, naming, row
@@ -34,8 +34,8 @@ _BOOKKEEPING: Final = (
 )
 """Columns that serve the rules; a line of them would tell a reader nothing."""
 
-PENALTY: Final = "penalty_gradient_norm"
-"""Derived of the variable's norm; see `core.penalties`."""
+REGULARIZATION: Final = "regularization_gradient_norm"
+"""Derived of the variable's norm; see `core.regularization`."""
 
 _METRIC: Final = "metric/"
 _VALIDATION_METRIC: Final = "validation_metric/"
@@ -198,9 +198,9 @@ def layer(history: RunHistory, table: Table, index: int, points: int, limits: Li
     names = [table.columns[place] for place in places]
     low = table.low[:, index, places]
     high = low if table.exact else table.high[:, index, places]
-    ends = _penalty(history, table, index)
+    ends = _regularization(history, table, index)
     if ends is not None:
-        names.append(PENALTY)
+        names.append(REGULARIZATION)
         low, high = (np.column_stack(pair) for pair in zip((low, high), ends, strict=True))
     drawn = _logarithmic(low, names, table.group)
 
@@ -238,7 +238,7 @@ def _ends(low: NDArray[np.floating[Any]], high: NDArray[np.floating[Any]] | None
     return dict(zip(("low", "high"), together(low, high), strict=True))
 
 
-def _penalty(
+def _regularization(
     history: RunHistory, table: Table, index: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
     """Both ends of the norm of the penalty's gradient in row `index`; None where it has none."""

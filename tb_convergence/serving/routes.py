@@ -98,8 +98,8 @@ ROUTES: Final[tuple[Route, ...]] = (
         ),
     ),
     Route(
-        "/distribution", (_RUN, _GROUP, _ROW, _WIDTH, _TAGS),
-        lambda service, scope, given: service.distribution(
+        "/histogram", (_RUN, _GROUP, _ROW, _WIDTH, _TAGS),
+        lambda service, scope, given: service.histogram(
             scope, given.texts["run"], given.texts["group"], given.numbers["row"],
             given.numbers["width"],
         ),

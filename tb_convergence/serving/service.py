@@ -17,10 +17,10 @@ from tb_convergence.reading.recorded_histograms import recorded_magnitudes
 from tb_convergence.serving import comparing, lines, payloads
 from tb_convergence.serving.cache import BusyError, Cache
 from tb_convergence.serving.derived import derived
-from tb_convergence.serving.distributions import distributions
 from tb_convergence.serving.examined import Examined, RunKey, followed
 from tb_convergence.serving.failures import RunUnreadableError
 from tb_convergence.serving.heatmap import heatmap
+from tb_convergence.serving.histogram_document import histogram_document
 from tb_convergence.serving.limits import LIMITS, Limits, quoted, shortened
 from tb_convergence.serving.parameters import RefusedError
 from tb_convergence.serving.replies import BINARY, JSON, Reply, reply
@@ -125,7 +125,7 @@ class Service:
     def _entry(self, scope: Scope, key: RunKey, wait_seconds: float) -> Json:
         """What `runs` says of a run; that it is pending where its turn does not come in time."""
         try:
-            with self._runs.desk.at(key, wait_seconds):
+            with self._runs.queue.at(key, wait_seconds):
                 return self._runs.diagnosed(scope, key)[1]
         except RunUnreadableError as failure:
             return payloads.unread(key.run, "unknown", failure.public)
@@ -179,8 +179,8 @@ class Service:
 
         return self._about(scope, run, f"layer {row} {points} {group!r}", build)
 
-    def distribution(self, scope: Scope, run: str, group: str, row: int, width: int) -> Reply:
-        """The document of `distribution`."""
+    def histogram(self, scope: Scope, run: str, group: str, row: int, width: int) -> Reply:
+        """The document of `histogram`."""
 
         def build(key: RunKey) -> bytes:
             history = self._runs.history(scope, key)
@@ -188,9 +188,9 @@ class Service:
             name = table.rows[row].name
             recorded = recorded_magnitudes(history, name) if group == "variables" else ()
             recorded += self._runs.histograms(scope, run, name)
-            return distributions(run, table, row, recorded, width, self.limits)
+            return histogram_document(run, table, row, recorded, width, self.limits)
 
-        return self._about(scope, run, f"distribution {row} {width} {group!r}", build)
+        return self._about(scope, run, f"histogram {row} {width} {group!r}", build)
 
     def compare(self, scope: Scope, run: str, other: str) -> Reply:
         """The document of `compare`: what differs in `other`, against `run`."""
@@ -283,7 +283,7 @@ class Service:
         """What `build` makes of a run; one that must be read first has to wait for its turn."""
         if self._runs.histories.peek(key) is not None:
             return build(key)
-        with self._runs.desk.at(key, self.limits.wait_seconds):
+        with self._runs.queue.at(key, self.limits.wait_seconds):
             return build(key)
 
     def _table(self, history: RunHistory, group: str, row: int = -1) -> Table:

@@ -356,5 +356,5 @@ def _split(loss: Any, penalties: Sequence[Any]) -> dict[str, Callable[[], Any]]:
 
     return {
         "data_loss": lambda: tf.cast(loss, tf.float32) - penalty(),
-        "penalty_loss": penalty,
+        "regularization_loss": penalty,
     }

@@ -21,7 +21,7 @@ def two_causes(route: Route) -> None:
     body = reply.json()
     if len(body["findings"]) > 1:
         body["findings"][1].update(kind="cause", explained_by=None)
-        body["mend_first"] = body["findings"][0]["id"]
+        body["fix_first"] = body["findings"][0]["id"]
     route.fulfill(status=200, content_type="application/json", body=json.dumps(body))
 
 
@@ -38,8 +38,8 @@ def test_a_second_cause_is_named_without_scrolling(
     expect(line).to_have_text(f"1 of 2 causes · also: {second}")
     expect(line).to_be_in_viewport()
     assert tab.barriers() == []
-    mend = tab.find("mend-first")
-    expect(mend).to_have_text("mend first")
+    mend = tab.find("fix-first")
+    expect(mend).to_have_text("fix first")
     expect(tab.find("finding", id=found[0]["id"]).locator(mend)).to_be_in_viewport()
     line.get_by_role("button").click()
     expect(line).to_have_text(f"2 of 2 causes · also: {first}")
@@ -55,7 +55,7 @@ def test_one_finding_alone_has_no_such_line(served: str, open_tab: Open) -> None
     found = tab.select("dead-relu")
     assert sum(one["explained_by"] is None for one in found) == 1
     expect(tab.find("other-findings")).to_have_count(0)
-    expect(tab.find("mend-first")).to_have_count(0)
+    expect(tab.find("fix-first")).to_have_count(0)
     named = tab.frame.locator(".explains > summary")
     expect(named).to_contain_text(f"Explains: {found[1]['title']}")
 

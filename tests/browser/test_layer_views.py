@@ -1,4 +1,4 @@
-"""The views of a layer: its distributions, how it started, and the depth profile that plays."""
+"""The views of a layer: its histograms, how it started, and the depth profile that plays."""
 
 from __future__ import annotations
 
@@ -51,15 +51,15 @@ def numbers(text: str) -> list[float]:
 
 
 @pytest.mark.parametrize("loader", ["true", "false"], ids=["data-server", "python-loader"])
-def test_a_distribution_reads_what_the_histograms_hold(
+def test_a_histogram_reads_what_the_histograms_hold(
     tmp_path: Path, serve: Serve, open_tab: Open, loader: str
 ) -> None:
     write_histograms(tmp_path / "run")
     flags = (f"--load_fast={loader}", "--samples_per_plugin=histograms=1000")
     tab = open_tab(serve(tmp_path, *flags))
-    canvas = tab.find("distribution")
+    canvas = tab.find("histogram")
     expect(canvas).to_have_count(1)
-    readout = tab.find("distribution-readout")
+    readout = tab.find("histogram-readout")
     canvas.focus()
     canvas.press("Home")
     for step in range(STEPS):
@@ -238,5 +238,5 @@ def test_a_layer_says_how_it_started_and_shows_its_output(served: str, open_tab:
     expect(panel).to_contain_text("Output of")
     expect(tab.find("neighbours")).to_contain_text("After:")
     # No histogram was logged here: what is drawn says so.
-    expect(tab.find("distribution").first).to_be_visible()
+    expect(tab.find("histogram").first).to_be_visible()
     expect(panel).to_contain_text("No histogram was logged")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tb_convergence import ConvergenceRecorder
-from tb_convergence.core.distribution import SHARES, distribution
+from tb_convergence.core.histogram_bands import SHARES, bands_over_time
 from tb_convergence.core.history import RunHistory
 from tb_convergence.keras import ConvergenceCallback
 from tb_convergence.reading import open_logdir
@@ -70,7 +70,7 @@ def test_shares_are_those_of_the_gradient(
     (recorded,) = recorded_magnitudes(history, table.rows[0].name)
     assert recorded.role == "magnitude"
     assert recorded.steps.tolist() == [0]
-    bands = distribution(recorded.histograms)
+    bands = bands_over_time(recorded.histograms)
     for place, share in enumerate(SHARES):
         # A quarter of a percent off at either end: these are bands of a sample.
         low, high = np.quantile(np.abs(gradient), ((1 - share) / 2, (1 + share) / 2))
@@ -107,7 +107,7 @@ def test_gradients_of_all_kinds(keras: Any, tmp_path: Path) -> None:
     assert recorded_magnitudes(history, "unused") == ()
     assert recorded_magnitudes(history, "nobody") == ()
     (of_broken,) = recorded_magnitudes(history, "broken")
-    assert distribution(of_broken.histograms).nan_seen.all()
+    assert bands_over_time(of_broken.histograms).nan_seen.all()
 
 
 def test_nothing_of_it_by_default(keras: Any, tmp_path: Path) -> None:

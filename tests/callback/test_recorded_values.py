@@ -12,7 +12,7 @@ import pytest
 from tb_convergence.core.diagnosis import diagnose_history
 from tb_convergence.core.diagnosis.configuration import configuration
 from tb_convergence.core.history import RunHistory
-from tb_convergence.core.penalties import gradient_norm
+from tb_convergence.core.regularization import gradient_norm
 from tb_convergence.keras import ConvergenceCallback
 from tb_convergence.reading import open_logdir
 from tb_convergence.reading.provider import read_folded
@@ -208,7 +208,7 @@ def test_penalties_labels_and_outliers(keras: Any, tmp_path: Path) -> None:
     history = read(tmp_path)
     run, labels, inputs = (history.tables[name] for name in ("run", "labels", "inputs"))
     penalty = 0.1 * np.sum(kernel**2) + 0.5 * 3
-    assert run.column("penalty_loss")[0, 0] == pytest.approx(penalty, rel=1e-5)
+    assert run.column("regularization_loss")[0, 0] == pytest.approx(penalty, rel=1e-5)
     assert run.column("data_loss")[0, 0] == pytest.approx(data, rel=1e-4)
     assert run.column("loss")[0, 0] == pytest.approx(data + penalty, rel=1e-5)
     assert [row.name for row in labels.rows] == ["target=0", "target=1", "target=2"]
@@ -253,7 +253,7 @@ def test_an_unknown_penalty_is_not_called_none(keras: Any, tmp_path: Path) -> No
     model.fit(x, x[:, :2], verbose=0, callbacks=[ConvergenceCallback(tmp_path)])
     run = read(tmp_path).tables["run"]
     assert np.isfinite(run.column("loss")[0, 0])
-    assert np.isnan(run.column("penalty_loss")[0, 0])
+    assert np.isnan(run.column("regularization_loss")[0, 0])
 
 
 @pytest.mark.parametrize("kind", ["clipnorm", "global_clipnorm", "clipvalue"])

@@ -123,8 +123,8 @@ def replies_about(client: Client, seen: Seen) -> Iterator[tuple[str, bytes]]:
         for row in _ends(range(group["row_count"])):
             yield from _asked(client, "layer", lambda found: contract.check_layer(found, 50),
                               **given, row=row, points=50)
-            yield from _asked(client, "distribution",
-                              lambda found: contract.check_distribution(found, 20),
+            yield from _asked(client, "histogram",
+                              lambda found: contract.check_histogram(found, 20),
                               **given, row=row, width=20)
 
 

@@ -11,8 +11,8 @@ from both_loaders import LOADERS, histories, read
 from event_files import EventFile
 from histogram_writers import WRITERS, pytorch, tensorflow_1, tensorflow_2
 
+from tb_convergence.core.gaps import TagFamily
 from tb_convergence.core.history import Table
-from tb_convergence.core.left_out import TagFamily
 from tb_convergence.core.reductions import reduce
 from tb_convergence.core.schema import Row, layout_of
 from tb_convergence.reading import TagPattern, open_logdir, read_run

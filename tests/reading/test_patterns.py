@@ -104,7 +104,7 @@ def test_each_answer_decides_about_its_own_family_and_nothing_that_is_known(
     for family in before.families:
         rule = f"{role}={family.pattern}"
         after = match_histograms(tags, parse_tags(rule))
-        (one,) = (one for one in after.families if one.why == "told")
+        (one,) = (one for one in after.families if one.why == "user")
         assert one.role == role
         assert one.count >= family.count
         assert len(before.unclear) - len(after.unclear) == one.count

@@ -11,7 +11,7 @@ from both_loaders import LOADERS
 from event_files import EventFile
 from histogram_writers import WRITERS, tensorflow_1, tensorflow_2
 
-from tb_convergence.core.distribution import SHARES, distribution
+from tb_convergence.core.histogram_bands import SHARES, distribution
 from tb_convergence.core.schema import Row, layout_of
 from tb_convergence.reading import open_logdir
 from tb_convergence.reading.recorded_histograms import (

@@ -17,7 +17,7 @@ from hypothesis.extra import numpy as npst
 from tensorboard.compat.proto import summary_pb2, tensor_pb2
 
 from tb_convergence.core import schema
-from tb_convergence.core.left_out import Skipped
+from tb_convergence.core.gaps import Skipped
 from tb_convergence.core.schema import Layout, Row, layout_of
 from tb_convergence.reading import loaders
 from tb_convergence.reading.provider import read_folded

@@ -11,7 +11,7 @@ from event_files import EventFile
 from histogram_writers import tensorflow_2
 
 from tb_convergence.core.diagnosis import diagnose_history
-from tb_convergence.core.left_out import Sampled
+from tb_convergence.core.gaps import Sampled
 from tb_convergence.reading import batches, logdir, open_logdir, read_run
 from tb_convergence.reading.sampling import Sampling, sampled
 

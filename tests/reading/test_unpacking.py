@@ -18,7 +18,7 @@ from tensorboard.data.provider import RunTagFilter
 from tensorboard.util import tensor_util
 
 from tb_convergence.core import schema
-from tb_convergence.core.left_out import Skipped
+from tb_convergence.core.gaps import Skipped
 from tb_convergence.core.schema import Row
 from tb_convergence.reading import loaders, open_logdir
 from tb_convergence.reading import streams as streams_module

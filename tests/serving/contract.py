@@ -17,7 +17,7 @@ from urllib.parse import urlencode
 from werkzeug.test import Client, TestResponse
 
 PREFIX = "/data/plugin/convergence"
-ROUTES = ("runs", "findings", "series", "layers", "heatmap", "layer", "distribution",
+ROUTES = ("runs", "findings", "series", "layers", "heatmap", "layer", "histogram",
           "compare", "difference")
 MOST_BYTES = 1_000_000
 SIDES = {"more than", "less than", "at least", "at most", "exactly", "other than", None}
@@ -172,13 +172,13 @@ def check_findings(found: dict[str, Any]) -> None:
     """`findings`"""
     keys(
         found,
-        "schema run last_step axis course verdict mend_first findings evaluated not_evaluated "
+        "schema run last_step axis loss_summary verdict fix_first findings evaluated not_evaluated "
         "skipped tag_families sampled recipes config restarts shortened",
     )
     for family in found["tag_families"]:
         keys(family, "pattern why role count examples")
-        assert family["why"] in {"told", "either", "both", "operation", "unknown"}
-        assert (family["role"] is None) == (family["why"] != "told")
+        assert family["why"] in {"user", "either", "both", "operation", "unknown"}
+        assert (family["role"] is None) == (family["why"] != "user")
         assert family["role"] in {None, "gradient", "variable", "neither"}
         assert len(family["examples"]) <= family["count"]
     for recipe in found["recipes"]:
@@ -188,14 +188,14 @@ def check_findings(found: dict[str, Any]) -> None:
     check_step(found["last_step"])
     assert found["axis"] in {"step", "batch", "epoch"}
     assert type(found["shortened"]) is bool
-    assert type(found["course"]) is str
-    assert found["mend_first"] in {None, *(one["id"] for one in found["findings"])}
+    assert type(found["loss_summary"]) is str
+    assert found["fix_first"] in {None, *(one["id"] for one in found["findings"])}
     for finding in found["findings"]:
         keys(
             finding,
             "id kind severity confidence guess title summary first_step last_step layers "
-            "layer_count evidence explains explained_by advice disproof references reported_step "
-            "recovered_step experiment",
+            "layer_count evidence explains explained_by advice falsified_by references "
+            "reported_step recovered_step experiment",
         )
         assert 0 <= finding["confidence"] <= 1
         assert len(finding["layers"]) <= finding["layer_count"]
@@ -310,13 +310,13 @@ def check_initialization(found: dict[str, Any] | None) -> None:
     check_healthy(found["healthy"])
 
 
-def check_distribution(found: dict[str, Any], width: int) -> None:
-    """`distribution`"""
-    keys(found, "schema run group row distributions")
+def check_histogram(found: dict[str, Any], width: int) -> None:
+    """`histogram`"""
+    keys(found, "schema run group row histograms")
     check_row(found["row"])
-    roles = [one["of"] for one in found["distributions"]]
+    roles = [one["of"] for one in found["histograms"]]
     assert roles == [one for one in ("magnitude", "gradient", "variable") if one in roles]
-    for one in found["distributions"]:
+    for one in found["histograms"]:
         keys(one, "of axis records first_steps last_steps codes bands")
         assert one["axis"] in {"step", "epoch"}
         first, last = check_steps(one["first_steps"]), check_steps(one["last_steps"])

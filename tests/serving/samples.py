@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tb_convergence.core.gaps import Skipped
 from tb_convergence.core.history import RunHistory, Series, Table
-from tb_convergence.core.left_out import Skipped
 from tb_convergence.core.schema import Row
 from tb_convergence.core.statistics import columns
 from tb_convergence.reading.recorded_histograms import RecordedHistograms

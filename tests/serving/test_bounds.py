@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from tb_convergence.core.diagnosis import Evidence, Finding, NotEvaluated, RunDiagnosis
+from tb_convergence.core.gaps import Skipped
 from tb_convergence.core.history import RunHistory, Series, Table
-from tb_convergence.core.left_out import Skipped
 from tb_convergence.core.schema import Row
 from tb_convergence.serving import lines, payloads
 from tb_convergence.serving.heatmap import heatmap

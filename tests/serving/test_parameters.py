@@ -61,10 +61,10 @@ REFUSED: dict[str, tuple[str, str, int, str]] = {
     "no row": ("layer", "run=mlp/healthy&group=variables", 400, "'row' is missing"),
     "row -1": ("layer", urlencode({**LAYER, "row": -1}), 400, "'row'"),
     "row too large": ("layer", urlencode({**LAYER, "row": 12}), 404, "has 12 rows"),
-    "row of no distribution": (
-        "distribution", urlencode({**LAYER, "row": 12}), 404, "has 12 rows"),
-    "width of a distribution": (
-        "distribution", urlencode({**LAYER, "width": 2001}), 400, "'width'"),
+    "row of no histogram": (
+        "histogram", urlencode({**LAYER, "row": 12}), 404, "has 12 rows"),
+    "width of a histogram": (
+        "histogram", urlencode({**LAYER, "width": 2001}), 400, "'width'"),
     "row huge": ("layer", urlencode({**LAYER, "row": 10**9}), 400, "'row'"),
     "offset -1": ("runs", "offset=-1", 400, "'offset'"),
     "unreadable run": ("findings", "run=broken", 503, "could not be read (ValueError)"),

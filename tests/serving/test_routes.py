@@ -37,7 +37,7 @@ QUERIES: dict[str, dict[str, Any]] = {
     "layers": {"run": "mlp/explodes"},
     "heatmap": {"run": "mlp/explodes", "group": "variables", "metric": "gradient_norm"},
     "layer": {"run": "mlp/explodes", "group": "variables", "row": 3},
-    "distribution": {"run": "keras/histograms", "group": "variables", "row": 3},
+    "histogram": {"run": "keras/histograms", "group": "variables", "row": 3},
     "compare": {"run": "mlp/explodes", "with": "mlp/healthy"},
     "difference": {
         "run": "mlp/explodes", "with": "mlp/healthy", "group": "variables",
@@ -174,9 +174,9 @@ def test_layers_heat_maps_and_every_layer(client: Client, run: str, samples: Sam
             contract.check_layer(layer, 40)
             assert layer["row"] == group["rows"][row]
             given = {"run": run, "group": group["group"], "row": row, "width": 40}
-            found_ = document(client.get(address("distribution", **given)))
-            contract.check_distribution(found_, 40)
-            assert bool(found_["distributions"]) == (table.source == "histograms")
+            found_ = document(client.get(address("histogram", **given)))
+            contract.check_histogram(found_, 40)
+            assert bool(found_["histograms"]) == (table.source == "histograms")
 
 
 def test_layer_of_histograms_is_a_band(client: Client) -> None:
@@ -191,10 +191,10 @@ def test_layer_of_histograms_is_a_band(client: Client) -> None:
     assert all(high is None or low <= high for low, high in pairs if low is not None)
 
 
-def test_distributions_pool_records_and_keep_the_worst(client: Client) -> None:
+def test_histograms_pool_records_and_keep_the_worst(client: Client) -> None:
     given = {"run": "keras/histograms", "group": "variables", "row": 3}
-    fine = document(client.get(address("distribution", **given, width=600)))["distributions"]
-    coarse = document(client.get(address("distribution", **given, width=12)))["distributions"]
+    fine = document(client.get(address("histogram", **given, width=600)))["histograms"]
+    coarse = document(client.get(address("histogram", **given, width=12)))["histograms"]
     gradient, pooled = fine[0], coarse[0]
     assert (gradient["of"], gradient["records"], len(gradient["codes"])) == ("gradient", 120, 120)
     assert [i for i, code in enumerate(gradient["codes"]) if code] == [70]
@@ -270,7 +270,7 @@ def test_a_penalized_kernel_has_a_curve_of_the_penaltys_gradient(exact: bool) ->
     for row in range(3):
         layer = json.loads(lines.layer(history, table, row, 50, LIMITS))
         columns = {column["name"]: column for column in layer["columns"]}
-        curves.append(columns.get("penalty_gradient_norm"))
+        curves.append(columns.get("regularization_gradient_norm"))
     penalized, *others = curves
     assert others == [None, None]
     norm = table.column("variable_norm", "low")[0, 0]

@@ -118,7 +118,7 @@ def test_a_listing_does_not_wait_for_runs_that_others_look_at() -> None:
     keys = [RunKey("", name, version.digest) for name, version in source.versions(SCOPE).items()]
     with contextlib.ExitStack() as looked_at:
         for key in keys[:-1]:
-            looked_at.enter_context(service._runs.desk.at(key, 0.0))
+            looked_at.enter_context(service._runs.queue.at(key, 0.0))
         found = listed(service)
         assert [entry["run"] for entry in found["runs"] if entry["severity"] == "pending"] == [
             keys[-1].run

@@ -293,9 +293,9 @@ def test_histograms_of_others_wake_the_tab(loader: str, tmp_path: Path) -> None:
         # Five entries between 0 and 1, three between 1 and 2.
         assert all(3**0.5 <= low < high < 5 for low, high in zip(norm["low"], norm["high"],
                                                                  strict=True))
-        spread = board.data("distribution", **given, row=1, width=4)
-        contract.check_distribution(spread, 4)
-        (gradient,) = spread["distributions"]
+        spread = board.data("histogram", **given, row=1, width=4)
+        contract.check_histogram(spread, 4)
+        (gradient,) = spread["histograms"]
         assert (gradient["of"], gradient["axis"], gradient["records"]) == ("gradient", "step", 8)
         assert gradient["last_steps"] == [1, 3, 5, 7]
         assert [(band["low"][0], band["high"][0]) for band in gradient["bands"]] == [

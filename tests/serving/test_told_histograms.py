@@ -64,7 +64,7 @@ def test_the_question_and_each_answer(bare: Path) -> None:
         ):
             told = ask(server["findings"], "findings", tags)
             assert told["tag_families"][0] == {
-                "pattern": "{v}", "why": "told", "role": role, "count": 1,
+                "pattern": "{v}", "why": "user", "role": role, "count": 1,
                 "examples": ["fc1.weight"],
             }
             (group,) = ask(server["layers"], "layers", tags)["groups"]

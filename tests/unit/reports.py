@@ -8,8 +8,8 @@ import histories as draw
 import numpy as np
 
 from tb_convergence.core.diagnosis import RunDiagnosis, diagnose_history
+from tb_convergence.core.gaps import Skipped
 from tb_convergence.core.history import RunHistory
-from tb_convergence.core.left_out import Skipped
 
 HOSTILE = (
     "\x1b]0;title\x07\x1b[2J\u202e</code><script>alert(1)</script><img src=x onerror=alert(2)>"

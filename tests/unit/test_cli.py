@@ -17,7 +17,7 @@ from tb_convergence.cli import output
 from tb_convergence.cli.diagnose import verdict
 from tb_convergence.cli.selection import did_you_mean, matches
 from tb_convergence.core.diagnosis import RunDiagnosis
-from tb_convergence.core.left_out import Skipped
+from tb_convergence.core.gaps import Skipped
 from tb_convergence.reading import DataUnavailableError, LogdirError
 from tests.serving.event_logs import write
 
@@ -46,7 +46,7 @@ def test_json_is_the_documented_document(logs: Path, capsys: Read) -> None:
     assert document["schema"] == 1
     fine, sick = document["runs"]
     assert set(sick) == {
-        "run", "last_step", "axis", "course", "verdict", "mend_first", "findings",
+        "run", "last_step", "axis", "loss_summary", "verdict", "fix_first", "findings",
         "not_evaluated", "skipped", "tag_families", "sampled", "recipes",
     }
     assert sick["run"] == "sweep/lr-0.1"

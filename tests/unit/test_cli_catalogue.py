@@ -49,7 +49,7 @@ def test_the_markdown_list_is_a_table(capsys: Read) -> None:
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
 def test_an_explanation_says_all_that_the_rule_declares(rule: Rule, capsys: Read) -> None:
     text = " ".join(printed(capsys, "explain", rule.id).split())
-    said = [rule.title, *rule.disproof, *rule.false_alarms, *rule.references, *rule.advice,
+    said = [rule.title, *rule.falsified_by, *rule.false_alarms, *rule.references, *rule.advice,
             *account.story(rule), *rule.explains, *rule.excluded_by, rule.experiment]
     for words in said:
         assert " ".join(words.split()) in text

@@ -193,7 +193,7 @@ def test_the_experiment_that_decides_is_named_in_every_format() -> None:
     assert "What would decide it: another*run." in html.report([asked], [html.section(asked, None)])
 
 
-def test_which_of_several_causes_to_mend_first_is_said_in_every_format() -> None:
+def test_which_of_several_causes_to_fix_first_is_said_in_every_format() -> None:
     (run,) = reports.diagnosed(reports.sick())
     cause = next(finding for finding in run.findings if finding.kind == "cause")
     alone = replace(run, findings=(cause,))
@@ -202,9 +202,9 @@ def test_which_of_several_causes_to_mend_first_is_said_in_every_format() -> None
     for written in (text.report, markdown.report,
                     lambda runs: html.report(runs, [html.section(runs[0], None)])):
         said = " ".join(written([both]).split())
-        assert said.count("critical cause, mend first, confidence") == 1
-        assert said.index("mend first") < said.index("second"), "said of the first"
-        assert "mend first" not in written([alone])
+        assert said.count("critical cause, fix first, confidence") == 1
+        assert said.index("fix first") < said.index("second"), "said of the first"
+        assert "fix first" not in written([alone])
 
 
 def test_what_is_over_and_when_it_could_be_told_is_said_in_every_format() -> None:

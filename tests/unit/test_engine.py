@@ -157,7 +157,7 @@ def test_of_several_causes_one_is_the_first_to_mend(second: dict | None, first: 
     if second is not None:
         rules.append(rule("other", **{"kind": "cause", **second}))
     found = diagnose_history(RunHistory("drawn"), rules)
-    assert (found.mend_first and found.mend_first.id) == first
+    assert (found.fix_first and found.fix_first.id) == first
 
 
 def test_several_faults_each_tell_their_own_part() -> None:

@@ -304,16 +304,16 @@ def test_units_that_died_of_large_inputs_are_told_with_the_inputs() -> None:
     )
 
 
-@pytest.mark.parametrize(("harmless", "by"), [(True, None), (False, "root")])
-def test_what_does_no_harm_is_no_part_of_a_run_that_is_worth_nothing(harmless, by) -> None:
-    odd = fixed("odd", "symptom", harmless=harmless)
+@pytest.mark.parametrize(("benign", "by"), [(True, None), (False, "root")])
+def test_what_does_no_harm_is_no_part_of_a_run_that_is_worth_nothing(benign, by) -> None:
+    odd = fixed("odd", "symptom", benign=benign)
     rules = [fixed("root", explains=("odd",)), odd]
     found = {f.id: f for f in diagnose_history(RunHistory("drawn"), rules).findings}
     assert found["odd"].explained_by == by
 
 
 def test_a_match_may_name_the_cause_that_it_follows() -> None:
-    rules = [fixed("root"), fixed("second", follows=("root",))]
+    rules = [fixed("root"), fixed("second", caused_by=("root",))]
     found = {f.id: f for f in diagnose_history(RunHistory("drawn"), rules).findings}
     assert (found["second"].explained_by, found["root"].explained_by) == ("root", None)
 

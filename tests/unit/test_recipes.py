@@ -20,8 +20,8 @@ from tb_convergence.core.diagnosis.recipes import (
     TORCH,
     Recipe,
 )
+from tb_convergence.core.gaps import TagFamily
 from tb_convergence.core.history import Axis, RunHistory, Series, Table
-from tb_convergence.core.left_out import TagFamily
 from tb_convergence.core.schema import Row
 
 STEPS = np.arange(12)

@@ -19,7 +19,7 @@ from hypothesis.extra import numpy as hnp
 
 from tb_convergence.core.diagnosis import Evidence, diagnose_history
 from tb_convergence.core.diagnosis.finding import as_json
-from tb_convergence.core.diagnosis.loss_course import loss_course
+from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
 from tb_convergence.core.diagnosis.step_size import path_length
 from tb_convergence.core.diagnosis.tables import median_over_time
 from tb_convergence.core.diagnosis.timeline import cut_points
@@ -533,7 +533,7 @@ def test_rule_tells_what_it_needs_without_data(rule) -> None:
 def test_rule_is_documented(rule) -> None:
     assert rule.id == rule.id.lower()
     assert rule.references
-    assert rule.disproof
+    assert rule.falsified_by
     assert rule.title.strip(".") == rule.title
 
 
@@ -1222,10 +1222,10 @@ def test_a_validation_loss_that_rises_beside_it_is_the_imbalance_s() -> None:
 
 def test_what_is_derived_is_remembered_with_one_history_only() -> None:
     history = draw.healthy()
-    assert loss_course(history) is loss_course(history)
+    assert loss_trajectory(history) is loss_trajectory(history)
     shorter = history.until(50)
-    assert len(loss_course(shorter).steps) == 51
-    assert loss_course(replace(history, run="other")) is not loss_course(history)
+    assert len(loss_trajectory(shorter).steps) == 51
+    assert loss_trajectory(replace(history, run="other")) is not loss_trajectory(history)
 
 
 @pytest.mark.parametrize(
@@ -1416,16 +1416,16 @@ def test_nan_between_unwatched_records_is_told_as_an_interval() -> None:
 
 def test_the_loss_of_a_run_that_is_not_watched_has_the_length_of_the_run() -> None:
     """Its records stand for all its steps, but its noise is that of single batches."""
-    course = loss_course(unwatched_run(draw.falling(len(SPARSE)), SPARSE))
-    assert course is not None
-    assert course.observed == 400
-    assert course.samples.sum() == len(SPARSE)
-    assert course.weights[-1] == 20
+    trajectory = loss_trajectory(unwatched_run(draw.falling(len(SPARSE)), SPARSE))
+    assert trajectory is not None
+    assert trajectory.observed == 400
+    assert trajectory.samples.sum() == len(SPARSE)
+    assert trajectory.weights[-1] == 20
     noisy = 1.0 + 0.2 * np.random.default_rng(3).standard_normal(len(SPARSE))
     noisy[-2:] -= 0.1
-    course = loss_course(unwatched_run(noisy, SPARSE))
-    assert course is not None
-    assert not course.fell, "two batches that were lucky"
+    trajectory = loss_trajectory(unwatched_run(noisy, SPARSE))
+    assert trajectory is not None
+    assert not trajectory.fell, "two batches that were lucky"
 
 
 def test_an_epochs_mean_is_of_all_its_steps_also_of_those_nobody_watched() -> None:
@@ -1436,11 +1436,11 @@ def test_an_epochs_mean_is_of_all_its_steps_also_of_those_nobody_watched() -> No
     ends = np.arange(49, 400, 50)
     epoch = Table("epoch", (Row("run", "", "run"),), ("epoch_loss",), ends, ends.astype(float),
                   means, means)
-    course = loss_course(replace(history, tables={**history.tables, "epoch": epoch}))
-    assert course is not None
-    assert course.observed == 400
-    assert course.level[10] == pytest.approx((50 * 1.0 - 10 * 3.0) / 40)
-    assert course.samples[10:].tolist() == [40.0] + [50.0] * 7
+    trajectory = loss_trajectory(replace(history, tables={**history.tables, "epoch": epoch}))
+    assert trajectory is not None
+    assert trajectory.observed == 400
+    assert trajectory.level[10] == pytest.approx((50 * 1.0 - 10 * 3.0) / 40)
+    assert trajectory.samples[10:].tolist() == [40.0] + [50.0] * 7
 
 
 def killed(rate: float) -> RunHistory:

@@ -12,8 +12,8 @@ import pytest
 from tb_convergence.core.diagnosis import Match, Rule, diagnose_history, replay, timeline
 from tb_convergence.core.diagnosis.finding import as_json
 from tb_convergence.core.diagnosis.timeline import CUTS, cut_points
+from tb_convergence.core.gaps import Skipped
 from tb_convergence.core.history import RunHistory
-from tb_convergence.core.left_out import Skipped
 
 N = 200
 

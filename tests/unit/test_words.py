@@ -405,20 +405,20 @@ def test_all_layers_that_are_penalised_are_named_the_one_that_shrank_most_first(
     (np.array([2.0, 1.0, 0.5]), "The loss began at "),
 ])
 def test_the_course_of_a_loss_is_said_in_a_sentence(loss: np.ndarray, said: str) -> None:
-    assert said in diagnose_history(draw.history(draw.run_table(loss))).course
+    assert said in diagnose_history(draw.history(draw.run_table(loss))).loss_summary
 
 
 def test_the_course_of_a_loss_says_where_validation_ended_and_only_what_is_known() -> None:
     table = draw.run_table(np.linspace(2.0, 1.0, 200))
     validation = draw.series("validation_loss", [2.0, 1.25, 1.5], [50, 100, 199])
-    told = diagnose_history(draw.history(table, validation_loss=validation)).course
+    told = diagnose_history(draw.history(table, validation_loss=validation)).loss_summary
     assert told.endswith("; the validation loss ended at 1.5 (lowest: 1.25).")
     best = draw.series("validation_loss", [2.0, 1.25], [100, 199])
-    told = diagnose_history(draw.history(table, validation_loss=best)).course
+    told = diagnose_history(draw.history(table, validation_loss=best)).loss_summary
     assert told.endswith("; the validation loss ended at 1.25, its lowest.")
     broken = draw.run_table(np.r_[np.linspace(2.0, 1.0, 200), np.nan])
-    assert not diagnose_history(draw.history(broken)).course
-    assert not diagnose_history(draw.history()).course
+    assert not diagnose_history(draw.history(broken)).loss_summary
+    assert not diagnose_history(draw.history()).loss_summary
 
 
 def test_batches_with_a_sample_of_a_rare_class_spike_because_of_it() -> None:

@@ -14,7 +14,7 @@ def finding(id_: str, kind: Any = "cause", severity: Any = "warning", **more: An
     facts: dict[str, Any] = {"confidence": 0.8, "summary": "", "explained_by": None, **more}
     return Finding(
         id=id_, kind=kind, severity=severity, title=id_, first_step=0, last_step=9, layers=(),
-        evidence=(), explains=(), advice=(), disproof=(), references=(), **facts,
+        evidence=(), explains=(), advice=(), falsified_by=(), references=(), **facts,
     )
 
 

@@ -37,7 +37,7 @@ def test_an_unexpected_cause_first_is_found_but_not_first_and_an_alarm() -> None
 
 
 @pytest.mark.parametrize(
-    "harmless",
+    "benign",
     [
         finding("poor-initialization", severity="info"),
         finding("poor-initialization", explained_by="dead-relu"),
@@ -45,8 +45,8 @@ def test_an_unexpected_cause_first_is_found_but_not_first_and_an_alarm() -> None
     ],
     ids=["information", "explained", "symptom"],
 )
-def test_no_alarm_on_a_sick_run(harmless: Finding) -> None:
-    assert outcome(finding("dead-relu"), harmless).alarms == ()
+def test_no_alarm_on_a_sick_run(benign: Finding) -> None:
+    assert outcome(finding("dead-relu"), benign).alarms == ()
 
 
 def test_what_is_also_true_is_no_alarm_and_no_hit() -> None:

@@ -49,7 +49,7 @@ export function createBands() {
   const picture = document.createElement("canvas");
   let stale = true;
 
-  const chart = createPlaces("distribution", "distribution over steps", {
+  const chart = createPlaces("histogram", "histogram over steps", {
     at(x, width) {
       if (!props) return -1;
       const { left, right } = props.gutter;
@@ -112,7 +112,7 @@ export function createBands() {
       const { title, codes } = next.data;
       chart.canvas.setAttribute(
         "aria-label",
-        `${title}: distribution over ${codes.length} stretches of steps. Arrow keys move, Enter selects the step.`,
+        `${title}: histogram over ${codes.length} stretches of steps. Arrow keys move, Enter selects the step.`,
       );
       stale = true;
       if (before?.data === next.data) chart.redraw();

@@ -122,7 +122,7 @@ const REACH = 1 / 32;
  * @param {number[]} steps `[n]`, increasing.
  * @returns {(number | null)[]} null where there is no value.
  */
-export function course(values, steps) {
+export function trendLine(values, steps) {
   const reach = REACH * (steps[steps.length - 1] - steps[0]);
   /** Those around, in order. @type {number[]} */
   const around = [];

@@ -6,7 +6,7 @@ import { decodeHeat } from "./decode.js";
 
 /**
  * @import {
- *   CompareReply, DistributionReply, FindingsReply, Heat, LayerReply, LayersReply, Overlay,
+ *   CompareReply, HistogramReply, FindingsReply, Heat, LayerReply, LayersReply, Overlay,
  *   RunsReply, SeriesReply
  * } from "../types.js"
  */
@@ -18,7 +18,7 @@ export const SCHEMA = 1;
 const HEAT_WIDTH = 1000;
 const SERIES_POINTS = 1000;
 const LAYER_POINTS = 600;
-const DISTRIBUTION_WIDTH = 400;
+const HISTOGRAM_WIDTH = 400;
 
 /** What went wrong, in words for a person, and whether trying again can help. */
 export class ApiError extends Error {
@@ -179,10 +179,10 @@ export function createApi(fetcher, always = () => ({})) {
      * @param {string} group
      * @param {number} row
      * @param {AbortSignal} signal
-     * @returns {Promise<DistributionReply>}
+     * @returns {Promise<HistogramReply>}
      */
-    distribution: (run, group, row, signal) =>
-      json("distribution", { run, group, row, width: DISTRIBUTION_WIDTH }, signal),
+    histogram: (run, group, row, signal) =>
+      json("histogram", { run, group, row, width: HISTOGRAM_WIDTH }, signal),
     /**
      * @param {string} run
      * @param {string} group

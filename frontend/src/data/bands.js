@@ -3,7 +3,7 @@
  * from what single statistics allow where there are none.
  *
  * @import { SignedScale } from "../charts/signed_scale.js"
- * @import { Distribution, LayerReply, Step } from "../types.js"
+ * @import { Histogram, LayerReply, Step } from "../types.js"
  */
 import { signedScale } from "../charts/signed_scale.js";
 import { formatPercent } from "../format/numbers.js";
@@ -38,12 +38,12 @@ const TITLES = {
 };
 
 /**
- * @param {Distribution} distribution
+ * @param {Histogram} histogram
  * @returns {BandData}
  */
-export function recordedBands(distribution) {
-  const { of, axis, records, first_steps: first, last_steps: last, codes } = distribution;
-  const bands = distribution.bands.map(({ share, low, high }) => ({
+export function recordedBands(histogram) {
+  const { of, axis, records, first_steps: first, last_steps: last, codes } = histogram;
+  const bands = histogram.bands.map(({ share, low, high }) => ({
     name: shareName(share),
     low,
     high,

@@ -4,7 +4,7 @@
  * @import { Line } from "../charts/line.js"
  * @import { Column, Healthy, LayerReply } from "../types.js"
  */
-import { course, isSolid } from "../charts/smoothing.js";
+import { isSolid, trendLine } from "../charts/smoothing.js";
 import { isFraction } from "../format/numbers.js";
 import { stepNumber } from "../format/steps.js";
 import { corruptionOf } from "./corruption.js";
@@ -25,7 +25,7 @@ const TOGETHER = [
   {
     id: "gradient",
     title: "Gradient norm",
-    names: ["gradient_norm", "window_gradient_norm_max", "penalty_gradient_norm"],
+    names: ["gradient_norm", "window_gradient_norm_max", "regularization_gradient_norm"],
   },
   { id: "update_ratio", title: "Update ratio", names: ["update_ratio"] },
   { id: "weights", title: "Weights and update", names: ["variable_norm", "update_norm"] },
@@ -136,7 +136,7 @@ export function smallLines(small, reply, colors) {
   const points = lines.filter(({ high }) => !high);
   return [
     ...points.map(pale),
-    ...lines.map((line) => (line.high ? line : { ...line, y: course(line.y, x) })),
+    ...lines.map((line) => (line.high ? line : { ...line, y: trendLine(line.y, x) })),
   ];
 }
 

@@ -61,9 +61,9 @@ export function wanted(state, api) {
       key: other ? keyIf(true, run, other.group, other.index, read) : "",
       fetchReply: (signal) => api.layer(runName, other?.group ?? "", other?.index ?? 0, signal),
     },
-    distribution: {
+    histogram: {
       key: keyIf(open && group === "variables", run, group, index, read),
-      fetchReply: (signal) => api.distribution(runName, groupName, index, signal),
+      fetchReply: (signal) => api.histogram(runName, groupName, index, signal),
     },
     profiles: profiles(state, api, mapped),
     ...beside(state, api, known, mapped, index, other),

@@ -110,8 +110,8 @@ function contentOf(view, { slots, view: how }, model) {
       const reply = slots.layer.data;
       if (!reply) return null;
       const caption = { title: fullName(reply.row.name), entries: [] };
-      const distributions = slots.distribution.data?.distributions ?? [];
-      return { sheet: layerSheet(reply), document: { ...reply, distributions }, caption };
+      const histograms = slots.histogram.data?.histograms ?? [];
+      return { sheet: layerSheet(reply), document: { ...reply, histograms }, caption };
     }
     case "profile": {
       const { profile } = model.detail;

@@ -8,7 +8,7 @@
  * @import { BandData } from "../data/bands.js"
  * @import { SmallChart } from "../data/small_charts.js"
  * @import {
- *   Column, DistributionReply, Group, Heat, LayerReply, Metric
+ *   Column, HistogramReply, Group, Heat, LayerReply, Metric
  * } from "../types.js"
  * @import { State } from "../state/state.js"
  * @import { Surroundings } from "./model.js"
@@ -114,7 +114,7 @@ export function createDetailModel() {
     const theirs = slots.otherLayer.data;
     const beside = slots.counterpart.data;
     const theirSide = slots.otherCounterpart.data;
-    const logged = slots.distribution.data;
+    const logged = slots.histogram.data;
     const metric = group?.metrics.find((one) => one.name === heat?.header.metric) ?? null;
     const cell = heat ? cellAt(heat.edges, step ?? Number.POSITIVE_INFINITY) : -1;
     return {
@@ -199,11 +199,11 @@ function smallOf(reply, colors) {
  * Logged histograms where there are any, else what statistics allow.
  *
  * @param {LayerReply} reply
- * @param {DistributionReply | null} logged
+ * @param {HistogramReply | null} logged
  * @returns {BandData[]}
  */
 function bandsOf(reply, logged) {
-  const recorded = (logged?.distributions ?? []).map(recordedBands);
+  const recorded = (logged?.histograms ?? []).map(recordedBands);
   const told = new Set(recorded.map((one) => (one.id === "magnitude" ? "gradient" : one.id)));
   return [...recorded, ...allowedBands(reply).filter((one) => !told.has(one.id))];
 }

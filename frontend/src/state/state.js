@@ -3,7 +3,7 @@
  *
  * @import { Slot } from "../data/loader.js"
  * @import {
- *   CompareReply, DistributionReply, FindingsReply, Heat, LayerReply, LayersReply, Overlay,
+ *   CompareReply, HistogramReply, FindingsReply, Heat, LayerReply, LayersReply, Overlay,
  *   RunsReply, Selection, SeriesReply, View
  * } from "../types.js"
  */
@@ -19,7 +19,7 @@ import { emptySelection } from "./selection.js";
  * @property {Slot<Heat>} heat
  * @property {Slot<LayerReply>} layer
  * @property {Slot<LayerReply>} counterpart  The row that tells the rest of the layer's story.
- * @property {Slot<DistributionReply>} distribution
+ * @property {Slot<HistogramReply>} histogram
  * @property {Slot<Heat[]>} profiles  What is shown by depth beside the map's own metric.
  * @property {Slot<Overlay[]>} overlays  Of the runs beside the selected one.
  * @property {Slot<CompareReply>} compare
@@ -97,7 +97,7 @@ export function initialState(linked) {
       heat: emptySlot(),
       layer: emptySlot(),
       counterpart: emptySlot(),
-      distribution: emptySlot(),
+      histogram: emptySlot(),
       profiles: emptySlot(),
       overlays: emptySlot(),
       compare: emptySlot(),

@@ -12,7 +12,7 @@
 const BENEATH = /** @type {const} */ ([
   "layer",
   "counterpart",
-  "distribution",
+  "histogram",
   "profiles",
   "otherLayer",
   "otherCounterpart",

@@ -28,7 +28,7 @@ const WHY = {
   both: "are named as weights and as gradients",
   operation: "are named after an operation's gradient, not after a weight",
   unknown: "are named neither as weights nor as gradients",
-  told: "",
+  user: "",
 };
 
 /**

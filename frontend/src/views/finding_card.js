@@ -41,7 +41,7 @@ export function findingCard(finding, explained, how, handlers, nested = false) {
       ${verdictIcon(look)}<span>${isOver(finding) ? `recovered ${sort}` : `${VERDICT_WORD[severity]} ${sort}`}</span>
       ${
         id === how.first
-          ? html`<span class="first" data-testid="mend-first" title="The gravest and likeliest of these causes: mend it, train again, and see what is left">mend first</span>`
+          ? html`<span class="first" data-testid="fix-first" title="Most severe and most likely. Fix it first, then retrain.">fix first</span>`
           : nothing
       }
       <span class="confidence" title="How sure this finding is, from what was recorded"
@@ -130,7 +130,7 @@ const NOTHING_TO_DO = { advice: [], experiment: null };
  * @param {FindingsHandlers} handlers
  */
 function body(finding, how, handlers) {
-  const { evidence, disproof, references } = finding;
+  const { evidence, falsified_by, references } = finding;
   const { advice, experiment } = isOver(finding) ? NOTHING_TO_DO : finding;
   return html`
     ${
@@ -149,7 +149,7 @@ function body(finding, how, handlers) {
         ? html`<details class="fold" open><summary>Why we think so</summary>${evidenceTable(evidence, how, handlers)}</details>`
         : nothing
     }
-    ${list("What would prove us wrong", disproof)} ${list("References", references, reference)}`;
+    ${list("What would prove us wrong", falsified_by)} ${list("References", references, reference)}`;
 }
 
 /**

@@ -48,7 +48,7 @@ export function findingsPanel({ reply, summary, color, mark, selected, compared 
   const [over, standing] = [heads.filter(isOver), heads.filter((finding) => !isOver(finding))];
   const how = {
     selected,
-    first: reply.mend_first,
+    first: reply.fix_first,
     elsewhere: (/** @type {string} */ id) => elsewhere(id, compared),
     unit: stepWord(reply.axis),
   };
@@ -250,7 +250,7 @@ function nothingFound(reply, summary) {
     return html`<article class="finding healthy" data-testid="no-finding">
       <p class="eyebrow healthy">${verdictIcon("healthy")} healthy</p>
       <h3>No finding</h3>
-      ${reply.course ? html`<p data-testid="course">${visible(reply.course)}</p>` : nothing}
+      ${reply.loss_summary ? html`<p data-testid="loss-summary">${visible(reply.loss_summary)}</p>` : nothing}
       <p>
         ${counted(evaluated, "check")} evaluated, none fired${
           open > 0

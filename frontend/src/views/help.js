@@ -30,7 +30,7 @@ const KEYS = [
     ],
   ],
   [
-    "Heat map, distributions",
+    "Heat map, histograms",
     [
       [["←", "→", "↑", "↓"], "move by a cell; the value is read out"],
       [["Page Up", "Page Down"], "ten rows"],

@@ -16,7 +16,7 @@ import { badOf } from "../data/small_charts.js";
 import { formatPercent, formatTick } from "../format/numbers.js";
 import { formatStep, formatStepShort, stepNumber } from "../format/steps.js";
 import { rowKey } from "../state/selection.js";
-import { distributionFigures } from "./distributions.js";
+import { histogramFigures } from "./histogram.js";
 import { initializationView } from "./initialization.js";
 import { layerCharts, layerHead } from "./layer.js";
 import { inlineName } from "./name.js";
@@ -119,7 +119,7 @@ function charts(reply, model, handlers, around) {
   if (!small) return nothing;
   const view = { model, handlers, around };
   const figures = (/** @type {LayerReply} */ of, /** @type {BandData[] | null} */ spread) =>
-    html`${distributionFigures(
+    html`${histogramFigures(
       (spread ?? []).map((data) => bandsProps(data, view)),
     )}${of.initialization ? initializationView(of.initialization, of.row, of.axis) : nothing}`;
   const shown = smallProps(reply, small, view, model.detail.theirs);

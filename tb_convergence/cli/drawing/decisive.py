@@ -29,7 +29,7 @@ from tb_convergence.core.diagnosis.configuration import configuration
 from tb_convergence.core.diagnosis.data import feature_scales
 from tb_convergence.core.diagnosis.finding import Finding
 from tb_convergence.core.history import RunHistory
-from tb_convergence.core.penalties import penalty
+from tb_convergence.core.regularization import regularization_loss
 from tb_convergence.core.rules.poor_initialization import fans
 
 Drawer = Callable[[RunHistory, Finding], Picture | None]
@@ -149,8 +149,8 @@ def _shares(history: RunHistory, finding: Finding) -> Picture | None:
     return Profile("Share of the samples", names, tuple(shares), marked, "linear", limit)
 
 
-def _loss_over_ignorance(history: RunHistory, finding: Finding) -> Picture | None:
-    """The loss against the part of ignorance below which a model has learned something."""
+def _loss_over_baseline(history: RunHistory, finding: Finding) -> Picture | None:
+    """The loss against the part of the baseline below which a model has learned something."""
     share = finding.evidence[0]
     chart = loss_picture(history, finding.first_step)
     if chart is None or share.threshold is None or not share.value > 0:
@@ -173,12 +173,12 @@ def _epochs(history: RunHistory, finding: Finding) -> Picture | None:
 def _labels(history: RunHistory, finding: Finding) -> Picture | None:
     first = finding.evidence[0]
     if "label" not in first.name:
-        ignorant = loss_picture(history, finding.first_step)
+        baseline = loss_picture(history, finding.first_step)
         end = history.series("loss")
-        if ignorant is None or end is None or not first.value > 0:
-            return ignorant
+        if baseline is None or end is None or not first.value > 0:
+            return baseline
         level = float(np.mean(end.values[-max(1, len(end) // 10):])) / first.value
-        return with_limit(ignorant, Limit(level, f"ignoring the input {number(level)}"))
+        return with_limit(baseline, Limit(level, f"ignoring the input {number(level)}"))
     chart = Over("feature_max" if "largest" in first.name else "feature_min",
                  kinds=("target",))(history, finding)
     if first.threshold is not None and isinstance(chart, Chart):
@@ -199,12 +199,12 @@ def _start_of_weights(history: RunHistory, finding: Finding) -> Picture | None:
                    scale="log10", limit=threshold_of(finding))
 
 
-def _penalty_share(history: RunHistory, finding: Finding) -> Picture | None:
+def _regularization_share(history: RunHistory, finding: Finding) -> Picture | None:
     table, loss = history.table("variables"), history.series("loss")
     if table is None or loss is None or "penalty" not in finding.evidence[0].name:
         return None
     steps, at_table, at_loss = np.intersect1d(table.steps, loss.steps, return_indices=True)
-    share = penalty(table, configuration(history))[at_table] / loss.values[at_loss]
+    share = regularization_loss(table, configuration(history))[at_table] / loss.values[at_loss]
     return Chart("Penalty's share of the loss", (line("penalty / loss", steps, share),), "linear",
                  threshold_of(finding), finding.first_step)
 
@@ -272,14 +272,14 @@ DRAWERS: Final[Mapping[str, Drawer]] = {
     "wrong-hidden-activation": Depth("gradient_mean_abs"),
     "dead-relu": Over("activation_dead_fraction"),
     "poor-initialization": _start_of_weights,
-    "over-regularization": _first_of(_penalty_share, evidence_bars),
+    "over-regularization": _first_of(_regularization_share, evidence_bars),
     "too-deep-without-skip": Depth("gradient_mean_abs"),
     "too-few-steps": _loss,
     "optimizer-mismatch": Over("update_ratio"),
     "wrong-labels": _labels,
     "class-imbalance": _shares,
     "wrong-loss": _first_of(_edges_of_targets, _loss),
-    "insufficient-capacity": _loss_over_ignorance,
+    "insufficient-capacity": _loss_over_baseline,
     "batch-norm-masks-gradients": _ZERO_OR_DEPTH,
     "non-finite-values": _where_not_finite,
     "loss-not-decreasing": _loss_against_start,

@@ -123,8 +123,8 @@ def section(run: RunDiagnosis, history: RunHistory | None) -> str:
     elif state != "sick":
         parts.append(f'<p class="{_VERDICTS[state]}">{VERDICT_MARKS[state]} '
                      f"{_text(verdict_text(run))}</p><p>{_text(run.verdict.why)}</p>")
-        if run.course:
-            parts.append(f"<p>{_text(run.course)}</p>")
+        if run.loss_summary:
+            parts.append(f"<p>{_text(run.loss_summary)}</p>")
     for finding in run.findings:
         if finding.explained_by is None:
             parts += _finding(finding, run, history, loss)
@@ -160,7 +160,7 @@ def _finding(
             yield (f"<li><code>{_text(other.id)}</code> ({_text(other.severity)}, "
                    f"{_text(span(other, unit))}): {_text(other.summary)}</li>")
         yield "</ul>"
-    for title, texts in (("What would prove this wrong", finding.disproof),
+    for title, texts in (("What would prove this wrong", finding.falsified_by),
                          ("References", finding.references)):
         if texts:
             yield f"<details><summary>{title}</summary>{_list(texts)}</details>"

@@ -90,8 +90,8 @@ def _run(page: Page, run: RunDiagnosis, verbose: bool) -> None:
         mark = VERDICT_MARKS[run.verdict.state]
         page.line("  " + page.paint(f"{mark} {verdict_text(run)}", _VERDICTS[run.verdict.state]))
         page.wrapped("", run.verdict.why, 4)
-        if run.course:
-            page.wrapped("", run.course, 4)
+        if run.loss_summary:
+            page.wrapped("", run.loss_summary, 4)
     for finding in run.findings:
         if finding.explained_by is None:
             _finding(page, finding, run, verbose)
@@ -117,8 +117,8 @@ def _finding(page: Page, finding: Finding, run: RunDiagnosis, verbose: bool) -> 
         page.wrapped("try: ", advice, 4)
     if finding.experiment:
         page.wrapped("decide by: ", finding.experiment, 4)
-    for disproof in finding.disproof if verbose else ():
-        page.wrapped("wrong if: ", disproof, 4)
+    for sign in finding.falsified_by if verbose else ():
+        page.wrapped("wrong if: ", sign, 4)
     for reference in finding.references if verbose else ():
         page.wrapped("see: ", reference, 4)
     for other in run.findings:

@@ -83,13 +83,13 @@ def compare(
 
     `diagnoses` of the two, where they are known already.
     """
-    told = diagnoses or (diagnose_history(first), diagnose_history(second))
+    found = diagnoses or (diagnose_history(first), diagnose_history(second))
     both = bool(first.config) and bool(second.config)
     return Comparison(
-        told[0],
-        told[1],
+        found[0],
+        found[1],
         changed_settings(first.config, second.config) if both else None,
-        _changed_findings(*told),
+        _changed_findings(*found),
         compare_losses(first, second),
         differences(first, second),
     )

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tb_convergence.core.comparison.differences import LASTING, orders_apart
 from tb_convergence.core.comparison.pairing import pair_steps
 from tb_convergence.core.diagnosis.dating import first_true
-from tb_convergence.core.diagnosis.loss_course import LossCourse, loss_course
+from tb_convergence.core.diagnosis.loss_trajectory import LossTrajectory, loss_trajectory
 from tb_convergence.core.history import RunHistory, Values
 
 NOISES: Final = 3.0
@@ -56,7 +56,7 @@ class LossComparison:
 
 def compare_losses(first: RunHistory, second: RunHistory) -> LossComparison | None:
     """The losses of two runs; None where not both have one that counts the same steps."""
-    one, two = loss_course(first), loss_course(second)
+    one, two = loss_trajectory(first), loss_trajectory(second)
     if one is None or two is None or one.axis != two.axis:
         return None
     at = pair_steps(one.steps, two.steps)
@@ -80,35 +80,38 @@ def compare_losses(first: RunHistory, second: RunHistory) -> LossComparison | No
     )
 
 
-def _edges(one: LossCourse, two: LossCourse) -> Values:
+def _edges(one: LossTrajectory, two: LossTrajectory) -> Values:
     """`[STRETCHES + 1]`, from before the first to the last of the steps that both have."""
     low, high = max(one.steps[0], two.steps[0]), min(one.steps[-1], two.steps[-1])
     return np.linspace(min(low, high) - 1, high, STRETCHES + 1)
 
 
-def _stretches(course: LossCourse, edges: Values) -> tuple[Values, Values]:
+def _stretches(trajectory: LossTrajectory, edges: Values) -> tuple[Values, Values]:
     """Mean loss in each stretch and its standard error, both `[STRETCHES]`; NaN without a record.
 
     A window of several steps counts where it ends.
     """
-    place = np.searchsorted(edges, course.steps, side="left") - 1
+    place = np.searchsorted(edges, trajectory.steps, side="left") - 1
     inside = (place >= 0) & (place < STRETCHES)
-    place, weights = place[inside], course.weights[inside]
-    total = np.bincount(place, weights * course.level[inside], STRETCHES)
+    place, weights = place[inside], trajectory.weights[inside]
+    total = np.bincount(place, weights * trajectory.level[inside], STRETCHES)
     mass = np.bincount(place, weights, STRETCHES)
-    seen = np.bincount(place, course.samples[inside], STRETCHES)
+    seen = np.bincount(place, trajectory.samples[inside], STRETCHES)
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-        return total / mass, course.noise / np.sqrt(seen)
+        return total / mass, trajectory.noise / np.sqrt(seen)
 
 
-def _end(course: LossCourse, edges: Values) -> float:
-    mean = float(_stretches(course, edges)[0][-1])
-    before = np.flatnonzero(course.steps <= edges[-1])
-    return mean if np.isfinite(mean) else float(course.level[before[-1] if len(before) else 0])
+def _end(trajectory: LossTrajectory, edges: Values) -> float:
+    mean = float(_stretches(trajectory, edges)[0][-1])
+    before = np.flatnonzero(trajectory.steps <= edges[-1])
+    return mean if np.isfinite(mean) else float(trajectory.level[before[-1] if len(before) else 0])
 
 
 def _parting(
-    one: LossCourse, two: LossCourse, at: tuple[NDArray[np.intp], NDArray[np.intp]], edges: Values
+    one: LossTrajectory,
+    two: LossTrajectory,
+    at: tuple[NDArray[np.intp], NDArray[np.intp]],
+    edges: Values,
 ) -> int | None:
     """First step of the first stretch in which one loss stays above the other by more than noise.
 
@@ -127,7 +130,7 @@ def _parting(
     return min(candidates + ([] if broken is None else [broken]), default=None)
 
 
-def _broken(one: LossCourse, two: LossCourse) -> int | None:
+def _broken(one: LossTrajectory, two: LossTrajectory) -> int | None:
     """Where one of the losses is no longer finite, and the other still is."""
     if one.nonfinite_step == two.nonfinite_step:
         return None

@@ -1,4 +1,4 @@
-"""What the recorded data are: the kind of targets and of predictions, and what ignorance costs.
+"""What the recorded data are: the kind of targets and of predictions, and the baseline loss.
 
 Only moments of each batch are recorded, and they suffice: a column that holds nothing but 0 and 1
 has the variance m (1 - m) exactly, and one-hot rows add up to 1 in every batch.
@@ -171,7 +171,7 @@ def are_probabilities(columns: Columns) -> bool:
 
 
 @remembered
-def ignorance(history: RunHistory) -> float | None:
+def baseline_loss(history: RunHistory) -> float | None:
     """Loss of the best model that ignores its input; None for losses where it is not known here.
 
     None as well where the targets are constant, so that there is nothing to know. It is the

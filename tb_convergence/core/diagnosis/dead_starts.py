@@ -51,7 +51,7 @@ def start_of(history: RunHistory, layer: str) -> Start:
         return Start(layer, "", math.nan, math.nan, math.nan)
     bias = _first(table, _row(table, layer, "bias"), "variable_mean")
     inputs = _inputs(history, layer)
-    weights = _spread_of_weights(table, layer)
+    weights = _std_of_weights(table, layer)
     size = weights * inputs
     return Start(layer, _reason(history, layer, bias, weights, inputs), bias, size, inputs)
 
@@ -80,7 +80,7 @@ def _first(table: Table, row: int | None, name: str) -> float:
     return math.nan if row is None or not table.has(name) else float(table.column(name)[0, row])
 
 
-def _spread_of_weights(table: Table, layer: str) -> float:
+def _std_of_weights(table: Table, layer: str) -> float:
     """Root of the sum of the squared weights of one unit, on average; NaN where unknown."""
     row = _row(table, layer, "kernel")
     shape = () if row is None else table.rows[row].shape

@@ -31,12 +31,12 @@ from tb_convergence.core.diagnosis.finding import (
     Severity,
 )
 from tb_convergence.core.diagnosis.judgement import verdict_of
-from tb_convergence.core.diagnosis.loss_course import loss_course
-from tb_convergence.core.diagnosis.loss_words import loss_words
+from tb_convergence.core.diagnosis.loss_summary import loss_summary
+from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
 from tb_convergence.core.diagnosis.recipes import recipes
 from tb_convergence.core.diagnosis.rule import Match, Rule
-from tb_convergence.core.diagnosis.severity import effect_on, told, worst
-from tb_convergence.core.diagnosis.states import State, told_of
+from tb_convergence.core.diagnosis.severity import effect_on, reported_severity, worst
+from tb_convergence.core.diagnosis.states import State, describe_states
 from tb_convergence.core.diagnosis.wording import plain_exponents
 from tb_convergence.core.history import NoStatisticError, RunHistory
 
@@ -104,7 +104,7 @@ def diagnose_history(history: RunHistory, rules: Sequence[Rule] | None = None) -
     return RunDiagnosis(
         history.run, history.last_step, tuple(findings), tuple(missing), history.skipped,
         history.tag_families, recipes(history, lacking), history.sampled, history.axis,
-        loss_words(history),
+        loss_summary(history),
         verdict_of(history, findings, len(rules) - len(missing), len(rules)),
     )
 
@@ -147,7 +147,7 @@ def _priority(pair: tuple[Rule, Match]) -> tuple[int, float, int]:
 def _severities(history: RunHistory, kept: Mapping[str, Match]) -> dict[str, Severity]:
     """How severe each finding is in this run, by id."""
     found = effect_on(history, kept)
-    return {id_: told(match, found) for id_, match in kept.items()}
+    return {id_: reported_severity(match, found) for id_, match in kept.items()}
 
 
 def _rank(
@@ -161,7 +161,7 @@ def _rank(
     for rule, match in causes:
         effects = {*rule.explains, *match.explains}
         for other, effect in ordered:
-            if other.id not in effects and rule.id not in effect.follows:
+            if other.id not in effects and rule.id not in effect.caused_by:
                 continue
             if other.id in explained_by or other.id == rule.id:
                 continue
@@ -172,7 +172,7 @@ def _rank(
                 continue
             if other.kind == "cause" and match.severity == "info" != effect.severity:
                 continue  # what needs no action is no reason for what does
-            if effect.harmless and severities[rule.id] == "critical":
+            if effect.benign and severities[rule.id] == "critical":
                 continue  # and what does no harm is no part of what leaves nothing of worth
             if other.kind == "cause" and match.confidence < SURE_ENOUGH * effect.confidence:
                 continue
@@ -183,8 +183,8 @@ def _rank(
         explained, above = _explained(rule.id, explained_by), explained_by.get(rule.id)
         severity = worst([severities[rule.id], *(severities[id_] for id_ in explained)])
         states = [] if above is not None else _left_in(rule.id, matches, explained_by)
-        told_with = replace(match, summary=match.summary + _told(history, match, states))
-        findings.append(_finding(rule, told_with, severity, above, explained))
+        reported_match = replace(match, summary=match.summary + _states_of(history, match, states))
+        findings.append(_finding(rule, reported_match, severity, above, explained))
     return sorted(findings, key=_reading_order)
 
 
@@ -215,10 +215,12 @@ def _left_in(
     return found
 
 
-def _told(history: RunHistory, match: Match, states: list[State]) -> str:
-    course = loss_course(history)
-    loss = None if course is None or course.nonfinite_step is not None else course.end
-    return told_of(states, match.state, loss, "epoch" if history.axis == "epoch" else "step")
+def _states_of(history: RunHistory, match: Match, states: list[State]) -> str:
+    trajectory = loss_trajectory(history)
+    known = trajectory is not None and trajectory.nonfinite_step is None
+    loss = trajectory.end if trajectory is not None and known else None
+    unit = "epoch" if history.axis == "epoch" else "step"
+    return describe_states(states, match.state, loss, unit)
 
 
 def _explained(cause: str, explained_by: Mapping[str, str]) -> tuple[str, ...]:
@@ -244,7 +246,7 @@ def _finding(
         explains=explains,
         explained_by=explained_by,
         advice=tuple(map(plain_exponents, match.advice)) or rule.advice,
-        disproof=rule.disproof,
+        falsified_by=rule.falsified_by,
         references=rule.references,
         experiment=(match.experiment or rule.experiment) if match.confidence < SURE else "",
     )

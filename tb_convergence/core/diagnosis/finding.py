@@ -9,8 +9,8 @@ from typing import Any, Final, Literal
 
 from tb_convergence.core.diagnosis.recipes import Recipe
 from tb_convergence.core.diagnosis.verdict import UNKNOWN, Verdict, verdict_json
+from tb_convergence.core.gaps import Sampled, Skipped, TagFamily
 from tb_convergence.core.history import Axis
-from tb_convergence.core.left_out import Sampled, Skipped, TagFamily
 
 Kind = Literal["cause", "symptom", "caution"]
 Severity = Literal["critical", "warning", "info"]
@@ -97,7 +97,7 @@ class Finding:
     explains: tuple[str, ...] = ()
     explained_by: str | None = None
     advice: tuple[str, ...] = ()
-    disproof: tuple[str, ...] = ()
+    falsified_by: tuple[str, ...] = ()
     references: tuple[str, ...] = ()
     reported_step: int | None = None
     recovered_step: int | None = None
@@ -124,7 +124,7 @@ class RunDiagnosis:
 
     `tag_families` are histograms that a person is asked about, or has spoken of; `recipes` say how
     to record what `not_evaluated` needs; `sampled` is None where TensorBoard kept all;
-    `axis` is what steps count; `course` says in one sentence how the loss went, "" where that is
+    `axis` is what steps count; `loss_summary` describes the loss in one sentence, "" where that is
     not known. `verdict` judges the run as a whole.
     """
 
@@ -137,7 +137,7 @@ class RunDiagnosis:
     recipes: tuple[Recipe, ...] = ()
     sampled: Sampled | None = None
     axis: Axis = "step"
-    course: str = ""
+    loss_summary: str = ""
     verdict: Verdict = UNKNOWN
 
     @property
@@ -148,7 +148,7 @@ class RunDiagnosis:
         )
 
     @property
-    def mend_first(self) -> Finding | None:
+    def fix_first(self) -> Finding | None:
         """Of several causes that need action and no other explains, the first; else None."""
         causes = [
             f for f in self.findings
@@ -176,14 +176,14 @@ def strict_number(value: float | None) -> float | str | None:
 
 def as_json(diagnosis: RunDiagnosis) -> dict[str, Any]:
     """The JSON object of one run; strict: no bare NaN, plain Python types only."""
-    first = diagnosis.mend_first
+    first = diagnosis.fix_first
     return {
         "run": diagnosis.run,
         "last_step": diagnosis.last_step,
         "axis": diagnosis.axis,
-        "course": diagnosis.course,
+        "loss_summary": diagnosis.loss_summary,
         "verdict": verdict_json(diagnosis.verdict),
-        "mend_first": None if first is None else first.id,
+        "fix_first": None if first is None else first.id,
         "findings": [_finding(finding) for finding in diagnosis.findings],
         "not_evaluated": [
             {"id": item.id, "needs": list(item.needs)} for item in diagnosis.not_evaluated
@@ -241,7 +241,7 @@ def _finding(finding: Finding) -> Mapping[str, Any]:
         "explains": list(finding.explains),
         "explained_by": finding.explained_by,
         "advice": list(finding.advice),
-        "disproof": list(finding.disproof),
+        "falsified_by": list(finding.falsified_by),
         "references": list(finding.references),
         "reported_step": _step(finding.reported_step),
         "recovered_step": _step(finding.recovered_step),

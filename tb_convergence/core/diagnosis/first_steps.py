@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tb_convergence.core.diagnosis.dating import sound_part
-from tb_convergence.core.diagnosis.loss_course import loss_course
+from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
 from tb_convergence.core.diagnosis.tables import largest_per_record, weights_column
 from tb_convergence.core.history import RunHistory
 
@@ -48,10 +48,10 @@ def first_steps(history: RunHistory, until: int, least_records: int) -> FirstSte
     None where one of these was not recorded, or not from step 0 on, and where the units were
     recorded fewer than `least_records` times.
     """
-    course, table = loss_course(history), history.table("variables")
+    trajectory, table = loss_trajectory(history), history.table("variables")
     # What NaN made of the units is no death of theirs.
     outputs = sound_part(history).table("activations")
-    if course is None or table is None or outputs is None:
+    if trajectory is None or table is None or outputs is None:
         return None
     known = table.has("update_ratio") and table.has("variable_norm")
     if not known or not outputs.has("activation_dead_fraction"):
@@ -67,13 +67,13 @@ def first_steps(history: RunHistory, until: int, least_records: int) -> FirstSte
         return None
     with np.errstate(invalid="ignore", divide="ignore"):
         growth = np.where(norm[0] > 0, norm[-1] / norm[0], np.nan)
-    peak = float(np.max(course.level[course.steps <= until], initial=0.0))
+    peak = float(np.max(trajectory.level[trajectory.steps <= until], initial=0.0))
     unit = int(np.argmax(died))
     return FirstSteps(
         last=int(table.steps[early][-1]),
         update_ratio=float(np.nanmax(ratio)),
         growth=float(np.nanmax(growth, initial=0.0)),
-        thrown=peak / max(abs(float(course.level[0])), 1e-30),
+        thrown=peak / max(abs(float(trajectory.level[0])), 1e-30),
         layer=outputs.rows[unit].layer,
         dead_before=float(dead[0, unit]),
         dead_since=float(died[unit]),

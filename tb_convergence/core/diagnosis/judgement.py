@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from tb_convergence.core.diagnosis.data import ignorance
+from tb_convergence.core.diagnosis.data import baseline_loss
 from tb_convergence.core.diagnosis.finding import Finding
-from tb_convergence.core.diagnosis.loss_course import LossCourse, loss_course
+from tb_convergence.core.diagnosis.loss_trajectory import LossTrajectory, loss_trajectory
 from tb_convergence.core.diagnosis.progress import USELESS, learns
 from tb_convergence.core.diagnosis.verdict import UNKNOWN, State, Verdict
 from tb_convergence.core.diagnosis.wording import counted, figure
@@ -54,15 +54,15 @@ def _judged(
         return "sick", f"{action[0].title}{more}."
     if history.last_step < 0:
         return UNKNOWN.state, UNKNOWN.why
-    course = loss_course(history)
-    if course is None:
+    trajectory = loss_trajectory(history)
+    if trajectory is None:
         return "not-decided", (
             "No loss was recorded: without one, nothing shows whether the training converges."
         )
-    short = _too_short(history, course)
+    short = _too_short(history, trajectory)
     if short:
         return "too-early", short
-    doubt = _unconvincing(history, course)
+    doubt = _unconvincing(history, trajectory)
     if doubt:
         return "not-decided", doubt
     validated, traced = _validated(history), _traced(history)
@@ -73,49 +73,50 @@ def _judged(
         if seen
     )
     return "nothing-found", (
-        f"The loss fell from {figure(course.start)} to {figure(course.end)}, and none of "
+        f"The loss fell from {figure(trajectory.start)} to {figure(trajectory.end)}, and none of "
         f"{decided} checks (of {applicable}), {looked} among them, found anything that needs "
         "action."
     )
 
 
-def _too_short(history: RunHistory, course: LossCourse) -> str:
+def _too_short(history: RunHistory, trajectory: LossTrajectory) -> str:
     """Why it is too early to judge the loss; "" where it is not."""
-    values = len(course.level)
+    values = len(trajectory.level)
     if values < RECORDS:
         return f"{counted(values, 'value')} of the loss so far; {RECORDS} are needed for a trend."
-    if course.axis == "epoch":
+    if trajectory.axis == "epoch":
         return ""
-    densely = course.observed > values or history.table("run") is not None
-    if densely and course.observed < STEPS:
-        return f"{course.observed} training steps so far; {STEPS} are needed for a trend."
-    if densely and course.observed < FLAT_STEPS and not course.fell:
+    densely = trajectory.observed > values or history.table("run") is not None
+    if densely and trajectory.observed < STEPS:
+        return f"{trajectory.observed} training steps so far; {STEPS} are needed for a trend."
+    if densely and trajectory.observed < FLAT_STEPS and not trajectory.fell:
         return (
-            f"The loss has not fallen in the first {course.observed} steps, which may be a slow "
-            f"start; {FLAT_STEPS} steps tell."
+            f"The loss has not fallen in the first {trajectory.observed} steps, which may be a "
+            f"slow start; {FLAT_STEPS} steps tell."
         )
     return ""
 
 
-def _unconvincing(history: RunHistory, course: LossCourse) -> str:
+def _unconvincing(history: RunHistory, trajectory: LossTrajectory) -> str:
     """What of the loss forbids a green verdict although no rule fired; "" where nothing does."""
-    if course.nonfinite_step is not None and course.nonfinite_step >= int(course.steps[-1]):
+    bad = trajectory.nonfinite_step
+    if bad is not None and bad >= int(trajectory.steps[-1]):
         return "The loss is not finite at the end, and no check could say why."
-    if not course.fell:
+    if not trajectory.fell:
         return (
-            f"The loss did not fall ({figure(course.start)} at the start, {figure(course.end)} at "
-            "the end), and no check could say why."
+            f"The loss did not fall ({figure(trajectory.start)} at the start, {figure(trajectory.end)} "
+            "at the end), and no check could say why."
         )
-    if course.end > course.diverging_above:
+    if trajectory.end > trajectory.diverging_above:
         return (
-            f"The loss rose from {figure(course.lowest)} to {figure(course.end)} at the end, and "
-            "no check could say why."
+            f"The loss rose from {figure(trajectory.lowest)} to {figure(trajectory.end)} at the end, "
+            "and no check could say why."
         )
-    ignorant = ignorance(history)
-    if ignorant is not None and course.end > USELESS * ignorant and not learns(history):
+    baseline = baseline_loss(history)
+    if baseline is not None and trajectory.end > USELESS * baseline and not learns(history):
         return (
-            f"The loss ends at {figure(course.end)}, where a model that ignores its input is "
-            f"({figure(ignorant)}), and no check could say why."
+            f"The loss ends at {figure(trajectory.end)}, where a model that ignores its input is "
+            f"({figure(baseline)}), and no check could say why."
         )
     return ""
 

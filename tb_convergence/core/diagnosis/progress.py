@@ -5,18 +5,18 @@ from __future__ import annotations
 from typing import Final
 
 from tb_convergence.core.diagnosis.configuration import configuration
-from tb_convergence.core.diagnosis.data import ignorance
-from tb_convergence.core.diagnosis.loss_course import loss_course
+from tb_convergence.core.diagnosis.data import baseline_loss
+from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
 from tb_convergence.core.diagnosis.memory import remembered
 from tb_convergence.core.history import RunHistory
 
 FALLS: Final = " The loss falls all the same."
 """Said of what is odd in a run that learns."""
 LEARNS: Final = 0.5
-"""Part of its starting loss that a run has lost when it is said to learn, and of ignorance's."""
+"""A run learns once its loss is this much below its start, and below this part of the baseline."""
 LITTLE: Final = 0.8
-"""Loss over ignorance's (or the start's) from which little was learned. Below it a loss that rests
-is as likely all that the data allow: with noise in the targets, that is often two thirds."""
+"""Loss over the baseline loss (or the start) from which little was learned. Below it a loss that
+rests is as likely all that the data allow: with noise in the targets, that is often two thirds."""
 USELESS: Final = 0.95
 """Loss over that of a model that ignores its input, from which nothing was learned."""
 LAG_STEPS: Final = 500
@@ -46,10 +46,10 @@ def learns(history: RunHistory) -> bool:
     start that a fault threw up and the mean of the targets are soon made good; else it lost more
     than half its value. And it did not come back up.
     """
-    course = loss_course(history)
-    if course is None or course.end > course.diverging_above:
+    trajectory = loss_trajectory(history)
+    if trajectory is None or trajectory.end > trajectory.diverging_above:
         return False
-    ignorant = ignorance(history)
-    if ignorant is None:
-        return course.fall > LEARNS
-    return course.end < LEARNS * ignorant
+    baseline = baseline_loss(history)
+    if baseline is None:
+        return trajectory.fall > LEARNS
+    return trajectory.end < LEARNS * baseline

@@ -42,8 +42,8 @@ class Match:
     ruins: bool = False
     experiment: str = ""
     explains: tuple[str, ...] = ()
-    follows: tuple[str, ...] = ()
-    harmless: bool = False
+    caused_by: tuple[str, ...] = ()
+    benign: bool = False
     judged_step: int | None = None
     state: State | None = None
 
@@ -74,7 +74,7 @@ class Rule:
             acts through updates has 1: statistics of a step are taken before its update.
         advice: what to do, most promising first.
         experiment: what decides the matter where watching cannot, such as "small-sample fit".
-        disproof: what would show that this finding is wrong.
+        falsified_by: what would show that this finding is wrong.
         false_alarms: when it is known to fire on a healthy run.
         references: sources of definition and thresholds.
     """
@@ -92,6 +92,6 @@ class Rule:
     delay_steps: int = 0
     advice: tuple[str, ...] = ()
     experiment: str = ""
-    disproof: tuple[str, ...] = ()
+    falsified_by: tuple[str, ...] = ()
     false_alarms: tuple[str, ...] = ()
     references: tuple[str, ...] = ()

@@ -14,9 +14,9 @@ from typing import Final
 import numpy as np
 
 from tb_convergence.core.diagnosis.configuration import configuration
-from tb_convergence.core.diagnosis.data import ignorance
+from tb_convergence.core.diagnosis.data import baseline_loss
 from tb_convergence.core.diagnosis.finding import GUESS, SEVERITIES, Severity
-from tb_convergence.core.diagnosis.loss_course import LossCourse, loss_course
+from tb_convergence.core.diagnosis.loss_trajectory import LossTrajectory, loss_trajectory
 from tb_convergence.core.diagnosis.progress import USELESS, unfinished
 from tb_convergence.core.diagnosis.rule import Match
 from tb_convergence.core.history import RunHistory
@@ -69,14 +69,15 @@ def effect_on(history: RunHistory, fired: Mapping[str, Match]) -> Severity | Non
     """
     if any(match.ruins for match in fired.values()):
         return "critical"
-    course = loss_course(history)
-    if course is None or course.observed < SEEN:
+    trajectory = loss_trajectory(history)
+    if trajectory is None or trajectory.observed < SEEN:
         return None
-    worthless = _diverged(history, course, fired) or _learned_nothing(history, course, fired)
+    diverged = _diverged(history, trajectory, fired)
+    worthless = diverged or _learned_nothing(history, trajectory, fired)
     return "critical" if worthless else "warning"
 
 
-def told(match: Match, found: Severity | None) -> Severity:
+def reported_severity(match: Match, found: Severity | None) -> Severity:
     """Severity of one finding in a run whose `effect_on` was `found`."""
     own = match.severity if match.severity == "info" or found is None else found
     return at_most(own, match.confidence)
@@ -102,33 +103,33 @@ def worst(severities: list[Severity]) -> Severity:
     return min(severities, key=SEVERITIES.index)
 
 
-def _diverged(history: RunHistory, course: LossCourse, fired: Mapping[str, Match]) -> bool:
+def _diverged(history: RunHistory, trajectory: LossTrajectory, fired: Mapping[str, Match]) -> bool:
     """The loss left its best level, ended above its start, and there is no more to come, or none
     that would bring it back.
     """
-    if "loss-divergence" not in fired or course.end <= course.start:
+    if "loss-divergence" not in fired or trajectory.end <= trajectory.start:
         return False
-    onset = course.first_step_above(course.diverging_above)
-    if not unfinished(history) or course.axis != "step" or onset is None:
+    onset = trajectory.first_step_above(trajectory.diverging_above)
+    if not unfinished(history) or trajectory.axis != "step" or onset is None:
         return True
-    lasted = int(course.steps[-1]) - onset + 1
-    blown = course.start > 0 and float(course.level[-1]) > BLOWN * course.start
+    lasted = int(trajectory.steps[-1]) - onset + 1
+    blown = trajectory.start > 0 and float(trajectory.level[-1]) > BLOWN * trajectory.start
     return lasted >= LASTS or blown
 
 
 def _learned_nothing(
-    history: RunHistory, course: LossCourse, fired: Mapping[str, Match]
+    history: RunHistory, trajectory: LossTrajectory, fired: Mapping[str, Match]
 ) -> bool:
-    few = FEW_EPOCHS if course.axis == "epoch" else FEW
-    if unfinished(history) or course.observed < few:
+    few = FEW_EPOCHS if trajectory.axis == "epoch" else FEW
+    if unfinished(history) or trajectory.observed < few:
         return False
-    ignorant = ignorance(history)
-    if ignorant is None or ignorant <= 0:
+    baseline = baseline_loss(history)
+    if baseline is None or baseline <= 0:
         return "loss-not-decreasing" in fired
     # A loss that is high and still falls comes from far away, and is on its way.
-    rests = not course.fell or course.settled
-    useless = course.end - _penalty(history) > USELESS * ignorant
-    return rests and useless and not _validates(history, USELESS * ignorant)
+    rests = not trajectory.fell or trajectory.settled
+    useless = trajectory.end - _regularization_at_end(history) > USELESS * baseline
+    return rests and useless and not _validates(history, USELESS * baseline)
 
 
 def _validates(history: RunHistory, limit: float) -> bool:
@@ -137,15 +138,15 @@ def _validates(history: RunHistory, limit: float) -> bool:
     return series is not None and len(series) > 0 and bool(series.values[-1] < limit)
 
 
-def _penalty(history: RunHistory) -> float:
+def _regularization_at_end(history: RunHistory) -> float:
     """What penalties of the weights add to the loss at the end; 0 where it is not known."""
     # Penalties are computed with this package's words, so they are reached when they are needed.
-    from tb_convergence.core.penalties import penalty  # noqa: PLC0415
+    from tb_convergence.core.regularization import regularization_loss  # noqa: PLC0415
 
     table, model = history.table("variables"), configuration(history)
     if table is None or not table.has("variable_norm"):
         return 0.0
     if not any(layer.penalty > 0 for layer in model.layers):
         return 0.0
-    last = penalty(table, model)[-RECORDS:]
+    last = regularization_loss(table, model)[-RECORDS:]
     return float(np.median(last)) if len(last) and np.isfinite(last).all() else 0.0

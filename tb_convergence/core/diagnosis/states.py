@@ -31,7 +31,9 @@ class State:
     since: int
 
 
-def told_of(states: Iterable[State], known: State | None, loss: float | None, unit: str) -> str:
+def describe_states(
+    states: Iterable[State], known: State | None, loss: float | None, unit: str
+) -> str:
     """A sentence on the states that a cause explains, the earliest first; "" without any.
 
     Args:

@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from tb_convergence.core.diagnosis.loss_course import loss_course
+from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
 from tb_convergence.core.diagnosis.memory import remembered
 from tb_convergence.core.diagnosis.tables import median_over_time, weight_rows, weights_column
 from tb_convergence.core.history import RunHistory, Table, Values
@@ -38,15 +38,15 @@ def path_length(history: RunHistory) -> float | None:
     another. At least the sum of the ratios that were recorded, of which a few large ones do not
     show in the median. Far below 1, training has hardly begun.
     """
-    table, course = history.table("variables"), loss_course(history)
-    if table is None or course is None or not table.has("update_ratio"):
+    table, trajectory = history.table("variables"), loss_trajectory(history)
+    if table is None or trajectory is None or not table.has("update_ratio"):
         return None
     ratio = median_over_time(weights_column(table, "update_ratio", "high"))
-    if not np.isfinite(ratio).any() or course.axis != "step":
+    if not np.isfinite(ratio).any() or trajectory.axis != "step":
         return None
     recorded = weights_column(table, "update_ratio", "low").astype(np.float64)
     covered = np.where(np.isfinite(recorded), recorded, 0.0).sum(axis=0)
-    return max(float(np.nanmax(ratio)) * course.observed, float(covered.max(initial=0.0)))
+    return max(float(np.nanmax(ratio)) * trajectory.observed, float(covered.max(initial=0.0)))
 
 
 def implied_ratio(table: Table) -> Values:

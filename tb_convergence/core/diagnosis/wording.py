@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from tb_convergence.core.diagnosis.finding import Evidence
-from tb_convergence.core.diagnosis.loss_course import LossCourse
+from tb_convergence.core.diagnosis.loss_trajectory import LossTrajectory
 from tb_convergence.core.schema import Row
 
 MARKS: Final = {"critical": "✖", "warning": "▲", "info": "●", "healthy": "✔"}
@@ -164,19 +164,19 @@ def loss_moved(fall: float, chance: float = 0.0) -> str:
     return f"fell by {percent(fall)}" if fall > 0 else f"rose by {percent(-fall)}"
 
 
-def fall_of_loss(course: LossCourse, limit: float) -> Evidence:
+def fall_of_loss(trajectory: LossTrajectory, limit: float) -> Evidence:
     """The relative fall of the loss as evidence; the name says so where it is a rise."""
-    rose = " (below 0: it rose)" if course.fall < -course.chance else ""
-    if -course.chance <= course.fall < 0:
+    rose = " (below 0: it rose)" if trajectory.fall < -trajectory.chance else ""
+    if -trajectory.chance <= trajectory.fall < 0:
         rose = " (below 0, as single batches differ)"
-    readable = abs(course.fall) <= 10
-    return Evidence(f"relative fall of the loss{rose}", course.fall, limit, suspect="at most",
+    readable = abs(trajectory.fall) <= 10
+    return Evidence(f"relative fall of the loss{rose}", trajectory.fall, limit, suspect="at most",
                     unit="fraction" if readable else None)
 
 
-def loss_over_start(course: LossCourse) -> Evidence:
+def loss_over_start(trajectory: LossTrajectory) -> Evidence:
     """The same for a loss that may have grown a millionfold; a quotient needs a start above 0."""
-    if course.start <= 0:
-        return fall_of_loss(course, 0.0)
-    return Evidence("loss at the end over its start", course.end / course.start, 1.0,
+    if trajectory.start <= 0:
+        return fall_of_loss(trajectory, 0.0)
+    return Evidence("loss at the end over its start", trajectory.end / trajectory.start, 1.0,
                     suspect="more than")

@@ -13,7 +13,7 @@ from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.tables import median_over_time
 from tb_convergence.core.history import RunHistory
 
-QUIET: Final = 1e-2
+MASKED: Final = 1e-2
 """Gradients before over after the normalization; healthy stacks stay within ten (Glorot 2010)."""
 CORRUPT: Final = ("vanishing-gradient", "exploding-gradient", "zero-gradient")
 
@@ -26,7 +26,7 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
     if not layers:
         return None
     if not found:
-        return _quiet_beneath(history, layers)
+        return _masked_below(history, layers)
     sign = min(found, key=lambda match: match.first_step)
     return Match(
         "info", 0.5,
@@ -37,7 +37,7 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
     )
 
 
-def _quiet_beneath(history: RunHistory, layers: list[str]) -> Match | None:
+def _masked_below(history: RunHistory, layers: list[str]) -> Match | None:
     """Kernels before the first normalization get a hundredth of the gradient of those after it."""
     table = history.table("variables")
     if table is None or not table.has("gradient_mean_abs") or learns(history):
@@ -53,14 +53,14 @@ def _quiet_beneath(history: RunHistory, layers: list[str]) -> Match | None:
     if not np.isfinite(means).all() or float(np.min(means[len(before):])) <= 0:
         return None
     ratio = float(np.max(means[: len(before)]) / np.min(means[len(before):]))
-    if ratio >= QUIET:
+    if ratio >= MASKED:
         return None
     return Match(
         "info", 0.5,
         f"{layers[0]} holds its output in range, so that it does not show how little gradient "
         f"reaches the {len(before)} layers before it: {ratio:.1e} of what comes after.",
         int(table.steps[0]), int(table.steps[-1]), tuple(layers),
-        (Evidence("largest mean |g| before over smallest after it", ratio, QUIET),),
+        (Evidence("largest mean |g| before over smallest after it", ratio, MASKED),),
     )
 
 
@@ -72,6 +72,6 @@ RULE = Rule(
     evaluate=_evaluate,
     advice=("Repeat the gradient check with the batch normalization layers removed.",),
     experiment="ablation: without batch normalization",
-    disproof=("The same gradients are corrupt without batch normalization, and no better.",),
+    falsified_by=("The same gradients are corrupt without batch normalization, and no better.",),
     references=("Wang 2020, When the Loss Won't Converge", "Ioffe & Szegedy 2015"),
 )

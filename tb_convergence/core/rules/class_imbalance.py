@@ -14,13 +14,13 @@ import numpy as np
 from tb_convergence.core.diagnosis.configuration import SPARSE_LOSSES, configuration
 from tb_convergence.core.diagnosis.data import (
     Columns,
+    baseline_loss,
     columns_of,
     holds_only_zero_and_one,
-    ignorance,
     target_kind,
 )
 from tb_convergence.core.diagnosis.finding import Evidence
-from tb_convergence.core.diagnosis.loss_course import loss_course
+from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.states import ONE_OUTPUT, State
 from tb_convergence.core.diagnosis.wording import percent
@@ -74,19 +74,21 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     largest, classes = shares.largest, len(shares.of)
     if largest < SHARE:
         return None
-    spread = _repeats(history, shares)
+    std_ratio = _repeats(history, shares)
     stuck = _stuck(history)
     never = _never_named(history, shares)
-    fault = largest < 1 and ((spread is not None and stuck) or never >= RECORDS)
+    fault = largest < 1 and ((std_ratio is not None and stuck) or never >= RECORDS)
     name, targets = shares.of.index(largest), columns_of(history, "target")
     evidence = [Evidence("share of the largest class", largest, SHARE, suspect="at least",
                          unit="fraction")]
     text = f"Class {name} makes up {percent(largest)} of the recorded samples ({classes} classes)"
     if largest == 1:
         text = f"Every recorded sample is of class {name}: there is nothing to tell apart"
-    if spread is not None:
-        evidence.append(Evidence("spread of the outputs over that of the targets", spread, REPEATS,
-                                 suspect="less than"))
+    if std_ratio is not None:
+        evidence.append(
+            Evidence("spread of the outputs over that of the targets", std_ratio, REPEATS,
+                     suspect="less than")
+        )
         if fault:
             text += ", and the output is that share, whatever the input"
     elif fault:
@@ -113,7 +115,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         ),
         # Ever surer of the largest class, it is ever more wrong where the others are less rare.
         explains=("overfitting",) if fault else (),
-        state=State(ONE_OUTPUT, 0) if fault and spread is not None else None,
+        state=State(ONE_OUTPUT, 0) if fault and std_ratio is not None else None,
     )
 
 
@@ -138,8 +140,8 @@ def _repeats(history: RunHistory, shares: _Shares) -> float | None:
     if float(np.abs(last[0] - prior).max()) > NEARLY:
         return None
     natural = float(np.sqrt(prior * (1 - prior)).max())
-    spread = float(last[1].max()) / natural if natural > 0 else 0.0
-    return spread if spread < REPEATS else None
+    std_ratio = float(last[1].max()) / natural if natural > 0 else 0.0
+    return std_ratio if std_ratio < REPEATS else None
 
 
 def _last(outputs: Columns) -> tuple[np.ndarray, np.ndarray]:
@@ -171,8 +173,8 @@ def _never_named(history: RunHistory, shares: _Shares) -> int:
 
 def _stuck(history: RunHistory) -> bool:
     """Whether the loss is no better than that of the prior."""
-    course, ignorant = loss_course(history), ignorance(history)
-    return course is not None and (ignorant is None or course.end > 0.9 * ignorant)
+    trajectory, baseline = loss_trajectory(history), baseline_loss(history)
+    return trajectory is not None and (baseline is None or trajectory.end > 0.9 * baseline)
 
 
 RULE = Rule(
@@ -184,7 +186,7 @@ RULE = Rule(
     # The few samples of a rare class stand out: a batch that holds one is a spike.
     explains=("constant-output", "loss-not-decreasing", "underfitting", "loss-spike"),
     experiment="fit on balanced batches",
-    disproof=(
+    falsified_by=(
         "The rare classes are found in validation (recall clearly above zero).",
         "With balanced batches the model does no better on the rare classes.",
     ),

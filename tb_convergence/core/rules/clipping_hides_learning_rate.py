@@ -75,7 +75,7 @@ RULE = Rule(
         "only against outliers.",
     ),
     experiment="LR range test without clipping",
-    disproof=("Without clipping the same rate trains as well.",),
+    falsified_by=("Without clipping the same rate trains as well.",),
     false_alarms=("With Adam the scale of all gradients together does not matter.",),
     references=("Wang 2020, When the Loss Won't Converge", "Pascanu et al. 2013"),
 )

@@ -13,7 +13,7 @@ from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.states import ONE_OUTPUT, State
 from tb_convergence.core.history import RunHistory
 
-SPREAD: Final = 1e-6
+STD_RATIO: Final = 1e-6
 """Spread over the batch, relative to the output's size (AutoTrainer, DeepDiagnosis)."""
 RECORDS: Final = 5
 """Records at the end of the run that must agree: a state that lasts, not a passing batch."""
@@ -30,7 +30,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     std = table.column("feature_std")[:, rows]
     scale = np.hypot(table.column("feature_mean")[:, rows], std)
     # A comparison with what is undefined is false.
-    onset = lasting_since((std <= SPREAD * np.maximum(scale, SPREAD)).all(axis=1))
+    onset = lasting_since((std <= STD_RATIO * np.maximum(scale, STD_RATIO)).all(axis=1))
     # A target that is constant as well deserves a constant output.
     targets = table.rows_of("target")
     varied = not targets or bool((table.column("feature_std")[last][:, targets] > 0).any())
@@ -41,7 +41,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         "warning", 0.85,
         f"The output is the same for all samples of a batch ({mean:.4g}).",
         since, int(table.steps[-1]), (),
-        (Evidence("spread of the output over the batch", float(std[last].max()), SPREAD,
+        (Evidence("spread of the output over the batch", float(std[last].max()), STD_RATIO,
                   int(table.steps[-1])),),
         state=State(ONE_OUTPUT, since),
     )
@@ -56,6 +56,6 @@ RULE = Rule(
     evaluate=_evaluate,
     of_sound=True,
     advice=("Follow the spread of the outputs from layer to layer: where does it end?",),
-    disproof=("Two different samples give two different predictions.",),
+    falsified_by=("Two different samples give two different predictions.",),
     references=("Wardat et al. 2022, DeepDiagnosis, ICSE",),
 )

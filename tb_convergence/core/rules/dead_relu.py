@@ -65,17 +65,17 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         return None
     worst = max(onsets, key=lambda row: float(dead[-1, row]))
     share = float(dead[-1, worst])
-    harmless = learns(history)
+    benign = learns(history)
     severity: Severity = "critical" if share > NEARLY_ALL else "warning"
     silent = {row: _silent(table, row, known) for row, known in onsets.items()}
     first = int(table.steps[min(silent.values())])
     layers = tuple(table.rows[row].layer for row in onsets)
     starts = _starts(history, table, onsets)
     return Match(
-        severity="info" if harmless else severity,
-        confidence=0.5 if harmless else 0.75 + 0.2 * share,
+        severity="info" if benign else severity,
+        confidence=0.5 if benign else 0.75 + 0.2 * share,
         summary=(
-            _summary(table, dead[-1], silent) + _why(starts) + (FALLS if harmless else "")
+            _summary(table, dead[-1], silent) + _why(starts) + (FALLS if benign else "")
         ),
         first_step=first,
         last_step=int(table.steps[-1]),
@@ -85,7 +85,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         ),
         advice=_advice(table, onsets, configuration(history), starts),
         title=placed(RULE.title, layers),
-        harmless=harmless,
+        benign=benign,
         state=_state(table, dead[-1], silent),
     )
 
@@ -264,7 +264,7 @@ RULE = Rule(
               "underfitting", "update-ratio-out-of-range", "frozen-variable",
               "learning-rate-too-low"),
     experiment="ablation: with LeakyReLU",
-    disproof=(
+    falsified_by=(
         "The layer's units are active on other inputs: the recorded batches are not typical.",
     ),
     false_alarms=("Very wide layers may keep many rarely active units and learn well.",),

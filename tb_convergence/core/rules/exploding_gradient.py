@@ -135,7 +135,7 @@ RULE = Rule(
         "Lower the learning rate, or warm it up; clip by global norm only against rare outliers.",
         "In recurrent layers keep tanh and orthogonal recurrent kernels.",
     ),
-    disproof=("The norm returns to its early level without a change of settings.",),
+    falsified_by=("The norm returns to its early level without a change of settings.",),
     false_alarms=("Inputs on a large scale make the first layer's gradients large.",),
     references=("Pascanu et al. 2013, arXiv:1211.5063", "Zhang et al. 2021, AutoTrainer, ICSE"),
 )

@@ -66,6 +66,6 @@ RULE = Rule(
         "gradient (stop_gradient, argmax, a cast to integer, .numpy()).",
         "If the layer is meant to be frozen, set trainable=False.",
     ),
-    disproof=("The variable's value differs between two checkpoints.",),
+    falsified_by=("The variable's value differs between two checkpoints.",),
     references=("Humbatova et al. 2020, Taxonomy of Real Faults in Deep Learning Systems, ICSE",),
 )

@@ -62,6 +62,6 @@ RULE = Rule(
     needs=("feature_min", "feature_max", "config"),
     evaluate=_evaluate,
     explains=("loss-not-decreasing", "zero-gradient", "non-finite-values", "underfitting"),
-    disproof=("The indices recorded are changed before the embedding reads them.",),
+    falsified_by=("The indices recorded are changed before the embedding reads them.",),
     references=("TensorFlow, tf.gather: out of bound indices",),
 )

@@ -1,10 +1,10 @@
 """The model has learned what it can, and that is not enough.
 
-Nothing that is recorded distinguishes a model that is too small from features that do not tell, or
-from noise in the targets: a plateau between ignorance and a good fit, with gradients and updates in
-order. So a plateau alone is told only where it is close to ignorance, and is then no more than
-information that names the experiment that decides. What can be known before it is whether the model
-has no hidden layer, or one narrower than the number of classes.
+No record distinguishes a model that is too small from uninformative features or from noise in the
+targets: each gives a plateau between the baseline loss and a good fit, with gradients and updates
+in order. So the rule reports a plateau alone only close to the baseline loss, as information that
+names the experiment that would decide. The configuration shows in advance whether the model has no
+hidden layer, or one narrower than the number of classes.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ import numpy as np
 
 from tb_convergence.core.diagnosis import step_size
 from tb_convergence.core.diagnosis.configuration import Configuration, Layer, configuration
-from tb_convergence.core.diagnosis.data import ignorance
+from tb_convergence.core.diagnosis.data import baseline_loss
 from tb_convergence.core.diagnosis.finding import Evidence
-from tb_convergence.core.diagnosis.loss_course import loss_course
+from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
 from tb_convergence.core.diagnosis.progress import LITTLE
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.step_size import BEGUN, path_length
@@ -38,18 +38,18 @@ GRADIENT_SIGNS: Final = frozenset({"vanishing-gradient", "exploding-gradient", "
 
 
 def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
-    course, table = loss_course(history), history.table("variables")
+    trajectory, table = loss_trajectory(history), history.table("variables")
     narrow = _narrow(configuration(history))
     # Of a model that cannot do better, what else looks odd is how it tries.
     own = OWN_SIGNS | {"saturated-activation", "update-ratio-out-of-range"} if narrow else OWN_SIGNS
     others = {id_ for id_, match in signs.items() if match.severity != "info"} - own
-    if course is None or table is None or course.observed < STEPS or others:
+    if trajectory is None or table is None or trajectory.observed < STEPS or others:
         return None
-    ignorant = ignorance(history)
-    level = ignorant if ignorant is not None else abs(course.start)
-    share = course.end / max(level, 1e-30)
+    baseline = baseline_loss(history)
+    level = baseline if baseline is not None else abs(trajectory.start)
+    share = trajectory.end / max(level, 1e-30)
     least = MUCH if narrow else LITTLE
-    if not course.settled or not least < share < 1.05:
+    if not trajectory.settled or not least < share < 1.05:
         return None
     path = path_length(history)
     if path is not None and path < BEGUN:
@@ -62,17 +62,17 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
     if not in_order and not (narrow and HEALTHY[0] < fastest < 1.0):
         return None
     order = ", while gradients and updates are in order" if in_order else ""
-    of, told = ("ignorance", "what a model gets that ignores its input")
-    if ignorant is None:
-        of, told = "its start", "its start"
+    of, reference = ("the baseline", "the loss of a model that ignores its input")
+    if baseline is None:
+        of, reference = "its start", "its start"
     what = f" {narrow[1]}" if narrow else ""
     return Match(
         "info", 0.45 if narrow else 0.25,
-        f"The loss has come to rest at {course.end:.4g}, {percent(share)} of "
-        f"{told}{order}.{what}",
-        course.rest_step, int(course.steps[-1]), (narrow[0].name,) if narrow else (),
+        f"The loss has come to rest at {trajectory.end:.4g}, {percent(share)} of "
+        f"{reference}{order}.{what}",
+        trajectory.rest_step, int(trajectory.steps[-1]), (narrow[0].name,) if narrow else (),
         (
-            Evidence(f"loss at the end over {of}", share, least, int(course.steps[-1]),
+            Evidence(f"loss at the end over {of}", share, least, int(trajectory.steps[-1]),
                      suspect="more than", unit="fraction"),
             Evidence("update ratio of the fastest layer", fastest, 1.0 if narrow else HEALTHY[1],
                      suspect="less than"),
@@ -119,7 +119,7 @@ RULE = Rule(
         "Then double the width until the training loss stops falling.",
     ),
     experiment="small-sample fit",
-    disproof=(
+    falsified_by=(
         "Ten samples can be fitted: the model is large enough, the features do not tell enough.",
         "A model twice as wide comes to rest at the same loss.",
     ),

@@ -16,7 +16,7 @@ from tb_convergence.core.diagnosis import step_size
 from tb_convergence.core.diagnosis.configuration import configuration
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.first_steps import FirstSteps, first_steps
-from tb_convergence.core.diagnosis.loss_course import LossCourse, loss_course
+from tb_convergence.core.diagnosis.loss_trajectory import LossTrajectory, loss_trajectory
 from tb_convergence.core.diagnosis.progress import FALLS, learns
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.step_size import learning_rate
@@ -63,18 +63,18 @@ class _Harm:
 
 
 def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
-    course, table = loss_course(history), history.table("variables")
+    trajectory, table = loss_trajectory(history), history.table("variables")
     if table is None:
         return None
-    harm = _harm(history, course, signs) or _thrown_up(history, course)
+    harm = _harm(history, trajectory, signs) or _thrown_up(history, trajectory)
     if harm is None:
         return _thrown_off(history)
     if table.has("update_ratio"):
-        return _by_updates(history, table, course, harm) or _thrown_off(history)
+        return _by_updates(history, table, trajectory, harm) or _thrown_off(history)
     return _by_gradients(history, table, harm)
 
 
-def _harm(history: RunHistory, course: LossCourse | None, signs: Signs) -> _Harm | None:
+def _harm(history: RunHistory, trajectory: LossTrajectory | None, signs: Signs) -> _Harm | None:
     bad = signs.get("non-finite-values")
     divergence = signs.get("loss-divergence")
     if bad is not None:
@@ -92,24 +92,24 @@ def _harm(history: RunHistory, course: LossCourse | None, signs: Signs) -> _Harm
     if divergence is not None:
         text = f"the loss diverged from step {divergence.first_step:,}"
         return _Harm(text, divergence.first_step, 0.85)
-    if course is not None and "loss-not-decreasing" in signs:
-        return _Harm("the loss does not fall", int(course.steps[-1]), 0.7)
-    if course is not None and "loss-oscillation" in signs:
-        return _Harm("the loss swings from epoch to epoch", int(course.steps[-1]), 0.7)
+    if trajectory is not None and "loss-not-decreasing" in signs:
+        return _Harm("the loss does not fall", int(trajectory.steps[-1]), 0.7)
+    if trajectory is not None and "loss-oscillation" in signs:
+        return _Harm("the loss swings from epoch to epoch", int(trajectory.steps[-1]), 0.7)
     return None
 
 
-def _thrown_up(history: RunHistory, course: LossCourse | None) -> _Harm | None:
+def _thrown_up(history: RunHistory, trajectory: LossTrajectory | None) -> _Harm | None:
     """A loss that the first steps made larger than it was, of a run that has not learned since."""
     run = history.table("run")
-    if course is None or run is None or learns(history):
+    if trajectory is None or run is None or learns(history):
         return None
     name = "window_loss_max" if run.has("window_loss_max") else "loss"
     if not run.has(name):
         return None
     peaks = run.column(name)[:, 0].astype(np.float64)
-    first = float(course.level[0])
-    bound = max(GROWTH * abs(first), first + 10 * course.noise)
+    first = float(trajectory.level[0])
+    bound = max(GROWTH * abs(first), first + 10 * trajectory.noise)
     high = np.flatnonzero(np.isfinite(peaks) & (peaks > bound))
     if not len(high) or first <= 0:
         return None
@@ -118,7 +118,7 @@ def _thrown_up(history: RunHistory, course: LossCourse | None) -> _Harm | None:
 
 
 def _by_updates(
-    history: RunHistory, table: Table, course: LossCourse | None, harm: _Harm
+    history: RunHistory, table: Table, trajectory: LossTrajectory | None, harm: _Harm
 ) -> Match | None:
     ratios = np.fmax(weights_column(table, "update_ratio", "low"), step_size.implied_ratio(table))
     ratio = largest_per_record(ratios)
@@ -157,13 +157,13 @@ def _by_updates(
             LASTING, suspect="at least", unit="fraction",
         ))
     # A loss that was thrown up may end below where it began: then it says nothing against the rate.
-    if course is not None and course.end > course.start:
-        evidence.append(loss_over_start(course))
-        highest = float(course.level.max())
-        if course.start > 0 and highest > GROWTH * course.end:
-            at = int(course.steps[int(np.argmax(course.level))])
+    if trajectory is not None and trajectory.end > trajectory.start:
+        evidence.append(loss_over_start(trajectory))
+        highest = float(trajectory.level.max())
+        if trajectory.start > 0 and highest > GROWTH * trajectory.end:
+            at = int(trajectory.steps[int(np.argmax(trajectory.level))])
             evidence.append(
-                Evidence("highest loss over its start", highest / course.start, GROWTH, at)
+                Evidence("highest loss over its start", highest / trajectory.start, GROWTH, at)
             )
     growth = gradient_growth(table, harm.step)
     if growth is not None and growth > GROWTH:
@@ -201,15 +201,15 @@ def _thrown_off(history: RunHistory) -> Match | None:
         since = f"{percent(begun.dead_since)} of the units of {begun.layer} have died since"
         if begun.dead_before > 0:
             since += f" (with those dead before, {percent(begun.dead)})"
-    harmless = learns(history)
+    benign = learns(history)
     return Match(
-        severity="info" if harmless else "warning",
-        confidence=0.55 if harmless else 0.7,
+        severity="info" if benign else "warning",
+        confidence=0.55 if benign else 0.7,
         summary=(
             f"The first steps changed a layer by up to {_times(begun.update_ratio)} its own size; "
             f"by step {begun.last:,} its weights were {figure(begun.growth)} times as large, and "
             f"{since}."
-            + (FALLS if harmless else "")
+            + (FALLS if benign else "")
         ),
         first_step=0,
         last_step=history.last_step,
@@ -319,7 +319,7 @@ RULE = Rule(
     excluded_by=("non-finite-input",),
     delay_steps=1,
     experiment="LR range test",
-    disproof=(
+    falsified_by=(
         "The same run with a ten times lower rate fails in the same way.",
         "The first abnormal value comes before the first large update.",
     ),

@@ -10,7 +10,7 @@ from tb_convergence.core.diagnosis import step_size
 from tb_convergence.core.diagnosis.configuration import configuration
 from tb_convergence.core.diagnosis.dating import mostly_since
 from tb_convergence.core.diagnosis.finding import Evidence
-from tb_convergence.core.diagnosis.loss_course import LossCourse, loss_course
+from tb_convergence.core.diagnosis.loss_trajectory import LossTrajectory, loss_trajectory
 from tb_convergence.core.diagnosis.progress import LEARNS, learns, unfinished
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.step_size import BEGUN, learning_rate, path_length
@@ -43,8 +43,8 @@ FASTEST: Final = "update ratio of the fastest {}, median over the records"
 
 
 def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
-    table, course = history.table("variables"), loss_course(history)
-    if table is None or course is None or "loss-divergence" in signs or _died(table, signs):
+    table, trajectory = history.table("variables"), loss_trajectory(history)
+    if table is None or trajectory is None or "loss-divergence" in signs or _died(table, signs):
         return None
     bad = signs.get("non-finite-values")
     if bad is not None and bad.ruins:
@@ -58,9 +58,9 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
         if not np.isfinite(gradient).any() or float(np.nanmax(gradient)) <= ALIVE:
             return None
     return (
-        _tiny(history, table, course, fastest)
-        or _hardly_begun(history, table, course, fastest)
-        or _slow(history, table, course, fastest)
+        _tiny(history, table, trajectory, fastest)
+        or _hardly_begun(history, table, trajectory, fastest)
+        or _slow(history, table, trajectory, fastest)
     )
 
 
@@ -78,9 +78,9 @@ def _died(table: Table, signs: Signs) -> bool:
 
 
 def _tiny(
-    history: RunHistory, table: Table, course: LossCourse, fastest: float
+    history: RunHistory, table: Table, trajectory: LossTrajectory, fastest: float
 ) -> Match | None:
-    if course.observed < 30 or not fastest < RATIO or course.fall > LEARNS:
+    if trajectory.observed < 30 or not fastest < RATIO or trajectory.fall > LEARNS:
         return None
     layer, what = _fastest(table), _weights(table)
     steps = largest_per_record(weights_column(table, "update_ratio", "high"))
@@ -90,8 +90,8 @@ def _tiny(
         confidence=min(0.95, 0.6 + 0.2 * float(np.log10(RATIO / max(fastest, 1e-12)))),
         summary=(
             f"Even the fastest {what}, that of {layer}, changes by only {fastest:.1e} of its size "
-            f"a step (median); in {course.observed:,} steps the loss "
-            f"{loss_moved(course.fall, course.chance)}."
+            f"a step (median); in {trajectory.observed:,} steps the loss "
+            f"{loss_moved(trajectory.fall, trajectory.chance)}."
             + (" Biases start at 0 and are left out." if what == "kernel" else "")
         ),
         first_step=int(table.steps[onset]),
@@ -99,7 +99,7 @@ def _tiny(
         layers=(layer,),
         evidence=(
             Evidence(FASTEST.format(what), fastest, RATIO, None, layer),
-            fall_of_loss(course, LEARNS),
+            fall_of_loss(trajectory, LEARNS),
         ),
         advice=_advice(history, fastest, 1e-3),
     )
@@ -117,22 +117,22 @@ def _weights(table: Table) -> str:
 
 
 def _hardly_begun(
-    history: RunHistory, table: Table, course: LossCourse, fastest: float
+    history: RunHistory, table: Table, trajectory: LossTrajectory, fastest: float
 ) -> Match | None:
     """All steps together cannot have moved any layer far: too short, each of them, or too few."""
     path = path_length(history)
-    if path is None or path >= BEGUN or course.observed < 15 or learns(history):
+    if path is None or path >= BEGUN or trajectory.observed < 15 or learns(history):
         return None
-    if unfinished(history) or course.fall > LEARNS or fastest >= SHORT:
+    if unfinished(history) or trajectory.fall > LEARNS or fastest >= SHORT:
         return None
-    many = course.observed >= MANY and fastest < HEALTHY
+    many = trajectory.observed >= MANY and fastest < HEALTHY
     return Match(
         severity="warning" if many else "info",
         confidence=0.65 if many else 0.45,
         summary=(
-            f"In {course.observed:,} steps of about {fastest:.1e} of its size, even the fastest "
-            f"layer can have moved by {percent(path)} of it at most, and the loss "
-            f"{loss_moved(course.fall, course.chance)}: training has hardly begun."
+            f"In {trajectory.observed:,} steps of about {fastest:.1e} of its size, even the "
+            f"fastest layer can have moved by {percent(path)} of it at most, and the loss "
+            f"{loss_moved(trajectory.fall, trajectory.chance)}: training has hardly begun."
         ),
         first_step=int(table.steps[0]),
         last_step=int(table.steps[-1]),
@@ -140,40 +140,40 @@ def _hardly_begun(
             Evidence("path of the fastest layer over its size", path, BEGUN, unit="fraction"),
             Evidence(FASTEST.format(_weights(table)), fastest,
                      HEALTHY if fastest < HEALTHY else None),
-            fall_of_loss(course, LEARNS),
+            fall_of_loss(trajectory, LEARNS),
         ),
         advice=_advice(history, fastest, 3e-3),
     )
 
 
 def _slow(
-    history: RunHistory, table: Table, course: LossCourse, fastest: float
+    history: RunHistory, table: Table, trajectory: LossTrajectory, fastest: float
 ) -> Match | None:
     """A fall so smooth and so slow that longer steps would have done: never more than a hint.
 
     Steps are below the healthy range's middle and have not led far, the loss falls at nearly every
     look, and it is far from done. Whether a higher rate would be stable, watching cannot tell.
     """
-    if course.observed < 15 or fastest >= SHORT or unfinished(history):
+    if trajectory.observed < 15 or fastest >= SHORT or unfinished(history):
         return None
     path = path_length(history)
     if path is not None and path >= LED_FAR:
         return None  # the weights have been far and wide: the last of a fall is slow at any rate
-    if course.fall > FAR or not course.steady_fall:
+    if trajectory.fall > FAR or not trajectory.steady_fall:
         return None
     return Match(
         severity="info",
         confidence=0.4,
         summary=(
-            f"The loss falls smoothly and slowly, by {percent(course.fall)} in {course.observed:,} "
-            f"steps; the fastest layer changes by {fastest:.1e} of its size a step. A higher rate "
-            "may get there sooner: the range test decides."
+            f"The loss falls smoothly and slowly, by {percent(trajectory.fall)} in "
+            f"{trajectory.observed:,} steps; the fastest layer changes by {fastest:.1e} of its "
+            "size a step. A higher rate may get there sooner: the range test decides."
         ),
         first_step=int(table.steps[0]),
         last_step=int(table.steps[-1]),
         evidence=(
             Evidence(FASTEST.format(_weights(table)), fastest, SHORT),
-            fall_of_loss(course, FAR),
+            fall_of_loss(trajectory, FAR),
         ),
         advice=_advice(history, fastest, 3e-3),
     )
@@ -208,7 +208,7 @@ RULE = Rule(
     restates=("update-ratio-out-of-range",),
     excluded_by=("non-finite-values", "learning-rate-too-high"),
     experiment="LR range test",
-    disproof=(
+    falsified_by=(
         "A ten times higher rate does not make the loss fall faster.",
         "The model starts from trained weights and is meant to move little.",
     ),

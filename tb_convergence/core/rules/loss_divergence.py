@@ -7,34 +7,34 @@ near zero may double by noise, so growth alone is not enough.
 from __future__ import annotations
 
 from tb_convergence.core.diagnosis.finding import Evidence
-from tb_convergence.core.diagnosis.loss_course import loss_course
+from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.history import RunHistory
 
 
 def _evaluate(history: RunHistory, _: Signs) -> Match | None:
-    course = loss_course(history)
-    if course is None or course.observed < 5:
+    trajectory = loss_trajectory(history)
+    if trajectory is None or trajectory.observed < 5:
         return None
-    threshold = course.diverging_above
-    if not course.end > threshold:
+    threshold = trajectory.diverging_above
+    if not trajectory.end > threshold:
         return None
-    onset = course.first_step_above(threshold)
+    onset = trajectory.first_step_above(threshold)
     if onset is None:
-        onset = int(course.steps[-1])
+        onset = int(trajectory.steps[-1])
     return Match(
-        severity="critical" if course.end > course.start else "warning",
-        confidence=0.9 if course.end > 2 * abs(course.start) else 0.7,
+        severity="critical" if trajectory.end > trajectory.start else "warning",
+        confidence=0.9 if trajectory.end > 2 * abs(trajectory.start) else 0.7,
         summary=(
-            f"The loss rose from {course.lowest:.3g} at its best to {course.end:.3g}, and stayed "
-            f"there from step {onset:,}."
+            f"The loss rose from {trajectory.lowest:.3g} at its best to {trajectory.end:.3g}, and "
+            f"stayed there from step {onset:,}."
         ),
         first_step=onset,
-        last_step=int(course.steps[-1]),
+        last_step=int(trajectory.steps[-1]),
         evidence=(
-            Evidence("loss at the end", course.end, threshold, int(course.steps[-1])),
-            Evidence("lowest loss", course.lowest),
-            Evidence("loss at the start", course.start, None, int(course.steps[0])),
+            Evidence("loss at the end", trajectory.end, threshold, int(trajectory.steps[-1])),
+            Evidence("lowest loss", trajectory.lowest),
+            Evidence("loss at the start", trajectory.start, None, int(trajectory.steps[0])),
         ),
     )
 
@@ -47,7 +47,7 @@ RULE = Rule(
     at_least=5,
     evaluate=_evaluate,
     advice=("Return to the last step before the rise, and lower the learning rate from there.",),
-    disproof=("The loss falls back below its earlier level when training goes on.",),
+    falsified_by=("The loss falls back below its earlier level when training goes on.",),
     false_alarms=("A change of the loss or of the data in the middle of a run moves its level.",),
     references=("Braiek & Khomh 2022, TheDeepChecker, TOSEM",),
 )

@@ -7,7 +7,7 @@ difference within the noise of single batches is no fall.
 from __future__ import annotations
 
 from tb_convergence.core.diagnosis.finding import Evidence
-from tb_convergence.core.diagnosis.loss_course import loss_course
+from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.wording import fall_of_loss
 from tb_convergence.core.history import RunHistory
@@ -17,29 +17,32 @@ MINIMUM_STEPS = 30
 
 
 def _evaluate(history: RunHistory, _: Signs) -> Match | None:
-    course = loss_course(history)
-    if course is None or course.observed < (MINIMUM_STEPS if course.axis != "epoch" else 5):
+    trajectory = loss_trajectory(history)
+    if trajectory is None:
         return None
-    if course.fell or (course.axis == "epoch" and _unknown_start(course.fall)):
+    if trajectory.observed < (MINIMUM_STEPS if trajectory.axis != "epoch" else 5):
         return None
-    if course.end > course.diverging_above or course.end > 2 * abs(course.start):
+    if trajectory.fell or (trajectory.axis == "epoch" and _unknown_start(trajectory.fall)):
+        return None
+    if trajectory.end > trajectory.diverging_above or trajectory.end > 2 * abs(trajectory.start):
         return None  # that is more than standing still: see loss-divergence
     return Match(
         severity="warning",
-        confidence=0.8 if course.fall < 0.02 else 0.6,
+        confidence=0.8 if trajectory.fall < 0.02 else 0.6,
         summary=(
-            f"After {course.observed:,} {'epochs' if course.axis == 'epoch' else 'steps'} the loss "
-            f"is {course.end:.4g}; it began at {course.start:.4g}."
+            f"After {trajectory.observed:,} "
+            f"{'epochs' if trajectory.axis == 'epoch' else 'steps'} the loss "
+            f"is {trajectory.end:.4g}; it began at {trajectory.start:.4g}."
         ),
         # It stood still from the first step on; that it does, a tenth of the run shows.
-        first_step=int(course.steps[0]),
-        judged_step=course.settled_step,
-        last_step=int(course.steps[-1]),
+        first_step=int(trajectory.steps[0]),
+        judged_step=trajectory.settled_step,
+        last_step=int(trajectory.steps[-1]),
         evidence=(
-            fall_of_loss(course, course.standstill),
-            Evidence("loss at the start", course.start, None, int(course.steps[0])),
-            Evidence("loss at the end", course.end, None, int(course.steps[-1])),
-            Evidence("noise of one batch's loss", course.noise),
+            fall_of_loss(trajectory, trajectory.standstill),
+            Evidence("loss at the start", trajectory.start, None, int(trajectory.steps[0])),
+            Evidence("loss at the end", trajectory.end, None, int(trajectory.steps[-1])),
+            Evidence("noise of one batch's loss", trajectory.noise),
         ),
     )
 
@@ -61,7 +64,7 @@ RULE = Rule(
         "Fit ten samples until the loss is nearly zero: if that fails, model, loss or labels are "
         "wrong; if it works, look at learning rate, data and regularization.",
     ),
-    disproof=("The loss falls clearly when training goes on with the same settings.",),
+    falsified_by=("The loss falls clearly when training goes on with the same settings.",),
     false_alarms=("A model that starts from trained weights may have little left to learn.",),
     references=("Rauschmayr et al. 2021, SageMaker Debugger: LossNotDecreasing",),
 )

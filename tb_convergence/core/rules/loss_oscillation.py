@@ -11,7 +11,7 @@ import numpy as np
 
 from tb_convergence.core.diagnosis.dating import lasting_since
 from tb_convergence.core.diagnosis.finding import Evidence, Severity
-from tb_convergence.core.diagnosis.loss_course import loss_course
+from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.wording import percent
 from tb_convergence.core.history import RunHistory
@@ -29,8 +29,8 @@ NEAR_ZERO: Final = 0.05
 
 
 def _evaluate(history: RunHistory, _: Signs) -> Match | None:
-    epochs, course = history.series("epoch_loss"), loss_course(history)
-    if epochs is None or course is None:
+    epochs, trajectory = history.series("epoch_loss"), loss_trajectory(history)
+    if epochs is None or trajectory is None:
         return None
     values = np.asarray(epochs.values, np.float64)
     half = values[len(values) // 2 :]
@@ -39,14 +39,14 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     level = float(np.median(half))
     changes = np.diff(half)
     moved = float(np.abs(changes).sum())
-    if level <= NEAR_ZERO * abs(course.start) or level <= 0 or moved <= 0:
+    if level <= NEAR_ZERO * abs(trajectory.start) or level <= 0 or moved <= 0:
         return None
     swing = float(np.median(np.abs(changes))) / level
     turns = float(np.mean(changes[1:] * changes[:-1] < 0)) if len(changes) > 1 else 0.0
     net = abs(float(half[-1] - half[0])) / moved
     if swing < SWING or turns < TURNS or net > NET:
         return None
-    severity: Severity = "warning" if level > 0.5 * abs(course.start) else "info"
+    severity: Severity = "warning" if level > 0.5 * abs(trajectory.start) else "info"
     # It has got nowhere since it lies for good in the range in which it moves in the end.
     within = (values >= half.min()) & (values <= half.max())
     return Match(
@@ -75,7 +75,7 @@ RULE = Rule(
         "too long jump from side to side.",
         "Larger batches (32 to 128) make each step less random.",
     ),
-    disproof=("The loss goes on falling, on average over ten epochs.",),
+    falsified_by=("The loss goes on falling, on average over ten epochs.",),
     false_alarms=("Schedules that restart the rate (cosine with restarts) swing on purpose.",),
     references=("Zhang et al. 2021, AutoTrainer, ICSE", "Goh 2017, Why Momentum Really Works"),
 )

@@ -10,9 +10,9 @@ from typing import Final
 import numpy as np
 
 from tb_convergence.core.diagnosis.configuration import configuration
-from tb_convergence.core.diagnosis.data import ignorance
+from tb_convergence.core.diagnosis.data import baseline_loss
 from tb_convergence.core.diagnosis.finding import Evidence
-from tb_convergence.core.diagnosis.loss_course import loss_course
+from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
 from tb_convergence.core.diagnosis.progress import learns
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.history import RunHistory
@@ -22,7 +22,7 @@ TIMES: Final = 5.0
 NOISE: Final = 10.0
 """The same, in standard deviations of one batch's loss."""
 OF_START: Final = 0.5
-"""Part of ignorance's loss, or of the first one: near zero, any hard sample is a spike."""
+"""Part of the baseline's loss, or of the first one: near zero, any hard sample is a spike."""
 MANY: Final = 3
 """One spike is a batch; three are a habit."""
 SMALL_BATCH: Final = 8
@@ -30,28 +30,28 @@ SMALL_BATCH: Final = 8
 
 
 def _evaluate(history: RunHistory, _: Signs) -> Match | None:
-    run, course = history.table("run"), loss_course(history)
+    run, trajectory = history.table("run"), loss_trajectory(history)
     size = configuration(history).batch_size
-    if run is None or course is None or (size is not None and size < SMALL_BATCH):
+    if run is None or trajectory is None or (size is not None and size < SMALL_BATCH):
         return None
     name = "window_loss_max" if run.has("window_loss_max") else "loss"
     if not run.has(name):
         return None
     peaks = run.column(name)[:, 0].astype(np.float64)
-    level = np.interp(run.steps.astype(float), course.steps.astype(float), course.level)
-    ignorant = ignorance(history)
+    level = np.interp(run.steps.astype(float), trajectory.steps.astype(float), trajectory.level)
+    baseline = baseline_loss(history)
     # The level at a spike holds the spike itself: its neighbours are the measure.
     around = np.maximum(_shifted(level, 1), _shifted(level, -1))
     bound = np.maximum.reduce([
-        TIMES * np.abs(around), around + NOISE * course.noise,
-        np.full(len(around), OF_START * abs(course.start if ignorant is None else ignorant)),
+        TIMES * np.abs(around), around + NOISE * trajectory.noise,
+        np.full(len(around), OF_START * abs(trajectory.start if baseline is None else baseline)),
     ])
     with np.errstate(invalid="ignore"):
         high = np.isfinite(peaks) & (peaks > bound)
     high[:1] = False
     # One that does not come back is a divergence.
-    back = np.flatnonzero(course.level <= np.median(course.level))
-    until = int(course.steps[back[-1]]) if len(back) else -1
+    back = np.flatnonzero(trajectory.level <= np.median(trajectory.level))
+    until = int(trajectory.steps[back[-1]]) if len(back) else -1
     found = np.flatnonzero(high & (run.steps <= until))
     if not len(found):
         return None
@@ -90,7 +90,7 @@ RULE = Rule(
         "Clip by global norm (global_clipnorm=1.0) against outliers; with Adam, try a larger "
         "epsilon or a smaller beta_2.",
     ),
-    disproof=("The same batch, seen again, has an ordinary loss at the same weights.",),
+    falsified_by=("The same batch, seen again, has an ordinary loss at the same weights.",),
     false_alarms=("Small batches of very uneven samples: sequences of any length, rare classes.",),
     references=("Chowdhery et al. 2022, PaLM, arXiv:2204.02311, 5.1", "Pascanu et al. 2013"),
 )

@@ -59,6 +59,6 @@ RULE = Rule(
         "Clean the named columns before training: drop or impute the rows, and guard divisions "
         "and logarithms in the preprocessing.",
     ),
-    disproof=("The named columns are finite in the data the model is fed.",),
+    falsified_by=("The named columns are finite in the data the model is fed.",),
     references=("Braiek & Khomh 2022, TheDeepChecker, TOSEM",),
 )

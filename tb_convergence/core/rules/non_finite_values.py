@@ -301,7 +301,7 @@ RULE = Rule(
         "If no cause is named, look for a division by zero, a log of zero or an overflow there; "
         "tf.debugging.enable_check_numerics() names the operation.",
     ),
-    disproof=("The loss stays finite when the same batch is run again from the same weights.",),
+    falsified_by=("The loss stays finite when the same batch is run again from the same weights.",),
     false_alarms=(
         "Infinite gradients under dynamic loss scaling are routine and not reported.",
     ),

@@ -20,7 +20,7 @@ from tb_convergence.core.diagnosis.configuration import (
 )
 from tb_convergence.core.diagnosis.data import columns_of
 from tb_convergence.core.diagnosis.finding import Evidence
-from tb_convergence.core.diagnosis.loss_course import loss_course
+from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
 from tb_convergence.core.diagnosis.progress import learns
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.tables import largest_per_record, weights_column
@@ -53,22 +53,22 @@ def _maximized(history: RunHistory) -> Match | None:
     """A score of probabilities that falls far below 0: a likelihood is at most 0, and its negative,
     the loss, at least 0. Overlaps and similarities stay within -1 for each output.
     """
-    course, outputs = loss_course(history), columns_of(history, "prediction")
+    trajectory, outputs = loss_trajectory(history), columns_of(history, "prediction")
     model = configuration(history)
-    if course is None or outputs is None or model.loss in CROSS_ENTROPIES | REGRESSION_LOSSES:
+    if trajectory is None or outputs is None or model.loss in CROSS_ENTROPIES | REGRESSION_LOSSES:
         return None
     if not (outputs.lowest >= 0 and outputs.highest <= 1 + 1e-6):
         return None
     bound = -2.0 * outputs.count if outputs.count < 5 else -10.0
-    if course.end > min(bound, -1.5) or course.fall < 1 or course.observed < 5:
+    if trajectory.end > min(bound, -1.5) or trajectory.fall < 1 or trajectory.observed < 5:
         return None
     return Match(
         "critical", 0.8,
-        f"The loss of probabilities falls from {course.start:.3g} to {course.end:.3g}, below any "
-        "floor: it looks like a score that should be made large, such as a log-likelihood, with "
-        "its sign left as it is.",
-        int(course.steps[0]), int(course.steps[-1]), (),
-        (Evidence("loss at the end", course.end, bound, int(course.steps[-1])),),
+        f"The loss of probabilities falls from {trajectory.start:.3g} to {trajectory.end:.3g}, "
+        "below any floor: it looks like a score that should be made large, such as a "
+        "log-likelihood, with its sign left as it is.",
+        int(trajectory.steps[0]), int(trajectory.steps[-1]), (),
+        (Evidence("loss at the end", trajectory.end, bound, int(trajectory.steps[-1])),),
         ("Return the negative of the score as the loss: -mean(log p) for a likelihood.",),
         ruins=True,
         title="A score is minimised as the loss",
@@ -103,8 +103,10 @@ def _crawls(history: RunHistory, signs: Signs) -> Match | None:
     """Plain descent on attention or embeddings: their gradients have heavy tails and very different
     scales, so that one rate for all is too high for some and too low for the rest.
     """
-    model, course = configuration(history), loss_course(history)
-    if model.optimizer != "SGD" or model.momentum or course is None or course.observed < 100:
+    model, trajectory = configuration(history), loss_trajectory(history)
+    if model.optimizer != "SGD" or model.momentum:
+        return None
+    if trajectory is None or trajectory.observed < 100:
         return None
     needy = [layer.name for layer in model.layers if layer.kind in ADAPTIVE]
     troubled = any(match.severity == "critical" for match in signs.values())
@@ -123,14 +125,14 @@ def _crawls(history: RunHistory, signs: Signs) -> Match | None:
 
 
 def _uphill(history: RunHistory, signs: Signs) -> Match | None:
-    table, course = history.table("variables"), loss_course(history)
-    if table is None or course is None or "loss-divergence" not in signs:
+    table, trajectory = history.table("variables"), loss_trajectory(history)
+    if table is None or trajectory is None or "loss-divergence" not in signs:
         return None
     # Uphill from the first step: the start is as low as the loss ever was.
-    if course.lowest < course.start - 3 * course.noise - 0.05 * abs(course.start):
+    if trajectory.lowest < trajectory.start - 3 * trajectory.noise - 0.05 * abs(trajectory.start):
         return None
-    doubled = course.first_step_above(2 * abs(course.start))
-    until = doubled if doubled is not None else int(course.steps[-1])
+    doubled = trajectory.first_step_above(2 * abs(trajectory.start))
+    until = doubled if doubled is not None else int(trajectory.steps[-1])
     ratio = largest_per_record(weights_column(table, "update_ratio", "high"))
     rising = (table.steps <= until) & np.isfinite(ratio)
     if rising.sum() < 5 or not float(np.max(ratio[rising])) < SMALL:
@@ -138,14 +140,14 @@ def _uphill(history: RunHistory, signs: Signs) -> Match | None:
     name = configuration(history).optimizer or "the optimizer"
     return Match(
         "critical", 0.85,
-        f"The loss rises from the first step on, from {course.start:.3g} to {course.end:.3g}, with "
-        f"updates of at most {percent(float(np.max(ratio[rising])))} of a layer's size: {name} "
-        "goes uphill.",
+        f"The loss rises from the first step on, from {trajectory.start:.3g} to "
+        f"{trajectory.end:.3g}, with updates of at most {percent(float(np.max(ratio[rising])))} of "
+        f"a layer's size: {name} goes uphill.",
         int(table.steps[0]), int(table.steps[-1]), (),
         (
             Evidence("largest update ratio until the loss had doubled",
                      float(np.max(ratio[rising])), SMALL, until),
-            loss_over_start(course),
+            loss_over_start(trajectory),
         ),
         title="The optimizer goes uphill",
     )
@@ -169,7 +171,9 @@ RULE = Rule(
         "Take one plain step by hand, w - 1e-4 * g, and see whether the loss falls.",
     ),
     experiment="one small step of plain gradient descent",
-    disproof=("A single small step of plain gradient descent on the same batch lowers the loss.",),
+    falsified_by=(
+        "A single small step of plain gradient descent on the same batch lowers the loss.",
+    ),
     references=("Braiek & Khomh 2022, TheDeepChecker, TOSEM",
                 "Zhang et al. 2020, Why are Adaptive Methods Good for Attention Models?, "
                 "arXiv:1912.03194"),

@@ -1,8 +1,8 @@
 """Penalties or dropout that leave the data no say.
 
-The penalty is computed from what is recorded (`core.penalties`). It is a fault when it is most of
-the loss *after* training had time to shrink it, or when dropout removes half of layers that are
-only a few units wide.
+`core.regularization` computes the regularization loss from recorded norms. It is a fault when it is
+most of the loss *after* training had time to shrink it, or when dropout removes half of layers that
+are only a few units wide.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ import numpy as np
 
 from tb_convergence.core.diagnosis.configuration import Configuration, Layer, configuration
 from tb_convergence.core.diagnosis.finding import Evidence
-from tb_convergence.core.diagnosis.loss_course import loss_course
+from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
 from tb_convergence.core.diagnosis.progress import learns
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.wording import counted, figure, listed, part, percent
 from tb_convergence.core.history import RunHistory
-from tb_convergence.core.penalties import penalty
+from tb_convergence.core.regularization import regularization_loss
 
 SHARE: Final = 0.5
 """Penalty over loss, at the start and at the end: the optimizer serves the penalty first."""
@@ -39,11 +39,13 @@ RATE: Final = 0.5
 def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     model = configuration(history)
     return (
-        _by_penalty(history, model) or _by_strength(history, model) or _by_dropout(history, model)
+        _by_regularization_loss(history, model)
+        or _by_strength(history, model)
+        or _by_dropout(history, model)
     )
 
 
-def _by_penalty(history: RunHistory, model: Configuration) -> Match | None:
+def _by_regularization_loss(history: RunHistory, model: Configuration) -> Match | None:
     table, loss = history.table("variables"), history.series("loss")
     if table is None or loss is None or not any(layer.penalty > 0 for layer in model.layers):
         return None
@@ -51,7 +53,8 @@ def _by_penalty(history: RunHistory, model: Configuration) -> Match | None:
         return None
     _, at_table, at_loss = np.intersect1d(table.steps, loss.steps, return_indices=True)
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-        share = penalty(table, model)[at_table] / np.asarray(loss.values, np.float64)[at_loss]
+        added = regularization_loss(table, model)[at_table]
+        share = added / np.asarray(loss.values, np.float64)[at_loss]
     share = share[np.isfinite(share)]
     if len(share) < 5:
         return None
@@ -88,9 +91,9 @@ def _by_strength(history: RunHistory, model: Configuration) -> Match | None:
 
     At the end it is a smaller part of the loss, for there is little left to shrink.
     """
-    table, course = history.table("variables"), loss_course(history)
+    table, trajectory = history.table("variables"), loss_trajectory(history)
     strong = [layer for layer in model.layers if layer.penalty >= STRONG]
-    if table is None or course is None or not strong or learns(history):
+    if table is None or trajectory is None or not strong or learns(history):
         return None
     if not table.has("variable_norm"):
         return None
@@ -194,7 +197,7 @@ RULE = Rule(
               "dead-relu", "underfitting",
               "learning-rate-too-low", "update-ratio-out-of-range"),
     experiment="ablation: without the regularization",
-    disproof=("Without the regularization the training loss is no lower.",),
+    falsified_by=("Without the regularization the training loss is no lower.",),
     false_alarms=("A run that has nearly fitted its data has little loss left but the penalty.",),
     references=("Srivastava et al. 2014, Dropout", "Schoop et al. 2021, UMLAUT, CHI"),
 )

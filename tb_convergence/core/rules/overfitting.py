@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tb_convergence.core.diagnosis.finding import Evidence
-from tb_convergence.core.diagnosis.loss_course import loss_course
+from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
 from tb_convergence.core.diagnosis.progress import lagging_statistics
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.history import RunHistory
@@ -42,8 +42,9 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         return None
     rise, fall = end_val / float(val[best]), end_train / float(train[best])
     # The first epoch's loss already has most of the fall behind it: the start is known better.
-    course = loss_course(history)
-    highest = max(float(np.max(val[: best + 1])), course.start if course is not None else 0.0)
+    trajectory = loss_trajectory(history)
+    start = trajectory.start if trajectory is not None else 0.0
+    highest = max(float(np.max(val[: best + 1])), start)
     fallen = highest - float(val[best])
     undone = (end_val - float(val[best])) / max(fallen, 1e-30)
     if rise < RISE or fall > FALL or undone < UNDONE or end_val < GAP * end_train:
@@ -84,7 +85,7 @@ RULE = Rule(
         "More data or augmentation first; then weight decay or dropout, a little at a time; "
         "a smaller model last.",
     ),
-    disproof=("The rise disappears with a larger validation set or another split.",),
+    falsified_by=("The rise disappears with a larger validation set or another split.",),
     false_alarms=(
         "Very small validation sets make a noisy curve.",
         "Batch normalization validates with moving averages, which lag for some hundred steps.",

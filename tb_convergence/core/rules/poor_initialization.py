@@ -15,7 +15,7 @@ from tb_convergence.core.diagnosis import data
 from tb_convergence.core.diagnosis.configuration import CROSS_ENTROPIES, configuration
 from tb_convergence.core.diagnosis.data import columns_of, feature_scales, target_kind
 from tb_convergence.core.diagnosis.finding import Evidence, Severity
-from tb_convergence.core.diagnosis.loss_course import loss_course
+from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
 from tb_convergence.core.diagnosis.progress import FALLS, learns
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.wording import counted, listed
@@ -67,14 +67,14 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         ratio = float(std[row]) / math.sqrt(2 / sum(fan))
         if not 1 / FACTOR <= ratio <= FACTOR:
             scaled.append((row, ratio))
-    harmless = learns(history)
+    benign = learns(history)
     layers = [table.rows[row].layer for row in constant]
     if constant and len(rows) > 1:
-        severity: Severity = "info" if harmless else "critical"
+        severity: Severity = "info" if benign else "critical"
         return Match(
             severity, 0.95,
             _equal(table, constant, mean) + _spared(table, constant, std, mean)
-            + (FALLS if harmless else ""),
+            + (FALLS if benign else ""),
             0, history.last_step, tuple(layers),
             tuple(item for row in constant for item in _one_value(table, row, std, mean)),
             _advice(table, constant),
@@ -84,11 +84,11 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         return _too_sure(history) or _not_selfnormalizing(history)
     row, ratio = max(scaled, key=lambda pair: abs(math.log(pair[1])))
     return Match(
-        "info" if harmless else "warning",
-        0.35 if harmless else min(0.9, 0.6 + 0.25 * (abs(math.log10(ratio)) - 1)),
+        "info" if benign else "warning",
+        0.35 if benign else min(0.9, 0.6 + 0.25 * (abs(math.log10(ratio)) - 1)),
         f"The weights of {table.rows[row].layer} start with a standard deviation of "
         f"{std[row]:.3g}, {_times(ratio)} what Glorot's initializer gives "
-        f"({float(std[row]) / ratio:.2g}).{FALLS if harmless else ''}",
+        f"({float(std[row]) / ratio:.2g}).{FALLS if benign else ''}",
         0, history.last_step, tuple(table.rows[r].layer for r, _ in scaled),
         tuple(Evidence("standard deviation over Glorot's", value, FACTOR if value > 1 else
                        1 / FACTOR, 0, table.rows[r].layer) for r, value in scaled),
@@ -156,9 +156,9 @@ def _too_sure(history: RunHistory) -> Match | None:
     """A classifier that knows nothing yet has a loss of ln C; one that starts at twice that is
     sure of itself and wrong, so its outputs start too large.
     """
-    course, outputs = loss_course(history), columns_of(history, "prediction")
+    trajectory, outputs = loss_trajectory(history), columns_of(history, "prediction")
     inputs, model = history.table("inputs"), configuration(history)
-    if course is None or outputs is None or inputs is None or int(course.steps[0]) != 0:
+    if trajectory is None or outputs is None or inputs is None or int(trajectory.steps[0]) != 0:
         return None
     if model.loss not in CROSS_ENTROPIES or outputs.count > MANY_CLASSES:
         return None
@@ -171,16 +171,16 @@ def _too_sure(history: RunHistory) -> Match | None:
     if target_kind(history) == "numbers":
         return None
     even = math.log(max(2, outputs.count))
-    times = float(course.level[0]) / even
+    times = float(trajectory.level[0]) / even
     if any(layer.rate is not None and layer.rate >= 0.5 for layer in model.layers):
         return None  # dropout makes what is left as many times larger
     if not times >= TOO_SURE or any(layer.penalty for layer in model.layers):
         return None
-    harmless = learns(history)
+    benign = learns(history)
     return Match(
-        "info" if harmless else "warning", 0.35 if harmless else 0.5,
-        f"The first loss is {course.level[0]:.3g}, {times:.2g} times that of a model that knows "
-        f"nothing yet ({even:.3g}): its outputs start large and wrong.",
+        "info" if benign else "warning", 0.35 if benign else 0.5,
+        f"The first loss is {trajectory.level[0]:.3g}, {times:.2g} times that of a model that "
+        f"knows nothing yet ({even:.3g}): its outputs start large and wrong.",
         0, history.last_step, (model.output.name,),
         (Evidence("first loss over ln C", times, TOO_SURE, 0, suspect="at least"),),
         title="Outputs start too large",
@@ -227,7 +227,7 @@ RULE = Rule(
         "lecun_normal with SELU; embeddings and special models as their paper says.",
     ),
     experiment="ablation: with the default initializers",
-    disproof=("The run started from trained weights, or step 0 is not its first step.",),
+    falsified_by=("The run started from trained weights, or step 0 is not its first step.",),
     false_alarms=("Residual branches may start at zero on purpose, in their last layer.",),
     references=(
         "Glorot & Bengio 2010",

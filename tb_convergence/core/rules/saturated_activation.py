@@ -32,14 +32,14 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         return None
     onset = min(lasting_since(saturated[:, int(i)] > FRACTION) for i in lasting)
     worst = int(lasting[np.argmax(saturated[-1, lasting])])
-    harmless = learns(history)
+    benign = learns(history)
     return Match(
-        severity="info" if harmless else "warning",
+        severity="info" if benign else "warning",
         confidence=0.8,
         summary=(
             f"{percent(saturated[-1, worst])} of the outputs of {table.rows[worst].layer} are on "
             f"the flat ends of its {table.rows[worst].activation or 'activation'}."
-            + (FALLS if harmless else "")
+            + (FALLS if benign else "")
         ),
         first_step=int(table.steps[onset]),
         last_step=int(table.steps[-1]),
@@ -50,7 +50,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
             for i in lasting
         ),
         title=placed(RULE.title, layers_of(table, [int(i) for i in lasting])),
-        harmless=harmless,
+        benign=benign,
     )
 
 
@@ -65,7 +65,7 @@ RULE = Rule(
     advice=(
         "Scale the inputs and use glorot_uniform initialization; in hidden layers prefer ReLU.",
     ),
-    disproof=("The layer's gradients are as large as those of its neighbours.",),
+    falsified_by=("The layer's gradients are as large as those of its neighbours.",),
     false_alarms=("Gates of recurrent cells are meant to open and close fully.",),
     references=("Glorot & Bengio 2010",),
 )

@@ -6,7 +6,7 @@ from typing import Final
 
 from tb_convergence.core.diagnosis.configuration import MERGING, NORMALIZING, configuration
 from tb_convergence.core.diagnosis.finding import Evidence
-from tb_convergence.core.diagnosis.loss_course import loss_course
+from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
 from tb_convergence.core.diagnosis.progress import learns
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.history import RunHistory
@@ -32,7 +32,7 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
     evidence = Evidence("layers in a row", float(len(kernels)), float(DEEP), suspect="at least")
     text = f"{len(kernels)} layers follow each other without a skip connection or normalization"
     if sign is None:
-        if learns(history) or loss_course(history) is None:
+        if learns(history) or loss_trajectory(history) is None:
             return None
         # Depth alone is a reason to doubt; with a loss that stands still it is the first to check.
         return Match(
@@ -63,6 +63,6 @@ RULE = Rule(
         "layers between them; or use fewer layers.",
     ),
     experiment="ablation: half the depth",
-    disproof=("A stack of half the depth trains no better.",),
+    falsified_by=("A stack of half the depth trains no better.",),
     references=("He et al. 2016, arXiv:1512.03385", "Glorot & Bengio 2010"),
 )

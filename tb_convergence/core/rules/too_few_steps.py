@@ -12,7 +12,7 @@ import numpy as np
 
 from tb_convergence.core.diagnosis.configuration import configuration
 from tb_convergence.core.diagnosis.finding import Evidence
-from tb_convergence.core.diagnosis.loss_course import LossCourse, loss_course
+from tb_convergence.core.diagnosis.loss_trajectory import LossTrajectory, loss_trajectory
 from tb_convergence.core.diagnosis.progress import learns, unfinished
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.step_size import BEGUN, path_length
@@ -32,77 +32,77 @@ SOLVED: Final = 0.02
 
 
 def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
-    course = loss_course(history)
-    if course is None or course.observed < 15 or course.end <= 0:
+    trajectory = loss_trajectory(history)
+    if trajectory is None or trajectory.observed < 15 or trajectory.end <= 0:
         return None
     if {"loss-divergence", "non-finite-values"} & set(signs):
         return None  # more of it would be more of the same
     zero = signs.get("zero-gradient")
     if zero is not None and zero.ruins:
         return None  # no kernel gets a gradient any more: however many steps, none moves it
-    if course.axis == "step" and unfinished(history):
+    if trajectory.axis == "step" and unfinished(history):
         return None
-    if course.end < SOLVED * abs(course.start):
+    if trajectory.end < SOLVED * abs(trajectory.start):
         return None
     path = path_length(history)
-    slope = _slope(course)
-    found = slope or _few_windows(course)
+    slope = _slope(trajectory)
+    found = slope or _few_windows(trajectory)
     # Steps of length 0 are not too few: none of any number of them would get anywhere.
-    if found is None and path is not None and 0 < path < BEGUN and course.observed < FEW:
-        return _hardly_begun(history, course, path)
+    if found is None and path is not None and 0 < path < BEGUN and trajectory.observed < FEW:
+        return _hardly_begun(history, trajectory, path)
     if found is None:
         return None
     fall, first = found
     unit = "epoch" if history.axis == "epoch" else "step"
     # That part begins where the judging does; nothing sets in there. What is amiss is the end.
-    alike = (course.axis == "epoch") == (history.axis == "epoch")
+    alike = (trajectory.axis == "epoch") == (history.axis == "epoch")
     since = f", from {unit} {first:,} on," if slope and alike else ""
     return Match(
-        "info", 0.6 if course.end > 0.25 * abs(course.start) else 0.45,
-        f"In the last {'half' if course.observed < FEW else 'quarter'} of the run{since} the loss "
-        f"still fell by {percent(fall)}, to {course.end:.3g}: it has not settled by "
+        "info", 0.6 if trajectory.end > 0.25 * abs(trajectory.start) else 0.45,
+        f"In the last {'half' if trajectory.observed < FEW else 'quarter'} of the run{since} the "
+        f"loss still fell by {percent(fall)}, to {trajectory.end:.3g}: it has not settled by "
         f"{unit} {history.last_step:,}.",
-        int(course.steps[-1]), int(course.steps[-1]), (),
-        (Evidence("relative fall over that part", fall, FALL, int(course.steps[-1]),
+        int(trajectory.steps[-1]), int(trajectory.steps[-1]), (),
+        (Evidence("relative fall over that part", fall, FALL, int(trajectory.steps[-1]),
                   unit="fraction"),),
         _advice(history),
     )
 
 
-def _hardly_begun(history: RunHistory, course: LossCourse, path: float) -> Match | None:
+def _hardly_begun(history: RunHistory, trajectory: LossTrajectory, path: float) -> Match | None:
     """So few steps that no layer can have gone far: whatever the loss does says little yet."""
     if learns(history):
         return None
     return Match(
         "info", 0.55,
-        f"{course.observed:,} steps are few: even the fastest layer can have moved by "
+        f"{trajectory.observed:,} steps are few: even the fastest layer can have moved by "
         f"{percent(path)} of its size at most, and the loss says little yet.",
-        int(course.steps[-1]), int(course.steps[-1]), (),
+        int(trajectory.steps[-1]), int(trajectory.steps[-1]), (),
         (
-            Evidence("steps", float(course.observed), float(FEW)),
+            Evidence("steps", float(trajectory.observed), float(FEW)),
             Evidence("path of the fastest layer over its size", path, BEGUN, unit="fraction"),
         ),
         _advice(history),
     )
 
 
-def _slope(course: LossCourse) -> tuple[float, int] | None:
+def _slope(trajectory: LossTrajectory) -> tuple[float, int] | None:
     """Relative fall over the last quarter and its first step; None where it is not steady."""
-    reached = np.cumsum(course.weights)
-    share = 0.5 if course.observed < FEW else 0.25
+    reached = np.cumsum(trajectory.weights)
+    share = 0.5 if trajectory.observed < FEW else 0.25
     quarter = reached > reached[-1] * (1 - share)
     if quarter.sum() < WINDOWS:
         return None
-    steps, level = course.steps[quarter].astype(np.float64), course.level[quarter]
-    weights = course.weights[quarter]
+    steps, level = trajectory.steps[quarter].astype(np.float64), trajectory.level[quarter]
+    weights = trajectory.weights[quarter]
     centre = np.average(steps, weights=weights)
-    spread = np.average((steps - centre) ** 2, weights=weights)
-    if spread <= 0:
+    variance = np.average((steps - centre) ** 2, weights=weights)
+    if variance <= 0:
         return None
     mean = np.average(level, weights=weights)
-    slope = np.average((steps - centre) * (level - mean), weights=weights) / spread
+    slope = np.average((steps - centre) * (level - mean), weights=weights) / variance
     residual = level - mean - slope * (steps - centre)
-    error = np.sqrt(np.average(residual**2, weights=weights) / spread / max(1, len(level) - 2))
+    error = np.sqrt(np.average(residual**2, weights=weights) / variance / max(1, len(level) - 2))
     before = mean + slope * (steps[0] - centre)
     fall = min(0.99, -slope * (steps[-1] - steps[0]) / max(float(before), 1e-30))
     if fall < FALL or -slope < STEADY * error:
@@ -110,18 +110,18 @@ def _slope(course: LossCourse) -> tuple[float, int] | None:
     return float(fall), int(steps[0])
 
 
-def _few_windows(course: LossCourse) -> tuple[float, int] | None:
+def _few_windows(trajectory: LossTrajectory) -> tuple[float, int] | None:
     """The same of a run of a few epochs: each of the last three lower, by more than its noise."""
-    last, steps, weights = course.level[-3:], course.steps[-3:], course.weights[-3:]
-    if len(course.level) < 6 or float(weights.min()) * 20 < course.observed:
+    last, steps, weights = trajectory.level[-3:], trajectory.steps[-3:], trajectory.weights[-3:]
+    if len(trajectory.level) < 6 or float(weights.min()) * 20 < trajectory.observed:
         return None
     falls = -np.diff(last)
-    seen = course.samples[-3:]
-    error = course.noise * np.sqrt(1 / seen[1:] + 1 / seen[:-1])
+    seen = trajectory.samples[-3:]
+    error = trajectory.noise * np.sqrt(1 / seen[1:] + 1 / seen[:-1])
     if not (falls > 2 * error).all():
         return None
     between = (weights[-1] + weights[-2]) / 2
-    fall = float(falls[-1] / max(last[-2], 1e-30)) * course.observed / 4 / max(between, 1.0)
+    fall = float(falls[-1] / max(last[-2], 1e-30)) * trajectory.observed / 4 / max(between, 1.0)
     return (min(fall, 0.99), int(steps[0])) if fall >= FALL else None
 
 
@@ -156,7 +156,7 @@ RULE = Rule(
     restates=("loss-not-decreasing", "underfitting", "update-ratio-out-of-range"),
     excluded_by=("overfitting",),
     experiment="train twice as long",
-    disproof=("The run is still going on.", "The validation loss has stopped falling."),
+    falsified_by=("The run is still going on.", "The validation loss has stopped falling."),
     false_alarms=("A loss that goes to zero keeps falling for ever, relative to itself.",),
     references=("Prechelt 1998, Early Stopping - But When?",),
 )

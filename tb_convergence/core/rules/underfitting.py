@@ -11,10 +11,10 @@ from typing import Final
 import numpy as np
 
 from tb_convergence.core.diagnosis import progress
-from tb_convergence.core.diagnosis.data import ignorance
+from tb_convergence.core.diagnosis.data import baseline_loss
 from tb_convergence.core.diagnosis.dating import mostly_since
 from tb_convergence.core.diagnosis.finding import Evidence
-from tb_convergence.core.diagnosis.loss_course import loss_course
+from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
 from tb_convergence.core.diagnosis.progress import LITTLE
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.wording import percent
@@ -25,13 +25,13 @@ EPOCHS: Final = 6
 STANDSTILL: Final = 0.02
 """Fall from the third quarter of the epochs to the last, below which a loss has stopped."""
 USELESS: Final = progress.USELESS
-"""Training loss over ignorance from which it is more than information: nothing was learned."""
+"""Training loss over baseline loss from which the finding is a warning: nothing was learned."""
 
 
 def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     validation, training = history.series("validation_loss"), history.series("epoch_loss")
-    course = loss_course(history)
-    if validation is None or training is None or course is None:
+    trajectory = loss_trajectory(history)
+    if validation is None or training is None or trajectory is None:
         return None
     falls, lasts, rests = [], [], []
     for series in (training, validation):
@@ -45,12 +45,12 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         falls.append((before - last) / max(abs(before), 1e-30))
         lasts.append(last)
         rests.append(mostly_since(values - last <= STANDSTILL * max(abs(last), 1e-30)) or 0)
-    ignorant = ignorance(history)
-    level = ignorant if ignorant is not None else abs(course.start)
+    baseline = baseline_loss(history)
+    level = baseline if baseline is not None else abs(trajectory.start)
     share = lasts[0] / max(level, 1e-30)
     if max(falls) > STANDSTILL or min(falls) < -0.2 or not LITTLE < share < 2:
         return None
-    useless = ignorant is not None and share > USELESS
+    useless = baseline is not None and share > USELESS
     begun = training.steps[min(rests[0], len(training) - 1)]
     if len(validation) == len(training):
         begun = training.steps[max(rests)]
@@ -58,7 +58,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     return Match(
         "warning" if useless else "info", 0.7 if useless else 0.5,
         f"Training and validation loss stand at {lasts[0]:.4g} and {lasts[1]:.4g}, "
-        f"{percent(share)} of {'ignoring the input' if ignorant is not None else 'the start'}, "
+        f"{percent(share)} of {'ignoring the input' if baseline is not None else 'the start'}, "
         "and fall no more.",
         int(begun), int(training.steps[-1]), (),
         (
@@ -85,7 +85,7 @@ RULE = Rule(
         "Overfit first: train on ten samples without regularization until the loss is nearly zero, "
         "then on all.",
     ),
-    disproof=("The loss is as low as the noise in the targets allows.",),
+    falsified_by=("The loss is as low as the noise in the targets allows.",),
     false_alarms=("Targets that are mostly noise: even a good model's loss is close to it.",),
     references=(
         "Zhang et al. 2021, AutoTrainer, ICSE",

@@ -28,7 +28,7 @@ LARGE: Final = LARGE_INPUT
 that multiplies the curvature of the first layer's loss by a hundred (LeCun et al. 1998, 4.3)."""
 VERY_LARGE: Final = 100.0
 """Raw pixels, years, prices: the curvature is ten thousand times that of z-scores."""
-SPREAD: Final = 100.0
+STD_RATIO: Final = 100.0
 """Largest feature's scale over the median feature's, when the largest is above 3."""
 
 
@@ -59,8 +59,8 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     worst = int(np.argmax(rms))
     largest = float(rms[worst])
     varying = std[std > 0]
-    spread = float(std.max() / np.median(varying)) if len(varying) else 1.0
-    uneven = spread > SPREAD and std.max() > 3
+    std_ratio = float(std.max() / np.median(varying)) if len(varying) else 1.0
+    uneven = std_ratio > STD_RATIO and std.max() > 3
     if largest <= LARGE and not uneven:
         return None
     big = [i for i in np.argsort(-rms).tolist() if rms[i] > LARGE] or [worst]
@@ -87,7 +87,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     offset = abs(mean[worst]) > std[worst]
     return Match(
         severity="critical" if largest > VERY_LARGE else "warning",
-        confidence=min(0.95, 0.65 + 0.15 * float(np.log10(max(largest, spread / 10) / LARGE))),
+        confidence=min(0.95, 0.65 + 0.15 * float(np.log10(max(largest, std_ratio / 10) / LARGE))),
         summary=text,
         first_step=int(table.steps[0]),
         last_step=int(table.steps[-1]),
@@ -98,7 +98,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
             # Which part of it is large: the map shows that one.
             Evidence(("mean" if offset else "standard deviation") + " of the largest feature",
                      float(mean[worst] if offset else std[worst]), None, None, name),
-            *((Evidence("largest standard deviation over the median one", spread, SPREAD),)
+            *((Evidence("largest standard deviation over the median one", std_ratio, STD_RATIO),)
               if uneven else ()),
         ),
         advice=(
@@ -127,7 +127,7 @@ RULE = Rule(
         "loss-oscillation", "underfitting",
     ),
     experiment="fit on standardised inputs",
-    disproof=(
+    falsified_by=(
         "Training goes no better after the same data is standardised.",
         "The model normalizes its input itself, in a way that is not visible in its layers.",
     ),

@@ -60,6 +60,6 @@ RULE = Rule(
         "it for predictions.",
     ),
     experiment="fit on standardised targets",
-    disproof=("Training goes no better with standardised targets.",),
+    falsified_by=("Training goes no better with standardised targets.",),
     references=("LeCun et al. 1998, Efficient BackProp",),
 )

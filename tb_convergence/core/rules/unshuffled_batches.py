@@ -65,7 +65,7 @@ RULE = Rule(
         "dataset.shuffle(number_of_samples) before .batch().",
     ),
     experiment="fit on shuffled batches",
-    disproof=("The order of the samples is random, and the targets drift for another reason.",),
+    falsified_by=("The order of the samples is random, and the targets drift for another reason.",),
     false_alarms=("Time series that are trained in order on purpose.",),
     references=("Bengio 2012, Practical Recommendations, arXiv:1206.5533",),
 )

@@ -89,7 +89,7 @@ RULE = Rule(
     evaluate=_evaluate,
     of_sound=True,
     advice=("Scale the learning rate so that the ratio comes to about 1e-3.",),
-    disproof=("The loss falls steadily at this rate.",),
+    falsified_by=("The loss falls steadily at this rate.",),
     false_alarms=("Weights that start near zero have large ratios until they have grown.",),
     references=("Karpathy, CS231n: ratio of weights and updates",
                 "Braiek & Khomh 2022, TheDeepChecker, TOSEM"),

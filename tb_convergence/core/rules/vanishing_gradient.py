@@ -67,7 +67,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     onset = int(np.flatnonzero(known)[mostly_since(ratio[known] < RATIO) or 0])
     means = median_over_time(table.column(name, "high")[:, rows])
     largest = float(np.nanmax(means))
-    quiet = [row for row, mean in zip(rows, means, strict=True) if mean < largest * RATIO]
+    vanished = [row for row, mean in zip(rows, means, strict=True) if mean < largest * RATIO]
     # The middle of the first third lies this many layers before the middle of the last.
     shrink = typical ** (1 / (len(rows) - _third(rows)))
     early, late = (_span(table, part) for part in (rows[: _third(rows)], rows[-_third(rows) :]))
@@ -82,10 +82,10 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         ),
         first_step=int(table.steps[onset]),
         last_step=int(table.steps[-1]),
-        layers=layers_of(table, quiet or rows[:1]),
+        layers=layers_of(table, vanished or rows[:1]),
         evidence=_evidence(table, rows, ratio, typical),
-        title=placed("Gradients vanish", layers_of(table, quiet)) if quiet else "",
-        harmless=learns(history),
+        title=placed("Gradients vanish", layers_of(table, vanished)) if vanished else "",
+        benign=learns(history),
     )
 
 
@@ -127,7 +127,7 @@ RULE = Rule(
         "Replace sigmoid or tanh in hidden layers by ReLU with He initialization.",
         "In deep stacks add skip connections or normalization layers.",
     ),
-    disproof=("Early layers' weights move as far, relative to their size, as the last ones'.",),
+    falsified_by=("Early layers' weights move as far, relative to their size, as the last ones'.",),
     false_alarms=("Adaptive optimizers still move layers whose gradients are small.",),
     references=(
         "Hochreiter 1991",

@@ -12,9 +12,9 @@ from typing import Final
 import numpy as np
 
 from tb_convergence.core.diagnosis.configuration import MERGING, Configuration, configuration
-from tb_convergence.core.diagnosis.data import ignorance
+from tb_convergence.core.diagnosis.data import baseline_loss
 from tb_convergence.core.diagnosis.finding import Evidence, Severity
-from tb_convergence.core.diagnosis.loss_course import loss_course
+from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
 from tb_convergence.core.diagnosis.progress import learns
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.tables import median_over_time
@@ -198,10 +198,10 @@ def _squashed_cell(history: RunHistory) -> Match | None:
         layer for layer in configuration(history).layers
         if layer.kind in RECURRENT and layer.activation in SLOW
     ]
-    course, ignorant = loss_course(history), ignorance(history)
-    if not cells or course is None or learns(history):
+    trajectory, baseline = loss_trajectory(history), baseline_loss(history)
+    if not cells or trajectory is None or learns(history):
         return None
-    useless = ignorant is not None and course.end > USELESS * ignorant
+    useless = baseline is not None and trajectory.end > USELESS * baseline
     names = tuple(layer.name for layer in cells)
     return Match(
         "warning" if useless else "info", 0.65 if useless else 0.45,
@@ -220,7 +220,7 @@ def _suspect(history: RunHistory) -> Match | None:
     Sigmoid hidden layers (a slope of at most 1/4, and outputs that are never centred), and a single
     hidden layer without a non-linearity among others that have one.
     """
-    if learns(history) or loss_course(history) is None:
+    if learns(history) or loss_trajectory(history) is None:
         return None
     model = configuration(history)
     sigmoid = [layer for layer in model.hidden(*HIDDEN, "Activation") if layer.activation in SLOW]
@@ -274,7 +274,9 @@ RULE = Rule(
               "update-ratio-out-of-range"),
     advice=("Use ReLU in hidden dense and convolutional layers.",),
     experiment="ablation: with ReLU in the hidden layers",
-    disproof=("The first layers' weights move as fast as the last ones', relative to their size.",),
+    falsified_by=(
+        "The first layers' weights move as fast as the last ones', relative to their size.",
+    ),
     false_alarms=("Gated recurrent cells use sigmoid and tanh by design and are not counted.",),
     references=(
         "Glorot & Bengio 2010",

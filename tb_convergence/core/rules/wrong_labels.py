@@ -16,9 +16,9 @@ from typing import Final
 import numpy as np
 
 from tb_convergence.core.diagnosis.configuration import SPARSE_LOSSES, configuration
-from tb_convergence.core.diagnosis.data import columns_of, ignorance, target_kind
+from tb_convergence.core.diagnosis.data import baseline_loss, columns_of, target_kind
 from tb_convergence.core.diagnosis.finding import Evidence
-from tb_convergence.core.diagnosis.loss_course import LossCourse, loss_course
+from tb_convergence.core.diagnosis.loss_trajectory import LossTrajectory, loss_trajectory
 from tb_convergence.core.diagnosis.progress import lagging_statistics
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.step_size import BEGUN, path_length
@@ -26,18 +26,18 @@ from tb_convergence.core.diagnosis.tables import median_over_time, weights_colum
 from tb_convergence.core.diagnosis.wording import percent
 from tb_convergence.core.history import RunHistory
 
-IGNORANT: Final = 0.9
+BASELINE: Final = 0.9
 """Loss at the end over that of a model that ignores its input: 1 - R² for a squared error."""
 MOVES: Final = 1e-4
 """Update ratio that shows a model able to learn (see learning-rate-too-low)."""
 STIRRED: Final = 0.02
 """Path of the slowest layer in its own size: a tenth of what the fastest must have moved."""
 BELOW: Final = 0.98
-"""Validation loss over that of ignorance, below which it is not just the scatter of its shares."""
+"""Validation loss over the baseline loss, below which it is not just the scatter of its shares."""
 UNEVEN: Final = 0.75
 """Share of the largest class from which validation may well have other shares."""
 EPOCHS: Final = 5
-"""Epochs before the validation loss is held against ignorance."""
+"""Epochs before the validation loss is held against the baseline."""
 ITS_OWN_SIGNS: Final = frozenset({"loss-not-decreasing", "overfitting", "underfitting"})
 """What wrong labels look like themselves; any other finding would explain the loss as well."""
 
@@ -47,74 +47,76 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
 
 
 def _unrelated(history: RunHistory, signs: Signs) -> Match | None:
-    variables, course = history.table("variables"), loss_course(history)
-    if variables is None or course is None or course.observed < 100:
+    variables, trajectory = history.table("variables"), loss_trajectory(history)
+    if variables is None or trajectory is None or trajectory.observed < 100:
         return None
     others = {id_ for id_, match in signs.items() if match.severity != "info"}
     if not variables.has("update_ratio") or others - ITS_OWN_SIGNS:
         return None
-    ignorant = ignorance(history)
+    baseline = baseline_loss(history)
     ratio = median_over_time(weights_column(variables, "update_ratio"))
     if not np.isfinite(ratio).any() or float(np.nanmax(ratio)) <= MOVES:
         return None
     path = path_length(history)
     if path is not None and path < BEGUN:
         return None  # a model that has hardly moved rests where it began
-    if float(np.nanmin(ratio)) * course.observed < STIRRED:
+    if float(np.nanmin(ratio)) * trajectory.observed < STIRRED:
         return None  # a layer that does not move is another fault
-    if ignorant is None or ignorant <= 0:
+    if baseline is None or baseline <= 0:
         return None
-    return _rests(history, course, ignorant) or _never_generalizes(history, course, ignorant)
+    return _rests(history, trajectory, baseline) or _never_generalizes(
+        history, trajectory, baseline
+    )
 
 
-def _rests(history: RunHistory, course: LossCourse, ignorant: float) -> Match | None:
-    share = course.end / ignorant
-    if not IGNORANT < share < 2 - IGNORANT or not course.settled:
+def _rests(history: RunHistory, trajectory: LossTrajectory, baseline: float) -> Match | None:
+    share = trajectory.end / baseline
+    if not BASELINE < share < 2 - BASELINE or not trajectory.settled:
         return None
-    lower = _lower_validation(history, ignorant)
+    lower = _lower_validation(history, baseline)
     text = (
-        f"The loss has come to rest at {course.end:.4g}, {percent(share)} of where a model "
-        f"ends that ignores its input ({ignorant:.4g}), though its weights move, and no other "
+        f"The loss has come to rest at {trajectory.end:.4g}, {percent(share)} of where a model "
+        f"ends that ignores its input ({baseline:.4g}), though its weights move, and no other "
         "check of data, gradients and weights found a reason: input and label may not belong "
         "together."
     )
-    text += _above(history, ignorant)
+    text += _above(history, baseline)
     if lower is not None:
         text += (
             f" The validation loss ends lower, at {lower:.4g}: unless its targets are distributed "
             "otherwise, a little is learned. Labels that are wrong throughout do not allow that; "
             "where only some are wrong, the loss may fall all the same, from those that are right."
         )
-    spread = _spread_of_predictions(history)
+    std_ratio = _std_of_predictions(history)
     return Match(
         "warning", 0.5 if lower is None else 0.4,
         text,
-        0, int(course.steps[-1]),  # the data are there from the beginning
+        0, int(trajectory.steps[-1]),  # the data are there from the beginning
         _rows(history, "prediction") or _rows(history, "target"),
         (
-            Evidence("loss over that of ignoring the input", share, IGNORANT,
-                     int(course.steps[-1]), unit="fraction"),
-            *((Evidence("validation loss over that of ignoring the input", lower / ignorant, None,
+            Evidence("loss over that of ignoring the input", share, BASELINE,
+                     int(trajectory.steps[-1]), unit="fraction"),
+            *((Evidence("validation loss over that of ignoring the input", lower / baseline, None,
                         None, unit="fraction"),) if lower is not None else ()),
-            *((Evidence("spread of the predictions over that of the targets", spread, None, None,
-                        unit="fraction"),) if spread is not None else ()),
+            *((Evidence("spread of the predictions over that of the targets", std_ratio, None, None,
+                        unit="fraction"),) if std_ratio is not None else ()),
         ),
         title="Inputs and labels may not belong together",
     )
 
 
-def _above(history: RunHistory, ignorant: float) -> str:
-    """A sentence on a validation loss that ends above that of ignorance; else ""."""
+def _above(history: RunHistory, baseline: float) -> str:
+    """A sentence on a validation loss that ends above the baseline loss; else ""."""
     last = _last_validation(history)
-    if not last > ignorant:
+    if not last > baseline:
         return ""
     return f" The validation loss ends at {last:.4g}: what was gained is not found in other data."
 
 
-def _lower_validation(history: RunHistory, ignorant: float) -> float | None:
-    """The validation loss at the end, where it is clearly below that of ignorance; else None."""
+def _lower_validation(history: RunHistory, baseline: float) -> float | None:
+    """The validation loss at the end, where it is clearly below the baseline loss; else None."""
     last = _last_validation(history)
-    return last if last < BELOW * ignorant else None
+    return last if last < BELOW * baseline else None
 
 
 def _last_validation(history: RunHistory) -> float:
@@ -123,44 +125,46 @@ def _last_validation(history: RunHistory) -> float:
     return float(series.values[-1]) if series is not None and len(series) else math.nan
 
 
-def _spread_of_predictions(history: RunHistory) -> float | None:
+def _std_of_predictions(history: RunHistory) -> float | None:
     """Spread of the predictions over that of the targets, of those that vary the most."""
     outputs, targets = columns_of(history, "prediction"), columns_of(history, "target")
     if outputs is None or targets is None or outputs.count != targets.count:
         return None
     largest = float(np.max(targets.overall[1]))
     late = outputs.std[-max(1, len(outputs.std) // 10):]
-    spread = float(np.max(np.median(late, axis=0)))
-    return spread / largest if largest > 0 and np.isfinite(spread) else None
+    std_ratio = float(np.max(np.median(late, axis=0)))
+    return std_ratio / largest if largest > 0 and np.isfinite(std_ratio) else None
 
 
-def _never_generalizes(history: RunHistory, course: LossCourse, ignorant: float) -> Match | None:
+def _never_generalizes(
+    history: RunHistory, trajectory: LossTrajectory, baseline: float
+) -> Match | None:
     """The training data are learned by heart, and not one epoch was of use on other data.
 
-    A model that overfits real relations is better than ignorance first, and worse only later.
+    A model that overfits real relations is better than the baseline first, and worse only later.
     """
     validation = history.series("validation_loss")
     if validation is None:
         return None
     finite = np.isfinite(validation.values)
     values, steps = np.asarray(validation.values[finite], np.float64), validation.steps[finite]
-    if len(values) < EPOCHS or course.end > ignorant or lagging_statistics(history):
+    if len(values) < EPOCHS or trajectory.end > baseline or lagging_statistics(history):
         return None
     targets, kind = columns_of(history, "target"), target_kind(history)
     if targets is not None and kind in ("binary", "one-hot"):
         mean = targets.overall[0]
         if float(np.max(np.maximum(mean, 1 - mean) if kind == "binary" else mean)) > UNEVEN:
             return None
-    best = float(values.min()) / ignorant
-    if not IGNORANT < best < 2:
+    best = float(values.min()) / baseline
+    if not BASELINE < best < 2:
         return None
     return Match(
         "warning", 0.5,
         f"In {len(values)} epochs the validation loss was never better than {values.min():.4g}; a "
-        f"model that ignores its input has {ignorant:.4g}. Input and label may not belong "
+        f"model that ignores its input has {baseline:.4g}. Input and label may not belong "
         "together, or the validation data are of another kind.",
         int(steps[0]), int(steps[-1]), _rows(history, "target"),
-        (Evidence("best validation loss over that of ignoring the input", best, IGNORANT,
+        (Evidence("best validation loss over that of ignoring the input", best, BASELINE,
                   int(steps[int(np.argmin(values))]), unit="fraction"),),
         title="Inputs and labels may not belong together",
     )
@@ -227,10 +231,10 @@ RULE = Rule(
         "and loss are sound, and it is the data.",
     ),
     experiment="small-sample fit",
-    disproof=(
+    falsified_by=(
         "The labels recorded are not what the loss is given.",
         "Ten samples can be fitted, and a larger model or better features lower the loss.",
     ),
-    false_alarms=("Noise that no input explains: the best there is may be close to ignorance.",),
+    false_alarms=("With noise that no input explains, the best loss may be near the baseline.",),
     references=("Humbatova et al. 2020, Taxonomy of Real Faults in Deep Learning Systems, ICSE",),
 )

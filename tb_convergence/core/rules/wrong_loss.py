@@ -26,12 +26,12 @@ from tb_convergence.core.diagnosis.configuration import (
 from tb_convergence.core.diagnosis.data import (
     Columns,
     are_probabilities,
+    baseline_loss,
     columns_of,
-    ignorance,
     target_kind,
 )
 from tb_convergence.core.diagnosis.finding import Evidence, Severity
-from tb_convergence.core.diagnosis.loss_course import loss_course
+from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
 from tb_convergence.core.diagnosis.progress import learns
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.wording import span
@@ -161,31 +161,31 @@ def _first_not_finite(history: RunHistory, signs: Signs) -> Match | None:
     )
     # Probabilities that came to be exactly 0 or 1 were driven there.
     driven = step > 0 and low >= 0 and high <= 1
-    return replace(match, follows=("learning-rate-too-high",)) if driven else match
+    return replace(match, caused_by=("learning-rate-too-high",)) if driven else match
 
 
 def _below_zero(history: RunHistory, _: Signs) -> Match | None:
-    course, model = loss_course(history), configuration(history)
-    if course is None or course.observed < 5:
+    trajectory, model = loss_trajectory(history), configuration(history)
+    if trajectory is None or trajectory.observed < 5:
         return None
-    size = max(abs(course.start), 1.0)
-    impossible = model.loss in NEVER_NEGATIVE and course.end < -3 * course.noise - 1e-6
-    if not impossible and (model.loss in NEVER_NEGATIVE or course.end > -UNBOUNDED * size):
+    size = max(abs(trajectory.start), 1.0)
+    impossible = model.loss in NEVER_NEGATIVE and trajectory.end < -3 * trajectory.noise - 1e-6
+    if not impossible and (model.loss in NEVER_NEGATIVE or trajectory.end > -UNBOUNDED * size):
         return None
-    below = np.flatnonzero(course.level < 0)
+    below = np.flatnonzero(trajectory.level < 0)
     text = (
-        f"{model.loss} of targets in its range is never negative; it is {course.end:.4g}."
+        f"{model.loss} of targets in its range is never negative; it is {trajectory.end:.4g}."
         if impossible else
-        f"The loss fell from {course.start:.4g} to {course.end:.4g} and has no floor: a better "
-        "value of it need not be a better model."
+        f"The loss fell from {trajectory.start:.4g} to {trajectory.end:.4g} and has no floor: a "
+        "better value of it need not be a better model."
     )
     return _match(
         history, "critical" if impossible else "warning", 0.85 if impossible else 0.6, text,
         "Look at the sign and at the range of the targets; a loss should be smallest where "
         "prediction and target agree.",
-        Evidence("loss at the end", course.end, 0.0 if impossible else -UNBOUNDED * size,
-                 int(course.steps[-1])),
-        first_step=int(course.steps[below[0]]) if len(below) else 0,
+        Evidence("loss at the end", trajectory.end, 0.0 if impossible else -UNBOUNDED * size,
+                 int(trajectory.steps[-1])),
+        first_step=int(trajectory.steps[below[0]]) if len(below) else 0,
         ruins=impossible,
         title="The loss falls below its floor" if impossible else "The loss has no floor",
     )
@@ -195,7 +195,7 @@ def _all_against_all(history: RunHistory, _: Signs) -> Match | None:
     found = loss_value.every_pair(history)
     if found is None:
         return None
-    records, of, spread = found
+    records, of, std_ratio = found
     outputs, targets = columns_of(history, "prediction"), columns_of(history, "target")
     match = _match(
         history, "critical", 0.9,
@@ -207,7 +207,7 @@ def _all_against_all(history: RunHistory, _: Signs) -> Match | None:
         "y = tf.reshape(y, tf.shape(prediction)), or keras.losses.MeanSquaredError().",
         Evidence(f"records, of {of:,}, whose loss is that of all pairs", float(records),
                  float(loss_value.RECORDS), suspect="at least"),
-        Evidence("spread of the predictions over that of the targets", spread),
+        Evidence("spread of the predictions over that of the targets", std_ratio),
         ruins=True,
         title="Loss broadcasts [N, 1] against [N]",
     )
@@ -334,11 +334,11 @@ def _through_the_slope(outputs: Columns | None, activation: str) -> str:
 
 
 def _useless(history: RunHistory) -> bool:
-    """Whether next to nothing was learned, held against ignorance or, else, the start."""
-    course, ignorant = loss_course(history), ignorance(history)
-    if course is None or course.observed < 30:
+    """Whether next to nothing was learned, held against the baseline or, else, the start."""
+    trajectory, baseline = loss_trajectory(history), baseline_loss(history)
+    if trajectory is None or trajectory.observed < 30:
         return False
-    return course.fall < 0.2 if ignorant is None else course.end > 0.8 * ignorant
+    return trajectory.fall < 0.2 if baseline is None else trajectory.end > 0.8 * baseline
 
 
 def _stuck(signs: Signs) -> bool:
@@ -356,7 +356,7 @@ RULE = Rule(
               "underfitting", "saturated-activation", "update-ratio-out-of-range",
               "learning-rate-too-low"),
     experiment="small-sample fit",
-    disproof=(
+    falsified_by=(
         "The targets recorded are not what the loss compares the output with.",
         "The loss is meant to be so, and a metric of the task improves with it.",
     ),

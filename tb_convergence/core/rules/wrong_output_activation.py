@@ -24,12 +24,12 @@ from tb_convergence.core.diagnosis.configuration import (
 )
 from tb_convergence.core.diagnosis.data import (
     are_probabilities,
+    baseline_loss,
     columns_of,
-    ignorance,
     target_kind,
 )
 from tb_convergence.core.diagnosis.finding import Evidence, Severity
-from tb_convergence.core.diagnosis.loss_course import loss_course
+from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
 from tb_convergence.core.diagnosis.progress import FALLS, LEARNS, learns
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.states import ONE_OUTPUT, State
@@ -58,7 +58,7 @@ GRAVE: Final = 0.25
 TIED_RECORDS: Final = 3
 """Batches in which the columns must be equal: once could be an empty batch."""
 BESIDE: Final = 0.9
-"""Loss over that of ignorance, below which a constant output cannot have it: the rest is scatter
+"""Loss over the baseline loss, below which a constant output cannot have it: the rest is scatter
 of the batches' shares."""
 MARGIN: Final = 0.05
 """Part of the targets' own range by which they may leave the activation's: rounding."""
@@ -116,20 +116,21 @@ def _beside_the_output(history: RunHistory) -> str:
     """Why the loss falls although the output is one constant; "" where it need not be told.
 
     The loss of a constant output stays where it is but for the batches' shares, and no constant has
-    less than ignorance. Where the recorded loss fell below that, or by more than half without a
+    less than the baseline. Where the recorded loss fell below that, or by more than half without a
     penalty that could, it was not computed from the output: on TensorFlow, Keras takes what a
     softmax was computed from for its cross-entropies.
     """
-    course, least, model = loss_course(history), ignorance(history), configuration(history)
+    trajectory, least = loss_trajectory(history), baseline_loss(history)
+    model = configuration(history)
     outputs = columns_of(history, "prediction")
-    if course is None or least is None or outputs is None or not outputs.constant:
+    if trajectory is None or least is None or outputs is None or not outputs.constant:
         return ""
     penalized = any(layer.penalty > 0 for layer in model.layers)
-    if course.fall <= LEARNS or (penalized and not course.end < BESIDE * least):
+    if trajectory.fall <= LEARNS or (penalized and not trajectory.end < BESIDE * least):
         return ""
     text = (
-        f" The loss still falls from {course.start:.3g} to {course.end:.2g}, which a constant "
-        "output cannot do: it is not computed from this output"
+        f" The loss still falls from {trajectory.start:.3g} to {trajectory.end:.2g}, which a "
+        "constant output cannot do: it is not computed from this output"
     )
     if {"keras", "tensorflow"} <= set(model.frameworks) and model.loss in CROSS_ENTROPIES:
         text += " but, as Keras does, from the values before the softmax"
@@ -174,7 +175,7 @@ def _twice(history: RunHistory, model: Configuration, output: Layer) -> Match | 
         targets = columns_of(history, "target")
         none = targets is not None and not (targets.lowest >= -0.01 and targets.highest <= 1.01)
         alone = output.units == 1 and not model.loss.startswith("binary")
-        return replace(match, follows=("wrong-loss",)) if none or alone else match
+        return replace(match, caused_by=("wrong-loss",)) if none or alone else match
     if model.from_logits and model.loss in CROSS_ENTROPIES and output.activation in CUTS:
         return _match(
             history, output, 0.85,
@@ -310,14 +311,14 @@ def _not_exclusive(history: RunHistory, model: Configuration, output: Layer) -> 
         return None
     if (output.units or 0) < 2:
         return None
-    harmless = learns(history)
+    benign = learns(history)
     return _match(
-        history, output, 0.5 if harmless else 0.7,
+        history, output, 0.5 if benign else 0.7,
         f"{output.name} gives {output.units} independent probabilities (sigmoid), and {model.loss} "
-        f"expects one distribution over the classes.{FALLS if harmless else ''}",
+        f"expects one distribution over the classes.{FALLS if benign else ''}",
         f"Use softmax in {output.name}.",
         (Evidence("units of the sigmoid", float(output.units or 0), 1.0, None, output.name),),
-        "info" if harmless else "warning",
+        "info" if benign else "warning",
         title="Sigmoids for classes that exclude each other",
     )
 
@@ -337,6 +338,6 @@ RULE = Rule(
               "saturated-activation", "loss-divergence", "dead-relu", "underfitting",
               "learning-rate-too-low",
               "update-ratio-out-of-range"),
-    disproof=("The targets recorded are not what the loss compares the output with.",),
+    falsified_by=("The targets recorded are not what the loss compares the output with.",),
     references=("Schoop et al. 2021, UMLAUT, CHI", "Zhang et al. 2021, AutoTrainer, ICSE"),
 )

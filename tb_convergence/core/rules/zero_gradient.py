@@ -15,7 +15,7 @@ from tb_convergence.core.diagnosis.configuration import configuration
 from tb_convergence.core.diagnosis.data import columns_of
 from tb_convergence.core.diagnosis.dating import lasting_since
 from tb_convergence.core.diagnosis.finding import Evidence, Severity
-from tb_convergence.core.diagnosis.loss_course import loss_course
+from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
 from tb_convergence.core.diagnosis.progress import FALLS, learns
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.states import NO_GRADIENT, State
@@ -56,7 +56,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     recent = np.median(zero[-RECORDS:][:, lasting], axis=0)
     complete = int((recent >= ALL).sum())
     # A network none of whose kernels gets a gradient has stopped, however far it came before.
-    harmless = learns(history) and (complete < len(rows) or _solved(history))
+    benign = learns(history) and (complete < len(rows) or _solved(history))
     severity: Severity = "critical" if complete else "warning"
     state = _state(table, zero)
     # It dates what is mostly zero; where all of it is, which a cause tells, that may be later.
@@ -64,11 +64,11 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     unit = "epoch" if table.axis == "epoch" else "step"
     whole = f", in every record since {unit} {state.since:,}" if state and later else ""
     return Match(
-        severity="info" if harmless else severity,
+        severity="info" if benign else severity,
         confidence=0.9 if complete else 0.7,
         summary=(
             f"{between(recent)} of the gradient of {listed(layers_of(table, affected))} is "
-            f"exactly zero{whole}.{coasting(history)}{FALLS if harmless else ''}"
+            f"exactly zero{whole}.{coasting(history)}{FALLS if benign else ''}"
         ),
         first_step=int(table.steps[onset]),
         last_step=int(table.steps[-1]),
@@ -81,8 +81,8 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
             for index in lasting.tolist() for since in (lasting_since(bad[:, index]),)
         ),
         title=placed(RULE.title, layers_of(table, affected)),
-        harmless=harmless,
-        ruins=complete == len(rows) and not harmless,
+        benign=benign,
+        ruins=complete == len(rows) and not benign,
         state=state,
     )
 
@@ -128,8 +128,8 @@ def _solved(history: RunHistory) -> bool:
     targets = columns_of(history, "target")
     if targets is not None and targets.constant:
         return True
-    course = loss_course(history)
-    return course is not None and course.fall > SOLVED
+    trajectory = loss_trajectory(history)
+    return trajectory is not None and trajectory.fall > SOLVED
 
 
 RULE = Rule(
@@ -144,7 +144,7 @@ RULE = Rule(
         "Find the operation that cuts the gradient: dead ReLU units, a saturated output, "
         "stop_gradient, argmax or a cast to integer.",
     ),
-    disproof=(
+    falsified_by=(
         "The layer's weights change between records, and neither momentum nor decay moves them.",
     ),
     false_alarms=("Embeddings and inputs that are mostly zero have sparse gradients by nature.",),

@@ -21,7 +21,7 @@ SHARES: Final = (1.0, 0.9, 0.5, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
-class Distribution:
+class HistogramBands:
     """Bands of one tensor at S steps, for B shares.
 
     Attributes:
@@ -35,9 +35,9 @@ class Distribution:
     infinity_seen: NDArray[np.bool_]
 
 
-def distribution(
+def bands_over_time(
     histograms: Sequence[NDArray[Any]], shares: Sequence[float] = SHARES
-) -> Distribution:
+) -> HistogramBands:
     """For S arrays `[k, 3]` of one tensor over time, bands that hold at least each of `shares`.
 
     The share is the central one: as many entries lie below the band as above. That of share 0
@@ -46,7 +46,7 @@ def distribution(
     Raises:
         HistogramError: one of them is no histogram.
 
-    >>> one = distribution([np.array([[0.0, 1.0, 2], [1.0, 2.0, 8], [2.0, 5.0, 2]])], (1.0, 0.5))
+    >>> one = bands_over_time([np.array([[0.0, 1.0, 2], [1.0, 2.0, 8], [2.0, 5.0, 2]])], (1.0, 0.5))
     >>> one.low.round(6).tolist(), one.high.round(6).tolist()
     ([[0.0, 1.0]], [[5.0, 2.0]])
     """
@@ -58,7 +58,7 @@ def distribution(
     nan, infinity = (
         np.asarray(seen(whole.ends).any(axis=1), dtype=np.bool_) for seen in (np.isnan, np.isinf)
     )
-    return Distribution(low, high, nan, infinity)
+    return HistogramBands(low, high, nan, infinity)
 
 
 def _band(buckets: Buckets, share: float) -> tuple[Float, Float]:

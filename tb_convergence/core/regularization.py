@@ -18,7 +18,7 @@ KIND: Final = "kernel"
 """Kind of the variables whose penalty the configuration tells."""
 
 
-def penalty(table: Table, model: Configuration) -> Values:
+def regularization_loss(table: Table, model: Configuration) -> Values:
     """Sum of the L2 penalties of all kernels at each record, a lower bound of all: `[S]`.
 
     Of an L1 penalty its smallest value counts: entries of norm n add up to at least n.

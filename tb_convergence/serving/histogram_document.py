@@ -1,4 +1,4 @@
-"""The JSON document of `distribution`: how the entries of one variable are spread, over steps."""
+"""The JSON document of `histogram`: how the entries of one variable are spread, over steps."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from tb_convergence.core.distribution import SHARES, distribution
+from tb_convergence.core.histogram_bands import SHARES, bands_over_time
 from tb_convergence.core.history import Table
 from tb_convergence.reading.recorded_histograms import RecordedHistograms
 from tb_convergence.serving.limits import Limits
@@ -23,7 +23,7 @@ from tb_convergence.serving.pooling import (
 from tb_convergence.serving.strict_json import Json, encode, integers, together
 
 
-def distributions(
+def histogram_document(
     run: str,
     table: Table,
     index: int,
@@ -31,7 +31,7 @@ def distributions(
     width: int,
     limits: Limits,
 ) -> bytes:
-    """The document of `distribution`.
+    """The document of `histogram`.
 
     Args:
         run: its name.
@@ -49,14 +49,14 @@ def distributions(
             "run": run,
             "group": table.group,
             "row": row(table.rows[index]),
-            "distributions": [_one(one, cells, table.axis) for one in recorded],
+            "histograms": [_one(one, cells, table.axis) for one in recorded],
         }
     )
 
 
 def _one(recorded: RecordedHistograms, cells: int, axis: str) -> Json:
-    """One distribution; a cell's bands reach as far as those of any of its records."""
-    found = distribution(recorded.histograms)
+    """One histogram; a cell's bands reach as far as those of any of its records."""
+    found = bands_over_time(recorded.histograms)
     records = len(recorded.steps)
     first, last = stretches(records, min(cells, records))
     known = ~np.isnan(found.low[:, :1])

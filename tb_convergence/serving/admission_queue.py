@@ -1,9 +1,9 @@
-"""Few runs are worked on at a time, and whoever asks about one of them joins in.
+"""Admits a few runs at a time; requests for the same run share one admission.
 
-What was read of a run is large. Where many people ask about many runs at once, doing a little of
-each in turn would hold all of them in memory, or read each again and again: so a run that is begun
-is finished for everyone who asks about it, and the others wait for their turn. What was read of it
-stays on the desk as long as it does, whatever the cache has room for.
+A run in memory is large. If many people ask about many runs at once, interleaving the work would
+hold all runs in memory or read each of them repeatedly. So a run that is admitted is finished for
+everyone who asks about it, and the other runs wait their turn. The queue keeps the value of an
+admitted run until the last request leaves, whatever room the cache has.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ class _Ticket:
         self.waiting = 0
 
 
-class Desk(Generic[Key, Value]):
-    """Room for a few keys at a time, first come first served, and for any number of each."""
+class AdmissionQueue(Generic[Key, Value]):
+    """Admits a few keys at a time, first come first served, and any number of requests for each."""
 
     def __init__(self, places: int) -> None:
         """Args:
@@ -79,7 +79,7 @@ class Desk(Generic[Key, Value]):
                 place.value = value
 
     def look(self, key: Key) -> Value | None:
-        """What lies on the desk for `key`."""
+        """The value that was left for `key`; None without one."""
         with self._lock:
             place = self._here.get(key)
             return None if place is None else place.value

@@ -23,7 +23,7 @@ AT_REST: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class LossCourse:
+class LossTrajectory:
     """How the training loss went, from the finest record there is.
 
     Attributes:
@@ -86,11 +86,11 @@ class LossCourse:
         Twice the lowest level (TheDeepChecker's factor), and at least half way back up to the
         start: noise around a loss that is nearly zero doubles it all the time.
         """
-        spread = 4 * self.noise
+        noise_band = 4 * self.noise
         half_way = self.lowest + abs(self.start - self.lowest) / 2
         if self.lowest <= 0:
-            return max(self.start, half_way) + spread
-        return max(2 * self.lowest, half_way, self.lowest + spread)
+            return max(self.start, half_way) + noise_band
+        return max(2 * self.lowest, half_way, self.lowest + noise_band)
 
     @property
     def steady_fall(self) -> bool:
@@ -196,7 +196,7 @@ class _Stretch(NamedTuple):
 
 
 @remembered
-def loss_course(history: RunHistory) -> LossCourse | None:
+def loss_trajectory(history: RunHistory) -> LossTrajectory | None:
     """Course of the training loss; None where no finite loss was recorded."""
     run = history.table("run")
     if run is not None and run.has("loss") and len(run.steps):
@@ -205,7 +205,7 @@ def loss_course(history: RunHistory) -> LossCourse | None:
         seen = run.column("window_steps")[:, 0] if run.has("window_steps") else np.ones(len(loss))
         windows = _Windows(run.steps, level, steps_since_record(run), seen)
         windows = _with_epochs(history, run, windows)
-        return _course(windows, loss, "step", _first_bad_loss(run, loss))
+        return _trajectory(windows, loss, "step", _first_bad_loss(run, loss))
     for name in ("loss", "epoch_loss"):
         series = history.series(name)
         if series is not None and len(series):
@@ -215,7 +215,7 @@ def loss_course(history: RunHistory) -> LossCourse | None:
             if np.isfinite(values).any():
                 ones = np.ones(len(values))
                 windows = _Windows(series.steps, values, ones, ones)
-                return _course(windows, values, series.axis, first_bad)
+                return _trajectory(windows, values, series.axis, first_bad)
     return None
 
 
@@ -276,9 +276,9 @@ def _first_bad_loss(run: Table, loss: Values) -> int | None:
     return int(run.steps[bad[0]]) if len(bad) else None
 
 
-def _course(
+def _trajectory(
     windows: _Windows, loss: Values, axis: str, nonfinite_step: int | None
-) -> LossCourse | None:
+) -> LossTrajectory | None:
     levels = np.asarray(windows.level, np.float64)
     if len(levels) == len(loss):
         levels = np.where(np.isfinite(levels), levels, loss)
@@ -293,7 +293,7 @@ def _course(
     reached = np.cumsum(sizes)
     tail = reached > reached[-1] * 0.9 - 1e-9
     head = reached <= max(3.0, float(sizes[0]))
-    return LossCourse(
+    return LossTrajectory(
         steps=np.asarray(windows.steps)[finite],
         level=kept,
         weights=sizes,

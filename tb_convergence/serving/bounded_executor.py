@@ -1,7 +1,7 @@
-"""What a few threads do for all others: work of which more at a time would only be slower.
+"""Runs one kind of work on a few threads: more at a time would be slower and take more memory.
 
-And larger: the C library keeps what a thread has freed for that thread. Were each request to read a
-run in its own thread, as many times the memory of reading one would stay as there are threads.
+The C library keeps the memory that a thread has freed for that thread. If each request read a run
+in its own thread, every thread would keep the memory of reading one run.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from tb_convergence.serving.cache import BusyError
 Value = TypeVar("Value")
 
 
-class Few:
-    """Threads of one kind of work; the others wait for one of them."""
+class BoundedExecutor:
+    """A thread pool that refuses work for which no thread becomes free in time."""
 
     def __init__(self, threads: int, name: str, wait_seconds: float) -> None:
         """Args:

@@ -10,15 +10,15 @@ import { counted, formatNumber } from "../format/numbers.js";
 import { mount } from "./mount.js";
 
 /** @param {BandsProps[]} charts */
-export function distributionFigures(charts) {
+export function histogramFigures(charts) {
   return charts.map((chart) => {
     const { title, axis, steady, codes, records } = chart.data;
     if (steady !== null)
       return html`<p class="small-note" data-testid="steady"><strong>${title}</strong> all
         ${formatNumber(steady)}, at each of ${counted(records, "record")}.</p>`;
-    return html`<figure class="small-chart distribution">
+    return html`<figure class="small-chart histogram">
       <figcaption>
-        <strong>${title}, distribution over ${axis}s</strong>
+        <strong>${title}, histogram over ${axis}s</strong>
         <span class="small-values">${chart.data.bands.map(
           (band, index, all) => html`<span class="small-value">
             <i class="band" .style=${`background:${chart.color};opacity:${shown(index, all.length)}`}></i>${band.name}</span>`,

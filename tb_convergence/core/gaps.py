@@ -15,7 +15,7 @@ class Skipped:
     reason: str
 
 
-WhyUnclear = Literal["told", "either", "both", "operation", "unknown"]
+WhyUnclear = Literal["user", "either", "both", "operation", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class TagFamily:
 
     Attributes:
         pattern: their form, such as "dW/{v}"; an answer is a role and this pattern.
-        why: "told": a person said what they are. Else they are not read, because their names say
+        why: "user": the user said what they are. Else they are not read, because their names say
             "either": nothing but a variable's name, so it may be the variable or its gradient;
             "both": that they are gradients and that they are variables; "operation": that they
             are TensorFlow's gradients of operations, of which variables they do not say;
