@@ -312,14 +312,14 @@ MAGNITUDES: Final[tuple[Statistic, ...]] = tuple(
 RUN: Final[tuple[Statistic, ...]] = (
     Statistic(
         "loss", "run", "Batch loss", "L", "loss", REAL,
-        "Loss of this step's batch before the update, penalties included (not a running mean).",
+        "Loss of this batch before the update, regularization included (not a running mean).",
     ),
     Statistic(
         "data_loss", "run", "Loss of the data", "L data", "loss", REAL,
-        "The batch loss without penalties; undefined where a model's own code makes the loss.",
+        "The batch loss without regularization; undefined where a model's own code makes the loss.",
     ),
     Statistic(
-        "regularization_loss", "run", "Penalties", "L penalty", "loss", REAL,
+        "regularization_loss", "run", "Regularization loss", "L reg", "loss", REAL,
         "What regularizers and add_loss add to the batch loss; undefined where that is not known.",
     ),
     Statistic(

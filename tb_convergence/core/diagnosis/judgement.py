@@ -104,13 +104,13 @@ def _unconvincing(history: RunHistory, trajectory: LossTrajectory) -> str:
         return "The loss is not finite at the end, and no check could say why."
     if not trajectory.fell:
         return (
-            f"The loss did not fall ({figure(trajectory.start)} at the start, {figure(trajectory.end)} "
-            "at the end), and no check could say why."
+            f"The loss did not fall ({figure(trajectory.start)} at the start, "
+            f"{figure(trajectory.end)} at the end), and no check could say why."
         )
     if trajectory.end > trajectory.diverging_above:
         return (
-            f"The loss rose from {figure(trajectory.lowest)} to {figure(trajectory.end)} at the end, "
-            "and no check could say why."
+            f"The loss rose from {figure(trajectory.lowest)} to {figure(trajectory.end)} at the "
+            "end, and no check could say why."
         )
     baseline = baseline_loss(history)
     if baseline is not None and trajectory.end > USELESS * baseline and not learns(history):
