@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tb_convergence.core.gaps import Sampled, Skipped, TagFamily
+from tb_convergence.core.scalar_tags import EarlierTraining, ScalarTag
 from tb_convergence.core.schema import Row
 
 Steps = NDArray[np.int64]
@@ -145,8 +146,10 @@ class RunHistory:
     Attributes:
         run: name as TensorBoard shows it.
         tables: by group.
-        scalars: series from ordinary scalar summaries, by the statistic they mean ("loss",
-            "validation_loss", "learning_rate", "epoch_loss"), where the recorder wrote none.
+        scalars: series from ordinary scalar summaries, by the statistic they mean, where the
+            recorder wrote none: "loss", "validation_loss", "learning_rate", "epoch_loss", and
+            "reward", "generator_loss", "discriminator_loss", "curriculum",
+            "total_gradient_norm", which the recorder never writes.
         config: static configuration as the recorder wrote it; empty where unknown.
         skipped: data refused.
         restarts: steps at which training resumed from an earlier step, as far as the loader tells:
@@ -155,6 +158,8 @@ class RunHistory:
             the run "a"; empty where it did not come from TensorBoard.
         tag_families: histograms that are not read, or only because a person said what they are.
         summaries_sampled: of ordinary summaries, the series of which most is missing.
+        scalar_tags: what each ordinary scalar was taken for, those that are read first.
+        earlier_trainings: older trainings in the same folder, of which nothing else here tells.
         growing: whether it is known that more is to come, as while it trains.
     """
 
@@ -167,6 +172,8 @@ class RunHistory:
     source_runs: tuple[str, ...] = ()
     tag_families: tuple[TagFamily, ...] = ()
     summaries_sampled: Sampled | None = None
+    scalar_tags: tuple[ScalarTag, ...] = ()
+    earlier_trainings: tuple[EarlierTraining, ...] = ()
     growing: bool = False
     memory: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
     """What was derived from it (see `diagnosis.memory`); never copied to another history."""

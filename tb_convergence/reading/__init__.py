@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tb_convergence.reading.folders import LogdirError
     from tb_convergence.reading.logdir import diagnose, each_run, examine, open_logdir
-    from tb_convergence.reading.patterns import TagPattern, TagPatternError, parse_tags
+    from tb_convergence.reading.patterns import (
+        ScalarRule,
+        TagPattern,
+        TagPatternError,
+        TagRule,
+        parse_tags,
+    )
     from tb_convergence.reading.provider import RunNotFoundError, list_runs, read_run
     from tb_convergence.reading.source import DataUnavailableError, Source
 
@@ -21,8 +27,10 @@ _PUBLIC = {
     "LogdirError": "folders",
     "RunNotFoundError": "provider",
     "Source": "source",
+    "ScalarRule": "patterns",
     "TagPattern": "patterns",
     "TagPatternError": "patterns",
+    "TagRule": "patterns",
     "diagnose": "logdir",
     "each_run": "logdir",
     "examine": "logdir",
@@ -36,9 +44,11 @@ __all__ = [
     "DataUnavailableError",
     "LogdirError",
     "RunNotFoundError",
+    "ScalarRule",
     "Source",
     "TagPattern",
     "TagPatternError",
+    "TagRule",
     "diagnose",
     "each_run",
     "examine",

@@ -17,7 +17,7 @@ from tb_convergence.core.schema import PLUGIN_NAME
 from tb_convergence.reading import histograms
 from tb_convergence.reading.provider import read_folded
 from tb_convergence.reading.runs import FoldedRun
-from tb_convergence.reading.scalar_tags import scalar_meaning
+from tb_convergence.reading.scalars import wanted_scalars
 from tb_convergence.reading.source import DataUnavailableError, Source
 
 READERS: Final = 6
@@ -38,10 +38,12 @@ def fetch_lists(source: Source, runs: Sequence[FoldedRun], with_points: bool) ->
     for run in runs:
         for member in run.members:
             ours[member] = _listed(source, "list_tensors", member, PLUGIN_NAME)
-            scalars[member] = {
-                tag for tag in _listed(source, "list_scalars", member, "scalars")
-                if scalar_meaning(tag, member in run.validation) is not None
-            }
+        listed_scalars = {
+            member: _listed(source, "list_scalars", member, "scalars") for member in run.members
+        }
+        for ways in wanted_scalars(source, run, listed_scalars).ways.values():
+            for member, tag in ways[0].places:
+                scalars.setdefault(member, set()).add(tag)
         if not any(ours[member] for member in run.members):
             theirs.update(
                 (member, _listed(source, "list_tensors", member, histograms.PLUGIN))

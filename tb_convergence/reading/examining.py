@@ -21,7 +21,7 @@ from tb_convergence.reading import loaders
 from tb_convergence.reading.ahead import fetch_lists, read_ahead
 from tb_convergence.reading.batches import Batch, samples_of, shown
 from tb_convergence.reading.folders import Folders, LogdirError
-from tb_convergence.reading.patterns import TagPattern
+from tb_convergence.reading.patterns import TagRule
 from tb_convergence.reading.reasons import reason_of
 from tb_convergence.reading.runs import FoldedRun
 from tb_convergence.reading.source import DataUnavailableError, Source
@@ -41,7 +41,7 @@ class Plan:
     folders: Folders
     batches: tuple[Batch, ...]
     loader: Loader
-    patterns: tuple[TagPattern, ...] = ()
+    patterns: tuple[TagRule, ...] = ()
 
     @property
     def total(self) -> int:

@@ -18,7 +18,7 @@ from tb_convergence.core.gaps import Skipped, TagFamily
 from tb_convergence.core.histogram import HistogramError, checked, intervals
 from tb_convergence.core.history import Axis, Table
 from tb_convergence.reading.families import joined
-from tb_convergence.reading.patterns import Role
+from tb_convergence.reading.patterns import Role, histogram_rules
 from tb_convergence.reading.reasons import SkippedPoints, reason_of
 from tb_convergence.reading.restarts import fold_restarts
 from tb_convergence.reading.sampling import Sampling
@@ -85,7 +85,7 @@ def read_histograms(
     result = HistogramData()
     for run in runs:
         listed = source.list_tensors(run, PLUGIN)
-        tags = match_histograms(listed, source.patterns)
+        tags = match_histograms(listed, histogram_rules(source.patterns))
         result.skipped += [
             Skipped(tag, None, reason_of(f"means the same as {read!r}, which is read"))
             for tag, read in sorted(tags.repeated.items())

@@ -17,7 +17,7 @@ from tb_convergence.core.history import RunHistory
 from tb_convergence.reading.batches import BATCH_RUNS, SAMPLES, batches
 from tb_convergence.reading.examining import LOADERS, Examined, Loader, Plan, examined, loaded
 from tb_convergence.reading.folders import Folders, LogdirError, local_folders
-from tb_convergence.reading.patterns import TagPattern, parse_tags
+from tb_convergence.reading.patterns import TagRule, parse_tags
 from tb_convergence.reading.processes import in_processes
 from tb_convergence.reading.runs import FoldedRun, fold_runs
 from tb_convergence.reading.source import Source
@@ -56,7 +56,7 @@ def examine(
     *,
     loader: Loader = "auto",
     progress: Progress | None = None,
-    patterns: Sequence[TagPattern] = (),
+    patterns: Sequence[TagRule] = (),
     only: Callable[[str], bool] = lambda name: True,
 ) -> Iterator[Examined]:
     """As `diagnose`, one run after the other, each with its history: None where it has none.
@@ -82,7 +82,7 @@ def each_run(
     jobs: int = 1,
     loader: Loader = "auto",
     progress: Progress | None = None,
-    patterns: Sequence[TagPattern] = (),
+    patterns: Sequence[TagRule] = (),
     only: Callable[[str], bool] = lambda name: True,
 ) -> Iterator[T]:
     """What `work` makes of each run of `logdir`, as `examine` gives it; sorted by the run's name.

@@ -1,9 +1,11 @@
-"""How a person says which histograms are gradients and which variables, where names do not.
+"""How a person says what summaries are, where their names do not.
 
-`gradients=dW/{v},variables=W/{v}` is what TensorBoard's flag `--convergence_tags`, the option
-`--tags` of the command line, the argument `tags` of `diagnose` and the parameter `tags` of the
-server all understand. A rule is a role and a pattern; of several the first that fits decides. The
-braces of a pattern hold the variable's name:
+`gradients=dW/{v},variables=W/{v}` says which histograms are gradients and which variables;
+`loss=train/box_loss+train/cls_loss,validation=val/loss` says which scalars are the loss: one tag,
+or several with a plus between them, whose sum it is. TensorBoard's flag `--convergence_tags`, the
+option `--tags` of the command line, the argument `tags` of `diagnose` and the parameter `tags` of
+the server all understand both. A rule is a role and what has it; of several rules the first that
+fits decides. For histograms a rule holds a pattern, whose braces hold the variable's name:
 
 * `dW/{v}`: every tag that begins with `dW/`; what follows is the name.
 * `dW/{conv*}`: the same, of names that fit; `*` stands for any text.
@@ -30,6 +32,22 @@ CHOICES: Final[Mapping[str, Choice]] = {
 }
 """What may stand before "=" -> what is meant."""
 
+ScalarChoice = Literal["loss", "validation", "rate", "reward", "neither_scalar"]
+
+SCALAR_CHOICES: Final[Mapping[str, ScalarChoice]] = {
+    "loss": "loss", "training": "loss", "validation": "validation", "val": "validation",
+    "validation_loss": "validation", "val_loss": "validation", "rate": "rate",
+    "learning_rate": "rate", "lr": "rate", "reward": "reward", "return": "reward",
+    "no_scalar": "neither_scalar",
+}
+"""What may stand before "=" of scalars -> what is meant."""
+
+SCALARS: Final[Mapping[ScalarChoice, str | None]] = {
+    "loss": "loss", "validation": "validation_loss", "rate": "learning_rate", "reward": "reward",
+    "neither_scalar": None,
+}
+"""Role -> the series of the history that it fills; None of a scalar that is not to be read."""
+
 MAX_CHARACTERS: Final = 2_000
 MAX_RULES: Final = 32
 
@@ -37,6 +55,7 @@ _WRITTEN: Final[Mapping[Choice, str]] = {
     "gradient": "gradients", "variable": "variables", "neither": "neither",
 }
 _EXAMPLE: Final = "gradients=dW/{v},variables=W/{v}"
+_SCALAR_EXAMPLE: Final = "loss=train/box_loss+train/cls_loss,validation=val/loss"
 _SPECIAL: Final = "\\,{}"
 
 Sign = tuple[str, bool]
@@ -129,7 +148,43 @@ class TagPattern:
         return name if not self.name or fits(name, self.name) else ""
 
 
-def parse_tags(text: str) -> tuple[TagPattern, ...]:
+@dataclass(frozen=True, slots=True)
+class ScalarRule:
+    """One rule: these scalars are the loss, the validation loss, the rate, the reward, or nothing.
+
+    Attributes:
+        role: what they are.
+        tags: their names as they were written; of several, the sum is meant.
+    """
+
+    role: ScalarChoice
+    tags: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """The tags as they are written in a rule."""
+        return "+".join(_written(tag, _SPECIAL + "+") for tag in self.tags)
+
+    @property
+    def rule(self) -> str:
+        """Role and tags, as `parse_tags` takes them."""
+        return f"{'no_scalar' if self.role == 'neither_scalar' else self.role}={self.text}"
+
+
+TagRule = TagPattern | ScalarRule
+
+
+def histogram_rules(rules: Sequence[TagRule]) -> tuple[TagPattern, ...]:
+    """Those of `rules` that speak of histograms."""
+    return tuple(rule for rule in rules if isinstance(rule, TagPattern))
+
+
+def scalar_rules(rules: Sequence[TagRule]) -> tuple[ScalarRule, ...]:
+    """Those of `rules` that speak of scalars."""
+    return tuple(rule for rule in rules if isinstance(rule, ScalarRule))
+
+
+def parse_tags(text: str) -> tuple[TagRule, ...]:
     """The rules in `text`, separated by commas; () for a blank text.
 
     Raises:
@@ -137,6 +192,8 @@ def parse_tags(text: str) -> tuple[TagPattern, ...]:
 
     >>> [(rule.role, rule.text) for rule in parse_tags("gradients=dW/{v}, neither=act/{v}")]
     [('gradient', 'dW/{v}'), ('neither', 'act/{v}')]
+    >>> parse_tags("loss=train/box_loss+train/cls_loss")
+    (ScalarRule(role='loss', tags=('train/box_loss', 'train/cls_loss')),)
     """
     if len(text) > MAX_CHARACTERS:
         raise TagPatternError(f"{len(text)} characters; at most {MAX_CHARACTERS} are accepted")
@@ -149,7 +206,7 @@ def parse_tags(text: str) -> tuple[TagPattern, ...]:
     return tuple(rules)
 
 
-def written_tags(rules: Sequence[TagPattern]) -> str:
+def written_tags(rules: Sequence[TagRule]) -> str:
     """The text that `parse_tags` reads as `rules`."""
     return ",".join(rule.rule for rule in rules)
 
@@ -174,16 +231,30 @@ def fits(text: str, parts: Sequence[str]) -> bool:
     return True
 
 
-def _parse_rule(signs: Sequence[Sign]) -> TagPattern:
+def _parse_rule(signs: Sequence[Sign]) -> TagRule:
     role, equals, _ = _plain(signs).partition("=")
-    choice = CHOICES.get(role.strip().lower())
+    word = role.strip().lower().replace(" ", "_")
+    choice = CHOICES.get(word)
+    if equals and word in SCALAR_CHOICES:
+        return _scalar_rule(SCALAR_CHOICES[word], signs[len(role) + 1 :])
     if not equals or choice is None:
         raise TagPatternError(
-            f"{_quoted(_plain(signs))}: expected gradients=PATTERN, variables=PATTERN or "
-            f"neither=PATTERN, separated by commas, as in {_EXAMPLE!r}; write \\, for a comma in a "
-            "tag"
+            f"{_quoted(_plain(signs))}: expected loss=TAG, validation=TAG, rate=TAG or reward=TAG "
+            "for scalars, gradients=PATTERN, variables=PATTERN or neither=PATTERN for histograms, "
+            f"separated by commas, as in {_SCALAR_EXAMPLE!r} or {_EXAMPLE!r}; write \\, for a "
+            "comma in a tag"
         )
     return TagPattern._of(_stripped(signs[len(role) + 1 :]), choice)
+
+
+def _scalar_rule(role: ScalarChoice, signs: Sequence[Sign]) -> ScalarRule:
+    tags = tuple(_plain(_stripped(part)) for part in _split(signs, ("+", False)))
+    if not all(tags):
+        raise TagPatternError(
+            f"{role}={_quoted(_plain(signs))}: a tag is missing; name one, or several with a plus "
+            f"between them, as in {_SCALAR_EXAMPLE!r}; write \\+ for a plus in a tag"
+        )
+    return ScalarRule(role, tags)
 
 
 def _signs(text: str) -> Iterator[Sign]:

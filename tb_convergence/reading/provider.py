@@ -9,7 +9,7 @@ from typing import Any
 from tb_convergence.core.gaps import Skipped
 from tb_convergence.core.history import RunHistory
 from tb_convergence.reading.histograms import HistogramData, read_histograms
-from tb_convergence.reading.patterns import TagPattern
+from tb_convergence.reading.patterns import TagRule
 from tb_convergence.reading.placing import all_placed, clock_of, placed
 from tb_convergence.reading.records import read_records
 from tb_convergence.reading.runs import FoldedRun, fold_run, fold_runs, possible_members
@@ -37,7 +37,7 @@ def read_run(
     experiment_id: str,
     run: str,
     *,
-    patterns: Sequence[TagPattern] = (),
+    patterns: Sequence[TagRule] = (),
     most_kept: Mapping[str, Collection[int]] = MOST_KEPT,
 ) -> RunHistory:
     """Everything known of `run`, one of the names that `list_runs` gives.
@@ -89,6 +89,8 @@ def read_folded(source: Source, run: FoldedRun) -> RunHistory:
         scalars=all_placed(scalars.series, clock),
         config=recorder.config,
         skipped=(*problems, *recorder.skipped, *histograms.skipped, *scalars.skipped),
+        scalar_tags=scalars.tags,
+        earlier_trainings=scalars.earlier,
         restarts=tuple(sorted({*recorder.restarts, *histograms.restarts})),
         source_runs=run.members,
         tag_families=histograms.families,

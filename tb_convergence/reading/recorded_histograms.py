@@ -18,7 +18,7 @@ from tb_convergence.core.histogram import HistogramError, checked
 from tb_convergence.core.history import Axis, RunHistory, Table
 from tb_convergence.core.statistics import EXPONENTS, columns
 from tb_convergence.reading.histograms import EXPECTED_BYTES, PLUGIN
-from tb_convergence.reading.patterns import Role
+from tb_convergence.reading.patterns import Role, histogram_rules
 from tb_convergence.reading.restarts import fold_restarts
 from tb_convergence.reading.source import Source
 from tb_convergence.reading.tags import KERAS_ENDING, match_histograms
@@ -53,7 +53,9 @@ def read_recorded_histograms(
         DataUnavailableError: the loader does not answer.
     """
     for run in runs:
-        tags = match_histograms(source.list_tensors(run, PLUGIN), source.patterns)
+        tags = match_histograms(
+            source.list_tensors(run, PLUGIN), histogram_rules(source.patterns)
+        )
         names = [row.name for row in tags.rows]
         if variable not in names:
             continue

@@ -1,42 +1,55 @@
-"""Ordinary scalar summaries of one run -> series of loss, validation loss and learning rate."""
+"""Ordinary scalar summaries of one run -> series of loss, validation loss, rate, reward."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import reduce
 from typing import Any, Final
 
 import numpy as np
 
 from tb_convergence.core.gaps import Skipped
-from tb_convergence.core.history import Series, Table
+from tb_convergence.core.history import Axis, Series, Table
+from tb_convergence.core.scalar_tags import EarlierTraining, ScalarTag
+from tb_convergence.reading.patterns import scalar_rules
 from tb_convergence.reading.reasons import SkippedPoints, reason_of
 from tb_convergence.reading.restarts import fold_restarts
 from tb_convergence.reading.runs import FoldedRun
 from tb_convergence.reading.sampling import Sampling
-from tb_convergence.reading.scalar_tags import ScalarMeaning, scalar_meaning
+from tb_convergence.reading.scalar_choice import Choice, Picked, Place, choose
 from tb_convergence.reading.source import Source
+from tb_convergence.reading.trainings import Points, newest
 
 _REAL: Final = (bool, int, float, np.bool_, np.integer, np.floating)
+
+EPOCH_OF_STEPS: Final = 3.0
+"""Last step of a run over that of a series numbered 0, 1, 2 ..., from which it counts epochs."""
 
 
 @dataclass(slots=True)
 class ScalarData:
-    """Series by the statistic they mean."""
+    """Series by the statistic they mean.
+
+    Attributes:
+        series: "loss", "epoch_loss", "validation_loss", "learning_rate", "reward", ...
+        skipped: what was refused.
+        tags: what each scalar was taken for.
+        earlier: older trainings in the same folder, which are left out.
+        since: wall time at which the training that is read begins; `-inf` where there is only one.
+    """
 
     series: dict[str, Series] = field(default_factory=dict)
     skipped: list[Skipped] = field(default_factory=list)
+    tags: tuple[ScalarTag, ...] = ()
+    earlier: tuple[EarlierTraining, ...] = ()
+    since: float = -math.inf
 
 
-@dataclass(frozen=True, slots=True)
-class _Candidate:
-    run: str
-    tag: str
-    meaning: ScalarMeaning
-
-    @property
-    def order(self) -> tuple[int, str, str]:
-        return self.meaning.rank, self.run, self.tag
+def wanted_scalars(source: Source, run: FoldedRun, listed: Mapping[str, Iterable[str]]) -> Choice:
+    """What to read of the scalars `listed` (member -> tags) of `run`."""
+    return choose(listed, run, scalar_rules(source.patterns))
 
 
 def read_scalars(
@@ -44,53 +57,47 @@ def read_scalars(
 ) -> ScalarData:
     """Series that the recorder did not write itself (`tables`), best tag of each statistic."""
     result = ScalarData()
-    wanted = _candidates(source, run, tables)
+    choice = wanted_scalars(
+        source, run, {member: source.list_scalars(member) for member in run.members}
+    )
+    result.tags = tuple(choice.tags)
+    recorded = {
+        column for group in ("run", "epoch") if group in tables for column in tables[group].columns
+    }
+    wanted = {name: list(ways) for name, ways in choice.ways.items() if name not in recorded}
+    known: dict[Place, Points] = {}
+    chosen: dict[str, Picked] = {}
     while wanted:
-        # The best candidate of each statistic; the next best where that one holds nothing.
-        best = {name: candidates.pop(0) for name, candidates in wanted.items()}
-        for name, series in _read(source, best, result.skipped, sampling).items():
+        # The best way to fill each series; the next best where that one holds nothing.
+        best = {name: ways.pop(0) for name, ways in wanted.items()}
+        _read(source, best.values(), known, result.skipped, sampling)
+        for name, picked in best.items():
+            if any(len(known[place].steps) for place in picked.places if place in known):
+                chosen[name] = picked
+        wanted = {name: ways for name, ways in wanted.items() if ways and name not in chosen}
+    result.since, result.earlier = newest(known)
+    kept = {place: one.since(result.since) for place, one in known.items()}
+    for name, picked in chosen.items():
+        series = _series(name, picked, kept)
+        if series is not None:
             result.series[name] = series
-        wanted = {
-            name: candidates
-            for name, candidates in wanted.items()
-            if candidates and name not in result.series
-        }
+    result.series = _with_epochs(result.series, chosen)
     return result
 
 
-def _candidates(
-    source: Source, run: FoldedRun, tables: Mapping[str, Table]
-) -> dict[str, list[_Candidate]]:
-    recorded = {
-        column
-        for group in ("run", "epoch")
-        if group in tables
-        for column in tables[group].columns
-    }
-    found: dict[str, list[_Candidate]] = {}
-    for member in run.members:
-        validation = member in run.validation
-        for tag in source.list_scalars(member):
-            meaning = scalar_meaning(tag, validation)
-            if meaning is not None and meaning.name not in recorded:
-                found.setdefault(meaning.name, []).append(_Candidate(member, tag, meaning))
-    for candidates in found.values():
-        candidates.sort(key=lambda candidate: candidate.order)
-    return found
-
-
 def _read(
-    source: Source, best: Mapping[str, _Candidate], skipped: list[Skipped], sampling: Sampling
-) -> dict[str, Series]:
-    result: dict[str, Series] = {}
-    for member in sorted({candidate.run for candidate in best.values()}):
-        tags = {
-            candidate.tag: (name, candidate)
-            for name, candidate in best.items()
-            if candidate.run == member
-        }
+    source: Source,
+    picked: Iterable[Picked],
+    known: dict[Place, Points],
+    skipped: list[Skipped],
+    sampling: Sampling,
+) -> None:
+    """Read the scalars of `picked` that are not `known` yet."""
+    places = {place for one in picked for place in one.places} - known.keys()
+    for member in sorted({run for run, _ in places}):
+        tags = sorted(tag for run, tag in places if run == member)
         for tag, data in source.read_scalars(member, tags):
-            name, candidate = tags[tag]
+            known[member, tag] = Points(np.zeros(0, np.int64), np.zeros(0), np.zeros(0))
             if isinstance(data, Exception):
                 skipped.append(Skipped(tag, None, reason_of(data)))
             elif not data:
@@ -99,14 +106,11 @@ def _read(
                 )
             else:
                 sampling.look("scalars", (datum.step for datum in data))
-                result[name] = _series(name, candidate, data, skipped)
-    return result
+                known[member, tag] = _points(tag, data, skipped)
 
 
-def _series(
-    name: str, candidate: _Candidate, data: list[Any], skipped: list[Skipped]
-) -> Series:
-    refused = SkippedPoints(candidate.tag, skipped)
+def _points(tag: str, data: list[Any], skipped: list[Skipped]) -> Points:
+    refused = SkippedPoints(tag, skipped)
     good = []
     for datum in data:
         if datum.step < 0:
@@ -117,10 +121,56 @@ def _series(
         else:
             good.append(datum)
     refused.close()
-    steps = np.array([datum.step for datum in good], dtype=np.int64)
-    wall_times = np.array([datum.wall_time for datum in good], dtype=np.float64)
-    values = np.array([datum.value for datum in good], dtype=np.float64)
-    kept, _ = fold_restarts(steps, wall_times)
+    return Points(
+        np.array([datum.step for datum in good], dtype=np.int64),
+        np.array([datum.wall_time for datum in good], dtype=np.float64),
+        np.array([datum.value for datum in good], dtype=np.float64),
+    )
+
+
+def _series(name: str, picked: Picked, known: Mapping[Place, Points]) -> Series | None:
+    """One scalar, or the sum of several at the steps that all of them have; None without points."""
+    terms = []
+    for place in picked.places:
+        points = known.get(place)
+        if points is not None and len(points.steps):
+            kept, _ = fold_restarts(points.steps, points.wall_times)
+            terms.append(Points(points.steps[kept], points.wall_times[kept], points.values[kept]))
+    if not terms:
+        return None
+    steps = reduce(np.intersect1d, [one.steps for one in terms])
+    if not len(steps):
+        terms = terms[:1]  # they are never written together: no sum of them exists
+        steps = terms[0].steps
+    at = [np.searchsorted(one.steps, steps) for one in terms]
+    with np.errstate(over="ignore", invalid="ignore"):
+        values = np.sum([one.values[index] for one, index in zip(terms, at, strict=True)], axis=0)
+    axis: Axis = picked.pace or "step"
     return Series(
-        name, steps[kept], values[kept], wall_times[kept], candidate.tag, candidate.meaning.axis
+        name, steps, np.asarray(values, np.float64), terms[0].wall_times[at[0]], picked.source, axis
+    )
+
+
+def _with_epochs(series: dict[str, Series], chosen: Mapping[str, Picked]) -> dict[str, Series]:
+    """`series`, of which those that are numbered by epoch beside others by step say so.
+
+    A writer that logs the loss of each step by step often logs the validation loss by epoch: 0, 1,
+    2 beside 0 to 40,000. The clock then tells at which step an epoch ended (see `placing`).
+    """
+    last = max((int(one.steps[-1]) for one in series.values() if one.axis == "step"), default=0)
+    return {
+        name: replace(one, axis="epoch")
+        if one.axis == "step"
+        and not chosen[name].told
+        and _numbered(one)
+        and last >= EPOCH_OF_STEPS * (int(one.steps[-1]) + 1)
+        else one
+        for name, one in series.items()
+    }
+
+
+def _numbered(series: Series) -> bool:
+    """Whether its steps are 0, 1, 2, ... or 1, 2, 3, ..."""
+    return (
+        len(series) > 1 and series.steps[0] in (0, 1) and bool((np.diff(series.steps) == 1).all())
     )

@@ -18,7 +18,7 @@ from typing import Any, Final
 from tensorboard.data.provider import RunTagFilter
 
 from tb_convergence.core.schema import PLUGIN_NAME
-from tb_convergence.reading.patterns import TagPattern
+from tb_convergence.reading.patterns import TagRule
 from tb_convergence.reading.reasons import reason_of
 from tb_convergence.reading.sampling import MOST_KEPT
 
@@ -65,7 +65,7 @@ class Source:
     experiment_id: str
     problems: Mapping[str, Sequence[str]] = field(default_factory=dict)
     most_kept: Mapping[str, Collection[int]] = field(default_factory=lambda: MOST_KEPT)
-    patterns: Sequence[TagPattern] = ()
+    patterns: Sequence[TagRule] = ()
     listings: dict[tuple[str, str, str], Mapping[str, Any]] = field(
         default_factory=dict, repr=False, compare=False
     )

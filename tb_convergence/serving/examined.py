@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tb_convergence.core.diagnosis import RunDiagnosis, replay
 from tb_convergence.core.history import RunHistory
-from tb_convergence.reading.patterns import TagPattern
+from tb_convergence.reading.patterns import TagRule
 from tb_convergence.reading.recorded_histograms import RecordedHistograms
 from tb_convergence.serving import payloads
 from tb_convergence.serving.admission_queue import AdmissionQueue
@@ -28,7 +28,7 @@ class RunKey:
     experiment_id: str
     run: str
     digest: str
-    tags: tuple[TagPattern, ...] = ()
+    tags: tuple[TagRule, ...] = ()
 
 
 def followed(history: RunHistory, diagnosis: RunDiagnosis) -> RunDiagnosis:

@@ -8,13 +8,13 @@ import logging
 from collections.abc import Collection, Mapping
 from typing import Any, Final
 
-from tb_convergence.reading import TagPattern, TagPatternError, parse_tags
+from tb_convergence.reading import TagPatternError, TagRule, parse_tags
 from tb_convergence.reading.sampling import MOST_KEPT
 
 _logger: Final = logging.getLogger("tensorboard.plugins.convergence")
 
 
-def told_tags(flags: Any) -> tuple[TagPattern, ...]:
+def told_tags(flags: Any) -> tuple[TagRule, ...]:
     """The rules of `--convergence_tags`; none, and an error in the log, where they are wrong."""
     text = getattr(flags, "convergence_tags", "")
     try:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
-from tb_convergence.reading.patterns import TagPattern, TagPatternError, parse_tags
+from tb_convergence.reading.patterns import TagPatternError, TagRule, parse_tags
 from tb_convergence.serving.limits import LIMITS, Limits, quoted
 
 _WHOLE_NUMBER: Final = re.compile(r"[0-9]{1,9}", re.ASCII)
@@ -147,7 +147,7 @@ def _whole(parameter: Whole, value: str | None, limits: Limits) -> int:
     )
 
 
-def rules(text: str) -> tuple[TagPattern, ...]:
+def rules(text: str) -> tuple[TagRule, ...]:
     """What the parameter `tags` says of histograms.
 
     Raises:

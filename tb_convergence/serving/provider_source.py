@@ -19,7 +19,7 @@ from tb_convergence.reading import (
     DataUnavailableError,
     RunNotFoundError,
     Source,
-    TagPattern,
+    TagRule,
 )
 from tb_convergence.reading.prompt import prompt
 from tb_convergence.reading.provider import read_folded, read_named
@@ -46,7 +46,7 @@ class ProviderSource:
     def __init__(
         self,
         provider: Any,
-        tags: Sequence[TagPattern] = (),
+        tags: Sequence[TagRule] = (),
         most_kept: Mapping[str, Collection[int]] = MOST_KEPT,
     ) -> None:
         """Args:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from tb_convergence.core.history import RunHistory
-from tb_convergence.reading.patterns import TagPattern
+from tb_convergence.reading.patterns import TagRule
 from tb_convergence.reading.recorded_histograms import RecordedHistograms
 
 
@@ -23,7 +23,7 @@ class Scope:
 
     context: Any
     experiment_id: str
-    tags: tuple[TagPattern, ...] = ()
+    tags: tuple[TagRule, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,8 +59,8 @@ def test_rules(text: str, rules: list[tuple[str, str]]) -> None:
 
 
 @pytest.mark.parametrize(("text", "message"), [
-    ("W/{v}", "expected gradients=PATTERN"),
-    ("biases=W/{v}", "'biases=W/{v}': expected gradients=PATTERN"),
+    ("W/{v}", "gradients=PATTERN"),
+    ("biases=W/{v}", "'biases=W/{v}': expected loss=TAG"),
     ("gradients=W/", "braces must stand in it once"),
     ("gradients=", "braces must stand in it once"),
     ("gradients={v}{v}", "braces must stand in it once"),

@@ -33,6 +33,7 @@ from tb_convergence.core.diagnosis.finding import (
 from tb_convergence.core.diagnosis.judgement import verdict_of
 from tb_convergence.core.diagnosis.loss_summary import loss_summary
 from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
+from tb_convergence.core.diagnosis.objective import objective
 from tb_convergence.core.diagnosis.recipes import recipes
 from tb_convergence.core.diagnosis.rule import Match, Rule
 from tb_convergence.core.diagnosis.severity import effect_on, reported_severity, worst
@@ -117,6 +118,9 @@ def _lacks(
     `looked_at` is the part of it that the rule looks at.
     """
     lacks = tuple(need.replace("|", " or ") for need in _absent(rule, signals))
+    goal = objective(history)
+    if not lacks and rule.assumes_progress and not goal.measures_progress:
+        return (f"a loss that measures progress: {goal.why}",)
     if lacks or rule.at_least <= 1 or not rule.needs:
         return lacks
     names = rule.needs[0].split("|")

@@ -14,6 +14,7 @@ from typing import Final
 from tb_convergence.core.diagnosis.data import baseline_loss
 from tb_convergence.core.diagnosis.finding import Finding
 from tb_convergence.core.diagnosis.loss_trajectory import LossTrajectory, loss_trajectory
+from tb_convergence.core.diagnosis.objective import objective
 from tb_convergence.core.diagnosis.progress import USELESS, learns
 from tb_convergence.core.diagnosis.verdict import UNKNOWN, State, Verdict
 from tb_convergence.core.diagnosis.wording import counted, figure
@@ -99,6 +100,9 @@ def _too_short(history: RunHistory, trajectory: LossTrajectory) -> str:
 
 def _unconvincing(history: RunHistory, trajectory: LossTrajectory) -> str:
     """What of the loss forbids a green verdict although no rule fired; "" where nothing does."""
+    goal = objective(history)
+    if not goal.measures_progress:
+        return f"This loss does not measure progress: {goal.why}."
     bad = trajectory.nonfinite_step
     if bad is not None and bad >= int(trajectory.steps[-1]):
         return "The loss is not finite at the end, and no check could say why."

@@ -70,6 +70,8 @@ class Rule:
         excluded_by: ids that, when they begin before or with it, account for it instead.
         of_sound: whether what it looks at means nothing once weights or outputs are NaN: it is then
             evaluated on the part of the run before (`dating.sound_part`).
+        assumes_progress: whether it takes the training loss for a measure of progress: it is then
+            evaluated only where `objective` says that it is one.
         delay_steps: how long after its own first sign the earliest effect can show. A cause that
             acts through updates has 1: statistics of a step are taken before its update.
         advice: what to do, most promising first.
@@ -89,6 +91,7 @@ class Rule:
     restates: tuple[str, ...] = ()
     excluded_by: tuple[str, ...] = ()
     of_sound: bool = False
+    assumes_progress: bool = False
     delay_steps: int = 0
     advice: tuple[str, ...] = ()
     experiment: str = ""

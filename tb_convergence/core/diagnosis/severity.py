@@ -17,6 +17,7 @@ from tb_convergence.core.diagnosis.configuration import configuration
 from tb_convergence.core.diagnosis.data import baseline_loss
 from tb_convergence.core.diagnosis.finding import GUESS, SEVERITIES, Severity
 from tb_convergence.core.diagnosis.loss_trajectory import LossTrajectory, loss_trajectory
+from tb_convergence.core.diagnosis.objective import objective
 from tb_convergence.core.diagnosis.progress import USELESS, unfinished
 from tb_convergence.core.diagnosis.rule import Match
 from tb_convergence.core.history import RunHistory
@@ -121,6 +122,8 @@ def _learned_nothing(
     history: RunHistory, trajectory: LossTrajectory, fired: Mapping[str, Match]
 ) -> bool:
     few = FEW_EPOCHS if trajectory.axis == "epoch" else FEW
+    if not objective(history).measures_progress:
+        return False
     if unfinished(history) or trajectory.observed < few:
         return False
     baseline = baseline_loss(history)

@@ -109,6 +109,7 @@ RULE = Rule(
     needs=("update_ratio", "loss"),
     at_least=5,
     evaluate=_evaluate,
+    assumes_progress=True,
     explains=("underfitting", "loss-not-decreasing", "saturated-activation"),
     # The loss at rest is the first sign of it; the model was as small from the first step on.
     restates=("underfitting", "loss-not-decreasing", "saturated-activation"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
+from tb_convergence.core.diagnosis.objective import EXPLODED, improves, objective
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.history import RunHistory
 
@@ -17,6 +18,12 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     if trajectory is None or trajectory.observed < 5:
         return None
     threshold = trajectory.diverging_above
+    goal = objective(history)
+    if not goal.measures_progress:
+        # Such a loss may rise in a training that goes well, but not by orders of magnitude.
+        if goal.progress is not None and improves(history, goal.progress):
+            return None
+        threshold = max(threshold, EXPLODED * max(abs(trajectory.start), abs(trajectory.lowest)))
     if not trajectory.end > threshold:
         return None
     onset = trajectory.first_step_above(threshold)

@@ -59,6 +59,7 @@ RULE = Rule(
     needs=("loss|epoch_loss",),
     at_least=5,
     evaluate=_evaluate,
+    assumes_progress=True,
     of_sound=True,
     advice=(
         "Fit ten samples until the loss is nearly zero: if that fails, model, loss or labels are "

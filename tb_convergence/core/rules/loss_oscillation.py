@@ -70,6 +70,7 @@ RULE = Rule(
     needs=("epoch_loss",),
     at_least=EPOCHS,
     evaluate=_evaluate,
+    assumes_progress=True,
     advice=(
         "Lower the learning rate 3- to 10-fold, or let it decay: around a minimum steps that are "
         "too long jump from side to side.",

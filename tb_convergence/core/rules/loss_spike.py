@@ -85,6 +85,7 @@ RULE = Rule(
     needs=("window_loss_max|loss",),
     at_least=10,
     evaluate=_evaluate,
+    assumes_progress=True,
     advice=(
         "Look at the batch of that step: an outlier, a wrong label, an empty sample?",
         "Clip by global norm (global_clipnorm=1.0) against outliers; with Adam, try a larger "

@@ -79,6 +79,7 @@ RULE = Rule(
     needs=("validation_loss", "epoch_loss"),
     at_least=5,
     evaluate=_evaluate,
+    assumes_progress=True,
     advice=(
         "Keep the weights of the best validation epoch "
         "(EarlyStopping(restore_best_weights=True)).",

@@ -151,6 +151,7 @@ RULE = Rule(
     needs=("loss|epoch_loss",),
     at_least=5,
     evaluate=_evaluate,
+    assumes_progress=True,
     explains=("loss-not-decreasing", "underfitting", "update-ratio-out-of-range"),
     # It is dated by the end of the run; they say how far the run had come by then.
     restates=("loss-not-decreasing", "underfitting", "update-ratio-out-of-range"),

@@ -80,6 +80,7 @@ RULE = Rule(
     needs=("validation_loss", "epoch_loss"),
     at_least=EPOCHS,
     evaluate=_evaluate,
+    assumes_progress=True,
     of_sound=True,
     advice=(
         "Overfit first: train on ten samples without regularization until the loss is nearly zero, "

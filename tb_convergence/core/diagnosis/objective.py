@@ -1,0 +1,188 @@
+"""What a training optimizes: whether its loss measures progress, and what does where it does not.
+
+A fall of the loss is progress in supervised learning. In reinforcement learning the data change
+with the policy, so the loss may grow while the agent learns; two adversarial networks hold each
+other's losses in balance; a critic's score and the negative log-likelihood of a density have no
+known floor; a curriculum raises the loss whenever it makes the task harder. Rules that take the
+loss for progress (`Rule.assumes_progress`) are not evaluated on those, and the verdict is "not
+decided" unless something else shows a fault.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import numpy as np
+
+from tb_convergence.core.diagnosis.memory import remembered
+from tb_convergence.core.history import RunHistory, Series, Values
+
+Kind = Literal["minimized", "reinforcement", "adversarial", "no-floor", "curriculum", "cyclic-rate"]
+
+NEGATIVE: Final = 1e-6
+"""Part of the largest loss by which one must be below zero to count: less is rounding."""
+HARDER: Final = 1.01
+"""A curriculum's level over its lowest from which it has made the task harder."""
+EXPLODED: Final = 1e4
+"""Times its start, or its lowest, from which even a loss that need not fall has exploded."""
+CYCLE: Final = 2.0
+"""Factor by which a rate falls, and is raised again, in a cycle worth the name."""
+SAME_PEAK: Final = 1.2
+"""Peak of a cycle over those before, above which the rate was raised by hand: schedules with
+restarts return to the same peak or a lower one (Loshchilov & Hutter 2017)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """What a run optimizes.
+
+    Attributes:
+        kind: "minimized" where the loss is one that is to fall.
+        measures_progress: whether the training loss shows how far the training has come.
+        why: in one sentence without a capital or a full stop, why it does not; "" where it does.
+        progress: name of the series that shows it instead, such as "reward"; None without one.
+    """
+
+    kind: Kind
+    measures_progress: bool
+    why: str = ""
+    progress: str | None = None
+
+
+MINIMIZED: Final = Objective("minimized", True)
+
+
+@remembered
+def objective(history: RunHistory) -> Objective:
+    """The objective of `history`, from the names of its scalars, its settings and its loss."""
+    for look in (_reinforcement, _adversarial, _curriculum, _without_floor, _cyclic_rate):
+        found = look(history)
+        if found is not None:
+            return found
+    return MINIMIZED
+
+
+def _reinforcement(history: RunHistory) -> Objective | None:
+    rewarded = bool(history.points("reward"))
+    losses = sum(one.role == "agent_loss" for one in history.scalar_tags)
+    # One loss with such a name may be anything; an agent has several, or a reward.
+    if not rewarded and losses < 2:
+        return None
+    return Objective(
+        "reinforcement",
+        False,
+        "in reinforcement learning the loss follows the data that the policy collects, and may "
+        "grow while the agent learns",
+        "reward" if rewarded else None,
+    )
+
+
+def _adversarial(history: RunHistory) -> Objective | None:
+    roles = {one.role for one in history.scalar_tags}
+    named = {"generator_loss", "discriminator_loss"} <= roles
+    if not named and not _several_optimizers(history.config):
+        return None
+    return Objective(
+        "adversarial",
+        False,
+        "the losses of networks that are trained against each other stand in balance",
+    )
+
+
+def _several_optimizers(config: Mapping[str, Any]) -> bool:
+    """Whether the recorder saw more than one optimizer at work, as in a GAN."""
+    optimizers = config.get("optimizers")
+    return isinstance(optimizers, list) and len(optimizers) > 1
+
+
+def _curriculum(history: RunHistory) -> Objective | None:
+    level = history.scalars.get("curriculum")
+    if level is None:
+        return None
+    values = np.asarray(level.values, np.float64)
+    values = values[np.isfinite(values)]
+    if len(values) < 2 or not values.max() > HARDER * values[0]:
+        return None
+    return Objective(
+        "curriculum",
+        False,
+        f"{level.source} made the task harder during the run, so losses before and after differ",
+    )
+
+
+def _without_floor(history: RunHistory) -> Objective | None:
+    values = _losses(history)
+    if not len(values) or not values.min() < -NEGATIVE * float(np.abs(values).max()):
+        return None
+    return Objective(
+        "no-floor",
+        False,
+        "the loss is negative in places: without a known floor, its value does not tell how far "
+        "the training has come",
+    )
+
+
+def _losses(history: RunHistory) -> Values:
+    """Every finite value of the training loss."""
+    for name in ("loss", "epoch_loss"):
+        series = history.series(name)
+        if series is not None and len(series):
+            values = np.asarray(series.values, np.float64)
+            return values[np.isfinite(values)]
+    return np.zeros(0)
+
+
+def _cyclic_rate(history: RunHistory) -> Objective | None:
+    """A run that ends while its cyclic learning rate is high: the loss is up because of it."""
+    rate = history.series("learning_rate")
+    if rate is None or not rate_is_raised(rate):
+        return None
+    return Objective(
+        "cyclic-rate",
+        False,
+        "the learning rate was raised again and is still high: the loss comes down when it falls",
+    )
+
+
+def rate_is_raised(rate: Series) -> bool:
+    """Whether `rate` fell, was raised back, and is still up: a warm restart, a cyclic schedule.
+
+    A warm-up, a decay and a constant rate never fell before they rose. A rate that ends above all
+    it had been before was changed by hand, and is no cycle.
+
+    >>> import numpy as np
+    >>> def ends_up(*values):
+    ...     steps = np.arange(len(values))
+    ...     return rate_is_raised(Series("learning_rate", steps, np.array(values), steps * 1.0))
+    >>> ends_up(1e-3, 5e-4, 1e-5, 1e-3, 9e-4), ends_up(1e-5, 1e-3, 1e-3), ends_up(1e-3, 1e-4, 1e-1)
+    (True, False, False)
+    """
+    values = np.asarray(rate.values, np.float64)
+    values = values[np.isfinite(values) & (values > 0)]
+    if len(values) < 3:
+        return False
+    last, highest = float(values[-1]), np.maximum.accumulate(values)
+    troughs = np.flatnonzero((values <= highest / CYCLE) & (last >= CYCLE * values))
+    if not len(troughs):
+        return False
+    trough = int(troughs[-1])
+    return (
+        last <= SAME_PEAK * float(highest[trough]) and last >= float(values[trough:].max()) / CYCLE
+    )
+
+
+def improves(history: RunHistory, name: str) -> bool:
+    """Whether the series `name`, of which more is better, ends above where it began.
+
+    Means of the first and the last fifth are compared; False where there are fewer than five
+    finite values.
+    """
+    series = history.scalars.get(name)
+    if series is None:
+        return False
+    values = np.asarray(series.values, np.float64)
+    values = values[np.isfinite(values)]
+    fifth = len(values) // 5
+    return bool(fifth and values[-fifth:].mean() > values[:fifth].mean())

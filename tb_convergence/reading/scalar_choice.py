@@ -1,0 +1,309 @@
+"""Which of a run's scalars are read: one loss, one validation loss, one rate, one reward.
+
+Of several candidates for one series the best comes first; the reader takes the next where the first
+holds nothing. Terms of a composed loss are summed where no scalar is the whole of it. Whatever may
+be a loss and is not read is listed, so that a person can be asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from tb_convergence.core.scalar_tags import MOST_LISTED, Role, ScalarTag, Use
+from tb_convergence.reading import scalar_words as words
+from tb_convergence.reading.patterns import SCALARS, ScalarRule
+from tb_convergence.reading.runs import FoldedRun
+from tb_convergence.reading.scalar_roles import ScalarRole, Split, scalar_role
+
+Place = tuple[str, str]
+"""TensorBoard's run, tag."""
+
+MAX_TERMS: Final = 24
+"""Terms of one sum; more are the scalars of layers, not of one loss."""
+
+_KERAS_EPOCH: Final = ("epoch_", "epoch/")
+_KERAS_BATCH: Final = ("batch_", "batch/")
+
+_USES: Final[Sequence[Use]] = ("told", "read", "part", "asked", "spare")
+
+
+@dataclass(frozen=True, slots=True)
+class Picked:
+    """One way to fill a series: a scalar, or the sum of several.
+
+    `pace` is what its name or its writer says that it counts: "epoch", "batch" (Keras' own), or "".
+    """
+
+    places: tuple[Place, ...]
+    pace: Literal["epoch", "batch", ""] = ""
+    told: bool = False
+
+    @property
+    def source(self) -> str:
+        """The tags, as a person would write the sum."""
+        return " + ".join(tag for _, tag in self.places)
+
+
+@dataclass(slots=True)
+class Choice:
+    """What to read of a run's scalars.
+
+    Attributes:
+        ways: series of the history -> ways to fill it, best first.
+        tags: every scalar that means something or may be a loss, those that are read first.
+    """
+
+    ways: dict[str, list[Picked]] = field(default_factory=dict)
+    tags: list[ScalarTag] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    place: Place
+    role: ScalarRole
+    member: int
+
+    @property
+    def tag(self) -> str:
+        return self.place[1]
+
+    @property
+    def own(self) -> bool:
+        """Whether it is of training data, or does not say."""
+        return self.role.split != "validation"
+
+    @property
+    def pace(self) -> Literal["epoch", "batch", ""]:
+        """As `Picked.pace`."""
+        low = self.tag.lower()
+        if low.startswith(_KERAS_EPOCH):
+            return "epoch"
+        return "batch" if low.startswith(_KERAS_BATCH) and self.own else ""
+
+    @property
+    def order(self) -> tuple[bool, bool, bool, bool, int, int, bool, int, int, str]:
+        """Sort key of a loss: the better one is smaller."""
+        role = self.role
+        return (
+            bool(role.scope),
+            role.named,
+            not role.total,
+            self.pace != "batch",
+            role.split_rank,
+            -1 if role.number is None else role.number,
+            role.split == "",
+            self.member,
+            len(self.tag),
+            self.tag,
+        )
+
+
+def choose(
+    listed: Mapping[str, Iterable[str]], run: FoldedRun, rules: Sequence[ScalarRule] = ()
+) -> Choice:
+    """What to read of `run`, whose members hold the scalars `listed`; `rules` overrule names."""
+    told = {tag: rule for rule in rules for tag in rule.tags}
+    candidates = []
+    for number, member in enumerate(run.members):
+        split: Split = "validation" if member in run.validation else ""
+        for tag in sorted(listed.get(member, ())):
+            role = ScalarRole("other") if tag in told else scalar_role(tag, split)
+            candidates.append(_Candidate((member, tag), role, number))
+    choice = Choice()
+    asked = _losses(candidates, choice)
+    _others(candidates, choice)
+    _told(rules, listed, run, choice)
+    choice.tags = _listed(candidates, choice, asked, told)
+    return choice
+
+
+def _of(candidates: Iterable[_Candidate], role: Role, own: bool = True) -> list[_Candidate]:
+    return [one for one in candidates if one.role.role == role and one.own == own]
+
+
+def _losses(candidates: Sequence[_Candidate], choice: Choice) -> frozenset[Place]:
+    """Fill in the losses; which scalars are asked about."""
+    asked: set[Place] = set()
+    agents, generators = _of(candidates, "agent_loss"), _of(candidates, "generator_loss")
+    discriminators = _of(candidates, "discriminator_loss") + [
+        one for one in agents if generators and set(one.role.part) & words.CRITIC
+    ]
+    rewarded = any(one.role.role == "reward" for one in candidates)
+    acting = rewarded or len({one.role.part for one in agents}) > 1
+    duel = bool(generators and discriminators)
+    for own in (True, False):
+        losses = _of(candidates, "loss", own)
+        if not acting:
+            losses += [
+                one
+                for one in _of(candidates, "agent_loss", own)
+                if not (duel and set(one.role.part) & words.CRITIC)
+            ]
+        if not duel:
+            losses += _of(candidates, "generator_loss", own)
+            losses += _of(candidates, "discriminator_loss", own)
+        slow = [one for one in losses if own and one.role.pace == "epoch"]
+        fast = [one for one in losses if one not in slow]
+        for name, some in (("loss" if own else "validation_loss", fast), ("epoch_loss", slow)):
+            ways, unsure = _ways(some)
+            asked |= unsure
+            if ways:
+                choice.ways[name] = ways
+    if duel:
+        choice.ways["generator_loss"] = [_single(one) for one in sorted(generators, key=_whole)]
+        choice.ways["discriminator_loss"] = [
+            _single(one) for one in sorted(discriminators, key=_whole)
+        ]
+    if not choice.ways.keys() & {"loss", "epoch_loss"} and (duel or acting):
+        # No loss is the whole: one is read all the same, to see it become NaN.
+        some = (
+            discriminators
+            if duel
+            else [one for one in agents if not set(one.role.part) & words.AGENT_ALONE]
+        )
+        if some:
+            choice.ways["loss"] = [_single(one) for one in sorted(some, key=_valuable)]
+    return frozenset(asked)
+
+
+def _whole(one: _Candidate) -> tuple[int, bool, str]:
+    return len(one.role.part), not one.role.total, one.tag
+
+
+def _valuable(one: _Candidate) -> tuple[bool, str]:
+    """An agent's value loss first: it is a regression, and grows when values explode."""
+    return not set(one.role.part) & {"value", "vf", "critic", "td", "q", "qf", "qf1"}, one.tag
+
+
+def _single(one: _Candidate) -> Picked:
+    return Picked((one.place,), one.pace)
+
+
+def _ways(losses: Sequence[_Candidate]) -> tuple[list[Picked], set[Place]]:
+    """Ways to read one loss, best first, and those scalars of which nobody knows which it is."""
+    whole = sorted((one for one in losses if not one.role.part), key=lambda one: one.order)
+    terms = [one for one in losses if one.role.part]
+    asked: set[Place] = set()
+    scopes = {one.role.scope for one in whole}
+    if whole and () not in scopes and len(scopes) > 1:
+        # "teacher/loss" beside "student/loss": which of them is the loss, only a person knows.
+        asked |= {one.place for one in whole}
+        whole = []
+    ways = [_single(one) for one in whole]
+    if whole:
+        # TensorFlow 1's "loss" and "loss_1": the same twice, or the validation's.
+        asked |= {
+            one.place
+            for one in whole[1:]
+            if one.role.number is not None
+            and not whole[0].role.split
+            and not one.role.split
+            and one.role.number != whole[0].role.number
+        }
+    elif terms and any(set(one.role.part) - words.PENALTIES for one in terms):
+        ways += _sums(terms)
+    elif terms:
+        asked |= {one.place for one in terms}
+    return ways, asked
+
+
+def _sums(terms: Sequence[_Candidate]) -> list[Picked]:
+    """The sum of all terms, of one member and split; then each by itself."""
+    first = min(terms, key=lambda one: (one.role.split_rank, one.role.split == "", one.member))
+    together = sorted(
+        (
+            one
+            for one in terms
+            if (one.role.split_rank, one.role.split, one.member)
+            == (first.role.split_rank, first.role.split, first.member)
+        ),
+        key=lambda one: one.tag,
+    )
+    totals = [one for one in together if one.role.total]
+    if totals or len(together) > MAX_TERMS:
+        return [_single(one) for one in totals or together]
+    summed = Picked(tuple(one.place for one in together), together[0].pace)
+    return [summed, *(_single(one) for one in together if len(together) > 1)]
+
+
+def _others(candidates: Sequence[_Candidate], choice: Choice) -> None:
+    rates = sorted(
+        _of(candidates, "learning_rate"),
+        key=lambda one: (int(one.role.part[0]), one.pace == "epoch", len(one.tag), one.tag),
+    )
+    rewards = sorted(
+        (one for one in candidates if one.role.role == "reward"),
+        key=lambda one: (len(one.role.part), not one.own, not one.role.total, one.tag),
+    )
+    norms = sorted(
+        (one for one in _of(candidates, "gradient_norm") if not one.role.part),
+        key=lambda one: (not one.role.total, one.tag),
+    )
+    steps = _of(candidates, "curriculum")
+    for name, found in (
+        ("learning_rate", rates),
+        ("reward", rewards),
+        ("total_gradient_norm", norms),
+        ("curriculum", steps),
+    ):
+        if found:
+            choice.ways[name] = [_single(one) for one in found]
+
+
+def _told(
+    rules: Sequence[ScalarRule], listed: Mapping[str, Iterable[str]], run: FoldedRun, choice: Choice
+) -> None:
+    """What a person said comes first. Later rules give way to earlier ones."""
+    for rule in reversed(rules):
+        name = SCALARS[rule.role]
+        if name is None:
+            continue
+        places = tuple(
+            (member, tag) for tag in rule.tags for member in _member_of(tag, rule, listed, run)
+        )
+        if places:
+            choice.ways.setdefault(name, []).insert(0, Picked(places, told=True))
+            if name == "loss":
+                choice.ways.pop("epoch_loss", None)
+
+
+def _member_of(
+    tag: str, rule: ScalarRule, listed: Mapping[str, Iterable[str]], run: FoldedRun
+) -> tuple[str, ...]:
+    """The run that holds `tag`: for a validation loss one of validation data, where one does."""
+    order = run.members if rule.role != "validation" else (*run.validation, *run.training)
+    return next(((member,) for member in order if tag in listed.get(member, ())), ())
+
+
+def _listed(
+    candidates: Sequence[_Candidate],
+    choice: Choice,
+    asked: frozenset[Place],
+    told: Mapping[str, ScalarRule],
+) -> list[ScalarTag]:
+    taken: dict[Place, tuple[Role, Use]] = {}
+    for name, ways in choice.ways.items():
+        role: Role = "gradient_norm" if name == "total_gradient_norm" else name  # type: ignore[assignment]
+        use: Use = "told" if ways[0].told else "part" if len(ways[0].places) > 1 else "read"
+        for place in ways[0].places:
+            if place not in taken or role in ("loss", "epoch_loss"):
+                taken[place] = role, use
+    lacking = not choice.ways.keys() & {"loss", "epoch_loss"}
+    result = []
+    for one in candidates:
+        role_of: Role | None = one.role.role
+        if role_of == "loss" and not one.own:
+            role_of = "validation_loss"
+        if one.place in taken:
+            role_of, how = taken[one.place]
+        elif one.place in asked or role_of is None or (lacking and one.role.named):
+            how = "asked"
+        elif role_of == "other":
+            continue
+        else:
+            how = "spare"
+        result.append(ScalarTag(one.tag, one.place[0], role_of, how, one.role.higher_is_better))
+    result.sort(key=lambda one: (_USES.index(one.use), one.role is None))
+    return result[:MOST_LISTED]

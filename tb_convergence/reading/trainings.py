@@ -1,0 +1,106 @@
+"""Several trainings whose event files lie in one folder: where the newest begins.
+
+People start a program twice with the same folder. TensorBoard shows what both wrote as one run. Two
+trainings are told apart by the clock and by the steps: after a long pause a series begins to count
+from the start. A training that was paused and resumed goes on counting, and is one training.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tb_convergence.core.history import Steps, Values
+from tb_convergence.core.scalar_tags import EarlierTraining
+from tb_convergence.reading.scalar_choice import Place
+
+PAUSE_SECONDS: Final = 1_800.0
+"""A shorter pause is a program that was started again at once; `restarts` folds it."""
+PAUSE_TIMES: Final = 10.0
+"""Pause over the usual distance of two records: epochs that last hours are no pauses."""
+MOST_PAUSES: Final = 50
+"""Longest pauses that are looked at."""
+MOST_TAGS: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """What was read of one scalar, in the order the loader gave it: arrays `[N]`."""
+
+    steps: Steps
+    wall_times: NDArray[np.float64]
+    values: Values
+
+    def since(self, time: float) -> Points:
+        """The points from the wall time `time` on."""
+        kept = ~(self.wall_times < time)
+        return (
+            self
+            if kept.all()
+            else Points(self.steps[kept], self.wall_times[kept], self.values[kept])
+        )
+
+
+def newest(points: Mapping[Place, Points]) -> tuple[float, tuple[EarlierTraining, ...]]:
+    """The wall time at which the newest training begins, and the trainings before it.
+
+    `-inf` and nothing where there is only one, or where the clock does not tell.
+    """
+    times = [one.wall_times for one in points.values() if len(one.steps)]
+    if not times:
+        return -math.inf, ()
+    clock = np.unique(np.concatenate(times))
+    clock = clock[np.isfinite(clock) & (clock > 0)]
+    distances = np.diff(clock)
+    if len(distances) < 2:
+        return -math.inf, ()
+    longest = np.argsort(distances)[::-1][:MOST_PAUSES]
+    usual = float(np.median(distances))
+    begins = [
+        float(clock[place + 1])
+        for place in sorted(longest.tolist())
+        if distances[place] >= max(PAUSE_SECONDS, PAUSE_TIMES * usual)
+        and _begins_anew(points, float(clock[place + 1]))
+    ]
+    if not begins:
+        return -math.inf, ()
+    edges = [-math.inf, *begins]
+    earlier = (_described(points, low, high) for low, high in zip(edges, begins, strict=False))
+    return begins[-1], tuple(one for one in earlier if one is not None)
+
+
+def _begins_anew(points: Mapping[Place, Points], time: float) -> bool:
+    """Whether some series counts from the start again at `time`, after others had advanced."""
+    before = [one.steps[one.wall_times < time] for one in points.values()]
+    if len(np.unique(np.concatenate(before))) < 2:
+        return False  # a check before the first step is no training
+    for one in points.values():
+        steps = one.steps[one.wall_times >= time]
+        if len(steps) < 2:
+            continue
+        apart = float(np.median(np.abs(np.diff(steps))))
+        if 0 <= steps[0] <= max(1.0, apart):
+            return True
+    return False
+
+
+def _described(points: Mapping[Place, Points], low: float, high: float) -> EarlierTraining | None:
+    steps: list[int] = []
+    times: list[float] = []
+    tags = []
+    for (_, tag), one in points.items():
+        inside = (one.wall_times >= low) & (one.wall_times < high) & (one.steps >= 0)
+        if inside.any():
+            steps += [int(one.steps[inside].min()), int(one.steps[inside].max())]
+            times += [float(one.wall_times[inside].min()), float(one.wall_times[inside].max())]
+            tags.append(tag)
+    if not tags:
+        return None
+    return EarlierTraining(
+        min(steps), max(steps), min(times), max(times), tuple(sorted(set(tags))[:MOST_TAGS])
+    )
