@@ -20,11 +20,12 @@ TRAINER = NUMBERS | {"tensorboard", "tensorflow", "keras"}
 ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "core": ({"core"}, NUMBERS),
     "training": ({"core", "training"}, TRAINER),
+    "experiments": ({"core", "training", "experiments"}, TRAINER | {"matplotlib", "cleanlab"}),
     "keras": ({"training"}, set()),
     "v1": ({"training"}, set()),
     "reading": ({"core", "reading"}, SERVER),
     "serving": ({"core", "reading", "serving"}, SERVER),
-    "cli": ({"cli", "core", "reading", "demo"}, {"numpy"}),
+    "cli": ({"cli", "core", "reading", "demo", "experiments"}, {"numpy"}),
     "demo": ({"demo", "keras"}, {"numpy", "keras", "sklearn"}),
     "__main__": ({"cli"}, set()),
     "__init__": ({"core", "reading", "training"}, set()),
@@ -126,6 +127,7 @@ def test_the_loader_imports_only_the_standard_library_and_the_base_class() -> No
     [
         ("import tb_convergence", ("tensorflow", "tensorboard", "keras", "numpy")),
         ("import tb_convergence.demo", ("tensorflow", "keras", "sklearn")),
+        ("import tb_convergence.experiments", ("tensorflow", "keras", "numpy")),
         ("import tb_convergence.cli", ("tensorflow", "tensorboard", "keras")),
         ("import tb_convergence.reading.logdir", ("tensorflow", "keras")),
         ("import tb_convergence.serving.loader", ("tensorflow", "keras")),

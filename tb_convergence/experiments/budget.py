@@ -1,0 +1,89 @@
+"""What an experiment may cost, and how it says how far it is."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final, Literal, TextIO
+
+Progress = Callable[[int, int, str], None]
+"""Called with the steps done, the steps planned, and what is being done."""
+
+Ended = Literal["finished", "out of time", "interrupted"]
+
+WIDTH: Final = 24
+REDRAW_SECONDS: Final = 0.2
+
+
+@dataclass
+class Budget:
+    """Seconds that may be spent; None for no limit.
+
+    >>> Budget(0.0).spent, Budget(None).spent
+    (True, False)
+    """
+
+    seconds: float | None = None
+    clock: Callable[[], float] = time.monotonic
+    began: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        if self.seconds is not None and not self.seconds >= 0:
+            raise ValueError(f"seconds is {self.seconds!r}; expected a number >= 0, or None")
+        self.began = self.clock()
+
+    @property
+    def taken(self) -> float:
+        """Seconds since the beginning."""
+        return self.clock() - self.began
+
+    @property
+    def left(self) -> float:
+        """Seconds that are left; infinite without a limit."""
+        return float("inf") if self.seconds is None else max(0.0, self.seconds - self.taken)
+
+    @property
+    def spent(self) -> bool:
+        """Whether nothing is left."""
+        return self.left <= 0.0
+
+    def part(self, share: float) -> Budget:
+        """A budget of its own of a share of what is left."""
+        return Budget(None if self.seconds is None else self.left * share, self.clock)
+
+
+def chosen(progress: bool | Progress) -> Progress:
+    """The function to call: a bar on standard error, the user's own, or nothing.
+
+    True draws a bar only where standard error is a terminal.
+    """
+    if callable(progress):
+        return progress
+    return Bar(sys.stderr) if progress and sys.stderr.isatty() else _silent
+
+
+def _silent(done: int, total: int, what: str) -> None:
+    """Says nothing."""
+
+
+class Bar:
+    """One line that redraws itself, at most five times a second."""
+
+    def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
+        self._stream, self._clock = stream, clock
+        self._drawn = -REDRAW_SECONDS
+
+    def __call__(self, done: int, total: int, what: str) -> None:
+        """Draw, unless it was drawn a moment ago."""
+        now = self._clock()
+        if done >= total:
+            self._stream.write("\r\x1b[K")
+        elif now - self._drawn >= REDRAW_SECONDS:
+            self._drawn = now
+            filled = WIDTH * done // max(1, total)
+            self._stream.write(
+                f"\r\x1b[K[{'#' * filled}{' ' * (WIDTH - filled)}] {done}/{total} {what}"[:100]
+            )
+        self._stream.flush()

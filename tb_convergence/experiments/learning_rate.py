@@ -1,0 +1,309 @@
+"""`lr_range_test`: which learning rates this model learns at, and which it falls apart at."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tb_convergence.core.experiments import ExperimentRecord, Outcome, Verdict
+from tb_convergence.experiments import optimizers, range_curve
+from tb_convergence.experiments.budget import Budget, Ended
+from tb_convergence.experiments.range_curve import Curve
+from tb_convergence.experiments.sample import order_of
+from tb_convergence.experiments.session import Settings, Subject, keep, subject
+from tb_convergence.experiments.state import all_variables, put, values_of
+from tb_convergence.experiments.stepping import Runner, seed_everything
+
+STEPS: Final = 100
+LOWEST, HIGHEST = 1e-6, 10.0
+NEAR: Final = 3.0
+"""A rate up to so many times the suggested one is not too high: the curve is no sharper."""
+LOW: Final = 10.0
+MUCH_TOO_LOW: Final = 100.0
+"""Within a decade below the suggested rate, a rate is not too low: a sweep of a hundred steps
+prefers the fastest start, which Adam's usual 1e-3 often is ten times below. Two decades are."""
+
+
+@dataclass(frozen=True)
+class RangeTest:
+    """What `lr_range_test` found.
+
+    Attributes:
+        optimizer: class name.
+        rate_in_use: the model's own rate; NaN where it follows a schedule from 0.
+        curves: one sweep for each seed.
+        suggested: a little below the highest rate that learns well; None for "no answer".
+        interval: lowest and highest suggestion of single seeds; None without one.
+        highest_stable: the highest rate before the loss climbs back; None where none learned.
+        why_none: why there is no suggestion; "".
+        unclipped: the same without gradient clipping, where the optimizer clips; else None.
+        ended: how it ended.
+        step: of the model.
+    """
+
+    optimizer: str
+    rate_in_use: float
+    curves: tuple[Curve, ...]
+    suggested: float | None
+    interval: tuple[float, float] | None
+    highest_stable: float | None
+    why_none: str = ""
+    unclipped: RangeTest | None = None
+    ended: Ended = "finished"
+    step: int = 0
+    model: str = field(default="model")
+
+    @property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """What follows for the diagnoses of the learning rate."""
+        return _verdicts(self)
+
+    @property
+    def summary(self) -> str:
+        """One or two sentences."""
+        if self.suggested is None:
+            return f"No learning rate for {self.optimizer}: {self.why_none}."
+        text = f"{self.optimizer} learns best near a learning rate of {_number(self.suggested)}"
+        if self.interval is not None and self.interval[0] < self.interval[1]:
+            text += f" (seeds: {_number(self.interval[0])} to {_number(self.interval[1])})"
+        text += f"; the highest stable rate is {_number(self.highest_stable or 0.0)}."
+        if math.isfinite(self.rate_in_use):
+            text += f" The model uses {_number(self.rate_in_use)}."
+        if self.unclipped is not None and self.unclipped.highest_stable is not None:
+            text += (" Without clipping the highest stable rate is "
+                     f"{_number(self.unclipped.highest_stable)}.")
+        return text
+
+    def __str__(self) -> str:
+        return f"LR range test of {self.model}: {self.summary}"
+
+    @property
+    def record(self) -> ExperimentRecord:
+        """For the log."""
+        return ExperimentRecord(
+            "lr_range_test", self.summary, self.verdicts, _data(self), self.step)
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw the sweeps and the rates; returns the axes.
+
+        Raises:
+            ImportError: matplotlib is not installed.
+        """
+        from tb_convergence.experiments.plots import draw_range_test  # noqa: PLC0415 - optional
+
+        return draw_range_test(self, ax)
+
+
+def lr_range_test(
+    model: Any,
+    x: Any,
+    y: Any = None,
+    *,
+    sample_weight: Any = None,
+    batch_size: int | None = None,
+    low: float = LOWEST,
+    high: float = HIGHEST,
+    steps: int = STEPS,
+    seeds: Sequence[int] = (0, 1),
+    optimizer: Any = None,
+    settings: Settings | None = None,
+) -> RangeTest:
+    """Train for a few steps while the learning rate grows, and read off which rates learn.
+
+    The model, its optimizer, and all random states are bit for bit the same afterwards. Each sweep
+    begins at the model's present weights, with fresh optimizer slots.
+
+    Args:
+        model: a compiled Keras model, or a function that builds one.
+        x, y, sample_weight: as `fit` takes them; a `tf.data.Dataset` or `PyDataset` as `x`.
+        batch_size: as in the training; 32 by default.
+        low, high: first and last rate; they grow exponentially in `steps`.
+        seeds: one sweep for each; they differ in the order of batches and in dropout.
+        optimizer: another optimizer to test instead of the model's.
+        settings: seconds, progress, and the run's folder.
+
+    Raises:
+        ValueError: arguments, model or data cannot be used; the message says why.
+
+    ::
+
+        found = lr_range_test(model, x_train, y_train)
+        print(found)          # Adam learns best near a learning rate of 2e-3; ...
+    """
+    if not 0 < low < high:
+        raise ValueError(f"low {low!r} and high {high!r}: expected 0 < low < high")
+    if steps < 2 * range_curve.FEWEST:
+        raise ValueError(f"steps {steps!r}: expected at least {2 * range_curve.FEWEST}")
+    settings = settings or Settings()
+    with subject(model, x, y, sample_weight=sample_weight, batch_size=batch_size,
+                 settings=settings) as found:
+        result = sweep_subject(found, optimizer, low, high, steps, seeds)
+    keep(settings, lambda: result.record)
+    return result
+
+
+def sweep_subject(
+    found: Subject,
+    optimizer: Any = None,
+    low: float = LOWEST,
+    high: float = HIGHEST,
+    steps: int = STEPS,
+    seeds: Sequence[int] = (0, 1),
+) -> RangeTest:
+    """The range test within an experiment that has begun; the model's weights are put back."""
+    own = found.model.optimizer if optimizer is None else optimizer
+    rates = np.geomspace(low, high, steps)
+    result = _test(found, own, rates, seeds)
+    if optimizers.clips(own) and result.ended == "finished":
+        free = _test(found, own, rates, seeds[:1], **optimizers.NO_CLIPPING)
+        result = RangeTest(**{**_fields(result), "unclipped": free, "ended": free.ended})
+    return result
+
+
+def _fields(result: RangeTest) -> dict[str, Any]:
+    return {name: getattr(result, name) for name in result.__dataclass_fields__}
+
+
+def _test(found: Subject, own: Any, rates: NDArray[np.float64], seeds: Sequence[int],
+          **changes: Any) -> RangeTest:
+    model = found.model
+    curves: list[Curve] = []
+    ended: Ended = "finished"
+    kept = model.optimizer
+    in_use = optimizers.rate_of(own)
+    try:
+        put(model, "optimizer", optimizers.twin(own, learning_rate=float(rates[0]), **changes))
+        model.optimizer.build(model.trainable_variables)
+        for curve in _sweeps(found, rates, seeds):
+            curves.append(curve)
+            if found.budget.spent:
+                ended = "out of time" if len(curves) < len(seeds) else "finished"
+                break
+    except KeyboardInterrupt:
+        ended = "interrupted"
+    finally:
+        put(model, "optimizer", kept)
+    return _told(model, own, in_use, tuple(curves), ended, found.step)
+
+
+def _sweeps(found: Subject, rates: NDArray[np.float64], seeds: Sequence[int]) -> Any:
+    """One curve for each seed, all from the same weights; these are put back in the end."""
+    variables = all_variables(found.model)
+    begin = values_of(variables)
+    runner = found.runner()
+    try:
+        for place, seed in enumerate(seeds):
+            for variable, value in zip(variables, begin, strict=True):
+                variable.assign(value)
+            yield _sweep(found, runner, rates, seed, place, len(seeds))
+    finally:
+        for variable, value in zip(variables, begin, strict=True):
+            variable.assign(value)
+
+
+def _sweep(found: Subject, runner: Runner, rates: NDArray[np.float64], seed: int, place: int,
+           sweeps: int) -> Curve:
+    seed_everything(seed)
+    order = order_of(len(found.sample), found.sample.batch_size, len(rates), seed)
+
+    def on_chunk(losses: NDArray[np.float64]) -> bool:
+        found.progress(place * len(rates) + len(losses), sweeps * len(rates), "LR range test")
+        return range_curve.curve_of(rates[: len(losses)], losses).diverged
+
+    budget = Budget(None if found.budget.seconds is None else found.budget.left)
+    trace = runner.train(order, rates, budget, on_chunk)
+    found.progress((place + 1) * len(rates), sweeps * len(rates), "LR range test")
+    return range_curve.curve_of(rates[: len(trace.losses)], trace.losses)
+
+
+def _told(model: Any, own: Any, in_use: float, curves: tuple[Curve, ...], ended: Ended, step: int
+          ) -> RangeTest:
+    name = type(optimizers.innermost(own)).__name__
+    suggestions = [rate for rate in map(range_curve.suggest, curves) if rate is not None]
+    stable = [rate for rate in map(range_curve.highest_stable, curves) if rate is not None]
+    if len(suggestions) * 2 > len(curves):
+        return RangeTest(
+            name, in_use, curves, float(np.exp(np.mean(np.log(suggestions)))),
+            (min(suggestions), max(suggestions)), min(stable), "", None, ended, step, model.name)
+    return RangeTest(name, in_use, curves, None, None, None, _why(curves, ended), None, ended, step,
+                     model.name)
+
+
+def _why(curves: tuple[Curve, ...], ended: Ended) -> str:
+    if not curves or max(len(curve.rates) for curve in curves) < range_curve.FEWEST:
+        if ended == "finished":
+            return "the loss is not finite at any rate, so the rate is not what is wrong"
+        return f"the test ended early ({ended})"
+    return ("the loss does not fall by more than chance at any rate, so the rate is not what is "
+            "wrong")
+
+
+def _verdicts(result: RangeTest) -> tuple[Verdict, ...]:
+    high, low = "learning-rate-too-high", "learning-rate-too-low"
+    if not result.curves or result.ended != "finished":
+        return ()
+    if result.suggested is None and result.unclipped is None:
+        why = f"{result.why_none[0].upper()}{result.why_none[1:]}."
+        return Verdict(high, "refuted", why), Verdict(low, "refuted", why)
+    if not math.isfinite(result.rate_in_use):
+        return ()
+    return (*_rate_verdicts(result, high, low), *_clipping_verdict(result))
+
+
+def _rate_verdicts(result: RangeTest, high: str, low: str) -> tuple[Verdict, ...]:
+    rate, best, stable = result.rate_in_use, result.suggested, result.highest_stable
+    if best is None or stable is None:
+        return ()
+    why = (f"In use is {_number(rate)}, suggested {_number(best)}, and the highest stable rate is "
+           f"{_number(stable)}.")
+    too_high: Outcome = "undecided"
+    if rate > stable:
+        too_high = "confirmed"
+    elif rate <= NEAR * best:
+        too_high = "refuted"
+    too_low: Outcome = "undecided"
+    if rate * MUCH_TOO_LOW <= best:
+        too_low = "confirmed"
+    elif rate * LOW >= best:
+        too_low = "refuted"
+    return Verdict(high, too_high, why), Verdict(low, too_low, why)
+
+
+def _clipping_verdict(result: RangeTest) -> tuple[Verdict, ...]:
+    """With clipping, a rate that is not stable by itself seems to be."""
+    free = None if result.unclipped is None else result.unclipped.highest_stable
+    if free is None:
+        return ()
+    hides = result.rate_in_use > free
+    return (Verdict(
+        "clipping-hides-learning-rate", "confirmed" if hides else "refuted",
+        f"Without clipping the highest stable rate is {_number(free)}; in use is "
+        f"{_number(result.rate_in_use)}."),)
+
+
+def _data(result: RangeTest) -> dict[str, Any]:
+    return {
+        "optimizer": result.optimizer, "rate_in_use": result.rate_in_use,
+        "suggested": result.suggested, "interval": result.interval,
+        "highest_stable": result.highest_stable, "why_none": result.why_none,
+        "ended": result.ended,
+        "curves": [
+            {"rates": curve.rates, "losses": curve.losses, "smoothed": curve.smoothed,
+             "diverged": curve.diverged} for curve in result.curves
+        ],
+        "unclipped": None if result.unclipped is None else _data(result.unclipped),
+    }
+
+
+def _number(value: float) -> str:
+    """Two digits that matter.
+
+    >>> _number(0.001234), _number(0.5)
+    ('0.0012', '0.5')
+    """
+    return f"{value:.2g}"

@@ -1,0 +1,272 @@
+"""`overfit_small_sample`: can the model memorise a few samples, and up to how many?
+
+A model and a training that are sound memorise 32 samples: what cannot is broken, whatever the data.
+Where a larger number breaks it, the data are hard, the model is small, or the time was short.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import keras
+import numpy as np
+
+from tb_convergence.core.experiments import ExperimentRecord, Outcome, Verdict
+from tb_convergence.experiments import optimizers
+from tb_convergence.experiments.budget import Budget, Ended
+from tb_convergence.experiments.sample import Sample, order_of
+from tb_convergence.experiments.session import Settings, Subject, keep, subject
+from tb_convergence.experiments.state import all_variables, put, values_of
+from tb_convergence.experiments.stepping import seed_everything
+from tb_convergence.experiments.task import classes_of
+
+SIZES: Final = (32, 128, 512)
+FIRST_STEPS: Final = 300
+"""For 32 samples: healthy trainings took 40 to 240 steps, and twice as many for each step up."""
+MEMORISED: Final = 0.8
+"""Of what a constant answer leaves: 16 healthy trainings reached 1.0, 11 faulty ones .41 at most.
+"""
+SAFE_RATE: Final = 1e-3
+"""Adam's default (Kingma & Ba 2015), for the second try that tells the model from its training."""
+LOOKS: Final = 6
+EXCLUDED: Final = ("wrong-output-activation", "wrong-loss", "nothing-trainable")
+"""A model with one of these memorises nothing: its outputs cannot reach the targets."""
+
+Broken = Literal["", "training", "model"]
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One size of the ladder.
+
+    Attributes:
+        size: samples.
+        score: accuracy, or R2 of values, in inference mode, on the samples it was trained on.
+        learned: share of what a constant answer leaves that was learned; 1 is all.
+        steps: that were made.
+        memorised: whether that is enough.
+        with_adam: `learned` of a second try with Adam at 1e-3; None where none was needed.
+    """
+
+    size: int
+    score: float
+    learned: float
+    steps: int
+    memorised: bool
+    with_adam: float | None = None
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """What `overfit_small_sample` found.
+
+    Attributes:
+        rungs: by size, up to the first that is not memorised.
+        measure: "accuracy" or "R2"; "" where the task is not known.
+        ended: how it ended.
+        step: of the model.
+    """
+
+    rungs: tuple[Rung, ...]
+    measure: str
+    ended: Ended = "finished"
+    step: int = 0
+    model: str = "model"
+
+    @property
+    def broken(self) -> Broken:
+        """What fails on the smallest sample: the "training", the "model", or nothing ("")."""
+        if not self.rungs or self.rungs[0].memorised:
+            return ""
+        again = self.rungs[0].with_adam
+        if again is None:
+            return ""
+        return "training" if again >= MEMORISED else "model"
+
+    @property
+    def memorised(self) -> int:
+        """The largest number of samples that was memorised; 0 for none."""
+        return max((rung.size for rung in self.rungs if rung.memorised), default=0)
+
+    @property
+    def summary(self) -> str:
+        """One or two sentences."""
+        if not self.rungs:
+            return f"No small sample was fitted ({self.ended if self.measure else 'unknown task'})."
+        last = self.rungs[-1]
+        reached = f"{self.measure} {last.score:.3g} on {last.size} samples after {last.steps} steps"
+        if last.memorised:
+            return f"The model memorises {last.size} samples ({reached})."
+        if self.broken == "training":
+            return (f"The training cannot memorise {last.size} samples ({reached}), but Adam at "
+                    f"{SAFE_RATE:g} can: the optimizer or its rate is wrong, the model is not.")
+        if self.broken == "model":
+            return (f"The model cannot memorise {last.size} samples ({reached}), with Adam at "
+                    f"{SAFE_RATE:g} neither: look at the output, the loss, the initial weights and "
+                    "the scale of the inputs.")
+        held = f"memorises {self.memorised} samples" if self.memorised else "was not decided"
+        return f"The model {held} but not {last.size} in that time ({reached})."
+
+    @property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """What follows for diagnoses."""
+        if not self.rungs:
+            return ()
+        why = self.summary
+        if self.broken == "training":
+            return (Verdict("insufficient-capacity", "refuted", why),)
+        if self.broken == "model":
+            return (Verdict("learning-rate-too-low", "refuted", why),
+                    Verdict("insufficient-capacity", "undecided", why))
+        if self.memorised:
+            whole: Outcome = "refuted" if self.rungs[-1].memorised else "undecided"
+            return (
+                *(Verdict(id_, "refuted", why) for id_ in EXCLUDED),
+                Verdict("insufficient-capacity", whole, why),
+            )
+        return ()
+
+    def __str__(self) -> str:
+        return f"Small sample, {self.model}: {self.summary}"
+
+    @property
+    def record(self) -> ExperimentRecord:
+        """For the log."""
+        return ExperimentRecord("overfit_small_sample", self.summary, self.verdicts, {
+            "measure": self.measure, "ended": self.ended, "threshold": MEMORISED,
+            "rungs": [{name: getattr(rung, name) for name in (
+                "size", "score", "learned", "steps", "memorised", "with_adam")}
+                for rung in self.rungs],
+        }, self.step)
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw the ladder; returns the axes.
+
+        Raises:
+            ImportError: matplotlib is not installed.
+        """
+        from tb_convergence.experiments.plots import draw_ladder  # noqa: PLC0415 - optional
+
+        return draw_ladder(self, ax)
+
+
+def overfit_small_sample(
+    model: Any,
+    x: Any,
+    y: Any = None,
+    *,
+    sample_weight: Any = None,
+    batch_size: int | None = None,
+    sizes: Sequence[int] = SIZES,
+    steps: int = FIRST_STEPS,
+    seed: int = 0,
+    settings: Settings | None = None,
+) -> Ladder:
+    """Train on 32 samples, then on more, until the model no longer memorises them.
+
+    Judged by accuracy (classes) or explained variance (values) in inference mode, never by the
+    loss, which dropout and penalties keep up. Where the smallest sample fails, it is tried again
+    with Adam at 1e-3: that tells a training that is broken from a model that is.
+
+    Args:
+        model: a compiled Keras model, or a function that builds one.
+        x, y, sample_weight: as `fit` takes them.
+        batch_size: as in the training; 32 by default.
+        sizes: the ladder.
+        steps: for the first rung; each step of four times the samples gets twice as many.
+        settings: seconds, progress, and the run's folder.
+
+    Raises:
+        ValueError: model or data cannot be used, or the task cannot be told.
+    """
+    settings = settings or Settings()
+    if not sizes or min(sizes) < 2:
+        raise ValueError(f"sizes {sizes!r}: expected numbers of at least 2")
+    with subject(model, x, y, sample_weight=sample_weight, batch_size=batch_size,
+                 settings=settings) as found:
+        result = climb(found, sorted(sizes), steps, seed)
+    keep(settings, lambda: result.record)
+    return result
+
+
+def climb(found: Subject, sizes: Sequence[int] = SIZES, steps: int = FIRST_STEPS, seed: int = 0
+          ) -> Ladder:
+    """The ladder within an experiment that has begun; the model's weights are put back."""
+    rungs: list[Rung] = []
+    ended: Ended = "finished"
+    if found.task is None:
+        raise ValueError(
+            "the task cannot be told from targets and outputs (several outputs, or sizes that fit "
+            "no classes and no values), so nobody can say whether samples are memorised"
+        )
+    own = found.model.optimizer
+    variables = all_variables(found.model)
+    begin = values_of(variables)
+    try:
+        for place, size in enumerate(s for s in sizes if s <= len(found.sample) or s == sizes[0]):
+            rung = _rung(found, own, begin, variables, size, steps * 2**place, seed)
+            if not rung.memorised and place == 0 and not found.budget.spent:
+                safe = optimizers.other(own, keras.optimizers.Adam, SAFE_RATE)
+                again = _rung(found, safe, begin, variables, size, steps, seed)
+                rung = Rung(rung.size, rung.score, rung.learned, rung.steps, rung.memorised,
+                            again.learned)
+            if found.budget.spent and not rung.memorised:
+                ended = "out of time"  # it may have been too few steps: nothing is said of it
+                break
+            rungs.append(rung)
+            if not rung.memorised:
+                break
+    except KeyboardInterrupt:
+        ended = "interrupted"
+    finally:
+        put(found.model, "optimizer", own)
+        for variable, value in zip(variables, begin, strict=True):
+            variable.assign(value)
+    return Ladder(tuple(rungs), found.task.measure, ended, found.step, found.model.name)
+
+
+def small_sample(found: Subject, size: int, seed: int) -> Sample:
+    """`size` samples at random, of classes as evenly as there are samples of each."""
+    random = np.random.default_rng(seed)
+    rows = random.permutation(len(found.sample))
+    task = found.task
+    if task is not None and task.kind in ("classes", "binary"):
+        target = np.asarray(found.sample.y)
+        if target.reshape(len(rows), -1).shape[1] in (1, task.outputs):
+            kinds = (classes_of(target, task) if task.kind == "classes"
+                     else target.reshape(-1).astype(int))[rows]
+            turn = np.zeros(len(rows), int)
+            for kind in np.unique(kinds):
+                turn[kinds == kind] = np.arange(int((kinds == kind).sum()))
+            rows = rows[np.argsort(turn, kind="stable")]
+    return found.sample.take(rows[:size])
+
+
+def _rung(found: Subject, own: Any, begin: list[Any], variables: list[Any], size: int, steps: int,
+          seed: int) -> Rung:
+    model, task = found.model, found.task
+    assert task is not None
+    sample = small_sample(found, size, seed)
+    own_task = task.of(sample.y)
+    for variable, value in zip(variables, begin, strict=True):
+        variable.assign(value)
+    put(model, "optimizer", optimizers.twin(own))
+    model.optimizer.build(model.trainable_variables)
+    seed_everything(seed)
+    runner = found.runner(sample)
+    batch = min(found.sample.batch_size, size, 32)
+    order = order_of(size, batch, steps, seed)
+    done, score = 0, float("nan")
+    for part in np.array_split(order, LOOKS):
+        trace = runner.train(part, budget=Budget(
+            None if found.budget.seconds is None else found.budget.left))
+        done += len(trace.losses)
+        found.progress(done, steps, f"small sample of {size}")
+        score = own_task.score(sample.y, runner.predict())
+        if trace.diverged or found.budget.spent or own_task.learned(score) >= 1.0 - 1e-6:
+            break
+    found.progress(steps, steps, f"small sample of {size}")
+    learned = own_task.learned(score) if np.isfinite(score) else float("nan")
+    return Rung(len(sample), score, learned, done, bool(learned >= MEMORISED))

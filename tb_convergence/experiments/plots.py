@@ -1,0 +1,57 @@
+"""Pictures of results with matplotlib, which is imported only when one is asked for."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tb_convergence.experiments.learning_rate import RangeTest
+    from tb_convergence.experiments.memorising import Ladder
+
+
+def axes(ax: Any) -> Any:
+    """`ax`, or new axes.
+
+    Raises:
+        ImportError: matplotlib is not installed.
+    """
+    if ax is not None:
+        return ax
+    try:
+        from matplotlib import pyplot  # noqa: PLC0415 - optional
+    except ImportError as error:
+        raise ImportError("plot() needs matplotlib: pip install matplotlib") from error
+    return pyplot.subplots()[1]
+
+
+def draw_range_test(result: RangeTest, ax: Any = None) -> Any:
+    """The smoothed loss over the rate, with the rates in use, suggested, and highest stable."""
+    ax = axes(ax)
+    for place, curve in enumerate(result.curves):
+        ax.plot(curve.rates, curve.losses, color="0.8", linewidth=0.7)
+        ax.plot(curve.rates, curve.smoothed, color="tab:blue",
+                label="loss, smoothed" if place == 0 else None)
+    for rate, name, colour in (
+        (result.rate_in_use, "in use", "tab:orange"),
+        (result.suggested, "suggested", "tab:green"),
+        (result.highest_stable, "highest stable", "tab:red"),
+    ):
+        if rate is not None and math.isfinite(rate):
+            ax.axvline(rate, color=colour, linestyle="--", label=f"{name}: {rate:.2g}")
+    ax.set_xscale("log")
+    ax.set_xlabel("learning rate")
+    ax.set_ylabel("loss of the step")
+    ax.legend()
+    return ax
+
+
+def draw_ladder(result: Ladder, ax: Any = None) -> Any:
+    """The share that was learned for each number of samples, and the limit."""
+    ax = axes(ax)
+    names = [str(rung.size) for rung in result.rungs]
+    colours = ["tab:green" if rung.memorised else "tab:red" for rung in result.rungs]
+    ax.bar(names, [rung.score for rung in result.rungs], color=colours)
+    ax.set_xlabel("samples")
+    ax.set_ylabel(f"{result.measure} on these samples")
+    return ax

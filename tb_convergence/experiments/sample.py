@@ -1,0 +1,233 @@
+"""The data of an experiment: a bounded sample in memory, whatever `fit` would have been given.
+
+Every training of an experiment sees the same samples in an order that follows from a seed alone, so
+two of them differ in nothing but what is being tried.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+MOST_SAMPLES: Final = 20_000
+MOST_BYTES: Final = 2**28
+"""Kept at most, whichever comes first; of arrays a random part, of a pipeline its beginning."""
+DEFAULT_BATCH: Final = 32
+
+
+class DataError(ValueError):
+    """Data that an experiment cannot use; the message says what was given and what to do."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Samples in memory: structures of arrays `[N, ...]`, N the same for all.
+
+    Attributes:
+        x: inputs.
+        y: targets; None where the loss needs none.
+        weight: sample weights; None without.
+        batch_size: of the training that is examined.
+        whole: whether these are all the samples there are.
+    """
+
+    x: Any
+    y: Any = None
+    weight: Any = None
+    batch_size: int = DEFAULT_BATCH
+    whole: bool = True
+
+    def __len__(self) -> int:
+        return int(tf.nest.flatten(self.x)[0].shape[0])
+
+    def take(self, rows: NDArray[np.intp]) -> Sample:
+        """The samples at `rows` `[M]`, in that order."""
+        def part(value: Any) -> Any:
+            return _mapped(lambda array: array[rows], value)
+
+        return Sample(part(self.x), part(self.y), part(self.weight), self.batch_size, False)
+
+    def with_(self, **parts: Any) -> Sample:
+        """The same with other `x`, `y` or `weight`."""
+        own = {"x": self.x, "y": self.y, "weight": self.weight, "batch_size": self.batch_size,
+               "whole": self.whole}
+        return Sample(**{**own, **parts})
+
+    @property
+    def parts(self) -> tuple[Any, ...]:
+        """What a train step is given: (x, y, weight) without the last ones that are None."""
+        parts = (self.x, self.y, self.weight)
+        last = max(place for place, part in enumerate(parts) if part is not None)
+        return parts[: last + 1]
+
+
+def gather(
+    x: Any,
+    y: Any = None,
+    *,
+    sample_weight: Any = None,
+    class_weight: Mapping[int, float] | None = None,
+    batch_size: int | None = None,
+    most: int = MOST_SAMPLES,
+    one_shot: bool = False,
+) -> Sample:
+    """A sample of what `fit(x, y, ...)` would train on.
+
+    Args:
+        x: arrays or a structure of them, a `tf.data.Dataset` of batches, or a `PyDataset`.
+        y: targets; part of the pipeline where `x` is one.
+        class_weight: as `fit` takes it; becomes sample weights.
+        batch_size: 32 by default; a pipeline has its own.
+        most: samples to keep at most.
+        one_shot: accept a generator, whose items are then gone for whoever else reads it.
+
+    Raises:
+        DataError: no samples, parts of different lengths, batches that cannot be joined, or a
+            generator.
+    """
+    if isinstance(x, (tf.data.Dataset, keras.utils.PyDataset)) or hasattr(x, "__next__"):
+        if hasattr(x, "__next__") and not one_shot:
+            raise DataError(
+                "x is a generator, which cannot be read twice; give arrays, a tf.data.Dataset or a "
+                "keras.utils.PyDataset"
+            )
+        sample = _of_batches(_batches(x), most)
+    elif isinstance(x, Iterable) and not _is_arrays(x):
+        sample = _of_batches(iter(x), most)
+    else:
+        sample = _of_arrays(x, y, sample_weight, batch_size or DEFAULT_BATCH, most)
+    if class_weight:
+        sample = sample.with_(weight=_class_weights(sample, class_weight))
+    if not len(sample):
+        raise DataError("the data hold no samples")
+    return sample
+
+
+def _is_arrays(x: Any) -> bool:
+    """Whether this is an array or a structure of arrays, not a stream of batches."""
+    leaves = tf.nest.flatten(x)
+    return isinstance(x, (Mapping, list, tuple)) or all(hasattr(leaf, "shape") for leaf in leaves)
+
+
+def _mapped(function: Callable[[Any], Any], value: Any) -> Any:
+    return None if value is None else tf.nest.map_structure(function, value)
+
+
+def _plain(value: Any) -> Any:
+    """An array as `fit` makes it: floats in Keras' own precision."""
+    if isinstance(value, (tf.RaggedTensor, tf.SparseTensor)):
+        raise DataError(
+            f"{type(value).__name__} is not supported by experiments; convert it to a dense tensor"
+        )
+    array = np.asarray(keras.ops.convert_to_numpy(value) if tf.is_tensor(value) else value)
+    return array.astype(keras.config.floatx()) if array.dtype.kind == "f" else array
+
+
+def _structure(value: Any) -> Any:
+    """Lists of numbers become arrays; structures keep their form."""
+    if isinstance(value, Mapping):
+        return {key: _structure(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)) and any(hasattr(item, "shape") for item in value):
+        return type(value)(_structure(item) for item in value)
+    return None if value is None else _plain(value)
+
+
+def _of_arrays(x: Any, y: Any, weight: Any, batch_size: int, most: int) -> Sample:
+    parts = [_structure(part) for part in (x, y, weight)]
+    lengths = {array.shape[0] if array.ndim else -1 for array in tf.nest.flatten(
+        [part for part in parts if part is not None])}
+    if len(lengths) != 1 or -1 in lengths:
+        raise DataError(f"x, y and weights have different lengths: {sorted(lengths)}")
+    sample = Sample(parts[0], parts[1], parts[2], batch_size)
+    count = len(sample)
+    size = sum(array.nbytes for array in tf.nest.flatten([p for p in parts if p is not None]))
+    kept = min(most, count, max(1, int(MOST_BYTES / max(1, size / max(1, count)))))
+    if kept == count:
+        return sample
+    rows = np.sort(np.random.default_rng(0).choice(count, kept, replace=False))
+    return sample.take(rows)
+
+
+def _batches(source: Any) -> Iterator[Any]:
+    if isinstance(source, keras.utils.PyDataset):
+        yield from (source[index] for index in range(source.num_batches or 0))
+    else:
+        yield from iter(source)
+
+
+def _of_batches(batches: Iterator[Any], most: int) -> Sample:
+    """The first batches of a pipeline, joined."""
+    found: list[Any] = []
+    count = size = batch_size = 0
+    whole = True
+    for batch in batches:
+        parts = [_structure(part) for part in keras.utils.unpack_x_y_sample_weight(batch)]
+        leaves = tf.nest.flatten([part for part in parts if part is not None])
+        if any(leaf.ndim == 0 for leaf in leaves):
+            raise DataError("the pipeline gives single samples; batch it: dataset.batch(32)")
+        found.append(parts)
+        batch_size = max(batch_size, leaves[0].shape[0])
+        count += leaves[0].shape[0]
+        size += sum(leaf.nbytes for leaf in leaves)
+        if count >= most or size >= MOST_BYTES:
+            whole = False  # there may be more: an endless pipeline is one
+            break
+    if not found:
+        raise DataError("the pipeline gives no batches")
+
+    def joined(place: int) -> Any:
+        parts = [parts[place] for parts in found]
+        if parts[0] is None:
+            return None
+        return tf.nest.map_structure(lambda *arrays: np.concatenate(arrays), *parts)
+
+    try:
+        return Sample(joined(0), joined(1), joined(2), batch_size, whole)
+    except ValueError as error:
+        raise DataError(
+            "the batches have different shapes and cannot be joined; pad all of them to one "
+            f"length ({error})"
+        ) from error
+
+
+def _class_weights(sample: Sample, class_weight: Mapping[int, float]) -> NDArray[np.float32]:
+    """Sample weights `[N]` that do what `class_weight` does in `fit`."""
+    y = np.asarray(sample.y)
+    classes = y.argmax(-1) if y.ndim > 1 and y.shape[-1] > 1 else y.reshape(len(y)).astype(int)
+    own = np.array([class_weight.get(int(c), 1.0) for c in classes], np.float32)
+    return own if sample.weight is None else own * np.asarray(sample.weight, np.float32)
+
+
+def order_of(count: int, batch_size: int, steps: int, seed: int, shuffle: bool = True
+             ) -> NDArray[np.int64]:
+    """Which samples make each batch: int64 `[steps, B]`; epoch after epoch, each a permutation.
+
+    B is `batch_size`, or `count` where there are fewer. What does not fill a batch at the end of an
+    epoch is left out of that epoch.
+
+    >>> order_of(4, 2, 3, seed=0, shuffle=False)
+    array([[0, 1],
+           [2, 3],
+           [0, 1]])
+    """
+    size = min(batch_size, count)
+    per_epoch = count // size
+    random = np.random.default_rng(seed)
+    epochs = []
+    for _ in range(-(-steps // per_epoch)):
+        rows = random.permutation(count) if shuffle else np.arange(count)
+        epochs.append(rows[: per_epoch * size].reshape(per_epoch, size))
+    return np.concatenate(epochs)[:steps].astype(np.int64)
+
+
+def split(sample: Sample, share: float, seed: int = 0) -> tuple[Sample, Sample]:
+    """Training and held-out part of a sample, at random; both have at least one sample."""
+    rows = np.random.default_rng(seed).permutation(len(sample))
+    held = min(len(rows) - 1, max(1, int(share * len(rows))))
+    return sample.take(np.sort(rows[held:])), sample.take(np.sort(rows[:held]))

@@ -1,0 +1,139 @@
+"""What every experiment begins and ends with: its subject, its budget, its record."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+import numpy as np
+
+from tb_convergence.core.experiments import ExperimentRecord
+from tb_convergence.experiments import state
+from tb_convergence.experiments.budget import Budget, Progress, chosen
+from tb_convergence.experiments.records import write_record
+from tb_convergence.experiments.sample import MOST_SAMPLES, DataError, Sample, gather
+from tb_convergence.experiments.stepping import Runner, fixed_batch
+from tb_convergence.experiments.task import Task, from_logits, task_of
+
+PROBED = 2048
+"""Samples from which the task is told."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What every experiment takes beside its own arguments.
+
+    Attributes:
+        seconds: that it may take; None for no limit. It then ends with what it has.
+        progress: True for a bar on a terminal, False for none, or a function
+            `(done, total, what)`.
+        log_dir: folder of the run to which the result is written; None writes nothing.
+    """
+
+    seconds: float | None = None
+    progress: bool | Progress = True
+    log_dir: str | os.PathLike[str] | None = None
+
+
+@dataclass
+class Subject:
+    """A compiled model with weights, and the data it is trained on."""
+
+    model: Any
+    sample: Sample
+    held_out: Sample | None = None
+    budget: Budget = field(default_factory=Budget)
+    progress: Progress = field(default_factory=lambda: chosen(False))
+    task: Task | None = None
+
+    def runner(self, sample: Sample | None = None) -> Runner:
+        """A new trainer of the model as it is now edited."""
+        return Runner(self.model, self.sample if sample is None else sample)
+
+    @property
+    def step(self) -> int:
+        """Steps that the user's optimizer has made."""
+        try:
+            return int(self.model.optimizer.iterations)
+        except Exception:
+            return 0
+
+
+@contextmanager
+def subject(
+    model: Any,
+    x: Any,
+    y: Any = None,
+    *,
+    validation_data: Any = None,
+    sample_weight: Any = None,
+    class_weight: Mapping[int, float] | None = None,
+    batch_size: int | None = None,
+    settings: Settings | None = None,
+    most: int = MOST_SAMPLES,
+) -> Iterator[Subject]:
+    """The model and its data for one experiment; afterwards the model is as it was.
+
+    Args:
+        model: compiled, or a function without arguments that makes a compiled model.
+        most: samples to keep at most.
+
+    Raises:
+        UnsupportedModelError, DataError: they cannot be experimented on.
+    """
+    settings = settings or Settings()
+    budget = Budget(settings.seconds)
+    model = made(model)
+    state.require_model(model)
+    sample = x if isinstance(x, Sample) else gather(
+        x, y, sample_weight=sample_weight, class_weight=class_weight, batch_size=batch_size,
+        most=most)
+    held_out = held_out_of(validation_data, most)
+    fixed = fixed_batch(model)
+    if fixed is not None:
+        if len(sample) < fixed:
+            raise DataError(
+                f"the model is made for batches of {fixed}; there are {len(sample)} samples")
+        sample = sample.with_(batch_size=fixed)
+    state.build(model, first_rows(sample, 2).x)
+    with state.untouched(model):
+        found = Subject(model, sample, held_out, budget, chosen(settings.progress))
+        found.task = told(found)
+        yield found
+
+
+def made(model: Any) -> Any:
+    """The model itself, or what a function without arguments builds."""
+    return model() if callable(model) and not isinstance(model, keras.layers.Layer) else model
+
+
+def held_out_of(validation_data: Any, most: int = MOST_SAMPLES) -> Sample | None:
+    """`validation_data` as `fit` takes it, as a sample."""
+    if validation_data is None or isinstance(validation_data, Sample):
+        return validation_data
+    if isinstance(validation_data, (tuple, list)):
+        x, y, *weight = validation_data
+        return gather(x, y, sample_weight=weight[0] if weight else None, most=most)
+    return gather(validation_data, most=most)
+
+
+def first_rows(sample: Sample, count: int) -> Sample:
+    """The first `count` samples, or all."""
+    return sample.take(np.arange(min(count, len(sample))))
+
+
+def told(found: Subject) -> Task | None:
+    """The task of the subject's data and outputs."""
+    probe = first_rows(found.sample, PROBED)
+    predicted = Runner(found.model, probe).predict()
+    return task_of(probe.y, predicted, from_logits(found.model.loss))
+
+
+def keep(settings: Settings, record: Callable[[], ExperimentRecord]) -> None:
+    """Write the record where a run's folder was given."""
+    if settings.log_dir is not None:
+        write_record(settings.log_dir, record())
