@@ -21,7 +21,7 @@ from tensorboard.compat.proto import event_pb2, summary_pb2, tensor_pb2, tensor_
 
 from tb_convergence.core import schema, statistics
 from tb_convergence.core.schema import Row
-from tb_convergence.training.writer import channel, metadata_of
+from tb_convergence.training.host.writer import channel, metadata_of
 
 Floats = NDArray[np.float32]
 

@@ -13,10 +13,10 @@ import tensorflow as tf
 from benchmarks import networks, turns
 from benchmarks.report import Options, Table, say
 from tb_convergence.core import schema, statistics
-from tb_convergence.training.gradients import Scaling
-from tb_convergence.training.recorder import Recorder
-from tb_convergence.training.snapshot import Rows, Trace
-from tb_convergence.training.writer import RunWriter, channel
+from tb_convergence.training.host.writer import RunWriter, channel
+from tb_convergence.training.instep.gradients import Scaling
+from tb_convergence.training.instep.recorder import Recorder
+from tb_convergence.training.instep.snapshot import Rows, Trace
 
 TURNS: Final = 5
 

@@ -14,7 +14,7 @@ import keras
 from benchmarks import networks, turns
 from benchmarks.report import Options, Table, say
 from tb_convergence.keras import ConvergenceCallback
-from tb_convergence.training import cadence
+from tb_convergence.training.host import cadence
 
 TURN_SECONDS: Final = 1.5
 TURNS: Final = 15

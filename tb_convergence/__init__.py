@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tb_convergence.core.diagnosis import Finding, RunDiagnosis
     from tb_convergence.reading import diagnose
-    from tb_convergence.training.check import check
-    from tb_convergence.training.health_log import close_health, log_health
-    from tb_convergence.training.loops import ConvergenceRecorder
+    from tb_convergence.training.keras.check import check
+    from tb_convergence.training.loops.health_log import close_health, log_health
+    from tb_convergence.training.loops.recorder import ConvergenceRecorder
 
 __version__ = "0.1.0"
 
 _PUBLIC = {
-    "ConvergenceRecorder": "tb_convergence.training.loops",
-    "close_health": "tb_convergence.training.health_log",
-    "log_health": "tb_convergence.training.health_log",
-    "check": "tb_convergence.training.check",
+    "ConvergenceRecorder": "tb_convergence.training.loops.recorder",
+    "close_health": "tb_convergence.training.loops.health_log",
+    "log_health": "tb_convergence.training.loops.health_log",
+    "check": "tb_convergence.training.keras.check",
     "diagnose": "tb_convergence.reading",
     "Finding": "tb_convergence.core.diagnosis",
     "RunDiagnosis": "tb_convergence.core.diagnosis",

@@ -16,7 +16,7 @@ from tb_convergence.keras import ConvergenceCallback
 from tb_convergence.reading import open_logdir
 from tb_convergence.reading.provider import read_folded
 from tb_convergence.reading.runs import fold_runs
-from tb_convergence.training import writer as writer_module
+from tb_convergence.training.host import writer as writer_module
 
 BATCH, BATCHES = 8, 5
 

@@ -126,7 +126,7 @@ def test_gradients_at_the_first_weights_are_judged(keras) -> None:
         table.append(history.tables["variables"])
         return spied(history)
 
-    from tb_convergence.training import check as module  # noqa: PLC0415
+    from tb_convergence.training.keras import check as module  # noqa: PLC0415
 
     spied = module.diagnose_history
     with pytest.MonkeyPatch.context() as patch:
@@ -140,8 +140,8 @@ def test_gradients_at_the_first_weights_are_judged(keras) -> None:
 
 def test_what_is_recorded_agrees_with_an_independent_computation(keras) -> None:
     tf = pytest.importorskip("tensorflow")
-    from tb_convergence.training import check as module  # noqa: PLC0415
-    from tb_convergence.training.probe import probe  # noqa: PLC0415
+    from tb_convergence.training.keras import check as module  # noqa: PLC0415
+    from tb_convergence.training.keras.probe import probe  # noqa: PLC0415
 
     layers = keras.layers
     model = classifier(keras, layers.Dense(8, "relu"), layers.Dense(1, "sigmoid"))

@@ -17,9 +17,9 @@ from tb_convergence.reading.runs import fold_runs
 
 tf = pytest.importorskip("tensorflow")
 
-from tb_convergence.training.gradients import Scaling  # noqa: E402 - needs TensorFlow
-from tb_convergence.training.recorder import Recorder  # noqa: E402
-from tb_convergence.training.snapshot import Rows, Trace  # noqa: E402
+from tb_convergence.training.instep.gradients import Scaling  # noqa: E402 - needs TensorFlow
+from tb_convergence.training.instep.recorder import Recorder  # noqa: E402
+from tb_convergence.training.instep.snapshot import Rows, Trace  # noqa: E402
 
 
 def graph_of(count: int, size: int = 50, compiled: bool = False) -> Any:

@@ -12,14 +12,14 @@ import programs
 import pytest
 
 from tb_convergence.keras import ConvergenceCallback
-from tb_convergence.training import cadence as cadence_module
-from tb_convergence.training import collector as collector_module
-from tb_convergence.training import observer as observer_module
-from tb_convergence.training import passing as passing_module
-from tb_convergence.training import recorder as recorder_module
-from tb_convergence.training import session as session_module
-from tb_convergence.training import snapshot as snapshot_module
-from tb_convergence.training import writer as writer_module
+from tb_convergence.training.host import cadence as cadence_module
+from tb_convergence.training.host import collector as collector_module
+from tb_convergence.training.host import writer as writer_module
+from tb_convergence.training.instep import recorder as recorder_module
+from tb_convergence.training.instep import snapshot as snapshot_module
+from tb_convergence.training.keras import instrumented as session_module
+from tb_convergence.training.keras import observer as observer_module
+from tb_convergence.training.keras import passing as passing_module
 
 OPTIMIZERS = {
     "adam": lambda keras: keras.optimizers.Adam(1e-2),

@@ -18,9 +18,9 @@ from tb_convergence.keras import ConvergenceCallback
 from tb_convergence.reading import open_logdir
 from tb_convergence.reading.provider import read_folded
 from tb_convergence.reading.runs import fold_runs
-from tb_convergence.training.cadence import Cadence
-from tb_convergence.training.hooks import TrainFunction
-from tb_convergence.training.session import Session
+from tb_convergence.training.host.cadence import Cadence
+from tb_convergence.training.keras.instrumented import Session
+from tb_convergence.training.keras.patching import TrainFunction
 
 EPOCHS, BATCHES = 12, programs.SAMPLES // programs.BATCH
 STEPS, INTERVAL = EPOCHS * BATCHES, 7

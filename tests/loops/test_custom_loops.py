@@ -347,7 +347,8 @@ def test_a_fault_of_ours_is_said_once_and_changes_nothing(
     keras: Any, tmp_path: Path, mode: str, stage: str,
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture,
 ) -> None:
-    from tb_convergence.training import collector, recorder, writer  # noqa: PLC0415
+    from tb_convergence.training.host import collector, writer  # noqa: PLC0415
+    from tb_convergence.training.instep import recorder  # noqa: PLC0415
 
     target = {
         "before": (recorder.Recorder, "before"),

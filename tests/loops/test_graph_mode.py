@@ -123,7 +123,7 @@ def test_a_fault_of_ours_gives_an_empty_summary(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     from tb_convergence import v1  # noqa: PLC0415
-    from tb_convergence.training import tables  # noqa: PLC0415
+    from tb_convergence.training.instep import tables  # noqa: PLC0415
 
     def fail(*args: object, **kwargs: object) -> None:
         raise RuntimeError("planted fault")

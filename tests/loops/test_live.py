@@ -14,11 +14,11 @@ from tb_convergence import ConvergenceRecorder
 from tb_convergence.core.diagnosis import Finding, RunDiagnosis
 from tb_convergence.core.schema import Row
 from tb_convergence.keras import ConvergenceCallback
-from tb_convergence.training import kept as kept_module
-from tb_convergence.training import live as live_module
-from tb_convergence.training.kept import KeptHistory
-from tb_convergence.training.live import Live
-from tb_convergence.training.writer import RunWriter, channel
+from tb_convergence.training.host import live as live_module
+from tb_convergence.training.host import recent_history as kept_module
+from tb_convergence.training.host.live import Live
+from tb_convergence.training.host.recent_history import KeptHistory
+from tb_convergence.training.host.writer import RunWriter, channel
 
 tf = pytest.importorskip("tensorflow")
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tb_convergence.training.cadence import DENSE_STEPS, Cadence
+from tb_convergence.training.host.cadence import DENSE_STEPS, Cadence
 
 
 def schedule(cadence: Cadence, last: int, step: float, record: float) -> list[int]:

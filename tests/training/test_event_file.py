@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from tb_convergence.core.schema import Row
-from tb_convergence.training import event_file
-from tb_convergence.training import writer as module
-from tb_convergence.training.writer import RunWriter, channel
+from tb_convergence.training.host import event_file
+from tb_convergence.training.host import writer as module
+from tb_convergence.training.host.writer import RunWriter, channel
 
 TARGET = channel("variables", (Row("a", "a", "kernel"),), ("gradient_norm",))
 

@@ -7,7 +7,7 @@ import pytest
 
 tf = pytest.importorskip("tensorflow")
 
-from tb_convergence.training import kernels  # noqa: E402
+from tb_convergence.training.instep import kernels  # noqa: E402
 
 pytestmark = pytest.mark.tensorflow
 

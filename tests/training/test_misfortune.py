@@ -21,7 +21,7 @@ from tb_convergence.core.schema import Row
 from tb_convergence.reading import open_logdir
 from tb_convergence.reading.provider import read_folded
 from tb_convergence.reading.runs import fold_runs
-from tb_convergence.training.writer import FLUSH_SECONDS, RunWriter, channel
+from tb_convergence.training.host.writer import FLUSH_SECONDS, RunWriter, channel
 
 pytest.importorskip("tensorflow")
 pytest.importorskip("resource")  # signals, forks and limits as POSIX has them

@@ -16,9 +16,9 @@ from tb_convergence.core.reductions import ArrayReductions, reduce
 
 tf = pytest.importorskip("tensorflow")
 
-from tb_convergence.training import kernels, packed, packed_outputs  # noqa: E402 - needs TensorFlow
-from tb_convergence.training.gradients import Gradient, dense, unscaled  # noqa: E402
-from tb_convergence.training.reductions import Exact, Fast, as_float, supported  # noqa: E402
+from tb_convergence.training.instep import kernels, packed, packed_outputs  # noqa: E402 - needs TensorFlow
+from tb_convergence.training.instep.gradients import Gradient, dense, unscaled  # noqa: E402
+from tb_convergence.training.instep.reductions import Exact, Fast, as_float, supported  # noqa: E402
 
 pytestmark = pytest.mark.tensorflow
 

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = textwrap.dedent("""
     import json, os, sys
     import numpy as np
-    import tb_convergence.training.health_log
+    import tb_convergence.training.loops.health_log
     from tb_convergence import log_health
     folder, seen = sys.argv[1], []
 

@@ -13,8 +13,8 @@ import pytest
 from tensorboard.compat.proto import summary_pb2
 
 from tb_convergence.core.schema import CONFIG_TAG, Row
-from tb_convergence.training import writer as module
-from tb_convergence.training.writer import RunWriter, channel
+from tb_convergence.training.host import writer as module
+from tb_convergence.training.host.writer import RunWriter, channel
 
 ROWS = (Row("a/kernel", "a", "kernel", (2, 3), "float32"), Row("a/bias", "a", "bias", (3,)))
 TABLE = np.array([[1.5, np.nan], [np.inf, -0.0]], np.float32)

@@ -24,8 +24,8 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 import numpy as np
 
 from tb_convergence.core.schema import Row
-from tb_convergence.training import writer as module
-from tb_convergence.training.writer import RunWriter, channel
+from tb_convergence.training.host import writer as module
+from tb_convergence.training.host.writer import RunWriter, channel
 
 ROWS = tuple(Row(f"layer{n}/kernel", f"layer{n}", "kernel", (4, 4), "float32") for n in range(20))
 NAMES = ("gradient_norm", "update_norm")

@@ -103,7 +103,7 @@ def test_imports_follow_the_layers(module: Path) -> None:
         ("core", "from tb_convergence import training"),
         ("core", "import tensorboard.util"),
         ("core", "def f():\n    import keras.ops"),
-        ("serving", "from tb_convergence.training.recorder import Recorder"),
+        ("serving", "from tb_convergence.training.instep.recorder import Recorder"),
         ("training", "import tb_convergence.serving.limits"),
         ("reading", "from importlib import import_module\nimport_module('tensorflow')"),
         ("cli", "import tensorflow as tf"),
@@ -112,6 +112,28 @@ def test_imports_follow_the_layers(module: Path) -> None:
 )
 def test_a_crossing_is_seen(part: str, source: str) -> None:
     assert len(violations(part, imports(ast.parse(source)))) == 1
+
+
+TRAINING: dict[str, set[str]] = {
+    "instep": {"instep"},
+    "host": {"instep", "host"},
+    "keras": {"instep", "host", "keras"},
+    "loops": {"instep", "host", "keras", "loops"},
+}
+"""Folder of `training` -> folders of it that it may import; `keras.compat` is open to all."""
+
+
+@pytest.mark.parametrize("folder", TRAINING)
+def test_the_folders_of_training_point_one_way(folder: str) -> None:
+    wrong = []
+    for module in sorted((PACKAGE / "training" / folder).rglob("*.py")):
+        for name in imports(ast.parse(module.read_text(encoding="utf-8"))):
+            parts = name.split(".")
+            if parts[:2] != ["tb_convergence", "training"] or parts[2:4] == ["keras", "compat"]:
+                continue
+            if parts[2] not in TRAINING[folder]:
+                wrong.append(f"{module.name}: {name}")
+    assert wrong == []
 
 
 def test_the_loader_imports_only_the_standard_library_and_the_base_class() -> None:

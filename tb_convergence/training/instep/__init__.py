@@ -1,0 +1,1 @@
+"""What is traced: the statistics of one step, as TensorFlow operations."""

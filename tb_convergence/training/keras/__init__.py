@@ -1,0 +1,1 @@
+"""Keras `fit`: the callback, the rehearsed step, the static description, the check."""

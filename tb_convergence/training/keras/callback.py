@@ -1,0 +1,258 @@
+"""The Keras callback: one line in a training script.
+
+It never raises out of `fit`, never changes the training, and leaves the model as it found it.
+The first exception anywhere in here disables it for the rest of the training, with one log line.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Collection
+from contextlib import suppress
+from typing import Any, Final
+
+import keras
+
+from tb_convergence.training.host.arguments import (
+    checked_interval,
+    checked_log_dir,
+    checked_overhead,
+)
+from tb_convergence.training.host.cadence import Cadence
+from tb_convergence.training.host.epochs import Epochs
+from tb_convergence.training.host.guard import Guard, UnsupportedError
+from tb_convergence.training.host.live import OnFinding, checked_live, wanted
+from tb_convergence.training.host.writer import RunWriter
+from tb_convergence.training.keras.describe import describe
+
+TRANSIENT: Final = frozenset(
+    {"_guard", "_session", "_writer", "_epochs", "_facts", "_numbering", "_expected"}
+    | {"_model", "params"}
+)
+"""Attributes that belong to the training in progress."""
+
+
+class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
+    """Records what TensorBoard's Convergence tab needs to say why a loss does not converge.
+
+    Args:
+        log_dir: where the event file goes; TensorBoard shows the folder as one run.
+        overhead: share of the training time that recording may cost, in (0, 1). Measured while
+            training; the interval between records follows from it. One second of the whole
+            training is free, so that short ones are recorded finely.
+        every_n_steps: record every so many steps (and the first ten) whatever it costs.
+        watch_every_step: whether the steps between two records are watched as well, which finds the
+            first NaN at its exact step, and costs some percent where a step is short. False lets
+            them run as if there were no callback: `overhead` then holds for all that is done here,
+            and of what happens between two records nothing is known.
+        activations: record the outputs of layers.
+        inputs: record inputs, targets and predictions per feature.
+        distributions: record how the magnitudes of each gradient's entries are spread, of a sample
+            of about a thousand of them. The tab draws it over steps.
+        live: diagnose while training, and log one line when a finding appears and when it is over.
+        on_finding: called with each finding that appears (implies `live`).
+        stop_on: severities ("critical") or ids of findings at which training stops (implies
+            `live`); by default nothing stops it.
+
+    Raises:
+        ValueError: `log_dir` is empty, `overhead` or `every_n_steps` out of range.
+        TypeError: an argument is of the wrong type.
+
+    Steps are numbered by the optimizer's `iterations`, so several calls of `fit` continue one run.
+    """
+
+    # Nothing is done in on_train_batch_end, so Keras may dispatch the others' asynchronously.
+    async_safe = True
+
+    def __init__(
+        self,
+        log_dir: str | os.PathLike[str],
+        *,
+        overhead: float = 0.01,
+        every_n_steps: int | None = None,
+        watch_every_step: bool = True,
+        activations: bool = True,
+        inputs: bool = True,
+        distributions: bool = False,
+        live: bool = False,
+        on_finding: OnFinding | None = None,
+        stop_on: Collection[str] = (),
+    ) -> None:
+        super().__init__()
+        self.log_dir = checked_log_dir(log_dir)
+        self.overhead = checked_overhead(overhead)
+        self.every_n_steps = checked_interval(every_n_steps)
+        self.watch_every_step = bool(watch_every_step)
+        self.activations = bool(activations)
+        self.inputs = bool(inputs)
+        self.distributions = bool(distributions)
+        self.live = bool(live)
+        self.on_finding = on_finding
+        self.stop_on = checked_live(on_finding, stop_on)
+        self._guard = Guard(type(self).__name__)
+        self._session: Any = None
+        self._numbering: Any = None
+        self._writer: Any = None
+        self._epochs = Epochs()
+        self._facts: dict[str, Any] = {}
+        self._expected = False
+
+    @property
+    def disabled_reason(self) -> str | None:
+        """None, or why recording stopped; the training went on without it."""
+        return self._guard.reason
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy, also a pickled one, has the settings; the training stays with the original."""
+        fresh = vars(ConvergenceCallback(self.log_dir))
+        return {
+            name: fresh[name] if name in TRANSIENT else value for name, value in vars(self).items()
+        }
+
+    # ---- Keras' hooks ---------------------------------------------------------------------
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Begin to observe the model's train step."""
+        self._close()
+        self._guard = Guard(type(self).__name__)
+        self._guard(self._begin)
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Follow the model where its train function was made anew."""
+        if self._session is not None:
+            self._guard(lambda: self._begin_epoch(epoch))
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        """Tell the session that the batch to come is its own."""
+        session = self._session
+        if session is not None:
+            session.armed = True
+            if "batch_size" not in self._facts and session.batch_size is not None:
+                self._guard(lambda: self._describe(batch_size=session.batch_size))
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Write the epoch's losses and metrics."""
+        if self._session is not None:
+            self._guard(lambda: self._end_epoch(dict(logs or {})))
+
+    def on_train_end(self, logs: Any = None) -> None:
+        """Write what is left and leave the model as it was."""
+        self._close()
+
+    # ---- parts that may fail --------------------------------------------------------------
+
+    def _begin(self) -> None:
+        if keras.backend.backend() != "tensorflow":
+            raise UnsupportedError(f"Keras backend {keras.backend.backend()!r}, only 'tensorflow'")
+        model = self.model
+        strategy = model.distribute_strategy
+        several = strategy.num_replicas_in_sync > 1
+        if several and "MirroredStrategy" not in [base.__name__ for base in type(strategy).__mro__]:
+            # Not MultiWorkerMirroredStrategy either: Keras' own fit does not train with it.
+            raise UnsupportedError(f"training with {type(strategy).__name__}")
+        self._writer = RunWriter(self.log_dir)
+        self._writer.live = wanted(
+            self.log_dir, self.live, self.on_finding, self.stop_on, self._stop, self.overhead
+        )
+        self._facts, self._epochs, self._expected = {}, Epochs(), False
+        self._observe()
+
+    def _stop(self) -> None:
+        self.model.stop_training = True
+
+    def _observe(self) -> None:
+        """A session for the model as it is now."""
+        # Only here, because it needs TensorFlow, which another Keras backend does without.
+        from tb_convergence.training.keras.instrumented import Session  # noqa: PLC0415
+        from tb_convergence.training.keras.numbering import Numbering  # noqa: PLC0415
+
+        self._numbering = self._numbering or Numbering()
+
+        self._session = Session(
+            self.model,
+            self._writer,
+            lambda: Cadence(self.overhead, self.every_n_steps),
+            lambda optimizer: self._numbering.first_step(self.model, optimizer),
+            activations=self.activations,
+            inputs=self.inputs,
+            distributions=self.distributions,
+            guard=self._guard,
+            failed=lambda: self.disabled_reason is not None,
+            disable=self._guard.disable,
+            say=self._guard.say,
+            watch_every_step=self.watch_every_step,
+        )
+
+    def _begin_epoch(self, epoch: int) -> None:
+        if not self._session.installed:
+            # Something compiled the model or made its train function anew while it trained.
+            self._finish(self._session)
+            self._observe()
+            self._expected = False
+        params = self.params or {}
+        steps, epochs = params.get("steps"), params.get("epochs")
+        if steps is not None and epochs is not None and not self._expected:
+            self._expected = True
+            self._session.expect((epochs - epoch) * steps)
+        self._session.begin_epoch()
+
+    def _end_epoch(self, logs: dict[str, Any]) -> None:
+        began = time.perf_counter()
+        validates = any(name.startswith("val_") for name in logs)
+        if validates or "validation" not in self._facts:
+            self._describe(validation=validates)
+        self._epochs.write(self._writer, logs, max(self._session.last_step, 0))
+        self._session.took(time.perf_counter() - began)
+        if self._writer.live is not None:
+            self._writer.live.look()
+
+    def _describe(self, **facts: Any) -> None:
+        """Write the configuration again if we know more than before."""
+        if facts.items() <= self._facts.items():
+            return
+        self._facts.update(facts)
+        optimizers = {site.name: site.optimizer for site in self._session.sites}
+        document = describe(self.model, self.params or {}, self._facts, optimizers)
+        self._writer.config(document, max(self._session.last_step, 0))
+
+    def _describe_cost(self, session: Any, writer: RunWriter) -> None:
+        """Write down what recording has cost by its own measure, and what it was allowed to."""
+        optimizers = {site.name: site.optimizer for site in session.sites}
+        self._facts["recorder"] = {
+            "measured_share": round(session.measured_share, 6),
+            "overhead": self.overhead,
+            "every_n_steps": self.every_n_steps,
+            "watch_every_step": session.watches_every_step,
+        }
+        document = describe(self.model, self.params or {}, self._facts, optimizers)
+        writer.config(document, max(session.last_step, 0))
+
+    def _finish(self, session: Any) -> None:
+        session.finish()
+        optimizers = [site.optimizer for site in session.sites]
+        self._guard(
+            lambda: self._numbering.trained(session.model, optimizers, session.last_step)
+        )
+
+    def _close(self) -> None:
+        """End a training, also one that raised before its end."""
+        session, self._session = self._session, None
+        writer, self._writer = self._writer, None
+        if session is not None:
+            if self._facts and writer is not None:
+                self._guard(lambda: self._describe_cost(session, writer))
+            self._finish(session)
+            if session.idle:
+                self._guard(_nothing_seen)
+        if writer is not None:
+            if writer.live is not None:
+                writer.live.look(last=True)
+            with suppress(Exception):
+                writer.close()
+
+
+def _nothing_seen() -> None:
+    raise UnsupportedError(
+        "a train step that calls none of the model's optimizers; nothing was recorded"
+    )

@@ -1,0 +1,109 @@
+"""One step of a model that leaves no trace: outputs, loss and gradients at its present weights.
+
+Keras' stateless scope holds whatever the step would assign (statistics of batch normalization,
+seeds of dropout) apart from the model, and the gradients are taken with respect to copies. What a
+custom layer draws from a global generator is put back afterwards.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tensorflow.python.eager import context
+from tensorflow.python.ops import stateful_random_ops
+
+from tb_convergence.training.keras import layer_rows
+from tb_convergence.training.keras.patching import patched
+
+
+@dataclass(slots=True)
+class Probe:
+    """What one step showed.
+
+    Attributes:
+        loss: NaN where there is no target to compare with.
+        prediction: as the model gives it.
+        gradients: per trainable variable; None where the loss does not depend on it.
+        outputs: (label, layer, value) of every layer that computes, in the order of the calls.
+    """
+
+    prediction: Any
+    loss: float = float("nan")
+    gradients: Sequence[Any] = ()
+    outputs: list[tuple[str, Any, Any]] = field(default_factory=list)
+
+
+def probe(model: Any, x: Any, y: Any, sample_weight: Any) -> Probe:
+    """One training step of `model` on a batch, without the update, and without a trace of it.
+
+    Raises:
+        Exception: whatever the model or its loss raises on this batch.
+    """
+    found = Probe(None)
+    trained = list(model.trainable_variables)
+    copies = [tf.identity(tf.convert_to_tensor(variable.value)) for variable in trained]
+    others = [v for v in model.variables if not any(v is item for item in trained)]
+    mapping = [*zip(trained, copies, strict=True), *((v, v.value) for v in others)]
+    with _generators_kept(), patched(_watching(model, found.outputs)), tf.GradientTape() as tape:
+        tape.watch(copies)
+        with keras.StatelessScope(state_mapping=mapping, collect_losses=True):
+            found.prediction = model(x, training=True)
+            loss = None
+            if y is not None:
+                loss = model.compute_loss(
+                    x=x, y=y, y_pred=found.prediction, sample_weight=sample_weight, training=True
+                )
+    if loss is not None:
+        found.loss = float(loss)
+        found.gradients = tape.gradient(loss, copies)
+    return found
+
+
+def _watching(
+    model: Any, outputs: list[tuple[str, Any, Any]]
+) -> list[tuple[Any, str, Callable[..., Any]]]:
+    """Patches that note what each layer returns, the first time it is called."""
+    layers = layer_rows.units_of_model(model)
+    labels: Mapping[int, str] = layer_rows.labels_of(layers)
+    seen: set[int] = set()
+
+    def watched(layer: Any) -> Callable[..., Any]:
+        original = layer.call
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            result = original(*args, **kwargs)
+            tensors = [item for item in tf.nest.flatten(result) if tf.is_tensor(item)]
+            if tensors and id(layer) not in seen and tensors[0].dtype.is_floating:
+                seen.add(id(layer))
+                outputs.append((labels[id(layer)], layer, tensors[0]))
+            return result
+
+        return call
+
+    return [(layer, "call", watched(layer)) for layer in layers if layer_rows.has_output(layer)]
+
+
+@contextmanager
+def _generators_kept() -> Iterator[None]:
+    """The state of every global generator that a layer might draw from, put back at the end."""
+    own, numpy_state = random.getstate(), np.random.get_state()
+    operations = getattr(context.context(), "_rng", None)  # seeds of tf.random.normal and the like
+    seeds = None if operations is None else operations.getstate()
+    generator = stateful_random_ops.global_generator  # None until somebody asks for it
+    kept = None if generator is None else tf.identity(generator.state)
+    try:
+        yield
+    finally:
+        random.setstate(own)
+        np.random.set_state(numpy_state)
+        if operations is not None:
+            operations.setstate(seeds)
+        if generator is not None:
+            generator.state.assign(kept)

@@ -1,0 +1,1 @@
+"""Loops that are not Keras' own: `ConvergenceRecorder`, graph mode, `log_health`."""

@@ -1,0 +1,285 @@
+"""Recording from any framework: arrays in, records out. NumPy only, no TensorFlow.
+
+PyTorch, JAX, a solver of one's own: whoever has gradients and variables as arrays can call
+`log_health` once a step, or every so many.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import math
+import os
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tb_convergence.core.schema import SCHEMA_VERSION
+from tb_convergence.training.host.arguments import checked_log_dir
+from tb_convergence.training.host.epochs import Epochs
+from tb_convergence.training.host.writer import RunWriter, channel
+from tb_convergence.training.loops import array_tables
+
+logger = logging.getLogger("tb_convergence")
+
+Given = Mapping[str, Any]
+
+LARGEST_STEP: Final = 2**63 - 1
+
+
+def log_health(
+    log_dir: str | os.PathLike[str],
+    step: int,
+    *,
+    gradients: Given | None = None,
+    variables: Given | None = None,
+    updates: Given | None = None,
+    activations: Given | None = None,
+    inputs: Any = None,
+    targets: Any = None,
+    outputs: Any = None,
+    loss: float | None = None,
+    learning_rate: float | None = None,
+    epoch_loss: float | None = None,
+    validation_loss: float | None = None,
+    batch_size: int | None = None,
+) -> None:
+    """Record one step of a training in any framework.
+
+    Args:
+        log_dir: where the event file goes; TensorBoard shows the folder as one run. Calls of one
+            process with the same folder share a file, from any thread; it is closed when the
+            process ends, or by `close_health`.
+        step: number of the update, from 0.
+        gradients: gradients by name, before clipping, without loss scaling; None for a variable
+            the loss does not depend on.
+        variables: variables by the same names, before the update.
+        updates: new value minus old value by the same names, where known.
+        activations: outputs of layers by name, `[B, ..., U]`.
+        inputs, targets, outputs: of the model, an array `[B, ..., F]` or arrays by name.
+        loss, learning_rate: of this step; NaN and infinities are data.
+        epoch_loss, validation_loss: of an epoch that ended with this step.
+        batch_size: examples in a batch; known from `inputs` where these are given.
+
+    Raises:
+        TypeError: an argument is of the wrong type, or an array does not hold real numbers.
+        ValueError: nothing to record, a negative step, or shapes under one name that differ.
+
+    Wrong arguments raise, because the caller can mend them. A file that cannot be written does
+    not: it is said once in the log, and the training goes on.
+
+    Names such as "encoder.0.weight" or "dense/kernel" tell the layer (what is before the last
+    separator). Arrays are anything `numpy.asarray` takes; of a PyTorch tensor pass
+    `tensor.detach().cpu().numpy()`.
+    """
+    path, number = checked_log_dir(log_dir), _step(step)
+    given = {
+        part: None if arrays is None else _arrays(part, arrays)
+        for part, arrays in (
+            ("gradients", gradients), ("variables", variables), ("updates", updates),
+        )
+    }
+    _same_shapes(given)
+    numbers = {
+        name: _number(name, value)
+        for name, value in (("loss", loss), ("learning_rate", learning_rate))
+        if value is not None
+    }
+    tensors = [
+        *_named("input", inputs), *_named("target", targets), *_named("prediction", outputs)
+    ]
+    found = array_tables.variable_tables(
+        given["gradients"], given["variables"], given["updates"], numbers
+    )
+    if activations is not None:
+        found.append(array_tables.activation_table(_arrays("activations", activations)))
+    if tensors:
+        found.append(array_tables.input_table(tensors))
+    logs = {
+        name: _number(label, value)
+        for name, label, value in (
+            ("loss", "epoch_loss", epoch_loss), ("val_loss", "validation_loss", validation_loss),
+        )
+        if value is not None
+    }
+    found = [table for table in found if table.rows and table.names]
+    examples = _batch(batch_size, tensors)
+    if not found and not logs:
+        raise ValueError("nothing to record: give gradients, variables or any other argument")
+    _log_of(path).write(found, logs, number, examples)
+
+
+def close_health(log_dir: str | os.PathLike[str] | None = None) -> None:
+    """Close the file of `log_dir`, or all files. A later `log_health` begins a new one."""
+    with _LOCK:
+        keys = list(_LOGS) if log_dir is None else [os.path.abspath(checked_log_dir(log_dir))]
+        logs = [_LOGS.pop(key) for key in keys if key in _LOGS]
+    for log in logs:
+        log.close()
+
+
+class _Log:
+    """The event file of one folder. Thread-safe; its methods never raise."""
+
+    def __init__(self, log_dir: str) -> None:
+        self._log_dir = log_dir
+        self._lock = threading.Lock()
+        self._failed = False
+        self._epochs = Epochs()
+        self._facts: dict[str, Any] = {}
+        self._writer: RunWriter | None = None
+        self._guarded(self._open)
+
+    def _open(self) -> None:
+        self._writer = RunWriter(self._log_dir)
+
+    def write(
+        self, tables: Sequence[array_tables.Columns], logs: Mapping[str, float], step: int,
+        batch_size: int | None,
+    ) -> None:
+        """One call of `log_health`."""
+        with self._lock:
+            self._guarded(lambda: self._write(tables, logs, step, batch_size))
+
+    def _write(
+        self, tables: Sequence[array_tables.Columns], logs: Mapping[str, float], step: int,
+        batch_size: int | None,
+    ) -> None:
+        if self._writer is None:
+            return
+        known = {"writer": "log_health", "batch_size": batch_size, "validation": "val_loss" in logs}
+        facts = {**self._facts, **{name: value for name, value in known.items() if value}}
+        if facts != self._facts:
+            self._facts = facts
+            self._writer.config({"schema": SCHEMA_VERSION, **facts}, step)
+        for table in tables:
+            label = self._writer.label
+            target = channel(table.group, table.rows, table.names, label)
+            self._writer.table(target, table.values, step)
+        if logs:
+            self._epochs.write(self._writer, logs, step)
+
+    def close(self) -> None:
+        with self._lock:
+            writer, self._writer = self._writer, None
+            with suppress(Exception):
+                if writer is not None:
+                    writer.close()
+
+    def _guarded(self, action: Callable[[], None]) -> None:
+        if self._failed:
+            return
+        try:
+            action()
+        except Exception as error:
+            self._failed = True
+            logger.warning(
+                "log_health records no more in %s: %s: %s",
+                self._log_dir, type(error).__name__, error,
+            )
+
+
+_LOGS: Final[dict[str, _Log]] = {}
+_LOCK: Final = threading.Lock()
+
+atexit.register(close_health)
+if hasattr(os, "register_at_fork"):
+    # A forked child has no thread that writes, and must not write into its parent's file.
+    os.register_at_fork(after_in_child=_LOGS.clear)
+
+
+def _log_of(log_dir: str) -> _Log:
+    key = os.path.abspath(log_dir) if "://" not in log_dir else log_dir
+    with _LOCK:
+        if key not in _LOGS:
+            _LOGS[key] = _Log(log_dir)
+        return _LOGS[key]
+
+
+# ---- what a caller may pass -------------------------------------------------------------------
+
+
+def _step(step: Any) -> int:
+    if isinstance(step, (bool, np.bool_)) or not isinstance(step, (int, np.integer)):
+        raise TypeError(f"step is {step!r}; expected a whole number")
+    if not 0 <= step <= LARGEST_STEP:
+        raise ValueError(f"step is {step!r}; expected a number from 0 to 2**63 - 1")
+    return int(step)
+
+
+def _number(name: str, value: Any) -> float:
+    try:
+        array = np.asarray(value)
+        if array.size != 1 or array.dtype.kind not in "fiub":
+            raise TypeError
+        return float(array.reshape(()))
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} is {_cut(value)}; expected one number") from None
+
+
+def _arrays(name: str, arrays: Any) -> dict[str, NDArray[Any] | None]:
+    if not isinstance(arrays, Mapping):
+        raise TypeError(
+            f"{name} is {type(arrays).__name__}; expected a dictionary from name to array"
+        )
+    return {
+        str(key): None if value is None else _array(f"{name}[{key!r}]", value)
+        for key, value in arrays.items()
+    }
+
+
+def _array(name: str, value: Any) -> NDArray[Any]:
+    try:
+        array = np.asarray(value)
+        if array.dtype.kind in "fiub":
+            return array
+        if array.dtype.kind == "V" and array.dtype.names is None:
+            return array.astype(np.float32)  # bfloat16 and its like
+        problem = f"holds {array.dtype}"
+    except Exception as error:
+        problem = f"cannot be read as an array: {error}"
+    raise TypeError(f"{name} {problem}; expected an array of real numbers")
+
+
+def _same_shapes(given: Mapping[str, array_tables.Arrays | None]) -> None:
+    shapes: dict[str, tuple[str, tuple[int, ...]]] = {}
+    for part, arrays in given.items():
+        for name, array in (arrays or {}).items():
+            if array is None:
+                continue
+            other, shape = shapes.setdefault(name, (part, array.shape))
+            if shape != array.shape:
+                raise ValueError(
+                    f"{part}[{name!r}] has shape {array.shape}, {other}[{name!r}] {shape}"
+                )
+
+
+def _named(kind: str, value: Any) -> list[tuple[str, str, NDArray[Any]]]:
+    """(name, kind, array) of an array, or of arrays by name."""
+    if value is None:
+        return []
+    named = value if isinstance(value, Mapping) else {kind: value}
+    found = [(str(name), _array(f"{kind} {name!r}", item)) for name, item in named.items()]
+    return [
+        (name, kind, array) for name, array in found if array.ndim < 2 or array.shape[-1] > 0
+    ]
+
+
+def _batch(
+    batch_size: Any, tensors: Sequence[tuple[str, str, NDArray[Any]]]
+) -> int | None:
+    if batch_size is not None:
+        size = _number("batch_size", batch_size)
+        if size < 1 or not math.isfinite(size) or size != int(size):
+            raise ValueError(f"batch_size is {batch_size!r}; expected a whole number >= 1")
+        return int(size)
+    sizes = [len(array) for _, _, array in tensors if array.ndim]
+    return sizes[0] if sizes else None
+
+
+def _cut(value: Any) -> str:
+    return repr(value)[:80]
