@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from zoo.families import apart, ends, inputs, layers, rates
+from zoo.families import (
+    apart,
+    ends,
+    inputs,
+    layers,
+    rates,
+    reported_images,
+    reported_sequences,
+    reported_tables,
+)
 from zoo.program import Program
 
 FAMILIES = {
@@ -13,6 +22,9 @@ FAMILIES = {
     "ends": ends.PROGRAMS,
     "layers": layers.PROGRAMS,
     "apart": apart.PROGRAMS,
+    "reported": (
+        *reported_images.PROGRAMS, *reported_sequences.PROGRAMS, *reported_tables.PROGRAMS
+    ),
 }
 
 PROGRAMS: dict[str, Program] = {

@@ -41,7 +41,7 @@ class Program:
 
     Attributes:
         name: of the program.
-        architecture: "dense", "convolutional", "recurrent" or "transformer".
+        architecture: kind of network or task; one of `ARCHITECTURES`.
         expected: ids of which one is the cause; naming any of them counts.
         build: makes the training; the argument is whether it is the sick one.
         good: score that the healthy twin reaches at least.
@@ -69,6 +69,20 @@ class Program:
     def content(self) -> str:
         """Digest of the program's own source."""
         return hashlib.sha256(inspect.getsource(self.build).encode()).hexdigest()
+
+
+ARCHITECTURES = (
+    "dense", "convolutional", "recurrent", "transformer", "table", "sequence", "segmentation",
+    "detection", "autoencoder", "transfer", "contrastive", "several networks",
+)
+
+
+def program(
+    name: str, architecture: str, build: Callable[[bool], Training], good: float, *expected: str,
+    also: tuple[str, ...] = (),
+) -> Program:
+    """A `Program` with its labels in the order of reading."""
+    return Program(name, architecture, expected, build, good, also=also)
 
 
 def outputs(model: Any, x: Any) -> np.ndarray:

@@ -8,6 +8,7 @@ import pytest
 
 from tb_convergence.core.rules import RULES
 from zoo.ids import CAUSES, NOT_TRAINED
+from zoo.program import ARCHITECTURES
 
 pytestmark = pytest.mark.tensorflow
 
@@ -44,4 +45,4 @@ def test_names_are_unique_and_each_says_what_is_wrong(programs: dict[str, Any]) 
     assert sum(map(len, FAMILIES.values())) == len(programs)
     for program in programs.values():
         assert program.why.endswith((".", ";", ":")), program.name
-        assert program.architecture in ("dense", "convolutional", "recurrent", "transformer")
+        assert program.architecture in ARCHITECTURES

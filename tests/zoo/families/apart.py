@@ -15,7 +15,7 @@ from keras import initializers, layers
 
 from zoo import data, networks
 from zoo.networks import CROSS_ENTROPY
-from zoo.program import Program, Training, accuracy, r2
+from zoo.program import Training, accuracy, program, r2
 
 
 def autoencoder_rate_high(sick: bool) -> Training:
@@ -225,37 +225,33 @@ def prices(sick: bool) -> Training:
     return Training(model, *seen, r2(*unseen), unseen, epochs=8)
 
 
-def _one(name: str, architecture: str, build: Any, good: float, *expected: str,
-         also: tuple[str, ...] = ()) -> Program:
-    return Program(name, architecture, expected, build, good, also=also)
-
-
 LOW = "learning-rate-too-low"
 
 PROGRAMS = (
-    _one("apart-autoencoder", "dense", autoencoder_rate_high, 0.6, "learning-rate-too-high"),
-    _one("apart-normalized", "convolutional", normalized_rate_low, 0.85, LOW),
-    _one("apart-years", "dense", years, 0.7, "unnormalized-input"),
-    _one("apart-biopsies", "dense", biopsies, 0.93, "unnormalized-input",
-         also=("learning-rate-too-high",)),
-    _one("apart-missing-targets", "dense", missing_targets, 0.7, "non-finite-input"),
-    _one("apart-minority", "dense", minority_of_three, 0.5, "class-imbalance"),
-    _one("apart-swapped", "dense", swapped_labels, 0.85, "wrong-labels"),
-    _one("apart-sorted-texts", "recurrent", sorted_texts, 0.85, "unshuffled-batches"),
-    _one("apart-bounded", "dense", bounded_output, 0.7, "wrong-output-activation"),
-    _one("apart-softmax-hidden", "dense", softmax_hidden, 0.9, "wrong-hidden-activation"),
-    _one("apart-deep-tanh", "dense", deep_tanh, 0.8, "too-deep-without-skip",
-         "wrong-hidden-activation"),
-    _one("apart-ones", "convolutional", ones, 0.9, "poor-initialization"),
-    _one("apart-dead", "dense", dead_regression, 0.7, "dead-relu", "poor-initialization"),
-    _one("apart-noise", "dense", noise, 0.9, "over-regularization"),
-    _one("apart-line", "dense", straight_line, 0.93, "insufficient-capacity",
-         "wrong-hidden-activation"),
-    _one("apart-ascent", "recurrent", ascent, 0.8, "optimizer-mismatch", "wrong-loss"),
-    _one("apart-one-epoch", "transformer", one_epoch, 0.9, "too-few-steps"),
-    _one("apart-strangled", "dense", strangled, 0.3, "clipping-hides-learning-rate", also=(LOW,)),
-    _one("apart-absolute", "dense", absolute_classes, 0.9, "wrong-loss",
-         "wrong-output-activation"),
-    _one("apart-prices", "dense", prices, 0.7, "unscaled-target",
-         also=("learning-rate-too-high",)),
+    program("apart-autoencoder", "dense", autoencoder_rate_high, 0.6, "learning-rate-too-high"),
+    program("apart-normalized", "convolutional", normalized_rate_low, 0.85, LOW),
+    program("apart-years", "dense", years, 0.7, "unnormalized-input"),
+    program("apart-biopsies", "dense", biopsies, 0.93, "unnormalized-input",
+            also=("learning-rate-too-high",)),
+    program("apart-missing-targets", "dense", missing_targets, 0.7, "non-finite-input"),
+    program("apart-minority", "dense", minority_of_three, 0.5, "class-imbalance"),
+    program("apart-swapped", "dense", swapped_labels, 0.85, "wrong-labels"),
+    program("apart-sorted-texts", "recurrent", sorted_texts, 0.85, "unshuffled-batches"),
+    program("apart-bounded", "dense", bounded_output, 0.7, "wrong-output-activation"),
+    program("apart-softmax-hidden", "dense", softmax_hidden, 0.9, "wrong-hidden-activation"),
+    program("apart-deep-tanh", "dense", deep_tanh, 0.8, "too-deep-without-skip",
+            "wrong-hidden-activation"),
+    program("apart-ones", "convolutional", ones, 0.9, "poor-initialization"),
+    program("apart-dead", "dense", dead_regression, 0.7, "dead-relu", "poor-initialization"),
+    program("apart-noise", "dense", noise, 0.9, "over-regularization"),
+    program("apart-line", "dense", straight_line, 0.93, "insufficient-capacity",
+            "wrong-hidden-activation"),
+    program("apart-ascent", "recurrent", ascent, 0.8, "optimizer-mismatch", "wrong-loss"),
+    program("apart-one-epoch", "transformer", one_epoch, 0.9, "too-few-steps"),
+    program("apart-strangled", "dense", strangled, 0.3, "clipping-hides-learning-rate",
+            also=(LOW,)),
+    program("apart-absolute", "dense", absolute_classes, 0.9, "wrong-loss",
+            "wrong-output-activation"),
+    program("apart-prices", "dense", prices, 0.7, "unscaled-target",
+            also=("learning-rate-too-high",)),
 )
