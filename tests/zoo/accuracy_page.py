@@ -17,45 +17,50 @@ PAGE = ROOT / "docs" / "accuracy.md"
 
 INTRODUCTION = """# Accuracy
 
-How often the right cause is named, and how often a healthy run is accused. `make zoo` trains the
-programs, diagnoses what the callback recorded, and writes this page; nothing here is typed by hand.
+This page measures how often the tool names the right cause, and how often it accuses a healthy run.
+`make zoo` trains the programs, diagnoses what the callback recorded, and writes the page.
 
-Each program of the zoo is a small training with one known fault, and has a healthy twin that
-differs in the fault alone. A label is held against a measurement: the twin must reach a good score
-on data it has not seen, and the sick program must stay below it. Published cases are programs from
-question-and-answer posts and benchmarks with their published fix, read from a file that is not
-part of this project.
+Each program of the zoo is a small training with one known fault. Its healthy twin differs in that
+fault alone. A measurement confirms each label: the twin must reach a good score on unseen data,
+and the faulty program must stay below it. Published cases are programs from question-and-answer
+sites and benchmarks with their published fix; the file that describes them is not part of this
+project.
 
-**Which figures to believe.** The rules were worked on with the zoo's programs and the published
-cases at hand. Their thresholds come from reasons, but what fails is looked at, so these figures
-flatter. *Programs kept apart* were written after the rules and met them once before anyone looked:
-[first contact](#first-contact) tells what to expect of a program that nobody here has seen, within
-the width of its intervals.
+**Which figures to believe.** The rules were developed with the zoo and the published cases at hand.
+Thresholds come from the literature or from an argument, but failures were studied, so these
+figures are optimistic. *Held-out programs* were written without knowledge of the rules and met
+them once before anyone looked. [First contact](#first-contact) is the estimate for a program that
+nobody here has seen.
 
-*Named first*: the cause that a person reads first is the expected one. *Found*: it is among the
-findings, of whatever severity. *Instead or beside*: what was named first where that was wrong, and
-causes of warning or worse that are not true of the program. *On the healthy twin*: any finding of
-warning or worse. *First report*: step, for each seed, at which what had been recorded until then
-first named the cause. Intervals are Wilson's, of 95 %; runs of one program with another seed
-resemble each other, so that they are narrower than they should be.
+* *Named first*: the first cause that a person reads is the expected one.
+* *Found*: the expected cause is among the findings, at any severity.
+* *Wrong*: a wrong first cause, or a further cause of warning or worse that is not true of the
+  program.
+* *On the healthy twin*: any finding of warning or worse.
+* *First report*: for each seed, the step at which the records so far first named the cause.
+
+Intervals are 95 % Wilson intervals. Runs of one program with different seeds resemble each other,
+so the intervals are narrower than they should be.
 """
 
-LEFT_OUT = """## One family left out
+LEFT_OUT = """## Leave one family out
 
-Thresholds come from literature and from reasons, each stated with its source in the catalogue, and
-not from a search over these programs; but some reasons were found because one of them failed. The
-confidence of a finding is calibrated on all families but one (a logistic curve over the
-stated confidence, fitted to whether the cause was right), and tested on the one left out. *Stated*
-and *calibrated* are mean squared errors of the confidence (Brier 1950; lower is better, 0.25 is a
-coin), over all causes of warning or worse that no other explains. Where calibration learnt
-elsewhere helps in every family, stated confidence is off by the same amount everywhere; where it
-harms one, that family is unlike the others.
+Thresholds come from the literature or from an argument; the catalogue states the source of each.
+None was found by a search over these programs, but some arguments were found because a program
+failed.
+
+This table tests the stated confidence. A logistic curve is fitted on all families but one and
+tested on the one left out. *Stated* and *calibrated* are Brier scores (Brier 1950): the mean
+squared error of the confidence, over all causes of warning or worse that no other cause explains.
+Lower is better; a coin scores 0.25. If calibration helps in every family, the stated confidence is
+off by the same amount everywhere. If it harms one, that family differs from the others.
 """
 
 
 def parts(outcomes: Sequence[Outcome]) -> Iterator[tuple[str, list[Outcome]]]:
-    """The zoo's programs, those that were kept apart, and the published ones."""
-    kinds = {"apart": "programs kept apart", "published": "published cases"}
+    """The zoo's programs, the held-out sets, and the published ones."""
+    kinds = {"apart": "held-out programs, first set", "reported": "held-out programs, second set",
+             "published": "published cases"}
     for name in ("zoo", *kinds.values()):
         chosen = [o for o in outcomes if kinds.get(o.family, "zoo") == name]
         if chosen:
@@ -77,7 +82,7 @@ def write(outcomes: Sequence[Outcome], options: Any) -> None:
         text.append(tables.as_markdown(lines, ("", "share, with its interval")) + "\n")
     text += [first_contact.section(), LEFT_OUT]
     text.append(tables.as_markdown(families_left_out(outcomes), (
-        "family left out", "found", "named first", "healthy runs quiet", "causes judged",
+        "family left out", "found", "named first", "healthy without a warning", "causes judged",
         "stated", "calibrated")) + "\n")
     for name, chosen in parts(outcomes):
         text.append(f"## {name[0].upper()}{name[1:]}: every program\n")
@@ -89,18 +94,18 @@ def write(outcomes: Sequence[Outcome], options: Any) -> None:
 
 
 def _recorders(outcomes: Sequence[Outcome]) -> str:
-    """How many of them the recorder as it stands has written."""
+    """How many of them the current recorder wrote."""
     current = sum(o.facts.get("recorder") == recorder() for o in outcomes)
     if current == len(outcomes):
-        return "all written by the recorder as it stands"
-    return f"{len(outcomes) - current} of them written by earlier versions of the recorder"
+        return "all recorded by the current recorder"
+    return f"{len(outcomes) - current} of them recorded by earlier versions of the recorder"
 
 
 def _names() -> str:
     """How names of faults in the file of published cases become ids."""
     lines = [(name, id_, why) for name, (id_, why) in NAMES.items()]
     lines += [(name, id_, "a symptom: not counted as a cause") for name, id_ in SYMPTOMS.items()]
-    return ("### What their faults are called here\n\n"
+    return ("### How their fault names map to ids\n\n"
             + tables.as_markdown(lines, ("in the file", "here", "why")) + "\n")
 
 

@@ -1,8 +1,8 @@
-"""How the programs kept apart fared when the rules met them for the first time: kept in a file.
+"""How held-out programs fared when the rules first met them, kept in one file per family.
 
-A held-out set can be used once. `python -m zoo --only 'apart-*' --first-contact` writes the outcome
-down before anyone who works on the rules has seen it; afterwards the programs may be learnt from,
-and what is measured on them later flatters like the rest.
+A held-out set can be used once. `python -m zoo --only 'reported-*' --first-contact` records the
+outcome before anyone who works on the rules has seen it. Afterwards the programs may be learned
+from, and what is measured on them later is too optimistic, like the rest.
 """
 
 from __future__ import annotations
@@ -11,20 +11,26 @@ import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from zoo import tables
 from zoo.figures import Figures
 from zoo.outcome import Outcome
 
-FILE = Path(__file__).with_name("first_contact.json")
+FOLDER = Path(__file__).with_name("first_contact_records")
 
 
 def keep(outcomes: Sequence[Outcome]) -> None:
-    """Write the outcomes down.
+    """Record the outcomes, one file per family.
 
     Raises:
-        FileExistsError: they met before; a second first time would be no first time.
+        FileExistsError: the rules met this family before; a second first contact is none.
     """
+    for family in dict.fromkeys(outcome.family for outcome in outcomes):
+        _keep(family, [outcome for outcome in outcomes if outcome.family == family])
+
+
+def _keep(family: str, outcomes: Sequence[Outcome]) -> None:
     record = {
         "date": time.strftime("%Y-%m-%d", time.gmtime()),
         "seeds": sorted({outcome.task.seed for outcome in outcomes}),
@@ -32,23 +38,28 @@ def keep(outcomes: Sequence[Outcome]) -> None:
         "rows": [row[:-1] for row in tables.rows(outcomes)],
         "doubts": [(str(o.task), o.at_fault) for o in outcomes if o.at_fault],
     }
-    with FILE.open("x") as file:
+    FOLDER.mkdir(exist_ok=True)
+    with (FOLDER / f"{family}.json").open("x") as file:
         json.dump(record, file, indent=1)
         file.write("\n")
 
 
 def section() -> str:
-    """Its part of docs/accuracy.md; empty where nothing was written down."""
-    if not FILE.is_file():
+    """Its part of docs/accuracy.md, newest set first; empty without a record."""
+    records = [json.loads(path.read_text()) for path in sorted(FOLDER.glob("*.json"))]
+    records.sort(key=lambda record: str(record["date"]), reverse=True)
+    if not records:
         return ""
-    record = json.loads(FILE.read_text())
+    return "\n".join(["## First contact\n", *(_section(record) for record in records)])
+
+
+def _section(record: dict[str, Any]) -> str:
     seeds = ", ".join(map(str, record["seeds"]))
     return "\n".join(
         [
-            "## First contact\n",
-            f"{len(record['rows'])} programs kept apart, as the rules met them for the first time: "
-            f"{record['date']}, seeds {seeds}. This is the estimate for unseen programs; what "
-            "failed here was looked at afterwards.\n",
+            f"### {record['date']}: {len(record['rows'])} programs\n",
+            f"The rules met these held-out programs for the first time (seeds {seeds}). These are "
+            "the best estimates for unseen programs; failures were studied afterwards.\n",
             tables.as_markdown(record["figures"], ("", "share, with its interval")),
             "",
             tables.as_markdown(record["rows"], tables.HEAD[:-1]),

@@ -10,7 +10,7 @@ from zoo.outcome import Outcome
 SHOWN = 3
 """Ids of one cell: a program on which everything fires need not list everything."""
 
-HEAD = ("case", "expected", "named first", "found", "instead or beside", "on the healthy twin",
+HEAD = ("case", "expected", "named first", "found", "wrong", "on the healthy twin",
         "first report")
 
 

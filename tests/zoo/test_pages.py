@@ -21,7 +21,7 @@ OUTCOMES = [
 @pytest.fixture
 def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setattr(accuracy_page, "PAGE", tmp_path / "accuracy.md")
-    monkeypatch.setattr(first_contact, "FILE", tmp_path / "first.json")
+    monkeypatch.setattr(first_contact, "FOLDER", tmp_path / "first")
     accuracy_page.write(OUTCOMES, SimpleNamespace(seeds=[0, 1]))
     return (tmp_path / "accuracy.md").read_text()
 
@@ -45,13 +45,13 @@ def test_the_page_says(page: str, line: str) -> None:
 
 def test_the_page_names_versions_and_whose_recordings_they_are(page: str) -> None:
     assert "tb_convergence " in page
-    assert "seeds 0, 1; 4 trainings, 4 of them written by earlier versions" in page
+    assert "seeds 0, 1; 4 trainings, 4 of them recorded by earlier versions" in page
 
 
 def test_first_contact_is_written_down_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(first_contact, "FILE", tmp_path / "first.json")
+    monkeypatch.setattr(first_contact, "FOLDER", tmp_path / "first")
     assert first_contact.section() == ""
     first_contact.keep(OUTCOMES)
     text = first_contact.section()
@@ -60,3 +60,15 @@ def test_first_contact_is_written_down_once(
     with pytest.raises(FileExistsError):
         first_contact.keep(OUTCOMES[:1])
     assert first_contact.section() == text
+
+
+def test_each_held_out_set_has_a_first_contact_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(first_contact, "FOLDER", tmp_path / "first")
+    first_contact.keep(OUTCOMES[:1])
+    first_contact.keep(OUTCOMES[2:3])
+    text = first_contact.section()
+    assert "| one | dead-relu | 1/1 |" in text
+    assert "| two | wrong-loss | 0/1 |" in text
+    assert text.count(": 1 programs") == 2
