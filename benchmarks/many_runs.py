@@ -15,7 +15,7 @@ from benchmarks import logs, page_cache
 from benchmarks.processes import Cost, measured
 from benchmarks.report import Options, Table, say
 from tb_convergence.core.schema import PLUGIN_NAME
-from tb_convergence.reading import loaders
+from tb_convergence.reading.tensorboard import loaders
 
 ROWS: Final = 50
 RECORDS: Final = 200

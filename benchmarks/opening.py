@@ -24,8 +24,8 @@ from tensorboard.util import grpc_util
 from benchmarks import board, logs
 from benchmarks.processes import measured, resident_bytes
 from benchmarks.report import Options, Table, say
-from tb_convergence.reading import loaders
-from tb_convergence.reading.prompt import prompt
+from tb_convergence.reading.tensorboard import loaders
+from tb_convergence.reading.tensorboard.answer_latency import answering_at_once
 from tb_convergence.serving.loader import RECORDS
 from tb_convergence.serving.provider_source import ProviderSource
 from tb_convergence.serving.service import Service
@@ -99,7 +99,7 @@ def _answers(provider: Any) -> tuple[float, float]:
 
 def _samples_alone(provider: Any) -> float:
     """Seconds in which TensorBoard's provider reads the same samples, and makes arrays of them."""
-    provider = prompt(provider)
+    provider = answering_at_once(provider)
     context = RequestContext()
     asked: dict[str, Any] = {"experiment_id": "", "plugin_name": "convergence"}
     listed = provider.list_tensors(context, **asked)

@@ -13,7 +13,7 @@ import numpy as np
 from benchmarks import board, logs
 from benchmarks.processes import most_resident, resident_bytes
 from benchmarks.report import Options, Table, say
-from tb_convergence.reading import loaders
+from tb_convergence.reading.tensorboard import loaders
 
 CLIENTS: Final = 50
 ASKED: Final = 200

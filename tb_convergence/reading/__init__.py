@@ -20,13 +20,13 @@ if TYPE_CHECKING:
         parse_tags,
     )
     from tb_convergence.reading.provider import RunNotFoundError, list_runs, read_run
-    from tb_convergence.reading.source import DataUnavailableError, Source
+    from tb_convergence.reading.tensorboard.data_source import DataSource, DataUnavailableError
 
 _PUBLIC = {
-    "DataUnavailableError": "source",
+    "DataUnavailableError": "tensorboard.data_source",
     "LogdirError": "folders",
     "RunNotFoundError": "provider",
-    "Source": "source",
+    "DataSource": "tensorboard.data_source",
     "ScalarRule": "patterns",
     "TagPattern": "patterns",
     "TagPatternError": "patterns",
@@ -41,11 +41,11 @@ _PUBLIC = {
 }
 
 __all__ = [
+    "DataSource",
     "DataUnavailableError",
     "LogdirError",
     "RunNotFoundError",
     "ScalarRule",
-    "Source",
     "TagPattern",
     "TagPatternError",
     "TagRule",

@@ -17,14 +17,14 @@ from typing import Final, Literal
 from tb_convergence.core.diagnosis import RunDiagnosis, diagnose_history
 from tb_convergence.core.gaps import Skipped
 from tb_convergence.core.history import RunHistory
-from tb_convergence.reading import loaders
-from tb_convergence.reading.ahead import fetch_lists, read_ahead
 from tb_convergence.reading.batches import Batch, samples_of, shown
 from tb_convergence.reading.folders import Folders, LogdirError
 from tb_convergence.reading.patterns import TagRule
+from tb_convergence.reading.prefetch import fetch_lists, read_ahead
 from tb_convergence.reading.reasons import reason_of
 from tb_convergence.reading.runs import FoldedRun
-from tb_convergence.reading.source import DataUnavailableError, Source
+from tb_convergence.reading.tensorboard import loaders
+from tb_convergence.reading.tensorboard.data_source import DataSource, DataUnavailableError
 
 Loader = Literal["auto", "fast", "python"]
 Examined = tuple[RunDiagnosis, RunHistory | None]
@@ -74,14 +74,14 @@ def unread(run: str, reason: str) -> RunDiagnosis:
     return RunDiagnosis(run, -1, (), (), skipped)
 
 
-def _sources(plan: Plan) -> Iterator[tuple[Batch, Source, bool]]:
+def _sources(plan: Plan) -> Iterator[tuple[Batch, DataSource, bool]]:
     """Each batch with its loaded source, and whether all was fetched from it; meanwhile the next
     one is loaded.
     """
     if not plan.batches:
         return
     with ThreadPoolExecutor(1, thread_name_prefix="load runs") as loading:
-        ahead: Future[tuple[ExitStack, Source, bool]] | None = None
+        ahead: Future[tuple[ExitStack, DataSource, bool]] | None = None
         try:
             for place, batch in enumerate(plan.batches):
                 stack, source, fetched = (ahead or loading.submit(_opened, plan, batch)).result()
@@ -95,7 +95,7 @@ def _sources(plan: Plan) -> Iterator[tuple[Batch, Source, bool]]:
                 ahead.result()[0].close()
 
 
-def _opened(plan: Plan, batch: Batch) -> tuple[ExitStack, Source, bool]:
+def _opened(plan: Plan, batch: Batch) -> tuple[ExitStack, DataSource, bool]:
     """What ends a source, a loaded one of the runs of `batch`, and whether all was fetched."""
     with ExitStack() as stack:
         logdir, missing = stack.enter_context(shown(plan.folders, batch))
@@ -114,8 +114,8 @@ def _opened(plan: Plan, batch: Batch) -> tuple[ExitStack, Source, bool]:
 
 
 @contextmanager
-def loaded(directory: Path, loader: Loader, samples: Mapping[str, int]) -> Iterator[Source]:
-    """A loaded `Source`; see `open_logdir`."""
+def loaded(directory: Path, loader: Loader, samples: Mapping[str, int]) -> Iterator[DataSource]:
+    """A loaded `DataSource`; see `open_logdir`."""
     binary = None if loader == "python" else loaders.fast_binary()
     if loader == "fast" and binary is None:
         raise LogdirError("TensorBoard's fast loader does not exist for this platform")

@@ -22,8 +22,8 @@ from tb_convergence.reading.patterns import Role, histogram_rules
 from tb_convergence.reading.reasons import SkippedPoints, reason_of
 from tb_convergence.reading.restarts import fold_restarts
 from tb_convergence.reading.sampling import Sampling
-from tb_convergence.reading.source import Source
 from tb_convergence.reading.tags import KERAS_ENDING, HistogramTags, match_histograms
+from tb_convergence.reading.tensorboard.data_source import DataSource
 
 PLUGIN: Final = "histograms"
 
@@ -75,7 +75,7 @@ class _Part:
 
 
 def read_histograms(
-    source: Source, runs: tuple[str, ...], sampling: Sampling
+    source: DataSource, runs: tuple[str, ...], sampling: Sampling
 ) -> HistogramData:
     """The table of variables from the histograms in TensorBoard's runs `runs`.
 
@@ -101,7 +101,7 @@ def read_histograms(
 
 
 def _parts(
-    source: Source, run: str, tags: HistogramTags, restarts: set[int], skipped: list[Skipped],
+    source: DataSource, run: str, tags: HistogramTags, restarts: set[int], skipped: list[Skipped],
     sampling: Sampling,
 ) -> Iterator[_Part]:
     owners: dict[str, tuple[int, Role]] = {}

@@ -20,7 +20,7 @@ from tb_convergence.reading.folders import Folders, LogdirError, local_folders
 from tb_convergence.reading.patterns import TagRule, parse_tags
 from tb_convergence.reading.processes import in_processes
 from tb_convergence.reading.runs import FoldedRun, fold_runs
-from tb_convergence.reading.source import Source
+from tb_convergence.reading.tensorboard.data_source import DataSource
 
 Progress = Callable[[int, int, str], None]
 """Called with the number of runs done, the number of all runs, and the name of the next one."""
@@ -128,8 +128,8 @@ def _here(
 
 
 @contextmanager
-def open_logdir(path: str | os.PathLike[str], loader: Loader = "auto") -> Iterator[Source]:
-    """A loaded `Source` for all of the local log directory `path`; it ends with the context.
+def open_logdir(path: str | os.PathLike[str], loader: Loader = "auto") -> Iterator[DataSource]:
+    """A loaded `DataSource` for all of the local log directory `path`; it ends with the context.
 
     "auto" takes the fast loader where the platform has it.
 
@@ -154,6 +154,6 @@ def folders_of(path: str | os.PathLike[str]) -> Folders:
     text = os.fsdecode(path)
     if "://" not in text:
         return local_folders(path)
-    from tb_convergence.reading.remote import RemoteFolders  # noqa: PLC0415 - imports TensorBoard
+    from tb_convergence.reading.tensorboard.remote import RemoteFolders  # noqa: PLC0415 - imports TensorBoard
 
     return RemoteFolders(text)

@@ -26,7 +26,7 @@ from tb_convergence.reading.batches import Batch
 from tb_convergence.reading.examining import Plan, examined, unread
 from tb_convergence.reading.heap import share_one_heap
 from tb_convergence.reading.reasons import reason_of
-from tb_convergence.reading.source import DataUnavailableError
+from tb_convergence.reading.tensorboard.data_source import DataUnavailableError
 
 T = TypeVar("T")
 Work = Callable[[RunDiagnosis, RunHistory | None], T]

@@ -8,14 +8,14 @@ from typing import Any
 
 from tb_convergence.core.gaps import Skipped
 from tb_convergence.core.history import RunHistory
+from tb_convergence.reading.axis_alignment import aligned, all_aligned, clock_of
 from tb_convergence.reading.histograms import HistogramData, read_histograms
 from tb_convergence.reading.patterns import TagRule
-from tb_convergence.reading.placing import all_placed, clock_of, placed
 from tb_convergence.reading.records import read_records
 from tb_convergence.reading.runs import FoldedRun, fold_run, fold_runs, possible_members
 from tb_convergence.reading.sampling import MOST_KEPT, Sampling
 from tb_convergence.reading.scalars import read_scalars
-from tb_convergence.reading.source import Source
+from tb_convergence.reading.tensorboard.data_source import DataSource
 
 
 class RunNotFoundError(LookupError):
@@ -28,7 +28,7 @@ def list_runs(provider: Any, ctx: Any, experiment_id: str) -> tuple[str, ...]:
     Raises:
         DataUnavailableError: the loader does not answer.
     """
-    return tuple(run.name for run in fold_runs(Source(provider, ctx, experiment_id).runs()))
+    return tuple(run.name for run in fold_runs(DataSource(provider, ctx, experiment_id).runs()))
 
 
 def read_run(
@@ -51,11 +51,11 @@ def read_run(
         DataUnavailableError: the loader does not answer.
     """
     return read_named(
-        Source(provider, ctx, experiment_id, most_kept=most_kept, patterns=patterns), run
+        DataSource(provider, ctx, experiment_id, most_kept=most_kept, patterns=patterns), run
     )
 
 
-def read_named(source: Source, run: str) -> RunHistory:
+def read_named(source: DataSource, run: str) -> RunHistory:
     """As `read_run`, from `source`."""
     with ThreadPoolExecutor(1, thread_name_prefix="list runs") as asking:
         listed = asking.submit(source.prefetch, sorted(possible_members(run)))
@@ -66,7 +66,7 @@ def read_named(source: Source, run: str) -> RunHistory:
     return read_folded(source, folded)
 
 
-def read_folded(source: Source, run: FoldedRun) -> RunHistory:
+def read_folded(source: DataSource, run: FoldedRun) -> RunHistory:
     """As `read_run`, for a run whose members are known."""
     problems = [
         Skipped("", None, reason)
@@ -82,11 +82,11 @@ def read_folded(source: Source, run: FoldedRun) -> RunHistory:
     clock = clock_of(scalars.series.values())
     tables = dict(recorder.tables)
     if histograms.table is not None:
-        tables[histograms.table.group] = placed(histograms.table, clock)
+        tables[histograms.table.group] = aligned(histograms.table, clock)
     return RunHistory(
         run=run.name,
         tables=tables,
-        scalars=all_placed(scalars.series, clock),
+        scalars=all_aligned(scalars.series, clock),
         config=recorder.config,
         skipped=(*problems, *recorder.skipped, *histograms.skipped, *scalars.skipped),
         scalar_tags=scalars.tags,

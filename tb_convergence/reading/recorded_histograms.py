@@ -20,8 +20,8 @@ from tb_convergence.core.statistics import EXPONENTS, columns
 from tb_convergence.reading.histograms import EXPECTED_BYTES, PLUGIN
 from tb_convergence.reading.patterns import Role, histogram_rules
 from tb_convergence.reading.restarts import fold_restarts
-from tb_convergence.reading.source import Source
 from tb_convergence.reading.tags import KERAS_ENDING, match_histograms
+from tb_convergence.reading.tensorboard.data_source import DataSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class RecordedHistograms:
 
 
 def read_recorded_histograms(
-    source: Source, runs: Iterable[str], variable: str
+    source: DataSource, runs: Iterable[str], variable: str
 ) -> tuple[RecordedHistograms, ...]:
     """What TensorBoard's runs `runs` hold of `variable`, gradient first; empty without any.
 

@@ -30,8 +30,8 @@ from tb_convergence.core.statistics import find
 from tb_convergence.reading.merging import Stream, merge_group
 from tb_convergence.reading.reasons import reason_of
 from tb_convergence.reading.sampling import MOST_POINTS
-from tb_convergence.reading.source import Source, most_points
 from tb_convergence.reading.streams import read_stream
+from tb_convergence.reading.tensorboard.data_source import DataSource, most_points
 
 MAX_CONFIG_BYTES: Final = 2**20
 RANGE_TOLERANCE: Final = 1e-5
@@ -54,7 +54,7 @@ class RecorderData:
     skipped: list[Skipped] = field(default_factory=list)
 
 
-def read_records(source: Source, runs: tuple[str, ...]) -> RecorderData:
+def read_records(source: DataSource, runs: tuple[str, ...]) -> RecorderData:
     """All records of the recorder in TensorBoard's runs `runs`, which are one training."""
     result = RecorderData()
     streams: dict[str, list[Stream]] = {}
@@ -99,7 +99,7 @@ def read_records(source: Source, runs: tuple[str, ...]) -> RecorderData:
     return result
 
 
-def _layouts(source: Source, run: str, skipped: list[Skipped]) -> dict[str, Layout | None]:
+def _layouts(source: DataSource, run: str, skipped: list[Skipped]) -> dict[str, Layout | None]:
     """Layouts of our tags that can be read; None for the configuration."""
     layouts: dict[str, Layout | None] = {}
     for tag, series in sorted(source.list_tensors(run, PLUGIN_NAME).items()):

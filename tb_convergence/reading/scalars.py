@@ -19,7 +19,7 @@ from tb_convergence.reading.restarts import fold_restarts
 from tb_convergence.reading.runs import FoldedRun
 from tb_convergence.reading.sampling import Sampling
 from tb_convergence.reading.scalar_choice import Choice, Picked, Place, choose
-from tb_convergence.reading.source import Source
+from tb_convergence.reading.tensorboard.data_source import DataSource
 from tb_convergence.reading.trainings import Points, newest
 
 _REAL: Final = (bool, int, float, np.bool_, np.integer, np.floating)
@@ -47,13 +47,15 @@ class ScalarData:
     since: float = -math.inf
 
 
-def wanted_scalars(source: Source, run: FoldedRun, listed: Mapping[str, Iterable[str]]) -> Choice:
+def wanted_scalars(
+    source: DataSource, run: FoldedRun, listed: Mapping[str, Iterable[str]]
+) -> Choice:
     """What to read of the scalars `listed` (member -> tags) of `run`."""
     return choose(listed, run, scalar_rules(source.patterns))
 
 
 def read_scalars(
-    source: Source, run: FoldedRun, tables: Mapping[str, Table], sampling: Sampling
+    source: DataSource, run: FoldedRun, tables: Mapping[str, Table], sampling: Sampling
 ) -> ScalarData:
     """Series that the recorder did not write itself (`tables`), best tag of each statistic."""
     result = ScalarData()
@@ -86,7 +88,7 @@ def read_scalars(
 
 
 def _read(
-    source: Source,
+    source: DataSource,
     picked: Iterable[Picked],
     known: dict[Place, Points],
     skipped: list[Skipped],

@@ -16,8 +16,8 @@ from tb_convergence.core.schema import ROWS_AT_ONCE, Layout, SchemaError, intact
 from tb_convergence.core.statistics import CHECK_COLUMN
 from tb_convergence.reading.merging import Stream, by_column
 from tb_convergence.reading.reasons import SkippedPoints, reason_of
-from tb_convergence.reading.source import CALL_BYTES
-from tb_convergence.reading.unpacking import alike
+from tb_convergence.reading.tensorboard.data_source import CALL_BYTES
+from tb_convergence.reading.tensorboard.lazy_tensors import alike
 
 MOST_RESERVED_BYTES: Final = 2 * CALL_BYTES
 """Room for records that is reserved before they have been looked at; it is taken as it is filled.

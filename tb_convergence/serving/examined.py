@@ -15,7 +15,7 @@ from tb_convergence.serving.bounded_executor import BoundedExecutor
 from tb_convergence.serving.cache import Cache
 from tb_convergence.serving.failures import Failures
 from tb_convergence.serving.limits import Limits
-from tb_convergence.serving.source import Scope, Source
+from tb_convergence.serving.source import RunSource, Scope
 from tb_convergence.serving.strict_json import Json
 
 
@@ -47,7 +47,7 @@ class Examined:
 
     def __init__(
         self,
-        source: Source,
+        source: RunSource,
         diagnose: Callable[[RunHistory], RunDiagnosis],
         follow: Callable[[RunHistory, RunDiagnosis], RunDiagnosis],
         limits: Limits,

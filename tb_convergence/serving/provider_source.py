@@ -16,12 +16,11 @@ from tensorboard.data.provider import RunTagFilter
 
 from tb_convergence.core.history import RunHistory
 from tb_convergence.reading import (
+    DataSource,
     DataUnavailableError,
     RunNotFoundError,
-    Source,
     TagRule,
 )
-from tb_convergence.reading.prompt import prompt
 from tb_convergence.reading.provider import read_folded, read_named
 from tb_convergence.reading.recorded_histograms import (
     RecordedHistograms,
@@ -29,8 +28,9 @@ from tb_convergence.reading.recorded_histograms import (
 )
 from tb_convergence.reading.runs import FoldedRun, fold_run, fold_runs, possible_members
 from tb_convergence.reading.sampling import MOST_KEPT
-from tb_convergence.reading.source import LISTED
-from tb_convergence.reading.unpacking import unpacked_late
+from tb_convergence.reading.tensorboard.answer_latency import answering_at_once
+from tb_convergence.reading.tensorboard.data_source import LISTED
+from tb_convergence.reading.tensorboard.lazy_tensors import with_lazy_tensors
 from tb_convergence.serving.source import NoSuchRunError, Scope, UnavailableError, Version
 
 RECENT_SECONDS: Final = 2.0
@@ -41,7 +41,7 @@ _ASKING: Final = 16 * len(LISTED)
 
 
 class ProviderSource:
-    """The `Source` behind a `tensorboard.data.provider.DataProvider`."""
+    """The `DataSource` behind a `tensorboard.data.provider.DataProvider`."""
 
     def __init__(
         self,
@@ -54,7 +54,7 @@ class ProviderSource:
             tags: what histograms mean, where a request does not say otherwise.
             most_kept: points of a series that the loader keeps at most, by plugin.
         """
-        self._provider = prompt(unpacked_late(provider))
+        self._provider = answering_at_once(with_lazy_tensors(provider))
         self._tags = tuple(tags)
         self._most_kept = most_kept
         self._recent = _Recent()
@@ -136,8 +136,8 @@ class ProviderSource:
                 raise NoSuchRunError(run)
             return read_recorded_histograms(source, folded.training, variable)
 
-    def _source(self, scope: Scope) -> Source:
-        return Source(
+    def _source(self, scope: Scope) -> DataSource:
+        return DataSource(
             self._provider, scope.context, scope.experiment_id,
             most_kept=self._most_kept, patterns=(*scope.tags, *self._tags),
         )

@@ -24,7 +24,13 @@ from tb_convergence.serving.histogram_document import histogram_document
 from tb_convergence.serving.limits import LIMITS, Limits, quoted, shortened
 from tb_convergence.serving.parameters import RefusedError
 from tb_convergence.serving.replies import BINARY, JSON, Reply, reply
-from tb_convergence.serving.source import NoSuchRunError, Scope, Source, UnavailableError, Version
+from tb_convergence.serving.source import (
+    NoSuchRunError,
+    RunSource,
+    Scope,
+    UnavailableError,
+    Version,
+)
 from tb_convergence.serving.strict_json import Json, encode
 
 
@@ -33,7 +39,7 @@ class Service:
 
     def __init__(
         self,
-        source: Source,
+        source: RunSource,
         diagnose: Callable[[RunHistory], RunDiagnosis] = diagnose_history,
         rules: int = len(RULES),
         limits: Limits = LIMITS,

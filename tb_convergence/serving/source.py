@@ -39,7 +39,7 @@ class Version:
     latest_seconds: float = 0.0
 
 
-class Source(Protocol):
+class RunSource(Protocol):
     """Runs and their histories."""
 
     def versions(self, scope: Scope, run: str | None = None) -> Mapping[str, Version]:

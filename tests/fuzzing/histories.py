@@ -18,10 +18,10 @@ import numpy as np
 
 from tb_convergence.core.diagnosis import RunDiagnosis, diagnose_history
 from tb_convergence.core.history import RunHistory
-from tb_convergence.reading import DataUnavailableError, Source, open_logdir
-from tb_convergence.reading.ahead import read_ahead
+from tb_convergence.reading import DataSource, DataUnavailableError, open_logdir
 from tb_convergence.reading.histograms import PLUGIN
 from tb_convergence.reading.patterns import parse_tags
+from tb_convergence.reading.prefetch import read_ahead
 from tb_convergence.reading.provider import read_folded
 from tb_convergence.reading.recorded_histograms import (
     RecordedHistograms,
@@ -102,7 +102,7 @@ class _Behind:
         every_row: whether the histograms of all rows are read.
     """
 
-    source: Source
+    source: DataSource
     listings: Mapping[tuple[str, str, str], Any]
     every_row: bool
 
@@ -122,7 +122,7 @@ class _Behind:
         return Seen(history, recorded, tags)
 
     def _recorded(
-        self, source: Source, run: FoldedRun, row: str
+        self, source: DataSource, run: FoldedRun, row: str
     ) -> tuple[RecordedHistograms, ...]:
         for member in run.members:
             key = ("list_tensors", member, PLUGIN)

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from small_runs import deadly, faulty, name_and_end, write_runs
 
-from tb_convergence.reading import DataUnavailableError, each_run, loaders
+from tb_convergence.reading import DataUnavailableError, each_run
+from tb_convergence.reading.tensorboard import loaders
 
 ROOT = Path(__file__).parents[2]
 

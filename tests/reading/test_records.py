@@ -19,9 +19,9 @@ from tensorboard.compat.proto import summary_pb2, tensor_pb2
 from tb_convergence.core import schema
 from tb_convergence.core.gaps import Skipped
 from tb_convergence.core.schema import Layout, Row, layout_of
-from tb_convergence.reading import loaders
 from tb_convergence.reading.provider import read_folded
 from tb_convergence.reading.runs import FoldedRun
+from tb_convergence.reading.tensorboard import loaders
 
 ROWS = (
     Row("dense/kernel", "dense", "kernel", (3, 4), "float32", "relu", "GlorotUniform"),
@@ -484,7 +484,7 @@ def test_nothing_is_missing_from_a_run_that_was_resumed(tmp_path: Path) -> None:
 def test_what_is_too_large_to_read_as_a_whole_says_so(
     tmp_path: Path, loader: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tb_convergence.reading.source.CALL_BYTES", 5_000)
+    monkeypatch.setattr("tb_convergence.reading.tensorboard.data_source.CALL_BYTES", 5_000)
     wide = layout_of("variables", tuple(replace(ROWS[0], name=str(i)) for i in range(10)),
                      ("gradient_norm",))
     with EventFile(tmp_path) as file:

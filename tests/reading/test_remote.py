@@ -16,7 +16,7 @@ import tb_convergence
 from tb_convergence import cli
 from tb_convergence.reading import LogdirError, each_run, remote
 from tb_convergence.reading.folders import EventFile
-from tb_convergence.reading.remote import RemoteFolders
+from tb_convergence.reading.tensorboard.remote import RemoteFolders
 
 
 @pytest.fixture

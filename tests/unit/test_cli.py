@@ -247,13 +247,13 @@ def test_only_the_chosen_runs_are_read(
     logs: Path, monkeypatch: pytest.MonkeyPatch, capsys: Read
 ) -> None:
     read: list[str] = []
-    original: Callable[..., object] = reading.ahead.read_folded
+    original: Callable[..., object] = reading.prefetch.read_folded
 
     def watched(source: object, run: reading.runs.FoldedRun) -> object:
         read.append(run.name)
         return original(source, run)
 
-    monkeypatch.setattr(reading.ahead, "read_folded", watched)
+    monkeypatch.setattr(reading.prefetch, "read_folded", watched)
     assert diagnose(logs, "--only", "*-0.01", "--only", "nothing") == 0
     assert read == ["sweep/lr-0.01"]
     assert "lr-0.1 " not in capsys.readouterr().out

@@ -20,10 +20,11 @@ from tensorboard.util import tensor_util
 from tb_convergence.core import schema
 from tb_convergence.core.gaps import Skipped
 from tb_convergence.core.schema import Row
-from tb_convergence.reading import loaders, open_logdir
+from tb_convergence.reading import open_logdir
 from tb_convergence.reading import streams as streams_module
 from tb_convergence.reading.streams import read_stream
-from tb_convergence.reading.unpacking import LatePoint, unpacked_late
+from tb_convergence.reading.tensorboard import loaders
+from tb_convergence.reading.tensorboard.lazy_tensors import LazyPoint, with_lazy_tensors
 from tests.serving.event_logs import write
 from tests.serving.samples import trained
 
@@ -46,7 +47,7 @@ def proto(array: Any, **changes: Any) -> tensor_pb2.TensorProto:
     proto(np.zeros((0, 3), np.float32)),
 ], ids=range(10))
 def test_an_array_is_what_tensorboard_makes_of_the_tensor(tensor: Any) -> None:
-    found = LatePoint(3, 4.5, tensor)
+    found = LazyPoint(3, 4.5, tensor)
     expected = tensor_util.make_ndarray(tensor)
     assert (found.step, found.wall_time) == (3, 4.5)
     assert found.numpy.dtype == expected.dtype
@@ -59,7 +60,7 @@ def test_an_array_is_what_tensorboard_makes_of_the_tensor(tensor: Any) -> None:
 ], ids=["bytes", "floats", "dtype", "doubles"])
 def test_a_tensor_that_does_not_hold_what_it_says_is_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="a tensor that cannot be read: "):
-        LatePoint(0, 0.0, proto(TABLE, **changes)).numpy  # noqa: B018
+        LazyPoint(0, 0.0, proto(TABLE, **changes)).numpy  # noqa: B018
 
 
 def test_one_value_does_not_become_a_thousand_million() -> None:
@@ -67,7 +68,7 @@ def test_one_value_does_not_become_a_thousand_million() -> None:
     for _ in range(2):
         bomb.tensor_shape.dim.add(size=2**15)
     with pytest.raises(ValueError, match="one value stands for 1,073,741,824"):
-        LatePoint(0, 0.0, bomb).numpy  # noqa: B018
+        LazyPoint(0, 0.0, bomb).numpy  # noqa: B018
 
 
 @pytest.mark.parametrize("reserved", [streams_module.MOST_RESERVED_BYTES, 0])
@@ -80,7 +81,7 @@ def test_such_a_tensor_costs_its_record(
     tensors = [proto(whole + np.float32(0)) for _ in range(4)]
     tensors[1].tensor_content = whole.tobytes()[:-4]
     skipped: list[Skipped] = []
-    points = [LatePoint(step, 10.0 + step, tensor) for step, tensor in enumerate(tensors)]
+    points = [LazyPoint(step, 10.0 + step, tensor) for step, tensor in enumerate(tensors)]
     stream = read_stream("t", layout, points, skipped)
     assert stream.steps.tolist() == [0, 2, 3]
     np.testing.assert_array_equal(stream.values, [TABLE] * 3)
@@ -126,7 +127,7 @@ def test_answers_are_tensorboard_s_own(loader: str, tmp_path: Path) -> None:
     context = RequestContext()
     with ExitStack() as stack:
         provider = theirs(loader, tmp_path, stack)
-        ours = unpacked_late(provider)
+        ours = with_lazy_tensors(provider)
         assert type(ours) is not type(provider)
         assert str(ours) == str(provider)
         listed = provider.list_tensors(context, experiment_id="", plugin_name="convergence")
@@ -143,7 +144,7 @@ def test_answers_are_tensorboard_s_own(loader: str, tmp_path: Path) -> None:
             found = said(ours.read_tensors(context, **question))
             assert found == said(provider.read_tensors(context, **question)), question
         data = ours.read_tensors(context, **asked(runs=["a"], tags=tags))["a"]
-        assert {type(point) for tag in tags for point in data[tag]} == {LatePoint}
+        assert {type(point) for tag in tags for point in data[tag]} == {LazyPoint}
 
 
 def test_series_are_listed_as_tensorboard_does_while_points_come(tmp_path: Path) -> None:
@@ -151,7 +152,7 @@ def test_series_are_listed_as_tensorboard_does_while_points_come(tmp_path: Path)
         tensor_size_guidance={"convergence": 5, "scalars": 3}, purge_orphaned_data=False
     )
     provider = data_provider.MultiplexerDataProvider(held, str(tmp_path))
-    ours = unpacked_late(provider)
+    ours = with_lazy_tensors(provider)
     context = RequestContext()
     listed: list[Any] = []
     with EventFile(tmp_path / "a") as file:
@@ -178,7 +179,7 @@ def test_a_list_does_not_look_at_points_again(
 ) -> None:
     write(tmp_path, trained("a", layers=2, records=30))
     with ExitStack() as stack:
-        ours = unpacked_late(theirs("python", tmp_path, stack))
+        ours = with_lazy_tensors(theirs("python", tmp_path, stack))
         asked = {"experiment_id": "", "plugin_name": "convergence"}
         first = ours.list_tensors(RequestContext(), **asked)
         monkeypatch.setattr("builtins.max", None)
@@ -187,14 +188,14 @@ def test_a_list_does_not_look_at_points_again(
 
 def test_another_version_s_provider_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     provider = data_provider.MultiplexerDataProvider(None, "logs")
-    assert unpacked_late(provider) is not provider
+    assert with_lazy_tensors(provider) is not provider
 
     def listed(self: Any, construct: Any, index: Any, newest: Any) -> dict[str, Any]:
         return {}
 
     for other in (listed, None):
         monkeypatch.setattr(data_provider.MultiplexerDataProvider, "_list", other)
-        assert unpacked_late(provider) is provider
+        assert with_lazy_tensors(provider) is provider
 
 
 def test_other_providers_are_left_as_they_are() -> None:
@@ -204,4 +205,4 @@ def test_other_providers_are_left_as_they_are() -> None:
     bare = grpc_provider.GrpcDataProvider("here", None)
     del bare._stub
     for provider in (None, SimpleNamespace(), Mine(None, "logs"), bare):
-        assert unpacked_late(provider) is provider
+        assert with_lazy_tensors(provider) is provider

@@ -5,8 +5,8 @@ a large run that is 50 MB of memory more, and fetching memory from the operating
 long as all that is then done with the arrays. So here a point keeps its tensor as it came, and what
 is made of it is let go while the processor's cache still holds it.
 
-Both providers keep what is needed for that under names of their own, which TensorBoard may change;
-where they are not found, or the provider is another one, it is left as it is.
+Both providers keep what is needed for that under private names (see `compat`). Where they are not
+found, or the provider is another one, it is left as it is.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from tensorboard.util import tensor_util
 
 from tb_convergence.core.schema import PLUGIN_NAME
 from tb_convergence.reading.reasons import reason_of
+from tb_convergence.reading.tensorboard.compat import data_server_parts, multiplexer_parts
 
 _FLOAT32: Final = np.dtype("<f4")
 _DT_FLOAT: Final = 1
@@ -28,13 +29,9 @@ _DT_FLOAT: Final = 1
 MOST_UNWRITTEN: Final = 2**20
 """Entries of a tensor of which not each was written: a few bytes may claim any number of them."""
 
-_DATA_SERVER: Final = ("tensorboard.data.grpc_provider", "GrpcDataProvider")
-_MULTIPLEXER: Final = (
-    "tensorboard.backend.event_processing.data_provider", "MultiplexerDataProvider"
-)
 
 
-class LatePoint:
+class LazyPoint:
     """A point of a tensor series, as `tensorboard.data.provider.TensorDatum`, of a tensor message.
     """
 
@@ -66,8 +63,34 @@ class LatePoint:
         return made
 
 
-class UnpackingLate:
-    """To stand in front of a provider of TensorBoard's: our tensors are read as `LatePoint`s."""
+class KeptPoint(LazyPoint):
+    """The same of a small tensor, such as a histogram: its array is made once, and kept."""
+
+    __slots__ = ("_made",)
+
+    @property
+    def numpy(self) -> NDArray[Any]:
+        """The tensor's array.
+
+        Raises:
+            ValueError: the tensor does not hold what it says.
+        """
+        if not hasattr(self, "_made"):
+            self._made = super().numpy
+        return self._made
+
+
+def point_of(plugin_name: str) -> type[LazyPoint]:
+    """How tensors of a plugin are held: ours are large and looked at once."""
+    return LazyPoint if plugin_name == PLUGIN_NAME else KeptPoint
+
+
+class LazyTensors:
+    """To stand in front of a provider of TensorBoard's: tensors are read as `LazyPoint`s.
+
+    TensorBoard itself would unpack every tensor it is asked for, also one of a few bytes that
+    claims to hold gigabytes.
+    """
 
     def read_tensors(
         self,
@@ -79,9 +102,7 @@ class UnpackingLate:
         run_tag_filter: Any = None,
     ) -> Any:
         """As TensorBoard's."""
-        late = None
-        if plugin_name == PLUGIN_NAME:
-            late = self._late(experiment_id, downsample, run_tag_filter)
+        late = self._late(plugin_name, experiment_id, downsample, run_tag_filter)
         if late is not None:
             return late
         return super().read_tensors(  # type: ignore[misc]
@@ -90,17 +111,17 @@ class UnpackingLate:
         )
 
     def _late(
-        self, experiment_id: str, downsample: int | None, run_tag_filter: Any
-    ) -> dict[str, dict[str, list[LatePoint]]] | None:
-        """Our tensors by run and tag; None where TensorBoard has more to do than that."""
+        self, plugin_name: str, experiment_id: str, downsample: int | None, run_tag_filter: Any
+    ) -> dict[str, dict[str, list[LazyPoint]]] | None:
+        """Tensors by run and tag; None where TensorBoard has more to do than that."""
         raise NotImplementedError
 
 
 def alike(points: Sequence[Any]) -> NDArray[np.float32] | None:
     """The arrays `[N, ...]` of N points; None where one differs from the others in any way, or is
-    no `LatePoint` with floats of its own.
+    no `LazyPoint` with floats of its own.
     """
-    tensors = [point.tensor for point in points if isinstance(point, LatePoint)]
+    tensors = [point.tensor for point in points if isinstance(point, LazyPoint)]
     if not points or len(tensors) < len(points):
         return None
     shape = tensors[0].tensor_shape
@@ -120,17 +141,17 @@ def _is_short(tensor: Any) -> bool:
     return not tensor.tensor_content and len(tensor.float_val) <= 1
 
 
-def unpacked_late(provider: Any) -> Any:
-    """`provider`; where it is one of TensorBoard's own, one whose tensors are `LatePoint`s."""
-    # By name: importing the data server's class imports gRPC, which the other loader does without.
-    kind = (type(provider).__module__, type(provider).__name__)
-    if kind == _DATA_SERVER and hasattr(provider, "_stub") and hasattr(provider, "_addr"):
-        from tb_convergence.reading.data_server import DataServer  # noqa: PLC0415
+def with_lazy_tensors(provider: Any) -> Any:
+    """`provider`; where it is one of TensorBoard's own, one whose tensors are `LazyPoint`s."""
+    server = data_server_parts(provider)
+    if server is not None:
+        from tb_convergence.reading.tensorboard.data_server import DataServer  # noqa: PLC0415
 
-        return DataServer(provider._addr, provider._stub)
-    if kind == _MULTIPLEXER and hasattr(provider, "_multiplexer"):
-        from tb_convergence.reading.multiplexer import Multiplexer, is_as_known  # noqa: PLC0415
+        return DataServer(*server)
+    held = multiplexer_parts(provider)
+    if held is not None:
+        from tb_convergence.reading.tensorboard.multiplexer import Multiplexer, is_as_known  # noqa: PLC0415
 
         if is_as_known():
-            return Multiplexer(provider._multiplexer, provider._logdir)
+            return Multiplexer(*held)
     return provider

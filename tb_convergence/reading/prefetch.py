@@ -18,13 +18,13 @@ from tb_convergence.reading import histograms
 from tb_convergence.reading.provider import read_folded
 from tb_convergence.reading.runs import FoldedRun
 from tb_convergence.reading.scalars import wanted_scalars
-from tb_convergence.reading.source import DataUnavailableError, Source
+from tb_convergence.reading.tensorboard.data_source import DataSource, DataUnavailableError
 
 READERS: Final = 6
 """Runs that are read at the same time."""
 
 
-def fetch_lists(source: Source, runs: Sequence[FoldedRun], with_points: bool) -> bool:
+def fetch_lists(source: DataSource, runs: Sequence[FoldedRun], with_points: bool) -> bool:
     """List all of `runs` in a few calls; `with_points`, also read all that is wanted of them.
 
     Returns whether all of it is here now, so that reading a run waits for nobody.
@@ -60,12 +60,12 @@ def fetch_lists(source: Source, runs: Sequence[FoldedRun], with_points: bool) ->
     return listed and all(fetched)
 
 
-def _listed(source: Source, method: str, run: str, plugin: str) -> set[str]:
+def _listed(source: DataSource, method: str, run: str, plugin: str) -> set[str]:
     return set(source.listings.get((method, run, plugin), ()))
 
 
 def read_ahead(
-    source: Source,
+    source: DataSource,
     runs: Sequence[FoldedRun],
     begin: Callable[[int, FoldedRun], None],
     waits: bool = True,
@@ -106,7 +106,7 @@ def _next(
     return run, future.result()
 
 
-def _read_or_error(source: Source, run: FoldedRun) -> RunHistory | Exception:
+def _read_or_error(source: DataSource, run: FoldedRun) -> RunHistory | Exception:
     try:
         return read_folded(source, run)
     except DataUnavailableError:

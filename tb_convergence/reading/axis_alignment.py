@@ -24,7 +24,7 @@ def clock_of(scalars: Iterable[Series]) -> Series | None:
     return max(clocks, key=len, default=None)
 
 
-def placed(part: Part, clock: Series | None) -> Part:
+def aligned(part: Part, clock: Series | None) -> Part:
     """`part` on the axis of `clock`: at the last step that it knew of.
 
     As it is where it counts steps already, or where wall times do not tell: without a clock, before
@@ -40,9 +40,9 @@ def placed(part: Part, clock: Series | None) -> Part:
     return replace(part, steps=clock.steps[last], axis=clock.axis)
 
 
-def all_placed(scalars: Mapping[str, Series], clock: Series | None) -> Mapping[str, Series]:
+def all_aligned(scalars: Mapping[str, Series], clock: Series | None) -> Mapping[str, Series]:
     """Every one of `scalars` placed, or none: the means of one epoch must keep one step."""
-    found = {name: placed(series, clock) for name, series in scalars.items()}
+    found = {name: aligned(series, clock) for name, series in scalars.items()}
     return scalars if any(one.axis == "epoch" for one in found.values()) else found
 
 

@@ -17,6 +17,8 @@ from typing import Any, Final
 
 from tensorboard.context import RequestContext
 
+from tb_convergence.reading.tensorboard.compat import is_data_server
+
 AFTER_SECONDS: Final = 0.003
 """How long an answer may take before a question is sent after it, and between two such."""
 UNTIL_SECONDS: Final = 0.04
@@ -24,17 +26,13 @@ UNTIL_SECONDS: Final = 0.04
 AT_ONCE: Final = 8
 """Questions that may be out; where the server does not get round to them, more do not help."""
 
-_PLACE: Final = "tensorboard.data.grpc_provider"
 
-
-def prompt(provider: Any) -> Any:
+def answering_at_once(provider: Any) -> Any:
     """`provider`; where it is TensorBoard's data server, one that answers at once."""
-    # By name: importing its class imports gRPC, which the other loader does without.
-    known = any(kind.__module__ == _PLACE for kind in type(provider).__mro__)
-    return _Prompt(provider) if known else provider
+    return _Answering(provider) if is_data_server(provider) else provider
 
 
-class _Prompt:
+class _Answering:
     """The methods of a data provider, each call of which is followed by questions until answered.
 
     Its threads, nine at most, sleep while no call is out. They end when nobody holds it any more:
@@ -48,7 +46,7 @@ class _Prompt:
         self._last = 0.0
         self._followed = False
         self._room = threading.BoundedSemaphore(AT_ONCE)
-        self._pool = ThreadPoolExecutor(AT_ONCE + 1, thread_name_prefix="prompt")
+        self._pool = ThreadPoolExecutor(AT_ONCE + 1, thread_name_prefix="answer")
 
     def __str__(self) -> str:
         return str(self._provider)

@@ -25,12 +25,12 @@ from tensorboard.data import server_ingester
 from tensorboard.data.provider import Run
 from tensorboard.util import tb_logging
 
-from tb_convergence.reading.data_server import connected
-from tb_convergence.reading.multiplexer import Multiplexer
-from tb_convergence.reading.prompt import prompt
 from tb_convergence.reading.reasons import reason_of
-from tb_convergence.reading.source import DataUnavailableError, Source
-from tb_convergence.reading.stand_in import without_tensorflow
+from tb_convergence.reading.tensorboard.answer_latency import answering_at_once
+from tb_convergence.reading.tensorboard.data_server import connected
+from tb_convergence.reading.tensorboard.data_source import DataSource, DataUnavailableError
+from tb_convergence.reading.tensorboard.multiplexer import Multiplexer
+from tb_convergence.reading.tensorboard.tensorflow_free import without_tensorflow
 
 START_SECONDS: Final = 30.0
 """How long the data server may take to open its port, and to begin loading after that."""
@@ -74,8 +74,8 @@ def fast_binary() -> str | None:
 
 
 @contextmanager
-def fast(logdir: Path, binary: str, samples: Mapping[str, int]) -> Iterator[Source]:
-    """A `Source` from a data server of our own, loaded; the server is gone afterwards.
+def fast(logdir: Path, binary: str, samples: Mapping[str, int]) -> Iterator[DataSource]:
+    """A `DataSource` from a data server of our own, loaded; the server is gone afterwards.
 
     TensorBoard's own ingester neither says when loading is done nor ends its child, so the server
     is started here, through the same command line.
@@ -102,7 +102,9 @@ def fast(logdir: Path, binary: str, samples: Mapping[str, int]) -> Iterator[Sour
                 port = _port(port_file, watch)
                 watch.wait_until_loaded()
                 with connected(port) as provider:
-                    yield Source(prompt(provider), RequestContext(), "", watch.problems.by_run)
+                    yield DataSource(
+                        answering_at_once(provider), RequestContext(), "", watch.problems.by_run
+                    )
             finally:
                 server.kill()
                 watch.join()  # leaving the block closes the log that it reads
@@ -204,8 +206,8 @@ def _port(port_file: Path, watch: _Watch) -> int:
 
 
 @contextmanager
-def python(logdir: Path, samples: Mapping[str, int]) -> Iterator[Source]:
-    """A `Source` from TensorBoard's Python loader in this process, loaded."""
+def python(logdir: Path, samples: Mapping[str, int]) -> Iterator[DataSource]:
+    """A `DataSource` from TensorBoard's Python loader in this process, loaded."""
     problems = _Problems(logdir)
     with without_tensorflow():
         multiplexer = plugin_event_multiplexer.EventMultiplexer(
@@ -216,7 +218,7 @@ def python(logdir: Path, samples: Mapping[str, int]) -> Iterator[Source]:
             for run in sorted(multiplexer.Runs()):
                 # One at a time: an exception of one run would keep the others from loading.
                 _load(multiplexer.GetAccumulator(run), run, problems)
-        yield Source(_Loaded(multiplexer, str(logdir)), RequestContext(), "", problems.by_run)
+        yield DataSource(_Loaded(multiplexer, str(logdir)), RequestContext(), "", problems.by_run)
 
 
 def _load(accumulator: Any, run: str, problems: _Problems) -> None:

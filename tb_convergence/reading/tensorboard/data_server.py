@@ -11,8 +11,7 @@ from tensorboard.data import grpc_provider
 from tensorboard.data.proto import data_provider_pb2
 from tensorboard.util import grpc_util
 
-from tb_convergence.core.schema import PLUGIN_NAME
-from tb_convergence.reading.unpacking import LatePoint, UnpackingLate
+from tb_convergence.reading.tensorboard.lazy_tensors import LazyPoint, LazyTensors, point_of
 
 MESSAGE_BYTES: Final = 256 * 2**20
 """Largest answer that is accepted, as TensorBoard has it."""
@@ -28,7 +27,7 @@ def connected(port: int) -> Iterator[grpc_provider.GrpcDataProvider]:
         yield DataServer(address, grpc_provider.make_stub(channel))
 
 
-class DataServer(UnpackingLate, grpc_provider.GrpcDataProvider):  # type: ignore[misc]
+class DataServer(LazyTensors, grpc_provider.GrpcDataProvider):  # type: ignore[misc]
     """What is asked through a stub of `grpc_provider.make_stub`."""
 
     def __init__(self, address: str, server: Any) -> None:
@@ -36,21 +35,22 @@ class DataServer(UnpackingLate, grpc_provider.GrpcDataProvider):  # type: ignore
         self._server = server
 
     def _late(
-        self, experiment_id: str, downsample: int | None, run_tag_filter: Any
-    ) -> dict[str, dict[str, list[LatePoint]]]:
+        self, plugin_name: str, experiment_id: str, downsample: int | None, run_tag_filter: Any
+    ) -> dict[str, dict[str, list[LazyPoint]]]:
         """Errors of the connection are raised as they are."""
         request = data_provider_pb2.ReadTensorsRequest(experiment_id=experiment_id)
-        request.plugin_filter.plugin_name = PLUGIN_NAME
+        request.plugin_filter.plugin_name = plugin_name
         request.downsample.num_points = downsample
         if run_tag_filter is not None and run_tag_filter.runs is not None:
             request.run_tag_filter.runs.names[:] = sorted(run_tag_filter.runs)
         if run_tag_filter is not None and run_tag_filter.tags is not None:
             request.run_tag_filter.tags.names[:] = sorted(run_tag_filter.tags)
         answer = self._server.ReadTensors(request)
+        point = point_of(plugin_name)
         return {
             run.run_name: {
                 tag.tag_name: list(
-                    map(LatePoint, tag.data.step, tag.data.wall_time, tag.data.value)
+                    map(point, tag.data.step, tag.data.wall_time, tag.data.value)
                 )
                 for tag in run.tags
             }

@@ -47,7 +47,7 @@ class DataUnavailableError(RuntimeError):
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class DataSource:
     """Where to read from.
 
     Attributes:

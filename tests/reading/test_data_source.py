@@ -11,8 +11,8 @@ import pytest
 
 from tb_convergence.core import schema
 from tb_convergence.core.schema import Row, layout_of
-from tb_convergence.reading import DataUnavailableError, Source, read_run
-from tb_convergence.reading.source import CALL_BYTES
+from tb_convergence.reading import DataSource, DataUnavailableError, read_run
+from tb_convergence.reading.tensorboard.data_source import CALL_BYTES
 
 
 @dataclass
@@ -107,7 +107,7 @@ def points(count: int) -> list[Datum]:
 
 
 def read(provider: Provider, sizes: Mapping[str, int]) -> dict[str, list[Any] | Exception]:
-    return dict(Source(provider, "context", "id").read_tensors("a", "p", sizes))
+    return dict(DataSource(provider, "context", "id").read_tensors("a", "p", sizes))
 
 
 def test_small_series_share_a_call() -> None:
@@ -190,7 +190,7 @@ def test_context_and_experiment_travel_with_every_call() -> None:
 
 def test_lists_fetched_ahead_are_used_once() -> None:
     provider = Provider({"convergence": {"t": []}})
-    source = Source(provider, "context", "id")
+    source = DataSource(provider, "context", "id")
     source.prefetch(["a"])
     assert len(provider.calls) == 3
     assert source.list_tensors("a", "convergence").keys() == {"t"}
