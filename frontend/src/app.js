@@ -48,6 +48,7 @@ export function startApp(root, connect) {
     palette: readPalette(root),
     cursor: /** @type {Cursor} */ (createSignal()),
     hover: /** @type {Hover} */ (createSignal()),
+    ends: /** @type {import("./charts/line.js").Ends} */ (createSignal()),
   };
 
   const loader = createLoader((name, slot) => {

@@ -14,6 +14,7 @@ import { copyText } from "./host/clipboard.js";
 import { download } from "./host/download.js";
 import { later } from "./host/later.js";
 import { openHelp, switchShortcuts } from "./host/shortcuts.js";
+import { zoomOn } from "./model/window.js";
 import { createRunHandlers } from "./run_handlers.js";
 import { rowKey, showFinding } from "./state/selection.js";
 import { withAnswer } from "./state/tags.js";
@@ -86,7 +87,7 @@ export function createHandlers({ current, change, again, refresh, model, around 
       change({
         selection: { ...showFinding(selection, finding, groups(), findings()), provisional: false },
         // What is shown must not be filtered away.
-        view: { ...view, filter: "", zoom: null },
+        view: { ...view, filter: "", zoom: "onset" },
         said: `Showing ${visible(finding.title)} from step ${formatStep(finding.first_step)} in all views.`,
       });
     },
@@ -185,6 +186,16 @@ export function createHandlers({ current, change, again, refresh, model, around 
       const same = group === selection.group;
       const metric = same ? selection.metric : (target.metrics[0]?.name ?? null);
       select({ group, metric, row: rowKey(target.rows, index), auto: false });
+    },
+
+    /** @param {[number, number] | null} zoom null: all of it. */
+    setZoom: (zoom) => setView({ zoom: zoom ?? "all" }),
+
+    /** @param {import("./types.js").XAxis} x */
+    setAxis(x) {
+      const { slots, view } = current();
+      const series = slots.series.data?.series ?? [];
+      setView({ x, zoom: zoomOn(view.zoom, series, model().time.axis, x) });
     },
 
     /** @param {number} step */

@@ -2,4 +2,6 @@
  * What the page does not need to open: fetched as one file when any of it is first asked for.
  */
 export { parcel } from "./export/parcel.js";
+export { createDetailModel } from "./model/detail.js";
 export { comparePanel, pairNote } from "./views/compare.js";
+export { layerPanel } from "./views/layer_panel.js";

@@ -120,6 +120,8 @@
  * @property {number | null} high
  * @property {string} rule
  *
+ * @typedef {Healthy} Band
+ *
  * @typedef {object} Metric
  * @property {string} name
  * @property {string} title
@@ -264,6 +266,8 @@
  * @property {number | null} minimum
  * @property {number | null} maximum
  * @property {Scale} [scale]  Of a difference between two runs: what its values are.
+ * @property {Band[]} [bands]  Limits that rules declare for the metric.
+ * @property {number[]} [row_bands]  `[rows]`, which of them are the row's; -1 for none.
  *
  * @typedef {object} Heat  A decoded heat map; values and codes are row-major `[rows * cells]`.
  * @property {HeatHeader} header
@@ -285,7 +289,7 @@
  * @property {string | null} missing  A run that was asked for and is not there; another is shown.
  *
  * @typedef {"step" | "relative" | "wall"} XAxis
- * @typedef {"depth" | "name" | "worst"} Order
+ * @typedef {"depth" | "name" | "worst" | "crossing"} Order
  *
  * @typedef {object} View  How it is looked at.
  * @property {XAxis} x
@@ -293,10 +297,12 @@
  * @property {boolean | null} log  null: the data decides.
  * @property {"loss" | "norms"} chart
  * @property {Order} order
+ * @property {"health" | "value"} shade  What the map's colours say.
  * @property {string} filter
  * @property {"layer" | "profile"} tab
  * @property {string[]} hidden  Names of series switched off in the legend.
- * @property {[number, number] | null} zoom  On the chosen x axis.
+ * @property {[number, number] | "all" | "onset" | null} zoom  On the chosen x axis; null: all, and of a
+ *   run that is mostly not finite what is around the onset.
  * @property {"run" | "difference"} map  While runs are compared: what the map shows.
  * @property {string[]} compared  Runs beside the selected one; see state/compared.js.
  * @property {string[]} hiddenRuns

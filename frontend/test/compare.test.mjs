@@ -199,7 +199,7 @@ test("the map of differences shows rows that have a partner, the largest differe
   });
   const model = make(of);
   assert.deepEqual(model.props.order, [3, 2, 0]);
-  assert.deepEqual(model.codes, { nan: true, infinite: false, none: false });
+  assert.deepEqual(model.codes, { nan: true, infinite: false, none: false, free: false });
   assert.deepEqual(
     model.worst.map((one) => [one.name, one.value]),
     [

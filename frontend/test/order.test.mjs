@@ -9,10 +9,10 @@ const rows = ["block_2/mlp", "block_10/attn", "head", "block_2/attn"].map(
   (name) => /** @type {any} */ ({ name }),
 );
 const worst = [
-  { rank: 1, badness: 5, cell: 0 },
-  { rank: 3, badness: 0, cell: 40 },
-  { rank: 1, badness: 9, cell: 0 },
-  { rank: 3, badness: 0, cell: 12 },
+  { rank: 2, badness: 5, cell: 0 },
+  { rank: 4, badness: 0, cell: 40 },
+  { rank: 2, badness: 9, cell: 0 },
+  { rank: 4, badness: 0, cell: 12 },
 ];
 
 test("depth keeps the order, names sort as people count", () => {
@@ -23,6 +23,14 @@ test("depth keeps the order, names sort as people count", () => {
 test("worst first: the earliest NaN, then by value; depth until the map is there", () => {
   assert.deepEqual(shownRows(rows, "worst", "", worst), [3, 1, 2, 0]);
   assert.deepEqual(shownRows(rows, "worst", "", null), [0, 1, 2, 3]);
+});
+
+test("first crossing: the earliest first, rows that never cross last, in order of depth", () => {
+  assert.deepEqual(
+    shownRows(rows, "crossing", "", worst, Int32Array.of(-1, 7, 3, -1)),
+    [2, 1, 0, 3],
+  );
+  assert.deepEqual(shownRows(rows, "crossing", "", worst, null), [0, 1, 2, 3]);
 });
 
 for (const [filter, expected] of [

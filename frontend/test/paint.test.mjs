@@ -52,6 +52,12 @@ const COLORS = {
   infiniteMark: /** @type {[number, number, number]} */ ([90, 19, 0]),
   noData: /** @type {[number, number, number]} */ ([236, 238, 241]),
   noDataMark: /** @type {[number, number, number]} */ ([185, 192, 200]),
+  free: /** @type {[number, number, number]} */ ([255, 255, 255]),
+  freeMark: /** @type {[number, number, number]} */ ([174, 182, 191]),
+  levels: Array.from(
+    { length: 9 },
+    (_, level) => /** @type {[number, number, number]} */ ([level, 10, 20]),
+  ),
 };
 
 test("cividis begins dark blue, ends yellow, and only gets lighter", () => {
@@ -153,12 +159,32 @@ test("a cell of many pixels has one colour if it holds a value, and its whole pa
   }
 });
 
-test("the three patterns differ in shape, not only in colour", () => {
-  const shape = (/** @type {number} */ code) =>
-    Array.from({ length: 144 }, (_, at) => isMark(code, at % 12, Math.floor(at / 12), 2)).join();
-  assert.equal(new Set([shape(1), shape(2), shape(3)]).size, 3);
-  for (const code of [1, 2, 3]) assert.match(shape(code), /true/);
-  for (const code of [1, 2, 3]) assert.match(shape(code), /false/);
+test("the patterns differ in shape, not only in colour", () => {
+  for (const unit of [1, 2, 3, 6]) {
+    const shape = (/** @type {number} */ code) =>
+      Array.from({ length: 4096 }, (_, at) => isMark(code, at % 64, at >> 6, unit)).join();
+    const all = [1, 2, 3, 4].map(shape);
+    assert.equal(new Set(all).size, unit === 1 ? new Set(all).size : 4, `at ${unit}`);
+    for (const one of all) assert.match(one, /true/);
+    for (const one of all) assert.match(one, /false/);
+  }
+});
+
+test("distances from limits are painted in nine colours, rows without limit in dots", () => {
+  const grid = {
+    width: 5,
+    height: 1,
+    values: Float32Array.of(0, 0.1, -0.9, 3, 7),
+    codes: Uint8Array.of(0, 0, 0, 0, 4),
+  };
+  const across = Int32Array.of(0, 1, 2, 3, 4);
+  const pixels = new Uint8Array(paint(grid, Int32Array.of(0), across, null, COLORS, 1).buffer);
+  const at = (/** @type {number} */ index) => [...pixels.slice(4 * index, 4 * index + 3)];
+  assert.deepEqual(
+    [at(0), at(1), at(2), at(3)],
+    [4, 5, 2, 8].map((level) => COLORS.levels[level]),
+  );
+  assert.ok([COLORS.free, COLORS.freeMark].some((color) => String(color) === String(at(4))));
 });
 
 test("no value is painted in a colour of the marks", () => {

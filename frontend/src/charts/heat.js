@@ -5,12 +5,17 @@
  * @import { Cursor } from "./cursor.js"
  * @import { ColorRange } from "./ranges.js"
  * @import { Palette } from "./palette.js"
+ * @import { Health } from "./health.js"
+ * @import { Axis } from "../model/axis.js"
+ * @import { Cell } from "./heat_tip.js"
  * @import { Heat, Metric, Row, Verdict } from "../types.js"
  */
 import { cellAt } from "../data/decode.js";
 import { memo } from "../state/memo.js";
 import { drawAxis, drawLabels, drawOverlay, drawScale } from "./heat_draw.js";
+import { drawCrossings } from "./heat_health.js";
 import { heatLayout, rowAt } from "./heat_layout.js";
+import { createTip } from "./heat_tip.js";
 import { paint } from "./paint.js";
 import { axisSpans, badnessOf, evenSpans, pool, spread } from "./pool.js";
 import { fitCanvas, watchSize } from "./size.js";
@@ -22,17 +27,22 @@ import { fitCanvas, watchSize } from "./size.js";
  * @property {number[]} order  Row indices to show.
  * @property {Metric} metric
  * @property {ColorRange} range
+ * @property {Health | null} health  Colours say the distance from limits; null: the value itself.
+ * @property {Float64Array} edges  `[cells + 1]`, where cells lie on the x axis.
+ * @property {Axis} axis
  * @property {Map<number, RowMark>} marks  By row index: rows that findings name.
  * @property {number} selectedRow  -1 for none.
  * @property {number | null} selectedStep
  * @property {{step: number, verdict: Verdict} | null} onset
- * @property {[number, number]} extent  Of the step axis.
+ * @property {[number, number]} extent  Of the x axis.
  * @property {{left: number, right: number}} gutter
  * @property {number} height  Of the whole element.
  * @property {string} label
  * @property {Palette} palette
  * @property {Cursor} cursor
  * @property {(place: Place) => string} [read]  What a cell says, where that is not its value.
+ * @property {(place: Place) => Cell} cell  What stands beside the pointer.
+ * @property {string} crossing  Heads the steps at which rows leave their limits.
  * @property {(place: Place | null, byKeyboard: boolean) => void} onHover
  * @property {(row: number, step: number) => void} onOpen
  *
@@ -56,7 +66,8 @@ export function createHeatMap() {
   const overlay = document.createElement("canvas");
   overlay.className = "overlay";
   overlay.setAttribute("aria-hidden", "true");
-  element.append(picture, overlay);
+  const tip = createTip();
+  element.append(picture, overlay, tip.element);
 
   /** @type {HeatProps | null} */
   let props = null;
@@ -79,7 +90,10 @@ export function createHeatMap() {
   function redrawOverlay() {
     if (!props || element.clientWidth === 0) return;
     const context = fitCanvas(overlay, element);
-    if (context) drawOverlay(context, layout(), props, place, hoverStep);
+    const at = hoverStep === null ? null : props.axis.fromStep(hoverStep);
+    if (context) drawOverlay(context, layout(), props, place, at);
+    if (place) tip.show(props.cell(place), boxOf(layout(), props, place), element, props.palette);
+    else tip.hide();
   }
 
   /** @param {Place | null} next @param {boolean} byKeyboard */
@@ -142,6 +156,9 @@ function samePicture(a, b) {
     a.heat === b.heat &&
     a.order === b.order &&
     a.range === b.range &&
+    a.health === b.health &&
+    a.edges === b.edges &&
+    a.axis === b.axis &&
     a.palette === b.palette &&
     a.marks === b.marks &&
     a.height === b.height &&
@@ -170,15 +187,18 @@ function sameOverlay(a, b) {
 function createCells() {
   /** @type {HeatProps} */
   let props;
-  const cells = memo((_heat, _order, _range, _low, _high, width, height, ratio, _colors) => {
-    const pixels = heatPixels(props, width, height, ratio);
-    return new ImageData(new Uint8ClampedArray(pixels.buffer), width, height);
-  });
+  const cells = memo(
+    (_heat, _order, _range, _health, _edges, _low, _high, width, height, ratio, _colors) => {
+      const pixels = heatPixels(props, width, height, ratio);
+      return new ImageData(new Uint8ClampedArray(pixels.buffer), width, height);
+    },
+  );
   return (next, width, height, ratio) => {
     props = next;
-    const { heat, order, range, extent, palette } = next;
+    const { heat, order, range, health, edges, extent, palette } = next;
     const colors = JSON.stringify(palette.heat);
-    return cells(heat, order, range, extent[0], extent[1], width, height, ratio, colors);
+    const [low, high] = extent;
+    return cells(heat, order, range, health, edges, low, high, width, height, ratio, colors);
   };
 }
 
@@ -202,7 +222,8 @@ function drawPicture(canvas, layout, props, cells) {
   }
   drawLabels(context, layout, props);
   drawAxis(context, layout, props);
-  drawScale(context, layout, props);
+  if (props.health) drawCrossings(context, layout, props, props.health);
+  else drawScale(context, layout, props);
 }
 
 /**
@@ -213,14 +234,14 @@ function drawPicture(canvas, layout, props, cells) {
  * @returns {Uint32Array<ArrayBuffer>}
  */
 export function heatPixels(props, width, height, ratio) {
-  const { heat, order, metric, range, extent } = props;
+  const { heat, order, metric, range, health, edges, extent } = props;
   const center = range.log ? Math.sqrt(range.low * range.high) : (range.low + range.high) / 2;
   const down = spread(evenSpans(order.length, height));
-  const across = spread(axisSpans(heat.edges, extent[0], extent[1], width));
-  const badness = badnessOf(metric.worst, range.log, center);
-  const grid = pool(heat, order, down.spans, across.spans, badness);
+  const across = spread(axisSpans(edges, extent[0], extent[1], width));
+  const badness = health ? Math.abs : badnessOf(metric.worst, range.log, center);
+  const grid = pool(health?.heat ?? heat, order, down.spans, across.spans, badness);
   const unit = Math.max(1, Math.round(3 * ratio));
-  return paint(grid, down.at, across.at, range, props.palette.heat, unit);
+  return paint(grid, down.at, across.at, health ? null : range, props.palette.heat, unit);
 }
 
 /**
@@ -239,6 +260,21 @@ function separateRows(context, layout, count, color) {
     const y = Math.round(layout.top + position * each);
     context.fillRect(layout.left, y, layout.width, 1);
   }
+}
+
+/**
+ * Where a cell stands on the element, in CSS pixels: what is beside it must not cover its row.
+ *
+ * @param {import("./heat_layout.js").HeatLayout} layout
+ * @param {HeatProps} props
+ * @param {Place} place
+ */
+function boxOf(layout, { edges, extent: [low, high], order }, { row, cell }) {
+  const x = (/** @type {number} */ at) =>
+    layout.left + Math.min(1, Math.max(0, (at - low) / (high - low))) * layout.width;
+  const each = layout.height / Math.max(1, order.length);
+  const top = layout.top + order.indexOf(row) * each;
+  return { left: x(edges[cell]), right: x(edges[cell + 1]), top, bottom: top + each };
 }
 
 /** @param {Float64Array} edges @param {number} cell */
@@ -264,8 +300,7 @@ function listenToPointer(canvas, current, layout, moveTo) {
     const position = rowAt(y, props.order.length, height);
     if (position < 0 || x >= width || x < -left) return null;
     const [low, high] = props.extent;
-    const step = low + (Math.max(0, x) / width) * (high - low);
-    const cell = cellAt(props.heat.edges, step);
+    const cell = cellAt(props.edges, low + (Math.max(0, x) / width) * (high - low));
     return cell < 0 ? null : { row: props.order[position], cell };
   };
   /** @type {Place | null} */

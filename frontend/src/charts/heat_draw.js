@@ -9,9 +9,9 @@
 import { commonPath, fitName } from "../format/names.js";
 import { formatDifference, formatPercent, formatTick, isFraction } from "../format/numbers.js";
 import { badness, outline as contour, VERDICT_PATH } from "../format/severity.js";
-import { formatStepShort } from "../format/steps.js";
 import { CIVIDIS } from "./cividis.js";
 import { labelled } from "./heat_layout.js";
+import { xTicks } from "./line_scales.js";
 import { ABOVE_ZERO, linearTicks, logTicks } from "./ranges.js";
 
 const FONT_PIXELS = 11;
@@ -36,7 +36,13 @@ export function drawLabels(context, layout, props) {
   context.textBaseline = "middle";
   context.textAlign = "right";
   const room = layout.left - ICON_ROOM - 4;
-  const path = commonPath(rows.map((row) => row.name));
+  const measured = (/** @type {string} */ name) => context.measureText(name).width;
+  context.font = `${FONT_PIXELS}px ${palette.font}`;
+  // What all names begin with says nothing, and goes where one of them has no room for it.
+  const names = order.map((row) => rows[row].name);
+  const common = commonPath(rows.map((row) => row.name));
+  const longest = names.reduce((a, b) => (b.length > a.length ? b : a), "");
+  const path = measured(longest) > room ? common : "";
   for (const position of labelled(order.length, layout.height, LABEL_SPACING, importance)) {
     const row = order[position];
     const mark = marks.get(row);
@@ -44,10 +50,7 @@ export function drawLabels(context, layout, props) {
     const strong = row === selectedRow || mark?.own === true;
     context.font = `${row === selectedRow ? "600 " : ""}${FONT_PIXELS}px ${palette.font}`;
     context.fillStyle = strong ? palette.ink : palette.soft;
-    const measure = (/** @type {string} */ name) => context.measureText(name).width;
-    const whole = rows[row].name;
-    const name = measure(whole) > room ? whole.slice(path.length) : whole;
-    const text = fitName(name, room, measure);
+    const text = fitName(rows[row].name.slice(path.length), room, measured);
     context.fillText(text, layout.left - ICON_ROOM, y + 0.5);
     if (mark)
       drawIcon(context, mark, layout.left - 21, y - ICON / 2, palette.verdict[mark.verdict]);
@@ -84,18 +87,18 @@ function drawIcon(context, { verdict, own }, x, y, color) {
  * @param {HeatLayout} layout
  * @param {HeatProps} props
  */
-export function drawAxis(context, layout, { extent, palette }) {
+export function drawAxis(context, layout, { extent, palette, axis }) {
   const [low, high] = extent;
   context.font = `${FONT_PIXELS}px ${palette.font}`;
   context.textBaseline = "top";
   context.textAlign = "center";
   const y = layout.top + layout.height;
-  for (const tick of linearTicks(low, high, Math.max(2, Math.floor(layout.width / 90)), true)) {
+  for (const tick of xTicks(axis.kind, low, high, layout.width)) {
     const x = layout.left + ((tick - low) / (high - low)) * layout.width;
     context.fillStyle = palette.grid;
     context.fillRect(Math.round(x), y, 1, 4);
     context.fillStyle = palette.soft;
-    context.fillText(formatStepShort(tick), x, y + 7);
+    context.fillText(axis.tick(tick), x, y + 7);
   }
 }
 
@@ -236,12 +239,13 @@ function round(value) {
  * @param {HeatLayout} layout
  * @param {HeatProps} props
  * @param {Place | null} place
- * @param {number | null} hoverStep
+ * @param {number | null} hovered On the x axis.
  */
-export function drawOverlay(context, layout, props, place, hoverStep) {
-  const { order, extent, palette, selectedRow, selectedStep, onset, heat } = props;
-  const x = (/** @type {number} */ step) =>
-    layout.left + ((step - extent[0]) / (extent[1] - extent[0])) * layout.width;
+export function drawOverlay(context, layout, props, place, hovered) {
+  const { order, extent, palette, selectedRow, selectedStep, onset, edges, axis } = props;
+  const x = (/** @type {number} */ at) =>
+    layout.left + ((at - extent[0]) / (extent[1] - extent[0])) * layout.width;
+  const xOf = (/** @type {number} */ step) => x(axis.fromStep(step));
   const inside = (/** @type {number} */ at) =>
     at >= layout.left - 0.5 && at <= layout.left + layout.width + 0.5;
   const each = layout.height / Math.max(1, order.length);
@@ -252,9 +256,9 @@ export function drawOverlay(context, layout, props, place, hoverStep) {
     /** @type {number[]} */ dash,
   ) => {
     if (!inside(at)) return;
-    // White under the colour: seen on dark cells as on light ones.
+    // The ground's colour beneath: seen on dark cells as on light ones.
     for (const [width, stroke] of /** @type {const} */ ([
-      [3, "#ffffffb0"],
+      [3, `${palette.card}b0`],
       [1.25, color],
     ])) {
       context.lineWidth = width;
@@ -267,9 +271,10 @@ export function drawOverlay(context, layout, props, place, hoverStep) {
     }
     context.setLineDash([]);
   };
-  if (selectedStep !== null && selectedStep !== onset?.step) column(x(selectedStep), "#000", []);
-  if (onset) column(x(onset.step), palette.verdict[onset.verdict], [4, 3]);
-  if (hoverStep !== null) column(x(hoverStep), "#000", []);
+  if (selectedStep !== null && selectedStep !== onset?.step)
+    column(xOf(selectedStep), palette.ink, []);
+  if (onset) column(xOf(onset.step), palette.verdict[onset.verdict], [4, 3]);
+  if (hovered !== null) column(x(hovered), palette.ink, []);
   const selected = order.indexOf(selectedRow);
   if (selected >= 0) {
     const y = top(selected);
@@ -277,8 +282,8 @@ export function drawOverlay(context, layout, props, place, hoverStep) {
     else outline(context, layout.left - 1, y, layout.width + 2, each, palette.ink, palette.card);
   }
   if (place) {
-    const left = Math.max(layout.left, x(heat.edges[place.cell]));
-    const right = Math.min(layout.left + layout.width, x(heat.edges[place.cell + 1]));
+    const left = Math.max(layout.left, x(edges[place.cell]));
+    const right = Math.min(layout.left + layout.width, x(edges[place.cell + 1]));
     if (right > left) {
       const y = top(order.indexOf(place.row));
       outline(
@@ -287,8 +292,8 @@ export function drawOverlay(context, layout, props, place, hoverStep) {
         y - 1,
         Math.max(3, right - left) + 2,
         Math.max(3, each) + 2,
-        "#000",
-        "#fff",
+        palette.ink,
+        palette.card,
       );
     }
   }

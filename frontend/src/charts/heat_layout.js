@@ -8,7 +8,8 @@
  * @property {number} height
  */
 
-const TOP = 6;
+/** Room for the heading of what stands at the right. */
+const TOP = 16;
 /** Room for the ticks of the x axis. */
 export const AXIS_HEIGHT = 24;
 const LEAST_HEIGHT = 60;

@@ -5,13 +5,20 @@
  *
  * @import { Palette } from "./palette.js"
  * @import { Frame } from "./line_scales.js"
- * @import { Cursor } from "./cursor.js"
+ * @import { Cursor, Signal } from "./cursor.js"
  * @import { Healthy, NonFinite, Verdict } from "../types.js"
  */
 import { flagElements } from "./flags.js";
 import { drawAxes, drawLines } from "./line_draw.js";
 import { listenToKeys } from "./line_keys.js";
-import { drawEdgeMarks, drawLine, paintHealthy } from "./line_marks.js";
+import {
+  drawEdgeMarks,
+  drawLine,
+  outside,
+  paintHealthy,
+  paintSpan,
+  writeSpan,
+} from "./line_marks.js";
 import { frameOf } from "./line_scales.js";
 import { fitCanvas, watchSize } from "./size.js";
 
@@ -30,6 +37,12 @@ import { fitCanvas, watchSize } from "./size.js";
  * @property {(number | null)[] | null} [high]  `[n]`
  * @property {{x: number, kind: NonFinite | "nonpositive"}[]} bad  Points with no place on the scale.
  *
+ * @typedef {object} Span  A stretch in which a line has no finite point.
+ * @property {number} from
+ * @property {number} to  Infinity: to the end.
+ * @property {string} label
+ * @property {string} line  Whose points are not marked one by one there.
+ *
  * @typedef {object} Flag
  * @property {string} id
  * @property {number} x
@@ -42,6 +55,7 @@ import { fitCanvas, watchSize } from "./size.js";
  * @property {[number, number]} extent  Of the x axis.
  * @property {"count" | "duration" | "clock"} kind  Of the x axis.
  * @property {(x: number) => string} formatX
+ * @property {boolean} [bare]  Whether the x axis has no labels: the chart beneath has them.
  * @property {string} [label]  For the screen reader; the lines' own labels where it is not given.
  * @property {string} [unit]  What x counts, in a word: "step".
  * @property {boolean} log
@@ -51,6 +65,10 @@ import { fitCanvas, watchSize } from "./size.js";
  * @property {{left: number, right: number}} gutter
  * @property {Flag[]} flags
  * @property {Healthy | null} [healthy]
+ * @property {string} [healthyLabel]  Written into the band.
+ * @property {Span[]} [spans]
+ * @property {(x: number) => string} [read]  What stands at a place, beside the cursor.
+ * @property {Ends} [ends]  Told where lines leave the plot.
  * @property {number | null} mark  The selected place on the x axis.
  * @property {Palette} palette
  * @property {Cursor} cursor
@@ -59,6 +77,13 @@ import { fitCanvas, watchSize } from "./size.js";
  * @property {((zoom: [number, number] | null) => void) | null} onZoom
  * @property {((step: number) => void) | null} onPick
  * @property {((id: string) => void) | null} onFlag
+ */
+
+/**
+ * Where lines leave the plot at its right edge, in CSS pixels of the element; by id.
+ *
+ * @typedef {{heights: Map<string, number>, top: number, height: number}} Place
+ * @typedef {Signal<Place>} Ends
  */
 
 /** @returns {import("../views/mount.js").Component<LineProps>} */
@@ -71,6 +96,9 @@ export function createLineChart() {
   over.className = "over";
   const hair = document.createElement("i");
   hair.className = "hair";
+  const plate = document.createElement("span");
+  plate.className = "plate";
+  hair.append(plate);
   const selection = document.createElement("i");
   selection.className = "selection";
   /** @type {LineProps | null} */
@@ -86,7 +114,13 @@ export function createLineChart() {
     const left = frame && x !== null ? frame.toX(x) - frame.plot.left : Number.NaN;
     const inside = left >= 0 && left <= (frame?.plot.width ?? 0);
     hair.hidden = !inside;
-    if (inside) hair.style.left = `${left}px`;
+    if (!inside || x === null || !frame) return;
+    hair.style.left = `${left}px`;
+    const text = props?.read?.(x) ?? "";
+    plate.hidden = text === "";
+    plate.textContent = text;
+    // Towards the middle: there is always room for it.
+    plate.classList.toggle("before", left > frame.plot.width / 2);
   }
 
   const live = listenToKeys(
@@ -113,6 +147,8 @@ export function createLineChart() {
     frame = frameOf(props, element.clientWidth, element.clientHeight, strip);
     const context = fitCanvas(picture, element);
     if (context) draw(context, frame, props);
+    const { top, height } = frame.plot;
+    props.ends?.move({ heights: endsOf(props, frame), top, height });
   }
 
   function rebuild() {
@@ -178,6 +214,9 @@ function sameProps(a, b) {
   return (
     a.lines === b.lines &&
     a.flags === b.flags &&
+    a.spans === b.spans &&
+    a.formatX === b.formatX &&
+    a.bare === b.bare &&
     a.palette === b.palette &&
     a.log === b.log &&
     a.kind === b.kind &&
@@ -194,19 +233,40 @@ function sameProps(a, b) {
  * @param {LineProps} props
  */
 function draw(context, frame, props) {
-  const { healthy, palette, lines, mark } = props;
-  if (healthy) paintHealthy(context, frame.plot, healthy, frame.toY, palette);
+  const { healthy, healthyLabel = "", spans = [], palette, lines, mark } = props;
+  if (healthy) paintHealthy(context, frame.plot, healthy, frame.toY, palette, healthyLabel);
+  for (const span of spans) paintSpan(context, frame, span, palette);
   drawAxes(context, frame, props);
   drawLines(context, frame, props);
   if (mark !== null) drawLine(context, frame, mark, palette.ink);
-  for (const line of lines) drawEdgeMarks(context, frame, line, palette);
+  for (const line of lines) drawEdgeMarks(context, frame, outside(line, spans), palette);
+  for (const span of spans) writeSpan(context, frame, span, palette);
+}
+
+/**
+ * The height of each line's last point in view.
+ *
+ * @param {LineProps} props
+ * @param {Frame} frame
+ */
+function endsOf({ lines, extent }, { toY }) {
+  /** @type {Map<string, number>} */
+  const found = new Map();
+  for (const { id, x, y, scale } of lines) {
+    let at = x.length - 1;
+    while (at >= 0 && (y[at] === null || x[at] > extent[1])) at -= 1;
+    const value = y[at];
+    if (value !== null && value !== undefined) found.set(id, toY(value, scale));
+  }
+  return found;
 }
 
 /** A press that moves less, in pixels, is a click; one that moves more selects a stretch. */
 const CLICK = 4;
 
 /**
- * Moving tells where the pointer is, a click picks a step, dragging zooms, a double click shows all.
+ * Moving tells where the pointer is, a click picks a step, dragging zooms, dragging with Shift held
+ * moves what is in view, a double click shows all.
  *
  * @param {HTMLElement} over
  * @param {HTMLElement} selection
@@ -217,6 +277,8 @@ const CLICK = 4;
 function listenToPointer(over, selection, current, framed, tell) {
   /** Where the pointer went down. @type {number | null} */
   let pressed = null;
+  /** What was in view then, while Shift is held. @type {[number, number] | null} */
+  let held = null;
   const leftOf = (/** @type {MouseEvent} */ event) => {
     const box = over.getBoundingClientRect();
     return Math.min(box.width, Math.max(0, event.clientX - box.left));
@@ -228,12 +290,20 @@ function listenToPointer(over, selection, current, framed, tell) {
   over.addEventListener("pointerdown", (event) => {
     if (event.button !== 0) return;
     pressed = leftOf(event);
+    const props = current();
+    held = event.shiftKey && props?.onZoom ? props.extent : null;
     tell(valueAt(pressed));
     // The stretch may end outside; a finger scrolls the page instead.
     if (event.pointerType === "mouse") over.setPointerCapture(event.pointerId);
   });
   over.addEventListener("pointermove", (event) => {
     const left = leftOf(event);
+    if (held && pressed !== null) {
+      const frame = framed();
+      const by = ((pressed - left) / (frame?.plot.width ?? 1)) * (held[1] - held[0]);
+      current()?.onZoom?.([held[0] + by, held[1] + by]);
+      return;
+    }
     tell(valueAt(left));
     const wide = pressed !== null && Math.abs(left - pressed) >= CLICK && current()?.onZoom;
     selection.hidden = !wide;
@@ -244,10 +314,12 @@ function listenToPointer(over, selection, current, framed, tell) {
   over.addEventListener("pointerup", (event) => {
     const [from, to] = [pressed, leftOf(event)];
     const dragged = !selection.hidden;
+    const moved = held !== null && Math.abs(to - (from ?? to)) >= CLICK;
     pressed = null;
+    held = null;
     selection.hidden = true;
     const props = current();
-    if (from === null || !props) return;
+    if (from === null || !props || moved) return;
     if (dragged) {
       props.onZoom?.([valueAt(Math.min(from, to)), valueAt(Math.max(from, to))]);
     } else if (Math.abs(to - from) < CLICK) {
@@ -257,6 +329,7 @@ function listenToPointer(over, selection, current, framed, tell) {
   });
   const stop = () => {
     pressed = null;
+    held = null;
     selection.hidden = true;
     tell(null);
   };

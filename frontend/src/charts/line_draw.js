@@ -21,14 +21,15 @@ export function drawAxes(context, frame, props) {
   if (!frame.known) sayNothingFinite(context, frame, props);
   drawTicks(context, plot, yTicks(props, frame), frame.toY, formatY, palette);
   const ticks = xTicks(kind, extent[0], extent[1], plot.width);
-  drawSteps(context, plot, ticks, frame.toX, formatX, palette);
+  const write = props.bare ? () => "" : formatX;
+  drawSteps(context, plot, ticks, frame.toX, write, palette);
   if (!right) return;
   context.textAlign = "left";
   context.textBaseline = "middle";
   context.fillStyle = palette.soft;
+  const writeRight = formatRight ?? formatY;
   for (const tick of linearTicks(right[0], right[1], 4)) {
-    const write = formatRight ?? formatY;
-    context.fillText(write(tick), plot.left + plot.width + 5, frame.toY(tick, "right"));
+    context.fillText(writeRight(tick), plot.left + plot.width + 5, frame.toY(tick, "right"));
   }
 }
 

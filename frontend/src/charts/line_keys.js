@@ -43,7 +43,8 @@ export function listenToKeys(element, current, point, moveTo) {
     if (xs.length === 0) return;
     const at = place ?? props.mark ?? xs[xs.length - 1];
     const next = moved(event.key, xs, at, place === null);
-    if (next !== null) go(props, next);
+    if (event.shiftKey && panned(event.key, props)) event.preventDefault();
+    else if (next !== null) go(props, next);
     else if ((event.key === "Enter" || event.key === " ") && props.onPick && place !== null) {
       const step = props.toStep(place);
       if (Number.isFinite(step)) props.onPick(step);
@@ -88,6 +89,23 @@ export function moved(key, xs, at, first) {
   if (by === undefined) return null;
   const index = nearest(xs, at);
   return xs[Math.min(last, Math.max(0, index + (first ? 0 : by)))];
+}
+
+/** How much of what is in view one key moves it by. */
+const PAN = 0.25;
+
+/**
+ * Arrow keys with Shift move what is in view.
+ *
+ * @param {string} key
+ * @param {LineProps} props
+ */
+function panned(key, { onZoom, extent: [low, high] }) {
+  const by = { ArrowLeft: -PAN, ArrowRight: PAN }[key];
+  if (!onZoom || by === undefined) return false;
+  const far = by * (high - low);
+  onZoom([low + far, high + far]);
+  return true;
 }
 
 /** @param {number[]} xs @param {number} at */

@@ -27,6 +27,19 @@ export function edgeKinds(lines, [from, to]) {
   return EDGE_KINDS.filter((kind) => found.has(kind));
 }
 
+/**
+ * A line without the marks that a stretch stands for.
+ *
+ * @param {Line} line
+ * @param {import("./line.js").Span[]} spans
+ */
+export function outside(line, spans) {
+  const own = spans.filter((span) => span.line === line.id);
+  if (own.length === 0) return line;
+  const bad = line.bad.filter(({ x }) => !own.some(({ from, to }) => x >= from && x <= to));
+  return { ...line, bad };
+}
+
 /** Marks closer than this, in CSS pixels, are drawn as one. */
 const SPACING = 7;
 const SIZE = 3.5;
@@ -98,8 +111,9 @@ function drawMark(context, kind, x, y) {
  * @param {Healthy} healthy
  * @param {(value: number) => number} y
  * @param {Palette} palette
+ * @param {string} [label]  Written into the band, where it is tall enough.
  */
-export function paintHealthy(context, plot, { low, high }, y, palette) {
+export function paintHealthy(context, plot, { low, high }, y, palette, label = "") {
   const end = plot.top + plot.height;
   context.save();
   if (low === null || high === null) {
@@ -117,8 +131,91 @@ export function paintHealthy(context, plot, { low, high }, y, palette) {
     const [top, bottom] = [Math.max(plot.top, y(high)), Math.min(end, y(low))];
     context.fillStyle = palette.healthyBand;
     if (bottom > top) context.fillRect(plot.left, top, plot.width, bottom - top);
+    context.fillStyle = palette.healthyEdge;
+    for (const edge of [y(high), y(low)]) {
+      if (edge >= plot.top && edge <= end)
+        context.fillRect(plot.left, Math.round(edge), plot.width, 1);
+    }
+    if (label && bottom - top > 16) {
+      context.font = `11px ${palette.font}`;
+      context.textAlign = "left";
+      context.textBaseline = "top";
+      context.fillStyle = palette.verdict.healthy;
+      context.fillText(label, plot.left + 6, top + 4, plot.width - 12);
+    }
   }
   context.restore();
+}
+
+/** Of the stripes behind a stretch that is not finite: how far apart, in CSS pixels. */
+const STRIPES = 8;
+
+/**
+ * A stretch in which nothing is finite: stripes behind the curves.
+ *
+ * @param {CanvasRenderingContext2D} context
+ * @param {Frame} frame
+ * @param {import("./line.js").Span} span
+ * @param {Palette} palette
+ */
+export function paintSpan(context, { plot, toX }, { from, to }, palette) {
+  const [left, right] = spanEnds(plot, toX, from, to);
+  if (!(right > left)) return;
+  const end = plot.top + plot.height;
+  context.save();
+  context.beginPath();
+  context.rect(left, plot.top, right - left, plot.height);
+  context.clip();
+  context.fillStyle = palette.nanGround;
+  context.fillRect(left, plot.top, right - left, plot.height);
+  context.strokeStyle = palette.nonfinite;
+  context.globalAlpha = 0.45;
+  context.lineWidth = 1;
+  context.beginPath();
+  for (let x = left - plot.height; x < right; x += STRIPES) {
+    context.moveTo(x, end);
+    context.lineTo(x + plot.height, plot.top);
+  }
+  context.stroke();
+  context.globalAlpha = 1;
+  context.fillStyle = palette.nonfinite;
+  context.fillRect(left, plot.top, 1, plot.height);
+  context.restore();
+}
+
+/**
+ * What the stretch is, on a plate: over the stripes it would be hard to read.
+ *
+ * @param {CanvasRenderingContext2D} context
+ * @param {Frame} frame
+ * @param {import("./line.js").Span} span
+ * @param {Palette} palette
+ */
+export function writeSpan(context, { plot, toX }, { from, to, label }, palette) {
+  const [left, right] = spanEnds(plot, toX, from, to);
+  context.font = `500 12px ${palette.font}`;
+  const width = context.measureText(label).width;
+  // Where the stretch begins before the view, its first step is not in the picture: it is said.
+  if (!(right - left > width + 12)) return;
+  const middle = plot.top + plot.height * 0.42;
+  context.fillStyle = palette.nanGround;
+  context.fillRect((left + right - width) / 2 - 6, middle - 10, width + 12, 20);
+  context.textAlign = "center";
+  context.textBaseline = "middle";
+  context.fillStyle = palette.nonfinite;
+  context.fillText(label, (left + right) / 2, middle);
+}
+
+/**
+ * @param {Plot} plot
+ * @param {Frame["toX"]} toX
+ * @param {number} from
+ * @param {number} to
+ */
+function spanEnds(plot, toX, from, to) {
+  const end = plot.left + plot.width;
+  const right = to === Infinity ? end : Math.min(end, toX(to));
+  return [Math.max(plot.left, Math.round(toX(from))), right];
 }
 
 /**

@@ -9,6 +9,8 @@ import { linearTicks, logTicks, timeTicks } from "./ranges.js";
 
 const TOP = 10;
 const X_AXIS_HEIGHT = 24;
+/** Of ticks without labels. */
+const BARE_HEIGHT = 8;
 /** How far a scale from zero goes beyond its largest value: what is constant is no upper edge. */
 const ROOM = 1.15;
 
@@ -32,11 +34,12 @@ const ROOM = 1.15;
  */
 export function frameOf(props, width, height, strip = 0) {
   const { extent, gutter, log, range, healthy } = props;
+  const beneath = props.bare ? BARE_HEIGHT : X_AXIS_HEIGHT;
   const plot = {
     left: gutter.left,
     top: TOP + strip,
     width: Math.max(1, width - gutter.left - gutter.right),
-    height: Math.max(1, height - TOP - strip - X_AXIS_HEIGHT),
+    height: Math.max(1, height - TOP - strip - beneath),
   };
   const [low, high] = span(props, "y");
   const known = low !== null || !!range || !!healthy;

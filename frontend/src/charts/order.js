@@ -3,6 +3,7 @@
  *
  * @import { Order, Row } from "../types.js"
  */
+import { OF_VALUE } from "./pool.js";
 
 /**
  * @typedef {{rank: number, badness: number, cell: number}} WorstCell
@@ -13,14 +14,19 @@
  * @param {Order} order
  * @param {string} filter See `matcher`.
  * @param {WorstCell[] | null} worst By row; null while the map is loading.
+ * @param {Int32Array | null} [first] The cell in which each row first leaves its limits, -1 for none.
  * @returns {number[]} Row indices.
  */
-export function shownRows(rows, order, filter, worst) {
+export function shownRows(rows, order, filter, worst, first = null) {
   const matches = matcher(filter);
   const shown = rows.flatMap((row, index) => (matches(row.name) ? [index] : []));
   if (order === "name") {
     const compare = new Intl.Collator("en", { numeric: true }).compare;
     return shown.sort((a, b) => compare(rows[a].name, rows[b].name) || a - b);
+  }
+  if (order === "crossing" && first && first.length === rows.length) {
+    const at = (/** @type {number} */ row) => (first[row] < 0 ? Infinity : first[row]);
+    return shown.sort((a, b) => (at(a) === at(b) ? a - b : at(a) - at(b)));
   }
   if (order === "worst" && worst && worst.length === rows.length) {
     return shown.sort((a, b) => compareWorst(worst[a], worst[b]) || a - b);
@@ -36,7 +42,7 @@ export function shownRows(rows, order, filter, worst) {
  */
 function compareWorst(a, b) {
   if (a.rank !== b.rank) return b.rank - a.rank;
-  if (a.rank > 1) return a.cell - b.cell;
+  if (a.rank > OF_VALUE) return a.cell - b.cell;
   return a.badness === b.badness ? 0 : b.badness - a.badness;
 }
 

@@ -5,9 +5,10 @@
  * @import { ColorRange } from "./ranges.js"
  * @import { Grid } from "./pool.js"
  */
-import { INFINITE, NAN, VALUE } from "../data/decode.js";
+import { INFINITE, NAN, NO_LIMIT, VALUE } from "../data/decode.js";
 import { CIVIDIS } from "./cividis.js";
 import { packed, shades } from "./color_scale.js";
+import { levelOf } from "./health.js";
 import { positionIn } from "./ranges.js";
 
 /**
@@ -20,40 +21,46 @@ import { positionIn } from "./ranges.js";
  * @property {[number, number, number]} infiniteMark
  * @property {[number, number, number]} noData
  * @property {[number, number, number]} noDataMark
+ * @property {[number, number, number]} free  Of a row to which no limit applies.
+ * @property {[number, number, number]} freeMark
  * @property {[number, number, number][]} diverging  From "much less" over "equal" to "much more".
+ * @property {[number, number, number][]} levels  `[9]`: from far below a limit over healthy to far above.
  */
 
 const SEQUENTIAL = shades(CIVIDIS);
 
 /**
- * Patterns, so that what is not a value is told apart without colour: NaN a chequer, an infinity
- * rising stripes, no data sparse dots.
+ * Patterns tell what is not a value apart without colour: NaN has rising stripes, infinity broad
+ * falling ones, a row without a limit dots, missing data sparse dots.
  *
  * @param {number} code
  * @param {number} x
  * @param {number} y
- * @param {number} unit Size of the pattern in pixels.
+ * @param {number} unit Half the distance of two stripes, in pixels.
  * @returns {boolean} Whether the pixel belongs to the mark rather than to the ground.
  */
 export function isMark(code, x, y, unit) {
-  const [column, row] = [Math.floor(x / unit), Math.floor(y / unit)];
-  if (code === NAN) return ((column + row) & 1) === 0;
-  if (code === INFINITE) return ((column + row) & 3) < 2;
-  return column % 4 === 0 && row % 4 === 0 && x % unit === 0 && y % unit === 0;
+  const period = 2 * unit;
+  if (code === NAN) return (x + y) % period < Math.max(1, Math.round(0.54 * unit));
+  if (code === INFINITE) return (x + 4 * period - (y % period)) % period < unit;
+  const size = Math.max(1, Math.round(unit / 3));
+  const spacing = code === NO_LIMIT ? period : 2 * period;
+  return x % spacing < size && y % spacing < size;
 }
 
-/** After how many marks `isMark` repeats, in both directions. */
+const CODES = 5;
+/** After how many units `isMark` repeats, in both directions. */
 const PERIOD = 4;
 
 /**
  * `isMark` for one period of every pattern: a map may be millions of pixels of it.
  *
  * @param {number} unit
- * @returns {Uint8Array} `[4, PERIOD * unit, PERIOD * unit]`
+ * @returns {Uint8Array} `[CODES, PERIOD * unit, PERIOD * unit]`
  */
 function patterns(unit) {
   const side = PERIOD * unit;
-  return Uint8Array.from({ length: 4 * side * side }, (_, at) => {
+  return Uint8Array.from({ length: CODES * side * side }, (_, at) => {
     const place = at % (side * side);
     const code = Math.floor(at / (side * side));
     return Number(isMark(code, place % side, Math.floor(place / side), unit));
@@ -64,24 +71,26 @@ function patterns(unit) {
  * @param {Grid} grid
  * @param {Int32Array} down `[height]`: the row of the grid that each row of pixels shows.
  * @param {Int32Array} across `[width]`: its column for each column of pixels.
- * @param {ColorRange} range
+ * @param {ColorRange | null} range  null: the values are distances from limits (charts/health.js).
  * @param {HeatColors} colors
  * @param {number} unit Size of the patterns in pixels.
  * @returns {Uint32Array<ArrayBuffer>} `[height * width]`, RGBA in memory order on little-endian machines.
  */
 export function paint(grid, down, across, range, colors, unit) {
   const { codes } = grid;
-  const ground = new Uint32Array(4);
-  const mark = new Uint32Array(4);
-  [colors.noData, colors.nan, colors.infinite].forEach((color, index) => {
+  const ground = new Uint32Array(CODES);
+  const mark = new Uint32Array(CODES);
+  [colors.noData, colors.nan, colors.infinite, colors.free].forEach((color, index) => {
     ground[index + 1] = packed(color);
   });
-  [colors.noDataMark, colors.nanMark, colors.infiniteMark].forEach((color, index) => {
-    mark[index + 1] = packed(color);
-  });
+  [colors.noDataMark, colors.nanMark, colors.infiniteMark, colors.freeMark].forEach(
+    (color, index) => {
+      mark[index + 1] = packed(color);
+    },
+  );
   const [height, width] = [down.length, across.length];
   const pixels = new Uint32Array(width * height);
-  const shade = shadesOf(grid, range, colors);
+  const shade = range ? shadesOf(grid, range, colors) : levelShades(grid, colors);
   const side = PERIOD * unit;
   const marked = patterns(unit);
   for (let y = 0, at = 0; y < height; y += 1) {
@@ -112,6 +121,21 @@ function shadesOf({ values, codes }, range, { diverging }) {
   for (let at = 0; at < values.length; at += 1) {
     if (codes[at] === VALUE)
       found[at] = table[Math.round(position(values[at]) * (table.length - 1))];
+  }
+  return found;
+}
+
+/**
+ * The same for distances from limits: five steps to a side, so that crossing a limit is an edge.
+ *
+ * @param {Grid} grid
+ * @param {HeatColors} colors
+ */
+function levelShades({ values, codes }, { levels }) {
+  const table = levels.map(packed);
+  const found = new Uint32Array(values.length);
+  for (let at = 0; at < values.length; at += 1) {
+    if (codes[at] === VALUE) found[at] = table[levelOf(values[at]) + 4];
   }
   return found;
 }

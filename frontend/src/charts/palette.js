@@ -15,6 +15,10 @@
  * @property {string} card
  * @property {string} nonfinite
  * @property {string} healthyBand
+ * @property {string} healthyEdge
+ * @property {string} nanGround  Behind what is not finite.
+ * @property {string} inverseInk  Text and lines on inverse ground.
+ * @property {string} inverseLine
  * @property {string[]} series  Colours for several lines of one chart.
  * @property {Record<Verdict, string>} verdict
  * @property {HeatColors} heat
@@ -37,6 +41,10 @@ export function readPalette(element) {
     card: value("--card"),
     nonfinite: value("--critical"),
     healthyBand: value("--healthy-band"),
+    healthyEdge: value("--healthy-edge"),
+    nanGround: value("--heat-nan"),
+    inverseInk: value("--inverse-ink"),
+    inverseLine: value("--inverse-soft"),
     series: ["--series-1", "--series-2", "--series-3", "--series-4"].map(value),
     verdict: {
       critical: value("--critical"),
@@ -54,6 +62,13 @@ export function readPalette(element) {
       infiniteMark: color("--heat-inf-mark"),
       noData: color("--heat-none"),
       noDataMark: color("--heat-none-mark"),
+      free: color("--heat-free"),
+      freeMark: color("--heat-free-mark"),
+      levels: [
+        ...[4, 3, 2, 1].map((level) => color(`--cell-below-${level}`)),
+        color("--cell-healthy"),
+        ...[1, 2, 3, 4].map((level) => color(`--cell-above-${level}`)),
+      ],
       diverging: ["less", "slightly-less", "equal", "slightly-more", "more"].map((name) =>
         color(`--difference-${name}`),
       ),

@@ -5,7 +5,7 @@
  *
  * @import { Heat, Worst } from "../types.js"
  */
-import { INFINITE, NAN, NO_DATA, VALUE } from "../data/decode.js";
+import { INFINITE, NAN, NO_DATA, NO_LIMIT, VALUE } from "../data/decode.js";
 
 /**
  * @typedef {{values: Float32Array, codes: Uint8Array, width: number, height: number}} Grid
@@ -15,11 +15,14 @@ import { INFINITE, NAN, NO_DATA, VALUE } from "../data/decode.js";
  * @property {Int32Array} at `[pixels]`: which of them each pixel shows.
  */
 
-const RANK = new Uint8Array(4);
+const RANK = new Uint8Array(5);
 RANK[NO_DATA] = 0;
-RANK[VALUE] = 1;
-RANK[INFINITE] = 2;
-RANK[NAN] = 3;
+RANK[NO_LIMIT] = 1;
+/** The rank of a cell with a value; what is not finite ranks higher. */
+export const OF_VALUE = 2;
+RANK[VALUE] = OF_VALUE;
+RANK[INFINITE] = 3;
+RANK[NAN] = 4;
 
 /**
  * How bad a value is among values; higher is worse. For "both" the distance from `center`, on the
@@ -202,8 +205,8 @@ export function worstByRow(heat, badness) {
     for (let at = 0; at < cells; at += 1) {
       const ranked = RANK[codes[from + at]];
       if (ranked < rank) continue;
-      const bad = ranked === 1 ? badness(values[from + at]) : 0;
-      if (ranked > rank || (ranked === 1 && bad > worst)) {
+      const bad = ranked === OF_VALUE ? badness(values[from + at]) : 0;
+      if (ranked > rank || (ranked === OF_VALUE && bad > worst)) {
         rank = ranked;
         worst = bad;
         cell = at;

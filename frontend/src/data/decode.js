@@ -10,6 +10,8 @@ export const VALUE = 0;
 export const NO_DATA = 1;
 export const NAN = 2;
 export const INFINITE = 3;
+/** The server sends none of these: the cell's row has no limit to be held against. */
+export const NO_LIMIT = 4;
 
 const MAX_HEADER_BYTES = 4_000_000;
 

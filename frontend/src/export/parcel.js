@@ -114,7 +114,7 @@ function contentOf(view, { slots, view: how }, model) {
       return { sheet: layerSheet(reply), document: { ...reply, histograms }, caption };
     }
     case "profile": {
-      const { profile } = model.detail;
+      const profile = model.detail?.profile;
       if (!profile) return null;
       const { heat, rows, shown, metric, cell, beside } = profile;
       const sheet = profileSheet(heat, rows, shown, metric, cell, beside);

@@ -125,3 +125,8 @@ export function formatShape(shape) {
 export function words(id) {
   return visible(id).replaceAll(/[_-]+/g, " ");
 }
+
+/** With a capital first letter. @param {string} text */
+export function capital(text) {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

@@ -129,6 +129,17 @@ export function formatTick(value) {
 }
 
 /**
+ * `1` -> "1st", `12` -> "12th", `23` -> "23rd".
+ *
+ * @param {number} place
+ */
+export function ordinal(place) {
+  const teen = place % 100 > 10 && place % 100 < 14;
+  const ending = teen ? "th" : (["th", "st", "nd", "rd"][place % 10] ?? "th");
+  return `${formatNumber(place, 9)}${ending}`;
+}
+
+/**
  * `1` -> "1 finding", `2` -> "2 findings".
  *
  * @param {number} count

@@ -24,6 +24,9 @@ export function later() {
   return coming;
 }
 
+/** It, where it has been fetched. */
+export const present = () => here;
+
 /**
  * What `draw` makes of it; where it is not here yet, `meanwhile`, and it is fetched.
  *

@@ -12,6 +12,7 @@
  * } from "../types.js"
  * @import { State } from "../state/state.js"
  * @import { Surroundings } from "./model.js"
+ * @import { Axis } from "./axis.js"
  */
 import { allowedBands, recordedBands } from "../data/bands.js";
 import { cellAt, INFINITE, NAN, NO_DATA, VALUE } from "../data/decode.js";
@@ -50,6 +51,8 @@ export function createDetailModel() {
   const further = Array.from({ length: FURTHER }, createDepth);
   const otherCounterpart = memo(overlaid);
   const neighbouring = memo(neighboursOf);
+  const placing = memo(placed);
+  const placingBeside = memo(placed);
 
   /**
    * @param {Heat} heat
@@ -105,10 +108,10 @@ export function createDetailModel() {
   /**
    * @param {State} state
    * @param {Surroundings} around
-   * @param {{heat: Heat | null, group: Group | null, row: number, step: number | null,
+   * @param {{heat: Heat | null, group: Group | null, row: number, step: number | null, axis: Axis,
    *   runs: Beside}} of
    */
-  return (state, { palette }, { heat, group, row, step, runs }) => {
+  return (state, { palette }, { heat, group, row, step, axis, runs }) => {
     const { slots } = state;
     const reply = slots.layer.data;
     const theirs = slots.otherLayer.data;
@@ -120,17 +123,23 @@ export function createDetailModel() {
     return {
       small:
         reply &&
-        (theirs
-          ? both(reply, theirs, runs.colors.own, runs.colors.other)
-          : small(reply, palette.series)),
+        placing(
+          theirs
+            ? both(reply, theirs, runs.colors.own, runs.colors.other)
+            : small(reply, palette.series),
+          axis,
+        ),
       theirs,
       bands: reply && bands(reply, logged),
       beside: beside && {
         reply: beside,
         across: theirSide,
-        ...(theirSide
-          ? otherCounterpart(beside, theirSide, runs.colors.own, runs.colors.other)
-          : other(beside, palette.series)),
+        ...placingBeside(
+          theirSide
+            ? otherCounterpart(beside, theirSide, runs.colors.own, runs.colors.other)
+            : other(beside, palette.series),
+          axis,
+        ),
       },
       besideBands: beside && otherBands(beside, null),
       metric,
@@ -193,6 +202,32 @@ const NO_PARTNERS = [];
 function smallOf(reply, colors) {
   const { charts, constant } = smallCharts(reply);
   return { charts, constant, lines: charts.map((chart) => smallLines(chart, reply, colors)) };
+}
+
+/**
+ * Charts on the x axis that all share; on their own steps where it has no place for those.
+ *
+ * @param {SmallModel} small
+ * @param {Axis} axis
+ * @returns {SmallModel}
+ */
+function placed(small, { kind, shared, fromStep }) {
+  if (kind === "count" || !shared) return small;
+  /** @type {Map<number[], number[]>} */
+  const known = new Map();
+  const xs = (/** @type {number[]} */ x) => {
+    const there = known.get(x) ?? x.map(fromStep);
+    known.set(x, there);
+    return there;
+  };
+  const lines = small.lines.map((chart) =>
+    chart.map((line) => ({
+      ...line,
+      x: xs(line.x),
+      bad: line.bad.map((one) => ({ ...one, x: fromStep(one.x) })),
+    })),
+  );
+  return { ...small, lines };
 }
 
 /**

@@ -97,8 +97,8 @@ export function createDifferenceModel() {
    *
    * @param {{heat: Heat, group: Group, metric: Metric, partners: (number | null)[], other: string,
    *   order: import("../types.js").Order, filter: string, room: {each: number, most: number},
-   *   rest: Omit<MapProps, "heat" | "rows" | "order" | "metric" | "range" | "height" | "label">}} of
-   * @returns {MapModel}
+   *   rest: Omit<MapProps, "heat" | "rows" | "order" | "metric" | "range" | "height" | "label" | "cell">}} of
+   * @returns {Omit<MapModel, "props"> & {props: Omit<MapProps, "cell">}}
    */
   return ({ heat, group, metric, partners, other, order: by, filter, room, rest }) => {
     const worst = worsting(heat);
@@ -106,6 +106,9 @@ export function createDifferenceModel() {
     const named = naming(metric, other);
     return {
       codes: coding(heat, order),
+      limited: false,
+      overall: null,
+      recordsInView: heat.cells,
       worst: listing(group.rows, heat, named, worst, order),
       props: {
         ...rest,
@@ -154,7 +157,7 @@ function pairedRows(rows, by, filter, worst, partners) {
 function codesOf({ codes, cells }, order) {
   const has = (/** @type {number} */ code) =>
     order.some((row) => codes.subarray(row * cells, (row + 1) * cells).includes(code));
-  return { nan: has(NAN), infinite: has(INFINITE), none: has(NO_DATA) };
+  return { nan: has(NAN), infinite: has(INFINITE), none: has(NO_DATA), free: false };
 }
 
 /**

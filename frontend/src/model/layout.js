@@ -2,10 +2,12 @@
  * Sizes that several views have to agree on.
  *
  * @typedef {object} Gutters
- * @property {number} left  Of the map: room for names. The curves' legend and axis fill the same.
- * @property {number} right  Colour scale of the map, learning rate of the curves.
- * @property {number} axis  The part of `left` that the curves' y axis takes.
+ * @property {number} left  Names of the map's rows, ticks of the curves.
+ * @property {number} right  First crossings or colour scale of the map, names of the curves.
  */
+
+/** Below this page width curves are named above the chart, not at their ends; as in styles/charts.css. */
+export const NARROW = 640;
 
 /** From this page width on the layer's panel stands beside the map; as in styles/layout.css. */
 export const WIDE = 1560;
@@ -18,9 +20,9 @@ export const WIDE = 1560;
  * @returns {Gutters}
  */
 export function gutters(width) {
-  if (width < 640) return { left: 128, right: 62, axis: 46 };
-  if (width < 1100) return { left: 168, right: 62, axis: 48 };
-  return { left: 200, right: 62, axis: 50 };
+  if (width < NARROW) return { left: 112, right: 56 };
+  if (width < 1100) return { left: 140, right: 116 };
+  return { left: 152, right: 128 };
 }
 
 /**

@@ -3,16 +3,18 @@
  *
  * @import { HeatProps, RowMark } from "../charts/heat.js"
  * @import { ColorRange } from "../charts/ranges.js"
- * @import { Finding, Group, Heat, Metric, Row } from "../types.js"
+ * @import { Finding, Group, Heat, Metric, Row, View } from "../types.js"
  * @import { State } from "../state/state.js"
  * @import { Gutters } from "./layout.js"
  * @import { Surroundings } from "./model.js"
+ * @import { Axis } from "./axis.js"
  */
+import { healthOf } from "../charts/health.js";
 import { wantedHeight } from "../charts/heat_layout.js";
 import { shownRows } from "../charts/order.js";
 import { badnessOf, worstByRow } from "../charts/pool.js";
 import { colorRange, sharedRange } from "../charts/ranges.js";
-import { INFINITE, NAN, NO_DATA } from "../data/decode.js";
+import { INFINITE, NAN } from "../data/decode.js";
 import { visible } from "../format/names.js";
 import { formatValue } from "../format/numbers.js";
 import { badness, isOver, lookOf } from "../format/severity.js";
@@ -20,10 +22,18 @@ import { formatStepRange, stepNumber } from "../format/steps.js";
 import { memo } from "../state/memo.js";
 import { rowsOf } from "../state/selection.js";
 import { tree } from "../views/findings.js";
+import { edgesOn } from "./axis.js";
+import { cellsOf } from "./cell.js";
 import { createDifferenceModel } from "./difference.js";
 import { heatRoom } from "./layout.js";
+import { codesOf, cut, differenceCells, headingOf, OWN_AXIS, overallOf } from "./map_parts.js";
 
-/** @typedef {Omit<HeatProps, "onHover" | "onOpen">} MapProps */
+/**
+ * @typedef {Omit<HeatProps, "onHover" | "onOpen">} MapProps
+ * @typedef {Pick<MapProps, "marks" | "selectedRow" | "selectedStep" | "onset" | "axis" | "edges" | "extent" | "gutter" | "palette" | "cursor">} Rest
+ *   What a map has whatever it shows.
+ * @typedef {{each: number, most: number}} Room
+ */
 
 /**
  * @typedef {object} WorstRow
@@ -40,32 +50,112 @@ import { heatRoom } from "./layout.js";
  *
  * @typedef {object} MapModel
  * @property {MapProps} props
- * @property {{nan: boolean, infinite: boolean, none: boolean}} codes  Which marks occur.
+ * @property {Codes} codes  Which marks occur.
+ * @property {boolean} limited  Whether any row has limits to be held against.
+ * @property {Overall | null} overall  The worst of all rows; null where no row has limits.
+ * @property {number} recordsInView
  * @property {WorstRow[]} worst
+ *
+ * @typedef {{nan: boolean, infinite: boolean, none: boolean, free: boolean}} Codes
+ *
+ * @typedef {object} Overall  Over all steps, for the overview.
+ * @property {Heat} heat  One row, of distances.
+ * @property {Float64Array} edges  On the x axis.
  */
 
 export function createMapModel() {
-  const reading = memo(read);
+  const reading = memo(colorRange);
   const worsting = memo(worstOf);
   const sharing = memo(withOther);
   const ordering = memo(shownRows);
   const judging = memo(rowMarks);
   const listing = memo(worstRows);
   const difference = createDifferenceModel();
+  const judged = memo(healthOf);
+  const worstDistance = memo((/** @type {Heat} */ heat) => worstByRow(heat, Math.abs));
+  const placing = memo(edgesOn);
+  const cutting = memo(cut);
+  const heading = memo(headingOf);
+  const celling = memo(cellsOf);
+  const coding = memo(codesOf);
+  const pooling = memo(overallOf);
+  const saying = memo(differenceCells);
+
+  /**
+   * How another run differs.
+   *
+   * @param {Heat} shown
+   * @param {Group} group
+   * @param {Metric} metric
+   * @param {MapBeside} beside
+   * @param {View} view
+   * @param {Rest} rest
+   * @param {Room} room
+   * @returns {MapModel}
+   */
+  function apart(shown, group, metric, { partners, run: other }, { order, filter }, rest, room) {
+    const map = difference({
+      ...{ heat: shown, group, metric, partners, other, order, filter, room },
+      rest: { ...rest, health: null, crossing: "" },
+    });
+    const cell = saying(map.props.read, map.props.heat, group.rows);
+    return { ...map, props: { ...map.props, cell } };
+  }
+
+  /**
+   * The run's own map.
+   *
+   * @param {{heat: Heat, group: Group, metric: Metric, view: View, rest: Rest, room: Room,
+   *   other: Heat | null, bare: boolean}} of  `other`: the same of a run that is compared.
+   * @returns {MapModel}
+   */
+  function alone({ heat, group, metric, view, rest, room, other, bare }) {
+    const { rows } = group;
+    const limits = judged(heat, metric);
+    const health = view.shade === "health" ? limits : null;
+    const part = cutting(heat, rest.edges, rest.extent);
+    const own = reading(part, metric);
+    const worst = health ? worstDistance(health.heat) : worsting(heat, metric, own);
+    const ranked = view.order === "worst" ? worst : null;
+    const order = ordering(rows, view.order, view.filter, ranked, limits?.first ?? null);
+    return {
+      codes: coding(health?.heat ?? heat),
+      limited: limits !== null,
+      overall: limits && pooling(limits.heat, rest.edges),
+      recordsInView: part.cells,
+      worst: bare ? NO_ROWS : listing(rows, heat, metric, worst),
+      props: {
+        ...rest,
+        heat,
+        rows,
+        order,
+        metric,
+        health,
+        crossing: health ? heading(health, metric) : "",
+        cell: celling(heat, rows, metric, limits, rest.edges, rest.extent),
+        range: sharing(part, own, other, metric),
+        height: wantedHeight(order.length, room.each, room.most),
+        label:
+          `${metric.title}: ${rows.length} rows over ${heat.cells} stretches of steps. ` +
+          "Arrow keys move, Enter opens the row.",
+      },
+    };
+  }
 
   /**
    * @param {State} state
    * @param {Surroundings} around
    * @param {{heat: Heat | null, group: Group | null, row: number, findings: Finding[],
-   *   finding: Finding | null, step: number | null, gutter: Gutters, extent: [number, number] | null,
-   *   beside: MapBeside | null, alone: boolean}} of  `alone`: whether the picture is to be painted
+   *   finding: Finding | null, step: number | null, gutter: Gutters, axis: Axis,
+   *   extent: [number, number] | null,
+   *   beside: MapBeside | null, bare: boolean}} of  `bare`: whether the picture is to be painted
    *   before what is said of it.
    * @returns {MapModel | null} null while there is no map.
    */
   return (
     { view, size },
     around,
-    { heat, group, row, findings, finding, step, gutter, extent, beside, alone },
+    { heat, group, row, findings, finding, step, gutter, axis, extent, beside, bare },
   ) => {
     const shown = beside && view.map === "difference" ? beside.difference : heat;
     const metric = group?.metrics.find((one) => one.name === shown?.header.metric);
@@ -76,43 +166,24 @@ export function createMapModel() {
       selectedRow: row,
       selectedStep: step,
       onset: finding && { step: stepNumber(finding.first_step), verdict: lookOf(finding) },
+      axis: extent ? axis : OWN_AXIS,
+      edges: extent ? placing(shown.edges, axis) : shown.edges,
       extent: extent ?? heatSpan(shown),
       gutter,
       palette: around.palette,
       cursor: around.cursor,
     };
-    if (beside && shown === beside.difference) {
-      const { partners, run: other } = beside;
-      const { order, filter } = view;
-      return difference({ heat: shown, group, metric, partners, other, order, filter, room, rest });
-    }
+    if (beside && shown === beside.difference)
+      return apart(shown, group, metric, beside, view, rest, room);
     if (!heat) return null;
-    const { own, codes } = reading(heat, metric);
-    const ranked = view.order === "worst" ? worsting(heat, metric, own) : null;
-    const order = ordering(group.rows, view.order, view.filter, ranked);
-    return {
-      codes,
-      worst: alone ? NO_ROWS : listing(group.rows, heat, metric, worsting(heat, metric, own)),
-      props: {
-        ...rest,
-        heat,
-        rows: group.rows,
-        order,
-        metric,
-        range: sharing(heat, own, beside?.heat ?? null, metric),
-        height: wantedHeight(order.length, room.each, room.most),
-        label:
-          `${metric.title}: ${group.rows.length} rows over ${heat.cells} stretches of steps. ` +
-          "Arrow keys move, Enter opens the row.",
-      },
-    };
+    return alone({ heat, group, metric, view, rest, room, other: beside?.heat ?? null, bare });
   };
 }
 
 /**
- * The steps a map covers.
+ * What a map covers of its axis.
  *
- * @param {Heat} heat
+ * @param {Pick<Heat, "edges">} heat
  * @returns {[number, number]}
  */
 export function heatSpan({ edges }) {
@@ -157,20 +228,6 @@ export function rowMarks(findings, rows, selected) {
 function worstOf(heat, metric, { low, high, log }) {
   const center = log ? Math.sqrt(low * high) : (low + high) / 2;
   return worstByRow(heat, badnessOf(metric.worst, log, center));
-}
-
-/**
- * What a map by itself says of its colours, and which marks occur.
- *
- * @param {Heat} heat
- * @param {Metric} metric
- */
-function read(heat, metric) {
-  const has = (/** @type {number} */ code) => heat.codes.includes(code);
-  return {
-    own: colorRange(heat, metric),
-    codes: { nan: has(NAN), infinite: has(INFINITE), none: has(NO_DATA) },
-  };
 }
 
 /**

@@ -10,13 +10,14 @@
  * @import { MapModel } from "./map.js"
  * @import { TimeModel } from "./time.js"
  */
+
 import { partnerColor } from "../charts/palette.js";
 import { stepNumber } from "../format/steps.js";
+import { present } from "../host/later.js";
 import { memo } from "../state/memo.js";
 import { rowIndex } from "../state/selection.js";
 import { orderRuns } from "../views/runs.js";
 import { createBesideModel } from "./beside.js";
-import { createDetailModel } from "./detail.js";
 import { gutters } from "./layout.js";
 import { createMapModel } from "./map.js";
 import { createTimeModel } from "./time.js";
@@ -26,6 +27,7 @@ import { createTimeModel } from "./time.js";
  * @property {Palette} palette
  * @property {Cursor} cursor
  * @property {Hover} hover
+ * @property {import("../charts/line.js").Ends} ends  Of the curves of the whole run.
  *
  * @typedef {object} Model
  * @property {{runs: RunSummary[], shown: RunSummary[], pending: number}} runs
@@ -40,7 +42,9 @@ import { createTimeModel } from "./time.js";
  * @property {Gutters} gutter
  * @property {TimeModel} time
  * @property {MapModel | null} map
- * @property {ReturnType<ReturnType<typeof createDetailModel>>} detail
+ * @property {ReturnType<Detailing> | null} detail  null until the layer's part of the page is here.
+ *
+ * @typedef {ReturnType<typeof import("./detail.js").createDetailModel>} Detailing
  */
 
 export function createModel() {
@@ -49,7 +53,14 @@ export function createModel() {
   const time = createTimeModel();
   const map = createMapModel();
   const beside = createBesideModel();
-  const detail = createDetailModel();
+  /** The layer's part of the page comes after what opens it. @type {Detailing | null} */
+  let detail = null;
+
+  /** @param {Parameters<Detailing>} given */
+  function details(...given) {
+    detail ??= present()?.createDetailModel() ?? null;
+    return detail ? detail(...given) : null;
+  }
 
   /**
    * @param {State} state
@@ -81,7 +92,7 @@ export function createModel() {
     const foreign = timeModel.placement.epochs && finding !== null && finding.layers.length === 0;
     const begins = finding && stepNumber(finding.first_step);
     const step = foreign && selection.step === begins ? null : selection.step;
-    const extent = timeModel.onSteps ? timeModel.chart.extent : null;
+    const extent = timeModel.axis.shared ? timeModel.chart.extent : null;
     return {
       runs: {
         runs,
@@ -105,16 +116,18 @@ export function createModel() {
         finding: foreign ? null : finding,
         step,
         gutter,
+        axis: timeModel.axis,
         extent,
         beside: others.map,
-        alone: beneath !== slots.heat,
+        bare: beneath !== slots.heat,
       }),
       step,
-      detail: detail(state, around, {
+      detail: details(state, around, {
         heat: matching(beneath, group),
         group,
         row,
         step,
+        axis: timeModel.axis,
         runs: others,
       }),
     };

@@ -1,30 +1,27 @@
 /**
  * What the curves of the whole run are given: lines, axis, flags.
  *
- * @import { Flag, Line, LineProps } from "../charts/line.js"
+ * @import { Flag, Line, LineProps, Span } from "../charts/line.js"
  * @import { Placement } from "../data/axes.js"
  * @import { Colors } from "../data/curves.js"
+ * @import { Axis } from "./axis.js"
  * @import { PlacedOverlay } from "./overlays.js"
- * @import { Finding, Heat, Overlay, Series, View, XAxis } from "../types.js"
+ * @import { Finding, Heat, Overlay, Series, View } from "../types.js"
  * @import { State } from "../state/state.js"
  * @import { Surroundings } from "./model.js"
  */
 import { place } from "../data/axes.js";
-import { chosenSeries, curves, extentOf, logByDefault } from "../data/curves.js";
+import { chosenSeries, curves, extentOf, LABELS, logByDefault, readAt } from "../data/curves.js";
 import { visible } from "../format/names.js";
-import { formatTick } from "../format/numbers.js";
+import { formatNumber, formatTick } from "../format/numbers.js";
 import { isOver, lookOf } from "../format/severity.js";
-import {
-  formatClock,
-  formatDuration,
-  formatStep,
-  formatStepShort,
-  stepNumber,
-} from "../format/steps.js";
+import { stepNumber } from "../format/steps.js";
 import { memo } from "../state/memo.js";
 import { tree } from "../views/findings.js";
+import { axisOf, edgesOn, sharesSteps } from "./axis.js";
 import { heatSpan } from "./map.js";
 import { overlayLines, placedOverlays } from "./overlays.js";
+import { inView, onsetOf } from "./window.js";
 
 /**
  * @typedef {object} TimeModel
@@ -33,8 +30,13 @@ import { overlayLines, placedOverlays } from "./overlays.js";
  * @property {PlacedOverlay[]} beside  The other runs' curves.
  * @property {boolean} log
  * @property {boolean} norms  Whether the run has global norms.
- * @property {boolean} onSteps  Whether the axis counts steps, as the map's does.
+ * @property {Axis} axis
+ * @property {[number, number]} whole  All that there is on the axis.
+ * @property {[number, number] | null} onset  The stretch around the beginning of the finding; null
+ *   where nothing began, or where it would be nearly all.
  * @property {(x: number) => string} formatX  A place on the axis, in words.
+ * @property {{x: number[], y: (number | null)[], log: boolean} | null} outline  Of the main curve.
+ * @property {(x: number) => string} read  A place on the axis and the main curve's value there.
  * @property {Omit<LineProps, "gutter" | "onZoom" | "onPick" | "onFlag">} chart
  */
 
@@ -48,7 +50,12 @@ export function createTimeModel() {
   const scaling = memo(logOf);
   const flagging = memo(flagsOf);
   const spanning = memo(sharedExtent);
-  const formatting = memo(formats);
+  const surrounding = memo(onsetOf);
+  const windowing = memo(inView);
+  const axes = memo(axisOf);
+  const striping = memo(spansOf);
+  const outlining = memo(outlineOf);
+  const reading = memo(readerOf);
 
   /**
    * @param {State} state
@@ -63,25 +70,33 @@ export function createTimeModel() {
     const placement = placing(series, view.x);
     const beside = placingBeside(overlays, view.chart, view.x, placement.epochs);
     const log = view.log ?? scaling(picked, beside, view.chart);
-    const onSteps = view.x === "step" && !placement.epochs;
-    const whole = spanning(placement, picked, beside, onSteps ? heat : null);
-    const format = formatting(view.x, placement, whole);
+    const shared = sharesSteps(view.x, placement);
+    const whole = spanning(placement, picked, beside, shared ? heat : null);
+    const finding = findings.find((one) => one.id === selection.finding) ?? null;
+    const onset = surrounding(finding, series, placement, whole);
+    const extent = windowing(view.zoom, whole, onset?.window ?? null, onset?.lost === true);
+    const axis = axes(view.x, placement, extent[1] - extent[0], shared);
     return {
       picked,
       placement,
       beside,
       log,
       norms: series.some((one) => one.name === "gradient_global_norm"),
-      onSteps,
-      formatX: format.full,
+      axis,
+      whole,
+      onset: onset?.window ?? null,
+      formatX: axis.full,
+      outline: outlining(picked, placement, log),
+      read: reading(picked, placement, view.hidden, axis),
       chart: {
         lines: joining(
           drawing(picked, placement, view, log, colors, around.palette),
           drawingBeside(beside, view, log, color, around.palette),
         ),
-        extent: view.zoom ?? whole,
-        kind: KINDS[view.x],
-        formatX: format.tick,
+        extent,
+        spans: striping(picked, placement, view.hidden, axis),
+        kind: axis.kind,
+        formatX: axis.tick,
         label: "Curves of the whole run",
         unit: view.x === "step" ? (placement.epochs ? "epoch" : "step") : "",
         log,
@@ -100,9 +115,6 @@ export function createTimeModel() {
 
 /** @type {Series[]} */
 const NO_SERIES = [];
-
-/** @type {Record<XAxis, LineProps["kind"]>} */
-const KINDS = { step: "count", relative: "duration", wall: "clock" };
 
 /**
  * Flags for what is listed first-hand; a finding that another explains, or that is over, only while
@@ -143,7 +155,8 @@ function sharedExtent(placement, picked, beside, heat) {
       return x ? [x] : [];
     }),
   );
-  const span = heat && heat.cells > 0 ? [[...heatSpan(heat)]] : [];
+  const ends = heat && heat.cells > 0 ? heatSpan({ edges: edgesOn(heat.edges, placement) }) : [];
+  const span = ends.every(Number.isFinite) ? [ends] : [];
   return extentOf([...xs, ...span]) ?? [0, 1];
 }
 
@@ -181,20 +194,86 @@ function markOf(step, findings, selected, placement) {
   return Number.isFinite(x) ? x : null;
 }
 
+/** So many records in a row that are not finite are a stretch; fewer are marked one by one. */
+const STRETCH = 3;
+
 /**
- * @param {XAxis} x
+ * Stretches in which the loss is not finite.
+ *
+ * @param {Series[]} picked
  * @param {Placement} placement
- * @param {[number, number]} extent
+ * @param {string[]} hidden
+ * @param {Axis} axis
+ * @returns {Span[]}
  */
-function formats(x, placement, extent) {
-  if (x === "relative") return { tick: formatDuration, full: formatDuration };
-  if (x === "wall") {
-    const clock = (/** @type {number} */ value) => formatClock(value, extent[1] - extent[0]);
-    return { tick: clock, full: clock };
+export function spansOf(picked, placement, hidden, axis) {
+  const main = mainOf(picked, hidden);
+  const xs = (main && placement.x.get(main.name)) ?? [];
+  if (!main || xs.length === 0) return NO_SPANS;
+  const kinds = new Map(main.nonfinite);
+  /** @type {Span[]} */
+  const found = [];
+  for (let first = 0; first < main.values.length; first += 1) {
+    if (!kinds.has(first)) continue;
+    let last = first;
+    while (kinds.has(last + 1)) last += 1;
+    if (last - first + 1 >= STRETCH) {
+      const ends = last === main.values.length - 1;
+      const what = kinds.get(first) === "NaN" ? "NaN" : "infinite";
+      const words = `${what} ${ends ? "from" : "at"} ${axis.full(xs[first])}`;
+      found.push({
+        from: xs[first],
+        to: ends ? Infinity : xs[last],
+        label: words,
+        line: main.name,
+      });
+    }
+    first = last;
   }
-  const unit = placement.epochs ? "epoch" : "step";
-  return {
-    tick: formatStepShort,
-    full: (/** @type {number} */ value) => `${unit} ${formatStep(Math.round(value))}`,
+  return found;
+}
+
+/** @type {Span[]} */
+const NO_SPANS = [];
+
+/**
+ * @param {Series[]} picked
+ * @param {Placement} placement
+ * @param {boolean} log
+ */
+function outlineOf(picked, placement, log) {
+  const main = mainOf(picked, []);
+  const x = main && placement.x.get(main.name);
+  return main && x ? { x, y: main.values, log } : null;
+}
+
+/**
+ * The curve that the others stand beside: the first that has a value a step.
+ *
+ * @param {Series[]} picked
+ * @param {string[]} hidden
+ */
+function mainOf(picked, hidden) {
+  const shown = picked.filter((one) => !hidden.includes(one.name));
+  return shown.find((one) => one.axis !== "epoch") ?? shown[0];
+}
+
+/**
+ * "step 38, loss 2.26e6".
+ *
+ * @param {Series[]} picked
+ * @param {Placement} placement
+ * @param {string[]} hidden
+ * @param {Axis} axis
+ * @returns {(x: number) => string}
+ */
+function readerOf(picked, placement, hidden, axis) {
+  const main = mainOf(picked, hidden);
+  const xs = (main && placement.x.get(main.name)) ?? [];
+  const label = (main && LABELS.get(main.name)) ?? main?.title ?? "";
+  return (x) => {
+    const read = main ? readAt(main, xs, x) : null;
+    if (!read) return axis.full(x);
+    return `${axis.full(xs[read.index])}, ${label.charAt(0).toLowerCase()}${label.slice(1)} ${formatNumber(read.value)}`;
   };
 }

@@ -48,8 +48,9 @@ const VIEW = {
   hidden: list("series"),
   zoom: {
     key: "zoom",
-    write: (value) => (value ? value.join(",") : ""),
+    write: (value) => (Array.isArray(value) ? value.join(",") : (value ?? "")),
     read: (given) => {
+      if (given === "all" || given === "onset") return given;
       const ends = given.split(",").map(Number);
       return ends.length === 2 && ends.every(Number.isFinite) && ends[0] < ends[1]
         ? ends
@@ -57,7 +58,8 @@ const VIEW = {
     },
   },
   map: choice("map", ["run", "difference"]),
-  order: choice("order", ["depth", "name", "worst"]),
+  order: choice("order", ["depth", "name", "worst", "crossing"]),
+  shade: choice("shade", ["health", "value"]),
   filter: text("filter"),
   tab: choice("tab", ["layer", "profile"]),
   tags: { key: "tags", write: String, read: (given) => soundTags(given) || undefined },
@@ -66,7 +68,7 @@ const VIEW = {
 const SELECTION = /** @type {const} */ (["run", "finding", "group", "metric", "row"]);
 
 /** Keys whose change is a new place, to which "back" returns; the rest is how one looks at it. */
-const PLACES = ["run", "with", "finding", "group", "metric", "row", "chart", "map", "tab"];
+const PLACES = ["run", "with", "finding", "group", "metric", "row", "chart", "map", "shade", "tab"];
 
 /**
  * @param {string} hash With or without "#".

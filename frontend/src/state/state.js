@@ -48,6 +48,7 @@ export const DEFAULT_VIEW = {
   log: null,
   chart: "loss",
   order: "depth",
+  shade: "health",
   filter: "",
   tab: "layer",
   hidden: [],

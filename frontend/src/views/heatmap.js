@@ -10,10 +10,10 @@ import { html, nothing } from "lit-html";
 import { createHeatMap } from "../charts/heat.js";
 import { INFINITE, NAN, NO_DATA, VALUE } from "../data/decode.js";
 import { fullName, spelledOut, words } from "../format/names.js";
-import { counted, formatNumber, formatValue } from "../format/numbers.js";
+import { counted, formatNumber, formatValue, isFraction } from "../format/numbers.js";
 import { formatStepRange } from "../format/steps.js";
 import { exportMenu } from "./export_menu.js";
-import { distance, healthyOfMap, heightOf } from "./healthy.js";
+import { distance, healthyOfMap, healthyRange, heightOf } from "./healthy.js";
 import { hollowIcon, sign, verdictIcon } from "./icon.js";
 import { differenceCaption, mapChoice } from "./map_choice.js";
 import { mount } from "./mount.js";
@@ -28,7 +28,9 @@ import { createReadout } from "./readout.js";
  * @property {View} view
  * @property {HeatProps | null} map  null while it loads.
  * @property {unknown} instead  What to show while there is no map.
- * @property {{nan: boolean, infinite: boolean, none: boolean}} codes  Which marks occur.
+ * @property {import("../model/map.js").Codes} codes  Which marks occur.
+ * @property {boolean} limited  Whether any row has limits, and so a health.
+ * @property {number} recordsInView
  * @property {WorstRow[]} worst
  * @property {Hover} hover
  * @property {boolean} pending  Whether `map` is of the metric before.
@@ -58,8 +60,8 @@ export function heatPanel(data, handlers) {
   const shown = map?.order.length ?? group.rows.length;
   return html`<header class="panel-head controls">
       <h2 class="hidden-label">Heat map of layers over steps</h2>
-      ${metricChoice(data, handlers)}
-      <div class="map-tools">${orderChoice(view, handlers)}
+      ${metricChoice(data, handlers)} ${shadeChoice(data, handlers)} ${orderChoice(data, handlers)}
+      <div class="map-tools">
       <label class="search">${sign("search")}<span class="hidden-label">Filter rows by name</span>
         <input type="search" placeholder="Filter: attn|mlp" .value=${view.filter}
           title="Words that must all occur; | for alternatives, * for anything"
@@ -68,35 +70,110 @@ export function heatPanel(data, handlers) {
               filter: /** @type {HTMLInputElement} */ (event.target).value,
             })} />
       </label>
+      <span class="soft small in-view">${inView(data, shown)}</span>
       ${exportMenu("map", "the heat map", ["png", "csv", "json"], handlers)}</div>
     </header>
-    <div class="caption-row"><p class="caption"><strong>${metric.title}</strong> ${
-      data.beside && view.map === "difference"
-        ? differenceCaption(data.beside, metric)
-        : metric.summary
-    }</p>${data.beside ? mapChoice(data.beside, view, handlers) : nothing}</div>
+    ${
+      data.beside
+        ? html`<div class="caption-row"><p class="caption">${
+            view.map === "difference"
+              ? html`<strong>${metric.title}</strong> ${differenceCaption(data.beside, metric)}`
+              : nothing
+          }</p>${mapChoice(data.beside, view, handlers)}</div>`
+        : nothing
+    }
     <div class="heat-frame ${data.pending ? "pending" : ""}">
       ${map ? mount(createHeatMap, map) : data.instead}
       ${shown === 0 ? html`<p class="hint over">No row matches the filter.</p>` : nothing}
     </div>
+    <div class="hidden-label">${mount(createReadout, { idle: idle(data, shown), hover: data.hover })}</div>
     <footer class="heat-foot">
-      ${mount(createReadout, { idle: idle(data, shown), hover: data.hover })}
-      ${marks(data)}
+      ${map?.health ? healthKey(map, metric) : nothing} ${marks(data)}
     </footer>
     ${data.beside?.note ?? nothing} ${worstTable(data, handlers)}`;
 }
 
 /**
- * @param {View} view
+ * What the colours say. A statistic that no rule judges by its size has no health.
+ *
+ * @param {HeatData} data
  * @param {HeatHandlers} handlers
  */
-function orderChoice(view, handlers) {
+function shadeChoice({ view, limited, beside, pending }, { setView }) {
+  if (beside && view.map === "difference") return nothing;
+  const off = !limited && !pending;
+  const health = view.shade === "health" && !off;
+  const why = off
+    ? "No rule declares limits for this statistic"
+    : "Distance from the limits that rules declare";
+  return html`<fieldset class="segments" data-testid="shade"><legend class="hidden-label">Colours</legend>
+    <label title=${why}><input type="radio" name="shade" value="health" .checked=${health} ?disabled=${off}
+      @change=${() => setView({ shade: "health" })} /><span>Health</span></label>
+    <label title="The values themselves"><input type="radio" name="shade" value="value" .checked=${!health}
+      @change=${() => setView({ shade: "value" })} /><span>Value</span></label>
+  </fieldset>`;
+}
+
+/**
+ * How much of what there is the map shows: rows left out by the filter, records out of view.
+ *
+ * @param {HeatData} data
+ * @param {number} shown
+ */
+function inView({ map, group, recordsInView }, shown) {
+  if (!map) return nothing;
+  const rows = group.rows.length;
+  const part = shown === rows ? "" : `${formatNumber(shown, 9)} of ${counted(rows, "row")} · `;
+  const { cells } = map.heat;
+  const all = recordsInView === cells;
+  const what = cells === group.records ? "record" : "stretch";
+  const count = counted(cells, what, what === "stretch" ? "stretches" : undefined);
+  return `${part}${all ? count : `${formatNumber(recordsInView, 9)} of ${count} in view`}`;
+}
+
+/**
+ * The ramp, with what its steps mean.
+ *
+ * @param {HeatProps} map
+ * @param {Metric} metric
+ */
+function healthKey({ health }, metric) {
+  const bands = health?.bands.filter((band) => band !== null) ?? [];
+  const has = (/** @type {"low" | "high"} */ end) =>
+    bands.some((band) => band[end] !== null && !(end === "low" && band.low === 0));
+  const one = new Set(bands.map(({ low, high }) => `${low} ${high}`)).size === 1;
+  const fraction = isFraction(metric);
+  const ends = fraction ? ["¼", "½", "¾"] : ["2×", "10×", "100×"];
+  const how = (/** @type {string} */ side) =>
+    fraction
+      ? `of the way ${side === "above" ? "up to 100%" : "down to 0"}`
+      : `times ${side} the limit`;
+  const ramp = (/** @type {"above" | "below"} */ side) => {
+    const levels = side === "above" ? [1, 2, 3, 4] : [4, 3, 2, 1];
+    const marks = side === "above" ? ends : [...ends].reverse();
+    return html`<span class="ramp ${side}"><span class="ramp-cells">${levels.map(
+      (level) => html`<i class="cell ${side}-${level}"></i>`,
+    )}</span><span class="ramp-marks">${marks.map((mark) => html`<span>${mark}</span>`)}</span><span class="ramp-how">${how(side)}</span></span>`;
+  };
+  const name = one ? healthyRange(bands[0], metric) : "within its limits";
+  return html`<div class="health-key" role="group" aria-label="Colours: distance from the limits">
+    ${has("low") ? ramp("below") : nothing}
+    <span class="ramp middle"><i class="cell healthy"></i><span class="ramp-name">${name}</span></span>
+    ${has("high") ? ramp("above") : nothing}
+  </div>`;
+}
+
+/**
+ * @param {HeatData} data
+ * @param {HeatHandlers} handlers
+ */
+function orderChoice({ view, limited }, handlers) {
   return html`<label class="field"><span class="hidden-label">Order of the rows</span>
     <select @change=${(/** @type {Event} */ event) =>
       handlers.setView({
         order: /** @type {Order} */ (/** @type {HTMLSelectElement} */ (event.target).value),
       })}>
-      ${ORDERS.map(
+      ${ORDERS.filter(([value]) => value !== "crossing" || limited || view.order === value).map(
         ([value, label]) =>
           html`<option value=${value} .selected=${view.order === value}>${label}</option>`,
       )}
@@ -108,6 +185,7 @@ const ORDERS = /** @type {const} */ ([
   ["depth", "By depth"],
   ["name", "By name"],
   ["worst", "Worst first"],
+  ["crossing", "First crossing"],
 ]);
 
 /**
@@ -129,15 +207,18 @@ function metricChoice({ groups, group, metric }, handlers) {
             </fieldset>`
           : nothing
       }
-      <fieldset class="segments"><legend class="hidden-label">Statistic</legend>
-        ${group.metrics.map(
-          (
-            one,
-          ) => html`<label title="${one.title}: ${one.summary}"><input type="radio" name="metric"
-            value="${group.group} ${one.name}" aria-label=${one.title} .checked=${one.name === metric.name}
-            @change=${() => handlers.selectMetric(group.group, one.name)} /><span>${one.symbol}</span></label>`,
-        )}
-      </fieldset>
+      <label class="field"><span class="hidden-label">Statistic</span>
+        <select name="metric" title=${metric.summary} @change=${(/** @type {Event} */ event) =>
+          handlers.selectMetric(
+            group.group,
+            /** @type {HTMLSelectElement} */ (event.target).value,
+          )}>
+          ${group.metrics.map(
+            (one) =>
+              html`<option value=${one.name} title=${one.summary} .selected=${one.name === metric.name}>${one.title}</option>`,
+          )}
+        </select>
+      </label>
     </div>
     <label class="field metric-select"><span class="hidden-label">Statistic</span>
       <select @change=${(/** @type {Event} */ event) => {
@@ -207,10 +288,11 @@ export function readout(heat, rows, metric, { row, cell }) {
  *
  * @param {HeatData} data
  */
-function marks({ codes: { nan, infinite, none }, map, metric }) {
+function marks({ codes: { nan, infinite, none, free }, map, metric }) {
   const { own, other } = marked(map);
-  const zeros = map?.range.log === true && map.range.zeros;
-  const healthy = map && healthyKey(map, metric);
+  const zeros = map?.range.log === true && map.range.zeros && !map.health;
+  const healthy = map && !map.health && healthyKey(map, metric);
+  const crossed = map?.health?.first.some((cell) => cell >= 0);
   return html`<ul class="marks" aria-label="Marks in the map">
     ${own ? html`<li data-mark="own">${verdictIcon(own)}selected finding</li>` : nothing}
     ${other ? html`<li data-mark="other">${hollowIcon(other)}explained or another finding</li>` : nothing}
@@ -219,6 +301,8 @@ function marks({ codes: { nan, infinite, none }, map, metric }) {
     ${infinite ? html`<li><i class="swatch infinite"></i>infinite</li>` : nothing}
     ${zeros ? html`<li><i class="swatch zero"></i>exactly 0</li>` : nothing}
     ${none ? html`<li><i class="swatch none"></i>no data</li>` : nothing}
+    ${free ? html`<li><i class="swatch free"></i>no limit applies</li>` : nothing}
+    ${crossed ? html`<li><i class="crossing"></i>first crossing</li>` : nothing}
   </ul>`;
 }
 

@@ -27,6 +27,8 @@ const TABS = /** @type {const} */ ([
   ["layer", "Layer"],
   ["profile", "Depth profile"],
 ]);
+/** @type {Partial<NonNullable<Model["detail"]>>} */
+const NO_DETAIL = {};
 const GUTTER = { left: 44, right: 10 };
 
 /**
@@ -36,8 +38,8 @@ const GUTTER = { left: 44, right: 10 };
  * @param {Surroundings} around
  */
 export function layerPanel(state, model, handlers, around) {
-  const { group, row } = model;
-  if (!group || row < 0) return nothing;
+  const { group, row, detail } = model;
+  if (!group || row < 0 || !detail) return nothing;
   return html`${tabs(state.view.tab, handlers)}
     <div role="tabpanel" id="layer-tabpanel" aria-labelledby="tab-${state.view.tab}">
       ${
@@ -48,8 +50,8 @@ export function layerPanel(state, model, handlers, around) {
                 index: row,
                 count: group.rows.length,
                 siblings: siblings(model.groups, group, row),
-                neighbours: model.detail.neighbours,
-                metric: model.detail.metric,
+                neighbours: detail.neighbours,
+                metric: detail.metric,
               },
               handlers,
             )}
@@ -115,14 +117,17 @@ function siblings(groups, group, row) {
  * @param {Surroundings} around
  */
 function charts(reply, model, handlers, around) {
-  const { small, bands, beside, besideBands } = model.detail;
+  const { small, bands, beside, besideBands, theirs } = model.detail ?? NO_DETAIL;
   if (!small) return nothing;
   const view = { model, handlers, around };
-  const figures = (/** @type {LayerReply} */ of, /** @type {BandData[] | null} */ spread) =>
+  const figures = (
+    /** @type {LayerReply} */ of,
+    /** @type {BandData[] | null | undefined} */ spread,
+  ) =>
     html`${histogramFigures(
       (spread ?? []).map((data) => bandsProps(data, view)),
     )}${of.initialization ? initializationView(of.initialization, of.row, of.axis) : nothing}`;
-  const shown = smallProps(reply, small, view, model.detail.theirs);
+  const shown = smallProps(reply, small, view, theirs);
   return html`${small.colors ? keyOf(model.beside) : nothing}
     ${layerCharts(shown, figures(reply, bands))}
     ${
@@ -171,14 +176,14 @@ function smallProps(reply, small, { model, handlers, around }, theirs = null) {
         other: otherValue(small, small.theirs?.[index][at], theirs, step),
       })),
       chart: {
-        ...base(around),
+        ...base(around, model.time.axis),
         lines: small.lines[index],
         extent,
         log: chart.log,
         range: chart.fraction ? /** @type {[number, number]} */ ([0, 1]) : null,
         formatY: chart.fraction ? formatPercent : formatTick,
         healthy: chart.healthy,
-        mark: step,
+        mark: step === null ? null : placeOn(model.time.axis, step),
         onPick: handlers.selectStep,
       },
     })),
@@ -211,7 +216,7 @@ function bandsProps(data, { model, handlers, around }) {
   return {
     data,
     color: palette.series[data.id === "gradient" || data.id === "magnitude" ? 0 : 2],
-    extent: linked && model.time.onSteps ? wide(model.time.chart.extent) : own,
+    extent: linked && model.time.axis.shared ? stepsInView(model.time) : own,
     gutter: GUTTER,
     mark: model.step,
     linked,
@@ -229,9 +234,18 @@ function bandsProps(data, { model, handlers, around }) {
  * @returns {[number, number]}
  */
 function extentOf(steps, { time }) {
-  if (time.onSteps) return wide(time.chart.extent);
+  if (time.axis.shared) return wide(time.chart.extent);
   if (!steps.length) return [0, 1];
   return wide([stepNumber(steps[0]), stepNumber(steps[steps.length - 1])]);
+}
+
+/**
+ * @param {Model["time"]} time
+ * @returns {[number, number]}
+ */
+function stepsInView({ axis, chart }) {
+  const [from, to] = chart.extent.map(axis.toStep);
+  return wide([from, to]);
 }
 
 /**
@@ -243,20 +257,32 @@ function wide([low, high]) {
 }
 
 /**
+ * Where a step stands on a chart's axis.
+ *
+ * @param {Model["time"]["axis"]} axis
+ * @param {number} step
+ */
+function placeOn({ shared, fromStep }, step) {
+  return shared ? fromStep(step) : step;
+}
+
+/**
  * @param {Surroundings} around
+ * @param {Model["time"]["axis"]} axis
  * @returns {Omit<LineProps, "lines" | "extent" | "log" | "formatY" | "mark" | "onPick">}
  */
-function base({ palette, cursor }) {
+function base({ palette, cursor }, axis) {
+  const { kind, tick, fromStep, toStep } = axis.shared ? axis : OWN_STEPS;
   return {
-    kind: "count",
-    formatX: formatStepShort,
-    unit: "step",
+    kind,
+    formatX: tick,
+    unit: kind === "count" ? "step" : "",
     gutter: GUTTER,
     flags: NO_FLAGS,
     palette,
     cursor,
-    fromStep: same,
-    toStep: same,
+    fromStep,
+    toStep,
     onZoom: null,
     onFlag: null,
   };
@@ -265,6 +291,8 @@ function base({ palette, cursor }) {
 /** @type {import("../charts/line.js").Flag[]} */
 const NO_FLAGS = [];
 const same = (/** @type {number} */ value) => value;
+/** @type {Pick<Model["time"]["axis"], "kind" | "tick" | "fromStep" | "toStep">} */
+const OWN_STEPS = { kind: "count", tick: formatStepShort, fromStep: same, toStep: same };
 
 /**
  * The last value at or before the selected step; without one, the last there is.
@@ -314,8 +342,8 @@ function placeOf(columns, reply, step) {
  * @param {Handlers} handlers
  */
 function profile({ detail, groups, row }, handlers) {
-  const { profile: drawn, marks } = detail;
-  if (!drawn || !marks) return html`<p class="hint">No data to draw by depth.</p>`;
+  const { profile: drawn, marks } = detail ?? NO_DETAIL;
+  if (!detail || !drawn || !marks) return html`<p class="hint">No data to draw by depth.</p>`;
   return profileView(
     {
       chart: {

@@ -3,18 +3,18 @@
  * one), and a switch for each.
  *
  * @import { Cursor } from "../charts/cursor.js"
- * @import { EdgeKind } from "../charts/line_marks.js"
+ * @import { Ends } from "../charts/line.js"
  * @import { Placement } from "../data/axes.js"
  * @import { Series } from "../types.js"
  */
 import { html, nothing, render, svg } from "lit-html";
 import { readAt } from "../data/curves.js";
 import { formatNumber } from "../format/numbers.js";
-import { edgeKey } from "./edge_key.js";
 
 /**
  * @typedef {object} LegendItem
  * @property {string} key  By which it is switched off.
+ * @property {string} line  Id of its line.
  * @property {Series | null} series  Whose value is read; null without one.
  * @property {number[]} xs  Its places on the axis.
  * @property {(number | null)[] | null} smoothed  What is drawn in place of the values; null where
@@ -29,11 +29,10 @@ import { edgeKey } from "./edge_key.js";
  *
  * @typedef {object} LegendProps
  * @property {LegendItem[]} items
- * @property {EdgeKind[]} edges  Marks on the chart's edge.
- * @property {boolean} negative  Whether there are values below 0.
  * @property {Placement} placement
  * @property {(x: number) => string} formatX
  * @property {Cursor} cursor
+ * @property {Ends} ends  Where the curves leave the chart: their names stand there.
  * @property {(name: string) => void} onToggle
  */
 
@@ -46,7 +45,14 @@ export function createLegend() {
   /** @type {number | null} */
   let x = null;
   let stopFollowing = () => {};
-  const draw = () => props && render(legend(props, x), element);
+  let stopPlacing = () => {};
+  /** @type {import("../charts/line.js").Place | null} */
+  let ends = null;
+  const draw = () => {
+    if (!props) return;
+    render(legend(props, x), element);
+    arrange(element, ends);
+  };
   return {
     element,
     update(next) {
@@ -58,37 +64,90 @@ export function createLegend() {
           draw();
         });
       }
+      if (props?.ends !== next.ends) {
+        stopPlacing();
+        stopPlacing = next.ends.follow((place) => {
+          ends = place;
+          arrange(element, ends);
+        });
+      }
       props = next;
       draw();
     },
+    attached: () => arrange(element, ends),
     destroy() {
       stopFollowing();
+      stopPlacing();
     },
   };
+}
+
+/** Between two names, in CSS pixels. */
+const GAP = 2;
+
+/**
+ * Puts each name where its curve ends, pushed apart where they would overlap; names without a curve
+ * follow. Where the style sheet lays them out in rows, above the chart, this has no effect.
+ *
+ * @param {HTMLElement} element
+ * @param {import("../charts/line.js").Place | null} ends
+ */
+function arrange(element, ends) {
+  if (!ends) return;
+  const names = element.querySelectorAll(".legend-item");
+  const items = /** @type {HTMLElement[]} */ ([...names]).map((item) => {
+    const height = item.offsetHeight;
+    const end = ends.heights.get(item.dataset.line ?? "");
+    return { item, height, wanted: end === undefined ? Infinity : end - 10 };
+  });
+  items.sort((a, b) => a.wanted - b.wanted);
+  const tops = stacked(items, ends.top - 8, ends.top + ends.height + 22);
+  for (const [index, { item }] of items.entries()) {
+    item.style.setProperty("--y", `${tops[index]}px`);
+  }
+}
+
+/**
+ * Heights at which things of `height` stand, near where they are wanted and one below the other.
+ *
+ * @param {{height: number, wanted: number}[]} items  In order; Infinity: as near as can be.
+ * @param {number} low
+ * @param {number} high
+ */
+export function stacked(items, low, high) {
+  let room = items.reduce((sum, { height }) => sum + height + GAP, 0);
+  let free = low;
+  return items.map(({ height, wanted }) => {
+    // What comes after must fit as well.
+    const latest = Math.max(free, high - room);
+    const nearest = wanted === Infinity ? free : Math.max(free, wanted);
+    const top = Math.min(nearest, latest);
+    room -= height + GAP;
+    free = top + height + GAP;
+    return top;
+  });
 }
 
 /**
  * @param {LegendProps} props
  * @param {number | null} x
  */
-function legend({ items, edges, negative, formatX, onToggle }, x) {
+function legend({ items, formatX, onToggle }, x) {
   return html`${items.map((item) => {
     const { series, xs, note, smoothed } = item;
     const read = series && readAt(series, xs, x ?? Number.POSITIVE_INFINITY);
     if (item.constant) return constant(item);
     const ends = series?.name === "epoch_loss" ? ", each circle where its epoch ends" : "";
     const action = `${item.shown ? "Hide" : "Show"} ${item.label}${ends}`;
-    return html`<button type="button" class="legend-item" aria-pressed=${item.shown ? "true" : "false"}
+    return html`<button type="button" class="legend-item" data-line=${item.line} aria-pressed=${item.shown ? "true" : "false"}
       title=${note === null ? action : `${item.label}: ${note}`} @click=${() => onToggle(item.key)}>
       ${key(item)}
       <span class="legend-label">${item.label}</span>
       <span class="legend-value">${read ? formatNumber(read.value) : "–"}</span>
-      ${smoothed ? html`<span class="soft">recorded (pale)</span>` : nothing}
       ${read ? smoothedValue(smoothed?.[read.index]) : nothing}
     </button>`;
   })}
-  <p class="legend-x">${x === null ? "last values" : formatX(x)}</p>
-  ${edges.length ? html`<p class="legend-edges">${edgeKey(edges, negative)}</p>` : nothing}`;
+  <p class="legend-x hidden-label">${x === null ? "last values" : formatX(x)}</p>`;
 }
 
 /**
@@ -99,7 +158,7 @@ function legend({ items, edges, negative, formatX, onToggle }, x) {
 function constant({ series, label }) {
   return html`<span class="legend-item constant" title="The same at all its records">
     <span class="legend-label">${label}</span>
-    <span class="legend-steady"><span class="legend-value">${formatNumber(series?.values[0])}</span> constant, not drawn</span>
+    <span class="legend-steady"><span class="legend-value">${formatNumber(series?.values[0])}</span>, constant</span>
   </span>`;
 }
 
@@ -110,7 +169,7 @@ function constant({ series, label }) {
  */
 function smoothedValue(value) {
   if (value === null || value === undefined) return nothing;
-  return html`<span class="legend-smoothed">smoothed ${formatNumber(value)}</span>`;
+  return html`<span class="legend-smoothed" title="The thick line">smoothed ${formatNumber(value)}</span>`;
 }
 
 /** @param {Pick<LegendItem, "color" | "dash" | "dots">} item */

@@ -20,6 +20,7 @@ export function legendItems({ picked, placement, beside, chart }, hidden, color)
   const styles = new Map(chart.lines.map((line) => [line.id, line]));
   const own = picked.map((one) => ({
     key: one.name,
+    line: one.name,
     series: one,
     xs: placement.x.get(one.name) ?? [],
     smoothed: smoothedOf(styles, one.name),
@@ -33,6 +34,7 @@ export function legendItems({ picked, placement, beside, chart }, hidden, color)
   }));
   const others = beside.map((one) => ({
     key: overlayKey(one.run),
+    line: `${one.picked[0]?.name}${overlayKey(one.run)}`,
     series: one.picked[0] ?? null,
     xs: one.placement.x.get(one.picked[0]?.name) ?? [],
     smoothed: smoothedOf(styles, one.picked[0]?.name ?? "", overlayKey(one.run)),

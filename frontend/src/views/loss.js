@@ -2,12 +2,12 @@
  * Loss, validation loss and learning rate on one time axis, with what a person sets about it.
  *
  * @import { LineProps } from "../charts/line.js"
- * @import { Series, View, XAxis } from "../types.js"
+ * @import { Series, View } from "../types.js"
  */
 import { html, nothing } from "lit-html";
 import { createLineChart } from "../charts/line.js";
+import { edgeKey } from "./edge_key.js";
 import { exportMenu } from "./export_menu.js";
-import { sign } from "./icon.js";
 import { createLegend } from "./legend.js";
 import { mount } from "./mount.js";
 
@@ -19,6 +19,8 @@ import { mount } from "./mount.js";
  * @property {boolean} log
  * @property {boolean} norms  Whether there are global norms to switch to.
  * @property {string[]} notes
+ * @property {import("../charts/line_marks.js").EdgeKind[]} edges  Marks on the chart's edge.
+ * @property {boolean} negative  Whether there are values below 0.
  * @property {Series[]} series
  *
  * @typedef {object} LossHandlers
@@ -41,15 +43,14 @@ export function lossPanel(data, handlers) {
       </p></div>`;
   }
   return html`<header class="panel-head controls">
-      ${title}
+      ${title} ${how(data)}
       <span class="spring"></span>
-      ${view.zoom ? resetZoom(handlers) : nothing}
       <label class="check"><input type="checkbox" .checked=${log}
         @change=${(/** @type {Event} */ event) =>
           handlers.setView({
             log: /** @type {HTMLInputElement} */ (event.target).checked,
           })} /> Log scale</label>
-      ${smoothing(view, handlers)} ${axisChoice(view, handlers)}
+      ${smoothing(view, handlers)}
       ${exportMenu("curves", "the curves", ["png", "csv", "json"], handlers)}
     </header>
     <div class="timeline" data-testid="loss-chart">
@@ -59,29 +60,16 @@ export function lossPanel(data, handlers) {
 }
 
 /**
- * @param {View} view
- * @param {LossHandlers} handlers
+ * How to read the curves: which line is which, and what the marks on the edge are.
+ *
+ * @param {LossData} data
  */
-function axisChoice(view, handlers) {
-  return html`<label class="field">X axis
-    <select @change=${(/** @type {Event} */ event) =>
-      handlers.setView({
-        x: /** @type {XAxis} */ (/** @type {HTMLSelectElement} */ (event.target).value),
-        zoom: null,
-      })}>
-      ${AXES.map(
-        ([value, label]) =>
-          html`<option value=${value} .selected=${view.x === value}>${label}</option>`,
-      )}
-    </select>
-  </label>`;
+function how({ chart, edges, negative }) {
+  const smoothed = chart.lines.some((line) => line.alpha !== undefined);
+  return html`<span class="soft small legend-edges">${
+    smoothed ? html`<span class="wide-only">Thin line: recorded. Thick: smoothed.</span>` : nothing
+  }${edgeKey(edges, negative)}</span>`;
 }
-
-const AXES = /** @type {const} */ ([
-  ["step", "Step"],
-  ["relative", "Relative"],
-  ["wall", "Wall"],
-]);
 
 /**
  * @param {View} view
@@ -100,12 +88,6 @@ function chartChoice(view, handlers) {
         )
       }
     </fieldset>`;
-}
-
-/** @param {LossHandlers} handlers */
-function resetZoom(handlers) {
-  return html`<button type="button" class="button" @click=${() => handlers.setView({ zoom: null })}
-    title="Double-click on the curves does the same">${sign("close")} Reset zoom</button>`;
 }
 
 /**

@@ -6,19 +6,16 @@
  * @import { State } from "../state/state.js"
  */
 import { html, nothing } from "lit-html";
-import { edgeKinds } from "../charts/line_marks.js";
-import { fallsBelow, LABELS } from "../data/curves.js";
+import { capital } from "../format/names.js";
 import { withLater } from "../host/later.js";
 import { shortcutsAreOn } from "../host/shortcuts.js";
 import { askPanel } from "./ask.js";
 import { findingsPanel } from "./findings.js";
 import { heatPanel } from "./heatmap.js";
 import { helpDialog, pageFoot } from "./help.js";
-import { layerPanel } from "./layer_panel.js";
-import { legendItems } from "./legend_items.js";
-import { lossPanel } from "./loss.js";
 import { missingBanner } from "./missing.js";
 import { inlineName } from "./name.js";
+import { curvesPanel, timeAxis } from "./over_time.js";
 import { runsBar } from "./runs.js";
 import { content, emptyRun, failure, loading, noLayers, noRuns } from "./states.js";
 
@@ -78,11 +75,6 @@ function dashboard(state, model, handlers, around) {
     }`;
 }
 
-/** @param {string} text */
-function capital(text) {
-  return text.charAt(0).toUpperCase() + text.slice(1);
-}
-
 /**
  * Whether the selected run has neither curves nor layers.
  *
@@ -129,13 +121,18 @@ function asks({ slots, view, asking }, handlers) {
 function views(state, model, handlers, around) {
   return html`<div class="views">
       ${asks(state, handlers)} ${comparison(state, model, handlers)}
-      <section class="card time" aria-label="Curves of the whole run">${curves(state, model, handlers)}</section>
+      ${timeAxis(state, model, handlers, around)}
+      <section class="card time" aria-label="Curves of the whole run">${curvesPanel(state, model, handlers, around)}</section>
       <section class="card map" aria-label="Heat map of layers over steps">${map(state, model, handlers, around)}</section>
     </div>
     ${
       model.group && model.row >= 0
         ? html`<section class="card layer" data-testid="layer-panel" aria-label="Selected layer">
-            ${layerPanel(state, model, handlers, around)}
+            ${withLater(
+              ({ layerPanel }) => layerPanel(state, model, handlers, around),
+              handlers.redraw,
+              loading("Loading the layer…"),
+            )}
           </section>`
         : nothing
     }`;
@@ -222,60 +219,6 @@ function findings({ slots, selection }, { summary, color, beside }, handlers) {
  * @param {State} state
  * @param {Model} model
  * @param {Handlers} handlers
- */
-function curves({ slots, view }, model, handlers) {
-  return content(slots.series, {
-    what: "Curves",
-    retry: () => handlers.again("series"),
-    ready: () => {
-      const { time } = model;
-      return lossPanel(
-        {
-          view,
-          log: time.log,
-          norms: time.norms,
-          notes: notes(time),
-          series: time.picked,
-          chart: {
-            ...time.chart,
-            gutter: { left: model.gutter.axis, right: model.gutter.right },
-            onZoom: (zoom) => handlers.setView({ zoom }),
-            onPick: handlers.selectStep,
-            onFlag: handlers.showFinding,
-          },
-          legend: {
-            items: legendItems(time, view.hidden, model.beside.color),
-            edges: edgeKinds(time.chart.lines, time.chart.extent),
-            negative: time.picked.some(fallsBelow),
-            placement: time.placement,
-            formatX: time.formatX,
-            cursor: time.chart.cursor,
-            onToggle: handlers.toggleSeries,
-          },
-        },
-        handlers,
-      );
-    },
-  });
-}
-
-/** @param {Model["time"]} time */
-function notes({ placement, picked }) {
-  const found = [];
-  const missing = picked.filter((one) => placement.unplaced.includes(one.name));
-  if (missing.length) {
-    const names = missing.map((one) => LABELS.get(one.name) ?? one.title).join(", ");
-    found.push(
-      `${names}: counted in epochs, and its wall times do not say at which steps. Not shown on this axis.`,
-    );
-  } else if (placement.epochs) found.push("This run counts epochs, not steps.");
-  return found;
-}
-
-/**
- * @param {State} state
- * @param {Model} model
- * @param {Handlers} handlers
  * @param {Surroundings} around
  */
 function map(state, model, handlers, around) {
@@ -302,6 +245,8 @@ function map(state, model, handlers, around) {
           map: props ? { ...props, onHover: handlers.hoverCell, onOpen: handlers.openRow } : null,
           instead: noMap(state, beside, metric, handlers),
           codes: model.map?.codes ?? NO_CODES,
+          limited: model.map?.limited ?? false,
+          recordsInView: model.map?.recordsInView ?? 0,
           worst: model.map?.worst ?? [],
           hover: around.hover,
           pending: slot.data === null,
@@ -352,4 +297,4 @@ function noMap({ slots, view }, { other, group }, metric, handlers) {
   return loading("Loading the heat map…");
 }
 
-const NO_CODES = { nan: false, infinite: false, none: false };
+const NO_CODES = { nan: false, infinite: false, none: false, free: false };

@@ -1,0 +1,141 @@
+/**
+ * What stands on the time axis above the map: the axis itself, and the curves of the whole run.
+ *
+ * @import { Handlers } from "../handlers.js"
+ * @import { Surroundings, Model } from "../model/model.js"
+ * @import { State } from "../state/state.js"
+ */
+import { html, nothing } from "lit-html";
+import { edgeKinds, outside } from "../charts/line_marks.js";
+import { fallsBelow, LABELS } from "../data/curves.js";
+import { capital } from "../format/names.js";
+import { counted } from "../format/numbers.js";
+import { formatStep, stepNumber } from "../format/steps.js";
+import { legendItems } from "./legend_items.js";
+import { lossPanel } from "./loss.js";
+import { content } from "./states.js";
+import { timeCard } from "./time_card.js";
+
+/**
+ * The x axis that all charts over time share.
+ *
+ * @param {State} state
+ * @param {Model} model
+ * @param {Handlers} handlers
+ * @param {Surroundings} around
+ */
+export function timeAxis({ slots, view }, { time, map, gutter, summary }, handlers, { palette }) {
+  if (slots.series.data === null || (time.picked.length === 0 && !map)) return nothing;
+  const { whole, chart, onset } = time;
+  const [from, to] = chart.extent.map(time.axis.full);
+  const loss = time.picked.find((one) => one.axis !== "epoch") ?? time.picked[0];
+  const x = loss && time.placement.x.get(loss.name);
+  const note = map && !time.axis.shared ? LACKS_CLOCK : null;
+  return html`<section class="card axis" aria-label="Time axis of all charts">
+    ${timeCard(
+      {
+        view,
+        onset,
+        title: view.x === "step" ? steps(chart.extent, time.axis.unit) : `${from} – ${to}`,
+        note,
+        overview: {
+          overall: note === null ? (map?.overall ?? null) : null,
+          curve: loss && x ? time.outline : null,
+          whole,
+          extent: chart.extent,
+          axis: time.axis,
+          gutter,
+          label: note === null && map?.overall ? "Worst layer, all steps" : "Loss, all steps",
+          told:
+            time.axis.unit === "step" && summary
+              ? counted(stepNumber(summary.last_step) + 1, "step")
+              : "",
+          palette,
+          onZoom: handlers.setZoom,
+        },
+      },
+      handlers,
+    )}
+  </section>`;
+}
+
+const LACKS_CLOCK =
+  "The records of layers have no place on this axis: the map and the layer keep their own.";
+
+/**
+ * "Steps 0 – 48".
+ *
+ * @param {[number, number]} extent
+ * @param {string} unit
+ */
+function steps([from, to], unit) {
+  const word = capital(`${unit}s`);
+  return `${word} ${formatStep(Math.round(from))} – ${formatStep(Math.round(to))}`;
+}
+
+/**
+ * @param {State} state
+ * @param {Model} model
+ * @param {Handlers} handlers
+ * @param {Surroundings} around
+ */
+export function curvesPanel({ slots, view }, model, handlers, around) {
+  return content(slots.series, {
+    what: "Curves",
+    retry: () => handlers.again("series"),
+    ready: () => {
+      const { time } = model;
+      return lossPanel(
+        {
+          view,
+          log: time.log,
+          norms: time.norms,
+          notes: notes(time),
+          edges: edgeKinds(marked(time.chart), time.chart.extent),
+          negative: time.picked.some(fallsBelow),
+          series: time.picked,
+          chart: {
+            ...time.chart,
+            gutter: model.gutter,
+            ends: around.ends,
+            read: time.read,
+            onZoom: handlers.setZoom,
+            onPick: handlers.selectStep,
+            onFlag: handlers.showFinding,
+          },
+          legend: {
+            items: legendItems(time, view.hidden, model.beside.color),
+            placement: time.placement,
+            formatX: time.formatX,
+            cursor: time.chart.cursor,
+            ends: around.ends,
+            onToggle: handlers.toggleSeries,
+          },
+        },
+        handlers,
+      );
+    },
+  });
+}
+
+/**
+ * Lines with the marks that are drawn one by one.
+ *
+ * @param {Model["time"]["chart"]} chart
+ */
+function marked({ lines, spans = [] }) {
+  return lines.map((line) => outside(line, spans));
+}
+
+/** @param {Model["time"]} time */
+function notes({ placement, picked }) {
+  const found = [];
+  const missing = picked.filter((one) => placement.unplaced.includes(one.name));
+  if (missing.length) {
+    const names = missing.map((one) => LABELS.get(one.name) ?? one.title).join(", ");
+    found.push(
+      `${names}: counted in epochs, and its wall times do not say at which steps. Not shown on this axis.`,
+    );
+  } else if (placement.epochs) found.push("This run counts epochs, not steps.");
+  return found;
+}
