@@ -91,12 +91,14 @@ UPDATE = """async () => {
     wait();
   });
   const times = [];
-  const radios = [...document.querySelectorAll("input[name=metric]")].slice(0, 4);
-  for (const radio of [...radios, ...radios, ...radios]) {
-    if (radio.checked) continue;
+  const select = () => document.querySelector("select[name=metric]");
+  const values = [...select().options].slice(0, 4).map((option) => option.value);
+  for (const value of [...values, ...values, ...values]) {
+    if (select().value === value) continue;
     await new Promise((resolve) => setTimeout(resolve, 300));
     const from = performance.now();
-    radio.click();
+    select().value = value;
+    select().dispatchEvent(new Event("change", { bubbles: true }));
     times.push(await after("map", from));
   }
   return times;

@@ -297,7 +297,8 @@
  * @property {boolean | null} log  null: the data decides.
  * @property {"loss" | "norms"} chart
  * @property {Order} order
- * @property {"health" | "value"} shade  What the map's colours say.
+ * @property {"health" | "value" | null} shade  What the map's colours say; null: health, where it shows
+ *   something of the selected finding.
  * @property {string} filter
  * @property {"layer" | "profile"} tab
  * @property {string[]} hidden  Names of series switched off in the legend.

@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { crossingOf, distanceOf, healthOf, levelOf } from "../src/charts/health.js";
 import { decodeHeat } from "../src/data/decode.js";
 import { cellsOf, limitWords } from "../src/model/cell.js";
+import { showsHealth } from "../src/model/map.js";
 import { cut, overallOf } from "../src/model/map_parts.js";
 import { heatBytes } from "./heat_bytes.mjs";
 
@@ -186,3 +187,18 @@ for (const [value, band, metric, said] of /** @type {const} */ ([
     assert.equal(limitWords(value, band, metric), said);
   });
 }
+
+test("a map that is neutral all over does not stand beside a finding, unless it is asked for", () => {
+  const [calm, sick] = [[[0.01, 0.02]], [[0.01, 0.5]]].map((values) =>
+    healthOf(heatOf(values), RATIO),
+  );
+  assert.deepEqual(
+    [showsHealth(null, calm, true), showsHealth(null, calm, false), showsHealth(null, sick, true)],
+    [false, true, true],
+  );
+  assert.deepEqual(
+    [showsHealth("health", calm, true), showsHealth("value", sick, true)],
+    [true, false],
+  );
+  assert.equal(showsHealth(null, null, false), false, "no rule judges it");
+});

@@ -85,10 +85,14 @@ class Tab:
 
     def choose_quietly(self, group: str, metric: str) -> None:
         """The same, without waiting for the map."""
-        self.frame.locator("input[name=metric]").first.wait_for(state="attached")
+        self.frame.locator("select[name=metric]").wait_for(state="attached")
         if self.frame.locator("input[name=group]").count():  # a single one is no choice
             self.frame.locator(f'input[name=group][value="{group}"]').check(force=True)
-        self.frame.locator(f'input[name=metric][value="{group} {metric}"]').check(force=True)
+        self.frame.locator("select[name=metric]").select_option(f"{group} {metric}", force=True)
+
+    def shade(self, by: str) -> None:
+        """What the heat map's colours say: "health" or "value"."""
+        self.frame.locator(f'input[name=shade][value="{by}"]').check(force=True)
 
     def settle(self) -> None:
         """Wait until nothing is loading."""

@@ -11,6 +11,8 @@ from convergence_tab import NAN, Heat, Tab
 from playwright.sync_api import Locator
 
 Open = Callable[..., Tab]
+NAMES = 152
+"""Width of the gutter in which rows are named, beside the cells (`model/layout.js`)."""
 Colour = tuple[int, int, int]
 
 
@@ -115,8 +117,8 @@ def test_nan_is_a_pattern_in_colours_no_value_has(served: str, open_tab: Open) -
     assert box is not None
     y = middle_of_row(tab, canvas, rows_of(tab, run, group)[row], box)
     kinds: dict[float, bool] = {}
-    for part in range(1, 200):
-        x = part * box["width"] / 200
+    for part in range(1, 100):
+        x = NAMES + part * (box["width"] - NAMES) / 100
         place = understood(said_at(tab, canvas, x, y))
         if place is not None:
             kinds[x] = "NaN" in place[3]

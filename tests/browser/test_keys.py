@@ -128,12 +128,13 @@ def test_the_healthy_range_stands_beside_the_colour_scale(served: str, open_tab:
     tab = open_tab(served)
     tab.select("dead-relu")
     canvas = tab.choose("activations", "activation_dead_fraction")
+    tab.shade("value")
     tab.settle()
     told = tab.frame.locator(".marks [data-mark=healthy]")
     expect(told).to_have_text("healthy 0% – 50%")
     picture = pixels(canvas).astype(int)
-    beside = picture[6:-24, -58:-54]  # left of the scale, in the gutter right of the cells
-    ground = picture[1, -56]
+    beside = picture[16:-24, -124:-120]  # left of the scale, in the gutter right of the cells
+    ground = picture[1, -122]
     marked = (np.abs(beside - ground).sum(axis=2) > 12).any(axis=1)
     half = len(marked) // 2
     assert not marked[: half - 3].any(), "what is above a half is not called healthy"

@@ -148,8 +148,7 @@ def test_every_profile_reads_the_same_step(served: str, open_tab: Open) -> None:
         value = numbers(said.rpartition("=")[2])[0]
         assert value == pytest.approx(float(heat.values[row, 0]), rel=0.01)
     tab.frame.get_by_role("button", name="Output spread", exact=True).click()
-    chosen = tab.frame.locator('input[name=metric][value="activations activation_std"]')
-    expect(chosen).to_be_checked()
+    expect(tab.frame.locator("select[name=metric]")).to_have_value("activations activation_std")
 
 
 def test_playing_moves_every_view_and_stops_at_the_end(served: str, open_tab: Open) -> None:

@@ -16,8 +16,10 @@ from playwright.sync_api import Locator
 Open = Callable[..., Tab]
 Pixels = NDArray[np.uint8]
 
-TOP, AXIS = 6, 24
+TOP, AXIS = 16, 24
 """Heights above and below the cells, as `charts/heat_layout.js` lays them out."""
+LEFT, RIGHT = 152, 128
+"""Widths beside them, as `model/layout.js` does."""
 
 
 def pixels(canvas: Locator) -> Pixels:
@@ -50,10 +52,11 @@ def where(picture: Pixels, wanted: NDArray[np.uint8]) -> NDArray[np.bool_]:
     return np.asarray((picture == wanted).all(axis=2))
 
 
-def shown(tab: Tab, run: str, metric: str = "gradient_norm") -> Pixels:
+def shown(tab: Tab, run: str, metric: str = "gradient_norm", shade: str = "value") -> Pixels:
     """The map of a run, without pointer and selection (they are on another canvas)."""
     tab.select(run)
     canvas = tab.choose("variables", metric)
+    tab.shade(shade)
     tab.settle()
     return pixels(canvas)
 
@@ -87,7 +90,7 @@ def test_one_spike_among_ten_thousand_records_is_seen(golden: str, open_tab: Ope
     brightest = np.array([254, 232, 56], np.uint8)  # the end of cividis
     near = np.abs(picture.astype(int) - brightest).max(axis=2) < 12
     begin, end = height_of(logs.SPIKE_ROW, logs.LONG_ROWS, picture)
-    plot = near[:, 200 : picture.shape[1] - 62]
+    plot = near[:, LEFT : picture.shape[1] - RIGHT]
     lines, columns = np.nonzero(plot)
     assert len(lines) > 0, "it is drawn"
     assert int(begin) - 1 <= lines.min() <= lines.max() <= int(end) + 1, "in its row"
@@ -107,7 +110,7 @@ def test_what_is_no_value_is_a_pattern_of_its_own(golden: str, open_tab: Open, t
         "no data": ("--heat-none", "--heat-none-mark"),
     }
     count = 4 * len(logs.PATTERNS)
-    left, right = 200, picture.shape[1] - 62
+    left, right = LEFT, picture.shape[1] - RIGHT
     middle = left + (right - left) // 2
     shapes = {}
     for kind, (ground, mark) in names.items():

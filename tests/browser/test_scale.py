@@ -34,7 +34,7 @@ def test_twenty_large_runs(large: str, open_tab: Open) -> None:
     assert heat.last_steps[-1] == 1_999
     box = canvas.bounding_box()
     assert box is not None
-    canvas.hover(position={"x": box["width"] * 0.97 - 62, "y": box["height"] / 2}, force=True)
+    canvas.hover(position={"x": box["width"] * 0.97 - 128, "y": box["height"] / 2}, force=True)
     expect(tab.find("heatmap-readout")).to_contain_text("NaN")
     sizes = tab.frame.evaluate(
         """() => performance.getEntriesByType("resource")
@@ -150,7 +150,7 @@ def test_a_reload_in_training_keeps_place_and_selection(
         if tab.last_step() > before + 40:
             break
     assert tab.last_step() > before + 40, "the run has grown on screen"
-    expect(tab.frame.locator('input[name=metric][value="variables variable_norm"]')).to_be_checked()
+    expect(tab.frame.locator("select[name=metric]")).to_have_value("variables variable_norm")
     assert tab.frame.locator(".layer-title h3").inner_text() == layer
     # On screen: a line more in what stands above moves what is scrolled, and not what is looked at.
     assert chart_at(tab) == pytest.approx(place, abs=2)

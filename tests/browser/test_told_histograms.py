@@ -40,7 +40,7 @@ def choice(tab: Tab, pattern: str, label: str) -> Locator:
 
 def metrics(tab: Tab) -> list[str]:
     return [str(one.get_attribute("value")) for one in
-            tab.frame.locator("input[name=metric]").all()]
+            tab.frame.locator("select[name=metric] option").all()]
 
 
 def test_the_answer_is_used_at_once_and_lives_in_the_link(

@@ -106,13 +106,14 @@ export function createMapModel() {
    * The run's own map.
    *
    * @param {{heat: Heat, group: Group, metric: Metric, view: View, rest: Rest, room: Room,
-   *   other: Heat | null, bare: boolean}} of  `other`: the same of a run that is compared.
+   *   other: Heat | null, bare: boolean, found: boolean}} of  `other`: the same of a run that is
+   *   compared; `found`: whether a finding is selected.
    * @returns {MapModel}
    */
-  function alone({ heat, group, metric, view, rest, room, other, bare }) {
+  function alone({ heat, group, metric, view, rest, room, other, bare, found }) {
     const { rows } = group;
     const limits = judged(heat, metric);
-    const health = view.shade === "health" ? limits : null;
+    const health = showsHealth(view.shade, limits, found) ? limits : null;
     const part = cutting(heat, rest.edges, rest.extent);
     const own = reading(part, metric);
     const worst = health ? worstDistance(health.heat) : worsting(heat, metric, own);
@@ -176,8 +177,32 @@ export function createMapModel() {
     if (beside && shown === beside.difference)
       return apart(shown, group, metric, beside, view, rest, room);
     if (!heat) return null;
-    return alone({ heat, group, metric, view, rest, room, other: beside?.heat ?? null, bare });
+    const found = finding !== null && !isOver(finding);
+    return alone({
+      heat,
+      group,
+      metric,
+      view,
+      rest,
+      room,
+      other: beside?.heat ?? null,
+      bare,
+      found,
+    });
   };
+}
+
+/**
+ * Whether the colours say health. A map that is neutral all over would contradict a finding that is
+ * looked at: unless it is asked for, its values are shown then.
+ *
+ * @param {View["shade"]} shade
+ * @param {import("../charts/health.js").Health | null} limits
+ * @param {boolean} found
+ */
+export function showsHealth(shade, limits, found) {
+  if (shade !== null || !limits) return shade === "health";
+  return !found || limits.first.some((cell) => cell >= 0);
 }
 
 /**

@@ -48,7 +48,7 @@ export const DEFAULT_VIEW = {
   log: null,
   chart: "loss",
   order: "depth",
-  shade: "health",
+  shade: null,
   filter: "",
   tab: "layer",
   hidden: [],

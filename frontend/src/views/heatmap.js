@@ -99,10 +99,10 @@ export function heatPanel(data, handlers) {
  * @param {HeatData} data
  * @param {HeatHandlers} handlers
  */
-function shadeChoice({ view, limited, beside, pending }, { setView }) {
+function shadeChoice({ view, limited, beside, pending, map }, { setView }) {
   if (beside && view.map === "difference") return nothing;
   const off = !limited && !pending;
-  const health = view.shade === "health" && !off;
+  const health = map ? map.health !== null : view.shade !== "value";
   const why = off
     ? "No rule declares limits for this statistic"
     : "Distance from the limits that rules declare";
@@ -208,14 +208,13 @@ function metricChoice({ groups, group, metric }, handlers) {
           : nothing
       }
       <label class="field"><span class="hidden-label">Statistic</span>
-        <select name="metric" title=${metric.summary} @change=${(/** @type {Event} */ event) =>
-          handlers.selectMetric(
-            group.group,
-            /** @type {HTMLSelectElement} */ (event.target).value,
-          )}>
+        <select name="metric" title=${metric.summary} @change=${(/** @type {Event} */ event) => {
+          const { value } = /** @type {HTMLSelectElement} */ (event.target);
+          handlers.selectMetric(group.group, value.slice(group.group.length + 1));
+        }}>
           ${group.metrics.map(
-            (one) =>
-              html`<option value=${one.name} title=${one.summary} .selected=${one.name === metric.name}>${one.title}</option>`,
+            (one) => html`<option value="${group.group} ${one.name}" title=${one.summary}
+              .selected=${one.name === metric.name}>${one.title}</option>`,
           )}
         </select>
       </label>
