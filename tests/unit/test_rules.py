@@ -349,6 +349,29 @@ def resting(level: float) -> RunHistory:
     )
 
 
+def frozen(trainable: int) -> RunHistory:
+    """A loss, and a model with so many trainable weights; no variables, as none is updated."""
+    layer = dense("out", "x", parameters=9, trainable=bool(trainable),
+                  trainable_parameters=trainable)
+    return draw.history(
+        draw.run_table(draw.flat()),
+        config={"model": {**model(layer), "trainable_parameters": trainable}},
+    )
+
+
+def forgotten(name: str) -> RunHistory:
+    """The healthy run, whose model has another trainable layer of that name."""
+    names = dict.fromkeys((name, "hidden_1", "hidden_2", "output"))
+    return configured(model=model(*(
+        dense(layer, "x", trainable=True, parameters=9 + i, trainable_parameters=9 + i)
+        for i, layer in enumerate(names)
+    )))
+
+
+def unvarying(noise: float) -> RunHistory:
+    return with_loss(1 + noise * np.random.default_rng(5).standard_normal(N))
+
+
 def embedded(entries: float) -> RunHistory:
     """Indices up to 99 into an embedding of so many rows."""
     base = data({}, {}, model=model(
@@ -419,6 +442,9 @@ CASES: dict[str, tuple[Callable[[], RunHistory], Callable[[], RunHistory]]] = {
     ),
     "constant-output": (lambda: predictions(0.0), lambda: predictions(0.01)),
     "frozen-variable": (lambda: unmoved(0.0), lambda: unmoved(1e-9)),
+    "nothing-trainable": (lambda: frozen(0), lambda: frozen(1)),
+    "never-updated": (lambda: forgotten("hidden_0"), lambda: forgotten("hidden_1")),
+    "constant-loss": (lambda: unvarying(1e-7), lambda: unvarying(1e-3)),
     "index-out-of-range": (lambda: embedded(99.0), lambda: embedded(100.0)),
     "wrong-loss": (
         lambda: data(outputs(0.4, 0.5, 0.0, 3.0), {}, **classes("binary_crossentropy")),
@@ -1327,14 +1353,14 @@ def test_a_rise_is_not_called_a_fall_of_nothing() -> None:
 
 def test_the_onset_and_the_peak_of_too_large_updates_are_both_shown() -> None:
     ratio = np.full((N, 3), 0.02)
-    ratio[9:, 2], ratio[40, :2] = 0.12, (1.0, 7.0)
+    ratio[9:, 2], ratio[12, :2] = 0.12, (1.0, 7.0)
     base = with_loss(diverging(), changed("variables", draw.healthy(N), update_ratio=ratio))
     finding = cause(base, "learning-rate-too-high")
     names = [row.layer for row in base.tables["variables"].rows]
     shown = [(e.step, e.layer, round(e.value, 3), e.threshold) for e in finding.evidence[:2]]
-    assert shown == [(40, names[1], 7.0, 0.1), (9, names[2], 0.12, 0.1)]
+    assert shown == [(12, names[1], 7.0, 0.1), (9, names[2], 0.12, 0.1)]
     assert finding.first_step == 9
-    assert "(step 40; more than 0.1 times first at step 9, in output)" in finding.summary
+    assert "(step 12; more than 0.1 times first at step 9, in output)" in finding.summary
     assert finding.layers == (names[1], names[2], names[0]), "fastest, begun first, the others"
     (loss,) = [e for e in finding.evidence if e.name == "loss at the end over its start"]
     # The last tenth, and the step that begins it.

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from zoo.families import (
     apart,
+    architectures,
     ends,
     inputs,
     layers,
@@ -22,6 +23,7 @@ FAMILIES = {
     "ends": ends.PROGRAMS,
     "layers": layers.PROGRAMS,
     "apart": apart.PROGRAMS,
+    "architectures": architectures.PROGRAMS,
     "reported": (
         *reported_images.PROGRAMS, *reported_sequences.PROGRAMS, *reported_tables.PROGRAMS
     ),

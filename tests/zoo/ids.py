@@ -25,6 +25,9 @@ CAUSES: Final = (
     "insufficient-capacity",
     "too-few-steps",
     "optimizer-mismatch",
+    "nothing-trainable",
+    "never-updated",
+    "constant-loss",
 )
 
 NOT_TRAINED: Final = {

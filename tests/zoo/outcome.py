@@ -49,8 +49,9 @@ class Outcome:
 
     @property
     def first(self) -> str | None:
-        """The cause a person reads first."""
-        return next((f.id for f in self.findings if f.kind == "cause"), None)
+        """The cause a person reads first; where none is told, the first finding."""
+        causes = (f.id for f in self.findings if f.kind == "cause")
+        return next(causes, self.findings[0].id if self.findings else None)
 
     @property
     def found(self) -> bool:

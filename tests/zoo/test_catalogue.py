@@ -36,7 +36,8 @@ def test_every_cause_that_a_rule_names_has_a_place_in_the_zoo() -> None:
 
 def test_labels_are_ids_of_the_catalogue(programs: dict[str, Any]) -> None:
     named = {id_ for p in programs.values() for id_ in (*p.expected, *p.also)}
-    assert named - set(CAUSES) == set()
+    # Where no cause can be told, as of an overfit, the symptom is the diagnosis.
+    assert named - {rule.id for rule in RULES} == set()
 
 
 def test_names_are_unique_and_each_says_what_is_wrong(programs: dict[str, Any]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from tb_convergence.core.history import RunHistory
@@ -178,6 +180,30 @@ def _plateau() -> RunHistory:
     return spaced(run(loss * wobble(27, 0.01), table, config=_two_classes("mse", "linear")), 4)
 
 
+def _all_frozen() -> RunHistory:
+    layers = tuple(
+        {**layer, "trainable": False, "parameters": 4160, "trainable_parameters": 0}
+        for layer in stack(LAYERS)
+    )
+    whole = run(standing(0.693), config=network(*layers))
+    return replace(whole, tables={"run": whole.tables["run"]})
+
+
+def _half_trained() -> RunHistory:
+    layers = tuple(
+        {**layer, "trainable": True, "parameters": count, "trainable_parameters": count}
+        for layer, count in zip(stack(("encoder", "code", "decoder", "image")),
+                                (4160, 195, 256, 4225), strict=True)
+    )
+    trained = variables(("decoder", "image"))
+    return run(learning(0.18, 0.06), trained, config=network(*layers))
+
+
+def _clipped_loss() -> RunHistory:
+    table = data(a=("input", 0.1 * np.log(wobble(28)), 1.0), label=("target", 0.5, 0.5))
+    return run(np.ones(STEPS), table)
+
+
 def _batch_norm() -> RunHistory:
     zero = np.stack([np.full(STEPS, 0.3), 0.82 * wobble(24, 0.02), np.full(STEPS, 0.1)], 1)
     layers = (dense("dense", "x"), {"name": "norm", "class": "BatchNormalization",
@@ -199,6 +225,12 @@ CAUSES: dict[str, Example] = {
         "A column with missing values that were read as NaN.", _nan_in_data),
     "index-out-of-range": Example(
         "A vocabulary of 10,000 words, and an embedding with rows for 5,000.", _words_beyond),
+    "nothing-trainable": Example(
+        "A discriminator that was frozen inside a GAN, then trained by itself.", _all_frozen),
+    "never-updated": Example(
+        "A train step that applies gradients to the decoder's variables only.", _half_trained),
+    "constant-loss": Example(
+        "A loss that is clipped at 1, below where the training begins.", _clipped_loss),
     "unscaled-target": Example(
         "House prices in dollars, predicted with a squared error.", _unscaled_target),
     "unshuffled-batches": Example(

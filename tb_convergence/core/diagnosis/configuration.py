@@ -54,6 +54,8 @@ class Layer:
         parameters: number of weights; None where unknown, or none.
         entries: rows of an embedding; None for other layers.
         initializer, bias_initializer: classes of the kernel's and the bias's, "" where unknown.
+        trainable: whether training may change its weights; None where unknown.
+        trainable_parameters: number of weights that training may change; None where unknown.
     """
 
     name: str
@@ -69,6 +71,8 @@ class Layer:
     entries: int | None = None
     initializer: str = ""
     bias_initializer: str = ""
+    trainable: bool | None = None
+    trainable_parameters: int | None = None
 
     @property
     def penalty(self) -> float:
@@ -93,6 +97,9 @@ class Configuration:
         batch_size: samples per batch.
         planned_steps: steps that fit() was asked for; None where unknown.
         frameworks: packages whose versions were recorded, such as "keras".
+        schedule: class of the learning rate's schedule; "" for a constant or unknown rate.
+        optimizers: how many optimizers the train step calls; 0 where unknown.
+        trainable_parameters: of the whole model; None where unknown.
     """
 
     layers: tuple[Layer, ...] = ()
@@ -109,6 +116,9 @@ class Configuration:
     batch_size: int | None = None
     planned_steps: int | None = None
     frameworks: tuple[str, ...] = ()
+    schedule: str = ""
+    optimizers: int = 0
+    trainable_parameters: int | None = None
 
     @property
     def output(self) -> Layer | None:
@@ -121,10 +131,15 @@ class Configuration:
 
     @property
     def optimizer_text(self) -> str:
-        """The optimizer as a user wrote it, such as "SGD(3.0)"."""
-        if not self.optimizer or self.learning_rate is None:
+        """The optimizer as a user wrote it, such as "SGD(3)" or "SGD(0.1, momentum=0.9)"."""
+        return self.with_rate(self.learning_rate)
+
+    def with_rate(self, rate: float | None, digits: int = 6) -> str:
+        """The same optimizer with another learning rate; only its class where `rate` is None."""
+        if not self.optimizer or rate is None:
             return self.optimizer
-        return f"{self.optimizer}({self.learning_rate:g})"
+        momentum = f", momentum={self.momentum:g}" if self.momentum else ""
+        return f"{self.optimizer}({rate:.{digits}g}{momentum})"
 
     def layer(self, name: str) -> Layer | None:
         """The layer of that name."""
@@ -178,6 +193,9 @@ def configuration(history: RunHistory) -> Configuration:
         batch_size=_size(document.get("batch_size")),
         planned_steps=_product(document.get("epochs"), document.get("steps_per_epoch")),
         frameworks=tuple(map(_text, _mapping(document.get("framework")))),
+        schedule=_text(_mapping(optimizer.get("learning_rate")).get("class")),
+        optimizers=len(_mapping(document.get("optimizers"))) or int(bool(optimizer)),
+        trainable_parameters=_count(model.get("trainable_parameters")),
     )
 
 
@@ -199,6 +217,8 @@ def _layer(item: Mapping[str, Any]) -> Layer:
         entries=_size(item.get("input_dim")),
         initializer=_text(_mapping(item.get("kernel_initializer")).get("class")),
         bias_initializer=_text(_mapping(item.get("bias_initializer")).get("class")),
+        trainable=_flag(item.get("trainable")),
+        trainable_parameters=_count(item.get("trainable_parameters")),
     )
 
 
@@ -233,6 +253,15 @@ def _text(value: Any) -> str:
 def _number(value: Any) -> float | None:
     number = isinstance(value, int | float) and not isinstance(value, bool)
     return float(value) if number else None
+
+
+def _flag(value: Any) -> bool | None:
+    return value if isinstance(value, bool) else None
+
+
+def _count(value: Any) -> int | None:
+    """A whole number, 0 included."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
 
 
 def _product(first: Any, second: Any) -> int | None:

@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+import numpy as np
+
 from tb_convergence.core.diagnosis.data import baseline_loss
 from tb_convergence.core.diagnosis.finding import Finding
 from tb_convergence.core.diagnosis.loss_trajectory import LossTrajectory, loss_trajectory
@@ -125,8 +127,14 @@ def _unconvincing(history: RunHistory, trajectory: LossTrajectory) -> str:
     return ""
 
 
+def _validations(history: RunHistory) -> int:
+    """Validation losses that are numbers: an epoch without validation is NaN in its table."""
+    series = history.series("validation_loss")
+    return 0 if series is None else int(np.isfinite(series.values).sum())
+
+
 def _validated(history: RunHistory) -> bool:
-    return history.points("validation_loss") >= VALIDATIONS
+    return _validations(history) >= VALIDATIONS
 
 
 def _traced(history: RunHistory) -> bool:
@@ -136,7 +144,7 @@ def _traced(history: RunHistory) -> bool:
 
 def _missing(history: RunHistory) -> str:
     """Which records a green verdict would need."""
-    validations = history.points("validation_loss")
+    validations = _validations(history)
     if validations:
         return (
             f"The loss falls, but {counted(validations, 'value')} of the validation loss and no "

@@ -323,8 +323,19 @@ def _lowest(level: Values, sizes: Values) -> float:
     return float(min(candidates))
 
 
+CALM: Final = 4.0
+"""Times the largest of the first losses from which a loss is an explosion and no noise."""
+FIRST: Final = 10
+
+
 def _noise(loss: Values) -> float:
-    """Robust standard deviation from successive differences, which a trend does not inflate."""
+    """Robust standard deviation from successive differences, which a trend does not inflate.
+
+    Losses of an explosion are left out: what follows it would make any difference before it look
+    like chance.
+    """
+    calm = np.abs(loss) <= CALM * np.max(np.abs(loss[:FIRST]), initial=0.0)
+    loss = loss[calm] if calm.sum() >= 3 else loss
     if len(loss) < 3:
         return 0.0
     half = loss[len(loss) // 2 :] if len(loss) >= 12 else loss

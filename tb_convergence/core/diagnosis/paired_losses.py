@@ -2,17 +2,27 @@
 
 A validation loss is written at the end of an epoch or every k steps, a training loss at every step,
 every k steps or once an epoch. So each validation loss is paired with the mean of the training
-losses since the validation before it.
+losses since the validation before it. Loops that count steps for one and epochs for the other are
+understood: a validation lies where its clock says, else where its share of the epochs lies.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
 from tb_convergence.core.diagnosis.memory import remembered
 from tb_convergence.core.history import RunHistory, Series, Steps, Values
+
+EPOCHS: Final = 3.0
+"""Times by which the training's steps outnumber the largest step of a validation loss, from which
+that counts epochs."""
+PLACED: Final = 5
+"""Validations of which the steps can be told from numbers of epochs."""
+END: Final = 3
+"""Values whose median is the level at the end: a single epoch is noise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +44,36 @@ class PairedLosses:
 
     def __len__(self) -> int:
         return len(self.steps)
+
+    @property
+    def finite(self) -> PairedLosses:
+        """Those of them of which both are finite."""
+        known = np.isfinite(self.training) & np.isfinite(self.validation)
+        return PairedLosses(
+            self.steps[known], self.training[known], self.validation[known], self.axis
+        )
+
+    @property
+    def end_training(self) -> float:
+        """Median of the last training losses; NaN without any."""
+        return float(np.median(self.training[-END:])) if len(self) else float("nan")
+
+    @property
+    def end_validation(self) -> float:
+        """Median of the last validation losses; NaN without any."""
+        return float(np.median(self.validation[-END:])) if len(self) else float("nan")
+
+    @property
+    def noise(self) -> float:
+        """Standard deviation of a validation loss around its trend, robustly estimated.
+
+        From second differences, which of independent noise have six times its variance; 0 of fewer
+        than four values.
+        """
+        if len(self) < 4:
+            return 0.0
+        bends = np.diff(self.validation, 2)
+        return float(1.4826 * np.median(np.abs(bends)) / np.sqrt(6))
 
 
 @remembered
@@ -57,14 +97,42 @@ def paired_losses(history: RunHistory) -> PairedLosses | None:
                 validation.axis,
             )
     for series in (history.series("loss"), means):
-        if series is not None and len(series) and series.axis == validation.axis:
-            return _paired(series, validation)
+        if series is None or not len(series):
+            continue
+        places = _places(history, series, validation)
+        if places is not None:
+            return _paired(series, places, np.asarray(validation.values, np.float64))
     return None
 
 
-def _paired(training: Series, validation: Series) -> PairedLosses | None:
+def _places(history: RunHistory, training: Series, validation: Series) -> Steps | None:
+    """Steps of `training` at which the validations were made, `[V]`; None where nothing tells."""
+    own, last = validation.steps, int(training.steps[-1])
+    counts = last >= EPOCHS * max(int(own[-1]), 1)
+    if training.axis == validation.axis and not (counts and len(own) >= PLACED):
+        return own
+    if len(own) < PLACED or training.axis == "epoch":
+        return None
+    by_clock = np.array([_reached(training, at) for at in validation.wall_times], np.int64)
+    if (np.diff(by_clock) > 0).all() and by_clock[0] >= 0:
+        return by_clock
+    if training.axis == validation.axis and not (np.diff(own) == 1).all():
+        return own  # sparse steps of a training whose validation ended early
+    # Epochs are equally long, and the last ends with the training.
+    first = int(own[0]) - 1 if own[0] > 0 else -1
+    share = (own - first) / max(int(own[-1]) - first, 1)
+    return np.maximum(np.round(share * (last + 1)).astype(np.int64) - 1, 0)
+
+
+def _reached(training: Series, clock: float) -> int:
+    """Last step of `training` that was written by then; -1 before the first."""
+    written = np.flatnonzero(training.wall_times <= clock)
+    return int(training.steps[written[-1]]) if len(written) else -1
+
+
+def _paired(training: Series, places: Steps, validation: Values) -> PairedLosses | None:
     """Validations that have a training loss since the one before, the first since the beginning."""
-    ends = np.searchsorted(training.steps, validation.steps, side="right")
+    ends = np.searchsorted(training.steps, places, side="right")
     starts = np.append(0, ends[:-1])
     kept = np.flatnonzero(ends > starts)
     if not len(kept):
@@ -76,9 +144,4 @@ def _paired(training: Series, validation: Series) -> PairedLosses | None:
             for start, end in zip(starts[kept].tolist(), ends[kept].tolist(), strict=True)
         ]
     )
-    return PairedLosses(
-        validation.steps[kept],
-        means,
-        np.asarray(validation.values, np.float64)[kept],
-        validation.axis,
-    )
+    return PairedLosses(places[kept], means, validation[kept], training.axis)

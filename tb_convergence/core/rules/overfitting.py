@@ -1,88 +1,210 @@
-"""The validation loss rises while the training loss keeps falling."""
+"""The validation loss stops falling, or turns, while the training loss goes on to near zero.
+
+Three forms of one thing: validation turns and rises; it stands still while training goes on to
+near zero; or it never got better than where it began, which points at the validation data.
+"""
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 
+from tb_convergence.core.diagnosis.data import baseline_loss
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
+from tb_convergence.core.diagnosis.paired_losses import PairedLosses, paired_losses
 from tb_convergence.core.diagnosis.progress import lagging_statistics
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
+from tb_convergence.core.diagnosis.wording import figure
 from tb_convergence.core.history import RunHistory
 
-RISE = 1.2
-"""Validation loss at the end over its minimum."""
-FALL = 0.9
-"""Training loss at the end over its value at that minimum."""
-UNDONE = 0.1
+LEAST: Final = 5
+"""Validations below which no turn can be told from a bad epoch."""
+SINCE: Final = 3
+"""Validations since the lowest one (Prechelt 1998 stops after as many strips of growth)."""
+RISE: Final = 1.05
+"""Validation loss at the end over its lowest (Prechelt 1998: generalization loss of 5 %)."""
+NOISE: Final = 3.0
+"""The same rise, in standard deviations of a validation loss."""
+FALL: Final = 0.7
+"""Training loss at the end over its value at the lowest validation loss, where the rise is mild."""
+CLEAR_RISE: Final = 1.2
+"""Rise from which any further fall of the training loss shows that they part."""
+CLEAR_FALL: Final = 0.9
+UNDONE: Final = 0.1
 """Part of the validation loss's whole fall that the rise undid: near zero any wobble is a fifth."""
-GAP = 1.1
+GAP: Final = 1.1
 """Validation over training loss: what is learned by heart is known better than the rest."""
-EPOCHS_SINCE = 3
-"""Epochs since the minimum: one bad epoch is noise."""
+NEAR_ZERO: Final = 0.1
+"""Training loss over its start that is near zero."""
+APART: Final = 5.0
+"""Validation over training loss at which a gap is no matter of a few samples."""
+HIGH: Final = 0.25
+"""Validation loss over the baseline below which a model generalizes well, however low its training
+loss is: most sound classifiers end with one far below the other."""
+STALLED: Final = 0.95
+"""Validation loss at the end over its value at the middle of the run: less of a fall is none."""
+HALVED: Final = 0.5
+"""Training loss at the end over its value at the middle of the run, while validation stalled."""
+CHANCE: Final = 0.95
+"""Lowest validation loss over the baseline, or over the first one, from which nothing carried over.
+"""
 
 
 def _evaluate(history: RunHistory, _: Signs) -> Match | None:
-    validation, training = history.series("validation_loss"), history.series("epoch_loss")
-    if validation is None or training is None:
+    paired = paired_losses(history)
+    both = None if paired is None else paired.finite
+    if both is None or len(both) < LEAST or lagging_statistics(history):
         return None
-    steps, at_v, at_t = np.intersect1d(validation.steps, training.steps, return_indices=True)
-    val = np.asarray(validation.values, np.float64)[at_v]
-    train = np.asarray(training.values, np.float64)[at_t]
-    both = np.isfinite(val) & np.isfinite(train)
-    steps, val, train = steps[both], val[both], train[both]
-    if len(steps) < EPOCHS_SINCE + 2:
+    if both.end_validation < GAP * both.end_training:
         return None
-    best = int(np.argmin(val))
-    since = len(val) - 1 - best
-    # The median of the last epochs: a single high one is not a trend.
-    end_val = float(np.median(val[-EPOCHS_SINCE:]))
-    end_train = float(np.median(train[-EPOCHS_SINCE:]))
-    if lagging_statistics(history) or since < EPOCHS_SINCE or val[best] <= 0 or train[best] <= 0:
-        return None
-    rise, fall = end_val / float(val[best]), end_train / float(train[best])
+    return _never_better(history, both) or _turned(history, both) or _stalled(history, both)
+
+
+def _level(history: RunHistory, both: PairedLosses) -> float:
+    """Loss of a model that knows nothing: the baseline where known, else the loss at the start."""
+    baseline, trajectory = baseline_loss(history), loss_trajectory(history)
+    if baseline is not None:
+        return baseline
     # The first epoch's loss already has most of the fall behind it: the start is known better.
+    return max(float(both.validation[0]), trajectory.start if trajectory is not None else 0.0)
+
+
+def _turned(history: RunHistory, both: PairedLosses) -> Match | None:
+    val, train = both.validation, both.training
+    best = int(np.argmin(val))
+    lowest, then = float(val[best]), float(train[best])
+    since = len(val) - 1 - best
+    if since < SINCE or lowest <= 0 or then <= 0:
+        return None
+    rise, fall = both.end_validation / lowest, both.end_training / then
+    mild = rise < CLEAR_RISE
+    if rise < RISE or both.end_validation - lowest < NOISE * both.noise:
+        return None
+    if fall > (FALL if mild else CLEAR_FALL):
+        return None
     trajectory = loss_trajectory(history)
     start = trajectory.start if trajectory is not None else 0.0
     highest = max(float(np.max(val[: best + 1])), start)
-    fallen = highest - float(val[best])
-    undone = (end_val - float(val[best])) / max(fallen, 1e-30)
-    if rise < RISE or fall > FALL or undone < UNDONE or end_val < GAP * end_train:
+    fallen = highest - lowest
+    undone = (both.end_validation - lowest) / max(fallen, 1e-30)
+    # A mild rise of a loss that is high is where the model stopped learning what carries over.
+    if undone < UNDONE and not (mild and lowest > HIGH * _level(history, both)):
         return None
     unit = "epoch" if history.axis == "epoch" else "step"
+    at, last = int(both.steps[best]), int(both.steps[-1])
     return Match(
         severity="warning",
-        confidence=min(0.95, 0.6 + 0.1 * (rise - RISE) + 0.02 * since),
+        confidence=min(0.95, 0.6 + 0.1 * max(0.0, rise - RISE) + 0.02 * min(since, 15)),
         summary=(
-            f"Since {unit} {int(steps[best]):,} the validation loss rose from {val[best]:.3g} to "
-            f"{end_val:.3g} while the training loss fell from {train[best]:.3g} to {end_train:.3g}."
+            f"Since {unit} {at:,} the validation loss rose from {lowest:.3g} to "
+            f"{both.end_validation:.3g}, while the training loss fell from {then:.3g} to "
+            f"{both.end_training:.3g}."
         ),
-        first_step=int(steps[best]),
-        last_step=int(steps[-1]),
+        first_step=at,
+        last_step=last,
         evidence=(
-            Evidence("validation loss over its minimum", rise, RISE, int(steps[-1])),
-            Evidence("training loss since then", fall, FALL, int(steps[-1])),
+            Evidence("validation loss over its minimum", rise, RISE, last, suspect="at least"),
+            Evidence("training loss since then", fall, FALL if mild else CLEAR_FALL, last,
+                     suspect="at most"),
             *(
                 [Evidence("part of the validation loss's fall that was undone", undone, UNDONE)]
-                if fallen > 0 else []  # it never fell
+                if fallen > 0 and undone >= UNDONE else []
             ),
-            Evidence("epochs since the minimum", float(since), float(EPOCHS_SINCE),
+            Evidence("validations since the minimum", float(since), float(SINCE),
                      suspect="at least"),
         ),
     )
 
 
-RULE = Rule(
+def _stalled(history: RunHistory, both: PairedLosses) -> Match | None:
+    """Validation stands still, high, while training goes on to near zero."""
+    middle = len(both) // 2
+    val, train = both.validation, both.training
+    level = _level(history, both)
+    first = slice(max(0, middle - 1), middle + 2)
+    then_val, then_train = float(np.median(val[first])), float(np.median(train[first]))
+    end_val, end_train = both.end_validation, both.end_training
+    if len(both) < 2 * SINCE or min(then_val, then_train, level) <= 0:
+        return None
+    if end_val < STALLED * then_val or end_val > CLEAR_RISE * then_val:
+        return None
+    near_zero = end_train < NEAR_ZERO * level and end_train < HALVED * then_train
+    if not near_zero or end_val < HIGH * level or end_val < APART * max(end_train, 0.0):
+        return None
+    # It has stood still since the loss first came as low as it is at the end.
+    since = int(np.flatnonzero(val <= end_val + 2 * both.noise)[0])
+    unit = "epoch" if history.axis == "epoch" else "step"
+    at, last = int(both.steps[since]), int(both.steps[-1])
+    return Match(
+        "warning", 0.7,
+        f"The validation loss stopped falling at {figure(float(val[since]))} ({unit} {at:,}) and "
+        f"ends at {figure(end_val)}, while the training loss went on from "
+        f"{figure(float(train[since]))} to {figure(end_train)}: what it learns since then does "
+        "not carry over.",
+        at, last, (),
+        (
+            Evidence("validation loss over its value at half of the run", end_val / then_val,
+                     STALLED, last, suspect="at least"),
+            Evidence("training loss over that of knowing nothing", end_train / level, NEAR_ZERO,
+                     last, suspect="less than", unit="fraction"),
+            Evidence("validation over training loss", end_val / max(end_train, 1e-30), APART, last,
+                     suspect="at least"),
+        ),
+        title="Validation stopped falling",
+    )
+
+
+def _never_better(history: RunHistory, both: PairedLosses) -> Match | None:
+    """Training is learned, and no validation was ever better than chance."""
+    baseline, level = baseline_loss(history), _level(history, both)
+    lowest = float(both.validation.min())
+    chance = baseline if baseline is not None else float(both.validation[0])
+    if chance <= 0 or level <= 0 or lowest < CHANCE * chance:
+        return None
+    if both.end_training > HALVED * level or both.end_training > HALVED * both.training[0]:
+        return None
+    last = int(both.steps[-1])
+    of = (
+        f"a model that ignores its input has {figure(chance)}" if baseline is not None else
+        f"the first one was {figure(chance)}"
+    )
+    return Match(
+        "warning", 0.75,
+        f"The training loss fell to {figure(both.end_training)}, and none of {len(both)} "
+        f"validation losses was better than {figure(lowest)} ({of}): nothing of what is learned "
+        "carries over.",
+        int(both.steps[0]), last, (),
+        (
+            Evidence("lowest validation loss over that of chance", lowest / chance, CHANCE,
+                     int(both.steps[int(np.argmin(both.validation))]), suspect="at least",
+                     unit="fraction"),
+            Evidence("training loss over that of knowing nothing", both.end_training / level,
+                     HALVED, last, suspect="at most", unit="fraction"),
+        ),
+        (
+            "Prepare the validation data exactly as the training data: the same scaling, the same "
+            "order of classes, the same tokenizer; print a few pairs of input and label of each.",
+            "Evaluate on the training data: if that is bad as well, the model differs between "
+            "training and evaluation (batch normalization, dropout, a flag).",
+            *RULE.advice,
+        ),
+        title="Validation is no better than chance",
+    )
+
+
+RULE: Final = Rule(
     id="overfitting",
     kind="symptom",
     title="The model overfits",
-    needs=("validation_loss", "epoch_loss"),
-    at_least=5,
+    needs=("validation_loss", "loss|epoch_loss"),
+    at_least=LEAST,
     evaluate=_evaluate,
     assumes_progress=True,
     advice=(
-        "Keep the weights of the best validation epoch "
-        "(EarlyStopping(restore_best_weights=True)).",
+        "Keep the weights of the best validation (in Keras "
+        "EarlyStopping(restore_best_weights=True)).",
         "More data or augmentation first; then weight decay or dropout, a little at a time; "
         "a smaller model last.",
     ),
@@ -91,5 +213,8 @@ RULE = Rule(
         "Very small validation sets make a noisy curve.",
         "Batch normalization validates with moving averages, which lag for some hundred steps.",
     ),
-    references=("Prechelt 1998, Early Stopping - But When?",),
+    references=(
+        "Prechelt 1998, Early Stopping - But When?",
+        "Rauschmayr et al. 2021, SageMaker Debugger: Overfit",
+    ),
 )

@@ -13,6 +13,7 @@ import numpy as np
 from tb_convergence.core.diagnosis.configuration import configuration
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.loss_trajectory import LossTrajectory, loss_trajectory
+from tb_convergence.core.diagnosis.paired_losses import paired_losses
 from tb_convergence.core.diagnosis.progress import learns, unfinished
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.step_size import BEGUN, path_length
@@ -27,6 +28,10 @@ STEADY: Final = 4.0
 """Fall over its standard error."""
 WINDOWS: Final = 4
 """Windows in the last quarter from which a slope has a standard error."""
+VALIDATIONS: Final = 3
+"""Validations since the best one (Prechelt 1998), from which the best is behind the run."""
+PAST: Final = 0.1
+"""The same, as a part of all validations: of many, a few are noise."""
 SOLVED: Final = 0.02
 """Part of the starting loss below which going on changes little that anyone would notice."""
 
@@ -50,7 +55,7 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
     # Steps of length 0 are not too few: none of any number of them would get anywhere.
     if found is None and path is not None and 0 < path < BEGUN and trajectory.observed < FEW:
         return _hardly_begun(history, trajectory, path)
-    if found is None:
+    if found is None or _best_is_over(history) or _bulge(trajectory):
         return None
     fall, first = found
     unit = "epoch" if history.axis == "epoch" else "step"
@@ -67,6 +72,31 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
                   unit="fraction"),),
         _advice(history),
     )
+
+
+def _best_is_over(history: RunHistory) -> bool:
+    """Whether the validation loss has passed its best: more steps lead away from it."""
+    paired = paired_losses(history)
+    both = None if paired is None else paired.finite
+    if both is None or len(both) < VALIDATIONS:
+        return False
+    since = len(both) - 1 - int(np.argmin(both.validation))
+    worse = both.end_validation - float(both.validation.min())
+    return since >= max(VALIDATIONS, PAST * len(both)) and worse > 2 * both.noise
+
+
+def _bulge(trajectory: LossTrajectory) -> bool:
+    """Whether the loss only comes back down from a rise: it was as low before the last part."""
+    reached = np.cumsum(trajectory.weights)
+    share = 0.5 if trajectory.observed < FEW else 0.25
+    before = trajectory.level[reached <= reached[-1] * (1 - share)]
+    weights = trajectory.weights[reached <= reached[-1] * (1 - share)]
+    if len(before) < 2 * WINDOWS:
+        return False
+    # Means of stretches: of many single batches one is always low.
+    stretches = np.array_split(np.arange(len(before)), 2 * WINDOWS)
+    lowest = min(float(np.average(before[part], weights=weights[part])) for part in stretches)
+    return lowest <= trajectory.end
 
 
 def _hardly_begun(history: RunHistory, trajectory: LossTrajectory, path: float) -> Match | None:

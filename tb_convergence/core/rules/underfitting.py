@@ -15,6 +15,7 @@ from tb_convergence.core.diagnosis.data import baseline_loss
 from tb_convergence.core.diagnosis.dating import mostly_since
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
+from tb_convergence.core.diagnosis.paired_losses import paired_losses
 from tb_convergence.core.diagnosis.progress import LITTLE
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.wording import percent
@@ -29,14 +30,12 @@ USELESS: Final = progress.USELESS
 
 
 def _evaluate(history: RunHistory, _: Signs) -> Match | None:
-    validation, training = history.series("validation_loss"), history.series("epoch_loss")
-    trajectory = loss_trajectory(history)
-    if validation is None or training is None or trajectory is None:
+    paired, trajectory = paired_losses(history), loss_trajectory(history)
+    if paired is None or trajectory is None or len(paired) < EPOCHS:
         return None
     falls, lasts, rests = [], [], []
-    for series in (training, validation):
-        values = np.asarray(series.values, np.float64)
-        if len(values) < EPOCHS or not np.isfinite(values).all():
+    for values in (paired.training, paired.validation):
+        if not np.isfinite(values).all():
             return None
         quarter = max(1, len(values) // 4)
         before, last = (
@@ -50,26 +49,25 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     share = lasts[0] / max(level, 1e-30)
     if max(falls) > STANDSTILL or min(falls) < -0.2 or not LITTLE < share < 2:
         return None
-    useless = baseline is not None and share > USELESS
-    begun = training.steps[min(rests[0], len(training) - 1)]
-    if len(validation) == len(training):
-        begun = training.steps[max(rests)]
-    quarter = len(training) - 2 * max(1, len(training) // 4)
+    useless = share > USELESS
+    begun = int(paired.steps[max(rests)])
+    quarter = len(paired) - 2 * max(1, len(paired) // 4)
+    of = "what a model gets that ignores its input" if baseline is not None else "the start"
+    confidence = 0.5 if not useless else 0.7 if baseline is not None else 0.6
     return Match(
-        "warning" if useless else "info", 0.7 if useless else 0.5,
-        f"Training and validation loss stand at {lasts[0]:.4g} and {lasts[1]:.4g}, "
-        f"{percent(share)} of {'ignoring the input' if baseline is not None else 'the start'}, "
-        "and fall no more.",
-        int(begun), int(training.steps[-1]), (),
+        "warning" if useless else "info", confidence,
+        f"The training loss stops at {lasts[0]:.4g} and the validation loss at {lasts[1]:.4g}, "
+        f"{percent(share)} of {of}: neither falls any more.",
+        begun, int(paired.steps[-1]), (),
         (
             Evidence("fall of the training loss over the last quarter", falls[0], STANDSTILL,
                      unit="fraction"),
             Evidence("fall of the validation loss over the last quarter", falls[1], STANDSTILL,
                      unit="fraction"),
-            Evidence("training loss over that level", share, LITTLE, int(training.steps[-1]),
+            Evidence("training loss over that level", share, LITTLE, int(paired.steps[-1]),
                      unit="fraction"),
         ),
-        judged_step=int(max(begun, training.steps[quarter])),
+        judged_step=max(begun, int(paired.steps[quarter])),
     )
 
 
@@ -77,7 +75,7 @@ RULE = Rule(
     id="underfitting",
     kind="symptom",
     title="The model underfits",
-    needs=("validation_loss", "epoch_loss"),
+    needs=("validation_loss", "loss|epoch_loss"),
     at_least=EPOCHS,
     evaluate=_evaluate,
     assumes_progress=True,

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from tb_convergence.core.schema import SCHEMA_VERSION
 from tb_convergence.training.keras import layer_rows
+from tb_convergence.training.keras.introspection import Connections
 
 MAX_TEXT: Final = 200
 MAX_ITEMS: Final = 100
@@ -151,12 +152,19 @@ def _model(model: Any) -> Document:
     layers = layer_rows.units_of_model(model)
     every = [layer for layer in _flat(model) if type(layer).__name__ != "InputLayer"]
     labels = layer_rows.labels_of([*layers, *(item for item in every if item not in layers)])
+    connections = Connections(model)
     return {
         "name": model.name,
         "class": type(model).__name__,
-        "layers": [layer(item, labels) for item in every][: MAX_ITEMS * 10],
+        "layers": [layer(item, labels, connections) for item in every][: MAX_ITEMS * 10],
         "parameters": int(model.count_params()) if model.built else None,
+        "trainable_parameters": _trainable_parameters(model),
     }
+
+
+def _trainable_parameters(item: Any) -> int | None:
+    """Number of weights that training may change; None before they are made."""
+    return sum(math.prod(v.shape) for v in item.trainable_variables) if item.built else None
 
 
 def _flat(model: Any) -> list[Any]:
@@ -178,7 +186,7 @@ def _flat(model: Any) -> list[Any]:
     return found
 
 
-def layer(item: Any, labels: Mapping[int, str]) -> Document:
+def layer(item: Any, labels: Mapping[int, str], connections: Connections) -> Document:
     """One layer: what it is, how it is set up, what feeds it."""
     found: Document = {}
     fields: dict[str, Callable[[], Any]] = {
@@ -189,10 +197,10 @@ def layer(item: Any, labels: Mapping[int, str]) -> Document:
         "trainable": lambda: bool(item.trainable),
         "use_bias": lambda: bool(item.use_bias),
         "parameters": lambda: int(item.count_params()) if item.built else None,
+        "trainable_parameters": lambda: _trainable_parameters(item),
         "output_shape": lambda: list(item.output.shape),
         "inputs": lambda: [
-            labels.get(id(node.operation), node.operation.name)
-            for node in item._inbound_nodes[0].parent_nodes
+            labels.get(id(source), source.name) for source in connections.sources(item)
         ],
     }
     _fill(found, fields)

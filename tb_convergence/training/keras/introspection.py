@@ -148,3 +148,84 @@ def adds_penalties(model: Any) -> bool:
     own = type(model).compute_loss is keras.Model.compute_loss
     usual = type(model).train_step is keras.Model.train_step
     return own and usual and hasattr(model, "_aggregate_additional_loss")
+
+
+class Connections:
+    """What feeds each layer of a model, seen through the models nested in it.
+
+    Keras names a nested model as what feeds the layer after it, and an input of its own as what
+    feeds its first layer. Here the last layer inside feeds the one after it, and what enters the
+    nested model feeds its first layers.
+    """
+
+    def __init__(self, model: Any) -> None:
+        """Args:
+            model: built or not; a subclassed one has connections only inside its nested models.
+        """
+        self._model = model
+        self._operations: set[int] = set()
+        self._entered: dict[int, Any] = {}
+        self._enter(model, set())
+
+    def sources(self, layer: Any) -> list[Any]:
+        """Operations whose outputs enter `layer`, in order.
+
+        Raises:
+            Exception: `layer` is not connected to anything.
+        """
+        found: list[Any] = []
+        for node in self._node(layer).parent_nodes:
+            for operation in self._resolved(node.operation, 0):
+                if not any(operation is item for item in found):
+                    found.append(operation)
+        return found
+
+    def _enter(self, model: Any, seen: set[int]) -> None:
+        """Take in the operations of `model` and of all models nested in it."""
+        if id(model) in seen:
+            return
+        seen.add(id(model))
+        graph = _graph(model)
+        if graph is not None:
+            self._operations.update(id(item) for item in graph.operations)
+            if model is not self._model:
+                for tensor in tf.nest.flatten(graph.inputs):
+                    self._entered[id(tensor._keras_history.operation)] = model
+        for child in getattr(model, "_layers", ()):
+            if getattr(child, "_layers", None):
+                self._enter(child, seen)
+
+    def _node(self, layer: Any) -> Any:
+        """The call of `layer` within this model: a trained base was called in another before."""
+        nodes = layer._inbound_nodes
+        return next(
+            (node for node in nodes if node.parent_nodes and all(
+                id(parent.operation) in self._operations for parent in node.parent_nodes)),
+            nodes[0],
+        )
+
+    def _resolved(self, operation: Any, depth: int) -> list[Any]:
+        if depth > MAX_NESTING:
+            return [operation]
+        inside = _graph(operation)
+        if inside is not None:
+            ends = [tensor._keras_history.operation for tensor in tf.nest.flatten(inside.outputs)]
+            return [item for end in ends for item in self._resolved(end, depth + 1)]
+        nested = self._entered.get(id(operation))
+        if nested is None or not nested._inbound_nodes:
+            return [operation]
+        return [
+            item for node in self._node(nested).parent_nodes
+            for item in self._resolved(node.operation, depth + 1)
+        ]
+
+
+MAX_NESTING = 20
+
+
+def _graph(layer: Any) -> Any:
+    """The graph of layers of a functional or sequential model; None of anything else."""
+    if not isinstance(layer, keras.Model):
+        return None
+    found = getattr(layer, "_functional", None) or layer
+    return found if getattr(found, "_nodes", None) and hasattr(found, "operations") else None

@@ -1,0 +1,118 @@
+"""The loss is one and the same number for every batch.
+
+The loss of a batch depends on its samples, so that even a model that does not learn shows other
+numbers for other batches. Where the number does not change, the loss does not look at the output:
+it is clipped, a margin is reached or out of reach, or no valid alignment exists (a label longer
+than the sequence it is aligned with). Nothing that is constant has a gradient.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from tb_convergence.core.diagnosis.dating import lasting_since
+from tb_convergence.core.diagnosis.finding import Evidence
+from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
+from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
+from tb_convergence.core.diagnosis.wording import figure
+from tb_convergence.core.history import RunHistory, Table, Values
+
+EQUAL: Final = 1e-5
+"""Range of the losses over their size below which they are one number: float32 sums of a batch
+round to about 1e-6, and chance alone makes means of 1,000 samples differ by 1e-2."""
+STEPS: Final = 20
+"""Steps for which it must hold, to the end of the run."""
+SHARE: Final = 0.5
+"""Part of the run for which it must hold: a loss that was at work most of the time had something to
+look at."""
+SOLVED: Final = 0.2
+"""Loss over its start below which it may be constant because everything is learned (a hinge)."""
+VARIED: Final = 1e-6
+"""Spread of the batches' means over their size above which they are different batches."""
+
+
+def _evaluate(history: RunHistory, _: Signs) -> Match | None:
+    run, trajectory = history.table("run"), loss_trajectory(history)
+    if run is None or trajectory is None or trajectory.axis != "step" or not run.has("loss"):
+        return None
+    low, high = _extremes(run)
+    if not np.isfinite(low[-1]) or not np.isfinite(high[-1]):
+        return None
+    level = float(low[-1])
+    equal = np.maximum(np.abs(high - level), np.abs(low - level)) <= EQUAL * abs(level)
+    since = lasting_since(equal)
+    if since >= len(run.steps) - 1:
+        return None
+    first, last = int(run.steps[since]), int(run.steps[-1])
+    steps = last - first + 1
+    if steps < STEPS or steps < SHARE * (last + 1) or level == 0:
+        return None
+    if abs(level) < SOLVED * abs(trajectory.start) or not _other_batches(history, first):
+        return None
+    spread = float(np.max(high[since:]) - np.min(low[since:])) / abs(level)
+    whole = "from the first step on" if since == 0 else f"since step {first:,}"
+    return Match(
+        "warning", 0.85,
+        f"The loss is {figure(level)} for every batch {whole}, whatever is in the batch: it does "
+        "not depend on the output there, so it has no gradient to follow.",
+        first, last, (),
+        (
+            Evidence("range of the batch losses over their size", spread, EQUAL, suspect="at most"),
+            Evidence("steps with the same loss", float(steps), float(STEPS), suspect="at least"),
+        ),
+        ruins=True,
+    )
+
+
+def _extremes(run: Table) -> tuple[Values, Values]:
+    """Smallest and largest batch loss of each record `[S]`, as far as they were recorded."""
+    loss = run.column("loss")[:, 0].astype(np.float64)
+    low, high = loss, loss
+    if run.has("window_loss_min"):
+        low = np.fmin(loss, run.column("window_loss_min")[:, 0])
+    if run.has("window_loss_max"):
+        high = np.fmax(loss, run.column("window_loss_max")[:, 0])
+    return low, high
+
+
+def _other_batches(history: RunHistory, first: int) -> bool:
+    """Whether the batches since step `first` are known to differ: one batch for ever is no test."""
+    table = history.table("inputs")
+    if table is None or not table.has("feature_mean"):
+        return False
+    rows = table.rows_of("input", "target")
+    mean = table.column("feature_mean")[table.steps >= first][:, rows].astype(np.float64)
+    mean = mean[:, np.isfinite(mean).all(axis=0)]
+    if len(mean) < 2 or not mean.shape[1]:
+        return False
+    size = np.maximum(np.abs(mean).max(axis=0), 1e-30)
+    return bool(((mean.max(axis=0) - mean.min(axis=0)) / size > VARIED).any())
+
+
+RULE = Rule(
+    id="constant-loss",
+    kind="cause",
+    title="The loss is the same for every batch",
+    needs=("loss", "feature_mean"),
+    at_least=5,
+    evaluate=_evaluate,
+    of_sound=True,
+    explains=("loss-not-decreasing", "underfitting", "zero-gradient", "vanishing-gradient",
+              "constant-output", "update-ratio-out-of-range", "learning-rate-too-low",
+              "insufficient-capacity", "frozen-variable", "wrong-labels"),
+    restates=("loss-not-decreasing", "learning-rate-too-low", "insufficient-capacity",
+              "underfitting"),
+    excluded_by=("nothing-trainable",),
+    advice=(
+        "Look for what cuts the loss off: a clip, a maximum with a margin that is never reached, "
+        "a mask that leaves nothing.",
+        "With CTC, the output needs at least as many time steps as the label has symbols, and one "
+        "more for each repeated symbol: pool less along time.",
+    ),
+    experiment="the loss of two batches with different outputs",
+    falsified_by=("Another output for the same batch gives another loss.",),
+    false_alarms=("A hinge loss that is fully satisfied is constant, at zero.",),
+    references=("Graves et al. 2006, Connectionist Temporal Classification, ICML",),
+)

@@ -1,0 +1,91 @@
+"""Layers that may be trained, and that no optimizer was ever given.
+
+A train step of one's own applies gradients to the variables it names. What it leaves out stays at
+its random start, and the rest learns around it: the loss falls, only not as far as it could.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Final
+
+from tb_convergence.core.diagnosis.configuration import Layer, configuration
+from tb_convergence.core.diagnosis.finding import Evidence
+from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
+from tb_convergence.core.diagnosis.wording import counted, listed, placed
+from tb_convergence.core.history import RunHistory
+
+DESCRIBED: Final = 1000
+"""Layers that a configuration lists at most: of a longer model it does not tell."""
+
+
+def _evaluate(history: RunHistory, _: Signs) -> Match | None:
+    table, model = history.table("variables"), configuration(history)
+    if table is None or not len(table.steps) or table.source != "recorder":
+        return None
+    if not model.layers or len(model.layers) >= DESCRIBED:
+        return None
+    given = {row.layer for row in table.rows}
+    if not given & {layer.name for layer in model.layers}:
+        return None  # names of another model: nothing can be told apart
+    left = [
+        layer for layer in model.layers
+        if layer.trainable and layer.trainable_parameters and layer.name not in given
+    ]
+    if not left:
+        return None
+    names = tuple(layer.name for layer in left)
+    weights = sum(layer.trainable_parameters or 0 for layer in left)
+    copy = _copied(left, [layer for layer in model.layers if layer.name in given])
+    summary = (
+        f"{listed(names)} {'are' if len(names) > 1 else 'is'} trainable, but no optimizer was "
+        f"given {'their' if len(names) > 1 else 'its'} {weights:,} weights in "
+        f"{counted(history.last_step + 1, 'step')}: they stay as they were initialized."
+    )
+    if copy:
+        summary += (
+            " Layers of the same shapes are trained: if these are a copy that your code updates "
+            "itself (a target network, an average of weights), this is as it should be."
+        )
+    return Match(
+        "info" if copy else "warning", 0.4 if copy else 0.9, summary,
+        0, max(0, history.last_step), names,
+        (
+            Evidence("trainable layers that no optimizer was given", float(len(names)), 0.0),
+            Evidence("trainable layers that an optimizer was given", float(len(given))),
+        ),
+        (
+            f"Add their variables to what the train step differentiates and applies: "
+            f"model.trainable_variables instead of a part of it. Or set trainable = False on "
+            f"{names[0]} if it is meant to stay.",
+        ),
+        title=placed(RULE.title, names),
+    )
+
+
+def _copied(left: list[Layer], trained: list[Layer]) -> bool:
+    """Whether each layer that is left out has a trained layer of the same kind and size."""
+    def shapes(layers: list[Layer]) -> Counter[tuple[str, int | None]]:
+        return Counter((layer.kind, layer.trainable_parameters) for layer in layers)
+
+    return not shapes(left) - shapes(trained)
+
+
+RULE = Rule(
+    id="never-updated",
+    kind="cause",
+    title="Trainable layers get no update",
+    needs=("config", "gradient_norm|update_norm"),
+    evaluate=_evaluate,
+    explains=("loss-not-decreasing", "underfitting", "overfitting", "constant-output",
+              "insufficient-capacity", "wrong-labels", "dead-relu", "vanishing-gradient",
+              "poor-initialization", "too-few-steps", "learning-rate-too-low"),
+    restates=("insufficient-capacity", "too-few-steps"),
+    experiment="print one weight of the layer before and after an epoch",
+    falsified_by=("A weight of the named layer differs between two checkpoints.",),
+    false_alarms=(
+        "Copies of a network that code of one's own keeps up to date: target networks, teachers, "
+        "averages of weights.",
+    ),
+    references=("Humbatova et al. 2020, Taxonomy of Real Faults in Deep Learning Systems, ICSE",),
+)

@@ -1,0 +1,111 @@
+"""Overfitting, underfitting and too few steps as people log them: by step, by epoch, mixed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import histories as draw
+import numpy as np
+import pytest
+
+from tb_convergence.core.diagnosis import diagnose_history
+from tb_convergence.core.history import RunHistory
+
+STEPS, EPOCHS = 600, 30
+
+
+def loud(history: RunHistory) -> list[str]:
+    return [f.id for f in diagnose_history(history).findings if f.severity != "info"]
+
+
+def found(history: RunHistory) -> list[str]:
+    return [f.id for f in diagnose_history(history).findings]
+
+
+def noisy(values: np.ndarray, scale: float = 0.01, seed: int = 3) -> np.ndarray:
+    return values * np.exp(scale * np.random.default_rng(seed).standard_normal(len(values)))
+
+
+AT = np.linspace(0, 1, EPOCHS)
+TO_ZERO = noisy(2.3 * np.exp(-8 * AT))
+CURVES: dict[str, tuple[np.ndarray, np.ndarray, bool]] = {
+    # training and validation loss by epoch; whether that is an overfit
+    "turns": (TO_ZERO, noisy(1 + 2 * np.abs(AT - 0.3)), True),
+    "turns mildly": (
+        TO_ZERO, noisy(np.where(AT < 0.3, 2.3 - 5 * AT, 0.8 + 0.25 * (AT - 0.3)), 0.005), True),
+    "stands still": (TO_ZERO, noisy(0.9 + 1.4 * np.exp(-20 * AT)), True),
+    "never better": (TO_ZERO, noisy(2.3 + 1.0 * AT), True),
+    "both fall": (noisy(0.3 + 2 * np.exp(-6 * AT)), noisy(0.35 + 2 * np.exp(-6 * AT)), False),
+    "both near zero": (TO_ZERO, noisy(0.03 + 2.3 * np.exp(-8 * AT)), False),
+    "a good gap": (TO_ZERO, noisy(0.25 + 2 * np.exp(-8 * AT)), False),
+    "dropout": (noisy(0.5 + 2 * np.exp(-6 * AT)), noisy(0.3 + 2 * np.exp(-6 * AT)), False),
+    "still falling": (noisy(2.3 - 1.5 * AT), noisy(2.3 - 1.3 * AT), False),
+}
+
+
+def by_epoch(train: np.ndarray, val: np.ndarray) -> RunHistory:
+    return draw.history(
+        epoch_loss=draw.series("epoch_loss", train, axis="epoch"),
+        validation_loss=draw.series("validation_loss", val, axis="epoch"),
+    )
+
+
+def by_step(train: np.ndarray, val: np.ndarray) -> RunHistory:
+    """The loss of every step, and a validation each twentieth."""
+    steps = np.arange(STEPS)
+    loss = noisy(np.interp(steps, np.linspace(0, STEPS - 1, EPOCHS), train), 0.1, 4)
+    at = np.arange(1, EPOCHS + 1) * (STEPS // EPOCHS) - 1
+    return draw.history(
+        loss=draw.series("loss", loss),
+        validation_loss=draw.series("validation_loss", val, at),
+    )
+
+
+def mixed(train: np.ndarray, val: np.ndarray, clocked: bool = True) -> RunHistory:
+    """The loss by step, the validation under the number of its epoch, as tutorials do."""
+    history = by_step(train, val)
+    written = history.scalars["validation_loss"].wall_times
+    numbered = draw.series("validation_loss", val, np.arange(EPOCHS))
+    numbered = replace(numbered, wall_times=written if clocked else np.zeros(EPOCHS))
+    return draw.history(loss=history.scalars["loss"], validation_loss=numbered)
+
+
+def without_clock(train: np.ndarray, val: np.ndarray) -> RunHistory:
+    return mixed(train, val, clocked=False)
+
+
+@pytest.mark.parametrize("write", [by_epoch, by_step, mixed, without_clock])
+@pytest.mark.parametrize("name", CURVES)
+def test_overfitting_is_found_however_it_was_logged(write, name: str) -> None:
+    train, val, overfit = CURVES[name]
+    assert ("overfitting" in loud(write(train, val))) == overfit
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_noise_alone_is_no_overfitting(seed: int) -> None:
+    """A sound run whose validation wobbles by a tenth."""
+    val = noisy(0.4 + 1.9 * np.exp(-8 * AT), 0.1, seed)
+    train = noisy(0.3 + 2 * np.exp(-6 * AT), 0.02, seed + 100)
+    assert "overfitting" not in loud(by_epoch(train, val))
+
+
+def test_both_losses_high_and_still_is_underfitting() -> None:
+    train, val = noisy(np.full(EPOCHS, 2.28), 0.004), noisy(np.full(EPOCHS, 2.31), 0.004, 5)
+    train[0] = 2.32
+    assert {"underfitting", "loss-not-decreasing"} & set(loud(by_epoch(train, val)))
+    assert "overfitting" not in found(by_epoch(train, val))
+
+
+def test_a_run_past_its_best_validation_is_not_told_to_go_on() -> None:
+    train = 2.3 - 1.9 * AT
+    assert "too-few-steps" in found(by_step(train, 2.3 - 1.5 * AT))
+    turned = np.where(AT < 0.5, 2.3 - 1.5 * AT, 1.5 + 0.1 * AT)
+    assert "too-few-steps" not in found(by_step(train, noisy(turned, 0.002)))
+
+
+def test_a_loss_that_only_comes_back_from_a_bulge_is_not_told_to_go_on() -> None:
+    steps = np.arange(STEPS)
+    falling = 2.3 - 1.6 * steps / STEPS
+    bulge = 0.5 + 1.8 * np.exp(-steps / 40) + 1.5 * np.exp(-((steps - 450) / 70) ** 2)
+    assert "too-few-steps" in found(draw.history(draw.run_table(falling)))
+    assert "too-few-steps" not in found(draw.history(draw.run_table(bulge)))
