@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from tb_convergence.core.gaps import Skipped
@@ -12,7 +11,7 @@ from tb_convergence.reading.axis_alignment import aligned, all_aligned, clock_of
 from tb_convergence.reading.histograms import HistogramData, read_histograms
 from tb_convergence.reading.patterns import TagRule
 from tb_convergence.reading.records import read_records
-from tb_convergence.reading.runs import FoldedRun, fold_run, fold_runs, possible_members
+from tb_convergence.reading.runs import FoldedRun, fold_run, fold_runs
 from tb_convergence.reading.sampling import MOST_KEPT, Sampling
 from tb_convergence.reading.scalars import read_scalars
 from tb_convergence.reading.tensorboard.data_source import DataSource
@@ -57,12 +56,10 @@ def read_run(
 
 def read_named(source: DataSource, run: str) -> RunHistory:
     """As `read_run`, from `source`."""
-    with ThreadPoolExecutor(1, thread_name_prefix="list runs") as asking:
-        listed = asking.submit(source.prefetch, sorted(possible_members(run)))
-        folded = fold_run(run, source.runs())
-        listed.result()
+    folded = fold_run(run, source.runs())
     if folded is None:
         raise RunNotFoundError(f"no run {run[:200]!r}")
+    source.prefetch(folded.members)
     return read_folded(source, folded)
 
 

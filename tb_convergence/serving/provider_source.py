@@ -6,7 +6,7 @@ import hashlib
 import math
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -26,7 +26,7 @@ from tb_convergence.reading.recorded_histograms import (
     RecordedHistograms,
     read_recorded_histograms,
 )
-from tb_convergence.reading.runs import FoldedRun, fold_run, fold_runs, possible_members
+from tb_convergence.reading.runs import FoldedRun, fold_run, fold_runs
 from tb_convergence.reading.sampling import MOST_KEPT
 from tb_convergence.reading.tensorboard.answer_latency import answering_at_once
 from tb_convergence.reading.tensorboard.data_source import LISTED
@@ -73,18 +73,13 @@ class ProviderSource:
         if self._provider is None:
             raise UnavailableError("TensorBoard was started without a data provider")
         try:
-            members = None if run is None else possible_members(run)
-            asked = [
-                self._asking.submit(self._listing, scope, method, plugin, members)
-                for method, plugin in LISTED
-            ]
-            listing = self._provider.list_runs(scope.context, experiment_id=scope.experiment_id)
-            names = [found.run_name for found in listing]
-            if run is None:
-                folded = fold_runs(names)
+            if run is None:  # all of everything, so nobody has to wait for the names
+                asked = self._asked(scope, None)
+                folded = fold_runs(self._names(scope))
             else:
-                one = fold_run(run, names)
+                one = fold_run(run, self._names(scope))
                 folded = () if one is None else (one,)
+                asked = () if one is None else self._asked(scope, one.members)
             listings = [listed.result() for listed in asked]
         except errors.PublicError:
             raise
@@ -96,6 +91,20 @@ class ProviderSource:
             runs = {one.name: one for one in folded}
             self._recent = _Recent(scope.experiment_id, time.monotonic(), runs)
         return {one.name: _version(one, listings) for one in folded}
+
+    def _names(self, scope: Scope) -> list[str]:
+        """TensorBoard's runs."""
+        listing = self._provider.list_runs(scope.context, experiment_id=scope.experiment_id)
+        return [found.run_name for found in listing]
+
+    def _asked(
+        self, scope: Scope, runs: Iterable[str] | None
+    ) -> Sequence[Future[Mapping[str, Mapping[str, Any]]]]:
+        """Lists of all series of `runs`, on their way; of all runs without."""
+        return [
+            self._asking.submit(self._listing, scope, method, plugin, runs)
+            for method, plugin in LISTED
+        ]
 
     def _listing(
         self, scope: Scope, method: str, plugin: str, runs: Iterable[str] | None

@@ -23,13 +23,13 @@ from tb_convergence.reading import (
     DataUnavailableError,
     LogdirError,
     RunNotFoundError,
-    ahead,
     list_runs,
-    loaders,
     open_logdir,
+    prefetch,
     provider,
     read_run,
 )
+from tb_convergence.reading.tensorboard import loaders
 
 ROOT = Path(__file__).parents[2]
 RUN = layout_of("run", (Row("run", "", "run"),), ("loss",))
@@ -155,7 +155,7 @@ def test_a_run_that_breaks_the_reader_hides_no_other(
             raise RuntimeError("a bug")
         return read(source, run)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(ahead, "read_folded", broken)
+    monkeypatch.setattr(prefetch, "read_folded", broken)
     found = tb_convergence.diagnose(tmp_path, loader=loader)
     assert [(one.run, one.last_step) for one in found] == [("a", 2), ("b", -1), ("c", 2)]
     assert found[1].skipped[0].reason == "the run could not be read: a bug"

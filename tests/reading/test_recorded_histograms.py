@@ -11,7 +11,7 @@ from both_loaders import LOADERS
 from event_files import EventFile
 from histogram_writers import WRITERS, tensorflow_1, tensorflow_2
 
-from tb_convergence.core.histogram_bands import SHARES, distribution
+from tb_convergence.core.histogram_bands import SHARES, bands_over_time
 from tb_convergence.core.schema import Row, layout_of
 from tb_convergence.reading import open_logdir
 from tb_convergence.reading.recorded_histograms import (
@@ -45,7 +45,7 @@ def test_bands_hold_what_was_written(tmp_path: Path, writer: Callable[..., None]
     for loader, (gradient, variable) in found.items():
         assert (gradient.role, variable.role) == ("gradient", "variable")
         assert (gradient.axis, gradient.steps.tolist()) == ("step", [0, 10, 20, 30, 40])
-        bands[loader] = distribution(gradient.histograms)
+        bands[loader] = bands_over_time(gradient.histograms)
         for step, values in enumerate(truth):
             for share, low, high in zip(
                 SHARES, bands[loader].low[step], bands[loader].high[step], strict=True
@@ -66,7 +66,7 @@ def test_what_is_not_finite_and_what_is_no_histogram(tmp_path: Path) -> None:
         tensorflow_2(file, "gradients/w", 3, np.array([1.0, np.inf]))
     for (gradient,) in recorded(tmp_path, "w").values():
         assert gradient.steps.tolist() == [0, 1, 3]
-        found = distribution(gradient.histograms)
+        found = bands_over_time(gradient.histograms)
         assert found.nan_seen.tolist() == [False, True, False]
         assert found.infinity_seen.tolist() == [False, False, True]
 
@@ -77,7 +77,7 @@ def test_restarts_are_folded(tmp_path: Path) -> None:
             tensorflow_1(file, "gradients/w", step, np.full(4, float(time)), 1e9 + time)
     for (gradient,) in recorded(tmp_path, "w").values():
         assert gradient.steps.tolist() == [0, 1, 2]
-        assert distribution(gradient.histograms).low[:, 0] == pytest.approx([0, 4, 5])
+        assert bands_over_time(gradient.histograms).low[:, 0] == pytest.approx([0, 4, 5])
 
 
 def test_beside_the_recorder_and_beside_keras(tmp_path: Path) -> None:

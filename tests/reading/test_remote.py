@@ -14,8 +14,9 @@ from small_runs import name_and_end, write_runs
 
 import tb_convergence
 from tb_convergence import cli
-from tb_convergence.reading import LogdirError, each_run, remote
+from tb_convergence.reading import LogdirError, each_run
 from tb_convergence.reading.folders import EventFile
+from tb_convergence.reading.tensorboard import remote
 from tb_convergence.reading.tensorboard.remote import RemoteFolders
 
 

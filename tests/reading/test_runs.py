@@ -12,7 +12,6 @@ from tb_convergence.reading.runs import (
     VALIDATION,
     fold_run,
     fold_runs,
-    possible_members,
 )
 
 
@@ -46,6 +45,28 @@ from tb_convergence.reading.runs import (
         {"1": (["1", "1/train"], []), "2": (["2/train"], []), "train_big": (["train_big"], [])},
         id="several",
     ),
+    pytest.param(
+        ["a/loss_train", "a/loss_val", "a/acc_train", "a/acc_val"],
+        {"a": (["a/acc_train", "a/loss_train"], ["a/acc_val", "a/loss_val"])}, id="add_scalars",
+    ),
+    pytest.param(
+        ["a", "a/Loss_train", "a/Loss_test"], {"a": (["a", "a/Loss_train"], ["a/Loss_test"])},
+        id="add_scalars beside add_scalar",
+    ),
+    pytest.param(
+        ["exp1_train", "exp1_val", "exp2_train"],
+        {"exp1": (["exp1_train"], ["exp1_val"]), "exp2_train": (["exp2_train"], [])},
+        id="a writer for each split",
+    ),
+    pytest.param(
+        ["a/train_loss", "a/val_loss"], {"a": (["a/train_loss"], ["a/val_loss"])},
+        id="the split in front",
+    ),
+    pytest.param(["a/train", "a/eval_0"], {"a": (["a/train"], ["a/eval_0"])}, id="tfod"),
+    pytest.param(["a", "a/eval_dev-set"], {"a": (["a"], ["a/eval_dev-set"])}, id="named"),
+    pytest.param(["test_lr", "test_wd", "."], {
+        ".": (["."], []), "test_lr": (["test_lr"], []), "test_wd": (["test_wd"], []),
+    }, id="names of runs that only begin like a split"),
     pytest.param(["a\\train", "a\\validation"],
                  {"a": (["a\\train"], ["a\\validation"])}, id="Windows"),
 ])
@@ -66,18 +87,14 @@ def test_every_run_has_one_place(names: list[str]) -> None:
     assert all(run.training for run in found)
 
 
-PARTS = st.sampled_from(["a", "b", *TRAINING, *VALIDATION])
+PARTS = st.sampled_from(
+    ["a", "b", "loss_train", "loss_val", "a_train", "a_val", *TRAINING, *VALIDATION]
+)
 NAMES = st.one_of(
     st.just(ROOT),
     st.builds(lambda parts, separator: separator.join(parts),
               st.lists(PARTS, min_size=1, max_size=3), st.sampled_from(["/", "\\"])),
 )
-
-
-@given(st.sets(NAMES, max_size=12))
-def test_members_are_among_the_possible_ones(names: set[str]) -> None:
-    for run in fold_runs(names):
-        assert set(run.members) <= possible_members(run.name)
 
 
 @given(st.sets(NAMES, max_size=12), NAMES)
