@@ -8,19 +8,24 @@
 import { render } from "lit-html";
 import { createSignal } from "./charts/cursor.js";
 import { readPalette } from "./charts/palette.js";
+import { ApiError } from "./data/api.js";
 import { createLoader } from "./data/loader.js";
+import { startPoll } from "./data/poll.js";
 import { createRecovery } from "./data/recovery.js";
 import { wanted } from "./data/wanted.js";
 import { createHandlers } from "./handlers.js";
 import { onArrival, readHash, writeHash } from "./host/address.js";
+import { notifies, notify } from "./host/notify.js";
 import { onReload } from "./host/reload.js";
 import { createReveal } from "./host/reveal.js";
 import { listenToShortcuts } from "./host/shortcuts.js";
 import { followTheme } from "./host/theme.js";
+import { setTitle } from "./host/title.js";
 import { createModel } from "./model/model.js";
 import { movesOn, readLink, writeLink } from "./state/link.js";
+import { newsOf } from "./state/news.js";
 import { announcement } from "./state/said.js";
-import { settle } from "./state/selection.js";
+import { settle, showFinding } from "./state/selection.js";
 import { DEFAULT_VIEW, initialState, linkedState } from "./state/state.js";
 import { inTurn } from "./state/turns.js";
 import { page } from "./views/page.js";
@@ -33,6 +38,8 @@ const READ_ANEW = ["runs", "findings", "series", "layers", "overlays", "compare"
 const ADDRESS_DELAY_MILLISECONDS = 250;
 /** Pause before asking again for runs that are still being examined. */
 const PENDING_DELAY_MILLISECONDS = 150;
+/** How often the age of the last record is written anew. */
+const CLOCK_MILLISECONDS = 5_000;
 /** How long curves, ready to be drawn, wait for the first map. */
 const PATIENCE_MILLISECONDS = 150;
 
@@ -54,7 +61,10 @@ export function startApp(root, connect) {
   const loader = createLoader((name, slot) => {
     const before = state.slots[/** @type {keyof State["slots"]} */ (name)];
     const said = announcement(name, slot, before) || state.said;
-    const part = { slots: { ...state.slots, [name]: slot }, said };
+    const part = { slots: { ...state.slots, [name]: slot }, said, ...news(name, slot, before) };
+    if (slot.status === "ready" && name === "runs") {
+      Object.assign(part, { clock: { now: seconds(), read: seconds() } });
+    }
     const { findings, layers } = part.slots;
     const opens = findings.data !== null && layers.data !== null && drawn.findings.data === null;
     // First findings with what they name, and a map, each have a frame for themselves: it is
@@ -67,6 +77,35 @@ export function startApp(root, connect) {
       setTimeout(() => again("runs"), PENDING_DELAY_MILLISECONDS);
     }
   });
+
+  /**
+   * What a refreshed reply brings that a person must hear of. Where they have chosen nothing by hand
+   * the page goes there by itself, and offers the way back; else it only offers to go.
+   *
+   * @param {string} name
+   * @param {import("./data/loader.js").Slot<any>} slot
+   * @param {import("./data/loader.js").Slot<any>} before
+   * @returns {Partial<State>}
+   */
+  function news(name, slot, before) {
+    if (slot.status !== "ready" || before.data === null || before.key !== slot.key) return {};
+    const { selection, slots, touched } = state;
+    const found = newsOf(name, before.data, slot.data, selection.run);
+    if (!found) return {};
+    tell(`${found.title} – ${found.run}`, `from step ${found.step} on`);
+    if (found.finding === null || found.finding === selection.finding || touched) {
+      return { news: found };
+    }
+    const { findings } = slot.data;
+    const finding = findings.find((/** @type {{id: string}} */ one) => one.id === found.finding);
+    const next = showFinding(selection, finding, slots.layers.data?.groups ?? [], findings);
+    return { news: { ...found, back: selection }, selection: next };
+  }
+
+  /** @param {string} title @param {string} body */
+  function tell(title, body) {
+    if (document.hidden) notify(title, body);
+  }
 
   /** @param {string} name @param {boolean} [quietly] */
   function again(name, quietly) {
@@ -93,7 +132,11 @@ export function startApp(root, connect) {
     current: () => state,
     change(part) {
       byHand ||= part.selection !== undefined || part.view !== undefined;
-      change(part);
+      // Another run is looked at with fresh eyes: there the page may lead again.
+      const other = part.selection && part.selection.run !== state.selection.run;
+      const touched =
+        part.touched ?? (other ? false : state.touched || part.selection !== undefined);
+      change({ ...part, touched });
     },
     again,
     refresh,
@@ -194,6 +237,8 @@ export function startApp(root, connect) {
     followBar(root);
     reveal(state.selection);
     saveAddress();
+    const told = state.news;
+    setTitle(told ? `(!) ${told.title} – ${told.run}` : null);
   }
 
   let addressTimer = 0;
@@ -225,6 +270,28 @@ export function startApp(root, connect) {
     changeSoon({});
   });
   onReload(refreshWhenShown);
+  state = { ...state, notify: notifies() };
+  startPoll({
+    stamp: () => api.stamp(new AbortController().signal),
+    known: () => state.slots.runs.data?.stamp ?? "",
+    pace() {
+      if (isHidden()) return "never";
+      if (document.hidden) return "unseen";
+      return model(state, around).live?.state === "running" ? "often" : "seldom";
+    },
+    answered(changed) {
+      if (changed) refresh();
+      else changeSoon({ clock: { now: seconds(), read: seconds() } });
+    },
+    failed(error) {
+      if (error instanceof ApiError) again("runs", true);
+    },
+  });
+  setInterval(() => {
+    if (!isHidden() && !document.hidden) {
+      changeSoon({ clock: { ...state.clock, now: seconds() } });
+    }
+  }, CLOCK_MILLISECONDS);
   listenToShortcuts(root, handlers);
   const measure = () => {
     const [width, height] = [root.clientWidth, window.innerHeight];
@@ -239,6 +306,10 @@ export function startApp(root, connect) {
   // A page longer than its frame does not change its own size when the frame changes in height.
   window.addEventListener("resize", measure);
   change({});
+}
+
+function seconds() {
+  return Date.now() / 1000;
 }
 
 /** TensorBoard keeps the frame of a tab that is not open, with a height of 0. */

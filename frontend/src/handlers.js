@@ -13,6 +13,7 @@ import { formatStep, stepNumber } from "./format/steps.js";
 import { copyText } from "./host/clipboard.js";
 import { download } from "./host/download.js";
 import { later } from "./host/later.js";
+import { switchNotifications } from "./host/notify.js";
 import { openHelp, switchShortcuts } from "./host/shortcuts.js";
 import { zoomOn } from "./model/window.js";
 import { createRunHandlers } from "./run_handlers.js";
@@ -35,7 +36,7 @@ import { readout } from "./views/heatmap.js";
 export function createHandlers({ current, change, again, refresh, model, around }) {
   /** @param {Partial<Selection>} part */
   const select = (part) =>
-    change({ selection: { ...current().selection, provisional: false, ...part } });
+    change({ selection: { ...current().selection, provisional: false, vanished: null, ...part } });
   /** @param {Partial<View>} part */
   const setView = (part) => change({ view: { ...current().view, ...part } });
   const groups = () => current().slots.layers.data?.groups ?? NO_GROUPS;
@@ -53,6 +54,12 @@ export function createHandlers({ current, change, again, refresh, model, around 
     ...ofRuns,
     redraw: () => change({}),
     showHelp: openHelp,
+
+    /** @param {boolean} on */
+    async setNotify(on) {
+      change({ notify: await switchNotifications(on) });
+    },
+
     switchShortcuts,
 
     /**
@@ -61,7 +68,7 @@ export function createHandlers({ current, change, again, refresh, model, around 
      * @param {number} by
      */
     nextRun(by) {
-      const shown = model().runs.shown.map((one) => one.run);
+      const shown = model().runs.list.shown.map((one) => one.run);
       const next = neighbour(shown, current().selection.run, by);
       if (next !== null) ofRuns.selectRun(next);
     },
@@ -85,7 +92,11 @@ export function createHandlers({ current, change, again, refresh, model, around 
       if (!finding) return;
       const { selection, view } = current();
       change({
-        selection: { ...showFinding(selection, finding, groups(), findings()), provisional: false },
+        selection: {
+          ...showFinding(selection, finding, groups(), findings()),
+          provisional: false,
+          vanished: null,
+        },
         // What is shown must not be filtered away.
         view: { ...view, filter: "", zoom: "onset" },
         said: `Showing ${visible(finding.title)} from step ${formatStep(finding.first_step)} in all views.`,

@@ -5,6 +5,7 @@
  * @import { View } from "./types.js"
  */
 import { visible } from "./format/names.js";
+import { between } from "./model/runs_table.js";
 import {
   afterSelecting,
   broughtForward,
@@ -12,7 +13,7 @@ import {
   comparedWith,
   toggled,
 } from "./state/compared.js";
-import { firstRun } from "./state/selection.js";
+import { firstRun, showFinding } from "./state/selection.js";
 import { selectRun } from "./state/state.js";
 
 /**
@@ -22,7 +23,7 @@ export function createRunHandlers({ current, change }) {
   /** @param {Partial<View>} part */
   const setView = (part) => change({ view: { ...current().view, ...part } });
 
-  return {
+  const handlers = {
     /** @param {string} run */
     selectRun(run) {
       const { selection, view } = current();
@@ -81,6 +82,89 @@ export function createRunHandlers({ current, change }) {
       change({ view: { ...next, zoom: null }, selection: selectRun(selection, other), said });
     },
 
+    /**
+     * From the table of runs to the run itself.
+     *
+     * @param {string} run
+     */
+    openRun(run) {
+      handlers.selectRun(run);
+      setView({ page: "diagnosis" });
+    },
+
+    /**
+     * Ticks a run, or no longer; with a range, all from the last one that was ticked.
+     *
+     * @param {string} run
+     * @param {import("./model/runs_table.js").TableRow[]} rows
+     * @param {boolean} range
+     */
+    pickRun(run, rows, range) {
+      const { table } = current();
+      const on = !table.picked.includes(run);
+      const runs = range ? between(rows, table.anchor, run) : [run];
+      const rest = table.picked.filter((one) => !runs.includes(one));
+      change({ table: { ...table, picked: on ? [...rest, ...runs] : rest, anchor: run } });
+    },
+
+    /** @param {string[]} runs */
+    pickRuns: (runs) => change({ table: { ...current().table, picked: runs, anchor: null } }),
+
+    /** The first run that was ticked is looked at, the others stand beside it. */
+    comparePicked() {
+      const [first, ...others] = current().table.picked;
+      if (first === undefined) return;
+      handlers.selectRun(first);
+      const { view } = current();
+      const hiddenRuns = view.hiddenRuns.filter((one) => !others.includes(one));
+      change({ view: { ...view, page: "diagnosis", compared: others.reverse(), hiddenRuns } });
+    },
+
+    hidePicked() {
+      const { table, view } = current();
+      const hiddenRuns = [...new Set([...view.hiddenRuns, ...table.picked])];
+      const said = `${table.picked.length} runs are hidden.`;
+      change({ view: { ...view, hiddenRuns }, table: { ...table, picked: [] }, said });
+    },
+
+    /** @param {string} key */
+    foldGroup(key) {
+      const { table } = current();
+      const folded = table.folded.includes(key)
+        ? table.folded.filter((one) => one !== key)
+        : [...table.folded, key];
+      change({ table: { ...table, folded } });
+    },
+
+    /** @param {number} scrolled */
+    scrollTable(scrolled) {
+      const { table } = current();
+      // Rows beyond either edge are drawn, too: small movements need no new ones.
+      if (Math.abs(scrolled - table.scrolled) > SCROLL) change({ table: { ...table, scrolled } });
+    },
+
+    /** To the finding or the run that the banner speaks of. */
+    goToNews() {
+      const { news, selection, slots, view } = current();
+      if (!news) return;
+      change({ news: null, view: { ...view, page: "diagnosis", filter: "", zoom: null } });
+      if (news.run !== selection.run) return handlers.selectRun(news.run);
+      const findings = slots.findings.data?.findings ?? [];
+      const finding = findings.find((one) => one.id === news.finding);
+      const groups = slots.layers.data?.groups ?? [];
+      if (finding) change({ selection: showFinding(selection, finding, groups, findings) });
+    },
+
+    /** To what was selected before the page went to the news by itself. */
+    goBack() {
+      const { news } = current();
+      if (news?.back) change({ selection: news.back, news: null, touched: true });
+    },
+
+    dismissNews: () => change({ news: null }),
+
+    forgetVanished: () => change({ selection: { ...current().selection, vanished: null } }),
+
     showAllRuns: () => setView({ hiddenRuns: [], showHidden: false }),
 
     /** The runs that a link asked for and that are not there are no longer mentioned. */
@@ -91,4 +175,8 @@ export function createRunHandlers({ current, change }) {
       change({ selection: { ...selection, missing: null }, view: { ...view, compared } });
     },
   };
+  return handlers;
 }
+
+/** Pixels that the table may be scrolled before other rows are drawn. */
+const SCROLL = 200;

@@ -6,7 +6,14 @@
  * @typedef {number | string} Step  An integer; text where it is beyond 2^53.
  * @typedef {number | "NaN" | "Infinity" | "-Infinity"} StrictNumber
  * @typedef {"critical" | "warning" | "info"} Severity
- * @typedef {Severity | "healthy" | "unknown" | "pending" | "error"} Verdict
+ * @typedef {Severity | "healthy" | "unknown" | "early" | "pending" | "error"} Verdict  A mark: severity, or the verdict on a run.
+ * @typedef {"sick" | "nothing-found" | "not-decided" | "too-early" | "pending" | "error"} RunState
+ *
+ * @typedef {object} Judgement  What is said of a run as a whole.
+ * @property {"sick" | "nothing-found" | "not-decided" | "too-early"} state
+ * @property {number} decided  Checks that had the data they need.
+ * @property {number} applicable
+ * @property {string} why  In a sentence.
  * @typedef {"log10" | "linear"} Scale
  * @typedef {"high" | "low" | "both"} Worst
  *
@@ -15,10 +22,16 @@
  * @property {string[]} source_runs
  * @property {Step} last_step
  * @property {Severity | "healthy" | "unknown" | "pending"} severity
- * @property {{id: string, kind: string, title: string} | null} first
+ * @property {Judgement | null} [verdict]
+ * @property {{id: string, kind: string, title: string, rule_title: string, first_step: Step, layers: string[], layer_count: number} | null} first
  * @property {{critical: number, warning: number, info: number}} counts
  * @property {string[]} sources
  * @property {{kept: number, total: number, exact: boolean} | null} sampled
+ * @property {"step" | "batch" | "epoch"} axis  What steps count.
+ * @property {StrictNumber | null} loss  The last one.
+ * @property {number | null} latest_seconds  Wall time of the newest record.
+ * @property {Record<string, string>} settings
+ * @property {string} health  A letter for each stretch of steps; see data/health_line.js.
  * @property {string | null} error
  *
  * @typedef {object} RunsReply
@@ -28,6 +41,7 @@
  * @property {number} pending
  * @property {number | null} next_offset
  * @property {RunSummary[]} runs
+ * @property {string} [stamp]  ETag of its first page.
  *
  * @typedef {object} Evidence
  * @property {string} name
@@ -76,6 +90,7 @@
  * @property {Step} last_step
  * @property {"step" | "batch" | "epoch"} axis  What steps count.
  * @property {string} loss_summary  How the loss went, in a sentence.
+ * @property {Judgement} [verdict]
  * @property {string | null} fix_first  Of several causes the one to begin with.
  * @property {Finding[]} findings
  * @property {number} evaluated
@@ -287,9 +302,12 @@
  * @property {boolean} provisional  The run was chosen while others were still being examined.
  * @property {boolean} auto  Nothing was chosen by hand yet: follow the run's first finding.
  * @property {string | null} missing  A run that was asked for and is not there; another is shown.
+ * @property {string | null} vanished  Id of a finding that was selected and is not there (any more).
  *
  * @typedef {"step" | "relative" | "wall"} XAxis
  * @typedef {"depth" | "name" | "worst" | "crossing"} Order
+ * @typedef {"cause" | "verdict" | "folder" | "none"} RunGrouping
+ * @typedef {"run" | "verdict" | "cause" | "onset" | "last" | "loss"} RunColumn
  *
  * @typedef {object} View  How it is looked at.
  * @property {XAxis} x
@@ -308,11 +326,12 @@
  * @property {string[]} compared  Runs beside the selected one; see state/compared.js.
  * @property {string[]} hiddenRuns
  * @property {boolean} showHidden
- * @property {"worst" | "name"} runSort
- * @property {number} runPages  Of the list of runs that are drawn.
- * @property {string} runFilter
- * @property {Verdict | null} runVerdict
- * @property {boolean} allRuns
+ * @property {"diagnosis" | "runs"} page
+ * @property {string} runFilter  A regular expression, as in TensorBoard.
+ * @property {RunState | null} runState  Only runs in this state.
+ * @property {RunGrouping | null} runGroups  null: by cause where there are many.
+ * @property {RunColumn} runSort
+ * @property {boolean} runSortDown  Whether the largest comes first.
  * @property {string} tags  What was said of histograms; see state/tags.js.
  */
 export {};

@@ -17,7 +17,12 @@ const findings = {
   findings: [{ title: "The learning rate is too high", severity: "critical" }],
 };
 /** @param {string} severity */
-const run = (severity) => ({ run: severity, severity, error: null });
+const run = (severity) => ({
+  run: severity,
+  severity,
+  verdict: severity === "healthy" ? { state: "nothing-found" } : null,
+  error: null,
+});
 
 test("findings are announced when they arrive, not when a refresh repeats them", () => {
   const said = announcement("findings", ready(findings), emptySlot());
@@ -36,13 +41,13 @@ test("examining is announced at its beginning and at its end", () => {
   assert.equal(announcement("runs", ready(some), ready(some)), "");
   assert.equal(
     announcement("runs", ready(all), ready(some)),
-    "All 2 runs are examined: 1 critical, 1 healthy.",
+    "All 2 runs are examined: 1 sick, 1 nothing found.",
   );
   assert.equal(announcement("runs", ready(all), ready(all)), "");
   const sick = ["warning", "healthy", "warning", "info", "critical", "critical"].map(run);
   assert.equal(
     announcement("runs", ready({ runs: sick, pending: 0 }), ready(some)),
-    "All 6 runs are examined: 2 critical, 2 warnings, 1 notice, 1 healthy.",
+    "All 6 runs are examined: 4 sick, 1 not decided, 1 nothing found.",
   );
 });
 

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { rowMarks } from "../src/model/map.js";
+import { listRuns } from "../src/model/run_list.js";
 import { flagsOf } from "../src/model/time.js";
 import { readLink, writeLink } from "../src/state/link.js";
 import { memo } from "../src/state/memo.js";
@@ -17,7 +18,6 @@ import {
 } from "../src/state/selection.js";
 import { DEFAULT_VIEW, initialState, selectRun } from "../src/state/state.js";
 import { isJudged, tree } from "../src/views/findings.js";
-import { orderRuns } from "../src/views/runs.js";
 
 const run = (/** @type {string} */ name, /** @type {any} */ severity, error = null) =>
   /** @type {any} */ ({ run: name, severity, error });
@@ -60,7 +60,7 @@ test("the first run shown is the worst, of equals the first listed", () => {
   assert.equal(firstRun([]), null);
 });
 
-test("runs are listed worst first, filtered by name and verdict", () => {
+test("runs are listed worst first, filtered by name and state", () => {
   const runs = [
     run("a", "healthy"),
     run("B", "critical"),
@@ -68,12 +68,19 @@ test("runs are listed worst first, filtered by name and verdict", () => {
     run("b2", "critical"),
   ];
   const names = (/** @type {any[]} */ found) => found.map((one) => one.run);
-  const listed = (/** @type {any} */ view) => names(orderRuns(runs, { ...DEFAULT_VIEW, ...view }));
+  const listed = (/** @type {any} */ view) =>
+    names(listRuns(runs, { ...DEFAULT_VIEW, ...view }).shown);
   assert.deepEqual(listed({}), ["B", "b2", "c", "a"]);
   assert.deepEqual(listed({ runFilter: "b" }), ["B", "b2"]);
   assert.deepEqual(listed({ runFilter: "b2|c" }), ["b2", "c"]);
-  assert.deepEqual(listed({ runVerdict: "warning" }), ["c"]);
-  assert.deepEqual(listed({ runSort: "name" }), ["a", "B", "b2", "c"]);
+  assert.deepEqual(listed({ runFilter: "^b$" }), ["B"]);
+  assert.deepEqual(
+    listed({ runFilter: "(" }),
+    ["B", "b2", "c", "a"],
+    "a bad pattern hides nothing",
+  );
+  assert.deepEqual(listed({ runState: "sick" }), ["B", "b2", "c"]);
+  assert.deepEqual(listed({ runState: "not-decided" }), ["a"], "green needs a verdict");
   assert.deepEqual(listed({ hiddenRuns: ["B", "gone"] }), ["b2", "c", "a"]);
   assert.deepEqual(listed({ hiddenRuns: ["B"], showHidden: true }), ["B", "b2", "c", "a"]);
 });
@@ -104,6 +111,7 @@ test("showing a finding moves run, step, metric and row", () => {
     provisional: false,
     auto: false,
     missing: null,
+    vanished: null,
   });
 });
 

@@ -82,35 +82,6 @@ def test_evidence_without_limits_has_no_column_for_them(served: str, open_tab: O
     expect(tab.frame.locator(".evidence .limit")).to_have_count(0)
 
 
-def test_a_run_s_tools_cover_no_letter_of_it(served: str, open_tab: Open) -> None:
-    tab = open_tab(served)
-    overlaps = """(item) => {
-      const tools = [...item.querySelectorAll(".chip-tool")];
-      const boxes = tools.map((tool) => tool.querySelector("svg").getBoundingClientRect());
-      const texts = [...item.querySelectorAll(".chip-name, .chip-verdict > span")];
-      const along = (a, b) => a.left < b.right && b.left < a.right;
-      const hit = (a, b) => along(a, b) && a.top < b.bottom && b.top < a.bottom;
-      return texts.flatMap((text) => {
-        const range = document.createRange();
-        range.selectNodeContents(text);
-        const letters = [...range.getClientRects()];
-        const covered = letters.some((one) => boxes.some((box) => hit(one, box)));
-        return covered ? [text.textContent] : [];
-      }).concat(
-        getComputedStyle(item.querySelector(".chip-tools")).boxShadow === "none" ? [] : ["faded"]
-      );
-    }"""
-    runs = tab.runs()
-    assert len(runs) == 6
-    for run in runs:
-        tab.select(run)
-        for other in runs:
-            item = tab.frame.locator(".chip-item", has=tab.find("run-chip", run=other))
-            item.scroll_into_view_if_needed()
-            item.hover()
-            assert item.evaluate(overlaps) == [], other
-
-
 def test_marks_beside_the_rows_have_a_key_where_there_are_any(served: str, open_tab: Open) -> None:
     tab = open_tab(served)
     tab.select("healthy")

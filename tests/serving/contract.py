@@ -132,7 +132,7 @@ def check_runs(found: dict[str, Any]) -> None:
             sick = entry["severity"] in {"critical", "warning"}
             assert (entry["verdict"]["state"] == "sick") == sick
         if entry["first"]:
-            keys(entry["first"], "id kind title first_step layers layer_count")
+            keys(entry["first"], "id kind title rule_title first_step layers layer_count")
             check_step(entry["first"]["first_step"])
             assert len(entry["first"]["layers"]) <= min(3, entry["first"]["layer_count"])
         assert entry["axis"] in {"step", "batch", "epoch"}

@@ -52,6 +52,7 @@ export function readPalette(element) {
       info: value("--info"),
       healthy: value("--healthy"),
       unknown: value("--ink-soft"),
+      early: value("--ink-soft"),
       pending: value("--ink-soft"),
       error: value("--critical"),
     },

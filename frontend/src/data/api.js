@@ -77,7 +77,16 @@ export function createApi(fetcher, always = () => ({})) {
    * @returns {Promise<Reply>}
    */
   async function json(route, parameters, signal) {
-    const response = await request(route, parameters, signal);
+    return parsed(await request(route, parameters, signal), signal);
+  }
+
+  /**
+   * @template {{schema: number}} Reply
+   * @param {Response} response
+   * @param {AbortSignal} signal
+   * @returns {Promise<Reply>}
+   */
+  async function parsed(response, signal) {
     const reply = /** @type {Reply} */ (await body(response, signal));
     requireSchema(reply?.schema);
     return reply;
@@ -88,8 +97,10 @@ export function createApi(fetcher, always = () => ({})) {
    * @returns {Promise<RunsReply>} All pages as one reply.
    */
   async function runs(signal) {
+    const response = await request("runs", {}, signal);
     /** @type {RunsReply} */
-    const whole = await json("runs", {}, signal);
+    const whole = await parsed(response, signal);
+    whole.stamp = stampOf(response);
     for (let page = whole; page.next_offset !== null; ) {
       page = await json("runs", { offset: page.next_offset }, signal);
       whole.runs.push(...page.runs);
@@ -160,6 +171,17 @@ export function createApi(fetcher, always = () => ({})) {
 
   return {
     runs,
+    /**
+     * What tells whether the list of runs has changed: a request that is answered with 304 if not.
+     *
+     * @param {AbortSignal} signal
+     */
+    async stamp(signal) {
+      const response = await request("runs", {}, signal);
+      // Read to its end: else the browser keeps no copy to ask about next time.
+      await response.arrayBuffer();
+      return stampOf(response);
+    },
     layers,
     series,
     overlays,
@@ -212,6 +234,11 @@ export function createApi(fetcher, always = () => ({})) {
 }
 
 /** @typedef {ReturnType<typeof createApi>} Api */
+
+/** @param {Response} response */
+function stampOf(response) {
+  return response.headers?.get("ETag") ?? "";
+}
 
 /** @param {unknown} schema */
 function requireSchema(schema) {

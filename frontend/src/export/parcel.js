@@ -19,9 +19,10 @@ import {
   heatSheet,
   layerSheet,
   profileSheet,
+  runsSheet,
 } from "./tables.js";
 
-/** @typedef {"findings" | "compare" | "curves" | "map" | "layer" | "profile"} View */
+/** @typedef {"findings" | "runs" | "compare" | "curves" | "map" | "layer" | "profile"} View */
 /** @typedef {"png" | "csv" | "json"} Format */
 
 /**
@@ -43,7 +44,7 @@ import {
 export async function parcel(view, format, panel, { state, model, around }) {
   const content = contentOf(view, state, model);
   if (!content) return null;
-  const run = state.selection.run ?? "";
+  const run = view === "runs" ? "" : (state.selection.run ?? "");
   const { title, entries } = content.caption;
   const name = `${fileName([run, title])}.${format}`;
   if (format === "png") {
@@ -72,6 +73,14 @@ function contentOf(view, { slots, view: how }, model) {
       if (!reply) return null;
       const caption = { title: "Findings", entries: [] };
       return { sheet: findingsSheet(reply.findings), document: reply, caption };
+    }
+    case "runs": {
+      const { list } = model.runs;
+      return {
+        sheet: runsSheet(list.shown),
+        document: { runs: list.shown },
+        caption: { title: "Runs", entries: [] },
+      };
     }
     case "compare": {
       const { reply } = model.beside;

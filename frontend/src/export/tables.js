@@ -3,16 +3,57 @@
  * as they were recorded.
  *
  * @import { Cell } from "./csv.js"
- * @import { CompareReply, Finding, Heat, LayerReply, Metric, NonFinite, Row, Series, Step } from "../types.js"
+ * @import { CompareReply, Finding, Heat, LayerReply, Metric, NonFinite, Row, RunSummary, Series, Step } from "../types.js"
  */
 import { INFINITE, NAN, NO_DATA } from "../data/decode.js";
 import { looseNumber } from "../format/numbers.js";
+import { stateOf } from "../format/severity.js";
 
 /**
  * @typedef {object} Sheet
  * @property {string[]} columns
  * @property {Cell[][]} rows
  */
+
+/**
+ * One row per run, in the order of the list, with every setting that is known.
+ *
+ * @param {RunSummary[]} runs
+ * @returns {Sheet}
+ */
+export function runsSheet(runs) {
+  const settings = [...new Set(runs.flatMap((run) => Object.keys(run.settings ?? {})))].sort();
+  return {
+    columns: [
+      "run",
+      "verdict",
+      "severity",
+      "checks_decided",
+      "checks_applicable",
+      "first_finding",
+      "title",
+      "first_step",
+      "last_step",
+      "loss",
+      "health",
+      ...settings,
+    ],
+    rows: runs.map((run) => [
+      run.run,
+      stateOf(run),
+      run.severity,
+      run.verdict?.decided ?? null,
+      run.verdict?.applicable ?? null,
+      run.first?.id ?? null,
+      run.first?.title ?? null,
+      run.first?.first_step ?? null,
+      run.last_step,
+      looseNumber(run.loss),
+      run.health,
+      ...settings.map((name) => run.settings?.[name] ?? null),
+    ]),
+  };
+}
 
 /**
  * One row per finding, in reading order.

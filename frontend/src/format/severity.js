@@ -1,23 +1,61 @@
 /**
  * Severity in words and shapes. Colour is never the only sign: each has a shape of its own.
  *
- * @import { Finding, Verdict, RunSummary } from "../types.js"
+ * @import { Finding, RunState, RunSummary, Verdict } from "../types.js"
  */
 import { formatNumber } from "./numbers.js";
 
-/** Worst first. A run that cannot be read outranks what is only suspicious. */
+/**
+ * What a run or a finding is marked with, worst first. `healthy` is the verdict "nothing found",
+ * `unknown` "not decided". A run that cannot be read outranks what is only suspicious.
+ */
 /** @type {readonly Verdict[]} */
-export const VERDICTS = ["critical", "error", "warning", "info", "pending", "unknown", "healthy"];
+export const VERDICTS = [
+  "critical",
+  "error",
+  "warning",
+  "info",
+  "pending",
+  "unknown",
+  "early",
+  "healthy",
+];
 
 /** @type {Readonly<Record<Verdict, string>>} */
 export const VERDICT_WORD = {
   critical: "critical",
   warning: "warning",
   info: "notice",
-  healthy: "healthy",
-  unknown: "not enough data",
+  healthy: "nothing found",
+  unknown: "not decided",
+  early: "too early",
   pending: "being examined",
   error: "unreadable",
+};
+
+/** What a run is, in the order in which runs are listed. */
+/** @type {readonly RunState[]} */
+export const STATES = ["sick", "error", "pending", "not-decided", "too-early", "nothing-found"];
+
+/** @type {Readonly<Record<RunState, string>>} */
+export const STATE_WORD = {
+  sick: "Sick",
+  error: "Cannot be read",
+  pending: "Being examined",
+  "not-decided": "Not decided",
+  "too-early": "Too early",
+  "nothing-found": "Nothing found",
+};
+
+/** The mark of each state. */
+/** @type {Readonly<Record<RunState, Verdict>>} */
+export const STATE_MARK = {
+  sick: "critical",
+  error: "error",
+  pending: "pending",
+  "not-decided": "unknown",
+  "too-early": "early",
+  "nothing-found": "healthy",
 };
 
 /** Outlines in a box of 16 x 16, for SVG and for Path2D. */
@@ -30,8 +68,11 @@ export const VERDICT_PATH = {
   info: "M8 .9a7.1 7.1 0 1 1 0 14.2A7.1 7.1 0 0 1 8 .9zM7.1 4v1.9h1.8V4zm0 3.1V12h1.8V7.1z",
   healthy:
     "M8 .9a7.1 7.1 0 1 1 0 14.2A7.1 7.1 0 0 1 8 .9zm3 4.1L7 9.1 5 7.2 3.7 8.5 7 11.7l5.3-5.4z",
+  // A question mark in a dashed circle: not a solid shape, as nothing solid is said.
   unknown:
-    "M8 .9a7.1 7.1 0 1 1 0 14.2A7.1 7.1 0 0 1 8 .9zM4 7.1v1.8h2V7.1zm3 0v1.8h2V7.1zm3 0v1.8h2V7.1z",
+    "M8 .9a7.1 7.1 0 1 1 0 14.2A7.1 7.1 0 0 1 8 .9zM8 2.4a5.6 5.6 0 1 0 0 11.2A5.6 5.6 0 0 0 8 2.4zM5.5 6.4C5.5 4.9 6.6 4 8 4s2.5.9 2.5 2.2c0 1.7-1.8 1.9-1.8 3.1v.2H7.2v-.4c0-1.8 1.8-2 1.8-2.9 0-.5-.4-.8-1-.8s-1 .4-1 1zM7.1 10.6v1.6h1.7v-1.6z",
+  early:
+    "M8 .9a7.1 7.1 0 1 1 0 14.2A7.1 7.1 0 0 1 8 .9zM8 2.4a5.6 5.6 0 1 0 0 11.2A5.6 5.6 0 0 0 8 2.4zM7.2 4.2v4.3l3 2.2.9-1.2-2.4-1.8V4.2z",
   pending: "M8 .9a7.1 7.1 0 1 1 0 14.2A7.1 7.1 0 0 1 8 .9zM7.1 3.5v5.1l3.6 2.6 1-1.4-2.8-2V3.5z",
   error: "M2.5.9h8l3.9 3.9v10.3h-12zM7.1 5v4.6h1.8V5zm0 5.9v1.8h1.8v-1.8z",
 };
@@ -47,12 +88,37 @@ export function outline(verdict) {
 }
 
 /**
- * @param {RunSummary} run
+ * The mark of a run: how severe it is where it is sick, else its verdict. Green needs evidence: a
+ * run without a verdict is not decided.
+ *
+ * @param {Pick<RunSummary, "error" | "severity" | "verdict">} run
  * @returns {Verdict}
  */
-export function verdictOf(run) {
-  return run.error === null ? run.severity : "error";
+export function verdictOf({ error, severity, verdict }) {
+  if (error !== null) return "error";
+  if (severity === "critical" || severity === "warning" || severity === "pending") return severity;
+  return STATE_MARK[verdict?.state ?? "not-decided"];
 }
+
+/**
+ * @param {Pick<RunSummary, "error" | "severity" | "verdict">} run
+ * @returns {RunState}
+ */
+export function stateOf(run) {
+  return RUN_STATE[verdictOf(run)];
+}
+
+/** @type {Readonly<Record<Verdict, RunState>>} */
+const RUN_STATE = {
+  critical: "sick",
+  warning: "sick",
+  info: "not-decided",
+  error: "error",
+  pending: "pending",
+  unknown: "not-decided",
+  early: "too-early",
+  healthy: "nothing-found",
+};
 
 /**
  * Whether a run has recovered from what a finding says.
@@ -74,16 +140,22 @@ export function lookOf(finding) {
 }
 
 /**
- * How many runs are how sick, worst first, and that in words: "2 warnings".
+ * How many runs are in which state, and that in words: "2 sick".
  *
  * @param {RunSummary[]} runs
  */
 export function tallied(runs) {
-  return VERDICTS.map((verdict) => {
-    const count = runs.filter((run) => verdictOf(run) === verdict).length;
-    const more = count > 1 && (verdict === "warning" || verdict === "info") ? "s" : "";
-    return { verdict, count, text: `${formatNumber(count, 9)} ${VERDICT_WORD[verdict]}${more}` };
-  }).filter(({ count }) => count > 0);
+  /** @type {Map<RunState, number>} */
+  const counts = new Map();
+  for (const run of runs) {
+    const state = stateOf(run);
+    counts.set(state, (counts.get(state) ?? 0) + 1);
+  }
+  return STATES.flatMap((state) => {
+    const count = counts.get(state) ?? 0;
+    const text = `${formatNumber(count, 9)} ${STATE_WORD[state].toLowerCase()}`;
+    return count > 0 ? [{ state, count, text }] : [];
+  });
 }
 
 /**

@@ -7,6 +7,11 @@ export function readHash() {
   return hostWindow()?.location.hash ?? window.location.hash;
 }
 
+/** The whole address that leads here. */
+export function linkToHere() {
+  return (hostWindow() ?? window).location.href;
+}
+
 /**
  * Replaces the fragment without a `hashchange`; with a new entry in the history where "back" is to
  * lead to the present one.

@@ -16,10 +16,11 @@ import { stepNumber } from "../format/steps.js";
 import { present } from "../host/later.js";
 import { memo } from "../state/memo.js";
 import { rowIndex } from "../state/selection.js";
-import { orderRuns } from "../views/runs.js";
 import { createBesideModel } from "./beside.js";
 import { gutters } from "./layout.js";
+import { liveOf, usualGap } from "./live.js";
 import { createMapModel } from "./map.js";
+import { listRuns } from "./run_list.js";
 import { createTimeModel } from "./time.js";
 
 /**
@@ -30,7 +31,8 @@ import { createTimeModel } from "./time.js";
  * @property {import("../charts/line.js").Ends} ends  Of the curves of the whole run.
  *
  * @typedef {object} Model
- * @property {{runs: RunSummary[], shown: RunSummary[], pending: number}} runs
+ * @property {{runs: RunSummary[], list: import("./run_list.js").RunList, pending: number}} runs
+ * @property {import("./live.js").Live | null} live  How the selected run is doing.
  * @property {RunSummary | null} summary  Of the selected run.
  * @property {string} color  Of the selected run.
  * @property {import("./beside.js").BesideModel} beside
@@ -48,7 +50,7 @@ import { createTimeModel } from "./time.js";
  */
 
 export function createModel() {
-  const ordering = memo(orderRuns);
+  const ordering = memo(listRuns);
   const coloring = memo(colorsOf);
   const time = createTimeModel();
   const map = createMapModel();
@@ -96,9 +98,10 @@ export function createModel() {
     return {
       runs: {
         runs,
-        shown: ordering(runs, view),
+        list: ordering(runs, view),
         pending: slots.runs.data?.pending ?? 0,
       },
+      live: living(runs[position], state),
       summary: runs[position] ?? null,
       color: others.own,
       beside: others,
@@ -132,6 +135,16 @@ export function createModel() {
       }),
     };
   };
+}
+
+/**
+ * @param {RunSummary | undefined} run
+ * @param {State} state
+ */
+function living(run, { slots, clock }) {
+  if (!run) return null;
+  const away = slots.runs.error?.reason === "network";
+  return liveOf(run, usualGap(slots.series), { ...clock, away });
 }
 
 /**

@@ -7,7 +7,7 @@
  *
  * @import { Selection, View } from "../types.js"
  */
-import { VERDICTS } from "../format/severity.js";
+import { STATES } from "../format/severity.js";
 import { soundTags } from "./tags.js";
 
 const PREFIX = "p.convergence.";
@@ -30,9 +30,16 @@ const MAX_LIST = 20_000;
 const VIEW = {
   compared: list("with"),
   hiddenRuns: list("hide"),
+  page: choice("view", ["diagnosis", "runs"]),
   runFilter: text("runs"),
-  runVerdict: choice("verdict", VERDICTS),
-  runSort: choice("sort", ["worst", "name"]),
+  runState: choice("state", STATES),
+  runGroups: choice("by", ["cause", "verdict", "folder", "none"]),
+  runSort: choice("sort", ["run", "verdict", "cause", "onset", "last", "loss"]),
+  runSortDown: {
+    key: "down",
+    write: (value) => (value ? "1" : ""),
+    read: (given) => given === "1",
+  },
   x: choice("x", ["step", "relative", "wall"]),
   smoothing: {
     key: "smoothing",
@@ -68,7 +75,19 @@ const VIEW = {
 const SELECTION = /** @type {const} */ (["run", "finding", "group", "metric", "row"]);
 
 /** Keys whose change is a new place, to which "back" returns; the rest is how one looks at it. */
-const PLACES = ["run", "with", "finding", "group", "metric", "row", "chart", "map", "shade", "tab"];
+const PLACES = [
+  "view",
+  "run",
+  "with",
+  "finding",
+  "group",
+  "metric",
+  "row",
+  "chart",
+  "map",
+  "shade",
+  "tab",
+];
 
 /**
  * @param {string} hash With or without "#".

@@ -21,6 +21,7 @@ export function emptySelection() {
     provisional: false,
     auto: true,
     missing: null,
+    vanished: null,
   };
 }
 
@@ -183,8 +184,9 @@ function firstRow(finding, rows) {
 export function settle(selection, { runs, pending, findings, groups, hidden = [] }) {
   const next = runs ? withRun(selection, runs, pending > 0, hidden) : selection;
   if (next.run !== selection.run) return next;
-  if (!groups) return next;
-  const shown = withMetric(next, groups);
+  const held = findings ? withFinding(next, findings, groups) : next;
+  if (!groups) return held;
+  const shown = withMetric(held, groups);
   const led = findings && shown.auto ? followFirst(shown, findings, groups) : shown;
   return withRow(led, groups);
 }
@@ -216,6 +218,23 @@ function withRun(selection, runs, provisional, hidden) {
   }
   if (run !== selection.run) return { ...emptySelection(), run, provisional };
   return provisional === selection.provisional ? selection : { ...selection, provisional };
+}
+
+/**
+ * A finding that the run does not have (any more) gives way to the first one that it has.
+ *
+ * @param {Selection} selection
+ * @param {Finding[]} findings
+ * @param {Group[] | null} groups
+ */
+function withFinding(selection, findings, groups) {
+  const { finding: id } = selection;
+  if (id === null || findings.some((one) => one.id === id)) return selection;
+  const first = findings.find((one) => !isOver(one));
+  const rest = { ...selection, finding: first?.id ?? null, vanished: id };
+  if (!first) return rest;
+  // Its layers are not known yet: then it is followed when they are.
+  return groups ? showFinding(rest, first, groups, findings) : { ...rest, auto: true };
 }
 
 /**

@@ -30,6 +30,16 @@ import { emptySelection } from "./selection.js";
  * @property {Slot<Heat[]>} otherProfiles
  * @property {Slot<Heat>} difference
  *
+ * @typedef {object} RunsTable  What was done in the table of runs; not part of a link.
+ * @property {string[]} picked  Runs whose boxes are ticked.
+ * @property {string | null} anchor  From which shift + click picks a range.
+ * @property {string[]} folded  Keys of groups that are folded in.
+ * @property {number} scrolled  Pixels.
+ *
+ * @typedef {object} Clock  Seconds since 1970.
+ * @property {number} now
+ * @property {number | null} read  When TensorBoard last answered.
+ *
  * @typedef {object} State
  * @property {Selection} selection
  * @property {View} view
@@ -38,6 +48,11 @@ import { emptySelection } from "./selection.js";
  * @property {{width: number, height: number}} size  Of the page.
  * @property {string} said  For the screen reader.
  * @property {boolean} asking  What histograms are is being answered.
+ * @property {RunsTable} table
+ * @property {Clock} clock
+ * @property {import("./news.js").News | null} news
+ * @property {boolean} touched  The person chose something in this run by hand: the page leaves it so.
+ * @property {boolean | null} notify  Whether the browser shows messages; null where it cannot.
  * @property {string} version  Of the plugin, when the page was opened; "" until it is known.
  */
 
@@ -57,11 +72,12 @@ export const DEFAULT_VIEW = {
   compared: [],
   hiddenRuns: [],
   showHidden: false,
-  runSort: "worst",
-  runPages: 1,
+  page: "diagnosis",
   runFilter: "",
-  runVerdict: null,
-  allRuns: false,
+  runState: null,
+  runGroups: null,
+  runSort: "verdict",
+  runSortDown: false,
   tags: "",
 };
 
@@ -113,6 +129,11 @@ export function initialState(linked) {
     size: { width: 0, height: 0 },
     said: "",
     asking: false,
+    clock: { now: Date.now() / 1000, read: null },
+    news: null,
+    touched: false,
+    notify: null,
+    table: { picked: [], anchor: null, folded: [], scrolled: 0 },
     version: "",
   };
 }
@@ -131,5 +152,5 @@ export function selectRun(selection, run) {
   const following = selection.auto || selection.finding !== null;
   return following
     ? { ...emptySelection(), run }
-    : { ...selection, run, step: null, provisional: false, missing: null };
+    : { ...selection, run, step: null, provisional: false, missing: null, vanished: null };
 }

@@ -9,14 +9,18 @@ import { html, nothing } from "lit-html";
 import { capital } from "../format/names.js";
 import { withLater } from "../host/later.js";
 import { shortcutsAreOn } from "../host/shortcuts.js";
+import { allRuns } from "./all_runs.js";
 import { askPanel } from "./ask.js";
 import { findingsPanel } from "./findings.js";
+import { pageHead } from "./frame.js";
 import { heatPanel } from "./heatmap.js";
 import { helpDialog, pageFoot } from "./help.js";
 import { missingBanner } from "./missing.js";
 import { inlineName } from "./name.js";
+import { newsBanner, vanishedNote } from "./news.js";
 import { curvesPanel, timeAxis } from "./over_time.js";
 import { runsBar } from "./runs.js";
+import { stale } from "./stale.js";
 import { content, emptyRun, failure, loading, noLayers, noRuns } from "./states.js";
 
 /**
@@ -28,7 +32,7 @@ import { content, emptyRun, failure, loading, noLayers, noRuns } from "./states.
 export function page(state, model, handlers, around) {
   const { runs } = state.slots;
   return html`
-    <header class="hidden-label"><h1>Convergence</h1></header>
+    ${pageHead({ page: state.view.page, runs: runs.data?.runs.length ?? 0, live: model.live, notify: state.notify }, handlers)}
     <p class="hidden-label" aria-live="polite">${state.said}</p>
     ${
       runs.data === null
@@ -39,7 +43,9 @@ export function page(state, model, handlers, around) {
           })}</main>`
         : runs.data.runs.length === 0
           ? html`<main class="alone">${noRuns(handlers.copy)}</main>`
-          : dashboard(state, model, handlers, around)
+          : state.view.page === "runs"
+            ? allRuns(state, model, handlers)
+            : dashboard(state, model, handlers, around)
     }
     ${pageFoot(state.version, handlers)} ${helpDialog(shortcutsAreOn(), handlers)}`;
 }
@@ -53,10 +59,21 @@ export function page(state, model, handlers, around) {
 function dashboard(state, model, handlers, around) {
   const { selection, view } = state;
   const { summary, beside } = model;
-  const bar = { ...model.runs, selected: selection.run, view, compared: beside.runs };
+  const { runs, list, pending } = model.runs;
+  const bar = {
+    runs,
+    shown: list.shown,
+    pending,
+    selected: selection.run,
+    view,
+    compared: beside.runs,
+  };
+  const shown = state.slots.findings.data?.findings.find(({ id }) => id === selection.finding);
   return html`
     ${runsBar({ ...bar, color: beside.color, mark: beside.mark }, handlers)}
     ${missingBanner(beside.missing, { asked: selection.missing, shown: selection.run }, handlers.forgetMissing)}
+    ${newsBanner(state.news, selection.run, handlers)}
+    ${vanishedNote(selection.vanished, shown?.title ?? null, handlers)}
     ${stale(state, handlers)}
     ${
       summary?.error
@@ -155,38 +172,6 @@ function comparison({ selection, slots }, { beside, groups }, handlers) {
       loading("Loading comparison…"),
     )}
   </section>`;
-}
-
-/**
- * Told when a refresh failed: what is on screen is older than it should be.
- *
- * @param {State} state
- * @param {Handlers} handlers
- */
-function stale({ slots, version }, handlers) {
-  const failed = Object.values(slots).find((slot) => slot.status === "error" && slot.data !== null);
-  if (!failed?.error) return renewed(slots.runs.data?.version ?? "", version);
-  return html`<div class="banner" role="alert">
-    <span>Could not refresh, so this is what was read before. ${failed.error.message}${
-      failed.error.reason === "network" ? " This page notices by itself when it is back." : ""
-    }</span>
-    <button type="button" class="button" @click=${failed.error.reason === "schema" ? () => location.reload() : handlers.refresh}>
-      ${failed.error.reason === "schema" ? "Reload the page" : "Try again"}</button>
-  </div>`;
-}
-
-/**
- * Told when the plugin was updated beneath an open page.
- *
- * @param {string} served
- * @param {string} opened
- */
-function renewed(served, opened) {
-  if (served === opened) return nothing;
-  return html`<div class="banner" role="status">
-    <span>TensorBoard now runs version ${served} of this plugin, and this page is of version ${opened}. Reload the page to use the new one.</span>
-    <button type="button" class="button" @click=${() => location.reload()}>Reload the page</button>
-  </div>`;
 }
 
 /**

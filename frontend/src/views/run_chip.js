@@ -1,13 +1,13 @@
 /**
- * One run in the bar: its colour, its name, its worst finding; to compare it, to put it away.
+ * One run in the strip: its colour, its name, its verdict and first cause.
  *
  * @import { RunSummary, Verdict } from "../types.js"
  * @import { RunsHandlers } from "./runs.js"
  */
 import { html, nothing } from "lit-html";
-import { fullName, visible } from "../format/names.js";
-import { verdictOf } from "../format/severity.js";
-import { sign, verdictIcon } from "./icon.js";
+import { fullName } from "../format/names.js";
+import { stateOf, VERDICT_WORD, verdictOf } from "../format/severity.js";
+import { verdictIcon } from "./icon.js";
 import { name } from "./name.js";
 
 /**
@@ -19,68 +19,53 @@ import { name } from "./name.js";
  * @property {boolean} compared
  * @property {boolean} hidden
  * @property {boolean} entry  Whether Tab leads here.
- * @property {boolean} tools  Whether there is another run to compare with.
+ * @property {boolean} alone  Whether there is no other run.
  */
 
 /**
  * @param {ChipData} data
  * @param {RunsHandlers} handlers
  */
-export function runChip({ run, color, mark, selected, compared, hidden, entry, tools }, handlers) {
+export function runChip({ run, color, mark, selected, compared, hidden, entry, alone }, handlers) {
   const verdict = verdictOf(run);
   const state = `${verdict} ${compared ? "compared" : ""} ${hidden ? "put-away" : ""}`;
-  return html`<li class="chip-item ${tools ? "with-tools" : ""}">
+  return html`<li class="chip-item">
     <button type="button" class="chip ${state}" data-testid="run-chip" data-run=${run.run}
       data-verdict=${verdict} aria-pressed=${selected ? "true" : "false"} tabindex=${entry ? 0 : -1}
-      aria-keyshortcuts=${tools ? "V X" : nothing} title=${tools ? title(run) : fullName(run.run)}
+      aria-keyshortcuts=${alone ? nothing : "V X"} title=${title(run, verdict, alone)}
       @click=${() => handlers.selectRun(run.run)}>
       <span class="chip-name"><i class="dot ${mark}" .style=${`background:${color}`}></i>${name(run.run, 72)}</span>
       <span class="chip-verdict ${verdict}">${verdictIcon(verdict)}<span>${verdictText(run, verdict)}</span></span>
     </button>
-    ${tools ? buttons(run, selected, compared, hidden, handlers) : nothing}
   </li>`;
 }
 
 /**
  * @param {RunSummary} run
- * @param {boolean} selected
- * @param {boolean} compared
- * @param {boolean} hidden
- * @param {RunsHandlers} handlers
+ * @param {Verdict} verdict
+ * @param {boolean} alone
  */
-function buttons({ run, error }, selected, compared, hidden, handlers) {
-  const shown = visible(run);
-  return html`<span class="chip-tools">
-    ${
-      selected || error !== null
-        ? nothing
-        : html`<button type="button" class="chip-tool" tabindex="-1" data-testid="compare-run"
-            aria-pressed=${compared ? "true" : "false"} aria-label="Compare with ${shown}"
-            title=${compared ? "No longer compare (V)" : "Compare with the selected run (V)"}
-            @click=${() => handlers.toggleCompared(run)}>${sign("compare")}</button>`
-    }
-    <button type="button" class="chip-tool" tabindex="-1" data-testid="hide-run"
-      aria-pressed=${hidden ? "true" : "false"} aria-label="Hide ${shown}"
-      title=${hidden ? "Unhide this run (X)" : "Hide this run (X)"}
-      @click=${() => handlers.toggleHiddenRun(run)}>${sign(hidden ? "hide" : "show")}</button>
-  </span>`;
-}
-
-/** @param {RunSummary} run */
-function title({ run, source_runs: sources }) {
-  const of =
-    sources.length > 1 ? `\nOne run, read from ${sources.map(fullName).join(" and ")}.` : "";
-  return `${fullName(run)}${of}\nArrow keys: next run. Enter: select. V: compare. X: hide.`;
+function title(run, verdict, alone) {
+  const lines = [fullName(run.run), `${VERDICT_WORD[verdict]}: ${verdictText(run, verdict)}`];
+  if (run.source_runs.length > 1) {
+    lines.push(`One run, read from ${run.source_runs.map(fullName).join(" and ")}.`);
+  }
+  if (!alone) lines.push("Arrow keys: next run. Enter: select. V: compare. X: hide.");
+  return lines.join("\n");
 }
 
 /**
+ * What the strip says of a run beneath its name.
+ *
  * @param {RunSummary} run
  * @param {Verdict} verdict
  */
-function verdictText(run, verdict) {
-  if (verdict === "error") return "Cannot be read";
-  if (run.first) return run.first.title;
-  if (verdict === "healthy") return "No finding";
-  if (verdict === "pending") return "Being examined…";
-  return "Not enough data";
+export function verdictText(run, verdict) {
+  if (stateOf(run) === "sick" && run.first) return run.first.title;
+  if (verdict === "unknown" && run.verdict?.applicable) {
+    const { decided, applicable } = run.verdict;
+    return `Not decided: ${applicable - decided} of ${applicable}`;
+  }
+  const word = VERDICT_WORD[verdict];
+  return word.charAt(0).toUpperCase() + word.slice(1);
 }
