@@ -3,6 +3,7 @@
  */
 export { parcel } from "./export/parcel.js";
 export { createDetailModel } from "./model/detail.js";
+export { beforeFinding } from "./views/before.js";
 export { comparePanel, pairNote } from "./views/compare.js";
 export { layerPanel } from "./views/layer_panel.js";
 export { runsTable } from "./views/runs_table.js";

@@ -66,7 +66,42 @@ export function wanted(state, api) {
       fetchReply: (signal) => api.histogram(runName, groupName, index, signal),
     },
     profiles: profiles(state, api, mapped),
+    moment: moment(state, api, known && slots.heat.status !== "loading"),
     ...beside(state, api, known, mapped, index, other),
+  };
+}
+
+/** What moves before things go wrong: how far weights change a step, how large inputs are. */
+const MOMENT = { ratio: ["variables", "update_ratio"], scale: ["inputs", "feature_rms"] };
+
+/**
+ * Curves around the onset of the finding; asked for after the map, which is looked at first.
+ *
+ * @param {State} state
+ * @param {Api} api
+ * @param {boolean} known
+ * @returns {Wish}
+ */
+function moment({ selection, slots }, api, known) {
+  const groups = slots.layers.data?.groups ?? [];
+  const offers = (/** @type {string[]} */ [group, name]) =>
+    groups.some((one) => one.group === group && one.metrics.some((metric) => metric.name === name));
+  const there = { ratio: offers(MOMENT.ratio), scale: offers(MOMENT.scale) };
+  const { run, finding } = selection;
+  const ask = async (
+    /** @type {boolean} */ offered,
+    /** @type {string[]} */ [group, name],
+    /** @type {AbortSignal} */ signal,
+  ) => (offered ? await api.heatmap(run ?? "", group, name, signal) : null);
+  return {
+    key: keyIf(known && finding !== null && groups.length > 0, run, there, slots.layers.data?.tags),
+    fetchReply: async (signal) => {
+      const [ratio, scale] = await Promise.all([
+        ask(there.ratio, MOMENT.ratio, signal),
+        ask(there.scale, MOMENT.scale, signal),
+      ]);
+      return { ratio, scale };
+    },
   };
 }
 

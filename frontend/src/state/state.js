@@ -21,6 +21,7 @@ import { emptySelection } from "./selection.js";
  * @property {Slot<LayerReply>} counterpart  The row that tells the rest of the layer's story.
  * @property {Slot<HistogramReply>} histogram
  * @property {Slot<Heat[]>} profiles  What is shown by depth beside the map's own metric.
+ * @property {Slot<{ratio: Heat | null, scale: Heat | null}>} moment  What changed before an onset.
  * @property {Slot<Overlay[]>} overlays  Of the runs beside the selected one.
  * @property {Slot<CompareReply>} compare
  * @property {Slot<LayersReply>} otherLayers  Of the run compared in detail, as what follows.
@@ -116,6 +117,7 @@ export function initialState(linked) {
       counterpart: emptySlot(),
       histogram: emptySlot(),
       profiles: emptySlot(),
+      moment: emptySlot(),
       overlays: emptySlot(),
       compare: emptySlot(),
       otherLayers: emptySlot(),

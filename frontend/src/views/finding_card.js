@@ -133,6 +133,7 @@ function body(finding, how, handlers) {
   const { evidence, falsified_by, references } = finding;
   const { advice, experiment } = isOver(finding) ? NOTHING_TO_DO : finding;
   return html`
+    ${how.before(finding)}
     ${
       advice.length
         ? html`<section class="try"><h4>Try</h4>

@@ -29,6 +29,7 @@ import { snippet } from "./states.js";
  * @property {string | null} first  Of several causes the one to begin with.
  * @property {(id: string) => unknown} elsewhere  Whether the run compared has it as well.
  * @property {string} unit  What a step is called.
+ * @property {(finding: Finding) => unknown} before  What changed just before it.
  *
  * @typedef {object} FindingsData
  * @property {FindingsReply} reply
@@ -37,13 +38,17 @@ import { snippet } from "./states.js";
  * @property {string} mark  Shape of the run's dot.
  * @property {string | null} selected
  * @property {CompareReply | null} compared  With another run.
+ * @property {(finding: Finding, unit: string) => unknown} before  What changed just before a finding.
  */
 
 /**
  * @param {FindingsData} data
  * @param {FindingsHandlers} handlers
  */
-export function findingsPanel({ reply, summary, color, mark, selected, compared }, handlers) {
+export function findingsPanel(
+  { reply, summary, color, mark, selected, compared, before },
+  handlers,
+) {
   const { heads, explained } = tree(reply.findings);
   const [over, standing] = [heads.filter(isOver), heads.filter((finding) => !isOver(finding))];
   const how = {
@@ -51,6 +56,7 @@ export function findingsPanel({ reply, summary, color, mark, selected, compared 
     first: reply.fix_first,
     elsewhere: (/** @type {string} */ id) => elsewhere(id, compared),
     unit: stepWord(reply.axis),
+    before: (/** @type {Finding} */ finding) => before(finding, stepWord(reply.axis)),
   };
   const cards = (/** @type {Finding[]} */ of) =>
     repeat(

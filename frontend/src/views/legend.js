@@ -143,11 +143,26 @@ function legend({ items, formatX, onToggle }, x) {
       title=${note === null ? action : `${item.label}: ${note}`} @click=${() => onToggle(item.key)}>
       ${key(item)}
       <span class="legend-label">${item.label}</span>
-      <span class="legend-value">${read ? formatNumber(read.value) : "–"}</span>
+      <span class="legend-value">${read ? valueWords(series, read, x) : "–"}</span>
       ${read ? smoothedValue(smoothed?.[read.index]) : nothing}
     </button>`;
   })}
   <p class="legend-x hidden-label">${x === null ? "last values" : formatX(x)}</p>`;
+}
+
+/**
+ * The value at a place; of a curve that ends in NaN, the last one before that too.
+ *
+ * @param {Series} series
+ * @param {{value: number | null, index: number}} read
+ * @param {number | null} x  null: its end.
+ */
+function valueWords({ values }, { value, index }, x) {
+  if (x !== null || value === null || Number.isFinite(value)) return formatNumber(value);
+  const finite = values.findLast((one, at) => at < index && one !== null);
+  return finite === undefined || finite === null
+    ? formatNumber(value)
+    : `${formatNumber(finite)}, then ${formatNumber(value)}`;
 }
 
 /**

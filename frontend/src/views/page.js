@@ -193,6 +193,12 @@ function findings({ slots, selection }, { summary, color, beside }, handlers) {
               mark: beside.mark(summary.run),
               selected: selection.finding,
               compared: beside.reply,
+              before: (finding, unit) =>
+                withLater(
+                  ({ beforeFinding }) => beforeFinding(slots, finding, unit),
+                  handlers.redraw,
+                  nothing,
+                ),
             },
             handlers,
           )
