@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tb_convergence.core.diagnosis import Finding, RunDiagnosis
+    from tb_convergence.experiments.loss_landscape import landscape
     from tb_convergence.reading import diagnose
     from tb_convergence.training.keras.check import check
     from tb_convergence.training.loops.health_log import close_health, log_health
@@ -24,6 +25,7 @@ _PUBLIC = {
     "log_health": "tb_convergence.training.loops.health_log",
     "check": "tb_convergence.training.keras.check",
     "diagnose": "tb_convergence.reading",
+    "landscape": "tb_convergence.experiments.loss_landscape",
     "Finding": "tb_convergence.core.diagnosis",
     "RunDiagnosis": "tb_convergence.core.diagnosis",
 }
@@ -36,6 +38,7 @@ __all__ = [
     "check",
     "close_health",
     "diagnose",
+    "landscape",
     "log_health",
 ]
 

@@ -12,11 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tb_convergence.experiments.learning_rate import RangeTest, lr_range_test
+    from tb_convergence.experiments.loss_landscape import Landscape, TrajectoryCallback, landscape
     from tb_convergence.experiments.memorising import Ladder, overfit_small_sample
     from tb_convergence.experiments.session import Settings
     from tb_convergence.experiments.state import untouched
 
 _PUBLIC = {
+    "Landscape": "tb_convergence.experiments.loss_landscape",
+    "TrajectoryCallback": "tb_convergence.experiments.loss_landscape",
+    "landscape": "tb_convergence.experiments.loss_landscape",
     "Ladder": "tb_convergence.experiments.memorising",
     "RangeTest": "tb_convergence.experiments.learning_rate",
     "Settings": "tb_convergence.experiments.session",
@@ -27,8 +31,11 @@ _PUBLIC = {
 
 __all__ = [
     "Ladder",
+    "Landscape",
     "RangeTest",
     "Settings",
+    "TrajectoryCallback",
+    "landscape",
     "lr_range_test",
     "overfit_small_sample",
     "untouched",

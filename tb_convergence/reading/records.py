@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from tb_convergence.core.gaps import Skipped
 from tb_convergence.core.history import Table, steps_since_record
+from tb_convergence.core.landscape import TAG_PREFIX as LANDSCAPE_PREFIX
 from tb_convergence.core.schema import (
     CONFIG_TAG,
     PLUGIN_NAME,
@@ -106,6 +107,8 @@ def _layouts(source: DataSource, run: str, skipped: list[Skipped]) -> dict[str, 
         if tag == CONFIG_TAG:
             layouts[tag] = None
             continue
+        if tag.startswith(LANDSCAPE_PREFIX):
+            continue  # read when somebody looks at it
         try:
             layouts[tag] = _layout(tag, series.plugin_content)
         except SchemaError as error:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from tb_convergence.core.diagnosis import RunDiagnosis, replay
 from tb_convergence.core.history import RunHistory
+from tb_convergence.reading.landscapes import RecordedLandscapes
 from tb_convergence.reading.patterns import TagRule
 from tb_convergence.reading.recorded_histograms import RecordedHistograms
 from tb_convergence.serving import payloads
@@ -110,6 +111,10 @@ class Examined:
     def histograms(self, scope: Scope, run: str, name: str) -> tuple[RecordedHistograms, ...]:
         """Histograms that were logged of the variable `name`."""
         return self._reading.run(lambda: self._source.histograms(scope, run, name))
+
+    def landscapes(self, scope: Scope, run: str, name: str | None) -> RecordedLandscapes:
+        """Landscapes that were computed of a run, or the one of `name`."""
+        return self._reading.run(lambda: self._source.landscapes(scope, run, name))
 
 
 def held_bytes(history: RunHistory) -> float:

@@ -21,6 +21,7 @@ from tb_convergence.reading import (
     RunNotFoundError,
     TagRule,
 )
+from tb_convergence.reading.landscapes import RecordedLandscapes, read_landscapes
 from tb_convergence.reading.provider import read_folded, read_named
 from tb_convergence.reading.recorded_histograms import (
     RecordedHistograms,
@@ -144,6 +145,17 @@ class ProviderSource:
             if folded is None:
                 raise NoSuchRunError(run)
             return read_recorded_histograms(source, folded.training, variable)
+
+    def landscapes(
+        self, scope: Scope, run: str, name: str | None = None
+    ) -> RecordedLandscapes:
+        """Landscapes of `run`, or the one of `name`; raises as `history` does."""
+        with _translated(run):
+            source = self._source(scope)
+            folded = fold_run(run, source.runs())
+            if folded is None:
+                raise NoSuchRunError(run)
+            return read_landscapes(source, folded.members, name)
 
     def _source(self, scope: Scope) -> DataSource:
         return DataSource(

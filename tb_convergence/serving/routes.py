@@ -105,6 +105,16 @@ ROUTES: Final[tuple[Route, ...]] = (
         ),
     ),
     Route(
+        "/landscapes", (_RUN, _TAGS),
+        lambda service, scope, given: service.landscapes(scope, given.texts["run"]),
+    ),
+    Route(
+        "/landscape", (_RUN, Text("name"), _TAGS),
+        lambda service, scope, given: service.landscape(
+            scope, given.texts["run"], given.texts["name"]
+        ),
+    ),
+    Route(
         "/compare", (_RUN, _WITH, _TAGS),
         lambda service, scope, given: service.compare(
             scope, given.texts["run"], given.texts["with"]

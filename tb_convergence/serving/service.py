@@ -14,7 +14,7 @@ from tb_convergence.core.diagnosis import RunDiagnosis, diagnose_history
 from tb_convergence.core.history import RunHistory, Table
 from tb_convergence.core.rules import RULES
 from tb_convergence.reading.recorded_histograms import recorded_magnitudes
-from tb_convergence.serving import comparing, lines, payloads
+from tb_convergence.serving import comparing, landscapes, lines, payloads
 from tb_convergence.serving.cache import BusyError, Cache
 from tb_convergence.serving.derived import derived
 from tb_convergence.serving.examined import Examined, RunKey, followed
@@ -197,6 +197,23 @@ class Service:
             return histogram_document(run, table, row, recorded, width, self.limits)
 
         return self._about(scope, run, f"histogram {row} {width} {group!r}", build)
+
+    def landscapes(self, scope: Scope, run: str) -> Reply:
+        """The document of `landscapes`: which there are."""
+
+        def build(key: RunKey) -> bytes:
+            return landscapes.landscapes(run, self._runs.landscapes(scope, key.run, None))
+
+        return self._about(scope, run, "landscapes", build)
+
+    def landscape(self, scope: Scope, run: str, name: str) -> Reply:
+        """The document of `landscape`: one of them with its surfaces."""
+
+        def build(key: RunKey) -> bytes:
+            found = self._runs.landscapes(scope, key.run, name)
+            return landscapes.landscape(run, name, found, self.limits)
+
+        return self._about(scope, run, f"landscape {name!r}", build)
 
     def compare(self, scope: Scope, run: str, other: str) -> Reply:
         """The document of `compare`: what differs in `other`, against `run`."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from tb_convergence.core.history import RunHistory
+from tb_convergence.reading.landscapes import RecordedLandscapes
 from tb_convergence.reading.patterns import TagRule
 from tb_convergence.reading.recorded_histograms import RecordedHistograms
 
@@ -52,6 +53,11 @@ class RunSource(Protocol):
         self, scope: Scope, run: str, variable: str
     ) -> tuple[RecordedHistograms, ...]:
         """Histograms of one variable of `run`; empty without any. Raises as `history` does."""
+
+    def landscapes(
+        self, scope: Scope, run: str, name: str | None = None
+    ) -> RecordedLandscapes:
+        """Landscapes of `run`, or the one of `name`; empty without any. Raises as `history`."""
 
 
 class NoSuchRunError(LookupError):

@@ -18,7 +18,7 @@ from werkzeug.test import Client, TestResponse
 
 PREFIX = "/data/plugin/convergence"
 ROUTES = ("runs", "findings", "series", "layers", "heatmap", "layer", "histogram",
-          "compare", "difference")
+          "compare", "difference", "landscapes", "landscape")
 MOST_BYTES = 1_000_000
 SIDES = {"more than", "less than", "at least", "at most", "exactly", "other than", None}
 NONFINITE = {"NaN", "Infinity", "-Infinity"}
@@ -173,7 +173,7 @@ def check_findings(found: dict[str, Any]) -> None:
     keys(
         found,
         "schema run last_step axis loss_summary verdict fix_first findings evaluated not_evaluated "
-        "skipped tag_families scalars earlier_trainings sampled recipes config restarts shortened",
+        "skipped tag_families sampled recipes config restarts shortened",
     )
     for family in found["tag_families"]:
         keys(family, "pattern why role count examples")
@@ -181,11 +181,6 @@ def check_findings(found: dict[str, Any]) -> None:
         assert (family["role"] is None) == (family["why"] != "user")
         assert family["role"] in {None, "gradient", "variable", "neither"}
         assert len(family["examples"]) <= family["count"]
-    for scalar in found["scalars"]:
-        keys(scalar, "tag run role use higher_is_better")
-        assert scalar["use"] in {"read", "part", "told", "spare", "asked"}
-    for training in found["earlier_trainings"]:
-        keys(training, "first_step last_step began ended tags")
     for recipe in found["recipes"]:
         keys(recipe, "title lines")
         assert len(recipe["lines"]) == 2
@@ -462,3 +457,30 @@ def _binary(response: TestResponse) -> bytes:
     headers(response)
     assert response.content_type == "application/octet-stream"
     return plain(response)
+
+
+LISTED = {
+    "name", "model", "loss", "directions", "batch_norm", "samples", "evaluations", "grid_points",
+    "end_loss", "complete", "seconds", "step", "wall_time", "planes", "dimensions",
+}
+
+
+def check_landscapes(found: dict[str, Any]) -> None:
+    """`landscapes`"""
+    assert found.keys() == {"schema", "run", "landscapes", "skipped"}
+    for one in found["landscapes"]:
+        assert set(one) == LISTED
+        assert one["dimensions"] in (1, 2)
+        assert one["planes"] >= 1
+    assert all(item.keys() == {"tag", "reason"} for item in found["skipped"])
+
+
+def check_landscape(found: dict[str, Any]) -> None:
+    """`landscape`"""
+    assert found.keys() == {"schema", "run", "step", "wall_time", "titles", "landscape"}
+    assert all(title.keys() == {"title", "share"} for title in found["titles"].values())
+    landscape = found["landscape"]
+    for plane in landscape["planes"]:
+        size = len(plane["x"]) * (1 if plane["y"] is None else len(plane["y"]))
+        assert all(len(values) == size for values in plane["values"].values())
+        assert "loss" in plane["values"]

@@ -16,8 +16,10 @@ from tb_convergence.core.gaps import Skipped
 from tb_convergence.core.history import RunHistory, Series, Table
 from tb_convergence.core.schema import Row
 from tb_convergence.core.statistics import columns
+from tb_convergence.reading.landscapes import RecordedLandscape, RecordedLandscapes
 from tb_convergence.reading.recorded_histograms import RecordedHistograms
 from tb_convergence.serving.source import NoSuchRunError, Scope, Version
+from tests.landscape_records import line_record, plane_record
 
 START = 1_763_700_000.0
 Floats = NDArray[np.float32]
@@ -322,6 +324,14 @@ SAMPLES: tuple[Callable[[], RunHistory], ...] = (
 )
 
 
+def sample_landscapes() -> tuple[RecordedLandscape, ...]:
+    """A plane with a path, and a line; see tests/landscape_records.py."""
+    return tuple(
+        RecordedLandscape(700, START, document)
+        for document in (plane_record("landscape"), line_record("to the start"))
+    )
+
+
 class SampleSource:
     """A `Source` over histories in memory; counts what is read, and can be told to fail."""
 
@@ -356,6 +366,17 @@ class SampleSource:
         if run in self.failing:
             raise self.failing[run]
         return histograms_of(self.histories[run], variable)
+
+    def landscapes(
+        self, scope: Scope, run: str, name: str | None = None
+    ) -> RecordedLandscapes:
+        self.scopes.append(scope)
+        if run in self.failing:
+            raise self.failing[run]
+        found = sample_landscapes() if run == "mlp/healthy" else ()
+        return RecordedLandscapes(
+            tuple(one for one in found if name is None or one.document["name"] == name)
+        )
 
 
 def all_samples() -> SampleSource:
