@@ -3,7 +3,7 @@
  *
  *   index.js, chunk.js       the ES module TensorBoard's plugin loader imports, and what it imports
  *   later.js                 what is fetched when it is first needed: src/later.js
- *   index.css                the styles; index.js links them
+ *   index.css, later.css     the styles; index.js and later.js link them
  *   THIRD_PARTY_NOTICES.txt  licences of the packages whose code is inside, from esbuild's metafile
  *
  * `node build.mjs --outdir DIR` builds elsewhere; `--dev` keeps names and adds source maps.
@@ -70,9 +70,15 @@ function notice(folder) {
   return `${name} ${version} (${license})\n\n${text}\n`;
 }
 
-const css = await build({ ...common, entryPoints: { index: "src/styles/index.css" }, outdir: "/" });
-const styles = css.outputFiles[0].contents;
-const version = createHash("sha256").update(styles).digest("hex").slice(0, 10);
+const css = await build({
+  ...common,
+  entryPoints: { index: "src/styles/index.css", later: "src/styles/later.css" },
+  outdir: "/",
+});
+const styles = css.outputFiles.map((file) => [path.basename(file.path), file.contents]);
+const digest = createHash("sha256");
+for (const [, contents] of styles) digest.update(contents);
+const version = digest.digest("hex").slice(0, 10);
 const js = await build({
   ...common,
   chunkNames: "[name]",
@@ -109,11 +115,11 @@ const files = new Map(await Promise.all(js.outputFiles.map(written)));
 if ([...files.keys()].sort().join() !== "chunk.js,index.js,later.js") {
   throw new Error(`the page came out as ${[...files.keys()].join(", ")}`);
 }
-files.set("index.css", styles);
+for (const [name, contents] of styles) files.set(name, contents);
 
 const sizes = [...files].map(([name, bytes]) => ({ name, size: gzipSync(bytes).length }));
 const sum = (/** @type {typeof sizes} */ of) => of.reduce((total, { size }) => total + size, 0);
-const size = sum(sizes.filter(({ name }) => name !== "later.js"));
+const size = sum(sizes.filter(({ name }) => !name.startsWith("later.")));
 const kilobytes = (/** @type {number} */ bytes) => `${(bytes / 1000).toFixed(1)} kB gzip`;
 process.stdout.write(`to open: ${kilobytes(size)}; in all: ${kilobytes(sum(sizes))}\n`);
 if (!dev && size > LIMIT_GZIP_BYTES) {

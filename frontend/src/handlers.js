@@ -53,7 +53,11 @@ export function createHandlers({ current, change, again, refresh, model, around 
     select,
     ...ofRuns,
     redraw: () => change({}),
-    showHelp: openHelp,
+    async showHelp() {
+      await later().catch(() => null);
+      change({});
+      requestAnimationFrame(openHelp);
+    },
 
     /** @param {boolean} on */
     async setNotify(on) {

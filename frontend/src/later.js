@@ -3,7 +3,9 @@
  */
 export { parcel } from "./export/parcel.js";
 export { createDetailModel } from "./model/detail.js";
+export { askPanel } from "./views/ask.js";
 export { beforeFinding } from "./views/before.js";
 export { comparePanel, pairNote } from "./views/compare.js";
+export { helpDialog } from "./views/help.js";
 export { layerPanel } from "./views/layer_panel.js";
 export { runsTable } from "./views/runs_table.js";

@@ -17,7 +17,7 @@ import {
   showFinding,
 } from "../src/state/selection.js";
 import { DEFAULT_VIEW, initialState, selectRun } from "../src/state/state.js";
-import { isJudged, tree } from "../src/views/findings.js";
+import { tree } from "../src/views/findings.js";
 
 const run = (/** @type {string} */ name, /** @type {any} */ severity, error = null) =>
   /** @type {any} */ ({ run: name, severity, error });
@@ -210,16 +210,6 @@ test("while runs are being examined a worse one takes over, unless one was chose
   );
   const byHand = { ...early, provisional: false };
   assert.equal(settle(byHand, { runs: worse, pending: 0, ...rest }).run, "a");
-});
-
-test("a run without findings that the list has not got to is judged by what is said of it", () => {
-  const judged = (severity, evaluated, last_step = 9) =>
-    isJudged({ evaluated, last_step }, { severity });
-  assert.equal(judged("healthy", 3), true);
-  assert.equal(judged("unknown", 3), false, "the list knows better");
-  assert.equal(judged("pending", 3), true);
-  assert.equal(judged("pending", 0), false);
-  assert.equal(judged("pending", 3, -1), false, "by its configuration alone");
 });
 
 test("another run is looked at from its own first finding, or as before when chosen by hand", () => {

@@ -53,8 +53,8 @@ def test_a_run_is_compared_by_the_list_in_the_bar(served: str, open_tab: Open) -
     tab = open_tab(served)
     tab.select(SICK)
     options = tab.find("compare-with").locator("option")
-    assert options.first.inner_text() == "nothing"
-    expect(options.filter(has_text="healthy (healthy)")).to_have_count(1)
+    assert options.first.inner_text() == "Compare with…"
+    expect(options.filter(has_text="healthy (nothing found)")).to_have_count(1)
     expect(options.filter(has_text=SICK)).to_have_count(0)
     tab.find("compare-with").select_option(WELL)
     said = compared(tab, SICK, WELL)

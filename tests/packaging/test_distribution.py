@@ -24,7 +24,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 STATIC = "tb_convergence/serving/static/"
-PAGE = {"index.js", "chunk.js", "later.js", "index.css", "THIRD_PARTY_NOTICES.txt"}
+PAGE = {
+    "index.js", "chunk.js", "later.js", "index.css", "later.css", "THIRD_PARTY_NOTICES.txt",
+}
 BUILD = "import sys, {backend} as b; print(b.build_{what}(sys.argv[1]))"
 
 

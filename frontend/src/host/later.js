@@ -4,6 +4,8 @@
  * @typedef {typeof import("../later.js")} Later
  */
 
+import { loadStyles } from "./styles.js";
+
 /** @type {Later | null} */
 let here = null;
 /** @type {Promise<Later> | null} */
@@ -11,8 +13,8 @@ let coming = null;
 
 /** @returns {Promise<Later>} Rejected where it cannot be fetched; the next call tries again. */
 export function later() {
-  coming ??= import("../later.js").then(
-    (module) => {
+  coming ??= Promise.all([import("../later.js"), loadStyles("later.css")]).then(
+    ([module]) => {
       here = module;
       return module;
     },

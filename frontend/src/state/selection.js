@@ -157,6 +157,8 @@ export function showFinding(selection, finding, groups, findings = []) {
  */
 function firstRow(finding, rows) {
   const named = rowsOf(finding, rows);
+  const first = named.find((row) => isOnset(finding, rows[row]));
+  if (first !== undefined) return first;
   const said = saidBy(finding);
   const spoken = named.find((row) => says(said, rows[row]));
   if (spoken !== undefined) return spoken;
@@ -171,6 +173,21 @@ function firstRow(finding, rows) {
   const data = rows.findIndex((row) => row.kind === kind);
   if (data >= 0 || kind !== "prediction" || rows.at(-1)?.kind !== "output") return data;
   return rows.length - 1;
+}
+
+/**
+ * Whether evidence says that the finding begins in this row: a bias only where it is named itself.
+ *
+ * @param {Finding} finding
+ * @param {Row} row
+ */
+function isOnset({ evidence, first_step: begins }, { name, layer, kind }) {
+  return evidence.some(
+    (one) =>
+      one.step !== null &&
+      stepNumber(one.step) === stepNumber(begins) &&
+      (one.layer === name || (one.layer === layer && kind !== "bias")),
+  );
 }
 
 /**

@@ -37,24 +37,22 @@ export function findingCard(finding, explained, how, handlers, nested = false) {
   const shown = id === selected;
   return html`<article class="finding ${look} ${shown ? "selected" : ""} ${nested ? "nested" : ""}"
     data-testid="finding" data-id=${id} data-kind=${kind} aria-current=${shown ? "true" : "false"} tabindex="-1">
-    <p class="eyebrow ${look}">
-      ${verdictIcon(look)}<span>${isOver(finding) ? `recovered ${sort}` : `${VERDICT_WORD[severity]} ${sort}`}</span>
-      ${
-        id === how.first
-          ? html`<span class="first" data-testid="fix-first" title="Most severe and most likely. Fix it first, then retrain.">fix first</span>`
-          : nothing
-      }
-      <span class="confidence" title="How sure this finding is, from what was recorded"
-        >${formatConfidence(finding.confidence)} sure</span>
-    </p>
-    <h3>${visible(finding.title)}</h3>
+    <div class="finding-head">
+      <p class="eyebrow ${look}">
+        ${verdictIcon(look)}<span>${isOver(finding) ? `recovered ${sort}` : `${VERDICT_WORD[severity]} ${sort}`}</span>
+        ${
+          id === how.first
+            ? html`<span class="first" data-testid="fix-first" title="Most severe and most likely. Fix it first, then retrain.">fix first</span>`
+            : nothing
+        }
+        <span class="confidence" title="How sure this finding is, from what was recorded"
+          >${sureness(finding.confidence)}${formatConfidence(finding.confidence)} sure</span>
+      </p>
+      <h3>${visible(finding.title)}</h3>
+      ${goTo(finding, how, handlers)}
+    </div>
     ${where(finding, how)} ${how.elsewhere(id)}
     <p class="summary">${visible(finding.summary)}</p>
-    <div class="actions">
-      <button type="button" class="button" data-testid="show" @click=${() => handlers.showFinding(id)}
-        title="Moves all views to its layers and its first step"
-        aria-label="Show ${visible(finding.title)} in all views">${sign("target")} Show</button>
-    </div>
     ${shown ? body(finding, how, handlers) : nothing}
     ${
       explained.length
@@ -65,6 +63,15 @@ export function findingCard(finding, explained, how, handlers, nested = false) {
         : nothing
     }
   </article>`;
+}
+
+/** Parts of the bar that shows how sure a finding is. */
+const PARTS = 5;
+
+/** @param {number} confidence From 0 to 1. */
+function sureness(confidence) {
+  const full = Math.round(confidence * PARTS);
+  return html`<span class="sureness" aria-hidden="true">${Array.from({ length: PARTS }, (_, at) => html`<i class=${at < full ? "full" : ""}></i>`)}</span>`;
 }
 
 /** Of the findings that another explains, how many are named; the others are counted. */
@@ -93,6 +100,24 @@ function nounOf(findings) {
 }
 
 /**
+ * The button that takes every view to where the finding begins; it says where that is.
+ *
+ * @param {Finding} finding
+ * @param {Shown} how
+ * @param {FindingsHandlers} handlers
+ */
+function goTo(finding, how, handlers) {
+  const { layer, step } = how.target(finding);
+  const at = `${how.unit} ${formatStep(step)}`;
+  return html`<div class="actions">
+    <button type="button" class="button" data-testid="show" @click=${() => handlers.showFinding(finding.id)}
+      title="Takes every view to where this begins">${sign("target")} <span>Go to ${
+        layer === null ? nothing : html`${inlineName(layer)}, `
+      }${at}</span></button>
+  </div>`;
+}
+
+/**
  * When a finding held: "from step 9", "at step 55" of what is told of one step alone, "steps 4 to
  * 219" of what is over.
  *
@@ -108,8 +133,14 @@ export function spanOf({ first_step: first, last_step: last, recovered_step: ove
  * @param {Finding} finding
  * @param {Shown} how
  */
-function where(finding, { unit }) {
-  const { reported_step: told, layers } = finding;
+function where(finding, { unit, target }) {
+  const { reported_step: told } = finding;
+  // The layer that the views go to comes first.
+  const first = target(finding).layer;
+  const layers =
+    first !== null && finding.layers.includes(first)
+      ? [first, ...finding.layers.filter((one) => one !== first)]
+      : finding.layers;
   const named = layers.slice(0, NAMED_LAYERS);
   const more = layers.length - named.length;
   const features = layers.some((layer) => spelledOut(layer) !== layer);

@@ -5,7 +5,7 @@
  */
 import { html, nothing } from "lit-html";
 import { repeat } from "lit-html/directives/repeat.js";
-import { visible, words } from "../format/names.js";
+import { visible } from "../format/names.js";
 import { counted } from "../format/numbers.js";
 import { isOver } from "../format/severity.js";
 import { formatStep, stepNumber, stepWord } from "../format/steps.js";
@@ -13,7 +13,7 @@ import { exportMenu } from "./export_menu.js";
 import { findingCard, namesOf, spanOf } from "./finding_card.js";
 import { verdictIcon } from "./icon.js";
 import { inlineName, name } from "./name.js";
-import { snippet } from "./states.js";
+import { openChecks, verdictCard } from "./verdict_card.js";
 
 /**
  * @typedef {object} FindingsHandlers
@@ -30,6 +30,7 @@ import { snippet } from "./states.js";
  * @property {(id: string) => unknown} elsewhere  Whether the run compared has it as well.
  * @property {string} unit  What a step is called.
  * @property {(finding: Finding) => unknown} before  What changed just before it.
+ * @property {(finding: Finding) => import("../state/target.js").Target} target  Where "Go to" leads.
  *
  * @typedef {object} FindingsData
  * @property {FindingsReply} reply
@@ -39,16 +40,17 @@ import { snippet } from "./states.js";
  * @property {string | null} selected
  * @property {CompareReply | null} compared  With another run.
  * @property {(finding: Finding, unit: string) => unknown} before  What changed just before a finding.
+ * @property {Shown["target"]} target
+ * @property {import("../model/coverage.js").Suspicion[]} suspected
  */
 
 /**
  * @param {FindingsData} data
  * @param {FindingsHandlers} handlers
  */
-export function findingsPanel(
-  { reply, summary, color, mark, selected, compared, before },
-  handlers,
-) {
+export function findingsPanel(data, handlers) {
+  const { reply, summary, color, mark, selected, compared, before, target, suspected } = data;
+  const state = reply.verdict?.state ?? "not-decided";
   const { heads, explained } = tree(reply.findings);
   const [over, standing] = [heads.filter(isOver), heads.filter((finding) => !isOver(finding))];
   const how = {
@@ -57,6 +59,7 @@ export function findingsPanel(
     elsewhere: (/** @type {string} */ id) => elsewhere(id, compared),
     unit: stepWord(reply.axis),
     before: (/** @type {Finding} */ finding) => before(finding, stepWord(reply.axis)),
+    target,
   };
   const cards = (/** @type {Finding[]} */ of) =>
     repeat(
@@ -68,8 +71,7 @@ export function findingsPanel(
     ${heading(reply, summary, { color, mark }, handlers)}
     ${others(standing, explained, selected, handlers)}
     <div class="finding-list">
-      ${cards(standing)}
-      ${reply.findings.length === over.length ? nothingFound(reply, summary) : nothing}
+      ${state === "sick" ? nothing : verdictCard(reply, summary, suspected)} ${cards(standing)}
       ${
         over.length
           ? html`<details class="over" data-testid="recovered" ?open=${over.some(({ id }) => id === selected)}>
@@ -77,7 +79,7 @@ export function findingsPanel(
               ${cards(over)}</details>`
           : nothing
       }
-      ${notEvaluated(reply, handlers)} ${skipped(reply)}
+      ${openChecks(reply, handlers, state === "not-decided")} ${skipped(reply)}
     </div>`;
 }
 
@@ -231,70 +233,6 @@ function heading(reply, summary, { color, mark }, handlers) {
     ${exportMenu("findings", "the findings", ["csv", "json"], handlers)}
     <p class="facts">${facts.map((fact) => html`<span>${fact}</span>`)}</p>
   </header>`;
-}
-
-/**
- * Whether a run without findings is healthy rather than unknown. The list of runs may not have got
- * to it yet while what is said of it is here: then by the same measure as the list will be.
- *
- * @param {Pick<FindingsReply, "evaluated" | "last_step">} reply
- * @param {Pick<RunSummary, "severity">} summary
- */
-export function isJudged({ evaluated, last_step }, { severity }) {
-  if (severity !== "pending") return severity === "healthy";
-  return evaluated > 0 && stepNumber(last_step) >= 0;
-}
-
-/**
- * @param {FindingsReply} reply
- * @param {RunSummary} summary
- */
-function nothingFound(reply, summary) {
-  const open = reply.not_evaluated.length;
-  if (isJudged(reply, summary)) {
-    const { evaluated } = reply;
-    return html`<article class="finding healthy" data-testid="no-finding">
-      <p class="eyebrow healthy">${verdictIcon("healthy")} healthy</p>
-      <h3>No finding</h3>
-      ${reply.loss_summary ? html`<p data-testid="loss-summary">${visible(reply.loss_summary)}</p>` : nothing}
-      <p>
-        ${counted(evaluated, "check")} evaluated, none fired${
-          open > 0
-            ? `; ${open} more ${open === 1 ? "needs" : "need"} data that this run does not have`
-            : ""
-        }.
-      </p>
-    </article>`;
-  }
-  return html`<article class="finding unknown" data-testid="no-finding">
-    <p class="eyebrow unknown">${verdictIcon("unknown")} not enough data</p>
-    <h3>Too little is recorded to say</h3>
-    <p>
-      What ${inlineName(reply.run)} holds is not enough to judge it by. What the checks need, and the
-      lines that record it, are listed below.
-    </p>
-  </article>`;
-}
-
-/**
- * @param {FindingsReply} reply
- * @param {FindingsHandlers} handlers
- */
-function notEvaluated({ not_evaluated: open, recipes }, { copy }) {
-  if (open.length === 0) return nothing;
-  return html`<details class="aside" data-testid="not-evaluated">
-    <summary>Not evaluated: ${counted(open.length, "check")} ${open.length === 1 ? "needs" : "need"} more data</summary>
-    <dl>
-      ${open.map(
-        ({ id, needs }) => html`<dt>${words(id)}</dt>
-          <dd>needs ${needs.map((need) => need.split("|").map(words).join(" or ")).join(", ")}</dd>`,
-      )}
-    </dl>
-    ${recipes.map(
-      ({ title, lines }) => html`<h4 class="recipe">To record it, with ${visible(title)}</h4>
-        ${snippet(copy, lines)}`,
-    )}
-  </details>`;
 }
 
 /** @param {FindingsReply} reply */

@@ -1,5 +1,5 @@
 /**
- * The keys that the page knows, as a dialog; and the foot of the page, from where it is opened.
+ * The keys that the page knows, as a dialog.
  */
 import { html } from "lit-html";
 import { sign } from "./icon.js";
@@ -80,15 +80,4 @@ export function helpDialog(on, handlers) {
         handlers.switchShortcuts(/** @type {HTMLInputElement} */ (event.target).checked)} />
       Single-key shortcuts (those under “Anywhere”)</label>
   </dialog>`;
-}
-
-/**
- * @param {string} version Of the plugin.
- * @param {HelpHandlers} handlers
- */
-export function pageFoot(version, handlers) {
-  return html`<footer class="page-foot">
-    <button type="button" class="link" aria-haspopup="dialog" @click=${handlers.showHelp}>Keyboard <kbd>?</kbd></button>
-    <span>tb_convergence ${version}</span>
-  </footer>`;
 }

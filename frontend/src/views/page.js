@@ -7,14 +7,15 @@
  */
 import { html, nothing } from "lit-html";
 import { capital } from "../format/names.js";
-import { withLater } from "../host/later.js";
+import { present, withLater } from "../host/later.js";
 import { shortcutsAreOn } from "../host/shortcuts.js";
+import { suspicions } from "../model/coverage.js";
+import { targetOf } from "../state/target.js";
 import { allRuns } from "./all_runs.js";
-import { askPanel } from "./ask.js";
 import { findingsPanel } from "./findings.js";
+import { pageFoot } from "./foot.js";
 import { pageHead } from "./frame.js";
 import { heatPanel } from "./heatmap.js";
-import { helpDialog, pageFoot } from "./help.js";
 import { missingBanner } from "./missing.js";
 import { inlineName } from "./name.js";
 import { newsBanner, vanishedNote } from "./news.js";
@@ -47,7 +48,7 @@ export function page(state, model, handlers, around) {
             ? allRuns(state, model, handlers)
             : dashboard(state, model, handlers, around)
     }
-    ${pageFoot(state.version, handlers)} ${helpDialog(shortcutsAreOn(), handlers)}`;
+    ${pageFoot(state.version, handlers)} ${present()?.helpDialog(shortcutsAreOn(), handlers) ?? nothing}`;
 }
 
 /**
@@ -126,7 +127,12 @@ function lines({ slots }) {
 function asks({ slots, view, asking }, handlers) {
   const nothingRead = !slots.layers.data?.groups.some((one) => one.group === "variables");
   const families = slots.findings.data?.tag_families ?? [];
-  return askPanel({ families, tags: view.tags, asking, nothingRead }, handlers);
+  if (!families.some((family) => family.count > 0)) return nothing;
+  return withLater(
+    ({ askPanel }) => askPanel({ families, tags: view.tags, asking, nothingRead }, handlers),
+    handlers.redraw,
+    nothing,
+  );
 }
 
 /**
@@ -179,7 +185,7 @@ function comparison({ selection, slots }, { beside, groups }, handlers) {
  * @param {Model} model
  * @param {Handlers} handlers
  */
-function findings({ slots, selection }, { summary, color, beside }, handlers) {
+function findings({ slots, selection }, { summary, color, beside, groups }, handlers) {
   return content(slots.findings, {
     what: "Findings",
     retry: () => handlers.again("findings"),
@@ -199,6 +205,11 @@ function findings({ slots, selection }, { summary, color, beside }, handlers) {
                   handlers.redraw,
                   nothing,
                 ),
+              target: (finding) => targetOf(finding, selection, groups, reply.findings),
+              suspected: suspicions(
+                slots.series.data?.series ?? [],
+                reply.not_evaluated.map(({ id }) => id),
+              ),
             },
             handlers,
           )

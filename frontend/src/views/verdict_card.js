@@ -1,0 +1,137 @@
+/**
+ * The verdict on a run without a finding that needs action: nothing found, not decided, or too early;
+ * how much of it could be decided, and what would decide the rest.
+ *
+ * @import { OpenGroup, Suspicion } from "../model/coverage.js"
+ * @import { FindingsReply, RunSummary } from "../types.js"
+ * @import { FindingsHandlers } from "./findings.js"
+ */
+import { html, nothing } from "lit-html";
+import { visible, words } from "../format/names.js";
+import { counted } from "../format/numbers.js";
+import { STATE_MARK, STATE_WORD } from "../format/severity.js";
+import { NEED_WORD, openGroups } from "../model/coverage.js";
+import { verdictIcon } from "./icon.js";
+import { snippet } from "./states.js";
+
+/** Names of checks that are said before the rest is counted. */
+const NAMED = 5;
+
+/**
+ * @param {FindingsReply} reply
+ * @param {RunSummary} summary
+ * @param {Suspicion[]} suspected
+ */
+export function verdictCard(reply, summary, suspected) {
+  const verdict = reply.verdict ?? summary.verdict;
+  const state = verdict?.state ?? "not-decided";
+  const mark = STATE_MARK[state];
+  const open = reply.not_evaluated.length;
+  const decided = verdict?.decided ?? reply.evaluated;
+  const all = verdict?.applicable || decided + open;
+  return html`<article class="finding verdict ${mark}" data-testid="no-finding" data-state=${state}>
+    <div class="finding-head">
+      <p class="eyebrow ${mark}">${verdictIcon(mark)}<span>${STATE_WORD[state]}</span></p>
+      <h3>${title(state, all - decided, all)}</h3>
+    </div>
+    ${verdict?.why ? html`<p class="summary" data-testid="why">${visible(verdict.why)}</p>` : nothing}
+    ${reply.loss_summary ? html`<p class="summary" data-testid="loss-summary">${visible(reply.loss_summary)}</p>` : nothing}
+    ${suspected.length ? suspicion(suspected) : nothing}
+    ${all > 0 ? coverage(reply, decided, all) : nothing}
+    ${
+      state === "nothing-found"
+        ? nothing
+        : html`<p class="summary"><strong>Undecided is not healthy.</strong> A run is called
+            “nothing found” only where the loss and either validation or gradients were judged.</p>`
+    }
+  </article>`;
+}
+
+/**
+ * @param {string} state
+ * @param {number} open
+ * @param {number} all
+ */
+function title(state, open, all) {
+  if (all === 0) return "Too little is recorded to say";
+  if (open === 0) return `No finding in ${counted(all, "check")}`;
+  if (state === "too-early")
+    return `Nothing found so far, ${open} of ${counted(all, "check")} undecided`;
+  return `Nothing found, ${open} of ${counted(all, "check")} undecided`;
+}
+
+/** @param {Suspicion[]} suspected */
+function suspicion(suspected) {
+  return html`<section class="part" data-testid="suspected">
+    <h4>What the curves suggest</h4>
+    <ul class="plain">${suspected.map(
+      ({ said, ids }) =>
+        html`<li>${said} <span class="soft">Not decided: ${list(ids)}.</span></li>`,
+    )}</ul>
+  </section>`;
+}
+
+/** @param {string[]} ids */
+function list(ids) {
+  const named = ids.slice(0, NAMED).map(words).join(", ");
+  return ids.length > NAMED ? `${named} and ${ids.length - NAMED} more` : named;
+}
+
+/**
+ * @param {FindingsReply} reply
+ * @param {number} decided
+ * @param {number} all
+ */
+function coverage(reply, decided, all) {
+  const groups = openGroups(reply.not_evaluated);
+  return html`<section class="part" data-testid="coverage">
+    <h4>Coverage <span class="soft">${decided} of ${counted(all, "check")} decided</span></h4>
+    ${bar(decided, groups)}
+    <dl class="needs">
+      <div><dt class="decided">${decided}</dt><dd>decided, nothing found that needs action</dd></div>
+      ${groups.map(
+        ({ need, ids }) => html`<div><dt>${ids.length}</dt>
+          <dd>need${ids.length === 1 ? "s" : ""} ${NEED_WORD[need]}
+            <span class="soft check-names">${list(ids)}</span></dd></div>`,
+      )}
+    </dl>
+  </section>`;
+}
+
+/**
+ * A cell a check: solid where it was decided, dotted where not, in groups by what they need.
+ *
+ * @param {number} decided
+ * @param {OpenGroup[]} groups
+ */
+function bar(decided, groups) {
+  const cells = (/** @type {number} */ count, /** @type {string} */ kind) =>
+    html`<span class="cells" .style=${`flex:${count}`}>${Array.from({ length: count }, () => html`<i class=${kind}></i>`)}</span>`;
+  return html`<div class="coverage-bar" aria-hidden="true">
+    ${decided > 0 ? cells(decided, "decided") : nothing}${groups.map(({ ids }) => cells(ids.length, "open"))}
+  </div>`;
+}
+
+/**
+ * The lines that record what open checks need, for any run.
+ *
+ * @param {FindingsReply} reply
+ * @param {FindingsHandlers} handlers
+ * @param {boolean} unfolded
+ */
+export function openChecks({ not_evaluated: open, recipes }, { copy }, unfolded) {
+  if (open.length === 0) return nothing;
+  return html`<details class="aside" data-testid="not-evaluated" ?open=${unfolded}>
+    <summary>What decides ${open.length === 1 ? "the open check" : `the ${open.length} open checks`}</summary>
+    ${recipes.map(
+      ({ title: with_, lines }) => html`<h4 class="recipe">Add these lines: ${visible(with_)}</h4>
+        ${snippet(copy, lines)}`,
+    )}
+    <dl>
+      ${open.map(
+        ({ id, needs }) => html`<dt>${words(id)}</dt>
+          <dd>needs ${needs.map((need) => need.split("|").map(words).join(" or ")).join(", ")}</dd>`,
+      )}
+    </dl>
+  </details>`;
+}
