@@ -760,10 +760,11 @@ def test_labels_scaled_with_the_images_are_named() -> None:
 @pytest.mark.parametrize(
     ("loss", "end", "expected"),
     [
-        ("mse", 0.09, ["wrong-labels"]),  # the variance of the targets
+        ("mse", 0.09, ["wrong-labels", "loss-not-decreasing"]),  # the variance of the targets
         ("mse", 0.077, ["insufficient-capacity"]),
         ("mse", 0.05, []),  # noise in the targets would do
-        ("binary_crossentropy", 0.693, ["wrong-labels"]),  # ln 2 for a mean of one half
+        # ln 2 for a mean of one half
+        ("binary_crossentropy", 0.693, ["wrong-labels", "loss-not-decreasing"]),
         ("binary_crossentropy", 0.58, ["insufficient-capacity"]),
         ("binary_crossentropy", 0.45, []),
         ("huber", 0.09, []),

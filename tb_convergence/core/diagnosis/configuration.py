@@ -33,6 +33,7 @@ MERGING: Final = frozenset({"Add", "Average", "Concatenate", "Maximum", "Multipl
 SPARSE_LOSSES: Final = frozenset({"sparse_categorical_crossentropy"})
 CROSS_ENTROPIES: Final = SPARSE_LOSSES | {"categorical_crossentropy", "binary_crossentropy"}
 SQUARED_ERRORS: Final = frozenset({"mse", "mean_squared_error"})
+ABSOLUTE_ERRORS: Final = frozenset({"mae", "mean_absolute_error"})
 REGRESSION_LOSSES: Final = frozenset(
     {"mse", "mean_squared_error", "mae", "mean_absolute_error", "huber", "huber_loss", "log_cosh",
      "mean_squared_logarithmic_error", "msle"}
@@ -97,6 +98,7 @@ class Configuration:
         batch_size: samples per batch.
         planned_steps: steps that fit() was asked for; None where unknown.
         frameworks: packages whose versions were recorded, such as "keras".
+        losses: name of the loss of each output, by the output's name, where there are several.
         schedule: class of the learning rate's schedule; "" for a constant or unknown rate.
         optimizers: how many optimizers the train step calls; 0 where unknown.
         trainable_parameters: of the whole model; None where unknown.
@@ -116,6 +118,7 @@ class Configuration:
     batch_size: int | None = None
     planned_steps: int | None = None
     frameworks: tuple[str, ...] = ()
+    losses: tuple[tuple[str, str], ...] = ()
     schedule: str = ""
     optimizers: int = 0
     trainable_parameters: int | None = None
@@ -140,6 +143,16 @@ class Configuration:
             return self.optimizer
         momentum = f", momentum={self.momentum:g}" if self.momentum else ""
         return f"{self.optimizer}({rate:.{digits}g}{momentum})"
+
+    def loss_of(self, output: str, position: int = 0) -> str:
+        """Name of the loss of one output: by its name, else by its position; "" where unknown."""
+        if not self.losses:
+            return self.loss
+        named = dict(self.losses)
+        if output in named:
+            return named[output]
+        listed = [name for key, name in self.losses if not key]
+        return listed[position] if position < len(listed) else ""
 
     def layer(self, name: str) -> Layer | None:
         """The layer of that name."""
@@ -193,10 +206,21 @@ def configuration(history: RunHistory) -> Configuration:
         batch_size=_size(document.get("batch_size")),
         planned_steps=_product(document.get("epochs"), document.get("steps_per_epoch")),
         frameworks=tuple(map(_text, _mapping(document.get("framework")))),
+        losses=_losses(document.get("loss")),
         schedule=_text(_mapping(optimizer.get("learning_rate")).get("class")),
         optimizers=len(_mapping(document.get("optimizers"))) or int(bool(optimizer)),
         trainable_parameters=_count(model.get("trainable_parameters")),
     )
+
+
+def _losses(value: Any) -> tuple[tuple[str, str], ...]:
+    """Losses of several outputs: a mapping by name, or a list in the order of the outputs."""
+    if isinstance(value, list):
+        return tuple(("", _text(_mapping(item).get("name"))) for item in value)
+    found = _mapping(value)
+    if "name" in found and not isinstance(found["name"], Mapping):
+        return ()
+    return tuple((_text(name), _text(_mapping(item).get("name"))) for name, item in found.items())
 
 
 def _layer(item: Mapping[str, Any]) -> Layer:

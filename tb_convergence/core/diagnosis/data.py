@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tb_convergence.core.diagnosis.configuration import (
+    ABSOLUTE_ERRORS,
     SPARSE_LOSSES,
     SQUARED_ERRORS,
     Configuration,
@@ -175,9 +176,10 @@ def baseline_loss(history: RunHistory) -> float | None:
     """Loss of the best model that ignores its input; None for losses where it is not known here.
 
     None as well where the targets are constant, so that there is nothing to know. It is the
-    variance of the targets for a squared error; their entropy in nats for a cross-entropy of
-    one-hot rows or of one column in [0, 1]; of class numbers, whose shares are not recorded, at
-    most ln C.
+    variance of the targets for a squared error; the smaller share for an absolute error of columns
+    of 0 and 1, whose median is 0 or 1; the entropy of the targets in nats for a cross-entropy. Of
+    class numbers it is that of the shares where these were recorded, else at most ln C, and
+    nothing for columns that never change, such as padding.
     """
     targets, loss = columns_of(history, "target"), configuration(history).loss
     if targets is None or targets.constant:
@@ -186,7 +188,9 @@ def baseline_loss(history: RunHistory) -> float | None:
     share = targets.widths / targets.widths.sum()
     if loss in SPARSE_LOSSES:
         units = outputs_of(configuration(history))
-        return math.log(units) if units is not None and units > 1 else None
+        return _of_indices(history, targets, units) if units is not None and units > 1 else None
+    if loss in ABSOLUTE_ERRORS and holds_only_zero_and_one(targets):
+        return float(np.sum(share * np.minimum(mean, 1 - mean)))
     if loss in SQUARED_ERRORS:
         return float(np.sum(share * std**2))
     inside = bool(((mean >= 0) & (mean <= 1)).all())
@@ -196,6 +200,20 @@ def baseline_loss(history: RunHistory) -> float | None:
     if loss == "binary_crossentropy" and inside:
         return float(-np.sum(share * (_times_log(mean) + _times_log(1 - mean))))
     return None
+
+
+def _of_indices(history: RunHistory, targets: Columns, units: int) -> float:
+    """Entropy of class numbers as far as it is known, at most ln C."""
+    labels = history.table("labels")
+    if targets.count == 1 and labels is not None and labels.has("label_fraction"):
+        shares = np.nanmean(labels.column("label_fraction").astype(np.float64), axis=0)
+        if np.isfinite(shares).all() and abs(float(shares.sum()) - 1) < EXACT:
+            return float(-np.sum(_times_log(shares)))
+    # A column of which only the range is known has at most as many classes as that has numbers.
+    low, high = targets.low.min(axis=0), targets.high.max(axis=0)
+    classes = np.where(np.isfinite(high - low), np.clip(high - low + 1, 1, units), units)
+    share = targets.widths / targets.widths.sum()
+    return float(np.sum(share * np.log(classes)))
 
 
 def outputs_of(model: Configuration) -> int | None:

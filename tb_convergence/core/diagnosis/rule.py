@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from tb_convergence.core.diagnosis.finding import Evidence, Kind, Severity
+from tb_convergence.core.diagnosis.finding import SEVERITIES, Evidence, Kind, Severity
 from tb_convergence.core.diagnosis.states import State
 from tb_convergence.core.history import RunHistory
 
@@ -46,6 +46,17 @@ class Match:
     benign: bool = False
     judged_step: int | None = None
     state: State | None = None
+
+
+def strongest(*found: Match | None) -> Match | None:
+    """Of several forms of one fault that were seen, the one with the best evidence.
+
+    Severity decides, then confidence, then the order given; None where none was seen.
+    """
+    seen = [match for match in found if match is not None]
+    return min(
+        seen, key=lambda match: (SEVERITIES.index(match.severity), -match.confidence), default=None
+    )
 
 
 Signs = Mapping[str, Match]

@@ -21,15 +21,6 @@ BEGUN: Final = 0.2
 a fresh layer has learned when it is done is about as large as what it started from."""
 
 
-def learning_rate(history: RunHistory) -> float | None:
-    """Median learning rate of the run; None where it was not recorded."""
-    series = history.series("learning_rate")
-    if series is None:
-        return None
-    finite = series.values[np.isfinite(series.values)]
-    return float(np.median(finite)) if len(finite) else None
-
-
 @remembered
 def path_length(history: RunHistory) -> float | None:
     """How far the fastest layer can have moved in all, in units of its size; None where unknown.

@@ -24,14 +24,14 @@ def counted(number: int, thing: str) -> str:
     return f"{number} {thing}" + ("s" if number != 1 else "")
 
 
-def listed(names: Sequence[str], most: int = 3) -> str:
-    """Names one after another; those beyond `most` are counted.
+def listed(names: Sequence[str], most: int = 3, thing: str = "layer") -> str:
+    """Names one after another; those beyond `most` are counted, as that many more of a `thing`.
 
     >>> listed(["a"]), listed(["a", "b", "c"]), listed(["a", "b", "c", "d"])
     ('a', 'a, b and c', 'a, b, c and 1 more layer')
     """
     if len(names) > most:
-        return f"{', '.join(names[:most])} and {counted(len(names) - most, 'more layer')}"
+        return f"{', '.join(names[:most])} and {counted(len(names) - most, f'more {thing}')}"
     return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 

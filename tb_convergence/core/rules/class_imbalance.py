@@ -21,7 +21,7 @@ from tb_convergence.core.diagnosis.data import (
 )
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
-from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
+from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, strongest
 from tb_convergence.core.diagnosis.states import ONE_OUTPUT, State
 from tb_convergence.core.diagnosis.wording import percent
 from tb_convergence.core.history import RunHistory
@@ -34,6 +34,12 @@ NEARLY: Final = 0.05
 """Distance of the mean output from the prior."""
 SAMPLES: Final = 100
 """Samples seen before a share of one in ten is believed: its error is then 3 %."""
+PLACES: Final = 4
+"""Places of a target from which it is a sequence."""
+PADDED: Final = 0.5
+"""Part of the places that never change: the others are less than half of the loss."""
+STUCK: Final = 0.9
+"""Loss over that of the prior from which nothing was learned beyond it."""
 RECORDS: Final = 5
 
 
@@ -68,6 +74,50 @@ def _shares(history: RunHistory) -> _Shares | None:
 
 
 def _evaluate(history: RunHistory, _: Signs) -> Match | None:
+    return strongest(_one_class(history), _padding(history))
+
+
+def _padding(history: RunHistory) -> Match | None:
+    """Most places of a target sequence hold one value in every sample, and the loss counts them."""
+    targets, trajectory = columns_of(history, "target"), loss_trajectory(history)
+    baseline = baseline_loss(history)
+    if configuration(history).loss not in SPARSE_LOSSES or targets is None:
+        return None
+    if trajectory is None or baseline is None or targets.count < PLACES:
+        return None
+    if len(targets.steps) * (configuration(history).batch_size or 1) < SAMPLES:
+        return None
+    still = (targets.low.min(axis=0) == targets.high.max(axis=0)) & (targets.std == 0).all(axis=0)
+    share = float(targets.widths[still].sum() / targets.widths.sum())
+    if share < PADDED:
+        return None
+    left = trajectory.end / baseline if baseline > 0 else 0.0
+    fault = left > STUCK
+    return Match(
+        "warning" if fault else "info", 0.75 if fault else 0.3,
+        f"{percent(share)} of the {targets.count} places of a target hold the same value in every "
+        "recorded sample (padding), and the loss counts them. They are learned at once, and the "
+        f"loss ends at {percent(left)} of what the others cost a model that ignores its input.",
+        0, max(0, history.last_step), targets.names[:1],
+        (
+            Evidence("share of the places that never change", share, PADDED, suspect="at least",
+                     unit="fraction"),
+            Evidence("loss over that of ignoring the input, at the other places", left,
+                     STUCK if fault else None, suspect="more than" if fault else None,
+                     unit="fraction"),
+        ),
+        (
+            "Leave padding out of the loss: mask_zero=True in the embedding, "
+            "SparseCategoricalCrossentropy(ignore_class=0), or sample weights of 0.",
+            "Pad each batch to its own longest sequence, and judge by the accuracy of the places "
+            "that are not padding.",
+        ),
+        title="Padding outweighs the sequence",
+        explains=("wrong-labels", "insufficient-capacity"),
+    )
+
+
+def _one_class(history: RunHistory) -> Match | None:
     shares = _shares(history)
     if shares is None or shares.samples < SAMPLES:
         return None
@@ -157,24 +207,25 @@ def _never_named(history: RunHistory, shares: _Shares) -> int:
     targets, outputs = columns_of(history, "target"), columns_of(history, "prediction")
     if targets is None or outputs is None or targets.mean.shape != outputs.mean.shape:
         return 0
-    # Of outputs that are NaN no class is the one named.
+    # Logits have even odds at 0. Of outputs that are NaN no class is the one named.
+    even = 0.0 if configuration(history).from_logits else 0.5
     late = len(targets.steps) // 2
     half = late + np.flatnonzero(np.isfinite(outputs.high[late:]).all(axis=1))
     if targets.count == 1:
         rare_is_one = shares.of[1] < 0.5
         held = targets.high[half] == 1 if rare_is_one else targets.low[half] == 0
-        named = outputs.high[half] >= 0.5 if rare_is_one else outputs.low[half] < 0.5
+        named = outputs.high[half] >= even if rare_is_one else outputs.low[half] < even
     else:
         rare = [index for index, share in enumerate(shares.of) if share < max(shares.of)]
         held = (targets.high[half] == 1)[:, rare]
-        named = (outputs.high[half] >= 0.5)[:, rare]
+        named = (outputs.high[half] >= even)[:, rare]
     return 0 if bool((held & named).any()) else int(held.any(axis=1).sum())
 
 
 def _stuck(history: RunHistory) -> bool:
     """Whether the loss is no better than that of the prior."""
     trajectory, baseline = loss_trajectory(history), baseline_loss(history)
-    return trajectory is not None and (baseline is None or trajectory.end > 0.9 * baseline)
+    return trajectory is not None and (baseline is None or trajectory.end > STUCK * baseline)
 
 
 RULE = Rule(

@@ -18,8 +18,8 @@ from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.first_steps import FirstSteps, first_steps
 from tb_convergence.core.diagnosis.loss_trajectory import LossTrajectory, loss_trajectory
 from tb_convergence.core.diagnosis.progress import FALLS, learns
-from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
-from tb_convergence.core.diagnosis.step_size import learning_rate
+from tb_convergence.core.diagnosis.rate_schedule import Raise, rates
+from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, strongest
 from tb_convergence.core.diagnosis.tables import (
     gradient_growth,
     largest_per_record,
@@ -70,7 +70,7 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
     if harm is None:
         return _thrown_off(history)
     if table.has("update_ratio"):
-        return _by_updates(history, table, trajectory, harm) or _thrown_off(history)
+        return strongest(_by_updates(history, table, trajectory, harm), _thrown_off(history))
     return _by_gradients(history, table, harm)
 
 
@@ -176,13 +176,14 @@ def _by_updates(
         summary=(
             f"A single step changes a layer by up to {_times(float(ratio[peak]))} its own size "
             f"(step {int(table.steps[peak]):,}{since}), and {harm.text}.{harm.aftermath}"
+            f"{_raised(history, onset)}"
         ),
         first_step=onset,
         last_step=history.last_step,
         # Those that the summary speaks of before the others.
         layers=tuple(dict.fromkeys((fastest, first, *layers_of(table, loud)))),
         evidence=tuple(evidence),
-        advice=_advice(history, float(np.median(ratio[before]))),
+        advice=_advice(history, float(np.median(ratio[before])), onset),
     )
 
 
@@ -215,7 +216,7 @@ def _thrown_off(history: RunHistory) -> Match | None:
         last_step=history.last_step,
         layers=(begun.layer,),
         evidence=_of_lost_start(begun),
-        advice=_advice(history, begun.update_ratio),
+        advice=_advice(history, begun.update_ratio, 0),
     )
 
 
@@ -263,13 +264,16 @@ def _by_gradients(history: RunHistory, table: Table, harm: _Harm) -> Match | Non
     return Match(
         severity="critical",
         confidence=harm.confidence - 0.25,
-        summary=f"The gradient norm grew {growth:.3g}-fold, and {harm.text}.{harm.aftermath}",
+        summary=(
+            f"The gradient norm grew {growth:.3g}-fold, and {harm.text}.{harm.aftermath}"
+            f"{_raised(history, harm.step)}"
+        ),
         first_step=int(table.steps[0]),
         last_step=history.last_step,
         layers=(),
         evidence=(Evidence(f"growth of the gradient norm until step {harm.step:,}", growth,
                            10 * GROWTH, suspect="at least"),),
-        advice=_advice(history, None),
+        advice=_advice(history, None, harm.step),
     )
 
 
@@ -277,17 +281,48 @@ def _times(ratio: float) -> str:
     return f"{figure(ratio) if ratio < 1e6 else f'{ratio:.3g}'} times"
 
 
-def _advice(history: RunHistory, ratio: float | None) -> tuple[str, ...]:
-    """One rate to try first; then how to look for a better one, which is held against the loss."""
-    rate, name = learning_rate(history), configuration(history).optimizer_text
+def _raise(history: RunHistory, step: int) -> Raise | None:
+    """The raise of the rate in mid-run after which the large updates began, if there was one."""
+    found = rates(history)
+    return None if found is None else found.raised_before(step + 1)
+
+
+def _raised(history: RunHistory, step: int) -> str:
+    """A sentence on a rate that was raised before the harm; "" where it was not."""
+    found = _raise(history, step)
+    if found is None:
+        return ""
+    unit = "epoch" if history.axis == "epoch" else "step"
+    return (
+        f" The learning rate was raised from {figure(found.before)} to {figure(found.after)} at "
+        f"{unit} {found.step:,}."
+    )
+
+
+def _advice(history: RunHistory, ratio: float | None, step: int) -> tuple[str, ...]:
+    """One rate to try first; then how to look for a better one, which is held against the loss.
+
+    `step` is where the large updates began: the rate in use there is the one to change.
+    """
+    known, model = rates(history), configuration(history)
+    rate = None if known is None else known.at(step)
+    raised = _raise(history, step)
     first = "Lower the learning rate 3- to 10-fold."
-    if rate:
+    if raised is not None:
+        back = model.with_rate(raised.before, 3) or figure(raised.before)
+        unit = "epoch" if history.axis == "epoch" else "step"
+        first = (
+            f"Go back to the rate that worked until {unit} {raised.step:,}: {back}. To go on "
+            "faster, raise it by a factor of 2 at most, and watch the loss."
+        )
+    elif rate:
         factor = 10.0
         if ratio is not None and np.isfinite(ratio):
             # Down to the upper end of the healthy range, at least by ten, at most by a thousand.
             factor = min(1000.0, max(10.0, 10 ** np.ceil(np.log10(max(ratio, 1e-9) / 0.01))))
-        first = f"Lower the learning rate: {rate / factor:.1g} instead of {rate:.3g}"
-        first += f" (now {name})." if name else "."
+        lower = model.with_rate(float(f"{rate / factor:.1g}")) or f"{rate / factor:.1g}"
+        now = model.with_rate(rate, 3) or figure(rate)
+        first = f"Lower the learning rate: {lower} instead of {now}."
     advice = (
         first,
         "If training is then slow, look for a better rate with the LR range test: a little below "

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 
 from tb_convergence.core.diagnosis import step_size
-from tb_convergence.core.diagnosis.configuration import configuration
+from tb_convergence.core.diagnosis.configuration import Configuration, configuration
 from tb_convergence.core.diagnosis.dating import mostly_since
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.loss_trajectory import LossTrajectory, loss_trajectory
 from tb_convergence.core.diagnosis.progress import LEARNS, learns, unfinished
-from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
-from tb_convergence.core.diagnosis.step_size import BEGUN, learning_rate, path_length
+from tb_convergence.core.diagnosis.rate_schedule import DECAYED, Rates, decay_text, rates
+from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, strongest
+from tb_convergence.core.diagnosis.step_size import BEGUN, path_length
 from tb_convergence.core.diagnosis.tables import (
     WEIGHT_KINDS,
     largest_per_record,
@@ -21,7 +23,7 @@ from tb_convergence.core.diagnosis.tables import (
     weight_rows,
     weights_column,
 )
-from tb_convergence.core.diagnosis.wording import fall_of_loss, loss_moved, percent
+from tb_convergence.core.diagnosis.wording import fall_of_loss, figure, loss_moved, percent
 from tb_convergence.core.history import RunHistory, Table
 
 RATIO: Final = step_size.SMALL
@@ -57,10 +59,23 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
         gradient = median_over_time(weights_column(table, "gradient_mean_abs", "low"))
         if not np.isfinite(gradient).any() or float(np.nanmax(gradient)) <= ALIVE:
             return None
-    return (
-        _tiny(history, table, trajectory, fastest)
-        or _hardly_begun(history, table, trajectory, fastest)
-        or _slow(history, table, trajectory, fastest)
+    found = strongest(
+        _tiny(history, table, trajectory, fastest),
+        _hardly_begun(history, table, trajectory, fastest),
+        _slow(history, table, trajectory, fastest),
+    )
+    known = rates(history)
+    if found is None or known is None or not known.died_early:
+        return found
+    unit = "epoch" if history.axis == "epoch" else "step"
+    return replace(
+        found, summary=found.summary + decay_text(known, unit),
+        title="The learning rate decays too soon",
+        evidence=(
+            *found.evidence,
+            Evidence("last learning rate over the highest", known.last / float(known.values.max()),
+                     DECAYED, int(known.steps[-1])),
+        ),
     )
 
 
@@ -180,20 +195,38 @@ def _slow(
 
 
 def _advice(history: RunHistory, fastest: float, wanted: float) -> tuple[str, ...]:
-    rate, name = learning_rate(history), configuration(history).optimizer
+    known, model = rates(history), configuration(history)
+    name = model.optimizer
     test = "the LR range test: a little below the highest rate at which the loss still falls."
+    if known is not None and known.died_early:
+        return _slower_decay(known, model, test)
     advice = f"Find a higher learning rate with {test}"
-    if rate:
+    if known is not None and known.last > 0:
         # Updates are proportional to the rate, so this factor brings them to what is wanted.
+        rate = float(np.median(known.values))
         factor = max(3.0, 10 ** round(float(np.log10(wanted / max(fastest, 1e-12)))))
-        now = f"{name}({rate:.1g})" if name else f"{rate:.1g}"
-        new = f"{name}({rate * factor:.1g})" if name else f"{rate * factor:.1g}"
+        now, new = (
+            model.with_rate(value, 1) or f"{value:.1g}" for value in (rate, rate * factor)
+        )
         advice = (
             f"Raise the learning rate about {factor:,.0f}-fold: {new} instead of {now}. Or find it "
             f"with {test}"
         )
     return (advice,) if name.startswith("Adam") else (
         advice, "Or let the optimizer fit its steps to the gradients: Adam(1e-3)."
+    )
+
+
+def _slower_decay(known: Rates, model: Configuration, test: str) -> tuple[str, ...]:
+    """What to change of a schedule that was over long before the training."""
+    highest = float(known.values.max())
+    what = known.schedule or "the schedule"
+    return (
+        f"Let {what} decay over the whole training: its lengths count steps, not epochs "
+        "(decay_steps = steps_per_epoch * epochs).",
+        f"Or train at the first rate, {model.with_rate(highest, 3) or figure(highest)}, until the "
+        "loss rests, and decay from there.",
+        f"If the first rate was too low as well, find a better one with {test}",
     )
 
 

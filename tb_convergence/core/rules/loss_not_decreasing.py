@@ -6,12 +6,36 @@ difference within the noise of single batches is no fall.
 
 from __future__ import annotations
 
+import math
+from typing import Final
+
+import numpy as np
+
+from tb_convergence.core.diagnosis.data import baseline_loss
 from tb_convergence.core.diagnosis.finding import Evidence
-from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
+from tb_convergence.core.diagnosis.loss_trajectory import LossTrajectory, loss_trajectory
+from tb_convergence.core.diagnosis.progress import unfinished
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
-from tb_convergence.core.diagnosis.wording import fall_of_loss
+from tb_convergence.core.diagnosis.wording import fall_of_loss, percent
 from tb_convergence.core.history import RunHistory
 
+UNEVEN: Final = 0.3
+"""Part of the start by which three standard deviations of one batch differ, from which the first
+batch alone is no start."""
+FIRST: Final = 10
+CALM: Final = 4.0
+"""Times its start above which an early loss was thrown up, and is no level of the start."""
+CHANCE: Final = 0.97
+"""Loss over that of ignoring the input, from which nothing was learned: the shares of single
+batches scatter by a few per cent."""
+ABOVE: Final = 1.1
+"""The same above which it is not chance that holds the loss there."""
+CHANCE_STEPS: Final = 60
+"""Steps from which a loss at rest at chance is no slow start."""
+EPOCHS: Final = 4
+NEAR: Final = 0.005
+"""Distance from ln C, relative, within which every mean of an epoch lies."""
+CLASSES: Final = (*range(2, 11), 20, 50, 100, 1000)
 MINIMUM_STEPS = 30
 """Fewer steps than this and a loss that stands still says nothing."""
 
@@ -23,9 +47,11 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     if trajectory.observed < (MINIMUM_STEPS if trajectory.axis != "epoch" else 5):
         return None
     if trajectory.fell or (trajectory.axis == "epoch" and _unknown_start(trajectory.fall)):
-        return None
+        return _at_chance(history, trajectory)
     if trajectory.end > trajectory.diverging_above or trajectory.end > 2 * abs(trajectory.start):
         return None  # that is more than standing still: see loss-divergence
+    if _lucky_start(trajectory):
+        return None
     return Match(
         severity="warning",
         confidence=0.8 if trajectory.fall < 0.02 else 0.6,
@@ -45,6 +71,60 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
             Evidence("noise of one batch's loss", trajectory.noise),
         ),
     )
+
+
+def _lucky_start(trajectory: LossTrajectory) -> bool:
+    """Whether single batches differ so much that the first one says little of where it began.
+
+    Then the loss fell if it ends below the mean of the first ten, thrown-up ones left out.
+    """
+    if trajectory.chance < UNEVEN:
+        return False
+    early = trajectory.level[:FIRST]
+    calm = early[np.abs(early) <= CALM * abs(trajectory.start)]
+    return len(calm) >= 3 and trajectory.end < float(np.mean(calm)) * (1 - trajectory.standstill)
+
+
+def _at_chance(history: RunHistory, trajectory: LossTrajectory) -> Match | None:
+    """A loss that came down only to where a model is that ignores its input, and rests there.
+
+    Known from the targets where these were recorded. Of the means of epochs alone, a loss that
+    stays within a few thousandths of ln C is that of a classifier that knows nothing.
+    """
+    if unfinished(history) or not trajectory.settled:
+        return None
+    baseline, confidence = baseline_loss(history), 0.75
+    if baseline is None and trajectory.axis == "epoch":
+        baseline, confidence = _logarithm(trajectory), 0.6
+    if baseline is None or baseline <= 0 or trajectory.observed < EPOCHS:
+        return None
+    if trajectory.axis == "step" and trajectory.observed < CHANCE_STEPS:
+        return None
+    over = trajectory.end / baseline
+    if not CHANCE <= over <= ABOVE:
+        return None
+    unit = "epochs" if trajectory.axis == "epoch" else "steps"
+    return Match(
+        "warning", confidence,
+        f"After {trajectory.observed:,} {unit} the loss rests at {trajectory.end:.4g}, "
+        f"{percent(over)} of what a model gets that ignores its input ({baseline:.4g}).",
+        int(trajectory.steps[0]), int(trajectory.steps[-1]), (),
+        (
+            Evidence("loss at the end over that of ignoring the input", over, CHANCE,
+                     int(trajectory.steps[-1]), suspect="at least", unit="fraction"),
+        ),
+        title="The loss stays at chance",
+        judged_step=trajectory.settled_step,
+    )
+
+
+def _logarithm(trajectory: LossTrajectory) -> float | None:
+    """ln C where every epoch's mean lies at it, for a small or round number of classes."""
+    for classes in CLASSES:
+        chance = math.log(classes)
+        if bool((np.abs(trajectory.level / chance - 1) < NEAR).all()):
+            return chance
+    return None
 
 
 def _unknown_start(fall: float) -> bool:

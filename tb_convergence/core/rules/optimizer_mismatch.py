@@ -22,7 +22,7 @@ from tb_convergence.core.diagnosis.data import columns_of
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
 from tb_convergence.core.diagnosis.progress import learns
-from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
+from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, strongest
 from tb_convergence.core.diagnosis.tables import largest_per_record, weights_column
 from tb_convergence.core.diagnosis.wording import loss_over_start, percent
 from tb_convergence.core.history import RunHistory
@@ -36,16 +36,15 @@ ADAPTIVE: Final = frozenset(
      "EinsumDense"}
 )
 """Layers on which adaptive methods beat plain descent (Zhang et al. 2020)."""
+HALF: Final = 0.45
+"""Part of the start that chance may take off the lowest loss of a run that only ever rises."""
 SMALL: Final = 0.1
 """Update ratio below which a step is too small to overshoot (see learning-rate-too-high)."""
 
 
 def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
-    return (
-        _uphill(history, signs)
-        or _maximized(history)
-        or _damped(history)
-        or _crawls(history, signs)
+    return strongest(
+        _uphill(history, signs), _maximized(history), _damped(history), _crawls(history, signs)
     )
 
 
@@ -128,8 +127,11 @@ def _uphill(history: RunHistory, signs: Signs) -> Match | None:
     table, trajectory = history.table("variables"), loss_trajectory(history)
     if table is None or trajectory is None or "loss-divergence" not in signs:
         return None
-    # Uphill from the first step: the start is as low as the loss ever was.
-    if trajectory.lowest < trajectory.start - 3 * trajectory.noise - 0.05 * abs(trajectory.start):
+    # Uphill from the first step: the start is as low as the loss ever was. However much batches
+    # differ, a loss that halved went downhill first.
+    start = abs(trajectory.start)
+    below = min(3 * trajectory.noise, HALF * start) + 0.05 * start
+    if trajectory.lowest < trajectory.start - below:
         return None
     doubled = trajectory.first_step_above(2 * abs(trajectory.start))
     until = doubled if doubled is not None else int(trajectory.steps[-1])

@@ -12,10 +12,11 @@ from typing import Final
 import numpy as np
 
 from tb_convergence.core.diagnosis.configuration import Configuration, Layer, configuration
+from tb_convergence.core.diagnosis.data import baseline_loss
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
-from tb_convergence.core.diagnosis.progress import learns
-from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
+from tb_convergence.core.diagnosis.progress import USELESS, learns
+from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, strongest
 from tb_convergence.core.diagnosis.wording import counted, figure, listed, part, percent
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.regularization import regularization_loss
@@ -28,6 +29,8 @@ SHRUNK: Final = 0.7
 """Norm of the weights at the end over its start; weights that learn grow."""
 RECORDS: Final = 5
 """Records before the size of the weights is held against their start."""
+ADDED: Final = 0.25
+"""Part of the first losses that add_loss adds: less is outweighed by the data from the start."""
 NARROW: Final = 32
 """Units; dropping half of fewer leaves a handful (UMLAUT warns about dropout on narrow layers)."""
 LEFT: Final = 10.0
@@ -38,10 +41,11 @@ RATE: Final = 0.5
 
 def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     model = configuration(history)
-    return (
-        _by_regularization_loss(history, model)
-        or _by_strength(history, model)
-        or _by_dropout(history, model)
+    return strongest(
+        _by_regularization_loss(history, model),
+        _by_added_loss(history, model),
+        _by_strength(history, model),
+        _by_dropout(history, model),
     )
 
 
@@ -61,8 +65,8 @@ def _by_regularization_loss(history: RunHistory, model: Configuration) -> Match 
     # Half the loss is a verdict only where a strength is far beyond the usual 1e-5 to 1e-3.
     first, last = float(share[0]), float(np.median(share[-5:]))
     layers = [layer for layer in model.layers if layer.penalty > 0]
-    strongest = max(layers, key=lambda layer: layer.penalty)
-    kind = "L2" if strongest.l2 else "L1"
+    heaviest = max(layers, key=lambda layer: layer.penalty)
+    kind = "L2" if heaviest.l2 else "L1"
     if min(first, last) < SHARE:
         return None
     return Match(
@@ -76,13 +80,56 @@ def _by_regularization_loss(history: RunHistory, model: Configuration) -> Match 
                      unit="fraction"),
             Evidence("penalty share of the loss at the start", first, SHARE, int(table.steps[0]),
                      unit="fraction"),
-            Evidence(f"strongest {kind.lower()}", strongest.penalty, None, None, strongest.name),
+            Evidence(f"strongest {kind.lower()}", heaviest.penalty, None, None, heaviest.name),
         ),
         (
-            f"Remove the penalty ({kind.lower()}={strongest.penalty:g} on {strongest.name}) and "
+            f"Remove the penalty ({kind.lower()}={heaviest.penalty:g} on {heaviest.name}) and "
             "fit the training data first; then return it at 1e-5 to 1e-3, step by step.",
         ),
         title=f"{kind} penalty outweighs the data",
+    )
+
+
+def _by_added_loss(history: RunHistory, model: Configuration) -> Match | None:
+    """What `add_loss` adds (a KL term, as a rule) was made small first, and the data fit is lost.
+
+    At the end the term is nearly gone: outputs no longer depend on the input, which costs nothing
+    there, and the loss of the data is that of a model that ignores its input.
+    """
+    added, fitted = history.series("regularization_loss"), history.series("data_loss")
+    loss, baseline = history.series("loss"), baseline_loss(history)
+    if added is None or fitted is None or loss is None or baseline is None or baseline <= 0:
+        return None
+    if any(layer.penalty > 0 for layer in model.layers) or len(loss) < 2 * RECORDS:
+        return None  # weight penalties have a form of their own
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        share = np.asarray(added.values, np.float64) / np.asarray(loss.values, np.float64)
+    first = share[:RECORDS][np.isfinite(share[:RECORDS])]
+    last = np.asarray(fitted.values[-RECORDS:], np.float64)
+    if not len(first) or not np.isfinite(last).all():
+        return None
+    begun, data = float(np.median(first)), float(np.median(last)) / baseline
+    if begun < ADDED or data < USELESS:
+        return None
+    return Match(
+        "critical", 0.8,
+        f"What add_loss adds was {percent(begun)} of the loss at the start. Training removed it, "
+        f"and the loss of the data ends at {percent(data)} of what a model gets that ignores its "
+        "input: the outputs no longer depend on the input (in a VAE, the posterior collapsed).",
+        int(loss.steps[0]), int(loss.steps[-1]), (),
+        (
+            Evidence("added share of the loss at the start", begun, ADDED, int(loss.steps[0]),
+                     suspect="at least", unit="fraction"),
+            Evidence("loss of the data over that of ignoring the input", data, USELESS,
+                     int(loss.steps[-1]), suspect="at least", unit="fraction"),
+        ),
+        (
+            "Weight the added term less, a tenth at a time, or raise its weight from 0 over the "
+            "first epochs (KL annealing).",
+            "Compare how the two terms are averaged: a KL summed over the batch or over units "
+            "outweighs a reconstruction that is averaged over pixels.",
+        ),
+        title="The added loss outweighs the data",
     )
 
 
@@ -193,7 +240,7 @@ RULE = Rule(
     needs=("config",),
     evaluate=_evaluate,
     of_sound=True,
-    explains=("constant-loss",
+    explains=("wrong-labels", "constant-loss",
               "loss-not-decreasing", "vanishing-gradient", "constant-output", "zero-gradient",
               "dead-relu", "underfitting",
               "learning-rate-too-low", "update-ratio-out-of-range"),

@@ -19,8 +19,10 @@ from tb_convergence.core.diagnosis.configuration import (
 )
 from tb_convergence.core.diagnosis.data import LARGE_INPUT, feature_scales
 from tb_convergence.core.diagnosis.finding import Evidence
-from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
-from tb_convergence.core.diagnosis.wording import features_in, figure
+from tb_convergence.core.diagnosis.frozen_base import base_output, frozen_base
+from tb_convergence.core.diagnosis.progress import learns
+from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, strongest
+from tb_convergence.core.diagnosis.wording import features_in, figure, percent
 from tb_convergence.core.history import RunHistory, Table
 
 LARGE: Final = LARGE_INPUT
@@ -32,13 +34,23 @@ STD_RATIO: Final = 100.0
 """Largest feature's scale over the median feature's, when the largest is above 3."""
 
 
+STILL: Final = 0.05
+"""Standard deviation over the samples of what a frozen base gives, over its size: a base that fits
+its input gives features that differ by about their size."""
+
+
 def _is_handled(name: str, model: Configuration) -> bool:
-    """Whether the model itself normalizes the input `name`, or uses it as an index."""
+    """Whether the model itself normalizes the input `name`, uses it as an index, or has a frozen
+    base read it, which was trained on a scale of its own.
+    """
     readers = [layer for layer in model.layers if name in (layer.inputs or ())]
     if not readers:
         # A single input, or one whose name the layers do not tell: the first layer reads it.
         readers = [layer for layer in model.layers if layer.kind != "InputLayer"][:1]
-    return bool(readers) and all(layer.kind in NORMALIZING | LOOKUP for layer in readers)
+    return bool(readers) and all(
+        layer.kind in NORMALIZING | LOOKUP or (layer.trainable is False and layer.parameters)
+        for layer in readers
+    )
 
 
 def judged(history: RunHistory, table: Table) -> list[int]:
@@ -48,6 +60,47 @@ def judged(history: RunHistory, table: Table) -> list[int]:
 
 
 def _evaluate(history: RunHistory, _: Signs) -> Match | None:
+    return strongest(_by_scale(history), _frozen_base(history))
+
+
+def _frozen_base(history: RunHistory) -> Match | None:
+    """A frozen base that gives nearly the same for every sample: it was trained on other data."""
+    found, base = base_output(history), frozen_base(history)
+    if found is None or found.varies >= STILL or learns(history):
+        return None
+    table = history.table("inputs")
+    scale = ""
+    if table is not None and table.has("feature_mean") and table.has("feature_std"):
+        rows = table.rows_of("input")
+        if rows:
+            mean, std = feature_scales(table, rows)
+            scale = (
+                f" (what it is fed has a mean of {figure(float(np.mean(mean)))} and a standard "
+                f"deviation of {figure(float(np.sqrt(np.mean(std**2))))})"
+            )
+    return Match(
+        "warning", 0.8,
+        f"What the frozen layers up to {found.layer} give differs between samples by only "
+        f"{percent(found.varies)} of its size, so the layers behind them have nothing to learn "
+        f"from: they are probably fed another scale than they were trained on{scale}.",
+        0, max(0, history.last_step), (found.layer,),
+        (
+            Evidence("deviation over the samples, over the size of the output", found.varies,
+                     STILL, found.step, found.layer, unit="fraction"),
+            Evidence("frozen layers before the first trained one", float(len(base))),
+        ),
+        (
+            "Prepare the input as the base was trained: use its own preprocess_input (some expect "
+            "pixels from 0 to 255, some -1 to 1, some the mean of ImageNet taken away).",
+            "If no preparation fits, unfreeze the base, or train it on data like yours.",
+        ),
+        title="A frozen base is fed the wrong scale",
+        explains=("wrong-labels", "insufficient-capacity", "learning-rate-too-low",
+                  "wrong-hidden-activation", "too-deep-without-skip"),
+    )
+
+
+def _by_scale(history: RunHistory) -> Match | None:
     table = history.table("inputs")
     if table is None or not table.has("feature_mean") or not table.has("feature_std"):
         return None

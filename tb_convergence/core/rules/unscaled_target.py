@@ -15,7 +15,7 @@ from tb_convergence.core.diagnosis.data import feature_scales
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.progress import learns
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
-from tb_convergence.core.diagnosis.wording import features_in, figure
+from tb_convergence.core.diagnosis.wording import features_in, figure, listed
 from tb_convergence.core.history import RunHistory
 
 LARGE: Final = 100.0
@@ -24,9 +24,15 @@ LARGE: Final = 100.0
 
 def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     table, model = history.table("inputs"), configuration(history)
-    if table is None or model.loss not in REGRESSION_LOSSES:
+    if table is None:
         return None
-    rows = table.rows_of("target")
+    every = table.rows_of("target")
+    outputs = list(dict.fromkeys(table.rows[row].layer for row in every))
+    rows = [
+        row for row in every
+        if model.loss_of(table.rows[row].layer, outputs.index(table.rows[row].layer))
+        in REGRESSION_LOSSES
+    ]
     if not rows:
         return None
     mean, std = feature_scales(table, rows)
@@ -36,11 +42,17 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         return None
     row = table.rows[rows[worst]]
     what = "the target" if len(rows) == 1 and features_in(row) == 1 else row.name
+    # Where the loss adds up several outputs, it falls with the largest, and the others are lost.
+    drowned = [name for name in outputs if name != row.layer]
+    also = (
+        f" The loss adds it to that of {listed(drowned, thing='output')}, which it outweighs."
+        if drowned else ""
+    )
     return Match(
-        "info" if learns(history) else "warning",
-        min(0.9, 0.5 + 0.15 * float(np.log10(rms[worst] / LARGE))),
+        "info" if learns(history) and not drowned else "warning",
+        min(0.9, 0.5 + 0.15 * float(np.log10(rms[worst] / LARGE)) + 0.15 * bool(drowned)),
         f"The mean of {what} is {figure(mean[worst])}, its "
-        f"standard deviation {figure(std[worst])}; a fresh network puts out about 1.",
+        f"standard deviation {figure(std[worst])}; a fresh network puts out about 1.{also}",
         0, max(0, history.last_step), (row.name,),
         (Evidence("root mean square of the target", float(rms[worst]), LARGE),),
     )

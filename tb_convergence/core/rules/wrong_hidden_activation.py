@@ -16,7 +16,7 @@ from tb_convergence.core.diagnosis.data import baseline_loss
 from tb_convergence.core.diagnosis.finding import Evidence, Severity
 from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
 from tb_convergence.core.diagnosis.progress import learns
-from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
+from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, strongest
 from tb_convergence.core.diagnosis.tables import median_over_time
 from tb_convergence.core.history import RunHistory, Table
 
@@ -27,7 +27,7 @@ LINEAR: Final = frozenset(
      "SeparableConv2D", "Conv1DTranspose", "Conv2DTranspose"}
 )
 """Layers that are linear but for their activation."""
-RECURRENT: Final = frozenset({"LSTM", "GRU", "SimpleRNN"})
+RECURRENT: Final = frozenset({"LSTM", "GRU", "SimpleRNN", "Bidirectional"})
 UNBOUNDED: Final = frozenset({"relu", "elu", "selu", "leaky_relu", "linear", "gelu", "softplus"})
 SLOW: Final = frozenset({"sigmoid", "hard_sigmoid"})
 IN_CELLS: Final = "ablation: with tanh, the default, as the activation of the recurrent cell"
@@ -43,13 +43,13 @@ AT_LEAST_LAYERS: Final = 3
 
 
 def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
-    return (
-        _squashed(history, signs)
-        or _linear(history)
-        or _softmax(history)
-        or _unbounded_cell(history, signs)
-        or _squashed_cell(history)
-        or _suspect(history)
+    return strongest(
+        _squashed(history, signs),
+        _linear(history),
+        _softmax(history),
+        _unbounded_cell(history, signs),
+        _squashed_cell(history),
+        _suspect(history),
     )
 
 

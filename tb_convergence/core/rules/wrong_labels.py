@@ -32,6 +32,9 @@ MOVES: Final = 1e-4
 """Update ratio that shows a model able to learn (see learning-rate-too-low)."""
 STIRRED: Final = 0.02
 """Path of the slowest layer in its own size: a tenth of what the fastest must have moved."""
+NEVER: Final = 0.96
+"""Best validation loss over the baseline above which not one epoch was of use: a little below it,
+few samples explain as much."""
 BELOW: Final = 0.98
 """Validation loss over the baseline loss, below which it is not just the scatter of its shares."""
 UNEVEN: Final = 0.75
@@ -156,7 +159,7 @@ def _never_generalizes(
         if float(np.max(np.maximum(mean, 1 - mean) if kind == "binary" else mean)) > UNEVEN:
             return None
     best = float(values.min()) / baseline
-    if not BASELINE < best < 2:
+    if not NEVER < best < 2:
         return None
     return Match(
         "warning", 0.5,
@@ -164,7 +167,7 @@ def _never_generalizes(
         f"model that ignores its input has {baseline:.4g}. Input and label may not belong "
         "together, or the validation data are of another kind.",
         int(steps[0]), int(steps[-1]), _rows(history, "target"),
-        (Evidence("best validation loss over that of ignoring the input", best, BASELINE,
+        (Evidence("best validation loss over that of ignoring the input", best, NEVER,
                   int(steps[int(np.argmin(values))]), unit="fraction"),),
         title="Inputs and labels may not belong together",
     )

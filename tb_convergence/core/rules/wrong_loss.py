@@ -33,7 +33,7 @@ from tb_convergence.core.diagnosis.data import (
 from tb_convergence.core.diagnosis.finding import Evidence, Severity
 from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
 from tb_convergence.core.diagnosis.progress import learns
-from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
+from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, strongest
 from tb_convergence.core.diagnosis.wording import span
 from tb_convergence.core.history import RunHistory
 
@@ -51,11 +51,7 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
         _one_class, _no_distribution, _first_not_finite, _below_zero, _all_against_all, _summed,
         _several_labels, _each_class_alone, _distance_between_classes,
     )
-    for check in checks:
-        match = check(history, signs)
-        if match is not None:
-            return match
-    return None
+    return strongest(*(check(history, signs) for check in checks))
 
 
 def _match(

@@ -31,7 +31,7 @@ from tb_convergence.core.diagnosis.data import (
 from tb_convergence.core.diagnosis.finding import Evidence, Severity
 from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
 from tb_convergence.core.diagnosis.progress import FALLS, LEARNS, learns
-from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
+from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, strongest
 from tb_convergence.core.diagnosis.states import ONE_OUTPUT, State
 from tb_convergence.core.diagnosis.wording import span
 from tb_convergence.core.history import RunHistory
@@ -53,6 +53,11 @@ NO_PROBABILITY: Final = frozenset(
 )
 """Activations whose values are no probabilities, which a cross-entropy takes the logarithm of."""
 CUTS: Final = frozenset({"relu", "relu6"})
+COMPUTES: Final = frozenset(
+    {"Dense", "Activation", "Softmax", "ReLU", "LeakyReLU", "Conv1D", "Conv2D", "Conv3D",
+     "Conv1DTranspose", "Conv2DTranspose", "TimeDistributed"}
+)
+"""Output layers whose activation is all that is done to their result."""
 GRAVE: Final = 0.25
 """Part of the targets' range that is out of reach; sigmoid on standardised targets loses half."""
 TIED_RECORDS: Final = 3
@@ -69,14 +74,15 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     output = model.output
     if output is None:
         return None
-    return (
-        _single_softmax(history, output)
-        or _twice(history, model, output)
-        or _cut_logits(history, model, output)
-        or _tied(history, output)
-        or _out_of_reach(history, model, output)
-        or _no_sum(history, output)
-        or _not_exclusive(history, model, output)
+    return strongest(
+        _single_softmax(history, output),
+        _twice(history, model, output),
+        _cut_by_output(history, model, output),
+        _cut_logits(history, model, output),
+        _tied(history, output),
+        _out_of_reach(history, model, output),
+        _no_sum(history, output),
+        _not_exclusive(history, model, output),
     )
 
 
@@ -159,7 +165,7 @@ def _twice(history: RunHistory, model: Configuration, output: Layer) -> Match | 
             title="Output activation applied twice",
         )
     if model.loss in CROSS_ENTROPIES and output.activation in NO_PROBABILITY:
-        if model.from_logits or output.kind not in ("Dense", "Activation", "ReLU", "LeakyReLU"):
+        if model.from_logits or output.kind not in COMPUTES:
             return None
         what = f"applies {output.activation}" if output.activation != "linear" else (
             "has no activation")
@@ -176,20 +182,30 @@ def _twice(history: RunHistory, model: Configuration, output: Layer) -> Match | 
         none = targets is not None and not (targets.lowest >= -0.01 and targets.highest <= 1.01)
         alone = output.units == 1 and not model.loss.startswith("binary")
         return replace(match, caused_by=("wrong-loss",)) if none or alone else match
-    if model.from_logits and model.loss in CROSS_ENTROPIES and output.activation in CUTS:
-        return _match(
-            history, output, 0.85,
-            f"{output.name} applies {output.activation} to what the loss takes as logits: negative "
-            "evidence is thrown away.",
-            f"Remove the activation of {output.name}.",
-            title="Output activation cuts the logits",
-        )
     return None
 
 
+def _cut_by_output(history: RunHistory, model: Configuration, output: Layer) -> Match | None:
+    """ReLU in front of a loss that takes logits: half of them are out of reach."""
+    if not model.from_logits or output.activation not in CUTS:
+        return None
+    if model.loss not in CROSS_ENTROPIES:
+        return None
+    return _match(
+        history, output, 0.85,
+        f"{output.name} applies {output.activation} to what the loss takes as logits: it throws "
+        "away negative evidence, and logits that fall below zero get no gradient.",
+        f"Remove the activation of {output.name}.",
+        title="Output activation cuts the logits",
+    )
+
+
 def _recoverable(output: Layer) -> bool:
-    """Whether Keras finds the logits again: it does behind an activation given by its name."""
-    return output.kind in ("Dense", "Activation", "Softmax")
+    """Whether Keras finds the logits again: it does behind an activation given by its name.
+
+    Not behind a layer that applies another at each time step.
+    """
+    return output.kind in COMPUTES - {"TimeDistributed"}
 
 
 def _cut_logits(history: RunHistory, model: Configuration, output: Layer) -> Match | None:

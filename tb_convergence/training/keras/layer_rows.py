@@ -116,8 +116,11 @@ def activation_of(layer: Any) -> str:
         return ACTIVATION_LAYERS[kind]
     function = getattr(layer, "activation", None)
     if function is None:
-        cell = getattr(layer, "cell", None)
-        return activation_of(cell) if cell is not None and cell is not layer else ""
+        inner = next(
+            (found for name in ("cell", "forward_layer", "layer")
+             if (found := getattr(layer, name, None)) is not None and found is not layer), None
+        )
+        return "" if inner is None else activation_of(inner)
     name = getattr(function, "__name__", None) or type(function).__name__
     return ACTIVATION_LAYERS.get(name, _relu(function) if name == "ReLU" else str(name))
 

@@ -1,0 +1,69 @@
+"""A trained base whose layers are frozen: which layers these are, and whether they see anything.
+
+A frozen base expects the scale it was trained on, whatever that is, so its input is not judged by
+size. Fed with another scale, what it gives is nearly the same for every sample: then whatever is
+trained behind it has nothing to learn from.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tb_convergence.core.diagnosis.configuration import LOOKUP, NORMALIZING, Layer, configuration
+from tb_convergence.core.diagnosis.memory import remembered
+from tb_convergence.core.diagnosis.tables import median_over_time
+from tb_convergence.core.history import RunHistory
+
+
+@dataclass(frozen=True, slots=True)
+class BaseOutput:
+    """What the last frozen layer gives.
+
+    Attributes:
+        layer: its name.
+        varies: standard deviation over the samples of a batch, over the size of the output.
+        step: of the last record.
+    """
+
+    layer: str
+    varies: float
+    step: int
+
+
+@remembered
+def frozen_base(history: RunHistory) -> tuple[Layer, ...]:
+    """The frozen layers before the first that is trained, in order; () without any.
+
+    Layers that only prepare the data (normalization, look-up) are no base.
+    """
+    found: list[Layer] = []
+    for layer in configuration(history).layers:
+        if not layer.parameters or layer.kind in (NORMALIZING - {"BatchNormalization"}) | LOOKUP:
+            continue
+        if layer.trainable is not False:
+            return tuple(found)
+        found.append(layer)
+    return ()  # nothing behind it is trained: that is another fault
+
+
+@remembered
+def base_output(history: RunHistory) -> BaseOutput | None:
+    """How much what the base gives varies over the samples; None where that was not recorded."""
+    base, table = frozen_base(history), history.table("activations")
+    names = ("activation_mean", "activation_std", "activation_batch_std")
+    if not base or table is None or not len(table.steps) or not all(map(table.has, names)):
+        return None
+    layers = {layer.name for layer in base}
+    rows = [index for index, row in enumerate(table.rows) if row.layer in layers]
+    if not rows:
+        return None
+    last = rows[-1]
+    mean, std, over_batch = (
+        float(median_over_time(table.column(name)[:, [last]])[0]) for name in names
+    )
+    size = float(np.hypot(mean, std))
+    if not np.isfinite(size + over_batch) or size <= 0:
+        return None
+    return BaseOutput(table.rows[last].layer, over_batch / size, int(table.steps[-1]))
