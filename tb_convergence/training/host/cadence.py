@@ -23,6 +23,9 @@ FREE_SECONDS: Final = 1.0
 """Recording time of a whole training that is spent without regard to the share. A training of
 seconds is so recorded finely, where one percent would leave a dozen records; nobody misses it."""
 
+FREE_SETUP_SECONDS: Final = 2.0
+"""Time that getting ready (tracing the copy of the step) may take on top, in a whole training."""
+
 SAMPLES: Final = 15
 """Latest durations that medians are taken over."""
 
@@ -54,6 +57,9 @@ class Cadence:
         self._now = 0
         self._spent_seconds = 0.0
         self._look_seconds = 0.0
+        self._setup_seconds = 0.0
+        self._all_steps_seconds = 0.0
+        self._hurry = 0
         self._steps: deque[float] = deque(maxlen=SAMPLES)
         self._recorded: deque[tuple[float, int]] = deque(maxlen=SAMPLES)
 
@@ -71,11 +77,12 @@ class Cadence:
         At any time it is expected to go on for as long as it has: the free second is then spread
         ever thinner, and never used up.
         """
-        self._open_since = first_step
+        self._open_since, self._last_step = first_step, None
 
     def saw_steps(self, seconds: float, steps: int = 1) -> None:
         """`steps` steps without a record took `seconds` together."""
         self._steps.append(max(seconds, 0.0) / max(steps, 1))
+        self._all_steps_seconds += max(seconds, 0.0)
 
     def saw_record(self, seconds: float, steps: int = 1) -> None:
         """`steps` steps, one of them recorded, took `seconds` together."""
@@ -86,6 +93,19 @@ class Cadence:
     def saw_look(self, seconds: float) -> None:
         """Something beside the records, such as a diagnosis, took `seconds`: spread over them."""
         self._look_seconds += max(seconds, 0.0)
+
+    def saw_setup(self, seconds: float) -> None:
+        """Getting ready took `seconds`, once: what is not free is waited for."""
+        self._setup_seconds += max(seconds, 0.0)
+
+    def hurry(self) -> bool:
+        """Something happens: record the next step, then after 2, 4, 8 ... steps, as far as what was
+        spent so far leaves room. Returns whether it does."""
+        allowed = FREE_SECONDS + self.overhead * self._all_steps_seconds
+        if self._hurry or self._spent_seconds > allowed or self.every_n_steps is not None:
+            return False
+        self._hurry = 1
+        return True
 
     @property
     def step_seconds(self) -> float | None:
@@ -114,6 +134,7 @@ class Cadence:
             # Rounded before it is rounded up: 5.000000001 is 5.
             affordable = ceil(round(record / (self.overhead * max(step, 1e-9)), 6))
             affordable = min(affordable, self._free_interval(record) or affordable)
+            affordable = max(affordable, self._owed_steps(step))
         doublings = max(0, self.records - FREE_RECORDS) // RECORDS_PER_DOUBLING
         return max(affordable, self._minimum, 1 << min(doublings, 40))
 
@@ -133,9 +154,20 @@ class Cadence:
             return None
         return max(1, ceil(rest * record / left))
 
+    def _owed_steps(self, step: float) -> int:
+        """Steps after which the share of the training's time has paid for getting ready."""
+        owed = self._setup_seconds - FREE_SETUP_SECONDS
+        owed -= self.overhead * self._all_steps_seconds
+        return ceil(owed / (self.overhead * max(step, 1e-9))) if owed > 0 else 0
+
     def next_step(self, step: int) -> int:
         """The step to record after `step` was."""
         self._now = step
+        if self._hurry:
+            gap, self._hurry = self._hurry, 2 * self._hurry
+            if gap < self.interval:
+                return step + gap
+            self._hurry = 0
         if step + 1 < DENSE_STEPS:
             following = step + 1
         elif self.every_n_steps is not None:

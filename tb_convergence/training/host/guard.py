@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import weakref
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final
 
 logger = logging.getLogger("tb_convergence")
@@ -13,6 +15,17 @@ MAX_REASON: Final = 500
 
 class UnsupportedError(Exception):
     """A way to train that is not observed; the message completes "not supported: ..."."""
+
+
+def weak_close(owner: Any, writer: Any) -> Callable[[], Any]:
+    """Have `writer` closed when `owner` is gone, when the process ends, or when the result is
+    called, whatever comes first."""
+    return weakref.finalize(owner, _close, writer)
+
+
+def _close(writer: Any) -> None:
+    with suppress(Exception):
+        writer.close()
 
 
 class Guard:

@@ -9,12 +9,12 @@ thousand steps, this is most of what a recorder costs. So both are kept in one p
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import Any, Final
 
 import tensorflow as tf
 
 from tb_convergence.training.instep.reductions import Tensor
+from tb_convergence.training.keras import compat
 
 SCOPE: Final = "tb_convergence_recorder"
 """Name scope of all our operations: an error of the compiled step that names it is ours."""
@@ -59,7 +59,7 @@ def branch(
 
     # The node inside of the branch lets TensorFlow place its operations on several devices.
     found = _flat(tf.cond(condition, one_node(scoped), otherwise))
-    _keep_whole(found)
+    compat.keep_branch_whole(found[0])
     return found
 
 
@@ -70,19 +70,6 @@ def reachable(tensor: Any) -> bool:
     while current is not None and current is not graph:
         current = getattr(current, "outer_graph", None)
     return graph is None or current is graph
-
-
-def _keep_whole(outputs: Sequence[Tensor]) -> None:
-    """Have the `If` that made `outputs` run as it is, instead of spread over its graph.
-
-    TensorFlow offers no public switch. Should this one disappear, only speed is lost.
-    """
-    with suppress(Exception):
-        operation = outputs[0].op
-        if operation.type == "Identity":  # `tf.cond` returns copies
-            operation = operation.inputs[0].op
-        if operation.type in ("If", "StatelessIf"):
-            operation._set_attr("_lower_using_switch_merge", tf.compat.v1.AttrValue(b=False))
 
 
 def _flat(values: Any) -> list[Tensor]:

@@ -29,7 +29,7 @@ from tb_convergence.training.instep.gradients import Gradient, Scaling, dense, e
 from tb_convergence.training.instep.reductions import Tensor, as_float, half_square_sum
 from tb_convergence.training.instep.snapshot import Rows, Snapshot, Step, Trace, Window
 
-__all__ = ["NEVER", "SCOPE", "Plan", "Recorder", "outside_of_trace"]
+__all__ = ["NEVER", "SCOPE", "Plan", "Recorder", "batch_size", "outside_of_trace"]
 
 NEVER: Final = 2**63 - 1
 Made = TypeVar("Made")
@@ -250,7 +250,7 @@ class Recorder:
         marks = tf.where(places == FIRST_BAD, tf.constant(-1, tf.int64), self.marks)
         self.marks.assign(tf.where(places == slot, plan.number, marks))
         self.next.assign(tf.where(plan.due, tf.constant(NEVER, tf.int64), self.next))
-        self.batch.assign(_batch(plan.trace))
+        self.batch.assign(batch_size(plan.trace))
         self._peaks.assign(self._no_peaks())
         for variable in (self._high_peaks, self._sums, self._bad):
             variable.assign(tf.zeros_like(variable))
@@ -328,7 +328,7 @@ def _value(variable: Any) -> Any:
     return variable if isinstance(variable, tf.Variable) else variable.value
 
 
-def _batch(trace: Trace) -> Tensor:
+def batch_size(trace: Trace) -> Tensor:
     """Examples in the batch, int64; -1 where no tensor shows it."""
     for tensors in (trace.features, trace.outputs):
         for make in tensors.values():

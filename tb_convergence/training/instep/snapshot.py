@@ -23,10 +23,17 @@ from tb_convergence.training.instep.reductions import Exact, Tensor, as_float
 GROUPS: Final[tuple[statistics.Group, ...]] = (
     "variables", "activations", "inputs", "labels", "replicas", "magnitudes", "run",
 )
+UPDATE_GROUPS: Final[tuple[statistics.Group, ...]] = ("variables", "run")
+"""Groups that compare the variables before and after the update; the others need the batch."""
+
 RUN_ROW: Final = Row("run", "", "run")
 
 CORRUPTION: Final = ("norm", "nan_fraction", "inf_fraction")
 """Reductions of a gradient that tell whether a step is sound, whatever the catalogue asks for."""
+
+
+_Tables = dict[statistics.Group, tuple[Any, Mapping[str, Tensor]]]
+"""By group: the row that formulas see, and the columns that have none."""
 
 
 @dataclass(slots=True)
@@ -146,40 +153,68 @@ class Snapshot:
 
     def gradients(self, found: Sequence[Gradient | None]) -> tables.Part:
         """Reductions of all gradients; NaN for missing ones."""
-        names = dict.fromkeys((*kernels.asked("variables")["gradient"], *CORRUPTION))
-        return tables.Part(tuple(names), reduced(tuple(names), found, self._exact))
+        names = self.gradient_names
+        return tables.Part(names, reduced(names, found, self._exact))
+
+    @property
+    def gradient_names(self) -> kernels.Names:
+        """Reductions of a gradient that the tables need."""
+        return tuple(dict.fromkeys((*kernels.asked("variables")["gradient"], *CORRUPTION)))
+
+    @property
+    def variables(self) -> list[Any]:
+        """What it keeps between records."""
+        return [self._activity]
 
     def vector(self, step: Step) -> tuple[Tensor, Tensor]:
         """All tables of `step`, row by row, one after the other, float32 `[length]`.
 
         And what `keep` is to be given, if the record is kept.
         """
+        batch, activity = self._of_batch(step.trace)
+        return self._joined({**self._of_update(step), **batch}), activity
+
+    def update_vector(self, step: Step) -> Tensor:
+        """The tables of `UPDATE_GROUPS`, which need the values after the update."""
+        return self._joined(self._of_update(step))
+
+    def batch_vector(self, trace: Trace) -> tuple[Tensor, Tensor]:
+        """The tables of the other groups, and what `keep` is to be given."""
+        found, activity = self._of_batch(trace)
+        return self._joined(found), activity
+
+    def _of_update(self, step: Step) -> _Tables:
         variables = self._variables(step)
-        rows: dict[statistics.Group, tuple[Any, Mapping[str, Tensor]]] = {
+        return {
             "variables": (variables, self._variable_columns(step.window)),
             "run": (None, _run_columns(variables, step)),
         }
+
+    def _of_batch(self, trace: Trace) -> tuple[_Tables, Tensor]:
+        found: _Tables = {}
         activity = self._activity.read_value()
         if self.rows.activations:
-            part, columns, activity = self._layers(_made(step.trace.outputs), activity)
-            rows["activations"] = (tables.OutputRow(part), columns)
+            part, columns, activity = self._layers(_made(trace.outputs), activity)
+            found["activations"] = (tables.OutputRow(part), columns)
         if self.rows.inputs:
             count = len(self.rows.inputs)
-            part = tables.feature_part(_made(step.trace.features), count, self._exact)
-            rows["inputs"] = (tables.FeatureRow(part), {})
-        for group, make in step.trace.tables.items():
+            part = tables.feature_part(_made(trace.features), count, self._exact)
+            found["inputs"] = (tables.FeatureRow(part), {})
+        for group, make in trace.tables.items():
             if self._shapes[group][0]:
-                columns = tf.unstack(make(), axis=1)
-                rows[group] = (None, dict(zip(statistics.columns(group), columns, strict=True)))
-        vector = tf.concat(
-            [
-                tf.reshape(tables.table(group, *rows[group], self._shapes[group][0]), [-1])
-                for group in GROUPS
-                if group in rows
-            ],
-            0,
-        )
-        return vector, activity
+                columns = dict(
+                    zip(statistics.columns(group), tf.unstack(make(), axis=1), strict=True)
+                )
+                found[group] = (None, columns)
+        return found, activity
+
+    def _joined(self, found: _Tables) -> Tensor:
+        parts = [
+            tf.reshape(tables.table(group, *found[group], self._shapes[group][0]), [-1])
+            for group in GROUPS
+            if group in found
+        ]
+        return tf.concat(parts, 0) if parts else tf.zeros([0])
 
     def keep(self, activity: Tensor) -> None:
         """Move the averages on: once per record."""

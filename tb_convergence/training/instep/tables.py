@@ -42,6 +42,10 @@ class Part:
     def __init__(self, names: kernels.Names, values: Tensor) -> None:
         self._vectors = dict(zip(names, tf.unstack(values, len(names)), strict=True))
 
+    def vectors(self, names: kernels.Names) -> list[Tensor]:
+        """The reductions `names`, `[R]` each."""
+        return [self._vectors[name] for name in names]
+
     def __getattr__(self, name: str) -> Tensor:
         if name.startswith("_") or name not in self._vectors:
             raise AttributeError(f"the reduction {name!r} was not computed")

@@ -21,14 +21,13 @@ from tb_convergence.training.host.arguments import (
 )
 from tb_convergence.training.host.cadence import Cadence
 from tb_convergence.training.host.epochs import Epochs
-from tb_convergence.training.host.guard import Guard, UnsupportedError
+from tb_convergence.training.host.guard import Guard, UnsupportedError, weak_close
 from tb_convergence.training.host.live import OnFinding, checked_live, wanted
 from tb_convergence.training.host.writer import RunWriter
-from tb_convergence.training.keras.describe import describe
 
 TRANSIENT: Final = frozenset(
-    {"_guard", "_session", "_writer", "_epochs", "_facts", "_numbering", "_expected"}
-    | {"_model", "params"}
+    {"_guard", "_session", "_beside", "_writer", "_closing", "_epochs", "_facts", "_numbering"}
+    | {"_expected", "_model", "_foreign", "params"}
 )
 """Attributes that belong to the training in progress."""
 
@@ -36,16 +35,19 @@ TRANSIENT: Final = frozenset(
 class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
     """Records what TensorBoard's Convergence tab needs to say why a loss does not converge.
 
+    Keras' own train function makes every step. A step that is recorded is measured once more, in a
+    copy, and everything is put back: the training is the same with and without the callback, bit
+    for bit.
+
     Args:
         log_dir: where the event file goes; TensorBoard shows the folder as one run.
-        overhead: share of the training time that recording may cost, in (0, 1). Measured while
-            training; the interval between records follows from it. One second of the whole
-            training is free, so that short ones are recorded finely.
+        overhead: fraction of the training time that recording may cost, in (0, 1). It is measured
+            while training; the interval between records follows from it. Three seconds of the
+            whole training are free, so that short ones are recorded finely.
         every_n_steps: record every so many steps (and the first ten) whatever it costs.
-        watch_every_step: whether the steps between two records are watched as well, which finds the
-            first NaN at its exact step, and costs some percent where a step is short. False lets
-            them run as if there were no callback: `overhead` then holds for all that is done here,
-            and of what happens between two records nothing is known.
+        watch_every_step: train with a step that records from within. It finds the first NaN of any
+            gradient at its exact step and tensor. It costs some percent of each step, and the last
+            bits of the weights may differ from those of a training without the callback.
         activations: record the outputs of layers.
         inputs: record inputs, targets and predictions per feature.
         distributions: record how the magnitudes of each gradient's entries are spread, of a sample
@@ -59,7 +61,8 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
         ValueError: `log_dir` is empty, `overhead` or `every_n_steps` out of range.
         TypeError: an argument is of the wrong type.
 
-    Steps are numbered by the optimizer's `iterations`, so several calls of `fit` continue one run.
+    Steps are numbered by the optimizer's `iterations`, so several calls of `fit` continue one run,
+    in one event file.
     """
 
     # Nothing is done in on_train_batch_end, so Keras may dispatch the others' asynchronously.
@@ -71,7 +74,7 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
         *,
         overhead: float = 0.01,
         every_n_steps: int | None = None,
-        watch_every_step: bool = True,
+        watch_every_step: bool = False,
         activations: bool = True,
         inputs: bool = True,
         distributions: bool = False,
@@ -92,11 +95,14 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
         self.stop_on = checked_live(on_finding, stop_on)
         self._guard = Guard(type(self).__name__)
         self._session: Any = None
+        self._beside: Any = None
         self._numbering: Any = None
         self._writer: Any = None
+        self._closing: Any = None
         self._epochs = Epochs()
         self._facts: dict[str, Any] = {}
         self._expected = False
+        self._foreign = False
 
     @property
     def disabled_reason(self) -> str | None:
@@ -112,14 +118,34 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
 
     # ---- Keras' hooks ---------------------------------------------------------------------
 
+    def set_model(self, model: Any) -> None:
+        """Take the model; one that is not of this Keras is trained without us."""
+        self._foreign = not isinstance(model, keras.Model)
+        if self._foreign:
+            self._guard(lambda: _not_of_this_keras(model))
+            return
+        super().set_model(model)
+
+    def __getattr__(self, name: str) -> Any:
+        # tf_keras asks its callbacks what they implement; ours implements nothing there.
+        if name.startswith("_implements_") and name.endswith("_hooks"):
+            return lambda: False
+        if name in ("_supports_tf_logs", "_chief_worker_only"):
+            return name == "_supports_tf_logs"
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
     def on_train_begin(self, logs: Any = None) -> None:
-        """Begin to observe the model's train step."""
-        self._close()
-        self._guard = Guard(type(self).__name__)
+        """Begin to observe the model's training."""
+        if self._foreign:
+            return
+        self._end()
+        if self._guard.reason is not None:
+            self._release()
+            self._guard = Guard(type(self).__name__)
         self._guard(self._begin)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Follow the model where its train function was made anew."""
+        """Tell an epoch from the next."""
         if self._session is not None:
             self._guard(lambda: self._begin_epoch(epoch))
 
@@ -127,7 +153,7 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
         """Tell the session that the batch to come is its own."""
         session = self._session
         if session is not None:
-            session.armed = True
+            session.arm()
             if "batch_size" not in self._facts and session.batch_size is not None:
                 self._guard(lambda: self._describe(batch_size=session.batch_size))
 
@@ -138,7 +164,7 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
 
     def on_train_end(self, logs: Any = None) -> None:
         """Write what is left and leave the model as it was."""
-        self._close()
+        self._end()
 
     # ---- parts that may fail --------------------------------------------------------------
 
@@ -151,23 +177,45 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
         if several and "MirroredStrategy" not in [base.__name__ for base in type(strategy).__mro__]:
             # Not MultiWorkerMirroredStrategy either: Keras' own fit does not train with it.
             raise UnsupportedError(f"training with {type(strategy).__name__}")
-        self._writer = RunWriter(self.log_dir)
-        self._writer.live = wanted(
-            self.log_dir, self.live, self.on_finding, self.stop_on, self._stop, self.overhead
-        )
-        self._facts, self._epochs, self._expected = {}, Epochs(), False
-        self._observe()
+        again = self._writer is not None
+        if not again:
+            self._writer = RunWriter(self.log_dir)
+            self._closing = weak_close(self, self._writer)
+            self._writer.live = wanted(
+                self.log_dir, self.live, self.on_finding, self.stop_on, self._stop, self.overhead
+            )
+            self._epochs = Epochs()
+        # Only here, because it needs TensorFlow, which another Keras backend does without.
+        from tb_convergence.training.keras.numbering import Numbering  # noqa: PLC0415
+
+        self._numbering = self._numbering or Numbering()
+        self._expected = False
+        if self.watch_every_step:
+            self._watch()
+        else:
+            self._stand_beside(again)
 
     def _stop(self) -> None:
         self.model.stop_training = True
 
-    def _observe(self) -> None:
-        """A session for the model as it is now."""
-        # Only here, because it needs TensorFlow, which another Keras backend does without.
-        from tb_convergence.training.keras.instrumented import Session  # noqa: PLC0415
-        from tb_convergence.training.keras.numbering import Numbering  # noqa: PLC0415
+    def _stand_beside(self, again: bool) -> None:
+        """Record beside the training."""
+        from tb_convergence.training.keras.beside import Beside  # noqa: PLC0415
+        from tb_convergence.training.keras.rehearsal import Asked  # noqa: PLC0415
 
-        self._numbering = self._numbering or Numbering()
+        if self._beside is None:
+            asked = Asked(self.activations, self.inputs, self.distributions)
+            cadence = Cadence(self.overhead, self.every_n_steps)
+            self._beside = Beside(self._writer, cadence, self._numbering, asked, self._guard)
+        self._beside.begin(self.model)
+        if again:
+            self._beside.expect_more()
+            self._expected = True
+        self._session = self._beside
+
+    def _watch(self) -> None:
+        """A session for the model as it is now, which trains with an instrumented step."""
+        from tb_convergence.training.keras.instrumented import Session  # noqa: PLC0415
 
         self._session = Session(
             self.model,
@@ -180,15 +228,14 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
             guard=self._guard,
             failed=lambda: self.disabled_reason is not None,
             disable=self._guard.disable,
-            say=self._guard.say,
-            watch_every_step=self.watch_every_step,
+            trained=self._numbering.trained,
         )
 
     def _begin_epoch(self, epoch: int) -> None:
-        if not self._session.installed:
+        if self.watch_every_step and not self._session.installed:
             # Something compiled the model or made its train function anew while it trained.
-            self._finish(self._session)
-            self._observe()
+            self._session.end()
+            self._watch()
             self._expected = False
         params = self.params or {}
         steps, epochs = params.get("steps"), params.get("epochs")
@@ -211,48 +258,61 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
         """Write the configuration again if we know more than before."""
         if facts.items() <= self._facts.items():
             return
+        from tb_convergence.training.keras.describe import describe  # noqa: PLC0415
+
         self._facts.update(facts)
-        optimizers = {site.name: site.optimizer for site in self._session.sites}
-        document = describe(self.model, self.params or {}, self._facts, optimizers)
-        self._writer.config(document, max(self._session.last_step, 0))
-
-    def _describe_cost(self, session: Any, writer: RunWriter) -> None:
-        """Write down what recording has cost by its own measure, and what it was allowed to."""
+        session = self._session
         optimizers = {site.name: site.optimizer for site in session.sites}
-        self._facts["recorder"] = {
-            "measured_share": round(session.measured_share, 6),
-            "overhead": self.overhead,
-            "every_n_steps": self.every_n_steps,
-            "watch_every_step": session.watches_every_step,
-        }
         document = describe(self.model, self.params or {}, self._facts, optimizers)
-        writer.config(document, max(session.last_step, 0))
+        self._writer.config(document, max(session.last_step, 0))
 
-    def _finish(self, session: Any) -> None:
-        session.finish()
-        optimizers = [site.optimizer for site in session.sites]
-        self._guard(
-            lambda: self._numbering.trained(session.model, optimizers, session.last_step)
+    def _describe_cost(self) -> None:
+        """Write down what recording has cost by its own measure, and what it was allowed to."""
+        # Two digits: what changes in the third is no news, and each is a record of its own.
+        self._describe(
+            recorder={
+                "measured_share": float(f"{self._session.measured_share:.1g}"),
+                "overhead": self.overhead,
+                "every_n_steps": self.every_n_steps,
+                "watch_every_step": self.watch_every_step,
+            }
         )
 
-    def _close(self) -> None:
+    def _end(self) -> None:
         """End a training, also one that raised before its end."""
-        session, self._session = self._session, None
-        writer, self._writer = self._writer, None
-        if session is not None:
-            if self._facts and writer is not None:
-                self._guard(lambda: self._describe_cost(session, writer))
-            self._finish(session)
-            if session.idle:
-                self._guard(_nothing_seen)
-        if writer is not None:
-            if writer.live is not None:
-                writer.live.look(last=True)
+        session = self._session
+        if session is None:
+            return
+        if self._facts:
+            self._guard(self._describe_cost)
+        self._session = None
+        session.end()
+        if session.idle:
+            self._guard(_nothing_seen)
+        if self._writer.live is not None:
+            self._writer.live.look(last=True)
+        with suppress(Exception):
+            self._writer.flush()
+        if self._guard.reason is not None or self.watch_every_step:
+            self._release()
+
+    def _release(self) -> None:
+        """Close the event file; a further call of `fit` begins a new one."""
+        self._writer, self._beside = None, None
+        closing, self._closing = self._closing, None
+        if closing is not None:
             with suppress(Exception):
-                writer.close()
+                closing()
 
 
 def _nothing_seen() -> None:
     raise UnsupportedError(
         "a train step that calls none of the model's optimizers; nothing was recorded"
+    )
+
+
+def _not_of_this_keras(model: Any) -> None:
+    raise UnsupportedError(
+        f"a model of {type(model).__module__.partition('.')[0]}; ConvergenceCallback records "
+        "models of keras, and tb_convergence.ConvergenceRecorder any TensorFlow loop"
     )

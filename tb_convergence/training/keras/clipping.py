@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import tensorflow as tf
 
+from tb_convergence.training.instep.gradients import Gradient, unscaled
 from tb_convergence.training.instep.recorder import Plan, Recorder, outside_of_trace
-from tb_convergence.training.instep.reductions import Tensor, as_float
+from tb_convergence.training.instep.reductions import Exact, Tensor, as_float
 from tb_convergence.training.keras import introspection
 
 KINDS: Final = ("clipnorm", "global_clipnorm", "clipvalue")
@@ -28,10 +29,38 @@ class Clipping:
         # Steps since the last record, and how many of them were clipped.
         self._counts = tf.Variable(tf.zeros([2]), trainable=False, name="clipped")
 
+    @property
+    def variables(self) -> list[Any]:
+        """What it keeps between records."""
+        return [self._counts]
+
     def before(self, plan: Plan) -> Tensor:
         """In front of the recorder's second part: adds columns; returns whether it clips now."""
         gradients = [g for g in plan.gradients if g is not None]
         squares = 2.0 * plan.watched[: len(gradients)]
+        now, left = self._effect(squares, gradients, plan.scaling.factor)
+        plan.trace.run.update(
+            clipped_gradient_global_norm=left,
+            window_clipped_fraction=lambda: (self._counts[1] + now) / (self._counts[0] + 1.0),
+        )
+        return now
+
+    def of_this_step(
+        self, gradients: Sequence[Gradient], factor: Tensor | None
+    ) -> dict[str, Callable[[], Tensor]]:
+        """Columns of a rehearsed step, which is the only one of its window."""
+        squares = [tf.square(Exact(unscaled(as_float(g.values), factor)).norm) for g in gradients]
+        stacked = tf.stack([tf.cast(square, tf.float32) for square in squares])
+        now, left = self._effect(stacked, gradients, factor)
+        return {"clipped_gradient_global_norm": left, "window_clipped_fraction": lambda: now}
+
+    def _effect(
+        self, squares: Tensor, gradients: Sequence[Gradient], factor: Tensor | None
+    ) -> tuple[Tensor, Callable[[], Tensor]]:
+        """(1 where this step is clipped, else 0; what makes the global norm that is left).
+
+        `squares` `[G]` are sums of squares of the unscaled gradients.
+        """
         norms, together = tf.sqrt(squares), tf.sqrt(tf.reduce_sum(squares))
         left: Callable[[], Tensor]
         if self._kind == "global_clipnorm":
@@ -47,23 +76,18 @@ class Clipping:
                 return tf.norm(tf.minimum(norms, self._limit))
 
         else:
-            values = [_unscaled(as_float(g.values), plan.scaling.factor) for g in gradients]
+            values = [unscaled(as_float(g.values), factor) for g in gradients]
             largest = [tf.cast(tf.reduce_max(tf.abs(v)), tf.float32) for v in values]
             clips = tf.reduce_any(tf.stack(largest) > self._limit)
 
             def left() -> Tensor:
                 limit = self._limit
-                kept = [tf.clip_by_value(v, -limit, limit) for v in values]
-                return tf.sqrt(tf.add_n([2.0 * _half(v) for v in kept]))
+                clipped = [tf.clip_by_value(v, -limit, limit) for v in values]
+                return tf.sqrt(tf.add_n([2.0 * _half(v) for v in clipped]))
 
         finite = tf.math.is_finite(together)
         now = tf.cast(tf.logical_and(clips, finite), tf.float32)
-        undefined = tf.constant(float("nan"))
-        plan.trace.run.update(
-            clipped_gradient_global_norm=lambda: tf.where(finite, left(), undefined),
-            window_clipped_fraction=lambda: (self._counts[1] + now) / (self._counts[0] + 1.0),
-        )
-        return now
+        return now, lambda: tf.where(finite, left(), tf.constant(float("nan")))
 
     def after(self, now: Tensor, plan: Plan, recorder: Recorder) -> None:
         """Behind it: count this step; a record begins a new window."""
@@ -74,10 +98,6 @@ class Clipping:
 
 def _half(values: Tensor) -> Tensor:
     return tf.cast(tf.nn.l2_loss(values), tf.float32)
-
-
-def _unscaled(values: Tensor, factor: Tensor | None) -> Tensor:
-    return values if factor is None else values / tf.cast(factor, values.dtype)
 
 
 def clipping_of(optimizer: Any) -> Clipping | None:

@@ -1,7 +1,238 @@
 """Every private name of Keras and TensorFlow that the recorder relies on, and nothing else.
 
-A private name may vanish with any release. So all of them are here, each as a small function that
-says what it is for; `tests/training/test_compat.py` holds a canary for each, which fails with the
-consequence when the name is gone. This module imports nothing else of the package: every folder of
-`training` may use it.
+A private name may vanish with any release. So all of them are here, each in a small function that
+says what it is for, and `tests/training/test_compat.py` holds a canary for each: it fails with the
+consequence when the name is gone. The module imports nothing else of the package, so that every
+folder of `training` may use it.
 """
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tensorflow.python.data.ops import iterator_ops
+from tensorflow.python.data.util import structure
+from tensorflow.python.eager import context
+from tensorflow.python.framework import op_def_registry
+from tensorflow.python.ops import gen_dataset_ops, stateful_random_ops
+
+Tensor = Any
+
+
+# ---- iterators of tf.data ------------------------------------------------------------------------
+
+
+def flat_specs(iterator: Any) -> tuple[list[Any], list[Any]]:
+    """(dtypes, shapes) of the tensors that make up one element of `iterator`."""
+    return list(iterator._flat_output_types), list(iterator._flat_output_shapes)
+
+
+def pull(iterator: Any, dtypes: Sequence[Any], shapes: Sequence[Any]) -> list[Tensor]:
+    """The next element of `iterator` as flat tensors.
+
+    Raises:
+        tf.errors.OutOfRangeError: there is none.
+        tf.errors.OpError: what the data pipeline raises.
+    """
+    found = gen_dataset_ops.iterator_get_next(
+        iterator._iterator_resource, output_types=dtypes, output_shapes=shapes
+    )
+    return list(found)
+
+
+def iterator_over(batches: Sequence[Sequence[Tensor]], iterator: Any) -> Any:
+    """An iterator over `batches` (flat tensors each) that a function takes for `iterator`: the
+    same type, so it is not traced again."""
+    dtypes, shapes = flat_specs(iterator)
+    datasets = [gen_dataset_ops.tensor_dataset(list(b), output_shapes=shapes) for b in batches]
+    joined = datasets[0]
+    for dataset in datasets[1:]:
+        joined = gen_dataset_ops.concatenate_dataset(
+            joined, dataset, output_types=dtypes, output_shapes=shapes
+        )
+    resource = gen_dataset_ops.anonymous_iterator_v3(output_types=dtypes, output_shapes=shapes)
+    gen_dataset_ops.make_iterator(joined, resource)
+    return iterator_ops.OwnedIterator(components=[resource], element_spec=iterator.element_spec)
+
+
+def same_type(first: Any, second: Any) -> bool:
+    """Whether a function traced for one of two iterators takes the other."""
+    return bool(first._type_spec == second._type_spec)
+
+
+def element_of(spec: Any, flat: Sequence[Tensor]) -> Any:
+    """The element with specification `spec` that is made up of the tensors `flat`."""
+    return structure.from_compatible_tensor_list(spec, list(flat))
+
+
+# ---- graphs and resources ------------------------------------------------------------------------
+
+
+def variable_type(handle: Tensor) -> tuple[Any, Any] | None:
+    """(dtype, shape) of the variable behind a resource; None for another kind of resource."""
+    data = getattr(handle, "_handle_data", None)
+    if data is None or not data.is_set or len(data.shape_and_type) != 1:
+        return None
+    kind = data.shape_and_type[0]
+    return tf.dtypes.as_dtype(kind.dtype), tf.TensorShape(kind.shape)
+
+
+def is_stateful(operation: str) -> bool:
+    """Whether an operation of this type has effects that its outputs do not show."""
+    definition = op_def_registry.get(operation)
+    return definition is None or bool(definition.is_stateful)
+
+
+def keep_branch_whole(output: Tensor) -> None:
+    """Have the `If` that made `output` run as it is, instead of spread over its graph.
+
+    Should the switch disappear, only speed is lost.
+    """
+    with suppress(Exception):
+        operation = output.op
+        if operation.type == "Identity":  # `tf.cond` returns copies
+            operation = operation.inputs[0].op
+        if operation.type in ("If", "StatelessIf"):
+            operation._set_attr("_lower_using_switch_merge", tf.compat.v1.AttrValue(b=False))
+
+
+def in_xla_context(graph: Any) -> bool:
+    """Whether XLA compiles what is traced into `graph`. Yes where that cannot be told: what is
+    built for XLA works everywhere."""
+    try:
+        while graph is not None:
+            control = graph._get_control_flow_context()
+            while control is not None:
+                if control.IsXLAContext():
+                    return True
+                control = control.outer_context
+            graph = getattr(graph, "outer_graph", None)
+    except AttributeError:
+        return True
+    return False
+
+
+@contextmanager
+def without_op_callbacks() -> Iterator[None]:
+    """No callback of this thread, such as that of `enable_check_numerics`, sees operations made
+    in the block."""
+    callbacks = context.context().op_callbacks
+    saved = list(callbacks)
+    callbacks[:] = []
+    try:
+        yield
+    finally:
+        callbacks[:] = saved
+
+
+# ---- random generators and names -----------------------------------------------------------------
+
+
+@contextmanager
+def random_state_kept() -> Iterator[None]:
+    """Put back every global random generator and Keras' counters of names at the end."""
+    from keras.src.backend.common import global_state  # noqa: PLC0415 - slow without Keras
+
+    own, numpy_state = random.getstate(), np.random.get_state()
+    current = context.context()
+    operations = getattr(current, "_rng", None)  # seeds of tf.random.normal and the like
+    seeds = None if operations is None else operations.getstate()
+    generator = stateful_random_ops.global_generator  # None until somebody asks for it
+    state = None if generator is None else tf.identity(generator.state)
+    names = global_state.get_global_attribute("object_name_uids")
+    counted = None if names is None else dict(names)
+    try:
+        yield
+    finally:
+        random.setstate(own)
+        np.random.set_state(numpy_state)
+        if operations is not None:
+            operations.setstate(seeds)
+        if generator is not None:
+            generator.state.assign(state)
+        if names is not None:
+            names.clear()
+            names.update(counted)
+
+
+# ---- Keras ---------------------------------------------------------------------------------------
+
+
+def child_layers(layer: Any) -> Sequence[Any]:
+    """Layers directly below `layer`, in the order in which they were set."""
+    return list(getattr(layer, "_layers", ()))
+
+
+def every_layer(model: Any) -> list[Any]:
+    """`model` and all layers in it."""
+    return list(model._flatten_layers())
+
+
+def own_trainable_variables(item: Any) -> Sequence[Any]:
+    """Trainable variables that a layer made itself, or that an optimizer was built for."""
+    return list(getattr(item, "_trainable_variables", ()))
+
+
+def consumers(layer: Any) -> Sequence[Any]:
+    """Nodes of a functional model that take the output of `layer`."""
+    return list(getattr(layer, "_outbound_nodes", ()))
+
+
+def calls_of(layer: Any) -> list[Any]:
+    """Calls of `layer` within functional models, as nodes with the nodes before them."""
+    return list(layer._inbound_nodes)
+
+
+def made_by(tensor: Any) -> Any:
+    """The layer or operation that makes a tensor of a functional model."""
+    return tensor._keras_history.operation
+
+
+def layer_graph(layer: Any) -> Any:
+    """The graph of layers of a functional or sequential model; None of anything else."""
+    if not isinstance(layer, keras.Model):
+        return None
+    found = getattr(layer, "_functional", None) or layer
+    return found if getattr(found, "_nodes", None) and hasattr(found, "operations") else None
+
+
+def applications(optimizer: Any) -> Any:
+    """Variable that counts how often an optimizer was applied, to part of an update too."""
+    return getattr(optimizer, "_iterations", None)
+
+
+def accumulated_gradients(optimizer: Any, variables: Sequence[Any]) -> list[Any]:
+    """Sums of gradients that an accumulating optimizer keeps for `variables`."""
+    sums = optimizer._accumulated_gradients
+    return [sums[optimizer._get_variable_index(variable)] for variable in variables]
+
+
+def rate_setting(optimizer: Any) -> Any:
+    """The learning rate as it was set: a variable or a schedule."""
+    return optimizer._learning_rate
+
+
+def additional_losses(model: Any) -> Any:
+    """Method by which Keras adds regularization losses to that of the data; None without one."""
+    return getattr(model, "_aggregate_additional_loss", None)
+
+
+ADDITIONAL_LOSSES = "_aggregate_additional_loss"
+"""Its name, to wrap it while a step is traced."""
+
+
+def compiled_parts(model: Any) -> list[Any]:
+    """What `compile` makes of the losses and metrics, and builds at the first batch."""
+    parts = (getattr(model, name, None) for name in ("_compile_loss", "_compile_metrics"))
+    return [part for part in parts if part is not None]
+
+
+def named_inputs(model: Any) -> Any:
+    """Inputs of a functional model, with their names."""
+    return getattr(model, "_inputs", None) or getattr(model, "inputs", None)

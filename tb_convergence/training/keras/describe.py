@@ -6,14 +6,14 @@ Every field is read on its own: one that cannot be read is left out, and costs n
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from importlib import import_module
 from typing import Any, Final
 
 from tb_convergence.core.schema import SCHEMA_VERSION
-from tb_convergence.training.keras import layer_rows
-from tb_convergence.training.keras.introspection import Connections
+from tb_convergence.training.keras import compat, layer_rows
+from tb_convergence.training.keras.connections import Connections
 
 MAX_TEXT: Final = 200
 MAX_ITEMS: Final = 100
@@ -172,11 +172,11 @@ def _flat(model: Any) -> list[Any]:
     found: list[Any] = []
 
     def walk(parent: Any) -> None:
-        for child in getattr(parent, "_layers", ()):
+        for child in compat.child_layers(parent):
             if not hasattr(child, "variables") or any(child is item for item in found):
                 continue
-            inner: Sequence[Any] = getattr(child, "_layers", ())
-            own: Sequence[Any] = getattr(child, "_trainable_variables", ())
+            inner = compat.child_layers(child)
+            own = compat.own_trainable_variables(child)
             if not inner or own or layer_rows.is_whole(child):
                 found.append(child)
             if inner and not layer_rows.is_whole(child):
@@ -228,7 +228,7 @@ def optimizer(item: Any) -> Document:
             if name not in ("name", "learning_rate"):
                 found[name] = plain(value)
     with suppress(Exception):
-        rate = item._learning_rate
+        rate = compat.rate_setting(item)
         found["learning_rate"] = _object(rate) if hasattr(rate, "get_config") else plain(rate)
     return found
 

@@ -1,6 +1,6 @@
 """Questions to Keras objects that its public interface answers only in part.
 
-All knowledge of Keras' private attributes that the recording of a step needs is in this file.
+The private names behind some of the answers are in `compat`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from tb_convergence.training.instep.gradients import Scaling
 from tb_convergence.training.instep.reductions import Tensor
+from tb_convergence.training.keras import compat
 
 
 def iterations(optimizer: Any) -> int:
@@ -34,8 +35,27 @@ def batches_per_update(optimizer: Any) -> int:
 def applied(optimizer: Any) -> int | None:
     """How often the innermost optimizer was applied, to part of an update too; None where it does
     not count."""
-    found = getattr(innermost(optimizer), "_iterations", None)
+    found = compat.applications(innermost(optimizer))
     return None if found is None else int(tf.convert_to_tensor(found).numpy())
+
+
+def first_value(optimizer: Any, variable: Any) -> Tensor | None:
+    """What a variable that an optimizer makes at its first step starts with; None where that is
+    not known.
+
+    Keras' optimizers start with zeros, except for sums of squares that start with
+    `initial_accumulator_value`, and for a dynamic loss scale.
+    """
+    if type(optimizer).__module__.partition(".")[0] != "keras":
+        return None
+    name = str(variable.name)
+    if name == "dynamic_scale":
+        return tf.constant(optimizer.initial_scale, tf.float32)
+    start = getattr(innermost(optimizer), "initial_accumulator_value", None)
+    if start is not None:
+        return None
+    value = tf.convert_to_tensor(variable.value)
+    return tf.zeros_like(value)
 
 
 def skips_steps(optimizer: Any) -> bool:
@@ -55,12 +75,12 @@ def scaling(optimizer: Any, variables: Sequence[Any]) -> Scaling:
     batches = batches_per_update(optimizer)
     if batches == 1:
         return Scaling(factor, skips)
-    count = tf.convert_to_tensor(inner._iterations)
+    count = tf.convert_to_tensor(compat.applications(inner))
     applies = tf.equal((count + 1) % batches, 0)
     if not inner.built:  # built by its first call, with sums of zero
         zeros = [tf.zeros(variable.shape, variable.dtype) for variable in variables]
         return Scaling(factor, skips, batches, applies, zeros)
-    sums = [inner._accumulated_gradients[inner._get_variable_index(v)] for v in variables]
+    sums = compat.accumulated_gradients(inner, variables)
     return Scaling(factor, skips, batches, applies, [tf.convert_to_tensor(s) for s in sums])
 
 
@@ -83,7 +103,7 @@ def names_of(tensors: Sequence[Any] | None) -> list[str]:
 
 def input_names(model: Any) -> list[str]:
     """Names of the inputs of a functional model, where a user chose them."""
-    return names_of(getattr(model, "_inputs", None) or getattr(model, "inputs", None))
+    return names_of(compat.named_inputs(model))
 
 
 def output_names(model: Any) -> list[str]:
@@ -140,92 +160,11 @@ def builds_variables(optimizer: Any, variables: Sequence[Any] | None) -> bool:
     return len(optimizer.variables) > before
 
 
-def adds_penalties(model: Any) -> bool:
+def adds_regularization(model: Any) -> bool:
     """Whether Keras' own code makes the model's loss, and tells what it adds to that of the data.
 
     A train step that calls `compute_loss` twice, or one of the user's own, does not tell.
     """
     own = type(model).compute_loss is keras.Model.compute_loss
     usual = type(model).train_step is keras.Model.train_step
-    return own and usual and hasattr(model, "_aggregate_additional_loss")
-
-
-class Connections:
-    """What feeds each layer of a model, seen through the models nested in it.
-
-    Keras names a nested model as what feeds the layer after it, and an input of its own as what
-    feeds its first layer. Here the last layer inside feeds the one after it, and what enters the
-    nested model feeds its first layers.
-    """
-
-    def __init__(self, model: Any) -> None:
-        """Args:
-            model: built or not; a subclassed one has connections only inside its nested models.
-        """
-        self._model = model
-        self._operations: set[int] = set()
-        self._entered: dict[int, Any] = {}
-        self._enter(model, set())
-
-    def sources(self, layer: Any) -> list[Any]:
-        """Operations whose outputs enter `layer`, in order.
-
-        Raises:
-            Exception: `layer` is not connected to anything.
-        """
-        found: list[Any] = []
-        for node in self._node(layer).parent_nodes:
-            for operation in self._resolved(node.operation, 0):
-                if not any(operation is item for item in found):
-                    found.append(operation)
-        return found
-
-    def _enter(self, model: Any, seen: set[int]) -> None:
-        """Take in the operations of `model` and of all models nested in it."""
-        if id(model) in seen:
-            return
-        seen.add(id(model))
-        graph = _graph(model)
-        if graph is not None:
-            self._operations.update(id(item) for item in graph.operations)
-            if model is not self._model:
-                for tensor in tf.nest.flatten(graph.inputs):
-                    self._entered[id(tensor._keras_history.operation)] = model
-        for child in getattr(model, "_layers", ()):
-            if getattr(child, "_layers", None):
-                self._enter(child, seen)
-
-    def _node(self, layer: Any) -> Any:
-        """The call of `layer` within this model: a trained base was called in another before."""
-        nodes = layer._inbound_nodes
-        return next(
-            (node for node in nodes if node.parent_nodes and all(
-                id(parent.operation) in self._operations for parent in node.parent_nodes)),
-            nodes[0],
-        )
-
-    def _resolved(self, operation: Any, depth: int) -> list[Any]:
-        if depth > MAX_NESTING:
-            return [operation]
-        inside = _graph(operation)
-        if inside is not None:
-            ends = [tensor._keras_history.operation for tensor in tf.nest.flatten(inside.outputs)]
-            return [item for end in ends for item in self._resolved(end, depth + 1)]
-        nested = self._entered.get(id(operation))
-        if nested is None or not nested._inbound_nodes:
-            return [operation]
-        return [
-            item for node in self._node(nested).parent_nodes
-            for item in self._resolved(node.operation, depth + 1)
-        ]
-
-
-MAX_NESTING = 20
-
-
-def _graph(layer: Any) -> Any:
-    """The graph of layers of a functional or sequential model; None of anything else."""
-    if not isinstance(layer, keras.Model):
-        return None
-    found = getattr(layer, "_functional", None) or layer
-    return found if getattr(found, "_nodes", None) and hasattr(found, "operations") else None
+    return own and usual and compat.additional_losses(model) is not None

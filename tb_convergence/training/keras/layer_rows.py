@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from tb_convergence.core.schema import Row
 from tb_convergence.training.instep.feature_rows import dtype_name
+from tb_convergence.training.keras import compat
 
 KINDS: Final = {
     "kernel": "kernel",
@@ -68,13 +69,13 @@ def units_of_model(model: Any) -> list[Any]:
     seen: set[int] = set()
 
     def walk(layer: Any) -> None:
-        for child in getattr(layer, "_layers", ()):
+        for child in compat.child_layers(layer):
             if id(child) in seen or not hasattr(child, "variables"):
                 continue
             seen.add(id(child))
             whole = is_whole(child)
-            leaf = not getattr(child, "_layers", ())
-            own = getattr(child, "_trainable_variables", ())
+            leaf = not compat.child_layers(child)
+            own = compat.own_trainable_variables(child)
             if whole or leaf or own:
                 found.append(child)
             if not whole:
@@ -155,7 +156,7 @@ def effective_activation(layer: Any, order: Sequence[Any]) -> str:
 
 def _following(layer: Any, order: Sequence[Any]) -> Any:
     """The only consumer of `layer`'s output, or None."""
-    nodes = getattr(layer, "_outbound_nodes", ())
+    nodes = compat.consumers(layer)
     if nodes:
         return nodes[0].operation if len(nodes) == 1 else None
     for index, other in enumerate(order[:-1]):
@@ -166,9 +167,9 @@ def _following(layer: Any, order: Sequence[Any]) -> Any:
 
 def variables_under(layer: Any) -> Iterator[tuple[Any, Any]]:
     """(variable, layer that created it) of `layer` and everything in it."""
-    for variable in getattr(layer, "_trainable_variables", ()):
+    for variable in compat.own_trainable_variables(layer):
         yield variable, layer
-    for child in getattr(layer, "_layers", ()):
+    for child in compat.child_layers(layer):
         yield from variables_under(child)
 
 
@@ -180,7 +181,7 @@ def owners_of(layers: Sequence[Any]) -> dict[int, tuple[Any, Any]]:
             for variable, creator in variables_under(layer):
                 owners.setdefault(id(variable), (layer, creator))
         else:
-            for variable in getattr(layer, "_trainable_variables", ()):
+            for variable in compat.own_trainable_variables(layer):
                 owners.setdefault(id(variable), (layer, layer))
     return owners
 

@@ -21,7 +21,7 @@ from tb_convergence.training.instep.isolated_reads import isolated, isolated_lat
 from tb_convergence.training.instep.recorder import SCOPE, Plan, Recorder, outside_of_trace
 from tb_convergence.training.instep.reductions import supported
 from tb_convergence.training.instep.snapshot import Rows, Trace
-from tb_convergence.training.keras import introspection, layer_rows
+from tb_convergence.training.keras import compat, introspection, layer_rows
 from tb_convergence.training.keras.clipping import clipping_of
 from tb_convergence.training.keras.introspection import builds_variables
 from tb_convergence.training.keras.sites import (
@@ -38,7 +38,7 @@ Guard = Callable[[Callable[[], Any]], Any]
 Patch = tuple[Any, str, Any]
 
 
-class _Seen:
+class Seen:
     """What the trace in progress has shown so far, in one replica."""
 
     def __init__(self, data: Any) -> None:
@@ -49,7 +49,7 @@ class _Seen:
         """(label, layer, tensor) by id of the layer, in the order of the calls."""
         self.targets: list[tuple[Any, set[int]]] = []
         """What gradients were taken of, and the ids of what they were taken for."""
-        self.penalties: list[Any] = []
+        self.regularization: list[Any] = []
         """What was added to the loss of the data: regularizers, add_loss."""
         self.calls = 0
         """Calls of optimizers."""
@@ -85,8 +85,8 @@ class Observer:
         self._distributions = distributions
         self._features = Features()
         self._optimizers = optimizers_of(model)
-        self._adds_penalties = introspection.adds_penalties(model)
-        self._seen: dict[int, _Seen] = {}
+        self._adds_regularization = introspection.adds_regularization(model)
+        self._seen: dict[int, Seen] = {}
         self._recorded: list[bool] = []
 
     def patches(self, data: Any) -> list[Patch]:
@@ -95,7 +95,7 @@ class Observer:
         Replicas are traced in turns, the first one first and last: its patches serve them all.
         """
         replica, _ = replicas.here()
-        self._seen[replica] = _Seen(data)
+        self._seen[replica] = Seen(data)
         if replica:
             return []
         self._recorded = []
@@ -104,12 +104,12 @@ class Observer:
         model = self._model
         patches = [(model, "compute_loss", self._loss_hook(model.compute_loss))]
         patches += [(item, "apply", self._apply_hook(item)) for item in self._optimizers]
-        if self._adds_penalties:
-            hook = self._penalty_hook(model._aggregate_additional_loss)
-            patches.append((model, "_aggregate_additional_loss", hook))
+        if self._adds_regularization:
+            hook = self._regularization_hook(compat.additional_losses(model))
+            patches.append((model, compat.ADDITIONAL_LOSSES, hook))
         if type(model).train_step is not keras.Model.train_step:
             # A step of the user's own need not call compute_loss; it takes gradients in any case.
-            patches.append((tf.GradientTape, "gradient", self._tape_hook(tf.GradientTape.gradient)))
+            patches.append((tf.GradientTape, "gradient", self._tape_hook))
         if self._activations:
             layers = layer_rows.units_of_model(model)
             names = layer_rows.labels_of(layers)
@@ -120,7 +120,7 @@ class Observer:
             ]
         return patches
 
-    def _here(self) -> _Seen:
+    def _here(self) -> Seen:
         return self._seen[replicas.here()[0]]
 
     # ---- hooks: the original's arguments, result and exceptions pass through unchanged ----
@@ -133,10 +133,10 @@ class Observer:
 
         return compute_loss
 
-    def _penalty_hook(self, original: Callable[..., Any]) -> Callable[..., Any]:
+    def _regularization_hook(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def aggregate(*args: Any, **kwargs: Any) -> Any:
             found = original(*args, **kwargs)
-            self._guard(lambda: self._here().penalties.append(found))
+            self._guard(lambda: self._here().regularization.append(found))
             return found
 
         return aggregate
@@ -205,7 +205,7 @@ class Observer:
         if not self._recorded[seen.calls - 1]:
             return None
         if variables is None:
-            variables = optimizer._trainable_variables
+            variables = compat.own_trainable_variables(optimizer)
         scaling = introspection.scaling(optimizer, variables)
         with tf.name_scope(SCOPE):
             loss, table = self._loss(seen, variables, scaling.factor), None
@@ -225,9 +225,9 @@ class Observer:
                 trace.tables["replicas"] = lambda: table
             if self._distributions:
                 trace.tables["magnitudes"] = lambda: magnitudes.table(gradients, scaling.factor)
-            penalties = self._penalties(seen) if count == 1 else None
-            if loss is not None and penalties is not None:
-                trace.run.update(_split(loss, penalties))
+            regularization = self._regularization(seen) if count == 1 else None
+            if loss is not None and regularization is not None:
+                trace.run.update(self._split(loss, regularization))
             plan = site.recorder.before(
                 trace, gradients, variables, lambda: introspection.learning_rate(optimizer), scaling
             )
@@ -246,7 +246,7 @@ class Observer:
         optimizer: Any,
         gradients: Sequence[Any],
         variables: Sequence[Any],
-        seen: _Seen,
+        seen: Seen,
         count: int,
     ) -> Site | None:
         for site in self.sites:
@@ -260,14 +260,23 @@ class Observer:
         )
         name = name_of(self._model, optimizer, variables, taken)
         site = Site(name, optimizer, variables, first_step, applied)
-        site.recorder = self._build(site, gradients, seen, count)
+        self._build(site, gradients, seen, count)
         if count == 1:  # Keras clips in each replica, before the sum that is recorded
             site.clipping = clipping_of(optimizer)
         self.sites.append(site)
         return site
 
-    def _build(self, site: Site, gradients: Sequence[Any], seen: _Seen, count: int) -> Recorder:
-        """Fix the rows by what the first trace shows."""
+    def _build(self, site: Site, gradients: Sequence[Any], seen: Seen, count: int) -> None:
+        """Give `site` its recorder."""
+        recorded, units = self._rows(site, seen, count)
+        present = [dense(gradient) is not None for gradient in gradients]
+        compiled = bool(self._model.jit_compile)
+        site.recorder = outside_of_trace(
+            lambda: Recorder(recorded, present, units, site.first_step, compiled)
+        )
+
+    def _rows(self, site: Site, seen: Seen, count: int) -> tuple[Rows, list[int | None]]:
+        """Fix the rows by what the first trace shows; and the units of each layer to count."""
         outputs: list[Row] = []
         units: list[int | None] = []
         for label, layer, tensor in seen.outputs.values():
@@ -281,18 +290,15 @@ class Observer:
         # The batch is the same at every site: the first one records it.
         features = () if self.sites else self._features.fix(self._tensors(seen))
         classes = () if self.sites else labels.rows(self._tensors(seen))
+        site.classes = len(classes)
         described = layer_rows.variable_rows(self._model, site.variables)
         recorded = Rows(
             described, tuple(outputs), features, layer_rows.replica_rows(count), classes,
             described if self._distributions else (),
         )
-        present = [dense(gradient) is not None for gradient in gradients]
-        compiled = bool(self._model.jit_compile)
-        return outside_of_trace(
-            lambda: Recorder(recorded, present, units, site.first_step, compiled)
-        )
+        return recorded, units
 
-    def _loss(self, seen: _Seen, variables: Sequence[Any], factor: Any) -> Any:
+    def _loss(self, seen: Seen, variables: Sequence[Any], factor: Any) -> Any:
         """The scalar whose gradients for `variables` were taken, without a loss scale, or None."""
         wanted = {id(variable) for variable in variables}
         loss = seen.loss
@@ -305,13 +311,27 @@ class Observer:
         usable = supported(loss) and reachable(loss) and loss.shape.rank == 0
         return isolated(loss) if usable else None
 
-    def _penalties(self, seen: _Seen) -> list[Any] | None:
+    def _regularization(self, seen: Seen) -> list[Any] | None:
         """Penalties that are part of the loss; None where that cannot be told."""
-        once = self._adds_penalties and len(self._optimizers) == 1 and seen.loss is not None
-        usable = all(supported(p) and reachable(p) for p in seen.penalties)
-        return seen.penalties if once and usable else None
+        once = self._adds_regularization and len(self._optimizers) == 1 and seen.loss is not None
+        usable = all(supported(p) and reachable(p) for p in seen.regularization)
+        return seen.regularization if once and usable else None
 
-    def _trace(self, site: Site, seen: _Seen) -> Trace:
+    @staticmethod
+    def _split(loss: Any, parts: Sequence[Any]) -> dict[str, Callable[[], Any]]:
+        """Columns of the run: the loss of the data, and the regularization loss `parts`."""
+        separate = [isolated(part) for part in parts]
+
+        def regularization() -> Any:
+            zero = tf.constant(0.0)
+            return tf.add_n([zero, *(tf.cast(part, tf.float32) for part in separate)])
+
+        return {
+            "data_loss": lambda: tf.cast(loss, tf.float32) - regularization(),
+            "regularization_loss": regularization,
+        }
+
+    def _trace(self, site: Site, seen: Seen) -> Trace:
         """What this trace showed, by the rows of the first one."""
         trace = Trace()
         for index, layer in enumerate(site.layers):
@@ -322,14 +342,13 @@ class Observer:
             trace.features.update(
                 {first: isolated_later(tensor) for first, tensor in placed.items()}
             )
-            assert site.recorder is not None
-            classes = len(site.recorder.rows.labels)
+            classes = site.classes
             if classes:
                 batch = self._tensors(seen)
                 trace.tables["labels"] = lambda: labels.table(batch, classes)
         return trace
 
-    def _tensors(self, seen: _Seen) -> list[tuple[str, str, Any]]:
+    def _tensors(self, seen: Seen) -> list[tuple[str, str, Any]]:
         """(name, kind, tensor) of inputs, targets and predictions."""
         if not self._inputs:
             return []
@@ -349,16 +368,3 @@ class Observer:
             for name, tensor in introspection.named(kind, batch[key], names)
             if is_feature(tensor)
         ]
-
-
-def _split(loss: Any, penalties: Sequence[Any]) -> dict[str, Callable[[], Any]]:
-    """Columns of the run: the loss without the penalties, and the penalties."""
-    parts = [isolated(penalty) for penalty in penalties]
-
-    def penalty() -> Any:
-        return tf.add_n([tf.constant(0.0), *(tf.cast(part, tf.float32) for part in parts)])
-
-    return {
-        "data_loss": lambda: tf.cast(loss, tf.float32) - penalty(),
-        "regularization_loss": penalty,
-    }

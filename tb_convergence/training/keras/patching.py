@@ -9,42 +9,87 @@ ours during the training, and `restore` puts the previous one back.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 _MISSING: Final = object()
-_INSTEAD_OF: Final = "_instead_of"
-"""Attribute of a train function of ours: what it stands in for."""
 
 
 @contextmanager
 def patched(patches: Sequence[tuple[Any, str, Any]]) -> Iterator[None]:
     """Instance attributes replaced for the duration of the block: (object, name, value).
 
-    Works on `__dict__` itself: Keras objects watch what is assigned to them. A class is patched for
-    all its instances.
+    Works on `__dict__` itself: Keras objects watch what is assigned to them. For a class the value
+    makes the replacement, given the original; other threads go on using the original.
     """
     saved: list[tuple[dict[str, Any], str, Any]] = []
-    classes: list[tuple[type, str, Any]] = []
+    classes: list[tuple[type, str]] = []
     try:
         for target, name, value in patches:
             if isinstance(target, type):
-                classes.append((target, name, getattr(target, name)))
-                setattr(target, name, value)
+                _ClassPatch.enter(target, name, value)
+                classes.append((target, name))
                 continue
             namespace = target.__dict__
             saved.append((namespace, name, namespace.get(name, _MISSING)))
             namespace[name] = value
         yield
     finally:
-        for target, name, previous in reversed(classes):
-            setattr(target, name, previous)
+        for target, name in reversed(classes):
+            _ClassPatch.leave(target, name)
         for namespace, name, previous in reversed(saved):
             if previous is _MISSING:
                 namespace.pop(name, None)
             else:
                 namespace[name] = previous
+
+
+class _ClassPatch:
+    """A method of a class that threads have replaced, each for itself.
+
+    The class holds a dispatcher while any thread does, and its own method again afterwards, in
+    whatever order the threads leave.
+    """
+
+    _active: ClassVar[dict[tuple[type, str], _ClassPatch]] = {}
+    _lock = threading.Lock()
+
+    def __init__(self, target: type, name: str) -> None:
+        self.original = getattr(target, name)
+        self.by_thread: dict[int, list[Callable[..., Any]]] = {}
+
+    @classmethod
+    def enter(cls, target: type, name: str, make: Callable[[Any], Callable[..., Any]]) -> None:
+        with cls._lock:
+            patch = cls._active.get((target, name))
+            if patch is None:
+                patch = cls._active[target, name] = cls(target, name)
+                setattr(target, name, patch.dispatcher())
+            replacement = make(patch.original)
+            patch.by_thread.setdefault(threading.get_ident(), []).append(replacement)
+
+    @classmethod
+    def leave(cls, target: type, name: str) -> None:
+        with cls._lock:
+            patch = cls._active[target, name]
+            own = patch.by_thread[threading.get_ident()]
+            own.pop()
+            if not own:
+                del patch.by_thread[threading.get_ident()]
+            if not patch.by_thread:
+                setattr(target, name, patch.original)
+                del cls._active[target, name]
+
+    def dispatcher(self) -> Callable[..., Any]:
+        """What stands in for the method: the thread's own replacement, or the original."""
+
+        def dispatch(*args: Any, **kwargs: Any) -> Any:
+            own = self.by_thread.get(threading.get_ident())
+            return (own[-1] if own else self.original)(*args, **kwargs)
+
+        return dispatch
 
 
 class TrainFunction:
@@ -64,7 +109,6 @@ class TrainFunction:
     ) -> None:
         self._model = model
         self._previous = model.train_function
-        self._plain: Callable[[Any], Any] | None = None
         original = model.train_step
 
         def observed_step(data: Any) -> Any:
@@ -81,7 +125,6 @@ class TrainFunction:
         def train_function(iterator: Any) -> Any:
             return around(inner, iterator)
 
-        train_function.__dict__[_INSTEAD_OF] = self
         self.function = train_function
         model.train_function = train_function
 
@@ -89,20 +132,6 @@ class TrainFunction:
     def installed(self) -> bool:
         """Whether the model still calls our function."""
         return self._model.train_function is self.function
-
-    @property
-    def plain(self) -> Callable[[Any], Any]:
-        """What Keras made of the model, unobserved: the one that trained it before, if any did."""
-        if self._plain is None:
-            if self._previous is None:
-                self._model.train_function = None
-                self._model.make_train_function()
-                self._previous = self._model.train_function
-                self._model.train_function = self.function
-            # That of another callback would have it see some of the steps: it sees all or none.
-            other = getattr(self._previous, _INSTEAD_OF, None)
-            self._plain = self._previous if other is None else other.plain
-        return self._plain
 
     def restore(self) -> Callable[[Any], Any]:
         """Put the previous train function back, if ours is still there; return what to call."""

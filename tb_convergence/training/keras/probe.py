@@ -7,19 +7,14 @@ custom layer draws from a global generator is put back afterwards.
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
-from tensorflow.python.eager import context
-from tensorflow.python.ops import stateful_random_ops
 
-from tb_convergence.training.keras import layer_rows
+from tb_convergence.training.keras import compat, layer_rows
 from tb_convergence.training.keras.patching import patched
 
 
@@ -51,7 +46,8 @@ def probe(model: Any, x: Any, y: Any, sample_weight: Any) -> Probe:
     copies = [tf.identity(tf.convert_to_tensor(variable.value)) for variable in trained]
     others = [v for v in model.variables if not any(v is item for item in trained)]
     mapping = [*zip(trained, copies, strict=True), *((v, v.value) for v in others)]
-    with _generators_kept(), patched(_watching(model, found.outputs)), tf.GradientTape() as tape:
+    watching = patched(_watching(model, found.outputs))
+    with compat.random_state_kept(), watching, tf.GradientTape() as tape:
         tape.watch(copies)
         with keras.StatelessScope(state_mapping=mapping, collect_losses=True):
             found.prediction = model(x, training=True)
@@ -88,22 +84,3 @@ def _watching(
         return call
 
     return [(layer, "call", watched(layer)) for layer in layers if layer_rows.has_output(layer)]
-
-
-@contextmanager
-def _generators_kept() -> Iterator[None]:
-    """The state of every global generator that a layer might draw from, put back at the end."""
-    own, numpy_state = random.getstate(), np.random.get_state()
-    operations = getattr(context.context(), "_rng", None)  # seeds of tf.random.normal and the like
-    seeds = None if operations is None else operations.getstate()
-    generator = stateful_random_ops.global_generator  # None until somebody asks for it
-    kept = None if generator is None else tf.identity(generator.state)
-    try:
-        yield
-    finally:
-        random.setstate(own)
-        np.random.set_state(numpy_state)
-        if operations is not None:
-            operations.setstate(seeds)
-        if generator is not None:
-            generator.state.assign(kept)

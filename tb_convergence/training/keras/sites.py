@@ -11,7 +11,9 @@ from typing import Any, Final
 
 import keras
 
+from tb_convergence.training.instep.measurement import Measurement
 from tb_convergence.training.instep.recorder import Recorder
+from tb_convergence.training.keras import compat
 from tb_convergence.training.keras.clipping import Clipping
 
 MAX_SITES: Final = 8
@@ -25,7 +27,10 @@ class Site:
         name: tells it from the other sites of the model.
         first_step: number of the first step that is observed.
         clipping: what the optimizer does to large gradients; None where it leaves them.
-        recorder: None until a trace has reached it.
+        recorder: what observes the call in the training's own step; None until a trace has
+            reached it.
+        measurement: what measures the call in a rehearsed step; None likewise.
+        classes: number of classes of the target, 0 where there are none.
         layers: those whose outputs are recorded with it, in the order of their rows.
         calls: how often the latest trace calls the optimizer here.
         applied: how often it had been applied before the first step; None where it does not count.
@@ -45,6 +50,8 @@ class Site:
         self.optimizer = optimizer
         self.variables = list(variables)
         self.recorder: Recorder | None = None
+        self.measurement: Measurement | None = None
+        self.classes = 0
         self.clipping: Clipping | None = None
         self.layers: list[Any] = []
         self.calls = 0
@@ -117,5 +124,5 @@ def owned_by_others(layer: Any, variables: Sequence[Any], optimizers: Sequence[A
     others: set[int] = set()
     for optimizer in optimizers:
         if getattr(optimizer, "built", False):
-            others |= set(_ids(getattr(optimizer, "_trainable_variables", ())))
+            others |= set(_ids(compat.own_trainable_variables(optimizer)))
     return own <= others

@@ -21,6 +21,7 @@ import numpy as np
 import tensorflow as tf
 
 from tb_convergence.training.instep.reductions import Tensor
+from tb_convergence.training.keras import compat
 
 Turn = Callable[[], None]
 
@@ -61,7 +62,7 @@ def here() -> Place:
     if tf.executing_eagerly():
         return Place(None, compiled=False, nested=False)
     graph: Any = tf.compat.v1.get_default_graph()
-    compiled = _compiled(graph)
+    compiled = compat.in_xla_context(graph)
     nested = False
     while type(graph).__name__ != "FuncGraph" and hasattr(graph, "outer_graph"):
         graph, nested = graph.outer_graph, True  # the body of a loop or a branch
@@ -79,22 +80,6 @@ def inside(due: Tensor, turn: Turn) -> None:
         return tf.numpy_function(call, [], tf.int64, stateful=True)
 
     tf.cond(due, branch, lambda: tf.constant(0, tf.int64))
-
-
-def _compiled(graph: Any) -> bool:
-    """Whether XLA compiles what is traced into `graph`. Yes where that cannot be told: what is
-    built for XLA works everywhere."""
-    try:
-        while graph is not None:
-            context = graph._get_control_flow_context()
-            while context is not None:
-                if context.IsXLAContext():
-                    return True
-                context = context.outer_context
-            graph = getattr(graph, "outer_graph", None)
-    except AttributeError:
-        return True
-    return False
 
 
 def _constant() -> Tensor:

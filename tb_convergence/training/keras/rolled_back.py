@@ -1,0 +1,105 @@
+"""Values of variables, taken and put back bit for bit.
+
+Reading a variable copies nothing: the tensor shares the variable's memory until one of them is
+written, and TensorFlow then writes elsewhere. So what this costs in memory is one copy of what a
+rehearsed step writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from tb_convergence.training.keras import compat
+
+Tensor = Any
+
+
+class Variables:
+    """The variables behind some resources, read and written together in one call each.
+
+    Args:
+        handles: resources of variables.
+    """
+
+    def __init__(self, handles: Sequence[Tensor]) -> None:
+        self.handles = list(handles)
+        kinds = [compat.variable_type(handle) for handle in self.handles]
+        self._dtypes = [kind[0] for kind in kinds if kind is not None]
+        if len(self._dtypes) != len(self.handles):
+            raise TypeError("a resource that is no variable")
+        self._read: Any = None
+        self._write: Any = None
+
+    def read(self) -> list[Tensor]:
+        """Their values now."""
+        if self._read is None:
+            self._read = tf.function(self._values, autograph=False).get_concrete_function()
+        return list(self._read()) if self.handles else []
+
+    def write(self, values: Sequence[Tensor]) -> None:
+        """Give them `values`. Tried a second time, one by one: the training's own state may be
+        among them."""
+        if not self.handles:
+            return
+        if self._write is None:
+            specs = [tf.TensorSpec(None, dtype) for dtype in self._dtypes]
+            self._write = tf.function(self._assign, autograph=False).get_concrete_function(specs)
+        try:
+            self._write(list(values))
+        except Exception:
+            self._assign(list(values))
+
+    def _values(self) -> list[Tensor]:
+        return [
+            tf.raw_ops.ReadVariableOp(resource=handle, dtype=dtype)
+            for handle, dtype in zip(self.handles, self._dtypes, strict=True)
+        ]
+
+    def _assign(self, values: list[Tensor]) -> None:
+        for handle, value in zip(self.handles, values, strict=True):
+            tf.raw_ops.AssignVariableOp(resource=handle, value=value)
+
+
+def handle_of(variable: Any) -> Tensor | None:
+    """The resource behind a variable of Keras or TensorFlow; None for one on several devices."""
+    inner = variable if isinstance(variable, tf.Variable) else getattr(variable, "value", None)
+    handle = getattr(inner, "handle", None)
+    return handle if isinstance(handle, tf.Tensor) else None
+
+
+def state_of(model: Any, optimizers: Sequence[Any]) -> list[Any]:
+    """Variables that a train step may read or write, as far as they can be found from outside.
+
+    Those of the model (statistics, seeds), its metrics and optimizers, and what Keras does not
+    list: variables of TensorFlow and states of recurrent layers, held in attributes of layers.
+    """
+    found: dict[int, Any] = {}
+
+    def add(variables: Any) -> None:
+        for variable in variables:
+            found.setdefault(id(variable), variable)
+
+    add(model.variables)
+    for metric in model.metrics:
+        add(metric.variables)
+    for optimizer in optimizers:
+        add(optimizer.variables)
+    for layer in compat.every_layer(model):
+        for value in list(vars(layer).values()):
+            add(v for v in _inside(value) if isinstance(v, tf.Variable) or _is_keras_variable(v))
+    return list(found.values())
+
+
+def _is_keras_variable(value: Any) -> bool:
+    return hasattr(value, "assign") and hasattr(value, "value") and hasattr(value, "trainable")
+
+
+def _inside(value: Any, depth: int = 3) -> list[Any]:
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, (list, tuple)) and depth:
+        return [item for part in list(value)[:1000] for item in _inside(part, depth - 1)]
+    return [value]
