@@ -9,7 +9,7 @@ from tensorboard.compat.proto import event_pb2, summary_pb2, tensor_pb2, tensor_
 
 from tb_convergence.core.experiments import EXPERIMENT_TAG, ExperimentRecord, encode
 from tb_convergence.core.schema import PLUGIN_NAME
-from tb_convergence.training.event_file import open_events
+from tb_convergence.training.host.event_file import open_events
 
 SUFFIX = ".convergence.experiment"
 

@@ -98,7 +98,7 @@ def test_a_thousand_steps_are_traced_once(
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
     model.compile("sgd", "mse")
     x, y = np.zeros((2_000, 3), "float32"), np.zeros((2_000, 2), "float32")
-    callback = ConvergenceCallback(tmp_path)
+    callback = ConvergenceCallback(tmp_path, watch_every_step=True)
     model.fit(x, y, batch_size=2, verbose=0, callbacks=[callback])
     assert callback.disabled_reason is None
     assert seen == {"before": 1, "after": 1}

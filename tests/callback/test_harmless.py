@@ -15,11 +15,9 @@ from tb_convergence.keras import ConvergenceCallback
 from tb_convergence.training.host import cadence as cadence_module
 from tb_convergence.training.host import collector as collector_module
 from tb_convergence.training.host import writer as writer_module
-from tb_convergence.training.instep import recorder as recorder_module
 from tb_convergence.training.instep import snapshot as snapshot_module
 from tb_convergence.training.keras import instrumented as session_module
 from tb_convergence.training.keras import observer as observer_module
-from tb_convergence.training.keras import passing as passing_module
 
 OPTIMIZERS = {
     "adam": lambda keras: keras.optimizers.Adam(1e-2),
@@ -106,23 +104,11 @@ STAGES = {
     "writing": (writer_module.RunWriter, "table"),
     "configuration": (writer_module.RunWriter, "config"),
 }
-SPARSE_STAGES = {
-    "passing": (passing_module.Passing, "passed"),
-    "counting": (passing_module.Passing, "watched"),
-    "catching up": (recorder_module.Recorder, "passed_over"),
-}
-
-
-@pytest.mark.parametrize(
-    ("stage", "watched"),
-    [*((stage, True) for stage in STAGES),
-     *((stage, False) for stage in ("passing", "counting", "catching up", "looking", "writing"))],
-)
+@pytest.mark.parametrize("stage", STAGES)
 def test_a_fault_of_ours_is_said_once_and_changes_nothing(
     keras: Any,
     tmp_path: Path,
     stage: str,
-    watched: bool,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -131,11 +117,8 @@ def test_a_fault_of_ours_is_said_once_and_changes_nothing(
     def fail(*args: object, **kwargs: object) -> None:
         raise RuntimeError("planted fault")
 
-    monkeypatch.setattr(*{**STAGES, **SPARSE_STAGES}[stage], fail)
-    monkeypatch.setattr(cadence_module, "DENSE_STEPS", 1)
-    callback = ConvergenceCallback(
-        tmp_path, every_n_steps=1 if watched else 3, watch_every_step=watched
-    )
+    monkeypatch.setattr(*STAGES[stage], fail)
+    callback = ConvergenceCallback(tmp_path, every_n_steps=1, watch_every_step=True)
     with caplog.at_level(logging.WARNING, logger="tb_convergence"):
         model = programs.train(keras, "dense", [callback])
     for first, second in zip(without, programs.weights(model), strict=True):

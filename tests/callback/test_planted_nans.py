@@ -87,7 +87,7 @@ def test_windows_tell_a_hundred_of_a_hundred(
 ) -> None:
     """All in one training: the first is recorded in full, the others by their window's columns."""
     steps, variables = planted(seed=7, count=PLANTS)
-    callback = ConvergenceCallback(tmp_path, every_n_steps=INTERVAL)
+    callback = ConvergenceCallback(tmp_path, every_n_steps=INTERVAL, watch_every_step=True)
     fit(planted_model(keras, **settings), steps, variables, [callback])
     assert callback.disabled_reason is None
     history = read(tmp_path)
@@ -113,7 +113,7 @@ def test_the_first_of_a_run_is_recorded_in_full_wherever_it_falls(
 ) -> None:
     """The recorder is made to forget after each, so that each is the first: a hundred snapshots."""
     steps, variables = planted(seed=8, count=PLANTS)
-    callback = ConvergenceCallback(tmp_path, every_n_steps=INTERVAL)
+    callback = ConvergenceCallback(tmp_path, every_n_steps=INTERVAL, watch_every_step=True)
 
     def forget(batch: int, logs: Any) -> None:
         if batch % INTERVAL == INTERVAL - 1:
@@ -156,7 +156,7 @@ def test_the_first_tensor_to_go_bad_is_named(keras: Any, tmp_path: Path, where: 
     model.compile(keras.optimizers.SGD(1e-3), "mse")
     x = np.random.default_rng(0).uniform(1.0, 2.0, (40 * 4, 3)).astype("float32")
     x[4 * 23] = 0.0
-    callback = ConvergenceCallback(tmp_path, every_n_steps=INTERVAL)
+    callback = ConvergenceCallback(tmp_path, every_n_steps=INTERVAL, watch_every_step=True)
     model.fit(x, x[:, :1], batch_size=4, verbose=0, shuffle=False, callbacks=[callback])
     history = read(tmp_path)
     (finding,) = [f for f in diagnose_history(history).findings if f.id == "non-finite-values"]

@@ -268,7 +268,7 @@ def test_what_clipping_leaves(keras: Any, tmp_path: Path, kind: str) -> None:
     x, y = np.tile(x, (16, 1)), np.tile(0.01 * y, (16, 1))
     y.reshape(16, 8, 2)[1::2] += 100.0
     x *= 0.01
-    callback = ConvergenceCallback(tmp_path, every_n_steps=12)
+    callback = ConvergenceCallback(tmp_path, every_n_steps=12, watch_every_step=True)
     model.fit(x, y, batch_size=8, epochs=1, shuffle=False, verbose=0, callbacks=[callback])
     assert callback.disabled_reason is None
     history = read(tmp_path)
@@ -314,7 +314,7 @@ def test_windows_see_the_steps_between_records(keras: Any, tmp_path: Path) -> No
         losses.append(loss)
         norms.append(np.linalg.norm(gradients[0]))
     model.fit(x, y, batch_size=4, verbose=0, shuffle=False,
-              callbacks=[ConvergenceCallback(tmp_path, every_n_steps=17)])
+              callbacks=[ConvergenceCallback(tmp_path, every_n_steps=17, watch_every_step=True)])
     history = read(tmp_path)
     run, table = history.tables["run"], history.tables["variables"]
     assert run.steps.tolist() == [*range(10), 17, 34, 39], "the last step is always recorded"

@@ -64,13 +64,13 @@ def main(folder: Path) -> None:
     for name, optimizer in OPTIMIZERS.items():
         bad = name == "clipped"
         start, plain = train(strategy, [], bad, optimizer)
-        callback = ConvergenceCallback(folder / name, every_n_steps=20)
+        callback = ConvergenceCallback(folder / name, every_n_steps=20, watch_every_step=True)
         _, observed = train(strategy, [callback], bad, optimizer)
         assert callback.disabled_reason is None, callback.disabled_reason
         for number, (expected, found) in enumerate(zip(plain, observed, strict=True)):
             np.testing.assert_array_equal(found, expected, err_msg=f"{name} {number}")
         np.savez(folder / f"{name}.npz", *start)
-    sparse = ConvergenceCallback(folder / "sparse", every_n_steps=4, watch_every_step=False)
+    sparse = ConvergenceCallback(folder / "sparse", every_n_steps=4)
     _, plain = train(strategy, [], False, OPTIMIZERS["clipped"])
     _, observed = train(strategy, [sparse], False, OPTIMIZERS["clipped"])
     assert sparse.disabled_reason is None, sparse.disabled_reason

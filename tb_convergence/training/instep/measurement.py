@@ -100,7 +100,7 @@ class Measurement:
 
     def after(
         self, old: Sequence[Tensor], new: Sequence[Tensor], supplied: Mapping[str, float]
-    ) -> dict[str, NDArray[np.float32]]:
+    ) -> dict[statistics.Group, NDArray[np.float32]]:
         """The tables `[R, C]` of the step by group.
 
         Args:
@@ -114,7 +114,8 @@ class Measurement:
         if self._finish is None:
             self._finish = self._traced(old)
         vector = self._finish(list(old), list(new), tf.constant(numbers)).numpy()
-        shapes, found = self.rows.shapes(), {}
+        shapes = self.rows.shapes()
+        found: dict[statistics.Group, NDArray[np.float32]] = {}
         for flat, groups in (
             (vector, UPDATE_GROUPS),
             (self._batch.numpy(), [g for g in GROUPS if g not in UPDATE_GROUPS]),
@@ -166,15 +167,19 @@ class Measurement:
                 part = tables.Part(self._names, self._gradients.read_value())
                 extra = dict(zip(RUN_COLUMNS, tf.unstack(numbers[3:]), strict=True))
                 trace = Trace(loss=numbers[LOSS])
-                trace.run.update({name: lambda v=value: v for name, value in extra.items()})
+                trace.run.update({name: _constantly(value) for name, value in extra.items()})
                 window = _this_step(part, self._present, numbers[LOSS])
                 step = Step(tf.constant(0, tf.int64), numbers[RATE], part, old, new, trace, window)
                 return self._snapshot.update_vector(step)
 
         specs = [tf.TensorSpec(value.shape, value.dtype) for value in values]
         size = tf.TensorSpec([3 + len(RUN_COLUMNS)], tf.float32)
-        traced = one_node(finish)
+        traced: Any = one_node(finish)
         return traced.get_concrete_function(specs, specs, size)
+
+
+def _constantly(value: Tensor) -> Callable[[], Tensor]:
+    return lambda: value
 
 
 def _this_step(part: tables.Part, present: Sequence[bool], loss: Tensor) -> Window:
