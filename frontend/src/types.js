@@ -44,13 +44,16 @@
  * @property {string} [stamp]  ETag of its first page.
  *
  * @typedef {object} Evidence
- * @property {string} name
+ * @property {string} statistic  Id of a statistic or of a measure.
+ * @property {string} name  What was measured, in words.
  * @property {StrictNumber} value
- * @property {StrictNumber | null} threshold
+ * @property {StrictNumber | null} limit
  * @property {"fraction" | null} [unit]  Of both numbers; a fraction is read in per cent.
- * @property {string | null} [suspect]  Which values speak for the finding, seen from `threshold`: "more than" it, ...
+ * @property {string | null} [side]  Which values speak for the finding, seen from `limit`: "more than" it, ...
  * @property {Step | null} step
  * @property {string | null} layer
+ * @property {string | null} row  The one row of the layer that is meant.
+ * @property {string | null} kind  Kind of rows that it was measured on, such as "target".
  *
  * @typedef {object} Finding
  * @property {string} id
@@ -64,6 +67,7 @@
  * @property {Step} last_step
  * @property {string[]} layers
  * @property {Evidence[]} evidence
+ * @property {string[]} shows  Statistics that show it, the best first.
  * @property {string[]} explains
  * @property {string | null} explained_by
  * @property {string[]} advice

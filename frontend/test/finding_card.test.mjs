@@ -7,16 +7,13 @@ import { overview, tree } from "../src/views/findings.js";
 import { healthyRange } from "../src/views/healthy.js";
 
 test("a limit is said with its side", () => {
-  assert.equal(limitText({ threshold: 0.1, suspect: "more than" }), "more than 0.1");
-  assert.equal(limitText({ threshold: 1e-4, suspect: "less than" }), "less than 1e-4");
-  assert.equal(limitText({ threshold: 0, suspect: "exactly" }), "exactly 0");
-  assert.equal(limitText({ threshold: "Infinity", suspect: "at least" }), "at least ∞");
-  assert.equal(limitText({ threshold: null, suspect: null }), "");
-  assert.equal(limitText({ threshold: 2 }), "2", "from a server that does not say");
-  assert.equal(
-    limitText({ threshold: 0.875, suspect: "at least", unit: "fraction" }),
-    "at least 87.5%",
-  );
+  assert.equal(limitText({ limit: 0.1, side: "more than" }), "more than 0.1");
+  assert.equal(limitText({ limit: 1e-4, side: "less than" }), "less than 1e-4");
+  assert.equal(limitText({ limit: 0, side: "exactly" }), "exactly 0");
+  assert.equal(limitText({ limit: "Infinity", side: "at least" }), "at least ∞");
+  assert.equal(limitText({ limit: null, side: null }), "");
+  assert.equal(limitText({ limit: 2 }), "2", "from a server that does not say");
+  assert.equal(limitText({ limit: 0.875, side: "at least", unit: "fraction" }), "at least 87.5%");
 });
 
 test("a healthy range says on which side it is open", () => {

@@ -34,11 +34,10 @@ const finding = (/** @type {any} */ over) =>
     first_step: 7,
     layers: [],
     evidence: [],
+    shows: [],
     explained_by: null,
     ...over,
   });
-
-const RMS = metric("feature_rms", "Root mean square");
 
 const GROUPS = /** @type {any} */ ([
   {
@@ -99,7 +98,12 @@ test("rows of one name stay apart", () => {
 });
 
 test("showing a finding moves run, step, metric and row", () => {
-  const dead = finding({ id: "dead-relu", layers: ["b"], first_step: "9007199254740993" });
+  const dead = finding({
+    id: "dead-relu",
+    layers: ["b"],
+    first_step: "9007199254740993",
+    shows: ["activation_dead_fraction"],
+  });
   const next = showFinding({ ...emptySelection(), run: "r" }, dead, GROUPS);
   assert.deepEqual(next, {
     run: "r",
@@ -115,15 +119,16 @@ test("showing a finding moves run, step, metric and row", () => {
   });
 });
 
-test("of a layer the kernel is opened, unless the finding says another row", () => {
-  const found = finding({ id: "exploding-gradient", layers: ["a"] });
+test("of a layer the kernel is opened, unless the evidence is of another row", () => {
+  const shows = ["gradient_norm"];
+  const found = finding({ layers: ["a"], shows, evidence: [{ row: null }] });
   assert.equal(showFinding(emptySelection(), found, GROUPS).row, "a/kernel");
-  const said = finding({ id: "exploding-gradient", layers: ["a"], summary: "NaN in a/bias first" });
-  assert.equal(showFinding(emptySelection(), said, GROUPS).row, "a/bias");
+  const single = finding({ layers: ["a"], shows, evidence: [{ row: "a/bias" }] });
+  assert.equal(showFinding(emptySelection(), single, GROUPS).row, "a/bias");
 });
 
-test("a diagnosis we do not know is matched by its evidence, or leaves the metric alone", () => {
-  const known = finding({ id: "new", evidence: [{ name: "largest update ratio" }] });
+test("a finding opens the first statistic it shows that is on offer, or leaves the metric", () => {
+  const known = finding({ id: "new", shows: ["path_length", "update_ratio", "gradient_norm"] });
   assert.equal(fittingMetric(known, GROUPS)?.metric.name, "update_ratio");
   assert.equal(fittingMetric(finding({ id: "new" }), GROUPS), null);
   const before = {
@@ -140,7 +145,10 @@ test("settling follows the first finding once, then leaves choices alone", () =>
   const data = {
     runs: [run("r", "critical")],
     pending: 0,
-    findings: [finding({ id: "dead-relu", layers: ["b"] }), finding({ id: "y" })],
+    findings: [
+      finding({ id: "dead-relu", layers: ["b"], shows: ["activation_dead_fraction"] }),
+      finding({ id: "y" }),
+    ],
     groups: GROUPS,
   };
   const first = settle(emptySelection(), { ...data, findings: null, groups: null });
@@ -343,7 +351,10 @@ test("what is said of a layer is said of its weights, of its bias where that is 
   const named = (/** @type {any} */ part) => rowsOf(finding(part), rows).map((at) => rows[at].name);
   assert.deepEqual(named({ layers: ["a"] }), ["a/kernel"]);
   assert.deepEqual(named({ layers: ["a", "a/bias"] }), ["a/bias", "a/kernel"]);
-  assert.deepEqual(named({ layers: ["a"], summary: "a/bias is -5" }), ["a/bias", "a/kernel"]);
+  assert.deepEqual(named({ layers: ["a"], evidence: [{ layer: "a", kind: "bias" }] }), [
+    "a/bias",
+    "a/kernel",
+  ]);
   const lone = [{ ...rows[0], layer: "c", name: "c/bias" }];
   assert.deepEqual(rowsOf(finding({ layers: ["c"] }), lone), [0], "a layer of a bias alone");
 });
@@ -407,7 +418,10 @@ test("a finding opens a metric that its layer has", () => {
   const metrics = names.map((name) => metric(`activation_${name}`));
   const opened = (/** @type {string[]} */ activations) => {
     const rows = activations.map((activation, at) => ({ ...row(`d${at}`, "output"), activation }));
-    const accused = finding({ id: "wrong-output-activation", layers: [`d${rows.length - 1}`] });
+    const shows = ["zero_fraction", "saturated_fraction", "batch_std"].map(
+      (n) => `activation_${n}`,
+    );
+    const accused = finding({ layers: [`d${rows.length - 1}`], shows });
     const groups = /** @type {any} */ ([{ group: "activations", rows, metrics }]);
     return fittingMetric(accused, groups)?.metric.name;
   };
@@ -416,89 +430,41 @@ test("a finding opens a metric that its layer has", () => {
   assert.equal(opened(["relu", "tanh"]), "activation_saturated_fraction");
 });
 
-test("a dropout opens what it cuts, in the layer it cuts, a penalty the weights", () => {
-  const names = ["gradient_norm", "gradient_zero_fraction", "variable_norm"];
-  const variables = { ...GROUPS[0], metrics: names.map((name) => metric(name)) };
-  const outputs = { ...GROUPS[1], metrics: [metric("activation_zero_fraction")] };
-  const groups = /** @type {any} */ ([variables, outputs]);
-  const dropout = (/** @type {string} */ layer, /** @type {string[]} */ ...explains) =>
-    finding({
-      id: "over-regularization",
-      layers: [layer],
-      evidence: [{ name: "dropout rate" }],
-      explains,
-    });
+test("a layer without a row opens that of the finding it explains", () => {
+  const variables = { ...GROUPS[0], metrics: [metric("gradient_zero_fraction")] };
+  const cut = finding({
+    id: "over-regularization",
+    layers: ["dropout_1"],
+    shows: ["gradient_zero_fraction"],
+  });
   const zero = finding({ id: "zero-gradient", layers: ["b"], explained_by: "over-regularization" });
-  const cut = dropout("dropout_1", "zero-gradient");
-  const next = showFinding(emptySelection(), cut, groups, [zero]);
+  const next = showFinding(emptySelection(), cut, [variables], [zero]);
   assert.deepEqual([next.metric, next.row], ["gradient_zero_fraction", "b/kernel"]);
-  assert.equal(fittingMetric(dropout("b"), groups)?.metric.name, "activation_zero_fraction");
-  const penalty = finding({ id: "over-regularization", layers: ["b"] });
-  assert.equal(fittingMetric(penalty, groups)?.metric.name, "variable_norm");
-  const bare = [{ ...variables, metrics: [metric("gradient_norm")] }];
-  assert.equal(fittingMetric(dropout("b"), bare)?.metric.name, "gradient_norm");
-  const opened = fittingMetric(dropout("dropout_1"), groups)?.metric.name;
-  assert.equal(opened, "gradient_norm", "where no gradients are zero, a map of that refutes");
 });
 
 test("a finding about the output that names no layer opens the last one", () => {
   const outputs = { ...GROUPS[1], metrics: [metric("activation_batch_std")] };
-  const opened = (/** @type {string} */ name) => {
-    const found = finding({ id: "constant-output", evidence: [{ name }] });
+  const opened = (/** @type {string | null} */ kind) => {
+    const found = finding({ shows: ["activation_batch_std"], evidence: [{ kind }] });
     return showFinding(emptySelection(), found, [GROUPS[0], outputs]).row;
   };
-  assert.equal(opened("spread of the output over the batch"), "b");
-  assert.equal(opened("something else"), null);
+  assert.equal(opened("prediction"), "b");
+  assert.equal(opened(null), null);
 });
 
-test("a finding about the data opens what it says of them", () => {
-  const names = ["mean", "std", "max", "nan_fraction", "inf_fraction"];
-  const metrics = names.map((name) => ({ name: `feature_${name}`, title: name }));
+test("a finding about the data opens the row of its kind", () => {
   const rows = [row("input[0]", "input", "input"), row("target[0]", "target", "target")];
+  const metrics = [metric("feature_std"), metric("feature_max")];
   const groups = /** @type {any} */ ([...GROUPS, { group: "inputs", rows, metrics }]);
-  const opened = (/** @type {string} */ id, /** @type {string[]} */ layers, said = "") => {
-    const found = finding({ id, layers, evidence: said ? [{ name: said }] : [] });
-    const { group, metric, row: key } = showFinding(emptySelection(), found, groups);
-    return [group, metric, key];
-  };
-  assert.deepEqual(opened("unnormalized-input", ["input[0]"]), [
-    "inputs",
-    "feature_std",
-    "input[0]",
-  ]);
-  const part = (/** @type {string} */ name) =>
-    opened("unnormalized-input", ["input[0]"], `${name} of the largest feature`)[1];
-  assert.deepEqual(
-    [part("mean"), part("standard deviation"), part("root mean square")],
-    ["feature_mean", "feature_std", "feature_std"],
-    "the part of it that is large",
-  );
-  assert.deepEqual(opened("unscaled-target", ["target[0]"])[1], "feature_max");
-  assert.deepEqual(opened("unshuffled-batches", ["target[0]"])[2], "target[0]");
-  assert.equal(opened("class-imbalance", ["target[0]"])[1], "feature_mean");
-  assert.equal(opened("wrong-labels", ["target[0]"])[1], "feature_std");
-  const broken = (/** @type {string} */ kind) =>
-    opened("non-finite-input", ["input[0]"], `${kind} fraction of a batch`)[1];
-  assert.deepEqual(
-    [broken("NaN"), broken("Inf")],
-    ["feature_nan_fraction", "feature_inf_fraction"],
-  );
-  assert.deepEqual(opened("wrong-loss", ["dense"], "largest target"), [
-    "inputs",
-    "feature_max",
-    "target[0]",
-  ]);
-  const sized = /** @type {any} */ ([{ group: "inputs", rows, metrics: [...metrics, RMS] }]);
-  const large = (/** @type {number | null} */ threshold) => {
-    const evidence = [{ name: "root mean square of the largest feature", threshold }];
-    const found = finding({ id: "unnormalized-input", layers: ["input[0]"], evidence });
-    return fittingMetric(found, sized)?.metric.name;
-  };
-  assert.deepEqual([large(10), large(null)], ["feature_rms", "feature_std"]);
-  const other = finding({ id: "wrong-loss", evidence: [{ name: "mean output at that step" }] });
-  assert.equal(fittingMetric(other, groups), null);
+  const found = finding({
+    layers: ["dense"],
+    shows: ["feature_max"],
+    evidence: [{ kind: "target" }],
+  });
+  const { group, metric: name, row: key } = showFinding(emptySelection(), found, groups);
+  assert.deepEqual([group, name, key], ["inputs", "feature_max", "target[0]"]);
   // Where no data were recorded, nothing else stands in for them.
-  assert.equal(fittingMetric(finding({ id: "unscaled-target" }), GROUPS), null);
+  assert.equal(fittingMetric(found, GROUPS), null);
 });
 
 test("memo recomputes only when something changed", () => {

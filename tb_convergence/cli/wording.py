@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 import shlex
 
-from tb_convergence.core.diagnosis.finding import Evidence, Finding, RunDiagnosis, Unit
+from tb_convergence.core.diagnosis.finding import Evidence, Finding, RunDiagnosis
 from tb_convergence.core.diagnosis.verdict import WORDS
 from tb_convergence.core.diagnosis.wording import percent
 from tb_convergence.core.gaps import Sampled, TagFamily
+from tb_convergence.core.measures import Unit
 
 
 def printable(text: str) -> str:
@@ -71,12 +72,12 @@ def evidence_text(evidence: Evidence, unit: str = "step") -> str:
 def limit_text(evidence: Evidence) -> str:
     """Which values speak for the finding; "" for a plain observation.
 
-    >>> limit_text(Evidence("update ratio", 0.3, 0.1))
+    >>> limit_text(Evidence("update_ratio", 0.3, 0.1))
     'more than 0.1'
     """
-    if evidence.threshold is None:
+    if evidence.limit is None:
         return ""
-    return f"{evidence.suspect or 'against'} {amount(evidence.threshold, evidence.unit)}"
+    return f"{evidence.side or 'against'} {amount(evidence.limit, evidence.unit)}"
 
 
 def about(finding: Finding, run: RunDiagnosis) -> str:

@@ -156,7 +156,8 @@ def findings(
         # As `layers` names them, so that the page finds the row a finding speaks of.
         finding["layers"] = [shortened(name) for name in finding["layers"]]
         for item in finding["evidence"]:
-            item["layer"] = None if item["layer"] is None else shortened(item["layer"])
+            for place in ("layer", "row"):
+                item[place] = None if item[place] is None else shortened(item[place])
     return fitting(
         {
             "schema": SCHEMA,

@@ -66,7 +66,7 @@ def without_limits(route: Route) -> None:
     body = reply.json()
     for finding in body["findings"]:
         for one in finding["evidence"]:
-            one.update(threshold=None, suspect=None)
+            one.update(limit=None, side=None)
     route.fulfill(status=200, content_type="application/json", body=json.dumps(body))
 
 

@@ -195,15 +195,15 @@ def check_findings(found: dict[str, Any]) -> None:
             finding,
             "id kind severity confidence guess title summary first_step last_step layers "
             "layer_count evidence explains explained_by advice falsified_by references "
-            "reported_step recovered_step experiment",
+            "reported_step recovered_step experiment shows",
         )
         assert 0 <= finding["confidence"] <= 1
         assert len(finding["layers"]) <= finding["layer_count"]
         assert type(finding["guess"]) is bool
         for item in finding["evidence"]:
-            keys(item, "name value threshold step layer suspect unit")
-            assert item["suspect"] in SIDES
-            assert item["suspect"] is None or item["threshold"] is not None
+            keys(item, "statistic name value limit step layer row kind side unit")
+            assert item["side"] in SIDES
+            assert item["side"] is None or item["limit"] is not None
             assert item["unit"] in (None, "fraction")
             assert type(item["value"]) in {int, float} or item["value"] in NONFINITE
     for item in found["not_evaluated"]:

@@ -70,7 +70,7 @@ def test_text_puts_the_symptom_beneath_its_cause(logs: Path, capsys: Read) -> No
 def test_verbose_shows_evidence_and_what_was_not_evaluated(logs: Path, capsys: Read) -> None:
     assert diagnose(logs, "-v") == 0
     text = capsys.readouterr().out
-    seen = "seen: root mean square of the largest feature 500 (b), suspect if more than 10"
+    seen = "seen: RMS of the largest feature 500 (b), suspect if more than 10"
     assert seen in " ".join(text.split())
     assert "not evaluated" in text
     assert "needs config" in text

@@ -17,9 +17,9 @@ from hypothesis.extra import numpy as hnp
 from tb_convergence.cli.drawing import svg
 from tb_convergence.cli.drawing.axes import nice_step, value_axis
 from tb_convergence.cli.drawing.chart import Chart, Limit, Line, Profile, line
-from tb_convergence.cli.drawing.decisive import decisive
+from tb_convergence.cli.drawing.decisive import MEASURES, STATISTICS, decisive
 from tb_convergence.cli.drawing.series import loss_picture
-from tb_convergence.core.diagnosis import Finding, diagnose_history
+from tb_convergence.core.diagnosis import Evidence, Finding, diagnose_history
 
 SPACE = "{http://www.w3.org/2000/svg}"
 
@@ -163,14 +163,17 @@ def test_the_loss_of_epochs_stands_in_for_batches() -> None:
     assert loss_picture(draw.history()) is None
 
 
-def test_a_finding_of_an_unknown_rule_is_shown_by_its_evidence() -> None:
+def test_a_finding_is_drawn_by_what_it_measures_whatever_its_rule() -> None:
     (sick, *_) = diagnose_history(reports.sick()).findings
-    assert decisive(reports.sick(), replace(sick, id="of-another-version", evidence=())) is None
+    foreign = replace(sick, id="of-another-version")
+    assert decisive(reports.sick(), foreign) == decisive(reports.sick(), sick) is not None
+    assert decisive(reports.sick(), replace(foreign, evidence=(), shows=())) is None
 
 
 def test_missing_tables_cost_the_picture_and_nothing_else() -> None:
     (sick, *_) = diagnose_history(reports.sick()).findings
-    for id_ in ("dead-relu", "overfitting", "loss-not-decreasing", "over-regularization",
-                "wrong-labels", "exploding-gradient"):
-        assert decisive(draw.history(), replace(sick, id=id_, evidence=())) is None
+    shown = (*STATISTICS, *MEASURES, "activation_dead_fraction")
+    for statistic in shown:
+        evidence = (Evidence(statistic, 2.0, 1.0, 0, "a"),)
+        assert decisive(draw.history(), replace(sick, evidence=evidence, shows=shown)) is None
     assert isinstance(sick, Finding)

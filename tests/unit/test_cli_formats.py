@@ -161,8 +161,8 @@ def test_html_shows_the_loss_and_the_layer_evidence() -> None:
     assert len(svgs) == 3  # the loss of both, and the scales of the sick one's features
     for svg in svgs:
         ElementTree.fromstring(svg)
-    assert "threshold 10" in svgs[1] + svgs[2]
-    assert "root mean square of the largest feature" in source
+    assert "limit 10" in svgs[1] + svgs[2]
+    assert "RMS of the largest feature" in source
     assert "Not evaluated" in source
 
 
@@ -237,10 +237,10 @@ def test_numbers(value: float, expected: str) -> None:
 
 
 def test_evidence_in_words() -> None:
-    item = Evidence("update ratio", 0.25, 0.1, 1200, "dense_1")
+    item = Evidence("update_ratio", 0.25, 0.1, 1200, "dense_1")
     said = "update ratio 0.25 (step 1,200, dense_1), suspect if more than 0.1"
     assert evidence_text(item) == said
-    assert evidence_text(Evidence("loss", np.inf)) == "loss Inf"
+    assert evidence_text(Evidence("loss_end", np.inf)) == "loss at the end Inf"
 
 
 def test_totals() -> None:

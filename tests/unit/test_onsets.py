@@ -121,8 +121,10 @@ def test_units_died_when_they_fell_silent_and_not_when_their_average_did() -> No
     )["dead-relu"]
     assert (finding.first_step, finding.layers) == (30, ("first",))
     assert "since step 30" in finding.summary
-    shown = [(item.name, item.step, item.value) for item in finding.evidence]
-    assert shown == [("outputs that are zero", 30, 1.0), ("dead units", 67, 1.0)]
+    shown = [(item.statistic, item.step, item.value) for item in finding.evidence]
+    assert shown == [
+        ("activation_zero_fraction", 30, 1.0), ("activation_dead_fraction", 67, 1.0)
+    ]
 
 
 def test_an_average_is_followed_back_no_further_than_it_lags() -> None:

@@ -479,11 +479,11 @@ SPEAKS_FOR_IT = {
 
 def speaks_for_its_finding(item: Evidence) -> bool:
     """Whether a number lies on the side of its threshold that it is said to lie on."""
-    if item.threshold is None:
-        return item.suspect is None
+    if item.limit is None:
+        return item.side is None
     if math.isnan(item.value):
-        return item.suspect is None
-    return item.suspect is not None and SPEAKS_FOR_IT[item.suspect](item.value, item.threshold)
+        return item.side is None
+    return item.side is not None and SPEAKS_FOR_IT[item.side](item.value, item.limit)
 
 
 @pytest.mark.parametrize("rule", CASES)
@@ -665,7 +665,7 @@ def test_input_that_the_model_normalizes_is_fine(layer: str) -> None:
 
 @pytest.mark.parametrize(
     ("mean", "std", "part", "constant"),
-    [(0.0, 5e2, "standard deviation", False), (3e9, 7.0, "mean", False), (3e9, 0.0, "mean", True)],
+    [(0.0, 5e2, "std", False), (3e9, 7.0, "mean", False), (3e9, 0.0, "mean", True)],
 )
 def test_what_is_large_of_an_input_is_said(
     mean: float, std: float, part: str, constant: bool
@@ -676,7 +676,7 @@ def test_what_is_large_of_an_input_is_said(
     found = next(f for f in diagnose_history(history).findings if f.id == "unnormalized-input")
     whole, largest = found.evidence[:2]
     assert whole.value == pytest.approx(np.hypot(mean, std))
-    assert (largest.name, largest.layer) == (f"{part} of the largest feature", whole.layer)
+    assert (largest.statistic, largest.layer) == (f"largest_feature_{part}", whole.layer)
     assert largest.value == pytest.approx(max(mean, std))
     left_out = [line for line in found.advice if line.startswith(f"Leave out {whole.layer}")]
     assert len(left_out) == constant
@@ -907,7 +907,7 @@ def test_every_prediction_against_every_target(spread, covariance, found: bool) 
         assert finding.layers == ("prediction[0]", "target[0]")
         assert finding.summary.startswith(f"In all {N} records the loss is exactly")
         records, spread_of = finding.evidence
-        assert (records.value, spread_of.value, spread_of.threshold) == (N, spread, None)
+        assert (records.value, spread_of.value, spread_of.limit) == (N, spread, None)
 
 
 @pytest.mark.parametrize(("scale", "found"), [(32.0, True), (2.0, False), (1e6, False)])
@@ -1346,7 +1346,7 @@ def test_a_loss_that_went_bad_within_an_epoch_comes_before_what_its_end_shows() 
 
 def test_a_rise_is_not_called_a_fall_of_nothing() -> None:
     finding = cause(low_rate(2e-6, np.linspace(2.0, 2.1, N)), "learning-rate-too-low")
-    (evidence,) = [item for item in finding.evidence if "fall of the loss" in item.name]
+    (evidence,) = [item for item in finding.evidence if item.statistic == "loss_fall"]
     assert evidence.value == pytest.approx(-0.047, abs=0.002)  # mean of the last tenth, 2.095
     assert f"rose by {-100 * evidence.value:.1f}%" in finding.summary
     assert "it rose" in evidence.name
@@ -1358,12 +1358,12 @@ def test_the_onset_and_the_peak_of_too_large_updates_are_both_shown() -> None:
     base = with_loss(diverging(), changed("variables", draw.healthy(N), update_ratio=ratio))
     finding = cause(base, "learning-rate-too-high")
     names = [row.layer for row in base.tables["variables"].rows]
-    shown = [(e.step, e.layer, round(e.value, 3), e.threshold) for e in finding.evidence[:2]]
+    shown = [(e.step, e.layer, round(e.value, 3), e.limit) for e in finding.evidence[:2]]
     assert shown == [(12, names[1], 7.0, 0.1), (9, names[2], 0.12, 0.1)]
     assert finding.first_step == 9
     assert "(step 12; more than 0.1 times first at step 9, in output)" in finding.summary
     assert finding.layers == (names[1], names[2], names[0]), "fastest, begun first, the others"
-    (loss,) = [e for e in finding.evidence if e.name == "loss at the end over its start"]
+    (loss,) = [e for e in finding.evidence if e.statistic == "loss_end_over_start"]
     # The last tenth, and the step that begins it.
     assert loss.value == pytest.approx(np.mean(diverging()[-21:]) / 2.3, rel=1e-4)
 
@@ -1408,8 +1408,8 @@ def test_weights_that_all_start_at_zero_are_said_to() -> None:
     assert f"{last} starts at zero too" in finding.summary
     assert finding.layers == (first, second)
     assert {item.value for item in finding.evidence} == {0.0}
-    limits = {(item.name, item.threshold) for item in finding.evidence}
-    assert limits == {("spread of the weights", 0.0), ("mean of the weights", None)}
+    limits = {(item.statistic, item.limit) for item in finding.evidence}
+    assert limits == {("variable_std", 0.0), ("variable_mean", None)}
     # Of what its own gradient shows, not of what a last layer could do by itself.
     assert finding.summary.endswith(
         f"{last} starts at zero too, which does no harm in a last layer.")
@@ -1561,5 +1561,5 @@ def test_a_loss_that_was_thrown_up_is_held_against_its_start_where_that_is_posit
     loss = np.r_[np.full(3, start), np.full(20, 10.0), np.full(N - 23, 1.0)]
     history = high_rate(0.5, loss)
     finding = cause(history, "learning-rate-too-high")
-    shown = [item.value for item in finding.evidence if item.name == "highest loss over its start"]
+    shown = [item.value for item in finding.evidence if item.statistic == "highest_loss_over_start"]
     assert shown == pytest.approx(told)

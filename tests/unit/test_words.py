@@ -118,9 +118,9 @@ def test_units_that_died_are_told_from_units_that_are_dead() -> None:
     assert "443 times as large" in finding.summary
     assert "80% of the units of hidden_1 have died since (with those dead before, 90%)" in (
         finding.summary)
-    shown = {item.name: round(item.value, 6) for item in finding.evidence}
-    assert shown["part of the units that died since the first step"] == 0.8
-    assert shown["part of the units that are dead at the end"] == 0.9
+    shown = {item.statistic: round(item.value, 6) for item in finding.evidence}
+    assert shown["died_fraction"] == 0.8
+    assert shown["activation_dead_fraction"] == 0.9
     assert "with those" not in thrown_off(before=0.0).summary
 
 
@@ -176,7 +176,7 @@ def test_several_features_are() -> None:
 )
 def test_only_what_passes_its_limit_is_held_against_one(finding, limits: list) -> None:
     found = finding()
-    assert [item.threshold for item in found.evidence] == limits
+    assert [item.limit for item in found.evidence] == limits
     assert ("square above" in found.summary) == (limits[0] is not None)
 
 
@@ -200,10 +200,10 @@ def test_each_dropout_tells_what_it_leaves() -> None:
     assert finding.summary == (
         "drop_1 drops 90% of 16 units, which leaves about 1.6; drop_0 leaves about 5 of 10; "
         "drop_2 leaves about 8 of 400.")
-    rates = {e.layer: e.value for e in finding.evidence if e.name == "dropout rate"}
+    rates = {e.layer: e.value for e in finding.evidence if e.statistic == "dropout_rate"}
     assert rates == {"drop_0": 0.5, "drop_1": 0.9, "drop_2": 0.98}
-    (wide,) = [e for e in finding.evidence if e.name == "units that dropout leaves"]
-    assert (wide.layer, round(wide.value, 6), wide.threshold) == ("drop_2", 8.0, 10.0)
+    (wide,) = [e for e in finding.evidence if e.statistic == "dropout_units_left"]
+    assert (wide.layer, round(wide.value, 6), wide.limit) == ("drop_2", 8.0, 10.0)
     assert finding.title == "Dropout leaves too few units"
     narrow = cause(configured(model=model(*layers[:4])), "over-regularization")
     assert narrow.title == "Dropout too strong for narrow layers"
@@ -299,9 +299,9 @@ def test_a_bias_that_keeps_units_from_ever_living_is_named_and_nothing_else_chan
     finding = cause(never_alive(-5.0), "dead-relu")
     assert "The biases of hidden start at -5," in finding.summary
     assert "a root mean square of 0.707 at most" in finding.summary
-    values = {item.name: (item.value, item.threshold, item.step) for item in finding.evidence}
-    assert values["dead units"] == (1.0, 0.5, 0)
-    bias, limit, step = values["mean of the biases"]
+    values = {item.statistic: (item.value, item.limit, item.step) for item in finding.evidence}
+    assert values["activation_dead_fraction"] == (1.0, 0.5, 0)
+    bias, limit, step = values["bias_mean"]
     assert (bias, limit, step) == (-5.0, pytest.approx(-np.sqrt(2)), 0)
     assert finding.advice[0] == "Use bias_initializer='zeros' in hidden."
     assert not any("kernel_initializer" in text for text in finding.advice)

@@ -18,8 +18,10 @@ from worked_examples import EXAMPLES  # noqa: E402
 
 from tb_convergence.cli.drawing import svg  # noqa: E402
 from tb_convergence.cli.drawing.chart import Chart, Profile  # noqa: E402
-from tb_convergence.cli.drawing.decisive import DRAWERS, decisive  # noqa: E402
+from tb_convergence.cli.drawing.decisive import MEASURES, STATISTICS, decisive  # noqa: E402
+from tb_convergence.cli.drawing.series import limit_of  # noqa: E402
 from tb_convergence.core.diagnosis import diagnose_history  # noqa: E402
+from tb_convergence.core.measures import find  # noqa: E402
 from tb_convergence.core.rules import RULES  # noqa: E402
 
 IDS = sorted(EXAMPLES)
@@ -66,8 +68,8 @@ def test_the_series_lies_on_the_side_of_its_threshold_that_was_accused(id_: str)
     picture = decisive(history, finding)
     if picture is None or picture.limit is None:
         return
-    accused = next(item for item in finding.evidence if item.threshold is not None)
-    above = accused.value > accused.threshold
+    accused = next(item for item in finding.evidence if limit_of(item) is not None)
+    above = accused.value > accused.limit
     if isinstance(picture, Chart):
         first = picture.lines[0]
         since = np.asarray(first.low)[first.steps >= finding.first_step]
@@ -87,8 +89,10 @@ def test_a_profile_marks_the_layers_of_the_finding(id_: str) -> None:
     assert tuple(marked) == finding.layers
 
 
-def test_every_entry_of_the_drawers_is_a_rule() -> None:
-    assert set(DRAWERS) <= {rule.id for rule in RULES}
+def test_pictures_are_of_measures_that_there_are() -> None:
+    own = {measure.id for rule in RULES for measure in rule.measures}
+    assert [id_ for id_ in MEASURES if id_ not in own and find(id_) is None] == []
+    assert [id_ for id_ in STATISTICS if find(id_) is None] == []
 
 
 def test_a_rule_without_an_example_is_named_with_the_place(

@@ -104,21 +104,20 @@ export function rowsOf(finding, rows) {
   const named = new Set(finding.layers);
   const kernels = rows.filter((row) => row.kind === "kernel" && named.has(row.layer));
   const weighed = new Set(kernels.map((row) => row.layer));
-  const said = saidBy(finding);
   return rows.flatMap((row, index) => {
-    const beside = row.kind === "bias" && weighed.has(row.layer) && !says(said, row);
+    const beside = row.kind === "bias" && weighed.has(row.layer) && !isMeant(finding, row);
     return named.has(row.name) || (named.has(row.layer) && !beside) ? [index] : [];
   });
 }
 
-/** @param {Finding} finding */
-function saidBy({ summary, evidence }) {
-  return [summary, ...evidence.map(({ name }) => name)].join("\n");
-}
-
-/** @param {string} said @param {Row} row */
-function says(said, { name }) {
-  return name.includes("/") && said.includes(name);
+/**
+ * Whether the evidence is of this very row, or of rows of its kind in its layer.
+ *
+ * @param {Finding} finding
+ * @param {Row} row
+ */
+function isMeant({ evidence }, { name, layer, kind }) {
+  return evidence.some((one) => one.row === name || (one.layer === layer && one.kind === kind));
 }
 
 /**
@@ -149,7 +148,7 @@ export function showFinding(selection, finding, groups, findings = []) {
 }
 
 /**
- * The row to open: the one whose name the finding says, else of the first layer it names, a kernel
+ * The row to open: the single one that the evidence is of, else of the first layer it names, a kernel
  * before the bias; else the first of the data that the evidence speaks of, or the last layer's output.
  *
  * @param {Finding} finding
@@ -159,17 +158,16 @@ function firstRow(finding, rows) {
   const named = rowsOf(finding, rows);
   const first = named.find((row) => isOnset(finding, rows[row]));
   if (first !== undefined) return first;
-  const said = saidBy(finding);
-  const spoken = named.find((row) => says(said, rows[row]));
-  if (spoken !== undefined) return spoken;
+  const single = named.find((row) => isMeant(finding, rows[row]));
+  if (single !== undefined) return single;
   for (const layer of finding.layers) {
     const here = named.filter((row) => rows[row].name === layer || rows[row].layer === layer);
     const kernel = here.find((row) => rows[row].kind !== "bias");
     if (kernel !== undefined) return kernel;
     if (here.length) return here[0];
   }
-  const names = finding.evidence.map(({ name }) => name).join("\n");
-  const kind = /target/.test(names) ? "target" : /output|prediction/.test(names) && "prediction";
+  const kinds = finding.evidence.map(({ kind }) => kind);
+  const kind = kinds.includes("target") ? "target" : kinds.find((one) => one === "prediction");
   const data = rows.findIndex((row) => row.kind === kind);
   if (data >= 0 || kind !== "prediction" || rows.at(-1)?.kind !== "output") return data;
   return rows.length - 1;

@@ -233,12 +233,12 @@ function evidenceTable(evidence, how, handlers) {
 /**
  * Which values speak for the finding: "more than 0.1"; "" for a plain observation.
  *
- * @param {Pick<Evidence, "threshold" | "suspect" | "unit">} evidence
+ * @param {Pick<Evidence, "limit" | "side" | "unit">} evidence
  */
-export function limitText({ threshold, suspect, unit }) {
-  if (threshold === null) return "";
-  const limit = amount(threshold, { unit });
-  return suspect ? `${suspect} ${limit}` : limit;
+export function limitText({ limit, side, unit }) {
+  if (limit === null) return "";
+  const text = amount(limit, { unit });
+  return side ? `${side} ${text}` : text;
 }
 
 /**

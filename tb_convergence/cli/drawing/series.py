@@ -22,6 +22,7 @@ from tb_convergence.cli.wording import number
 from tb_convergence.core.diagnosis.finding import Evidence, Finding
 from tb_convergence.core.diagnosis.tables import WEIGHT_KINDS, median_over_time, weight_rows
 from tb_convergence.core.history import RunHistory, Series, Table, Values
+from tb_convergence.core.measures import UNNAMED
 from tb_convergence.core.statistics import BY_NAME
 
 MAX_BARS: Final = 40
@@ -31,12 +32,15 @@ WIDE: Final = 20.0
 """Largest over smallest value from which a positive series is drawn on a logarithmic axis."""
 
 
-def threshold_of(finding: Finding, name: str | None = None) -> Limit | None:
-    """The first threshold among the evidence (of `name`, where given), as a line to draw."""
-    for item in finding.evidence:
-        if item.threshold is not None and name in (None, item.name):
-            return Limit(item.threshold, f"threshold {number(item.threshold)}")
-    return None
+def limit_of(item: Evidence) -> Limit | None:
+    """The limit of a piece of evidence as a line to draw; None without one.
+
+    A 0 says nothing ("any at all") unless the measure names it, as the smallest target allowed.
+    """
+    word = item.measure.limit if item.measure is not None else UNNAMED
+    if item.limit is None or not np.isfinite(item.limit) or (item.limit == 0 and word == UNNAMED):
+        return None
+    return Limit(item.limit, f"{word} {number(item.limit)}")
 
 
 def scale_of(lines: Sequence[Line]) -> Scale:
@@ -79,19 +83,17 @@ class Over:
 
     Attributes:
         statistic: name of a column; the first table that has it is drawn.
-        limited: whether the first threshold of the evidence is one of this statistic.
+        limited: whether the limit of the evidence is a value of this statistic.
         kinds: kinds of rows to draw; kernels where neither these nor the finding say which.
-        limit_name: name of the evidence whose threshold is drawn, where it is not the first.
         beside: draw up to two other rows as well, for comparison.
     """
 
     statistic: str
     limited: bool = True
     kinds: tuple[str, ...] = ()
-    limit_name: str | None = None
     beside: bool = False
 
-    def __call__(self, history: RunHistory, finding: Finding) -> Picture | None:
+    def __call__(self, history: RunHistory, finding: Finding, item: Evidence) -> Picture | None:
         """The chart; None where the statistic was not recorded."""
         table = table_with(history, self.statistic)
         if table is None:
@@ -108,7 +110,7 @@ class Over:
             title,
             lines,
             known.scale if known else "linear",
-            threshold_of(finding, self.limit_name) if self.limited else None,
+            limit_of(item) if self.limited else None,
             finding.first_step,
             axis=table.axis,
         )
@@ -203,23 +205,19 @@ def row_line(table: Table, statistic: str, row: int) -> Line:
     return Line(label, table.steps, low, high)
 
 
-def evidence_bars(_: RunHistory, finding: Finding) -> Picture | None:
-    """The evidence itself, where several layers were held against one threshold."""
-    first = next((e for e in finding.evidence if e.layer is not None and e.threshold is not None),
-                 None)
-    if first is None:
-        return None
+def evidence_bars(_: RunHistory, finding: Finding, item: Evidence) -> Picture | None:
+    """The evidence itself, where several layers were held against one limit."""
     same: list[Evidence] = [
         e for e in finding.evidence
-        if e.name == first.name and e.layer is not None and np.isfinite(e.value)
+        if e.statistic == item.statistic and e.layer is not None and np.isfinite(e.value)
     ][:MAX_BARS]
     if not same:
         return None
     return Profile(
-        first.name[:1].upper() + first.name[1:],
+        item.name[:1].upper() + item.name[1:],
         tuple(str(e.layer) for e in same),
         tuple(float(e.value) for e in same),
         (True,) * len(same),
         "linear",
-        threshold_of(finding, first.name),
+        limit_of(item),
     )

@@ -24,7 +24,6 @@ import numpy as np
 from tb_convergence.core.diagnosis.dating import sound_part
 from tb_convergence.core.diagnosis.finding import (
     SEVERITIES,
-    Evidence,
     Finding,
     NotEvaluated,
     RunDiagnosis,
@@ -40,6 +39,7 @@ from tb_convergence.core.diagnosis.severity import effect_on, reported_severity,
 from tb_convergence.core.diagnosis.states import State, describe_states
 from tb_convergence.core.diagnosis.wording import plain_exponents
 from tb_convergence.core.history import NoStatisticError, RunHistory
+from tb_convergence.core.measures import group_of
 
 _LOG = logging.getLogger(__name__)
 
@@ -95,7 +95,7 @@ def diagnose_history(history: RunHistory, rules: Sequence[Rule] | None = None) -
             missing.append(NotEvaluated(rule.id, ("a fix: this rule failed, see the log",)))
             continue
         if match is not None:
-            fired[rule.id] = match
+            fired[rule.id] = _resolved(match, rule)
     known = {rule.id: rule for rule in rules}
     kept = {id_: match for id_, match in fired.items() if not _excluded(known[id_], match, fired)}
     severities = _severities(history, kept)
@@ -246,7 +246,8 @@ def _finding(
         last_step=match.last_step,
         layers=match.layers[:MAX_LAYERS],
         layer_count=len(match.layers),
-        evidence=tuple(_bounded(match.evidence)),
+        evidence=match.evidence[:MAX_LAYERS],
+        shows=_shown(rule, match),
         explains=explains,
         explained_by=explained_by,
         advice=tuple(map(plain_exponents, match.advice)) or rule.advice,
@@ -256,5 +257,31 @@ def _finding(
     )
 
 
-def _bounded(evidence: Iterable[Evidence]) -> list[Evidence]:
-    return list(evidence)[:MAX_LAYERS]
+def _resolved(match: Match, rule: Rule) -> Match:
+    """`match` with the measures that the rule itself declares.
+
+    A rule may pass on the evidence of another one, which names that rule's measures.
+    """
+    if not rule.measures:
+        return match
+    own = {measure.id: measure for measure in rule.measures}
+    return replace(match, evidence=tuple(
+        replace(item, measure=own[item.statistic]) if item.statistic in own else item
+        for item in match.evidence
+    ))
+
+
+def _shown(rule: Rule, match: Match) -> tuple[str, ...]:
+    """Statistics that show this match: columns of the data that its evidence limits, then others.
+
+    Which column of the data is meant (the smallest, the largest, the mean) differs from match to
+    match, and only the evidence says it.
+    """
+    columns = [
+        (item.limit is None, item.measure.of[0]) for item in match.evidence
+        if item.measure is not None and item.measure.of
+        and group_of(item.measure.of[0]) == "inputs"
+    ]
+    limited_first = sorted(columns, key=lambda column: column[0])
+    shown = [name for _, name in limited_first] + list(match.shows or rule.shows)
+    return tuple(dict.fromkeys(shown))

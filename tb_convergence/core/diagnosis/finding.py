@@ -11,11 +11,11 @@ from tb_convergence.core.diagnosis.recipes import Recipe
 from tb_convergence.core.diagnosis.verdict import UNKNOWN, Verdict, verdict_json
 from tb_convergence.core.gaps import Sampled, Skipped, TagFamily
 from tb_convergence.core.history import Axis
+from tb_convergence.core.measures import Measure, Unit, find
 
 Kind = Literal["cause", "symptom", "caution"]
 Severity = Literal["critical", "warning", "info"]
-Unit = Literal["fraction"]
-Suspect = Literal["more than", "less than", "at least", "at most", "exactly", "other than"]
+Side = Literal["more than", "less than", "at least", "at most", "exactly", "other than"]
 
 SEVERITIES: Final[tuple[Severity, ...]] = ("critical", "warning", "info")
 """Worst first."""
@@ -23,55 +23,83 @@ SEVERITIES: Final[tuple[Severity, ...]] = ("critical", "warning", "info")
 GUESS: Final = 0.5
 """Confidence up to which a finding is no likelier right than wrong."""
 
+READABLE: Final = 10.0
+"""Largest relative change that people read in per cent; a larger one is a factor."""
+
 FINDINGS_SCHEMA: Final = 1
 """Version of the JSON form."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One observed number and what it was held against.
+    """One observed number and its limit.
 
     Attributes:
-        name: statistic, in words a person reads.
+        statistic: id of a statistic of the catalogue or of a measure (see `core.measures`).
         value: what was observed; NaN and infinities are allowed.
-        threshold: what it was compared with; None for a plain observation.
+        limit: what it was compared with; None for a plain observation.
         step: where; None for a number over the whole run.
         layer: where; None for a number of the whole run.
-        suspect: which values speak for the finding: those "more than" the threshold, "less than"
-            it, and so on. Left out, it is the side that the value is on; a rule says it where the
-            value may be on the other one, and where the limit itself counts. None without a
-            threshold, and for a value that is undefined.
-        unit: "fraction" of a part of a whole, or of a change relative to what was there: people
-            read it in per cent. None for any other number.
+        side: which values speak for the finding: those "more than" the limit, "less than" it, and
+            so on. By default the side that the value is on; a rule states it if the value may be on
+            the other one, or if the limit itself counts. None without a limit, and for a value that
+            is undefined.
+        detail: what the words of the measure leave open, such as "until step 40".
+        row: name of the row of its table, where one row of a layer is meant; else None.
+        measure: what the statistic is. The engine fills it in; no rule needs to.
 
-    What does not lie on the suspect side of its threshold supports nothing: a rule leaves it out,
-    or gives it without a threshold where a person wants to know it.
+    A number on the other side of its limit supports nothing: a rule omits it, or gives it without a
+    limit.
 
-    >>> Evidence("update ratio", 0.3, 0.1).suspect, Evidence("update norm", 0.0, 0.0).suspect
+    >>> Evidence("update_ratio", 0.3, 0.1).side, Evidence("update_norm", 0.0, 0.0).side
     ('more than', 'exactly')
-    >>> Evidence("growth", 1.2, 2.0, suspect="more than").suspect
+    >>> Evidence("loss_end_over_start", 1.2, 2.0, side="more than").side
     'more than'
+    >>> Evidence("update_ratio", 0.3).name, Evidence("gradient_zero_fraction", 0.3).unit
+    ('update ratio', 'fraction')
     """
 
-    name: str
+    statistic: str
     value: float
-    threshold: float | None = None
+    limit: float | None = None
     step: int | None = None
     layer: str | None = None
-    suspect: Suspect | None = None
-    unit: Unit | None = None
+    side: Side | None = None
+    detail: str = ""
+    row: str | None = None
+    measure: Measure | None = None
 
     def __post_init__(self) -> None:
-        if self.suspect is None and self.threshold is not None:
-            object.__setattr__(self, "suspect", _side(self.value, self.threshold))
+        if self.side is None and self.limit is not None:
+            object.__setattr__(self, "side", _side(self.value, self.limit))
+        if self.measure is None:
+            object.__setattr__(self, "measure", find(self.statistic))
+
+    @property
+    def name(self) -> str:
+        """What was measured, in words."""
+        if self.measure is None:
+            return f"{self.statistic.replace('_', ' ')} {self.detail}".rstrip()
+        return self.measure.words(self.detail)
+
+    @property
+    def unit(self) -> Unit | None:
+        """"fraction" if people read the value in per cent; a tenfold is none."""
+        readable = self.measure is not None and abs(self.value) <= READABLE
+        return self.measure.unit if self.measure is not None and readable else None
+
+    @property
+    def kind(self) -> str | None:
+        """Kind of rows that it was measured on, such as "target"; None of any."""
+        return (self.measure.kind or None) if self.measure is not None else None
 
 
-def _side(value: float, threshold: float) -> Suspect | None:
-    if math.isnan(value) or math.isnan(threshold):
+def _side(value: float, limit: float) -> Side | None:
+    if math.isnan(value) or math.isnan(limit):
         return None
-    if value == threshold:
+    if value == limit:
         return "exactly"
-    return "more than" if value > threshold else "less than"
+    return "more than" if value > limit else "less than"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +130,7 @@ class Finding:
     reported_step: int | None = None
     recovered_step: int | None = None
     experiment: str = ""
+    shows: tuple[str, ...] = ()
     layer_count: int = 0
 
     @property
@@ -228,16 +257,20 @@ def _finding(finding: Finding) -> Mapping[str, Any]:
         "layer_count": max(finding.layer_count, len(finding.layers)),
         "evidence": [
             {
+                "statistic": item.statistic,
                 "name": item.name,
                 "value": strict_number(item.value),
-                "threshold": strict_number(item.threshold),
-                "suspect": item.suspect,
+                "limit": strict_number(item.limit),
+                "side": item.side,
                 "unit": item.unit,
                 "step": None if item.step is None else int(item.step),
                 "layer": item.layer,
+                "row": item.row,
+                "kind": item.kind,
             }
             for item in finding.evidence
         ],
+        "shows": list(finding.shows),
         "explains": list(finding.explains),
         "explained_by": finding.explained_by,
         "advice": list(finding.advice),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from tb_convergence.core.diagnosis.finding import SEVERITIES, Evidence, Kind, Severity
 from tb_convergence.core.diagnosis.states import State
 from tb_convergence.core.history import RunHistory
+from tb_convergence.core.measures import Measure
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +19,8 @@ class Match:
     is told is the effect on the run (see `severity`). `ruins` is said of what leaves the run's
     result worthless whatever its loss does.
 
-    `advice` and `experiment` replace the rule's own where the rule can name the concrete change,
-    and `title` its headline where it can name the concrete fault.
+    `advice`, `experiment` and `shows` replace the rule's own where the rule can name the concrete
+    change, and `title` its headline where it can name the concrete fault.
 
     `explains` are ids that this very match accounts for, beyond those of its rule; `follows` are
     ids of causes that account for it, beyond those whose rules say so. `harmless` is said of what
@@ -46,6 +47,7 @@ class Match:
     benign: bool = False
     judged_step: int | None = None
     state: State | None = None
+    shows: tuple[str, ...] = ()
 
 
 def strongest(*found: Match | None) -> Match | None:
@@ -75,6 +77,9 @@ class Rule:
         evaluate: the match, or None where the rule does not fire. Must accept any history that has
             what it needs, also of one point or all NaN, and never raises on data.
         at_least: records needed of the first of `needs`.
+        measures: numbers that this rule alone computes (see `core.measures`).
+        shows: statistics that show the finding best, the best first: views open the first that they
+            have. What its evidence tells of columns of the data comes before these.
         explains: ids this cause accounts for when they begin with it or after it.
         restates: ids among them that say the same in other words, and are explained whenever they
             began.
@@ -98,6 +103,8 @@ class Rule:
     needs: tuple[str, ...]
     evaluate: Callable[[RunHistory, Signs], Match | None]
     at_least: int = 1
+    measures: tuple[Measure, ...] = ()
+    shows: tuple[str, ...] = ()
     explains: tuple[str, ...] = ()
     restates: tuple[str, ...] = ()
     excluded_by: tuple[str, ...] = ()

@@ -169,14 +169,12 @@ def fall_of_loss(trajectory: LossTrajectory, limit: float) -> Evidence:
     rose = " (below 0: it rose)" if trajectory.fall < -trajectory.chance else ""
     if -trajectory.chance <= trajectory.fall < 0:
         rose = " (below 0, as single batches differ)"
-    readable = abs(trajectory.fall) <= 10
-    return Evidence(f"relative fall of the loss{rose}", trajectory.fall, limit, suspect="at most",
-                    unit="fraction" if readable else None)
+    return Evidence("loss_fall", trajectory.fall, limit, side="at most", detail=rose)
 
 
 def loss_over_start(trajectory: LossTrajectory) -> Evidence:
     """The same for a loss that may have grown a millionfold; a quotient needs a start above 0."""
     if trajectory.start <= 0:
         return fall_of_loss(trajectory, 0.0)
-    return Evidence("loss at the end over its start", trajectory.end / trajectory.start, 1.0,
-                    suspect="more than")
+    return Evidence("loss_end_over_start", trajectory.end / trajectory.start, 1.0,
+                    side="more than")

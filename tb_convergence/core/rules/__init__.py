@@ -1,5 +1,7 @@
 """The catalogue of diagnoses: one file per rule, one line per rule here.
 
+Importing it checks every id that a rule names; a wrong one raises `CatalogueError`.
+
 Within each kind the order is that of the catalogue, not of importance: the engine ranks.
 """
 
@@ -7,6 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from tb_convergence.core.diagnosis.catalogue import catalogue
 from tb_convergence.core.diagnosis.rule import Rule
 from tb_convergence.core.rules import (
     batch_norm_masks_gradients,
@@ -49,7 +52,7 @@ from tb_convergence.core.rules import (
     zero_gradient,
 )
 
-RULES: Final[tuple[Rule, ...]] = (
+RULES: Final[tuple[Rule, ...]] = catalogue((
     learning_rate_too_high.RULE,
     learning_rate_too_low.RULE,
     clipping_hides_learning_rate.RULE,
@@ -88,4 +91,4 @@ RULES: Final[tuple[Rule, ...]] = (
     constant_output.RULE,
     frozen_variable.RULE,
     update_ratio_out_of_range.RULE,
-)
+))

@@ -12,6 +12,7 @@ from tb_convergence.core.diagnosis.progress import learns
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.tables import median_over_time
 from tb_convergence.core.history import RunHistory
+from tb_convergence.core.measures import Measure
 
 MASKED: Final = 1e-2
 """Gradients before over after the normalization; healthy stacks stay within ten (Glorot 2010)."""
@@ -33,7 +34,7 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
         f"{len(layers)} batch normalization layers hold the outputs in range, so that the corrupt "
         "gradients do not show in them.",
         sign.first_step, sign.last_step, tuple(layers),
-        (Evidence("batch normalization layers", float(len(layers))), *sign.evidence[:3]),
+        (Evidence("batch_norm_layers", float(len(layers))), *sign.evidence[:3]),
     )
 
 
@@ -60,7 +61,7 @@ def _masked_below(history: RunHistory, layers: list[str]) -> Match | None:
         f"{layers[0]} holds its output in range, so that it does not show how little gradient "
         f"reaches the {len(before)} layers before it: {ratio:.1e} of what comes after.",
         int(table.steps[0]), int(table.steps[-1]), tuple(layers),
-        (Evidence("largest mean |g| before over smallest after it", ratio, MASKED),),
+        (Evidence("gradient_ratio_across_batch_norm", ratio, MASKED),),
     )
 
 
@@ -70,6 +71,14 @@ RULE = Rule(
     title="Batch normalization hides bad gradients",
     needs=("gradient_norm", "config"),
     evaluate=_evaluate,
+    measures=(
+        Measure("batch_norm_layers", "batch normalization layers"),
+        Measure(
+            "gradient_ratio_across_batch_norm",
+            "largest mean |g| before over smallest after it", ("gradient_mean_abs",),
+        ),
+    ),
+    shows=("gradient_norm",),
     advice=("Repeat the gradient check with the batch normalization layers removed.",),
     experiment="ablation: without batch normalization",
     falsified_by=("The same gradients are corrupt without batch normalization, and no better.",),

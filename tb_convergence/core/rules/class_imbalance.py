@@ -25,6 +25,7 @@ from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, strongest
 from tb_convergence.core.diagnosis.states import ONE_OUTPUT, State
 from tb_convergence.core.diagnosis.wording import percent
 from tb_convergence.core.history import RunHistory
+from tb_convergence.core.measures import Measure
 
 SHARE: Final = 0.875
 """Of the largest class: a constant answer is then right seven times out of eight."""
@@ -100,11 +101,10 @@ def _padding(history: RunHistory) -> Match | None:
         f"loss ends at {percent(left)} of what the others cost a model that ignores its input.",
         0, max(0, history.last_step), targets.names[:1],
         (
-            Evidence("share of the places that never change", share, PADDED, suspect="at least",
-                     unit="fraction"),
-            Evidence("loss over that of ignoring the input, at the other places", left,
-                     STUCK if fault else None, suspect="more than" if fault else None,
-                     unit="fraction"),
+            Evidence("constant_places_share", share, PADDED, side="at least"),
+            Evidence("loss_over_baseline", left,
+                     STUCK if fault else None,
+                     side="more than" if fault else None, detail="at the other places"),
         ),
         (
             "Leave padding out of the loss: mask_zero=True in the embedding, "
@@ -129,22 +129,21 @@ def _one_class(history: RunHistory) -> Match | None:
     never = _never_named(history, shares)
     fault = largest < 1 and ((std_ratio is not None and stuck) or never >= RECORDS)
     name, targets = shares.of.index(largest), columns_of(history, "target")
-    evidence = [Evidence("share of the largest class", largest, SHARE, suspect="at least",
-                         unit="fraction")]
+    evidence = [Evidence("largest_class_share", largest, SHARE, side="at least")]
     text = f"Class {name} makes up {percent(largest)} of the recorded samples ({classes} classes)"
     if largest == 1:
         text = f"Every recorded sample is of class {name}: there is nothing to tell apart"
     if std_ratio is not None:
         evidence.append(
-            Evidence("spread of the outputs over that of the targets", std_ratio, REPEATS,
-                     suspect="less than")
+            Evidence("prediction_std_ratio", std_ratio, REPEATS,
+                     side="less than")
         )
         if fault:
             text += ", and the output is that share, whatever the input"
     elif fault:
         of = f"class {1 - name}" if classes == 2 else "a rarer class"
-        evidence.append(Evidence(f"recorded batches with {of} in which it is never predicted",
-                                 float(never), float(RECORDS), suspect="at least"))
+        evidence.append(Evidence("batches_without_class",
+                                 float(never), float(RECORDS), side="at least", detail=of))
         what = (
             f"the model predicted class {name} for every sample" if classes == 2 else
             "no sample was given even odds for that class"
@@ -234,6 +233,21 @@ RULE = Rule(
     title="One class dominates the data",
     needs=("feature_mean", "feature_std", "config"),
     evaluate=_evaluate,
+    measures=(
+        Measure(
+            "constant_places_share", "share of the places that never change", ("feature_std",),
+            "fraction", kind="target",
+        ),
+        Measure(
+            "largest_class_share", "share of the largest class", ("feature_mean",), "fraction",
+            kind="target",
+        ),
+        Measure(
+            "batches_without_class",
+            "recorded batches with {detail} in which it is never predicted",
+        ),
+    ),
+    shows=("feature_mean",),
     # The few samples of a rare class stand out: a batch that holds one is a spike.
     explains=("constant-output", "loss-not-decreasing", "underfitting", "loss-spike"),
     experiment="fit on balanced batches",

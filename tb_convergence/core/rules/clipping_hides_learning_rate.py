@@ -13,6 +13,7 @@ from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.tables import largest_per_record, weights_column
 from tb_convergence.core.diagnosis.wording import figure, percent
 from tb_convergence.core.history import RunHistory
+from tb_convergence.core.measures import Measure
 
 CLIPPED: Final = 0.5
 """Share of steps that are clipped: clipping is for outliers."""
@@ -55,8 +56,8 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
             f"{figure(excess)}-fold: the rate in force is that much smaller than the one set.",
             int(steps[known[mostly_since(clipped) or 0]]), int(table.steps[-1]), (),
             (
-                Evidence("share of clipped records", share, CLIPPED, unit="fraction"),
-                Evidence(f"gradient over {name}", excess, EXCESS, suspect="at least"),
+                Evidence("clipped_share", share, CLIPPED),
+                Evidence("gradient_over_clip_limit", excess, EXCESS, side="at least", detail=name),
             ),
         )
     return None
@@ -69,6 +70,11 @@ RULE = Rule(
     needs=("gradient_norm", "config"),
     at_least=RECORDS,
     evaluate=_evaluate,
+    measures=(
+        Measure("clipped_share", "share of clipped records", ("gradient_norm",), "fraction"),
+        Measure("gradient_over_clip_limit", "gradient over {detail}", ("gradient_norm",)),
+    ),
+    shows=("gradient_norm", "gradient_global_norm"),
     explains=("loss-not-decreasing", "learning-rate-too-low", "update-ratio-out-of-range"),
     advice=(
         "Switch clipping off, find the highest stable rate, go a little below it, and clip again "

@@ -18,6 +18,7 @@ from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.wording import figure
 from tb_convergence.core.history import RunHistory, Table, Values
+from tb_convergence.core.measures import Measure
 
 EQUAL: Final = 1e-5
 """Range of the losses over their size below which they are one number: float32 sums of a batch
@@ -59,8 +60,8 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         "not depend on the output there, so it has no gradient to follow.",
         first, last, (),
         (
-            Evidence("range of the batch losses over their size", spread, EQUAL, suspect="at most"),
-            Evidence("steps with the same loss", float(steps), float(STEPS), suspect="at least"),
+            Evidence("loss_range", spread, EQUAL, side="at most"),
+            Evidence("equal_loss_steps", float(steps), float(STEPS), side="at least"),
         ),
         ruins=True,
     )
@@ -98,6 +99,11 @@ RULE = Rule(
     needs=("loss", "feature_mean"),
     at_least=5,
     evaluate=_evaluate,
+    measures=(
+        Measure("loss_range", "range of the batch losses over their size", ("loss",)),
+        Measure("equal_loss_steps", "steps with the same loss", ("loss",)),
+    ),
+    shows=("loss",),
     of_sound=True,
     explains=("loss-not-decreasing", "underfitting", "zero-gradient", "vanishing-gradient",
               "constant-output", "update-ratio-out-of-range", "learning-rate-too-low",

@@ -12,6 +12,7 @@ from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.states import ONE_OUTPUT, State
 from tb_convergence.core.history import RunHistory
+from tb_convergence.core.measures import Measure
 
 STD_RATIO: Final = 1e-6
 """Spread over the batch, relative to the output's size (AutoTrainer, DeepDiagnosis)."""
@@ -41,7 +42,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         "warning", 0.85,
         f"The output is the same for all samples of a batch ({mean:.4g}).",
         since, int(table.steps[-1]), (),
-        (Evidence("spread of the output over the batch", float(std[last].max()), STD_RATIO,
+        (Evidence("prediction_std", float(std[last].max()), STD_RATIO,
                   int(table.steps[-1])),),
         state=State(ONE_OUTPUT, since),
     )
@@ -54,6 +55,13 @@ RULE = Rule(
     needs=("feature_std", "feature_mean", "config"),
     at_least=RECORDS,
     evaluate=_evaluate,
+    measures=(
+        Measure(
+            "prediction_std", "std of the output over the batch", ("feature_std",),
+            kind="prediction",
+        ),
+    ),
+    shows=("activation_batch_std", "feature_std"),
     of_sound=True,
     advice=("Follow the spread of the outputs from layer to layer: where does it end?",),
     falsified_by=("Two different samples give two different predictions.",),

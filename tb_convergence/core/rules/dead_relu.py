@@ -22,6 +22,7 @@ from tb_convergence.core.diagnosis.states import State
 from tb_convergence.core.diagnosis.tables import layers_of
 from tb_convergence.core.diagnosis.wording import figure, listed, percent, placed
 from tb_convergence.core.history import RunHistory, Table, Values
+from tb_convergence.core.measures import Measure
 from tb_convergence.core.statistics import DEAD_BELOW, DEAD_WEIGHT
 
 FRACTION: Final = 0.5
@@ -105,8 +106,8 @@ def _zeros(table: Table, onsets: dict[int, int], silent: dict[int, int]) -> list
         return []
     zero = table.column("activation_zero_fraction", "low")
     return [
-        Evidence("outputs that are zero", float(zero[since, row]), FRACTION,
-                 int(table.steps[since]), table.rows[row].layer, unit="fraction")
+        Evidence("activation_zero_fraction", float(zero[since, row]), FRACTION,
+                 int(table.steps[since]), table.rows[row].layer)
         for row, since in silent.items() if since < onsets[row]
     ]
 
@@ -117,11 +118,11 @@ def _deaths(table: Table, dead: Values, onsets: dict[int, int]) -> list[Evidence
     for row, onset in onsets.items():
         layer, then, now = table.rows[row].layer, float(dead[onset, row]), float(dead[-1, row])
         items.append(
-            Evidence("dead units", then, FRACTION, int(table.steps[onset]), layer, unit="fraction")
+            Evidence("activation_dead_fraction", then, FRACTION, int(table.steps[onset]), layer)
         )
         if percent(then) != percent(now):
-            items.append(Evidence("dead units at the end", now, FRACTION, int(table.steps[-1]),
-                                  layer, unit="fraction"))
+            items.append(Evidence("activation_dead_fraction", now, FRACTION, int(table.steps[-1]),
+                                  layer, detail="at the end"))
     return items
 
 
@@ -164,15 +165,15 @@ def _of_starts(starts: list[Start]) -> list[Evidence]:
     for start in _of(starts, "bias"):
         # What enters after a layer that is dead is nothing: no size to hold a bias against.
         limit = -OUTWEIGHS * start.size if start.size > 0 else None
-        items.append(Evidence("mean of the biases", start.bias, limit, 0, start.layer,
-                              suspect="at most" if limit is not None else None))
+        items.append(Evidence("bias_mean", start.bias, limit, 0, start.layer,
+                              side="at most" if limit is not None else None))
         if limit is not None:
             items.append(
-                Evidence("root mean square of the weighted inputs", start.size, None, 0,
+                Evidence("preactivation_rms", start.size, None, 0,
                          start.layer)
             )
     items += [
-        Evidence("root mean square of the inputs", start.inputs, LARGE_INPUT, None, start.layer)
+        Evidence("input_rms", start.inputs, LARGE_INPUT, None, start.layer)
         for start in _of(starts, "inputs")
     ]
     return items
@@ -259,6 +260,12 @@ RULE = Rule(
     needs=("activation_dead_fraction",),
     at_least=RECORDS,
     evaluate=_evaluate,
+    measures=(
+        Measure("bias_mean", "mean of the biases", ("variable_mean",), reading=True, kind="bias"),
+        Measure("preactivation_rms", "RMS of the pre-activations"),
+        Measure("input_rms", "RMS of the inputs", ("feature_rms",)),
+    ),
+    shows=("activation_dead_fraction", "activation_zero_fraction", "gradient_zero_fraction"),
     of_sound=True,
     explains=("constant-loss",
               "zero-gradient", "loss-not-decreasing", "vanishing-gradient", "constant-output",

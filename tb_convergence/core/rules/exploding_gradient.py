@@ -20,6 +20,7 @@ from tb_convergence.core.diagnosis.tables import (
 )
 from tb_convergence.core.diagnosis.wording import placed
 from tb_convergence.core.history import RunHistory, Table, Values
+from tb_convergence.core.measures import Measure
 
 HUGE = 1e6
 """Mean |g| (Cao et al. 2022, DeepFD's and DeepDiagnosis' order of magnitude)."""
@@ -72,7 +73,7 @@ def _over_time(history: RunHistory, table: Table) -> Match | None:
         last_step=history.last_step,
         layers=layers_of(table, [loudest]),
         evidence=(
-            Evidence("gradient norm over its start", float(norm[peak]) / max(start, 1e-300),
+            Evidence("gradient_growth", float(norm[peak]) / max(start, 1e-300),
                      GROWTH, int(steps[peak]), table.rows[loudest].layer),
         ),
         title=placed(RULE.title, layers_of(table, [loudest])),
@@ -120,7 +121,7 @@ def _over_depth(history: RunHistory, table: Table) -> Match | None:
         first_step=int(table.steps[onset]),
         last_step=int(table.steps[-1]),
         layers=layers_of(table, rows[:third]),
-        evidence=(Evidence("first over last layer's mean |g|", first / last, DEPTH_RATIO),),
+        evidence=(Evidence("gradient_depth_ratio", first / last, DEPTH_RATIO),),
     )
 
 
@@ -131,6 +132,12 @@ RULE = Rule(
     needs=("gradient_norm",),
     at_least=5,
     evaluate=_evaluate,
+    measures=(
+        Measure(
+            "gradient_growth", "gradient norm over its start", ("gradient_norm",), limit="start",
+        ),
+    ),
+    shows=("gradient_norm",),
     advice=(
         "Lower the learning rate, or warm it up; clip by global norm only against rare outliers.",
         "In recurrent layers keep tanh and orthogonal recurrent kernels.",

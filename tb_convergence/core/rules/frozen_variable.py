@@ -45,7 +45,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         f"{names[0]} {why}" + (f"; {len(names) - 1} more like it." if len(names) > 1 else "."),
         int(table.steps[onset]), int(table.steps[-1]), layers_of(table, rows),
         tuple(
-            Evidence("gradient missing" if missing[row] else "update norm",
+            Evidence("gradient_missing" if missing[row] else "update_norm",
                      1.0 if missing[row] else 0.0, 0.0, int(table.steps[-1]),
                      table.rows[row].layer)
             for row in rows
@@ -60,6 +60,7 @@ RULE = Rule(
     needs=("gradient_missing|update_norm",),
     at_least=RECORDS,
     evaluate=_evaluate,
+    shows=("update_ratio", "gradient_zero_fraction", "update_norm"),
     of_sound=True,
     advice=(
         "Check that the layer's output reaches the loss, and that nothing on the way stops the "

@@ -12,6 +12,7 @@ from tb_convergence.core.diagnosis.configuration import Layer, configuration
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.history import RunHistory, Table
+from tb_convergence.core.measures import Measure
 
 
 def _evaluate(history: RunHistory, _: Signs) -> Match | None:
@@ -35,7 +36,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
             f"{layer.name} has rows 0 to {layer.entries - 1}; the indices it gets go from "
             f"{smallest:g} to {largest:g}.",
             0, max(0, history.last_step), (layer.name,),
-            (Evidence("largest index" if beyond else "smallest index",
+            (Evidence("largest_index" if beyond else "smallest_index",
                       largest if beyond else smallest,
                       float(layer.entries - 1) if beyond else 0.0, None, layer.name),),
             (
@@ -61,6 +62,17 @@ RULE = Rule(
     title="Index outside the range of an embedding",
     needs=("feature_min", "feature_max", "config"),
     evaluate=_evaluate,
+    measures=(
+        Measure(
+            "largest_index", "largest index", ("feature_max",), reading=True, kind="input",
+            limit="last row",
+        ),
+        Measure(
+            "smallest_index", "smallest index", ("feature_min",), reading=True, kind="input",
+            limit="first row",
+        ),
+    ),
+    shows=("feature_min", "feature_max"),
     explains=("loss-not-decreasing", "zero-gradient", "non-finite-values", "underfitting"),
     falsified_by=("The indices recorded are changed before the embedding reads them.",),
     references=("TensorFlow, tf.gather: out of bound indices",),

@@ -24,6 +24,7 @@ from tb_convergence.core.diagnosis.step_size import BEGUN, path_length
 from tb_convergence.core.diagnosis.tables import median_over_time, weights_column
 from tb_convergence.core.diagnosis.wording import percent
 from tb_convergence.core.history import RunHistory
+from tb_convergence.core.measures import Measure
 
 HEALTHY: Final = (step_size.SMALL, step_size.LARGE)
 """Update ratios of layers that are in order, as in update-ratio-out-of-range."""
@@ -62,9 +63,9 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
     if not in_order and not (narrow and HEALTHY[0] < fastest < 1.0):
         return None
     order = ", while gradients and updates are in order" if in_order else ""
-    of, reference = ("the baseline", "the loss of a model that ignores its input")
+    share_of, reference = "loss_over_baseline", "the loss of a model that ignores its input"
     if baseline is None:
-        of, reference = "its start", "its start"
+        share_of, reference = "loss_over_start", "its start"
     what = f" {narrow[1]}" if narrow else ""
     return Match(
         "info", 0.45 if narrow else 0.25,
@@ -72,12 +73,12 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
         f"{reference}{order}.{what}",
         trajectory.rest_step, int(trajectory.steps[-1]), (narrow[0].name,) if narrow else (),
         (
-            Evidence(f"loss at the end over {of}", share, least, int(trajectory.steps[-1]),
-                     suspect="more than", unit="fraction"),
-            Evidence("update ratio of the fastest layer", fastest, 1.0 if narrow else HEALTHY[1],
-                     suspect="less than"),
-            *((Evidence("update ratio of the slowest layer", slowest, HEALTHY[0],
-                        suspect="more than"),) if in_order else ()),
+            Evidence(share_of, share, least, int(trajectory.steps[-1]),
+                     side="more than"),
+            Evidence("fastest_update_ratio", fastest, 1.0 if narrow else HEALTHY[1],
+                     side="less than", detail="layer"),
+            *((Evidence("slowest_update_ratio", slowest, HEALTHY[0],
+                        side="more than"),) if in_order else ()),
         ),
     )
 
@@ -110,6 +111,13 @@ RULE = Rule(
     at_least=5,
     evaluate=_evaluate,
     assumes_progress=True,
+    measures=(
+        Measure(
+            "loss_over_start", "loss at the end over its start", ("loss",), "fraction",
+            limit="start",
+        ),
+    ),
+    shows=("update_ratio",),
     explains=("underfitting", "loss-not-decreasing", "saturated-activation"),
     # The loss at rest is the first sign of it; the model was as small from the first step on.
     restates=("underfitting", "loss-not-decreasing", "saturated-activation"),

@@ -29,6 +29,7 @@ from tb_convergence.core.diagnosis.tables import (
 )
 from tb_convergence.core.diagnosis.wording import figure, listed, loss_over_start, percent
 from tb_convergence.core.history import RunHistory, Table, Values
+from tb_convergence.core.measures import Measure
 from tb_convergence.core.rules.non_finite_values import afterwards, came_unseen
 from tb_convergence.core.rules.zero_gradient import coasting
 
@@ -141,21 +142,18 @@ def _by_updates(
     order = np.argsort(-np.nan_to_num(ratios[peak]), kind="stable").tolist()
     loud = [rows[i] for i in order if ratios[peak][i] > RATIO]
     evidence = [
-        Evidence("update ratio of the fastest layer", float(ratio[peak]), RATIO,
-                 int(table.steps[peak]), fastest),
+        Evidence("fastest_update_ratio", float(ratio[peak]), RATIO,
+                 int(table.steps[peak]), fastest, detail="layer"),
     ]
     since = ""
     if begun != peak:
-        name = "update ratio where it first passed its limit"
-        if not _measured(table, begun):
-            name += ", from the growth of the weights"
-        evidence.append(Evidence(name, float(ratio[begun]), RATIO, onset, first))
+        implied = "" if _measured(table, begun) else "(from the growth of the weights)"
+        evidence.append(Evidence("first_large_update_ratio", float(ratio[begun]), RATIO, onset,
+                                 first, detail=implied))
         since = f"; more than {RATIO:g} times first at step {onset:,}, in {first}"
     if share >= LASTING:
-        evidence.append(Evidence(
-            f"share of records with a ratio above {RATIO:g}, until step {harm.step:,}", share,
-            LASTING, suspect="at least", unit="fraction",
-        ))
+        evidence.append(Evidence("large_update_share", share, LASTING, side="at least",
+                                 detail=f"until step {harm.step:,}"))
     # A loss that was thrown up may end below where it began: then it says nothing against the rate.
     if trajectory is not None and trajectory.end > trajectory.start:
         evidence.append(loss_over_start(trajectory))
@@ -163,12 +161,13 @@ def _by_updates(
         if trajectory.start > 0 and highest > GROWTH * trajectory.end:
             at = int(trajectory.steps[int(np.argmax(trajectory.level))])
             evidence.append(
-                Evidence("highest loss over its start", highest / trajectory.start, GROWTH, at)
+                Evidence("highest_loss_over_start", highest / trajectory.start, GROWTH, at)
             )
     growth = gradient_growth(table, harm.step)
     if growth is not None and growth > GROWTH:
         evidence.append(
-            Evidence(f"growth of the gradient norm until step {harm.step:,}", growth, GROWTH)
+            Evidence("gradient_growth_before_harm", growth, GROWTH,
+                     detail=f"until step {harm.step:,}")
         )
     return Match(
         severity="critical",
@@ -222,19 +221,19 @@ def _thrown_off(history: RunHistory) -> Match | None:
 
 def _of_lost_start(begun: FirstSteps) -> tuple[Evidence, ...]:
     evidence = [
-        Evidence("largest update ratio of the first steps", begun.update_ratio, LOST),
-        Evidence("weights over their start", begun.growth, GROWTH, begun.last, suspect="at least"),
+        Evidence("first_steps_update_ratio", begun.update_ratio, LOST),
+        Evidence("weight_growth", begun.growth, GROWTH, begun.last, side="at least"),
     ]
     if begun.dead_since >= DIED:
         evidence += [
-            Evidence("part of the units that died since the first step", begun.dead_since, DIED,
-                     None, begun.layer, suspect="at least", unit="fraction"),
-            Evidence("part of the units that are dead at the end", begun.dead, None, begun.dead_at,
-                     begun.layer, unit="fraction"),
+            Evidence("died_fraction", begun.dead_since, DIED,
+                     None, begun.layer, side="at least"),
+            Evidence("activation_dead_fraction", begun.dead, None, begun.dead_at,
+                     begun.layer, detail="at the end"),
         ]
     if begun.thrown >= THROWN:
         evidence.append(
-            Evidence("early loss over the first", begun.thrown, THROWN, suspect="at least")
+            Evidence("early_loss_over_first", begun.thrown, THROWN, side="at least")
         )
     return tuple(evidence)
 
@@ -271,8 +270,8 @@ def _by_gradients(history: RunHistory, table: Table, harm: _Harm) -> Match | Non
         first_step=int(table.steps[0]),
         last_step=history.last_step,
         layers=(),
-        evidence=(Evidence(f"growth of the gradient norm until step {harm.step:,}", growth,
-                           10 * GROWTH, suspect="at least"),),
+        evidence=(Evidence("gradient_growth_before_harm", growth,
+                           10 * GROWTH, side="at least", detail=f"until step {harm.step:,}"),),
         advice=_advice(history, None, harm.step),
     )
 
@@ -344,6 +343,29 @@ RULE = Rule(
     title="The learning rate is too high",
     needs=("update_ratio|gradient_norm", "loss|epoch_loss"),
     evaluate=_evaluate,
+    measures=(
+        Measure(
+            "first_large_update_ratio", "update ratio where it first passed its limit",
+            ("update_ratio",), reading=True,
+        ),
+        Measure(
+            "large_update_share", f"share of records with an update ratio above {RATIO:g}",
+            ("update_ratio",), "fraction",
+        ),
+        Measure(
+            "first_steps_update_ratio", "largest update ratio of the first steps",
+            ("update_ratio",), reading=True,
+        ),
+        Measure("weight_growth", "weights over their start", ("variable_norm",)),
+        Measure("gradient_growth_before_harm", "growth of the gradient norm", ("gradient_norm",)),
+        Measure(
+            "died_fraction", "part of the units that died since the first step",
+            ("activation_dead_fraction",), "fraction",
+        ),
+        Measure("early_loss_over_first", "early loss over the first", ("loss",), limit="start"),
+        Measure("highest_loss_over_start", "highest loss over its start", ("loss",), limit="start"),
+    ),
+    shows=("update_ratio", "gradient_norm"),
     explains=(
         "non-finite-values", "loss-divergence", "loss-not-decreasing", "exploding-gradient",
         "dead-relu", "zero-gradient", "saturated-activation", "vanishing-gradient",

@@ -25,6 +25,7 @@ from tb_convergence.core.diagnosis.tables import (
 )
 from tb_convergence.core.diagnosis.wording import fall_of_loss, figure, loss_moved, percent
 from tb_convergence.core.history import RunHistory, Table
+from tb_convergence.core.measures import Measure
 
 RATIO: Final = step_size.SMALL
 """Update over weight norm of the fastest layer; about 1e-3 is healthy (Karpathy, CS231n)."""
@@ -73,7 +74,7 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
         title="The learning rate decays too soon",
         evidence=(
             *found.evidence,
-            Evidence("last learning rate over the highest", known.last / float(known.values.max()),
+            Evidence("learning_rate_left", known.last / float(known.values.max()),
                      DECAYED, int(known.steps[-1])),
         ),
     )
@@ -113,7 +114,7 @@ def _tiny(
         last_step=int(table.steps[-1]),
         layers=(layer,),
         evidence=(
-            Evidence(FASTEST.format(what), fastest, RATIO, None, layer),
+            Evidence("fastest_update_ratio", fastest, RATIO, None, layer, detail=what),
             fall_of_loss(trajectory, LEARNS),
         ),
         advice=_advice(history, fastest, 1e-3),
@@ -152,9 +153,9 @@ def _hardly_begun(
         first_step=int(table.steps[0]),
         last_step=int(table.steps[-1]),
         evidence=(
-            Evidence("path of the fastest layer over its size", path, BEGUN, unit="fraction"),
-            Evidence(FASTEST.format(_weights(table)), fastest,
-                     HEALTHY if fastest < HEALTHY else None),
+            Evidence("path_length", path, BEGUN),
+            Evidence("fastest_update_ratio", fastest,
+                     HEALTHY if fastest < HEALTHY else None, detail=_weights(table)),
             fall_of_loss(trajectory, LEARNS),
         ),
         advice=_advice(history, fastest, 3e-3),
@@ -187,7 +188,7 @@ def _slow(
         first_step=int(table.steps[0]),
         last_step=int(table.steps[-1]),
         evidence=(
-            Evidence(FASTEST.format(_weights(table)), fastest, SHORT),
+            Evidence("fastest_update_ratio", fastest, SHORT, detail=_weights(table)),
             fall_of_loss(trajectory, FAR),
         ),
         advice=_advice(history, fastest, 3e-3),
@@ -237,6 +238,10 @@ RULE = Rule(
     needs=("update_ratio", "loss"),
     at_least=5,
     evaluate=_evaluate,
+    measures=(
+        Measure("learning_rate_left", "last learning rate over the highest", ("learning_rate",)),
+    ),
+    shows=("update_ratio",),
     explains=("loss-not-decreasing", "update-ratio-out-of-range", "underfitting"),
     restates=("update-ratio-out-of-range",),
     excluded_by=("non-finite-values", "learning-rate-too-high"),

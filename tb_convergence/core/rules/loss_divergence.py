@@ -39,9 +39,9 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         first_step=onset,
         last_step=int(trajectory.steps[-1]),
         evidence=(
-            Evidence("loss at the end", trajectory.end, threshold, int(trajectory.steps[-1])),
-            Evidence("lowest loss", trajectory.lowest),
-            Evidence("loss at the start", trajectory.start, None, int(trajectory.steps[0])),
+            Evidence("loss_end", trajectory.end, threshold, int(trajectory.steps[-1])),
+            Evidence("loss_lowest", trajectory.lowest),
+            Evidence("loss_start", trajectory.start, None, int(trajectory.steps[0])),
         ),
     )
 
@@ -53,6 +53,7 @@ RULE = Rule(
     needs=("loss|epoch_loss",),
     at_least=5,
     evaluate=_evaluate,
+    shows=("loss", "gradient_norm"),
     advice=("Return to the last step before the rise, and lower the learning rate from there.",),
     falsified_by=("The loss falls back below its earlier level when training goes on.",),
     false_alarms=("A change of the loss or of the data in the middle of a run moves its level.",),

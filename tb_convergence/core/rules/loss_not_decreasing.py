@@ -18,6 +18,7 @@ from tb_convergence.core.diagnosis.progress import unfinished
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.wording import fall_of_loss, percent
 from tb_convergence.core.history import RunHistory
+from tb_convergence.core.measures import Measure
 
 UNEVEN: Final = 0.3
 """Part of the start by which three standard deviations of one batch differ, from which the first
@@ -66,9 +67,9 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         last_step=int(trajectory.steps[-1]),
         evidence=(
             fall_of_loss(trajectory, trajectory.standstill),
-            Evidence("loss at the start", trajectory.start, None, int(trajectory.steps[0])),
-            Evidence("loss at the end", trajectory.end, None, int(trajectory.steps[-1])),
-            Evidence("noise of one batch's loss", trajectory.noise),
+            Evidence("loss_start", trajectory.start, None, int(trajectory.steps[0])),
+            Evidence("loss_end", trajectory.end, None, int(trajectory.steps[-1])),
+            Evidence("loss_noise", trajectory.noise),
         ),
     )
 
@@ -110,8 +111,8 @@ def _at_chance(history: RunHistory, trajectory: LossTrajectory) -> Match | None:
         f"{percent(over)} of what a model gets that ignores its input ({baseline:.4g}).",
         int(trajectory.steps[0]), int(trajectory.steps[-1]), (),
         (
-            Evidence("loss at the end over that of ignoring the input", over, CHANCE,
-                     int(trajectory.steps[-1]), suspect="at least", unit="fraction"),
+            Evidence("loss_over_baseline", over, CHANCE,
+                     int(trajectory.steps[-1]), side="at least"),
         ),
         title="The loss stays at chance",
         judged_step=trajectory.settled_step,
@@ -140,6 +141,10 @@ RULE = Rule(
     at_least=5,
     evaluate=_evaluate,
     assumes_progress=True,
+    measures=(
+        Measure("loss_noise", "std of one batch's loss", ("loss",)),
+    ),
+    shows=("loss",),
     of_sound=True,
     advice=(
         "Fit ten samples until the loss is nearly zero: if that fails, model, loss or labels are "

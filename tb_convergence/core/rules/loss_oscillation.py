@@ -15,6 +15,7 @@ from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.wording import percent
 from tb_convergence.core.history import RunHistory
+from tb_convergence.core.measures import Measure
 
 EPOCHS: Final = 8
 """Epochs of which the second half shows a few turns."""
@@ -55,9 +56,9 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         f"{level:.4g}, and gets nowhere.",
         int(epochs.steps[lasting_since(within)]), int(epochs.steps[-1]), (),
         (
-            Evidence("typical change of the loss in an epoch", swing, SWING, unit="fraction"),
-            Evidence("share of epochs that change direction", turns, TURNS, unit="fraction"),
-            Evidence("net change over all movement", net, NET, unit="fraction"),
+            Evidence("epoch_loss_change", swing, SWING),
+            Evidence("epoch_loss_turns", turns, TURNS),
+            Evidence("epoch_loss_net_change", net, NET),
         ),
         judged_step=int(epochs.steps[len(values) // 2]),
     )
@@ -71,6 +72,20 @@ RULE = Rule(
     at_least=EPOCHS,
     evaluate=_evaluate,
     assumes_progress=True,
+    measures=(
+        Measure(
+            "epoch_loss_change", "typical change of the loss in an epoch", ("epoch_loss",),
+            "fraction",
+        ),
+        Measure(
+            "epoch_loss_turns", "share of epochs that change direction", ("epoch_loss",),
+            "fraction",
+        ),
+        Measure(
+            "epoch_loss_net_change", "net change over all movement", ("epoch_loss",), "fraction",
+        ),
+    ),
+    shows=("epoch_loss", "gradient_norm"),
     advice=(
         "Lower the learning rate 3- to 10-fold, or let it decay: around a minimum steps that are "
         "too long jump from side to side.",

@@ -16,6 +16,7 @@ from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
 from tb_convergence.core.diagnosis.progress import learns
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.history import RunHistory
+from tb_convergence.core.measures import Measure
 
 TIMES: Final = 5.0
 """Largest loss of a window over the level around it."""
@@ -65,9 +66,9 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         "it), and came back.",
         int(run.steps[found[0]]), int(run.steps[found[-1]]), (),
         (
-            Evidence("largest loss over the level around it", times, TIMES, int(run.steps[worst])),
-            Evidence("windows with a spike", float(len(found)), float(MANY), suspect="at least")
-            if len(found) >= MANY else Evidence("windows with a spike", float(len(found))),
+            Evidence("spike_height", times, TIMES, int(run.steps[worst])),
+            Evidence("spike_windows", float(len(found)), float(MANY), side="at least")
+            if len(found) >= MANY else Evidence("spike_windows", float(len(found))),
         ),
     )
 
@@ -86,6 +87,11 @@ RULE = Rule(
     at_least=10,
     evaluate=_evaluate,
     assumes_progress=True,
+    measures=(
+        Measure("spike_height", "largest loss over the level around it", ("window_loss_max",)),
+        Measure("spike_windows", "windows with a spike"),
+    ),
+    shows=("loss", "gradient_norm"),
     advice=(
         "Look at the batch of that step: an outlier, a wrong label, an empty sample?",
         "Clip by global norm (global_clipnorm=1.0) against outliers; with Adam, try a larger "

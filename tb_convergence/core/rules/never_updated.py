@@ -51,8 +51,10 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         "info" if copy else "warning", 0.4 if copy else 0.9, summary,
         0, max(0, history.last_step), names,
         (
-            Evidence("trainable layers that no optimizer was given", float(len(names)), 0.0),
-            Evidence("trainable layers that an optimizer was given", float(len(given))),
+            Evidence("layer_count", float(len(names)), 0.0,
+                     detail="trainable layers that no optimizer was given"),
+            Evidence("layer_count", float(len(given)),
+                     detail="trainable layers that an optimizer was given"),
         ),
         (
             f"Add their variables to what the train step differentiates and applies: "
@@ -77,6 +79,7 @@ RULE = Rule(
     title="Trainable layers get no update",
     needs=("config", "gradient_norm|update_norm"),
     evaluate=_evaluate,
+    shows=("update_ratio", "update_norm"),
     explains=("loss-not-decreasing", "underfitting", "overfitting", "constant-output",
               "insufficient-capacity", "wrong-labels", "dead-relu", "vanishing-gradient",
               "poor-initialization", "too-few-steps", "learning-rate-too-low"),

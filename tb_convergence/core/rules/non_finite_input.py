@@ -7,6 +7,7 @@ import numpy as np
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.history import RunHistory
+from tb_convergence.core.measures import Measure
 
 
 def _evaluate(history: RunHistory, _: Signs) -> Match | None:
@@ -37,10 +38,10 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         last_step=int(table.steps[records[-1]]),
         layers=tuple(table.rows[rows[int(i)]].name for i in columns),
         evidence=(
-            Evidence(f"{kind} fraction of a batch", float(bad[at, worst]), 0.0,
-                     int(table.steps[at]),
-                     table.rows[rows[worst]].name, unit="fraction"),
-            Evidence("recorded batches with such values", float(len(records)), 0.0),
+            Evidence("feature_nan_fraction" if kind == "NaN" else "feature_inf_fraction",
+                     float(bad[at, worst]), 0.0, int(table.steps[at]),
+                     table.rows[rows[worst]].name),
+            Evidence("nonfinite_batches", float(len(records)), 0.0),
         ),
     )
 
@@ -51,6 +52,13 @@ RULE = Rule(
     title="The data contains NaN or Inf",
     needs=("feature_nan_fraction|feature_inf_fraction",),
     evaluate=_evaluate,
+    measures=(
+        Measure("nonfinite_batches", "recorded batches with such values"),
+    ),
+    shows=(
+        "feature_nan_fraction", "feature_inf_fraction", "activation_nan_fraction",
+        "gradient_nan_fraction",
+    ),
     explains=("non-finite-values", "loss-not-decreasing", "loss-divergence",
               "learning-rate-too-high", "exploding-gradient", "zero-gradient", "loss-spike",
               "dead-relu", "saturated-activation", "constant-output", "frozen-variable",

@@ -22,6 +22,7 @@ from tb_convergence.core.diagnosis.memory import remembered
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.wording import counted, figure, listed
 from tb_convergence.core.history import RunHistory
+from tb_convergence.core.measures import Measure
 
 _VARIABLES: Final = 4
 """Place of the variables in the order in which a step's tensors are computed."""
@@ -38,6 +39,8 @@ class _Bad:
         what, layers: the tensor, and the layers of all that are bad in that record.
         fraction: of its entries; None where only their existence is known.
         kind: "NaN", "Inf" or both.
+        statistic: what was recorded of it.
+        row: of the table; None for the loss.
     """
 
     step: int
@@ -47,16 +50,19 @@ class _Bad:
     layers: tuple[str, ...]
     fraction: float | None
     kind: str
+    statistic: str = "nonfinite_loss"
+    row: str | None = None
 
     @property
     def evidence(self) -> Evidence:
         """What was seen; a histogram shows that there are such entries, and not how many."""
         layer = self.layers[0] if self.layers else None
         if self.fraction is None:
-            name = f"entries of {self.what} that are {self.kind}, at least"
-            return Evidence(name, 1.0, 0.0, self.step, layer)
-        name = f"{self.kind} fraction of {self.what}"
-        return Evidence(name, self.fraction, 0.0, self.step, layer, unit="fraction")
+            return Evidence("nonfinite_entries", 1.0, 0.0, self.step, layer, row=self.row,
+                            detail=f"{self.what} that are {self.kind}")
+        detail = self.kind if self.row is None else f"in {self.row}"
+        return Evidence(self.statistic, self.fraction, 0.0, self.step, layer, row=self.row,
+                        detail=detail)
 
 
 def _first_in_table(
@@ -105,6 +111,8 @@ def _first_in_table(
         layers=tuple(names),
         fraction=fractions[worst] if table.exact else None,
         kind=present[worst][1],
+        statistic=present[worst][0],
+        row=table.rows[row].name,
     )
 
 
@@ -296,6 +304,11 @@ RULE = Rule(
     title="NaN or Inf in training",
     needs=("loss|gradient_nan_fraction|epoch_loss",),
     evaluate=_evaluate,
+    measures=(
+        Measure("nonfinite_loss", "{detail} fraction of the loss", ("loss",), "fraction"),
+        Measure("nonfinite_entries", "entries of {detail}, at least"),
+    ),
+    shows=("gradient_norm", "activation_std", "gradient_nan_fraction"),
     advice=(
         "Look at the tensor named first: everything after it is a consequence.",
         "If no cause is named, look for a division by zero, a log of zero or an overflow there; "

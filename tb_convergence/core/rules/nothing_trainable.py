@@ -12,6 +12,7 @@ from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.wording import counted, listed
 from tb_convergence.core.history import RunHistory
+from tb_convergence.core.measures import Measure
 
 
 def _evaluate(history: RunHistory, _: Signs) -> Match | None:
@@ -28,7 +29,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         f"None of the model's {total:,} weights in {counted(len(names), 'layer')} "
         f"({listed(names)}) is trainable, so training cannot change anything.",
         0, max(0, history.last_step), names,
-        (Evidence("trainable weights", 0.0, 0.0, suspect="exactly"),),
+        (Evidence("trainable_weights", 0.0, 0.0, side="exactly"),),
         (
             f"Set trainable = True on what is to learn ({names[-1]}, for instance), then call "
             "compile() again: Keras reads the flag when it compiles.",
@@ -50,6 +51,10 @@ RULE = Rule(
     title="No weight is trainable",
     needs=("config",),
     evaluate=_evaluate,
+    measures=(
+        Measure("trainable_weights", "trainable weights"),
+    ),
+    shows=("loss",),
     explains=("loss-not-decreasing", "underfitting", "constant-loss", "constant-output",
               "wrong-labels", "insufficient-capacity"),
     restates=("loss-not-decreasing", "underfitting", "constant-loss"),

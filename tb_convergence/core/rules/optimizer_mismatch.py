@@ -26,6 +26,7 @@ from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, strongest
 from tb_convergence.core.diagnosis.tables import largest_per_record, weights_column
 from tb_convergence.core.diagnosis.wording import loss_over_start, percent
 from tb_convergence.core.history import RunHistory
+from tb_convergence.core.measures import Measure
 
 EPSILON: Final = 1e-3
 """Default 1e-7; gradients of a healthy network are 1e-2 to 1e-5, and so is what is added to."""
@@ -67,7 +68,7 @@ def _maximized(history: RunHistory) -> Match | None:
         "below any floor: it looks like a score that should be made large, such as a "
         "log-likelihood, with its sign left as it is.",
         int(trajectory.steps[0]), int(trajectory.steps[-1]), (),
-        (Evidence("loss at the end", trajectory.end, bound, int(trajectory.steps[-1])),),
+        (Evidence("loss_end", trajectory.end, bound, int(trajectory.steps[-1])),),
         ("Return the negative of the score as the loss: -mean(log p) for a likelihood.",),
         ruins=True,
         title="A score is minimised as the loss",
@@ -91,8 +92,8 @@ def _damped(history: RunHistory) -> Match | None:
         f"divided by, and outweighs it. The fastest layer changes by {typical:.1e} of its size a "
         "step.",
         int(table.steps[0]), int(table.steps[-1]), (),
-        (Evidence("epsilon", epsilon, EPSILON, suspect="at least"),
-         Evidence("median update ratio of the fastest layer", typical, SHORT)),
+        (Evidence("optimizer_epsilon", epsilon, EPSILON, side="at least"),
+         Evidence("fastest_update_ratio", typical, SHORT, detail="layer")),
         (f"Use {model.optimizer}(epsilon=1e-7), the default.",),
         title="Epsilon of the optimizer is too large",
     )
@@ -117,7 +118,7 @@ def _crawls(history: RunHistory, signs: Signs) -> Match | None:
         + (f" and {len(needy) - 1} layers of the kind" if len(needy) > 1 else "")
         + ", which adaptive methods fit much faster, and the run learns little.",
         0, history.last_step, tuple(needy),
-        (Evidence("layers with gradients of very different scales", float(len(needy)), 0.0),),
+        (Evidence("adaptive_layers", float(len(needy)), 0.0),),
         ("Use Adam(1e-3), or AdamW; SGD with momentum for the last epochs only.",),
         title="Plain SGD where gradients differ widely",
     )
@@ -147,7 +148,7 @@ def _uphill(history: RunHistory, signs: Signs) -> Match | None:
         f"a layer's size: {name} goes uphill.",
         int(table.steps[0]), int(table.steps[-1]), (),
         (
-            Evidence("largest update ratio until the loss had doubled",
+            Evidence("update_ratio_until_doubled",
                      float(np.max(ratio[rising])), SMALL, until),
             loss_over_start(trajectory),
         ),
@@ -162,6 +163,15 @@ RULE = Rule(
     needs=("update_ratio", "loss"),
     at_least=5,
     evaluate=_evaluate,
+    measures=(
+        Measure("optimizer_epsilon", "epsilon"),
+        Measure("adaptive_layers", "layers with gradients of very different scales"),
+        Measure(
+            "update_ratio_until_doubled", "largest update ratio until the loss had doubled",
+            ("update_ratio",), reading=True,
+        ),
+    ),
+    shows=("update_ratio", "gradient_norm"),
     explains=("loss-divergence", "exploding-gradient", "non-finite-values", "overfitting",
               "learning-rate-too-high", "dead-relu", "zero-gradient", "saturated-activation",
               "update-ratio-out-of-range", "constant-output", "wrong-loss",

@@ -19,6 +19,7 @@ from tb_convergence.core.diagnosis.progress import USELESS, learns
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, strongest
 from tb_convergence.core.diagnosis.wording import counted, figure, listed, part, percent
 from tb_convergence.core.history import RunHistory
+from tb_convergence.core.measures import Measure
 from tb_convergence.core.regularization import regularization_loss
 
 SHARE: Final = 0.5
@@ -39,13 +40,13 @@ RATE: Final = 0.5
 """Half is the usual rate for wide layers (Srivastava et al. 2014); narrow ones need less."""
 
 
-def _evaluate(history: RunHistory, _: Signs) -> Match | None:
+def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
     model = configuration(history)
     return strongest(
         _by_regularization_loss(history, model),
         _by_added_loss(history, model),
         _by_strength(history, model),
-        _by_dropout(history, model),
+        _by_dropout(history, model, signs),
     )
 
 
@@ -76,11 +77,10 @@ def _by_regularization_loss(history: RunHistory, model: Configuration) -> Match 
         "the end: the optimizer shrinks weights instead of fitting data.",
         int(table.steps[0]), int(table.steps[-1]), tuple(layer.name for layer in layers),
         (
-            Evidence("penalty share of the loss at the end", last, SHARE, int(table.steps[-1]),
-                     unit="fraction"),
-            Evidence("penalty share of the loss at the start", first, SHARE, int(table.steps[0]),
-                     unit="fraction"),
-            Evidence(f"strongest {kind.lower()}", heaviest.penalty, None, None, heaviest.name),
+            Evidence("regularization_share", last, SHARE, int(table.steps[-1])),
+            Evidence("regularization_share", first, SHARE, int(table.steps[0])),
+            Evidence("regularization_strength", heaviest.penalty, None, None, heaviest.name,
+                     detail=kind),
         ),
         (
             f"Remove the penalty ({kind.lower()}={heaviest.penalty:g} on {heaviest.name}) and "
@@ -118,10 +118,10 @@ def _by_added_loss(history: RunHistory, model: Configuration) -> Match | None:
         "input: the outputs no longer depend on the input (in a VAE, the posterior collapsed).",
         int(loss.steps[0]), int(loss.steps[-1]), (),
         (
-            Evidence("added share of the loss at the start", begun, ADDED, int(loss.steps[0]),
-                     suspect="at least", unit="fraction"),
-            Evidence("loss of the data over that of ignoring the input", data, USELESS,
-                     int(loss.steps[-1]), suspect="at least", unit="fraction"),
+            Evidence("added_loss_share", begun, ADDED, int(loss.steps[0]),
+                     side="at least"),
+            Evidence("data_loss_over_baseline", data, USELESS,
+                     int(loss.steps[-1]), side="at least"),
         ),
         (
             "Weight the added term less, a tenth at a time, or raise its weight from 0 over the "
@@ -167,9 +167,9 @@ def _by_strength(history: RunHistory, model: Configuration) -> Match | None:
         "learns little.",
         int(table.steps[0]), int(table.steps[-1]), tuple(names),
         (
-            Evidence(f"strength of {kind}", layer.penalty, STRONG, None, layer.name,
-                     suspect="at least"),
-            Evidence("norm of the weights over its start", kept[layer.name], SHRUNK,
+            Evidence("regularization_strength", layer.penalty, STRONG, None, layer.name,
+                     side="at least", detail=kind.upper()),
+            Evidence("weight_shrinkage", kept[layer.name], SHRUNK,
                      int(table.steps[-1]), layer.name),
         ),
         (
@@ -189,7 +189,7 @@ def _penalised(names: list[str], kind: str, layers: list[Layer]) -> str:
     )
 
 
-def _by_dropout(history: RunHistory, model: Configuration) -> Match | None:
+def _by_dropout(history: RunHistory, model: Configuration, signs: Signs) -> Match | None:
     heavy = [
         layer for layer in model.layers
         if layer.rate is not None and layer.rate >= RATE and layer.units is not None
@@ -215,16 +215,31 @@ def _by_dropout(history: RunHistory, model: Configuration) -> Match | None:
         text + ".",
         0, max(0, history.last_step), tuple(item.name for item in heavy),
         (
-            *(Evidence("units under heavy dropout", float(item.units or 0), float(NARROW), None,
+            *(Evidence("dropout_units", float(item.units or 0), float(NARROW), None,
                        item.name) if (item.units or 0) < NARROW else
-              Evidence("units that dropout leaves", _left(item), LEFT, None, item.name)
+              Evidence("dropout_units_left", _left(item), LEFT, None, item.name)
               for item in heavy),
-            *(Evidence("dropout rate", item.rate or 0.0, RATE, None, item.name,
-                       suspect="at least", unit="fraction") for item in heavy),
+            *(Evidence("dropout_rate", item.rate or 0.0, RATE, None, item.name,
+                       side="at least") for item in heavy),
         ),
         ("Remove the dropout and fit the training data first; then return it at 0.1 to 0.3, on "
          "wide layers only.",),
         "Dropout too strong for narrow layers" if narrow else "Dropout leaves too few units",
+        shows=_cut_by_dropout(history, heavy, signs),
+    )
+
+
+def _cut_by_dropout(
+    history: RunHistory, layers: list[Layer], signs: Signs
+) -> tuple[str, ...]:
+    """Dropout cuts outputs, and gradients with them: what was recorded of either shows it."""
+    outputs = history.table("activations")
+    named = {layer.name for layer in layers}
+    seen = outputs is not None and any(row.layer in named for row in outputs.rows)
+    return (
+        *(("activation_zero_fraction",) if seen else ()),
+        *(("gradient_zero_fraction",) if "zero-gradient" in signs else ()),
+        "gradient_norm",
     )
 
 
@@ -239,6 +254,23 @@ RULE = Rule(
     title="Regularization is too strong",
     needs=("config",),
     evaluate=_evaluate,
+    measures=(
+        Measure("added_loss_share", "added share of the loss at the start", ("loss",), "fraction"),
+        Measure(
+            "data_loss_over_baseline", "loss of the data over the baseline loss", ("data_loss",),
+            "fraction",
+        ),
+        Measure(
+            "regularization_share", "regularization loss over the loss",
+            ("regularization_loss",), "fraction",
+        ),
+        Measure("regularization_strength", "strength of {detail}"),
+        Measure("weight_shrinkage", "norm of the weights over its start", ("variable_norm",)),
+        Measure("dropout_rate", "dropout rate", (), "fraction"),
+        Measure("dropout_units", "units under heavy dropout"),
+        Measure("dropout_units_left", "units that dropout leaves"),
+    ),
+    shows=("variable_norm", "gradient_norm"),
     of_sound=True,
     explains=("wrong-labels", "constant-loss",
               "loss-not-decreasing", "vanishing-gradient", "constant-output", "zero-gradient",

@@ -18,6 +18,7 @@ from tb_convergence.core.diagnosis.progress import lagging_statistics
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.wording import figure
 from tb_convergence.core.history import RunHistory
+from tb_convergence.core.measures import Measure
 
 LEAST: Final = 5
 """Validations below which no turn can be told from a bad epoch."""
@@ -105,15 +106,14 @@ def _turned(history: RunHistory, both: PairedLosses) -> Match | None:
         first_step=at,
         last_step=last,
         evidence=(
-            Evidence("validation loss over its minimum", rise, RISE, last, suspect="at least"),
-            Evidence("training loss since then", fall, FALL if mild else CLEAR_FALL, last,
-                     suspect="at most"),
+            Evidence("validation_loss_rise", rise, RISE, last, side="at least"),
+            Evidence("training_loss_since", fall, FALL if mild else CLEAR_FALL, last,
+                     side="at most"),
             *(
-                [Evidence("part of the validation loss's fall that was undone", undone, UNDONE)]
+                [Evidence("validation_fall_undone", undone, UNDONE)]
                 if fallen > 0 and undone >= UNDONE else []
             ),
-            Evidence("validations since the minimum", float(since), float(SINCE),
-                     suspect="at least"),
+            Evidence("validations_since_minimum", float(since), float(SINCE), side="at least"),
         ),
     )
 
@@ -145,12 +145,12 @@ def _stalled(history: RunHistory, both: PairedLosses) -> Match | None:
         "not carry over.",
         at, last, (),
         (
-            Evidence("validation loss over its value at half of the run", end_val / then_val,
-                     STALLED, last, suspect="at least"),
-            Evidence("training loss over that of knowing nothing", end_train / level, NEAR_ZERO,
-                     last, suspect="less than", unit="fraction"),
-            Evidence("validation over training loss", end_val / max(end_train, 1e-30), APART, last,
-                     suspect="at least"),
+            Evidence("validation_over_half_way", end_val / then_val,
+                     STALLED, last, side="at least"),
+            Evidence("training_loss_over_baseline", end_train / level, NEAR_ZERO,
+                     last, side="less than"),
+            Evidence("validation_over_training", end_val / max(end_train, 1e-30), APART, last,
+                     side="at least"),
         ),
         title="Validation stopped falling",
     )
@@ -177,11 +177,10 @@ def _never_better(history: RunHistory, both: PairedLosses) -> Match | None:
         "carries over.",
         int(both.steps[0]), last, (),
         (
-            Evidence("lowest validation loss over that of chance", lowest / chance, CHANCE,
-                     int(both.steps[int(np.argmin(both.validation))]), suspect="at least",
-                     unit="fraction"),
-            Evidence("training loss over that of knowing nothing", both.end_training / level,
-                     HALVED, last, suspect="at most", unit="fraction"),
+            Evidence("validation_over_chance", lowest / chance, CHANCE,
+                     int(both.steps[int(np.argmin(both.validation))]), side="at least"),
+            Evidence("training_loss_over_baseline", both.end_training / level,
+                     HALVED, last, side="at most"),
         ),
         (
             "Prepare the validation data exactly as the training data: the same scaling, the same "
@@ -202,6 +201,32 @@ RULE: Final = Rule(
     at_least=LEAST,
     evaluate=_evaluate,
     assumes_progress=True,
+    measures=(
+        Measure("validation_loss_rise", "validation loss over its minimum", ("validation_loss",)),
+        Measure(
+            "training_loss_since", "training loss since then, over its value there",
+            ("epoch_loss",),
+        ),
+        Measure(
+            "validation_over_half_way", "validation loss over its value at half of the run",
+            ("validation_loss",),
+        ),
+        Measure(
+            "training_loss_over_baseline", "training loss over the baseline loss",
+            ("epoch_loss",), "fraction",
+        ),
+        Measure("validation_over_training", "validation over training loss", ("validation_loss",)),
+        Measure(
+            "validation_over_chance", "lowest validation loss over that of chance",
+            ("validation_loss",), "fraction",
+        ),
+        Measure("validations_since_minimum", "validations since the minimum"),
+        Measure(
+            "validation_fall_undone", "part of the validation loss's fall that was undone",
+            ("validation_loss",),
+        ),
+    ),
+    shows=("validation_loss",),
     advice=(
         "Keep the weights of the best validation (in Keras "
         "EarlyStopping(restore_best_weights=True)).",

@@ -20,6 +20,7 @@ from tb_convergence.core.diagnosis.progress import FALLS, learns
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.wording import counted, listed
 from tb_convergence.core.history import RunHistory, Table, Values
+from tb_convergence.core.measures import Measure
 from tb_convergence.core.schema import Row
 
 FACTOR: Final = 10.0
@@ -90,7 +91,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         f"{std[row]:.3g}, {_times(ratio)} what Glorot's initializer gives "
         f"({float(std[row]) / ratio:.2g}).{FALLS if benign else ''}",
         0, history.last_step, tuple(table.rows[r].layer for r, _ in scaled),
-        tuple(Evidence("standard deviation over Glorot's", value, FACTOR if value > 1 else
+        tuple(Evidence("std_over_glorot", value, FACTOR if value > 1 else
                        1 / FACTOR, 0, table.rows[r].layer) for r, value in scaled),
         _advice(table, [r for r, _ in scaled]),
         title=f"Weights initialized too {'large' if ratio > 1 else 'small'}",
@@ -101,10 +102,10 @@ def _one_value(table: Table, row: int, std: Values, mean: Values) -> list[Eviden
     """The spread of weights that are one value, and that value."""
     layer = table.rows[row].layer
     limit = EQUAL * abs(float(mean[row])) if np.isfinite(mean[row]) else 0.0
-    items = [Evidence("spread of the weights", float(std[row]), limit, 0, layer,
-                      suspect="at most" if limit else "exactly")]
+    items = [Evidence("variable_std", float(std[row]), limit, 0, layer,
+                      side="at most" if limit else "exactly")]
     if np.isfinite(mean[row]):
-        items.append(Evidence("mean of the weights", float(mean[row]), None, 0, layer))
+        items.append(Evidence("variable_mean", float(mean[row]), None, 0, layer))
     return items
 
 
@@ -182,8 +183,9 @@ def _too_sure(history: RunHistory) -> Match | None:
         f"The first loss is {trajectory.level[0]:.3g}, {times:.2g} times that of a model that "
         f"knows nothing yet ({even:.3g}): its outputs start large and wrong.",
         0, history.last_step, (model.output.name,),
-        (Evidence("first loss over ln C", times, TOO_SURE, 0, suspect="at least"),),
+        (Evidence("first_loss_over_uniform", times, TOO_SURE, 0, side="at least"),),
         title="Outputs start too large",
+        shows=("activation_std",),
     )
 
 
@@ -201,7 +203,8 @@ def _not_selfnormalizing(history: RunHistory) -> Match | None:
         f"{', '.join(names[:4])} {'use' if len(names) > 1 else 'uses'} selu with "
         f"{found[0].initializer}: its outputs keep their scale only with lecun_normal.",
         0, max(0, history.last_step), names,
-        (Evidence("layers with selu and another initializer", float(len(names)), 0.0),),
+        (Evidence("layer_count", float(len(names)), 0.0,
+                  detail="layers with selu and another initializer"),),
         (f"Give {', '.join(names[:4])} kernel_initializer='lecun_normal'.",),
         title="SELU with an initializer that is not its own",
     )
@@ -217,6 +220,11 @@ RULE = Rule(
     title="Badly initialized weights",
     needs=("variable_std", "variable_mean"),
     evaluate=_evaluate,
+    measures=(
+        Measure("first_loss_over_uniform", "first loss over ln C", ("loss",)),
+        Measure("std_over_glorot", "std over Glorot's", ("variable_std",)),
+    ),
+    shows=("variable_norm", "activation_std"),
     explains=("loss-not-decreasing", "vanishing-gradient", "exploding-gradient", "zero-gradient",
               "saturated-activation", "dead-relu", "constant-output", "non-finite-values",
               "loss-divergence", "learning-rate-too-high", "update-ratio-out-of-range",

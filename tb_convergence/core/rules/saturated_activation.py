@@ -45,8 +45,8 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         last_step=int(table.steps[-1]),
         layers=layers_of(table, [int(i) for i in lasting]),
         evidence=tuple(
-            Evidence("saturated fraction", float(saturated[-1, int(i)]), FRACTION,
-                     int(table.steps[-1]), table.rows[int(i)].layer, unit="fraction")
+            Evidence("activation_saturated_fraction", float(saturated[-1, int(i)]), FRACTION,
+                     int(table.steps[-1]), table.rows[int(i)].layer)
             for i in lasting
         ),
         title=placed(RULE.title, layers_of(table, [int(i) for i in lasting])),
@@ -61,6 +61,7 @@ RULE = Rule(
     needs=("activation_saturated_fraction",),
     at_least=RECORDS,
     evaluate=_evaluate,
+    shows=("activation_saturated_fraction",),
     of_sound=True,
     advice=(
         "Scale the inputs and use glorot_uniform initialization; in hidden layers prefer ReLU.",

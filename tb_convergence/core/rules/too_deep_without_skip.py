@@ -10,6 +10,7 @@ from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
 from tb_convergence.core.diagnosis.progress import learns
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.history import RunHistory
+from tb_convergence.core.measures import Measure
 
 DEEP: Final = 12
 """Layers with kernels; plain stacks of more than about 20 degrade (He et al. 2016), and shrinking
@@ -29,7 +30,7 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
     # Layers of unknown make may hold connections that the configuration does not show.
     if any(layer.inputs is None for layer in model.layers):
         return None
-    evidence = Evidence("layers in a row", float(len(kernels)), float(DEEP), suspect="at least")
+    evidence = Evidence("layers_in_a_row", float(len(kernels)), float(DEEP), side="at least")
     text = f"{len(kernels)} layers follow each other without a skip connection or normalization"
     if sign is None:
         if learns(history) or loss_trajectory(history) is None:
@@ -55,6 +56,10 @@ RULE = Rule(
     title="Too deep without skip connections",
     needs=("gradient_mean_abs", "config"),
     evaluate=_evaluate,
+    measures=(
+        Measure("layers_in_a_row", "layers in a row"),
+    ),
+    shows=("gradient_mean_abs", "gradient_norm"),
     explains=("vanishing-gradient", "exploding-gradient", "loss-not-decreasing", "zero-gradient",
               "dead-relu", "learning-rate-too-low", "update-ratio-out-of-range", "underfitting",
               "constant-output"),

@@ -19,6 +19,7 @@ from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.step_size import BEGUN, path_length
 from tb_convergence.core.diagnosis.wording import percent
 from tb_convergence.core.history import RunHistory
+from tb_convergence.core.measures import Measure
 
 FALL: Final = 0.1
 """Fall over the last quarter, relative to the loss at its beginning."""
@@ -68,8 +69,7 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
         f"loss still fell by {percent(fall)}, to {trajectory.end:.3g}: it has not settled by "
         f"{unit} {history.last_step:,}.",
         int(trajectory.steps[-1]), int(trajectory.steps[-1]), (),
-        (Evidence("relative fall over that part", fall, FALL, int(trajectory.steps[-1]),
-                  unit="fraction"),),
+        (Evidence("late_loss_fall", fall, FALL, int(trajectory.steps[-1])),),
         _advice(history),
     )
 
@@ -110,7 +110,7 @@ def _hardly_begun(history: RunHistory, trajectory: LossTrajectory, path: float) 
         int(trajectory.steps[-1]), int(trajectory.steps[-1]), (),
         (
             Evidence("steps", float(trajectory.observed), float(FEW)),
-            Evidence("path of the fastest layer over its size", path, BEGUN, unit="fraction"),
+            Evidence("path_length", path, BEGUN),
         ),
         _advice(history),
     )
@@ -182,6 +182,10 @@ RULE = Rule(
     at_least=5,
     evaluate=_evaluate,
     assumes_progress=True,
+    measures=(
+        Measure("late_loss_fall", "relative fall over that part", ("loss",), "fraction"),
+    ),
+    shows=("loss",),
     explains=("loss-not-decreasing", "underfitting", "update-ratio-out-of-range"),
     # It is dated by the end of the run; they say how far the run had come by then.
     restates=("loss-not-decreasing", "underfitting", "update-ratio-out-of-range"),

@@ -20,6 +20,7 @@ from tb_convergence.core.diagnosis.progress import LITTLE
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.wording import percent
 from tb_convergence.core.history import RunHistory
+from tb_convergence.core.measures import Measure
 
 EPOCHS: Final = 6
 """Epochs of which the last quarters can be compared."""
@@ -60,12 +61,9 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         f"{percent(share)} of {of}: neither falls any more.",
         begun, int(paired.steps[-1]), (),
         (
-            Evidence("fall of the training loss over the last quarter", falls[0], STANDSTILL,
-                     unit="fraction"),
-            Evidence("fall of the validation loss over the last quarter", falls[1], STANDSTILL,
-                     unit="fraction"),
-            Evidence("training loss over that level", share, LITTLE, int(paired.steps[-1]),
-                     unit="fraction"),
+            Evidence("late_training_fall", falls[0], STANDSTILL),
+            Evidence("late_validation_fall", falls[1], STANDSTILL),
+            Evidence("training_loss_over_level", share, LITTLE, int(paired.steps[-1])),
         ),
         judged_step=max(begun, int(paired.steps[quarter])),
     )
@@ -79,6 +77,21 @@ RULE = Rule(
     at_least=EPOCHS,
     evaluate=_evaluate,
     assumes_progress=True,
+    measures=(
+        Measure(
+            "late_training_fall", "fall of the training loss over the last quarter",
+            ("epoch_loss",), "fraction",
+        ),
+        Measure(
+            "late_validation_fall", "fall of the validation loss over the last quarter",
+            ("validation_loss",), "fraction",
+        ),
+        Measure(
+            "training_loss_over_level", "training loss over that level", ("epoch_loss",),
+            "fraction",
+        ),
+    ),
+    shows=("validation_loss",),
     of_sound=True,
     advice=(
         "Overfit first: train on ten samples without regularization until the loss is nearly zero, "

@@ -24,6 +24,7 @@ from tb_convergence.core.diagnosis.progress import learns
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, strongest
 from tb_convergence.core.diagnosis.wording import features_in, figure, percent
 from tb_convergence.core.history import RunHistory, Table
+from tb_convergence.core.measures import Measure
 
 LARGE: Final = LARGE_INPUT
 """Root mean square of a feature. z-scores, [0, 1] and [-1, 1] all lie within about 1; ten times
@@ -85,9 +86,10 @@ def _frozen_base(history: RunHistory) -> Match | None:
         f"from: they are probably fed another scale than they were trained on{scale}.",
         0, max(0, history.last_step), (found.layer,),
         (
-            Evidence("deviation over the samples, over the size of the output", found.varies,
-                     STILL, found.step, found.layer, unit="fraction"),
-            Evidence("frozen layers before the first trained one", float(len(base))),
+            Evidence("output_std_over_size", found.varies,
+                     STILL, found.step, found.layer),
+            Evidence("layer_count", float(len(base)),
+                     detail="frozen layers before the first trained one"),
         ),
         (
             "Prepare the input as the base was trained: use its own preprocess_input (some expect "
@@ -146,12 +148,12 @@ def _by_scale(history: RunHistory) -> Match | None:
         last_step=int(table.steps[-1]),
         layers=tuple(table.rows[rows[i]].name for i in big),
         evidence=(
-            Evidence("root mean square of the largest feature", largest,
+            Evidence("largest_feature_rms", largest,
                      LARGE if largest > LARGE else None, None, name),
             # Which part of it is large: the map shows that one.
-            Evidence(("mean" if offset else "standard deviation") + " of the largest feature",
+            Evidence("largest_feature_mean" if offset else "largest_feature_std",
                      float(mean[worst] if offset else std[worst]), None, None, name),
-            *((Evidence("largest standard deviation over the median one", std_ratio, STD_RATIO),)
+            *((Evidence("feature_std_ratio", std_ratio, STD_RATIO),)
               if uneven else ()),
         ),
         advice=(
@@ -173,6 +175,28 @@ RULE = Rule(
     title="The input is not normalized",
     needs=("feature_mean", "feature_std"),
     evaluate=_evaluate,
+    measures=(
+        Measure(
+            "output_std_over_size", "std over the samples, over the size of the output",
+            ("activation_batch_std",), "fraction",
+        ),
+        Measure(
+            "largest_feature_rms", "RMS of the largest feature", ("feature_rms",), reading=True,
+            kind="input",
+        ),
+        Measure(
+            "largest_feature_mean", "mean of the largest feature", ("feature_mean",),
+            reading=True, kind="input",
+        ),
+        Measure(
+            "largest_feature_std", "std of the largest feature", ("feature_std",), reading=True,
+            kind="input",
+        ),
+        Measure(
+            "feature_std_ratio", "largest std over the median std", ("feature_std",), kind="input",
+        ),
+    ),
+    shows=("feature_rms", "feature_std"),
     explains=(
         "learning-rate-too-high", "dead-relu", "exploding-gradient", "non-finite-values",
         "loss-divergence", "loss-not-decreasing", "saturated-activation", "zero-gradient",

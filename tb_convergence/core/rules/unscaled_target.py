@@ -17,6 +17,7 @@ from tb_convergence.core.diagnosis.progress import learns
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.wording import features_in, figure, listed
 from tb_convergence.core.history import RunHistory
+from tb_convergence.core.measures import Measure
 
 LARGE: Final = 100.0
 """Root mean square. Prices in units and years fail in practice; an age in decades does not."""
@@ -54,7 +55,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         f"The mean of {what} is {figure(mean[worst])}, its "
         f"standard deviation {figure(std[worst])}; a fresh network puts out about 1.{also}",
         0, max(0, history.last_step), (row.name,),
-        (Evidence("root mean square of the target", float(rms[worst]), LARGE),),
+        (Evidence("target_rms", float(rms[worst]), LARGE),),
     )
 
 
@@ -64,6 +65,10 @@ RULE = Rule(
     title="The target is not scaled",
     needs=("feature_mean", "feature_std", "config"),
     evaluate=_evaluate,
+    measures=(
+        Measure("target_rms", "RMS of the target", ("feature_rms",), reading=True, kind="target"),
+    ),
+    shows=("feature_rms", "feature_max"),
     explains=("learning-rate-too-high", "exploding-gradient", "loss-divergence",
               "non-finite-values", "loss-not-decreasing", "dead-relu", "zero-gradient",
               "update-ratio-out-of-range", "loss-spike", "loss-oscillation"),

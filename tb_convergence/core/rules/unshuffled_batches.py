@@ -15,6 +15,7 @@ from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.wording import percent
 from tb_convergence.core.history import RunHistory
+from tb_convergence.core.measures import Measure
 
 WITHIN: Final = 0.5
 """Share of the variance within batches; shuffled batches of eight have seven eighths."""
@@ -46,8 +47,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         f"Only {percent(share)} of the variation of the targets is within batches of {size}; "
         f"shuffled batches would have {percent((size - 1) / size)}.",
         int(table.steps[0]), int(table.steps[-1]), tuple(table.rows[row].name for row in rows),
-        (Evidence("share of the targets' variance within batches", share, WITHIN,
-                  unit="fraction"),),
+        (Evidence("variance_within_batches", share, WITHIN),),
     )
 
 
@@ -58,6 +58,13 @@ RULE = Rule(
     needs=("feature_mean", "feature_std", "config"),
     at_least=RECORDS,
     evaluate=_evaluate,
+    measures=(
+        Measure(
+            "variance_within_batches", "share of the targets' variance within batches",
+            ("feature_mean",), "fraction", kind="target",
+        ),
+    ),
+    shows=("feature_mean",),
     explains=("loss-not-decreasing", "loss-divergence", "overfitting", "loss-oscillation",
               "loss-spike", "underfitting"),
     advice=(

@@ -65,8 +65,8 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         int(table.steps[onset]), int(table.steps[-1]),
         layers_of(table, [rows[i] for i in order]),
         tuple(
-            Evidence("median update ratio", float(values[i]), HIGH if fast else LOW, None,
-                     table.rows[rows[i]].layer)
+            Evidence("update_ratio", float(values[i]), HIGH if fast else LOW, None,
+                     table.rows[rows[i]].layer, detail="(median)")
             for i in order
         ),
         title=placed(
@@ -87,6 +87,7 @@ RULE = Rule(
     needs=("update_ratio",),
     at_least=RECORDS,
     evaluate=_evaluate,
+    shows=("update_ratio",),
     of_sound=True,
     advice=("Scale the learning rate so that the ratio comes to about 1e-3.",),
     falsified_by=("The loss falls steadily at this rate.",),

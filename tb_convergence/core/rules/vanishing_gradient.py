@@ -15,6 +15,7 @@ from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.diagnosis.tables import layers_of, median_over_time
 from tb_convergence.core.diagnosis.wording import placed
 from tb_convergence.core.history import RunHistory, Table, Values
+from tb_convergence.core.measures import Measure
 
 RATIO = 1e-3
 """First over last layers (Glorot & Bengio 2010 show healthy stacks within a factor of ten)."""
@@ -97,11 +98,12 @@ def _evidence(
     at = int(np.nanargmin(np.abs(ratio - typical)))
     step, third = int(table.steps[at]), _third(rows)
     return (
-        Evidence("mean |g|, first third of the layers over the last, median over the records",
-                 typical, RATIO),
+        Evidence("gradient_depth_ratio",
+                 typical, RATIO, detail="(median over the records)"),
         *(
-            Evidence(f"mean |g| of the {which} third, median of {_span(table, part)}",
-                     float(value[at]), None, step)
+            Evidence("gradient_of_third",
+                     float(value[at]), None, step,
+                     detail=f"{which} third, median of {_span(table, part)}")
             for which, part, value in (
                 ("first", rows[:third], first), ("last", rows[-third:], last)
             )
@@ -122,6 +124,12 @@ RULE = Rule(
     needs=("gradient_mean_abs",),
     at_least=5,
     evaluate=_evaluate,
+    measures=(
+        Measure(
+            "gradient_of_third", "mean |g| of the {detail}", ("gradient_mean_abs",), reading=True,
+        ),
+    ),
+    shows=("gradient_mean_abs", "gradient_norm"),
     of_sound=True,
     advice=(
         "Replace sigmoid or tanh in hidden layers by ReLU with He initialization.",

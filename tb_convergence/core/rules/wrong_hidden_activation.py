@@ -19,6 +19,7 @@ from tb_convergence.core.diagnosis.progress import learns
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, strongest
 from tb_convergence.core.diagnosis.tables import median_over_time
 from tb_convergence.core.history import RunHistory, Table
+from tb_convergence.core.measures import Measure
 
 SQUASHING: Final = frozenset({"sigmoid", "tanh", "hard_sigmoid", "softsign", "softmax"})
 HIDDEN: Final = ("Dense", "Conv1D", "Conv2D", "Conv3D")
@@ -74,8 +75,9 @@ def _squashed(history: RunHistory, signs: Signs) -> Match | None:
             return None
         sign = useless
     first, last = table.rows[rows[0]].layer, table.rows[rows[-1]].layer
-    evidence = [Evidence(f"hidden layers with {activation}", float(len(rows)),
-                         AT_LEAST_LAYERS, suspect="at least")]
+    evidence = [Evidence("layer_count", float(len(rows)),
+                         AT_LEAST_LAYERS, side="at least",
+                         detail=f"hidden layers with {activation}")]
     evidence.extend(_per_layer(table, rows))
     evidence.extend(sign.evidence)
     severity: Severity = "critical" if sign.severity == "critical" else "warning"
@@ -111,13 +113,13 @@ def _per_layer(table: Table, rows: list[int]) -> list[Evidence]:
     if len(means) < 2 or not (np.isfinite(means).all() and (means > 0).all()):
         return []
     apart = len(means) - 1
-    ends = [Evidence("mean |g|, median over the records", float(means[i]), None, None,
-                     table.rows[rows[i]].layer) for i in (0, -1)]
+    ends = [Evidence("gradient_mean_abs", float(means[i]), None, None,
+                     table.rows[rows[i]].layer, detail="(median over the records)")
+            for i in (0, -1)]
     factor = float((means[0] / means[-1]) ** (1 / apart))
-    name = "part of the gradient that each layer leaves, towards the input"
     # A slope of sigmoid is 1/4 at most; where more is left, it stands there for what it is.
     limit = SHRUNK if factor < SHRUNK else None
-    return [Evidence(name, factor, limit, unit="fraction"), *ends]
+    return [Evidence("gradient_left_per_layer", factor, limit), *ends]
 
 
 def _linear(history: RunHistory) -> Match | None:
@@ -137,7 +139,8 @@ def _linear(history: RunHistory) -> Match | None:
         first_step=0,
         last_step=max(0, history.last_step),
         layers=names,
-        evidence=(Evidence("hidden layers without a non-linearity", float(len(names)), 0.0),),
+        evidence=(Evidence("layer_count", float(len(names)), 0.0,
+                           detail="hidden layers without a non-linearity"),),
         advice=(f"Give {', '.join(names[:4])} activation='relu'.",),
         title="Hidden layers without a non-linearity",
     )
@@ -158,7 +161,7 @@ def _softmax(history: RunHistory) -> Match | None:
         "network: all units of a layer together carry a total of 1, so the signal shrinks with the "
         "width, and so does its gradient.",
         0, max(0, history.last_step), names,
-        (Evidence("hidden layers with softmax", float(len(names)), 0.0),),
+        (Evidence("layer_count", float(len(names)), 0.0, detail="hidden layers with softmax"),),
         (f"Give {', '.join(names[:4])} activation='relu'; softmax belongs to the output.",),
         title="Softmax within the network",
     )
@@ -186,7 +189,8 @@ def _unbounded_cell(history: RunHistory, signs: Signs) -> Match | None:
         f"{', '.join(names[:4])} ({cells[0].kind}) uses {cells[0].activation} as the activation of "
         "its cell: the state is unbounded and grows with the sequence.",
         0, max(0, history.last_step), names,
-        (Evidence("recurrent layers with an unbounded activation", float(len(cells)), 0.0),),
+        (Evidence("layer_count", float(len(cells)), 0.0,
+                  detail="recurrent layers with an unbounded activation"),),
         (f"Leave the defaults of {names[0]}: activation='tanh', recurrent_activation='sigmoid'.",),
         title="Unbounded activation in a recurrent cell", experiment=IN_CELLS,
     )
@@ -208,7 +212,8 @@ def _squashed_cell(history: RunHistory) -> Match | None:
         f"{', '.join(names[:4])} ({cells[0].kind}) uses {cells[0].activation} as the activation of "
         "its cell: at most a quarter of the gradient is left at each time step.",
         0, max(0, history.last_step), names,
-        (Evidence("recurrent layers with a squashed state", float(len(cells)), 0.0),),
+        (Evidence("layer_count", float(len(cells)), 0.0,
+                  detail="recurrent layers with a squashed state"),),
         (f"Leave the default of {names[0]}: activation='tanh'.",),
         title="Sigmoid as the state of a recurrent cell", experiment=IN_CELLS,
     )
@@ -232,7 +237,8 @@ def _suspect(history: RunHistory) -> Match | None:
             f"{', '.join(names[:4])} {'use' if len(names) > 1 else 'uses'} "
             f"{sigmoid[0].activation}, which passes on at most a quarter of the gradient.",
             0, max(0, history.last_step), names,
-            (Evidence(f"hidden layers with {sigmoid[0].activation}", float(len(names)), 0.0),),
+            (Evidence("layer_count", float(len(names)), 0.0,
+                      detail=f"hidden layers with {sigmoid[0].activation}"),),
             (f"Try activation='relu' in {', '.join(names[:4])}.",),
             title=f"{_spoken(sigmoid[0].activation)} in hidden layers",
         )
@@ -243,7 +249,8 @@ def _suspect(history: RunHistory) -> Match | None:
         f"{', '.join(linear[:4])} {'have' if len(linear) > 1 else 'has'} no non-linearity before "
         "the next dense layer: the two are one linear map.",
         0, max(0, history.last_step), linear,
-        (Evidence("hidden layers without a non-linearity", float(len(linear)), 0.0),),
+        (Evidence("layer_count", float(len(linear)), 0.0,
+                  detail="hidden layers without a non-linearity"),),
         (f"Give {', '.join(linear[:4])} activation='relu'.",),
         title="A hidden layer without a non-linearity",
     )
@@ -269,6 +276,14 @@ RULE = Rule(
     title="Wrong activation in the hidden layers",
     needs=("gradient_mean_abs|activation_saturated_fraction|config",),
     evaluate=_evaluate,
+    measures=(
+        Measure(
+            "gradient_left_per_layer",
+            "part of the gradient that each layer leaves, towards the input",
+            ("gradient_mean_abs",), "fraction",
+        ),
+    ),
+    shows=("gradient_mean_abs", "gradient_norm", "activation_saturated_fraction"),
     explains=("vanishing-gradient", "saturated-activation", "loss-not-decreasing",
               "zero-gradient", "learning-rate-too-low", "constant-output", "underfitting",
               "update-ratio-out-of-range"),

@@ -25,6 +25,7 @@ from tb_convergence.core.diagnosis.step_size import BEGUN, path_length
 from tb_convergence.core.diagnosis.tables import median_over_time, weights_column
 from tb_convergence.core.diagnosis.wording import percent
 from tb_convergence.core.history import RunHistory
+from tb_convergence.core.measures import Measure
 
 BASELINE: Final = 0.9
 """Loss at the end over that of a model that ignores its input: 1 - R² for a squared error."""
@@ -97,12 +98,11 @@ def _rests(history: RunHistory, trajectory: LossTrajectory, baseline: float) -> 
         0, int(trajectory.steps[-1]),  # the data are there from the beginning
         _rows(history, "prediction") or _rows(history, "target"),
         (
-            Evidence("loss over that of ignoring the input", share, BASELINE,
-                     int(trajectory.steps[-1]), unit="fraction"),
-            *((Evidence("validation loss over that of ignoring the input", lower / baseline, None,
-                        None, unit="fraction"),) if lower is not None else ()),
-            *((Evidence("spread of the predictions over that of the targets", std_ratio, None, None,
-                        unit="fraction"),) if std_ratio is not None else ()),
+            Evidence("loss_over_baseline", share, BASELINE,
+                     int(trajectory.steps[-1])),
+            *((Evidence("validation_loss_over_baseline", lower / baseline, None,
+                        None),) if lower is not None else ()),
+            *((Evidence("prediction_std_ratio", std_ratio),) if std_ratio is not None else ()),
         ),
         title="Inputs and labels may not belong together",
     )
@@ -167,8 +167,8 @@ def _never_generalizes(
         f"model that ignores its input has {baseline:.4g}. Input and label may not belong "
         "together, or the validation data are of another kind.",
         int(steps[0]), int(steps[-1]), _rows(history, "target"),
-        (Evidence("best validation loss over that of ignoring the input", best, NEVER,
-                  int(steps[int(np.argmin(values))]), unit="fraction"),),
+        (Evidence("validation_loss_over_baseline", best, NEVER,
+                  int(steps[int(np.argmin(values))]), detail="(best)"),),
         title="Inputs and labels may not belong together",
     )
 
@@ -192,14 +192,14 @@ def _out_of_range(history: RunHistory) -> Match | None:
             f"Labels such as {float(fractional[-1]):.3g} are not whole numbers, and are cut to "
             f"{int(fractional[-1])}: were they scaled together with the data?"
         )
-        return _match(history, text, "fractional label", float(fractional[-1]), None,
+        return _match(history, text, "fractional_label", float(fractional[-1]), None,
                       "Labels are not whole numbers")
     if low < 0 or high >= classes:
         text = (
             f"Labels go from {low:g} to {high:g}; {model.output.name} has {classes} outputs, for "
             f"labels 0 to {classes - 1}."
         )
-        return _match(history, text, "largest label" if high >= classes else "smallest label",
+        return _match(history, text, "largest_label" if high >= classes else "smallest_label",
                       high if high >= classes else low,
                       float(classes - 1) if high >= classes else 0.0,
                       "Labels outside the classes of the output")
@@ -212,10 +212,10 @@ def _rows(history: RunHistory, kind: str) -> tuple[str, ...]:
 
 
 def _match(
-    history: RunHistory, text: str, name: str, value: float, threshold: float | None, title: str
+    history: RunHistory, text: str, measure: str, value: float, limit: float | None, title: str
 ) -> Match:
     return Match("critical", 0.95, text, 0, max(0, history.last_step), _rows(history, "target"),
-                 (Evidence(name, value, threshold),), title=title, ruins=True)
+                 (Evidence(measure, value, limit),), title=title, ruins=True)
 
 
 RULE = Rule(
@@ -224,6 +224,20 @@ RULE = Rule(
     title="The labels are wrong",
     needs=("feature_min", "feature_max", "config"),
     evaluate=_evaluate,
+    measures=(
+        Measure(
+            "fractional_label", "fractional label", ("feature_max",), reading=True, kind="target",
+        ),
+        Measure(
+            "largest_label", "largest label", ("feature_max",), reading=True, kind="target",
+            limit="last class",
+        ),
+        Measure(
+            "smallest_label", "smallest label", ("feature_min",), reading=True, kind="target",
+            limit="first class",
+        ),
+    ),
+    shows=("loss", "feature_std"),
     explains=("loss-not-decreasing", "non-finite-values", "overfitting", "loss-divergence",
               "underfitting", "frozen-variable"),
     advice=(

@@ -36,6 +36,7 @@ from tb_convergence.core.diagnosis.progress import learns
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, strongest
 from tb_convergence.core.diagnosis.wording import span
 from tb_convergence.core.history import RunHistory
+from tb_convergence.core.measures import Measure
 
 NEVER_NEGATIVE: Final = REGRESSION_LOSSES - {"log_cosh"} | CROSS_ENTROPIES
 UNBOUNDED: Final = 10.0
@@ -91,7 +92,7 @@ def _one_class(history: RunHistory, _: Signs) -> Match | None:
         history, "critical", 0.95,
         f"{model.loss} compares classes, and {output.name} has one unit: there is no other class "
         "to compare with.",
-        instead, Evidence("units of the output", 1.0, 2.0, None, output.name), ruins=True,
+        instead, Evidence("output_units", 1.0, 2.0, None, output.name, detail="output"), ruins=True,
         title="Cross-entropy over a single class",
     )
 
@@ -114,7 +115,7 @@ def _no_distribution(history: RunHistory, _: Signs) -> Match | None:
     return _match(
         history, "critical", 0.93,
         f"{model.loss} expects targets in [0, 1]; these go from {span(low, high)}.", advice,
-        Evidence("largest target" if high > 1.01 else "smallest target",
+        Evidence("largest_target" if high > 1.01 else "smallest_target",
                  high if high > 1.01 else low, 1.0 if high > 1.01 else 0.0),
         ruins=True,
         title="Cross-entropy of targets outside [0, 1]",
@@ -130,7 +131,7 @@ def _first_not_finite(history: RunHistory, signs: Signs) -> Match | None:
         return None
     if bad is None or outputs is None or not bad.evidence:
         return None
-    of_loss = bad.evidence[0].name.endswith("of the loss") and bad.evidence[0].step is not None
+    of_loss = bad.evidence[0].statistic == "nonfinite_loss" and bad.evidence[0].step is not None
     at = np.flatnonzero(outputs.steps == bad.evidence[0].step)
     if not of_loss or not len(at) or not np.isfinite(outputs.mean[at[0]]).all():
         return None
@@ -138,7 +139,7 @@ def _first_not_finite(history: RunHistory, signs: Signs) -> Match | None:
     # A loss can overflow by the output's sheer size; a logarithm cannot.
     if not (low <= 0 or high >= 1) or max(abs(low), abs(high)) > 1e15:
         return None
-    step, kind = bad.evidence[0].step or 0, bad.evidence[0].name.split()[0]
+    step, kind = bad.evidence[0].step or 0, bad.evidence[0].detail
     # Of the output alone, or of what is left to 1 as well: then 1 itself is one too many.
     needed = "(0, 1]" if low <= 0 else "(0, 1)"
     match = _match(
@@ -148,9 +149,9 @@ def _first_not_finite(history: RunHistory, signs: Signs) -> Match | None:
         f"the loss is {kind}.",
         "Use Keras' own cross-entropy with from_logits=True on an output without activation; in a "
         "loss of your own clip probabilities to [1e-7, 1 - 1e-7] before the logarithm.",
-        *((Evidence("smallest output at that step", low, 0.0, step, suspect="at most"),)
+        *((Evidence("smallest_prediction", low, 0.0, step, side="at most"),)
           if low <= 0 else ()),
-        *((Evidence("largest output at that step", high, 1.0, step, suspect="at least"),)
+        *((Evidence("largest_prediction", high, 1.0, step, side="at least"),)
           if high >= 1 else ()),
         first_step=step,
         title=f"The loss takes logarithms outside {needed}",
@@ -179,7 +180,7 @@ def _below_zero(history: RunHistory, _: Signs) -> Match | None:
         history, "critical" if impossible else "warning", 0.85 if impossible else 0.6, text,
         "Look at the sign and at the range of the targets; a loss should be smallest where "
         "prediction and target agree.",
-        Evidence("loss at the end", trajectory.end, 0.0 if impossible else -UNBOUNDED * size,
+        Evidence("loss_end", trajectory.end, 0.0 if impossible else -UNBOUNDED * size,
                  int(trajectory.steps[-1])),
         first_step=int(trajectory.steps[below[0]]) if len(below) else 0,
         ruins=impossible,
@@ -201,9 +202,9 @@ def _all_against_all(history: RunHistory, _: Signs) -> Match | None:
         + (f" The other {of - records:,} cannot tell." if of > records else ""),
         "Give target and prediction the same shape before they are compared: "
         "y = tf.reshape(y, tf.shape(prediction)), or keras.losses.MeanSquaredError().",
-        Evidence(f"records, of {of:,}, whose loss is that of all pairs", float(records),
-                 float(loss_value.RECORDS), suspect="at least"),
-        Evidence("spread of the predictions over that of the targets", std_ratio),
+        Evidence("pairwise_loss_records", float(records),
+                 float(loss_value.RECORDS), side="at least", detail=f"of {of:,}"),
+        Evidence("prediction_std_ratio", std_ratio),
         ruins=True,
         title="Loss broadcasts [N, 1] against [N]",
     )
@@ -230,7 +231,7 @@ def _summed(history: RunHistory, signs: Signs) -> Match | None:
         f"mean. The gradient is as many times larger{so}, and grows with the batch size.",
         "Average over the batch (keras.ops.mean, reduction='sum_over_batch_size'), or divide the "
         f"learning rate by {factor:.2g}.",
-        Evidence("loss over the largest mean it can be", factor, loss_value.SUMMED),
+        Evidence("loss_over_largest_mean", factor, loss_value.SUMMED),
         title="The loss is summed over the batch",
     )
     return replace(match, explains=("learning-rate-too-high", "dead-relu")) if plain else match
@@ -246,7 +247,7 @@ def _several_labels(history: RunHistory, _: Signs) -> Match | None:
         history, "info" if learns(history) else "warning", 0.7,
         f"{model.loss} expects one class per sample; these samples have {labels:.2g} on average.",
         "Use binary_crossentropy with sigmoid outputs where several labels may hold at once.",
-        Evidence("labels per sample", labels, 1.0),
+        Evidence("labels_per_sample", labels, 1.0),
         title="One-class loss for several labels",
     )
 
@@ -265,7 +266,7 @@ def _each_class_alone(history: RunHistory, _: Signs) -> Match | None:
         f"holds for a sample: predicting none of them is already right for {units - 1} of {units}, "
         "and 'accuracy' counts it so.",
         f"Use categorical_crossentropy with softmax in {output.name}.",
-        Evidence("classes of a one-hot target", float(units), 3.0, suspect="at least"),
+        Evidence("target_classes", float(units), 3.0, side="at least"),
         title="Binary loss for one class of many",
     )
 
@@ -304,7 +305,7 @@ def _distance_between_classes(history: RunHistory, signs: Signs) -> Match | None
         f"{model.loss} is a distance between numbers, and the targets are "
         f"{'one-hot classes' if many else 'two classes, 0 and 1'}: {reason}.",
         f"Use {right}.",
-        Evidence("columns that hold only 0 and 1", float(targets.count if targets else 0)),
+        Evidence("binary_columns", float(targets.count if targets else 0)),
         title="The loss compares classes as numbers",
     )
 
@@ -347,6 +348,14 @@ RULE = Rule(
     title="The loss does not fit the task",
     needs=("config|loss",),
     evaluate=_evaluate,
+    measures=(
+        Measure("pairwise_loss_records", "records, {detail}, whose loss is that of all pairs"),
+        Measure("loss_over_largest_mean", "loss over the largest mean it can be", ("loss",)),
+        Measure("labels_per_sample", "labels per sample", kind="target"),
+        Measure("target_classes", "classes of a one-hot target", kind="target"),
+        Measure("binary_columns", "columns that hold only 0 and 1", kind="target"),
+    ),
+    shows=("loss",),
     explains=("constant-loss",
               "loss-not-decreasing", "non-finite-values", "loss-divergence", "constant-output",
               "zero-gradient", "exploding-gradient", "loss-oscillation", "loss-spike",

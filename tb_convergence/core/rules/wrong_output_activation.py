@@ -35,6 +35,7 @@ from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, strongest
 from tb_convergence.core.diagnosis.states import ONE_OUTPUT, State
 from tb_convergence.core.diagnosis.wording import span
 from tb_convergence.core.history import RunHistory
+from tb_convergence.core.measures import Measure
 
 RANGES: Final = {
     "sigmoid": (0.0, 1.0),
@@ -112,7 +113,7 @@ def _single_softmax(history: RunHistory, output: Layer) -> Match | None:
         + _beside_the_output(history),
         "Use activation='sigmoid' with binary_crossentropy for two classes, or no activation for a "
         "number.",
-        (Evidence("units of the softmax", 1.0, 2.0, None, output.name),),
+        (Evidence("output_units", 1.0, 2.0, None, output.name, detail="softmax"),),
         title="Softmax over a single unit", ruins=True,
     )
     return replace(match, state=State(ONE_OUTPUT, 0))
@@ -253,7 +254,7 @@ def _out_of_reach(history: RunHistory, model: Configuration, output: Layer) -> M
         f"the targets go from {span(low, high)}.",
         f"Remove the activation of {output.name} (a number needs none), or scale the targets into "
         "its range.",
-        (Evidence("smallest target" if beyond else "largest target", low if beyond else high,
+        (Evidence("smallest_target" if beyond else "largest_target", low if beyond else high,
                   reach[0] if beyond else reach[1]),),
         severity,
         title="Targets outside the output's range",
@@ -288,8 +289,8 @@ def _tied(history: RunHistory, output: Layer) -> Match | None:
         "in every batch: their logits are cut off at the same value, as by ReLU before the "
         "softmax.",
         f"Leave the logits of {output.name} without an activation before the softmax.",
-        (Evidence("outputs that are equal throughout", float(tied), 2.0, None, output.name,
-                  suspect="at least"),),
+        (Evidence("tied_outputs", float(tied), 2.0, None, output.name,
+                  side="at least"),),
         title="Output activation cuts the logits",
     )
 
@@ -313,7 +314,7 @@ def _no_sum(history: RunHistory, output: Layer) -> Match | None:
         history, output, 0.85,
         f"The outputs of {output.name} (softmax) add up to 1 for every sample, its targets to "
         f"{total:.3g}.", advice,
-        (Evidence("sum of a sample's targets", total, 1.0, suspect="other than"),),
+        (Evidence("target_sum", total, 1.0, side="other than"),),
         title="Softmax, but targets do not add up to 1",
     )
 
@@ -333,7 +334,8 @@ def _not_exclusive(history: RunHistory, model: Configuration, output: Layer) -> 
         f"{output.name} gives {output.units} independent probabilities (sigmoid), and {model.loss} "
         f"expects one distribution over the classes.{FALLS if benign else ''}",
         f"Use softmax in {output.name}.",
-        (Evidence("units of the sigmoid", float(output.units or 0), 1.0, None, output.name),),
+        (Evidence("output_units", float(output.units or 0), 1.0, None, output.name,
+                  detail="sigmoid"),),
         "info" if benign else "warning",
         title="Sigmoids for classes that exclude each other",
     )
@@ -350,6 +352,11 @@ RULE = Rule(
     title="Output activation does not fit the targets",
     needs=("config",),
     evaluate=_evaluate,
+    measures=(
+        Measure("tied_outputs", "outputs that are equal throughout", kind="prediction"),
+        Measure("target_sum", "sum of a sample's targets", kind="target"),
+    ),
+    shows=("activation_zero_fraction", "activation_saturated_fraction", "activation_batch_std"),
     explains=("constant-loss",
               "loss-not-decreasing", "zero-gradient", "constant-output", "non-finite-values",
               "saturated-activation", "loss-divergence", "dead-relu", "underfitting",

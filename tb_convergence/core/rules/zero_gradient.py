@@ -74,10 +74,10 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         last_step=int(table.steps[-1]),
         layers=layers_of(table, affected),
         evidence=tuple(
-            Evidence("zero-gradient fraction, median since that step",
+            Evidence("gradient_zero_fraction",
                      float(np.median(zero[since:, index])), float(limit[index]),
                      int(table.steps[since]), table.rows[rows[index]].layer,
-                     suspect="at least", unit="fraction")
+                     side="at least", detail="(median since that step)")
             for index in lasting.tolist() for since in (lasting_since(bad[:, index]),)
         ),
         title=placed(RULE.title, layers_of(table, affected)),
@@ -139,6 +139,7 @@ RULE = Rule(
     needs=("gradient_zero_fraction",),
     at_least=RECORDS,
     evaluate=_evaluate,
+    shows=("gradient_zero_fraction",),
     of_sound=True,
     advice=(
         "Find the operation that cuts the gradient: dead ReLU units, a saturated output, "
