@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tb_convergence.core.gaps import Sampled, Skipped, TagFamily
-from tb_convergence.core.scalar_tags import EarlierTraining, ScalarTag
+from tb_convergence.core.scalar_tags import EarlierTraining, Framework, ScalarTag
 from tb_convergence.core.schema import Row
 
 Steps = NDArray[np.int64]
@@ -160,6 +160,7 @@ class RunHistory:
         summaries_sampled: of ordinary summaries, the series of which most is missing.
         scalar_tags: what each ordinary scalar was taken for, those that are read first.
         earlier_trainings: older trainings in the same folder, of which nothing else here tells.
+        framework: what seems to have written its scalars; "" where nothing tells.
         growing: whether it is known that more is to come, as while it trains.
     """
 
@@ -174,6 +175,7 @@ class RunHistory:
     summaries_sampled: Sampled | None = None
     scalar_tags: tuple[ScalarTag, ...] = ()
     earlier_trainings: tuple[EarlierTraining, ...] = ()
+    framework: Framework = ""
     growing: bool = False
     memory: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
     """What was derived from it (see `diagnosis.memory`); never copied to another history."""

@@ -33,6 +33,9 @@ Use = Literal["read", "part", "told", "spare", "asked"]
 "asked": it may be a loss, and its name does not say which.
 """
 
+Framework = Literal["keras", "lightning", "huggingface", "yolo", "stable-baselines3", "tf1", ""]
+"""What seems to have written a run; "" where nothing tells."""
+
 MOST_LISTED: Final = 200
 """Tags of one run that are listed; a person looks through no more."""
 

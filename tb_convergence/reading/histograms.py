@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from tb_convergence.core.gaps import Skipped, TagFamily
 from tb_convergence.core.histogram import HistogramError, checked, intervals
 from tb_convergence.core.history import Axis, Table
+from tb_convergence.core.scalar_tags import Framework
 from tb_convergence.reading.families import joined
 from tb_convergence.reading.patterns import Role, histogram_rules
 from tb_convergence.reading.reasons import SkippedPoints, reason_of
@@ -75,17 +76,19 @@ class _Part:
 
 
 def read_histograms(
-    source: DataSource, runs: tuple[str, ...], sampling: Sampling
+    source: DataSource, runs: tuple[str, ...], sampling: Sampling, framework: Framework = ""
 ) -> HistogramData:
     """The table of variables from the histograms in TensorBoard's runs `runs`.
 
     The first run that has recognisable histograms is read; several runs of one training do not
-    share them.
+    share them. `framework` is what wrote the run's scalars.
     """
     result = HistogramData()
     for run in runs:
         listed = source.list_tensors(run, PLUGIN)
-        tags = match_histograms(listed, histogram_rules(source.patterns))
+        tags = match_histograms(
+            listed, histogram_rules(source.patterns), framework == "keras"
+        )
         result.skipped += [
             Skipped(tag, None, reason_of(f"means the same as {read!r}, which is read"))
             for tag, read in sorted(tags.repeated.items())

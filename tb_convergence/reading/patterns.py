@@ -2,7 +2,8 @@
 
 `gradients=dW/{v},variables=W/{v}` says which histograms are gradients and which variables;
 `loss=train/box_loss+train/cls_loss,validation=val/loss` says which scalars are the loss: one tag,
-or several with a plus between them, whose sum it is. TensorBoard's flag `--convergence_tags`, the
+or several with a plus between them, whose sum it is. `training=1` reads the oldest of several
+trainings in one folder. TensorBoard's flag `--convergence_tags`, the
 option `--tags` of the command line, the argument `tags` of `diagnose` and the parameter `tags` of
 the server all understand both. A rule is a role and what has it; of several rules the first that
 fits decides. For histograms a rule holds a pattern, whose braces hold the variable's name:
@@ -32,10 +33,10 @@ CHOICES: Final[Mapping[str, Choice]] = {
 }
 """What may stand before "=" -> what is meant."""
 
-ScalarChoice = Literal["loss", "validation", "rate", "reward", "neither_scalar"]
+ScalarChoice = Literal["loss", "validation", "rate", "reward", "training", "neither_scalar"]
 
 SCALAR_CHOICES: Final[Mapping[str, ScalarChoice]] = {
-    "loss": "loss", "training": "loss", "validation": "validation", "val": "validation",
+    "loss": "loss", "training": "training", "validation": "validation", "val": "validation",
     "validation_loss": "validation", "val_loss": "validation", "rate": "rate",
     "learning_rate": "rate", "lr": "rate", "reward": "reward", "return": "reward",
     "no_scalar": "neither_scalar",
@@ -44,9 +45,10 @@ SCALAR_CHOICES: Final[Mapping[str, ScalarChoice]] = {
 
 SCALARS: Final[Mapping[ScalarChoice, str | None]] = {
     "loss": "loss", "validation": "validation_loss", "rate": "learning_rate", "reward": "reward",
-    "neither_scalar": None,
+    "training": None, "neither_scalar": None,
 }
-"""Role -> the series of the history that it fills; None of a scalar that is not to be read."""
+"""Role -> the series of the history that it fills; None of a scalar that is not to be read,
+and of the number of a training."""
 
 MAX_CHARACTERS: Final = 2_000
 MAX_RULES: Final = 32
@@ -253,6 +255,11 @@ def _scalar_rule(role: ScalarChoice, signs: Sequence[Sign]) -> ScalarRule:
         raise TagPatternError(
             f"{role}={_quoted(_plain(signs))}: a tag is missing; name one, or several with a plus "
             f"between them, as in {_SCALAR_EXAMPLE!r}; write \\+ for a plus in a tag"
+        )
+    if role == "training" and (len(tags) > 1 or not tags[0].isdecimal() or int(tags[0]) < 1):
+        raise TagPatternError(
+            f"training={_quoted(tags[0])}: expected the number of a training in the folder, 1 for "
+            "the oldest, as in 'training=1'"
         )
     return ScalarRule(role, tags)
 

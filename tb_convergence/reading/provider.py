@@ -75,7 +75,7 @@ def read_folded(source: DataSource, run: FoldedRun) -> RunHistory:
     scalars = read_scalars(source, run, recorder.tables, sampling)
     histograms = HistogramData()
     if "variables" not in recorder.tables:
-        histograms = read_histograms(source, run.training, sampling)
+        histograms = read_histograms(source, run.training, sampling, scalars.framework)
     clock = clock_of(scalars.series.values())
     tables = dict(recorder.tables)
     if histograms.table is not None:
@@ -88,6 +88,7 @@ def read_folded(source: DataSource, run: FoldedRun) -> RunHistory:
         skipped=(*problems, *recorder.skipped, *histograms.skipped, *scalars.skipped),
         scalar_tags=scalars.tags,
         earlier_trainings=scalars.earlier,
+        framework=scalars.framework,
         restarts=tuple(sorted({*recorder.restarts, *histograms.restarts})),
         source_runs=run.members,
         tag_families=histograms.families,

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from tb_convergence.core.histogram import HistogramError, checked
 from tb_convergence.core.history import Axis, RunHistory, Table
 from tb_convergence.core.statistics import EXPONENTS, columns
+from tb_convergence.reading.frameworks import framework_of
 from tb_convergence.reading.histograms import EXPECTED_BYTES, PLUGIN
 from tb_convergence.reading.patterns import Role, histogram_rules
 from tb_convergence.reading.restarts import fold_restarts
@@ -54,7 +55,8 @@ def read_recorded_histograms(
     """
     for run in runs:
         tags = match_histograms(
-            source.list_tensors(run, PLUGIN), histogram_rules(source.patterns)
+            source.list_tensors(run, PLUGIN), histogram_rules(source.patterns),
+            framework_of(source.list_scalars(run)) == "keras",
         )
         names = [row.name for row in tags.rows]
         if variable not in names:

@@ -143,10 +143,13 @@ def _parts(names: tuple[str, ...]) -> dict[str, _Part]:
     known = set(names)
     for (base, stem), members in groups.items():
         splits = {part.split for part, _ in members}
-        named = stem and not _is_scalar(stem)
+        named = stem and not _is_scalar(stem, base == ROOT)
         joined = _below(base, stem)
-        if named and (splits != {"train", "validation"} or joined in known):
+        both = splits == {"train", "validation"}
+        if stem and not both and (named or base not in known):
             continue  # "exp1_val" is a run's name like another, without "exp1_train" beside it
+        if named and joined in known:
+            continue
         for of in splits:
             part, name = min((one for one in members if one[0].split == of), key=_choice)
             found[name] = _Part(joined, of, part.rank, stem) if named else part
@@ -185,6 +188,9 @@ def _part(name: str) -> _Part | None:
 
 
 @lru_cache(maxsize=10_000)
-def _is_scalar(stem: str) -> bool:
-    """Whether a folder is called after a scalar, as `add_scalars` does it."""
-    return scalar_role(stem).role in _OF_BOTH
+def _is_scalar(stem: str, plain: bool) -> bool:
+    """Whether a folder is called after a scalar, as `add_scalars` does it; with `plain`, after one
+    whose name says no more: people call their experiments "resnet_loss", too.
+    """
+    role = scalar_role(stem)
+    return role.role in _OF_BOTH and not role.split and not (plain and (role.part or role.scope))

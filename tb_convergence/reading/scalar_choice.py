@@ -104,7 +104,7 @@ def choose(
     listed: Mapping[str, Iterable[str]], run: FoldedRun, rules: Sequence[ScalarRule] = ()
 ) -> Choice:
     """What to read of `run`, whose members hold the scalars `listed`; `rules` overrule names."""
-    told = {tag: rule for rule in rules for tag in rule.tags}
+    told = {tag: rule for rule in rules if rule.role != "training" for tag in rule.tags}
     candidates = []
     for number, member in enumerate(run.members):
         split: Split = "validation" if member in run.validation else ""

@@ -12,7 +12,8 @@ import numpy as np
 
 from tb_convergence.core.gaps import Skipped
 from tb_convergence.core.history import Axis, Series, Table
-from tb_convergence.core.scalar_tags import EarlierTraining, ScalarTag
+from tb_convergence.core.scalar_tags import EarlierTraining, Framework, ScalarTag
+from tb_convergence.reading.frameworks import framework_of
 from tb_convergence.reading.patterns import scalar_rules
 from tb_convergence.reading.reasons import SkippedPoints, reason_of
 from tb_convergence.reading.restarts import fold_restarts
@@ -20,7 +21,7 @@ from tb_convergence.reading.runs import FoldedRun
 from tb_convergence.reading.sampling import Sampling
 from tb_convergence.reading.scalar_choice import Choice, Picked, Place, choose
 from tb_convergence.reading.tensorboard.data_source import DataSource
-from tb_convergence.reading.trainings import Points, newest
+from tb_convergence.reading.trainings import Points, chosen_training
 
 _REAL: Final = (bool, int, float, np.bool_, np.integer, np.floating)
 
@@ -37,6 +38,7 @@ class ScalarData:
         skipped: what was refused.
         tags: what each scalar was taken for.
         earlier: older trainings in the same folder, which are left out.
+        framework: what seems to have written them.
         since: wall time at which the training that is read begins; `-inf` where there is only one.
     """
 
@@ -45,6 +47,7 @@ class ScalarData:
     tags: tuple[ScalarTag, ...] = ()
     earlier: tuple[EarlierTraining, ...] = ()
     since: float = -math.inf
+    framework: Framework = ""
 
 
 def wanted_scalars(
@@ -59,10 +62,10 @@ def read_scalars(
 ) -> ScalarData:
     """Series that the recorder did not write itself (`tables`), best tag of each statistic."""
     result = ScalarData()
-    choice = wanted_scalars(
-        source, run, {member: source.list_scalars(member) for member in run.members}
-    )
+    listed = {member: source.list_scalars(member) for member in run.members}
+    choice = wanted_scalars(source, run, listed)
     result.tags = tuple(choice.tags)
+    result.framework = framework_of(tag for tags in listed.values() for tag in tags)
     recorded = {
         column for group in ("run", "epoch") if group in tables for column in tables[group].columns
     }
@@ -77,8 +80,9 @@ def read_scalars(
             if any(len(known[place].steps) for place in picked.places if place in known):
                 chosen[name] = picked
         wanted = {name: ways for name, ways in wanted.items() if ways and name not in chosen}
-    result.since, result.earlier = newest(known)
-    kept = {place: one.since(result.since) for place, one in known.items()}
+    span, result.earlier = chosen_training(known, scalar_rules(source.patterns))
+    result.since = span[0]
+    kept = {place: one.between(*span) for place, one in known.items()}
     for name, picked in chosen.items():
         series = _series(name, picked, kept)
         if series is not None:

@@ -128,9 +128,12 @@ class _Found:
 
 
 def match_histograms(
-    tags: Iterable[str], patterns: Sequence[TagPattern] = ()
+    tags: Iterable[str], patterns: Sequence[TagPattern] = (), keras: bool = False
 ) -> HistogramTags:
     """Pair gradients with variables by `patterns`, else by those that frameworks and people use.
+
+    `keras` says that Keras' own callback wrote the run: until TensorFlow 2.5 it wrote weights, and
+    nothing else, as `dense/kernel_0`.
 
     `gradients/{v}` and `variables/{v}` (the classic recipe), `{v}/gradients`, `{v}_grad`,
     `grads/{v}`, `{v}.grad`, `{v}/grad`, `{v}/histogram` (Keras: a weight). A bare `{v}` is a
@@ -158,10 +161,10 @@ def match_histograms(
             continue
         bare = reading.marks == 0
         name = short[reading.name] if bare else tag
-        if bare and name in paired:
+        known = bare and kind_of(name) != "other"
+        if bare and (name in paired or (keras and known and _OUTPUT.search(tag))):
             found.claim("variable", name, tag)
             continue
-        known = bare and kind_of(name) != "other"
         pattern = next(_first(patterns, tag, True, known), None)
         if pattern is None:
             marked: WhyUnclear = "operation" if reading.operation else "both"

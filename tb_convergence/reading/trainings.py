@@ -8,8 +8,9 @@ from the start. A training that was paused and resumed goes on counting, and is 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from tb_convergence.core.history import Steps, Values
 from tb_convergence.core.scalar_tags import EarlierTraining
+from tb_convergence.reading.patterns import ScalarRule
 from tb_convergence.reading.scalar_choice import Place
 
 PAUSE_SECONDS: Final = 1_800.0
@@ -36,9 +38,9 @@ class Points:
     wall_times: NDArray[np.float64]
     values: Values
 
-    def since(self, time: float) -> Points:
-        """The points from the wall time `time` on."""
-        kept = ~(self.wall_times < time)
+    def between(self, begin: float, end: float) -> Points:
+        """The points from the wall time `begin` on and before `end`."""
+        kept = ~((self.wall_times < begin) | (self.wall_times >= end))
         return (
             self
             if kept.all()
@@ -46,32 +48,49 @@ class Points:
         )
 
 
-def newest(points: Mapping[Place, Points]) -> tuple[float, tuple[EarlierTraining, ...]]:
-    """The wall time at which the newest training begins, and the trainings before it.
+Span = tuple[float, float]
+"""Wall times between which a training was recorded: from the first on, before the second."""
 
-    `-inf` and nothing where there is only one, or where the clock does not tell.
+WHOLE: Final[Span] = (-math.inf, math.inf)
+
+
+def chosen_training(
+    points: Mapping[Place, Points], rules: Sequence[ScalarRule] = ()
+) -> tuple[Span, tuple[EarlierTraining, ...]]:
+    """The training to read, and all trainings but the newest.
+
+    That is the newest one, or the one whose number, counted from 1, a rule names.
     """
+    begins = _beginnings(points)
+    if not begins:
+        return WHOLE, ()
+    edges = [-math.inf, *begins, math.inf]
+    spans = list(pairwise(edges))
+    earlier = tuple(
+        one for low, high in spans[:-1] if (one := _described(points, low, high)) is not None
+    )
+    wanted = next((int(rule.tags[0]) for rule in rules if rule.role == "training"), len(spans))
+    return spans[min(wanted, len(spans)) - 1], earlier
+
+
+def _beginnings(points: Mapping[Place, Points]) -> list[float]:
+    """Wall times at which another training begins; [] where the clock does not tell."""
     times = [one.wall_times for one in points.values() if len(one.steps)]
     if not times:
-        return -math.inf, ()
+        return []
     clock = np.unique(np.concatenate(times))
     clock = clock[np.isfinite(clock) & (clock > 0)]
     distances = np.diff(clock)
     if len(distances) < 2:
-        return -math.inf, ()
+        return []
     longest = np.argsort(distances)[::-1][:MOST_PAUSES]
     usual = float(np.median(distances))
-    begins = [
+    return [
         float(clock[place + 1])
         for place in sorted(longest.tolist())
         if distances[place] >= max(PAUSE_SECONDS, PAUSE_TIMES * usual)
         and _begins_anew(points, float(clock[place + 1]))
     ]
-    if not begins:
-        return -math.inf, ()
-    edges = [-math.inf, *begins]
-    earlier = (_described(points, low, high) for low, high in zip(edges, begins, strict=False))
-    return begins[-1], tuple(one for one in earlier if one is not None)
 
 
 def _begins_anew(points: Mapping[Place, Points], time: float) -> bool:

@@ -64,6 +64,10 @@ from tb_convergence.reading.runs import (
     ),
     pytest.param(["a/train", "a/eval_0"], {"a": (["a/train"], ["a/eval_0"])}, id="tfod"),
     pytest.param(["a", "a/eval_dev-set"], {"a": (["a"], ["a/eval_dev-set"])}, id="named"),
+    pytest.param(["Loss-Loss_val", "dev_loss", "loss-by-slash-train-test", "train_loss-val_loss"], {
+        name: ([name], []) for name in
+        ("Loss-Loss_val", "dev_loss", "loss-by-slash-train-test", "train_loss-val_loss")
+    }, id="experiments called after scalars"),
     pytest.param(["test_lr", "test_wd", "."], {
         ".": (["."], []), "test_lr": (["test_lr"], []), "test_wd": (["test_wd"], []),
     }, id="names of runs that only begin like a split"),

@@ -173,7 +173,7 @@ def check_findings(found: dict[str, Any]) -> None:
     keys(
         found,
         "schema run last_step axis loss_summary verdict fix_first findings evaluated not_evaluated "
-        "skipped tag_families sampled recipes config restarts shortened",
+        "skipped tag_families scalars earlier_trainings sampled recipes config restarts shortened",
     )
     for family in found["tag_families"]:
         keys(family, "pattern why role count examples")
@@ -181,6 +181,11 @@ def check_findings(found: dict[str, Any]) -> None:
         assert (family["role"] is None) == (family["why"] != "user")
         assert family["role"] in {None, "gradient", "variable", "neither"}
         assert len(family["examples"]) <= family["count"]
+    for scalar in found["scalars"]:
+        keys(scalar, "tag run role use higher_is_better")
+        assert scalar["use"] in {"read", "part", "told", "spare", "asked"}
+    for training in found["earlier_trainings"]:
+        keys(training, "first_step last_step began ended tags")
     for recipe in found["recipes"]:
         keys(recipe, "title lines")
         assert len(recipe["lines"]) == 2

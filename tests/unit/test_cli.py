@@ -47,7 +47,8 @@ def test_json_is_the_documented_document(logs: Path, capsys: Read) -> None:
     fine, sick = document["runs"]
     assert set(sick) == {
         "run", "last_step", "axis", "loss_summary", "verdict", "fix_first", "findings",
-        "not_evaluated", "skipped", "tag_families", "sampled", "recipes",
+        "not_evaluated", "skipped", "tag_families", "scalars", "earlier_trainings", "sampled",
+        "recipes",
     }
     assert sick["run"] == "sweep/lr-0.1"
     assert sick["findings"][0]["id"] == "unnormalized-input"

@@ -16,6 +16,7 @@ from tb_convergence.cli.drawing.chart import Chart, Picture
 from tb_convergence.cli.drawing.decisive import decisive
 from tb_convergence.cli.drawing.series import loss_picture
 from tb_convergence.cli.formats.html_style import STYLE
+from tb_convergence.cli.questions import questions
 from tb_convergence.cli.wording import (
     about,
     amount,
@@ -28,7 +29,6 @@ from tb_convergence.cli.wording import (
     skipped_text,
     span,
     totals,
-    unclear_histograms,
     unit_of,
     unjudged,
     verdict_text,
@@ -128,7 +128,7 @@ def section(run: RunDiagnosis, history: RunHistory | None) -> str:
     for finding in run.findings:
         if finding.explained_by is None:
             parts += _finding(finding, run, history, loss)
-    parts += [f"<p>{_text(question)}.</p>" for question in unclear_histograms(run)]
+    parts += [f"<p>{_text(question)}.</p>" for question in questions(run)]
     parts += _not_evaluated(run)
     parts += _skipped(run)
     return "\n".join(parts)

@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
+from tb_convergence.cli.questions import questions
 from tb_convergence.cli.wording import (
     about,
     evidence_text,
@@ -21,7 +22,6 @@ from tb_convergence.cli.wording import (
     skipped_text,
     span,
     totals,
-    unclear_histograms,
     unit_of,
     unjudged,
 )
@@ -107,7 +107,7 @@ def _section(run: RunDiagnosis) -> str:
     """The details of one run, folded; "" where there is nothing to add to the table."""
     lines = [line for finding in run.findings if finding.explained_by is None
              for line in _finding(finding, run)]
-    lines += [f"* {escaped(question)}" for question in unclear_histograms(run)]
+    lines += [f"* {escaped(question)}" for question in questions(run)]
     if run.skipped:
         lines.append(f"* {escaped(skipped_text(run))}")
     if not lines:

@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import Final
 
+from tb_convergence.cli.questions import questions
 from tb_convergence.cli.wording import (
     about,
     evidence_text,
@@ -14,7 +15,6 @@ from tb_convergence.cli.wording import (
     reached,
     skipped_text,
     totals,
-    unclear_histograms,
     unit_of,
     unjudged,
     verdict_text,
@@ -95,7 +95,7 @@ def _run(page: Page, run: RunDiagnosis, verbose: bool) -> None:
     for finding in run.findings:
         if finding.explained_by is None:
             _finding(page, finding, run, verbose)
-    for question in unclear_histograms(run):
+    for question in questions(run):
         page.wrapped("? ", question, 2)
     if run.skipped:
         page.wrapped("", skipped_text(run), 2)

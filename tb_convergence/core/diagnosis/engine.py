@@ -107,6 +107,7 @@ def diagnose_history(history: RunHistory, rules: Sequence[Rule] | None = None) -
         history.tag_families, recipes(history, lacking), history.sampled, history.axis,
         loss_summary(history),
         verdict_of(history, findings, len(rules) - len(missing), len(rules)),
+        history.scalar_tags, history.earlier_trainings,
     )
 
 

@@ -12,6 +12,7 @@ from tb_convergence.core.diagnosis.verdict import UNKNOWN, Verdict, verdict_json
 from tb_convergence.core.gaps import Sampled, Skipped, TagFamily
 from tb_convergence.core.history import Axis
 from tb_convergence.core.measures import Measure, Unit, find
+from tb_convergence.core.scalar_tags import EarlierTraining, ScalarTag
 
 Kind = Literal["cause", "symptom", "caution"]
 Severity = Literal["critical", "warning", "info"]
@@ -153,8 +154,9 @@ class RunDiagnosis:
 
     `tag_families` are histograms that a person is asked about, or has spoken of; `recipes` say how
     to record what `not_evaluated` needs; `sampled` is None where TensorBoard kept all;
-    `axis` is what steps count; `loss_summary` describes the loss in one sentence, "" where that is
-    not known. `verdict` judges the run as a whole.
+    `scalar_tags` say what each scalar was taken for, and `earlier_trainings` what older trainings
+    lie in the same folder; `axis` is what steps count; `loss_summary` describes the loss in one
+    sentence, "" where that is not known. `verdict` judges the run as a whole.
     """
 
     run: str
@@ -168,6 +170,8 @@ class RunDiagnosis:
     axis: Axis = "step"
     loss_summary: str = ""
     verdict: Verdict = UNKNOWN
+    scalar_tags: tuple[ScalarTag, ...] = ()
+    earlier_trainings: tuple[EarlierTraining, ...] = ()
 
     @property
     def first_cause(self) -> Finding | None:
@@ -227,6 +231,21 @@ def as_json(diagnosis: RunDiagnosis) -> dict[str, Any]:
                 "examples": list(one.examples),
             }
             for one in diagnosis.tag_families
+        ],
+        "scalars": [
+            {
+                "tag": one.tag, "run": one.run, "role": one.role, "use": one.use,
+                "higher_is_better": one.higher_is_better,
+            }
+            for one in diagnosis.scalar_tags
+        ],
+        "earlier_trainings": [
+            {
+                "first_step": one.first_step, "last_step": one.last_step,
+                "began": strict_number(one.began), "ended": strict_number(one.ended),
+                "tags": list(one.tags),
+            }
+            for one in diagnosis.earlier_trainings
         ],
         "sampled": sampled_json(diagnosis.sampled),
         "recipes": [

@@ -102,6 +102,9 @@ def _too_short(history: RunHistory, trajectory: LossTrajectory) -> str:
 
 def _unconvincing(history: RunHistory, trajectory: LossTrajectory) -> str:
     """What of the loss forbids a green verdict although no rule fired; "" where nothing does."""
+    unread = next((one.reason for one in history.skipped if not one.tag), "")
+    if unread:
+        return f"Part of the run could not be read: {unread}."
     goal = objective(history)
     if not goal.measures_progress:
         return f"This loss does not measure progress: {goal.why}."

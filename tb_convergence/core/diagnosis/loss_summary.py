@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 
 from tb_convergence.core.diagnosis.loss_trajectory import LossTrajectory, loss_trajectory
+from tb_convergence.core.diagnosis.objective import Objective, objective
 from tb_convergence.core.diagnosis.wording import figure, plain_exponents
 from tb_convergence.core.history import RunHistory
 
@@ -25,13 +26,36 @@ def loss_summary(history: RunHistory) -> str:
     if trajectory is None or trajectory.nonfinite_step is not None:
         return ""
     # The square of a huge loss is infinite, and then nothing is beyond chance.
+    goal = objective(history)
     with np.errstate(over="ignore", invalid="ignore"):
+        if not goal.measures_progress:
+            return plain_exponents(f"{_progress(history, goal)}{_from_to(trajectory)}.")
         return plain_exponents(f"{_training(trajectory)}{_validation(history)}.")
+
+
+def _from_to(trajectory: LossTrajectory) -> str:
+    """Where a loss that measures no progress began and ended."""
+    return (
+        f"The loss went from {figure(float(trajectory.level[0]))} to {figure(trajectory.end)} "
+        "(mean of the last tenth), which does not measure progress"
+    )
+
+
+def _progress(history: RunHistory, goal: Objective) -> str:
+    """How what measures progress went, as a sentence; "" where nothing does."""
+    series = None if goal.progress is None else history.scalars.get(goal.progress)
+    values = np.zeros(0) if series is None else np.asarray(series.values, np.float64)
+    values = values[np.isfinite(values)]
+    if not len(values):
+        return ""
+    first, last = figure(float(values[0])), figure(float(values[-1]))
+    return f"The {goal.progress} went from {first} to {last} (best: {figure(values.max())}). "
 
 
 def _training(trajectory: LossTrajectory) -> str:
     start, end = figure(trajectory.start), figure(trajectory.end)
     if trajectory.observed < _TELLING:
+        start = figure(float(trajectory.level[0]))
         return f"The loss began at {start}" + (f" and ended at {end}" if end != start else "")
     if trajectory.end > max(trajectory.start, trajectory.diverging_above):
         return f"The loss rose from {start} to {end} (mean of the last tenth)"

@@ -80,7 +80,7 @@ def _reinforcement(history: RunHistory) -> Objective | None:
 
 
 def _adversarial(history: RunHistory) -> Objective | None:
-    roles = {one.role for one in history.scalar_tags}
+    roles = {one.role for one in history.scalar_tags} | set(history.scalars)
     named = {"generator_loss", "discriminator_loss"} <= roles
     if not named and not _several_optimizers(history.config):
         return None

@@ -1,0 +1,86 @@
+"""What a person is asked about a run: which histograms, which scalars, which training.
+
+Names that leave it open are never guessed at in silence: the report says what was read, what was
+not, and the option that says otherwise.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timezone
+from typing import Final
+
+from tb_convergence.cli.wording import unclear_histograms
+from tb_convergence.core.diagnosis.finding import RunDiagnosis
+from tb_convergence.core.scalar_tags import EarlierTraining, ScalarTag
+from tb_convergence.reading.patterns import ScalarChoice, ScalarRule
+
+NAMED: Final = 4
+"""Scalars that one question names; the JSON document lists all of them."""
+
+_LOSSES: Final = ("loss", "epoch_loss")
+
+
+def questions(run: RunDiagnosis) -> tuple[str, ...]:
+    """One sentence, without a full stop, for each thing that a person may want to say."""
+    return (*unclear_histograms(run), *unclear_scalars(run), *_earlier(run))
+
+
+def unclear_scalars(run: RunDiagnosis) -> Iterator[str]:
+    """What is asked about scalars, and which choice was made where several were open."""
+    tags = run.scalar_tags
+    read = [one for one in tags if one.use in ("read", "part", "told")]
+    recorded = not any("loss" in need for item in run.not_evaluated for need in item.needs)
+    losses = [one for one in read if one.role in _LOSSES]
+    open_ones = [one for one in tags if one.use == "asked"]
+    if tags and not losses and not recorded:
+        others = open_ones or [one for one in tags if one.role in ("metric", "validation_loss")]
+        if others:
+            yield (
+                f"No scalar of this run is named as its training loss. It holds {_listed(others)}; "
+                f"{_option('loss', others[:1])} names the loss"
+            )
+        return
+    for role, choice in (("loss", "loss"), ("validation_loss", "validation")):
+        terms = [one for one in tags if one.use == "part" and one.role == role]
+        if len(terms) > 1:
+            name = "loss" if role == "loss" else "validation loss"
+            yield (
+                f"The {name} is read as the sum of {_listed(terms)}; "
+                f"{_option(choice, terms[:1])} reads another one"  # type: ignore[arg-type]
+            )
+    may_be = [one for one in open_ones if one.role in (*_LOSSES, "validation_loss")]
+    if may_be:
+        yield (
+            f"{_listed(may_be)} may be a loss, too, and {'is' if len(may_be) == 1 else 'are'} not "
+            f"read; {_option('validation', may_be[:1])} says that it is the validation loss"
+        )
+
+
+def _option(choice: ScalarChoice, tags: Sequence[ScalarTag]) -> str:
+    rule = ScalarRule(choice, tuple(one.tag for one in tags)).rule
+    return f"--tags {shlex.quote(rule)}"
+
+
+def _listed(tags: Sequence[ScalarTag]) -> str:
+    names = list(dict.fromkeys(one.tag for one in tags))
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
+
+
+def _earlier(run: RunDiagnosis) -> Iterator[str]:
+    for number, one in enumerate(run.earlier_trainings, 1):
+        yield (
+            f"The folder also holds an earlier training ({_span(one)}); the newest one is judged "
+            f"unless --tags training={number} asks for it"
+        )
+
+
+def _span(one: EarlierTraining) -> str:
+    steps = f"steps {one.first_step:,} to {one.last_step:,}"
+    try:
+        day = datetime.fromtimestamp(one.ended, timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
+    except (OverflowError, OSError, ValueError):
+        return steps
+    return f"{steps}, ended {day}"
