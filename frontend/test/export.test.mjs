@@ -14,7 +14,7 @@ import {
 
 test("numbers keep all their digits, and what is not finite has its name", () => {
   const text = csv(["a"], [[0.1 + 0.2], [-1e-300], [Number.NaN], [Infinity], [-Infinity], [null]]);
-  assert.equal(text, "a\r\n0.30000000000000004\r\n-1e-300\r\nNaN\r\ninf\r\n-inf\r\n\r\n");
+  assert.equal(text, '"a"\r\n0.30000000000000004\r\n-1e-300\r\nNaN\r\ninf\r\n-inf\r\n\r\n');
 });
 
 test("a name from a log is text, whatever it looks like", () => {
@@ -23,12 +23,17 @@ test("a name from a log is text, whatever it looks like", () => {
     ["n"],
     names.map((name) => [name]),
   );
-  for (const line of lines.split("\r\n").slice(1, 6)) assert.match(line, /^"?'/);
+  for (const line of lines.split("\r\n").slice(1, 6)) assert.match(line, /^"'/);
+  for (const odd of ["\n=1+1", "\uff1d1+1", " =1+1"]) {
+    assert.match(csv(["n"], [[odd]]).split("\r\n")[1], /^"'/);
+  }
+  for (const split of ["a;=1", "a\t=1"])
+    assert.equal(csv(["n"], [[split]]), `"n"\r\n"${split}"\r\n`);
   assert.ok(lines.includes('"a""b"') && lines.includes('"a,b"') && lines.includes('"a\nb"'));
 });
 
 test("a negative number is no formula", () => {
-  assert.equal(csv(["x"], [[-1]]), "x\r\n-1\r\n");
+  assert.equal(csv(["x"], [[-1]]), '"x"\r\n-1\r\n');
 });
 
 test("curves keep the points that have no height", () => {

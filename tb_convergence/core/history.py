@@ -277,9 +277,20 @@ class RunHistory:
         )
 
     def table(self, group: str) -> Table | None:
-        """The table of `group`, or None where nothing of it was recorded; no rows are nothing."""
+        """The table of `group`, or None where nothing of it was recorded; no rows are nothing.
+
+        Of a run with several optimizers, whose losses are the rows of "run", it has the records of
+        the first: at the others' own steps its loss is not NaN but unknown.
+        """
         found = self.tables.get(group)
-        return found if found is not None and found.rows else None
+        if found is None or not found.rows:
+            return None
+        if group != "run" or len(found.rows) == 1:
+            return found
+        if "first row" not in self.memory:
+            self.memory["first row"] = _of_first_row(found)
+        first: Table = self.memory["first row"]
+        return first
 
     def points(self, name: str) -> int:
         """Number of recorded steps of one statistic; 0 where it was not written."""
@@ -295,12 +306,24 @@ class RunHistory:
         caller knows which statistics may be NaN by nature.
         """
         for group in ("run", "epoch"):
-            table = self.tables.get(group)
-            if table is not None and table.has(name) and table.rows:
+            table = self.table(group)
+            if table is not None and table.has(name):
                 values = table.column(name)[:, 0]
                 source = f"{table.source}: {group}"
                 return Series(name, table.steps, values, table.wall_times, source, table.axis)
         return self.scalars.get(name)
+
+
+def _of_first_row(table: Table) -> Table:
+    """`table` without the records that hold nothing of its first row."""
+    kept = ~np.isnan(table.low[:, 0, :]).all(axis=1)
+    if kept.all():
+        return table
+    low = table.low[kept]
+    return replace(
+        table, steps=table.steps[kept], wall_times=table.wall_times[kept], low=low,
+        high=low if table.exact else table.high[kept],
+    )
 
 
 def _first(table: Table, count: int) -> Table:

@@ -73,6 +73,25 @@ def is_event_file(name: str) -> bool:
     return "tfevents" in name and not name.endswith(".profile-empty")
 
 
+def printable_name(name: str) -> str:
+    """`name` with every byte that is no UTF-8 written as "%FF".
+
+    TensorBoard's loaders cannot take such names, and no reply can hold them.
+
+    >>> printable_name("run\\udcff"), printable_name("rén")
+    ('run%FF', 'rén')
+    """
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return "".join(
+            f"%{ord(sign) - 0xDC00:02X}" if 0xDC80 <= ord(sign) <= 0xDCFF else
+            "%3F" if 0xD800 <= ord(sign) <= 0xDFFF else sign
+            for sign in name
+        )
+    return name
+
+
 def none_found(logdir: str) -> LogdirError:
     """The error for a log directory without any run."""
     return LogdirError(f"log directory {logdir!r} holds no event files (*tfevents*)")
@@ -98,7 +117,10 @@ class LocalFolders:
     def runs(self) -> tuple[RunFolder, ...]:
         """See `Folders.runs`."""
         found = [
-            RunFolder(os.path.relpath(folder, self.root), tuple(sorted(files, key=_by_name)))
+            RunFolder(
+                printable_name(os.path.relpath(folder, self.root)),
+                tuple(sorted(files, key=_by_name)),
+            )
             for folder, files in self._walked()
         ]
         if not found:
@@ -134,7 +156,8 @@ class LocalFolders:
                     if entry.is_dir():
                         waiting.append((entry.path, (*above, here)))
                     elif is_event_file(entry.name) and entry.is_file():
-                        files.append(EventFile(entry.path, entry.name, entry.stat().st_size))
+                        name = printable_name(entry.name)
+                        files.append(EventFile(entry.path, name, entry.stat().st_size))
             except OSError as error:
                 # It went away meanwhile, or is not ours to read.
                 logger.info("folder %r is left out: %s", folder, error.strerror)

@@ -10,6 +10,7 @@ from tb_convergence.core.history import RunHistory
 from tb_convergence.reading.axis_alignment import aligned, all_aligned, clock_of
 from tb_convergence.reading.histograms import HistogramData, read_histograms
 from tb_convergence.reading.patterns import TagRule
+from tb_convergence.reading.reasons import summed
 from tb_convergence.reading.records import read_records
 from tb_convergence.reading.runs import FoldedRun, fold_run, fold_runs
 from tb_convergence.reading.sampling import MOST_KEPT, Sampling
@@ -85,7 +86,9 @@ def read_folded(source: DataSource, run: FoldedRun) -> RunHistory:
         tables=tables,
         scalars=all_aligned(scalars.series, clock),
         config=recorder.config,
-        skipped=(*problems, *recorder.skipped, *histograms.skipped, *scalars.skipped),
+        skipped=summed(
+            (*problems, *recorder.skipped, *histograms.skipped, *scalars.skipped)
+        ),
         scalar_tags=scalars.tags,
         earlier_trainings=scalars.earlier,
         framework=scalars.framework,

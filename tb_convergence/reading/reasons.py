@@ -7,12 +7,18 @@ series in which everything is bad does not produce one entry per point.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import Final
 
 from tb_convergence.core.gaps import Skipped
 
 MAX_REASON: Final = 300
 MAX_POINTS_PER_TAG: Final = 20
+MAX_NAME: Final = 200
+"""Characters of a tag in an entry."""
+MAX_TAGS_PER_REASON: Final = 20
+MAX_ENTRIES: Final = 400
+"""Entries of one run; more are of a file made to fill a report."""
 
 
 def reason_of(error: Exception | str) -> str:
@@ -25,6 +31,42 @@ def reason_of(error: Exception | str) -> str:
     text = details() if callable(details) else None
     text = " ".join(str(text or error).split()) or type(error).__name__
     return text if len(text) <= MAX_REASON else text[: MAX_REASON - 1] + "…"
+
+
+def shortened(name: str) -> str:
+    """A name from a file, with its middle left out where it is longer than `MAX_NAME`.
+
+    >>> len(shortened("x" * 10_000))
+    200
+    """
+    if len(name) <= MAX_NAME:
+        return name
+    head = MAX_NAME // 2
+    return f"{name[:head]}…{name[len(name) - (MAX_NAME - head - 1) :]}"
+
+
+def summed(skipped: Iterable[Skipped]) -> tuple[Skipped, ...]:
+    """`skipped` with names of bounded length, and with one entry for many tags of one reason.
+
+    A file can hold thousands of tags that are all wrong in the same way.
+    """
+    found: list[Skipped] = []
+    places: dict[str, int] = {}
+    tags: Counter[str] = Counter()
+    for one in skipped:
+        entry = Skipped(shortened(one.tag), one.step, one.reason)
+        if one.tag and one.step is None:
+            tags[one.reason] += 1
+            if tags[one.reason] > MAX_TAGS_PER_REASON:
+                continue
+            places[one.reason] = len(found)
+        found.append(entry)
+    for reason, place in places.items():
+        more = tags[reason] - MAX_TAGS_PER_REASON
+        if more > 0:
+            last = found[place]
+            found[place] = Skipped(last.tag, None, f"{reason} ({more:,} more tags likewise)")
+    return tuple(found[:MAX_ENTRIES])
 
 
 class SkippedPoints:

@@ -116,14 +116,21 @@ def _read(
 
 
 def _points(tag: str, data: list[Any], skipped: list[Skipped]) -> Points:
+    """What of `data` is a scalar.
+
+    Beside scalars, points of another kind are left out without a word: the data server does not
+    even pass them on, and both loaders are to say the same. Alone, they are reported.
+    """
     refused = SkippedPoints(tag, skipped)
     good = []
+    mixed = any(isinstance(datum.value, _REAL) for datum in data)
     for datum in data:
         if datum.step < 0:
             refused.add(int(datum.step), "negative step")
         elif not isinstance(datum.value, _REAL):
             # One of the loaders hands on what a damaged tensor held: text, a complex number.
-            refused.add(int(datum.step), f"a scalar of type {type(datum.value).__name__}")
+            if not mixed:
+                refused.add(int(datum.step), f"a scalar of type {type(datum.value).__name__}")
         else:
             good.append(datum)
     refused.close()

@@ -108,8 +108,8 @@ def _lines(history: RunHistory) -> Iterator[_Line]:
     """Lines of the run as a whole: what the recorder wrote, then plain scalars."""
     seen: set[str] = set()
     for group in WHOLE_RUN:
-        table = history.table(group)
-        for name in table.columns if table is not None else ():
+        table = history.tables.get(group)
+        for name in table.columns if table is not None and table.rows else ():
             if table is None or name in _BOOKKEEPING or name in seen:
                 continue
             seen.add(name)

@@ -2,14 +2,15 @@
  * Comma-separated values as RFC 4180 writes them, safe to open in a spreadsheet.
  *
  * Names come from whoever wrote the logs. A spreadsheet takes text that begins with one of
- * `= + - @` for a formula and runs it, so such text gets an apostrophe in front, which
- * spreadsheets read as "this is text". Numbers are written as they are.
+ * `= + - @`, or with their full-width forms, for a formula and runs it; so such text gets an
+ * apostrophe in front, which spreadsheets read as "this is text". Every text is quoted, because
+ * some spreadsheets end a cell at a semicolon or a tab. Numbers are written as they are.
  */
 
 /** @typedef {string | number | null} Cell */
 
 /** First characters that make a spreadsheet evaluate a text. */
-const FORMULA = /^[=+\-@\t\r]/;
+const FORMULA = /^\s*[=+\-@\uff0b\uff0d\uff1d\uff20]|^[\t\r\n]/;
 
 /**
  * @param {string[]} columns
@@ -26,7 +27,7 @@ function field(cell) {
   if (cell === null) return "";
   if (typeof cell === "number") return number(cell);
   const text = FORMULA.test(cell) ? `'${cell}` : cell;
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  return `"${text.replaceAll('"', '""')}"`;
 }
 
 /** @param {number} value As Python, R and Julia read it. */

@@ -6,7 +6,7 @@ A field of the wrong type, or one that is missing, reads as unknown (None or "")
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from tb_convergence.core.diagnosis.memory import remembered
@@ -122,6 +122,10 @@ class Configuration:
     schedule: str = ""
     optimizers: int = 0
     trainable_parameters: int | None = None
+    _by_name: dict[str, Layer] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _sources: dict[str, Layer | None] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @property
     def output(self) -> Layer | None:
@@ -156,7 +160,10 @@ class Configuration:
 
     def layer(self, name: str) -> Layer | None:
         """The layer of that name."""
-        return next((layer for layer in self.layers if layer.name == name), None)
+        if not self._by_name:
+            for layer in self.layers:
+                self._by_name.setdefault(layer.name, layer)
+        return self._by_name.get(name)
 
     def before(self, layer: Layer) -> Layer | None:
         """The only layer that feeds `layer`."""
@@ -166,12 +173,23 @@ class Configuration:
 
     def source(self, layer: Layer) -> Layer | None:
         """As `before`, looking through layers that add no non-linearity."""
-        found = self.before(layer)
-        for _ in self.layers:  # bounded: the document may describe a loop
-            if found is None or found.kind not in PASSIVE:
-                return found
+        # Each layer of a chain is looked up once: a document may list thousands in a row.
+        passed: dict[str, None] = {}
+        found: Layer | None = layer
+        result: Layer | None = None
+        while found is not None:
+            if found.name in self._sources:
+                result = self._sources[found.name]
+                break
+            if found.name in passed:  # the document describes a loop
+                break
+            passed[found.name] = None
             found = self.before(found)
-        return None
+            if found is None or found.kind not in PASSIVE:
+                result = found
+                break
+        self._sources.update(dict.fromkeys(passed, result))
+        return result
 
     def hidden(self, *kinds: str) -> list[Layer]:
         """Layers of these classes that are not the output."""

@@ -10,16 +10,19 @@ decided" unless something else shows a fault.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import numpy as np
 
+from tb_convergence.core.diagnosis.configuration import configuration
 from tb_convergence.core.diagnosis.memory import remembered
 from tb_convergence.core.history import RunHistory, Series, Values
 
-Kind = Literal["minimized", "reinforcement", "adversarial", "no-floor", "curriculum", "cyclic-rate"]
+Kind = Literal[
+    "minimized", "reinforcement", "adversarial", "several-losses", "no-floor", "curriculum",
+    "cyclic-rate",
+]
 
 NEGATIVE: Final = 1e-6
 """Part of the largest loss by which one must be below zero to count: less is rounding."""
@@ -57,7 +60,9 @@ MINIMIZED: Final = Objective("minimized", True)
 @remembered
 def objective(history: RunHistory) -> Objective:
     """The objective of `history`, from the names of its scalars, its settings and its loss."""
-    for look in (_reinforcement, _adversarial, _curriculum, _without_floor, _cyclic_rate):
+    for look in (
+        _reinforcement, _adversarial, _several_losses, _curriculum, _without_floor, _cyclic_rate
+    ):
         found = look(history)
         if found is not None:
             return found
@@ -81,8 +86,7 @@ def _reinforcement(history: RunHistory) -> Objective | None:
 
 def _adversarial(history: RunHistory) -> Objective | None:
     roles = {one.role for one in history.scalar_tags} | set(history.scalars)
-    named = {"generator_loss", "discriminator_loss"} <= roles
-    if not named and not _several_optimizers(history.config):
+    if not {"generator_loss", "discriminator_loss"} <= roles:
         return None
     return Objective(
         "adversarial",
@@ -91,10 +95,16 @@ def _adversarial(history: RunHistory) -> Objective | None:
     )
 
 
-def _several_optimizers(config: Mapping[str, Any]) -> bool:
-    """Whether the recorder saw more than one optimizer at work, as in a GAN."""
-    optimizers = config.get("optimizers")
-    return isinstance(optimizers, list) and len(optimizers) > 1
+def _several_losses(history: RunHistory) -> Objective | None:
+    """What the recorder saw of a GAN, an actor and its critic: several optimizers at work."""
+    run = history.table("run")
+    if run is None or len(run.rows) < 2 or configuration(history).optimizers < 2:
+        return None
+    return Objective(
+        "several-losses",
+        False,
+        "several optimizers each minimize a loss of their own, and one may rise as another falls",
+    )
 
 
 def _curriculum(history: RunHistory) -> Objective | None:
