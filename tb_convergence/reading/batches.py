@@ -55,6 +55,10 @@ class Batch:
         """Whether all of it may be read in one answer."""
         return sum(folder.size for folder in self.folders) <= BATCH_BYTES
 
+    def folders_of(self, run: FoldedRun) -> tuple[RunFolder, ...]:
+        """Where TensorBoard's runs lie that `run` is made of."""
+        return tuple(folder for folder in self.folders if folder.run in run.members)
+
     def singly(self, done: int = 0) -> tuple[Batch, ...]:
         """A batch for each run but the first `done` ones."""
         size = {folder.run: folder for folder in self.folders}

@@ -94,7 +94,8 @@ def crc32c_of_each(
 
 def masked(crc: Words) -> Words:
     """Checksums as event files store them; see `masked_crc32c`."""
-    return ((crc >> 15) | (crc << 17)) + np.uint32(0xA282EAD8)
+    rotated: Words = (crc >> np.uint32(15)) | (crc << np.uint32(17))
+    return rotated + np.uint32(0xA282EAD8)
 
 
 def _plain(data: bytes) -> int:

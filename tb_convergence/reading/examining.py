@@ -19,11 +19,14 @@ from tb_convergence.core.gaps import Skipped
 from tb_convergence.core.history import RunHistory
 from tb_convergence.reading.batches import Batch, samples_of, shown
 from tb_convergence.reading.folders import Folders, LogdirError
+from tb_convergence.reading.integrity import Integrity
 from tb_convergence.reading.patterns import TagRule
 from tb_convergence.reading.prefetch import fetch_lists, read_ahead
 from tb_convergence.reading.reasons import reason_of
+from tb_convergence.reading.run_files import read_around
 from tb_convergence.reading.runs import FoldedRun
 from tb_convergence.reading.tensorboard import loaders
+from tb_convergence.reading.tensorboard.compat import is_data_server
 from tb_convergence.reading.tensorboard.data_source import DataSource, DataUnavailableError
 
 Loader = Literal["auto", "fast", "python"]
@@ -61,11 +64,22 @@ def examined(plan: Plan, begin: Callable[[int, FoldedRun], None]) -> Iterator[Ex
         def begin_here(place: int, run: FoldedRun, first: int = batch.first) -> None:
             begin(first + place, run)
 
-        for run, history in read_ahead(source, batch.runs, begin_here, waits=not fetched):
+        for run, found in read_ahead(source, batch.runs, begin_here, waits=not fetched):
+            history = found
+            if not isinstance(found, Exception) and _dropped(source, run):
+                history = read_around(
+                    plan.folders, batch.folders_of(run), run, plan.patterns, source.bad_clocks
+                )
             if isinstance(history, Exception):
                 yield unread(run.name, reason_of(history)), None
             else:
                 yield diagnose_history(history), history
+
+
+def _dropped(source: DataSource, run: FoldedRun) -> bool:
+    """Whether the loader has dropped records of `run`: the data server does where clocks fail."""
+    bad = any(source.bad_clocks.get(member) for member in run.members)
+    return bad and is_data_server(source.provider)
 
 
 def unread(run: str, reason: str) -> RunDiagnosis:
@@ -107,10 +121,18 @@ def _opened(plan: Plan, batch: Batch) -> tuple[ExitStack, DataSource, bool]:
         }
         most_kept = {plugin: (count,) for plugin, count in samples.items()}
         source = replace(
-            source, patterns=plan.patterns, problems=problems, most_kept=most_kept
+            source, patterns=plan.patterns, problems=problems, most_kept=most_kept,
+            bad_clocks=_bad_clocks(logdir, batch),
         )
         fetched = fetch_lists(source, batch.runs, with_points=batch.small)
         return stack.pop_all(), source, fetched
+
+
+def _bad_clocks(logdir: Path, batch: Batch) -> Mapping[str, int]:
+    """Records whose wall time is no number, by TensorBoard's name of the run."""
+    looking = Integrity(verify=False)  # the loaders verify checksums themselves
+    found = {one.run: looking.report(logdir / one.run).bad_clocks for one in batch.folders}
+    return {run: count for run, count in found.items() if count}
 
 
 @contextmanager

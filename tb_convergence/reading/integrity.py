@@ -93,7 +93,7 @@ class Integrity:
         problems: list[str] = []
         clocks = size = 0
         left = LOOK_BYTES
-        for path, length, identity in _event_files(folder):
+        for path, length, identity in event_files(folder):
             with self._lock:
                 state = self._states.get(path)
                 if state is None or state.identity != identity or state.checked > length:
@@ -118,7 +118,7 @@ def _told(name: str, state: FileState) -> Iterator[str]:
         yield f"{state.no_events:,} records of {name} are no events, and were left out"
 
 
-def _event_files(folder: Path | str) -> list[tuple[str, int, tuple[int, int]]]:
+def event_files(folder: Path | str) -> list[tuple[str, int, tuple[int, int]]]:
     """Path, size and identity of the event files in `folder`, in the order of their names."""
     found = []
     try:

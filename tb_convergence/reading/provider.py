@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from tb_convergence.core.gaps import Skipped
 from tb_convergence.core.history import RunHistory
@@ -16,6 +16,13 @@ from tb_convergence.reading.runs import FoldedRun, fold_run, fold_runs
 from tb_convergence.reading.sampling import MOST_KEPT, Sampling
 from tb_convergence.reading.scalars import read_scalars
 from tb_convergence.reading.tensorboard.data_source import DataSource
+
+CLOCK_TAG: Final = "wall_time"
+"""What is named in place of a tag where wall times are wrong."""
+BAD_CLOCKS: Final = (
+    "{:,} records have a wall time that is no number: steps give their order, and times that are "
+    "shown may be wrong"
+)
 
 
 class RunNotFoundError(LookupError):
@@ -71,6 +78,9 @@ def read_folded(source: DataSource, run: FoldedRun) -> RunHistory:
         for member in run.members
         for reason in source.problems.get(member, ())
     ]
+    clocks = sum(source.bad_clocks.get(member, 0) for member in run.members)
+    if clocks:
+        problems.append(Skipped(CLOCK_TAG, None, BAD_CLOCKS.format(clocks)))
     recorder = read_records(source, run.members)
     sampling = Sampling(source.most_kept)
     scalars = read_scalars(source, run, recorder.tables, sampling)

@@ -24,6 +24,11 @@ def told_tags(flags: Any) -> tuple[TagRule, ...]:
         return ()
 
 
+def logdir_of(flags: Any) -> object:
+    """The log directory; None where runs have names of their own (`--logdir_spec`)."""
+    return None if getattr(flags, "logdir_spec", "") else getattr(flags, "logdir", None)
+
+
 def most_kept(flags: Any) -> Mapping[str, Collection[int]]:
     """Points TensorBoard keeps of a series at most, by plugin: `--samples_per_plugin`."""
     chosen = getattr(flags, "samples_per_plugin", None)

@@ -37,7 +37,19 @@ class ConvergenceLoader(base_plugin.TBLoader):  # type: ignore[misc]
             _logger.warning("convergence: there is no flag --convergence_tags (%s)", error)
 
     def fix_flags(self, flags: Any) -> None:
-        """Ask TensorBoard to keep `RECORDS` records, unless the user chose a number."""
+        """Ask TensorBoard to keep `RECORDS` records, unless the user chose a number.
+
+        And keep one unreadable record from ending its reading of all runs: the thread that reads
+        starts before plugins are loaded.
+        """
+        try:
+            from tb_convergence.reading.tensorboard.reload_guard import (  # noqa: PLC0415
+                guard_reloading,
+            )
+
+            guard_reloading()
+        except Exception as error:
+            _logger.warning("convergence: reading is not guarded (%s)", error)
         try:
             chosen = flags.samples_per_plugin
             if isinstance(chosen, dict):

@@ -9,8 +9,9 @@ from tensorboard import context as tensorboard_context
 from tensorboard.plugins import base_plugin
 
 from tb_convergence.core.schema import PLUGIN_NAME
+from tb_convergence.reading.presence import LossPresence
 from tb_convergence.serving import assets
-from tb_convergence.serving.flags import most_kept, told_tags
+from tb_convergence.serving.flags import logdir_of, most_kept, told_tags
 from tb_convergence.serving.provider_source import ProviderSource
 from tb_convergence.serving.routes import WsgiApp, applications
 from tb_convergence.serving.service import Service
@@ -18,7 +19,7 @@ from tb_convergence.serving.service import Service
 _logger: Final = logging.getLogger("tensorboard.plugins.convergence")
 
 DATA_PLUGINS: Final = (PLUGIN_NAME, "histograms")
-"""Whose summaries wake the tab up: ordinary gradient histograms are enough."""
+"""Whose summaries wake the tab up by themselves. Of scalars only a loss does: see `is_active`."""
 
 
 class ConvergencePlugin(base_plugin.TBPlugin):  # type: ignore[misc]
@@ -31,19 +32,22 @@ class ConvergencePlugin(base_plugin.TBPlugin):  # type: ignore[misc]
             context: a `base_plugin.TBContext`; its data provider may be None.
         """
         self._provider = context.data_provider
+        self._losses = LossPresence(self._provider)
         self._flags = getattr(context, "flags", None)
 
     def get_plugin_apps(self) -> dict[str, WsgiApp]:
         """WSGI applications by path; see docs/http_api.md."""
         source = ProviderSource(
-            self._provider, told_tags(self._flags), most_kept(self._flags)
+            self._provider, told_tags(self._flags), most_kept(self._flags),
+            logdir_of(self._flags),
         )
         return applications(Service(source), assets.load())
 
     def is_active(self) -> bool:
-        """Whether anything was recorded that the tab is about. One cheap call; never raises.
+        """Whether anything was recorded that the tab is about: cheap, and never raises.
 
-        TensorBoard asks only when its own look at `data_plugin_names` found nothing.
+        TensorBoard asks only when its own look at `data_plugin_names` found nothing, and then asks
+        again with each reload. One loss among the scalars is enough.
         """
         if self._provider is None:
             return False
@@ -51,7 +55,10 @@ class ConvergencePlugin(base_plugin.TBPlugin):  # type: ignore[misc]
             found = self._provider.list_plugins(
                 tensorboard_context.RequestContext(), experiment_id=""
             )
-            return not set(DATA_PLUGINS).isdisjoint(found or ())
+            if not set(DATA_PLUGINS).isdisjoint(found or ()):
+                return True
+            # Where nobody can list plugins, a loss may be there all the same.
+            return (found is None or "scalars" in found) and self._losses.found()
         except Exception as error:
             _logger.info("convergence: inactive, plugins cannot be listed: %s", error)
             return False

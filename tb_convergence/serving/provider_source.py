@@ -8,7 +8,7 @@ import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from tensorboard import errors
@@ -21,17 +21,21 @@ from tb_convergence.reading import (
     RunNotFoundError,
     TagRule,
 )
+from tb_convergence.reading.integrity import Report
 from tb_convergence.reading.landscapes import RecordedLandscapes, read_landscapes
-from tb_convergence.reading.provider import read_folded, read_named
+from tb_convergence.reading.provider import read_folded
 from tb_convergence.reading.recorded_histograms import (
     RecordedHistograms,
     read_recorded_histograms,
 )
+from tb_convergence.reading.run_files import RunFiles, local_logdir
 from tb_convergence.reading.runs import FoldedRun, fold_run, fold_runs
 from tb_convergence.reading.sampling import MOST_KEPT
 from tb_convergence.reading.tensorboard.answer_latency import answering_at_once
+from tb_convergence.reading.tensorboard.compat import is_data_server, multiplexer_parts
 from tb_convergence.reading.tensorboard.data_source import LISTED
 from tb_convergence.reading.tensorboard.lazy_tensors import with_lazy_tensors
+from tb_convergence.reading.tensorboard.reload_guard import problems_of
 from tb_convergence.serving.source import NoSuchRunError, Scope, UnavailableError, Version
 
 RECENT_SECONDS: Final = 2.0
@@ -49,12 +53,18 @@ class ProviderSource:
         provider: Any,
         tags: Sequence[TagRule] = (),
         most_kept: Mapping[str, Collection[int]] = MOST_KEPT,
+        logdir: object = None,
     ) -> None:
         """Args:
             provider: None where TensorBoard was started without one.
             tags: what histograms mean, where a request does not say otherwise.
             most_kept: points of a series that the loader keeps at most, by plugin.
+            logdir: what TensorBoard reads; files of a local directory are checked for damage.
         """
+        held = multiplexer_parts(provider)
+        self._multiplexer = None if held is None else held[0]
+        self._files = RunFiles(local_logdir(logdir))
+        self._marks: dict[str, tuple[str, ...]] = {}
         self._provider = answering_at_once(with_lazy_tensors(provider))
         self._tags = tuple(tags)
         self._most_kept = most_kept
@@ -80,6 +90,8 @@ class ProviderSource:
             else:
                 one = fold_run(run, self._names(scope))
                 folded = () if one is None else (one,)
+                for found in folded:
+                    self._look(found)
                 asked = () if one is None else self._asked(scope, one.members)
             listings = [listed.result() for listed in asked]
         except errors.PublicError:
@@ -91,7 +103,9 @@ class ProviderSource:
         if run is None:
             runs = {one.name: one for one in folded}
             self._recent = _Recent(scope.experiment_id, time.monotonic(), runs)
-        return {one.name: _version(one, listings) for one in folded}
+        return {
+            one.name: _version(one, listings, self._marks.get(one.name, ())) for one in folded
+        }
 
     def _names(self, scope: Scope) -> list[str]:
         """TensorBoard's runs."""
@@ -128,12 +142,44 @@ class ProviderSource:
         with _translated(run):
             listed = self._recent.find(scope.experiment_id, run)
             if listed is not None:
-                source = self._source(scope)
-                source.prefetch(listed.members)
-                found = read_folded(source, listed)
+                found = self._read(scope, listed)
                 if found.tables or found.scalars:  # else it may be gone by now
                     return found
-            return read_named(self._source(scope), run)
+            known = fold_run(run, self._names(scope))
+            if known is None:
+                raise NoSuchRunError(run)
+            return self._read(scope, known)
+
+    def _read(self, scope: Scope, run: FoldedRun) -> RunHistory:
+        """`run`, with what its files tell of damage; around the data server where that drops
+        records because of their clocks.
+        """
+        reports = self._look(run)
+        clocks = {member: one.bad_clocks for member, one in reports.items() if one.bad_clocks}
+        source = replace(
+            self._source(scope), bad_clocks=clocks,
+            problems={member: self._problems(member, one) for member, one in reports.items()},
+        )
+        if clocks and is_data_server(self._provider):
+            around = self._files.read_around(run, source.patterns, clocks)
+            if around is not None:
+                return around
+        source.prefetch(run.members)
+        return read_folded(source, run)
+
+    def _look(self, run: FoldedRun) -> Mapping[str, Report]:
+        """Look at the files of `run`, and remember whether anything is wrong with them."""
+        reports = self._files.reports(run)
+        mark = tuple(problem for one in reports.values() for problem in one.problems)
+        if mark:
+            self._marks[run.name] = mark
+        else:
+            self._marks.pop(run.name, None)
+        return reports
+
+    def _problems(self, member: str, report: Report) -> tuple[str, ...]:
+        """Why data of a member may be missing, from its files and from TensorBoard's reading."""
+        return (*report.problems, *problems_of(self._multiplexer, member))
 
     def histograms(
         self, scope: Scope, run: str, variable: str
@@ -192,13 +238,15 @@ def _translated(run: str) -> Iterator[None]:
         raise UnavailableError("TensorBoard's data server does not answer; try again") from error
 
 
-def _version(run: FoldedRun, listings: Iterable[Mapping[str, Mapping[str, Any]]]) -> Version:
-    digest = hashlib.sha256()
+def _version(
+    run: FoldedRun, listings: Iterable[Mapping[str, Mapping[str, Any]]], mark: tuple[str, ...]
+) -> Version:
+    digest = hashlib.sha256(repr(mark).encode() if mark else b"")
     latest = 0.0
     for listing in listings:
         for member in run.members:
             for tag, series in sorted(listing.get(member, {}).items()):
-                mark = repr((member, tag, series.max_step, series.max_wall_time))
-                digest.update(mark.encode("utf-8", "surrogatepass"))
+                end = repr((member, tag, series.max_step, series.max_wall_time))
+                digest.update(end.encode("utf-8", "surrogatepass"))
                 latest = max(latest, series.max_wall_time or 0.0)
     return Version(digest.hexdigest(), latest)

@@ -147,11 +147,11 @@ def test_refusals_pass_and_everything_else_is_unavailable() -> None:
 def test_failures_of_reading(
     raised: Exception, expected: type[Exception], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def read_named(source: Any, run: str) -> Any:
-        assert (source.context, source.experiment_id, run) == (CONTEXT, "e7", "r")
+    def read_folded(source: Any, run: FoldedRun) -> Any:
+        assert (source.context, source.experiment_id, run.name) == (CONTEXT, "e7", "r")
         raise raised
 
-    monkeypatch.setattr(provider_source, "read_named", read_named)
+    monkeypatch.setattr(provider_source, "read_folded", read_folded)
     with pytest.raises(expected) as found:
         ProviderSource(Provider(r={})).history(SCOPE, "r")
     if expected is UnavailableError:

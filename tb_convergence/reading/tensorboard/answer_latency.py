@@ -48,6 +48,11 @@ class _Answering:
         self._room = threading.BoundedSemaphore(AT_ONCE)
         self._pool = ThreadPoolExecutor(AT_ONCE + 1, thread_name_prefix="answer")
 
+    @property
+    def answered(self) -> Any:
+        """The provider that is asked."""
+        return self._provider
+
     def __str__(self) -> str:
         return str(self._provider)
 

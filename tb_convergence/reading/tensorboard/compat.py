@@ -101,7 +101,8 @@ def multiplexer_parts(provider: Any) -> tuple[Any, str] | None:
 
 def is_data_server(provider: Any) -> bool:
     """Whether `provider` asks a data server, ours or TensorBoard's."""
-    return any(kind.__module__ == _DATA_SERVER[0] for kind in type(provider).__mro__)
+    asked = getattr(provider, "answered", provider)
+    return any(kind.__module__ == _DATA_SERVER[0] for kind in type(asked).__mro__)
 
 
 def lists_as_known(provider_class: type) -> bool:

@@ -54,6 +54,7 @@ class DataSource:
         provider: a `tensorboard.data.provider.DataProvider`.
         context, experiment_id: passed on with each call.
         problems: what the loader could not read, by TensorBoard's name of the run, where known.
+        bad_clocks: records whose wall time is no number, by TensorBoard's name of the run.
         most_kept: points of a series that the loader keeps at most, by plugin; see `sampling`.
         patterns: what a person said of the names of histograms.
         listings: lists fetched ahead by `prefetch`, by (method, run, plugin); each is used once.
@@ -66,6 +67,7 @@ class DataSource:
     problems: Mapping[str, Sequence[str]] = field(default_factory=dict)
     most_kept: Mapping[str, Collection[int]] = field(default_factory=lambda: MOST_KEPT)
     patterns: Sequence[TagRule] = ()
+    bad_clocks: Mapping[str, int] = field(default_factory=dict)
     listings: dict[tuple[str, str, str], Mapping[str, Any]] = field(
         default_factory=dict, repr=False, compare=False
     )
