@@ -91,8 +91,10 @@ def _section(rule: Rule) -> str:
     parts.append(f"Needs: {needs}{records}.")
     thresholds = account.thresholds(rule)
     if thresholds:
-        lines = ["| threshold | value | why |", "|---|---:|---|"]
-        lines += [f"| {item.name} | {item.value} | {_cell(item.source)} |" for item in thresholds]
+        lines = ["| what | is suspect | why |", "|---|---|---|"]
+        lines += [
+            f"| {_cell(what)} | {limits} | {_cell(source)} |" for what, limits, source in thresholds
+        ]
         parts.append("\n".join(lines))
     for label, items in (
         ("Explains", [f"[`{name}`](#{name})" for name in rule.explains]),

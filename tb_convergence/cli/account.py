@@ -1,41 +1,23 @@
-"""What a rule says of itself, apart from how it is shown: its account, its thresholds, its needs.
+"""What a rule says of itself, apart from how it is shown: its story, its thresholds, its needs.
 
-A rule's file is its documentation: the docstring tells the story, and each constant stands there
-with the sentence that says where it comes from. Both are read here, for `explain` and for
-docs/diagnoses.md.
+A rule's file is its documentation: its docstring tells the story, and its declaration says what it
+needs, which numbers it uses and where they come from. `explain` and docs/diagnoses.md print both.
 """
 
 from __future__ import annotations
 
-import ast
 import inspect
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-from tb_convergence.cli.wording import number
-from tb_convergence.core.diagnosis.rule import Rule
+from tb_convergence.cli.wording import amount
+from tb_convergence.core.diagnosis.rule import Rule, Threshold
+from tb_convergence.core.measures import find
 from tb_convergence.core.rules import RULES
 from tb_convergence.core.statistics import BY_NAME
 
 KINDS: Final = {"cause": "what to fix", "caution": "what to bear in mind",
                 "symptom": "what was observed"}
-
-
-@dataclass(frozen=True, slots=True)
-class Threshold:
-    """One constant of a rule.
-
-    Attributes:
-        name: as in the rule's file, in words: "small batch".
-        value: a number, or what is listed.
-        source: the sentences that stand with it; "" where the name says all.
-    """
-
-    name: str
-    value: str
-    source: str
 
 
 def rule_of(id_: str) -> Rule | None:
@@ -49,45 +31,31 @@ def story(rule: Rule) -> tuple[str, ...]:
     return tuple(" ".join(part.split()) for part in text.split("\n\n") if part.strip())
 
 
-def thresholds(rule: Rule) -> tuple[Threshold, ...]:
-    """Numbers the rule holds statistics against, in the order of its file.
+def thresholds(rule: Rule) -> tuple[tuple[str, str, str], ...]:
+    """Numbers that the rule holds statistics against: what, its limits, where they come from.
 
-    Empty where the source is not at hand, as in an installation of compiled files alone.
+    In words, such as ("dead units", "above 50%", "TheDeepChecker flags more than half.").
     """
-    module = sys.modules[rule.evaluate.__module__]
-    try:
-        body = ast.parse(inspect.getsource(module)).body
-    except (OSError, SyntaxError):
-        return ()
-    return tuple(_constants(body, vars(module)))
+    return tuple(
+        (_what(rule, item), _limits(rule, item), item.source) for item in rule.thresholds
+    )
 
 
-def _constants(body: list[ast.stmt], values: dict[str, Any]) -> Iterator[Threshold]:
-    for statement, after in zip(body, [*body[1:], None], strict=True):
-        targets = statement.targets if isinstance(statement, ast.Assign) else \
-            [statement.target] if isinstance(statement, ast.AnnAssign) else []
-        for target in targets:
-            if not isinstance(target, ast.Name) or not target.id.isupper() or target.id[0] == "_":
-                continue
-            value = values.get(target.id)
-            source = _sentence(after)
-            if isinstance(value, (int, float)) and not isinstance(value, bool):
-                yield Threshold(_words(target.id), number(float(value)), source)
-            elif source and isinstance(value, (tuple, frozenset)) and \
-                    all(isinstance(item, str) for item in value):
-                yield Threshold(_words(target.id), ", ".join(sorted(value)), source)
+def _what(rule: Rule, item: Threshold) -> str:
+    measure = find(item.statistic, rule.measures)
+    return item.statistic if measure is None else measure.words(item.detail)
 
 
-def _sentence(after: ast.stmt | None) -> str:
-    """The text that stands beneath a constant."""
-    if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant) \
-            and isinstance(after.value.value, str):
-        return " ".join(after.value.value.split())
-    return ""
-
-
-def _words(name: str) -> str:
-    return name.lower().replace("_", " ")
+def _limits(rule: Rule, item: Threshold) -> str:
+    measure = find(item.statistic, rule.measures)
+    unit = None if measure is None else measure.unit
+    # What follows from no statistic is a count, and the limit itself counts.
+    above = "above" if measure is not None and measure.of else "at least"
+    parts = [
+        f"{side} {amount(value, unit)}"
+        for side, value in (("below", item.low), (above, item.high)) if value is not None
+    ]
+    return " or ".join(parts)
 
 
 def needs(rule: Rule) -> tuple[str, ...]:

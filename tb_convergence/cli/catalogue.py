@@ -112,8 +112,8 @@ def explanation(rule: Rule, *, colour: bool = False) -> str:
     if rule.at_least > 1:
         page.wrapped("- ", f"at least {rule.at_least} records of them", 4)
     _part(page, "thresholds", [
-        f"{item.name} {item.value}" + (f": {item.source}" if item.source else "")
-        for item in account.thresholds(rule)
+        f"{what} {limits}" + (f": {source}" if source else "")
+        for what, limits, source in account.thresholds(rule)
     ])
     _part(page, "explains, when it began before them", rule.explains)
     _part(page, "excluded by, when they began before it or with it", rule.excluded_by)

@@ -1,24 +1,17 @@
-"""Between which values a statistic raises no doubt: the thresholds of the rules that judge it.
+"""Between which values a statistic raises no doubt: the ranges that rules declare (`Rule.healthy`).
 
-Views draw these as bands. The numbers stand in the rules and nowhere else; a statistic that no rule
-judges by its own size has no band. Nor has a share of which only all is objected to: a band from 0
-to 99.9 % would call healthy what merely proves nothing.
+Views draw these as bands. A statistic that no rule judges by its own size has no band.
 """
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tb_convergence.core.diagnosis.tables import WEIGHT_KINDS, weight_rows
+from tb_convergence.core.diagnosis.threshold import Range
 from tb_convergence.core.history import RunHistory, Table
-from tb_convergence.core.rules import (
-    dead_relu,
-    exploding_gradient,
-    saturated_activation,
-    unnormalized_input,
-    update_ratio_out_of_range,
-    zero_gradient,
-)
+from tb_convergence.core.rules import RULES
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,87 +33,40 @@ def judged_rows(history: RunHistory, table: Table, name: str) -> list[int]:
 
     A bias may change by more than its size, and the output of a sure classifier is saturated.
     """
-    if table.group == "variables":
-        if name == "gradient_zero_fraction":
-            return table.rows_of(*WEIGHT_KINDS)
-        return weight_rows(table) if name in ("update_ratio", "gradient_norm") else []
-    if table.group == "activations":
-        if name == "activation_dead_fraction":
-            return list(range(len(table.rows)))
-        if name == "activation_saturated_fraction":
-            return list(range(len(table.rows) - 1))
-    if table.group == "inputs" and name == "feature_rms":
-        return unnormalized_input.judged(history, table)
-    return []
+    return sorted(_ranges(history, table, name)[1])
 
 
 def band(history: RunHistory, table: Table, name: str, row: int | None = None) -> Band | None:
     """The band of statistic `name` for one row of `table`, or what holds for most of its rows.
 
-    None where no rule judges it, or not in this row: a bias may change by more than its size, and
-    an output may be saturated.
+    None where no rule judges it, or not in this row.
     """
-    if table.group == "variables":
-        return _of_variables(history, table, name, row)
-    if table.group == "activations":
-        return _of_activations(table, name, row)
-    if table.group == "inputs" and name == "feature_rms":
-        rows = judged_rows(history, table, name)
-        if rows if row is None else row in rows:
-            return Band(None, unnormalized_input.LARGE, unnormalized_input.RULE.id)
-    return None
+    rule, ranges = _ranges(history, table, name)
+    if row is not None:
+        return _band(ranges.get(row), rule)
+    if not ranges:
+        return None
+    # Of equally many the last: a first layer is often judged more strictly.
+    (most, _), = Counter(reversed(list(ranges.values()))).most_common(1)
+    return _band(most, rule)
 
 
 def row_bands(history: RunHistory, table: Table, name: str) -> list[Band | None]:
     """`band` of every row of `table`, `[R]`, in one pass: None where no rule judges the row."""
-    found: list[Band | None] = [None] * len(table.rows)
-    usual = band(history, table, name)
-    if usual is None:
-        return found
-    for row in _judged(history, table, name):
-        found[row] = usual
-    if table.group == "variables" and name == "gradient_zero_fraction":
-        # The first kernel is judged by a stricter limit than the others.
-        kernels = table.rows_of(*WEIGHT_KINDS)
-        for row, limit in zip(kernels, zero_gradient.limits(history, len(kernels)), strict=True):
-            judged = float(limit) < zero_gradient.ALL
-            found[row] = Band(0.0, float(limit), usual.rule) if judged else None
-    return found
+    rule, ranges = _ranges(history, table, name)
+    return [_band(ranges.get(row), rule) for row in range(len(table.rows))]
 
 
-def _judged(history: RunHistory, table: Table, name: str) -> list[int]:
-    """Rows that the rule behind the band of `name` looks at."""
-    if table.group == "variables":
-        return weight_rows(table)
-    if table.group == "inputs":
-        return unnormalized_input.judged(history, table)
-    count = len(table.rows)
-    return list(range(count - 1 if name == "activation_saturated_fraction" else count))
+def _band(values: Range | None, rule: str) -> Band | None:
+    return None if values is None or values == (None, None) else Band(*values, rule)
 
 
-def _of_variables(history: RunHistory, table: Table, name: str, row: int | None) -> Band | None:
-    if row is not None and row not in weight_rows(table):
-        return None
-    if name == "update_ratio":
-        rule = update_ratio_out_of_range
-        return Band(rule.LOW, rule.HIGH, rule.RULE.id)
-    if name == "gradient_norm":
-        limit = exploding_gradient.limit(table)
-        return None if limit is None else Band(None, limit, exploding_gradient.RULE.id)
-    if name == "gradient_zero_fraction":
-        kernels = table.rows_of(*WEIGHT_KINDS)
-        limits = zero_gradient.limits(history, len(kernels))
-        if not kernels or (row is not None and row not in kernels):
-            return None
-        limit = float(limits[len(kernels) - 1 if row is None else kernels.index(row)])
-        return None if limit >= zero_gradient.ALL else Band(0.0, limit, zero_gradient.RULE.id)
-    return None
-
-
-def _of_activations(table: Table, name: str, row: int | None) -> Band | None:
-    if name == "activation_dead_fraction":
-        return Band(0.0, dead_relu.FRACTION, dead_relu.RULE.id)
-    # A sure classifier's output is saturated, and should be.
-    if name == "activation_saturated_fraction" and (row or 0) < len(table.rows) - 1:
-        return Band(0.0, saturated_activation.FRACTION, saturated_activation.RULE.id)
-    return None
+def _ranges(history: RunHistory, table: Table, name: str) -> tuple[str, Mapping[int, Range]]:
+    """The rule that judges `name` in this table, and the range of each row that it judges."""
+    for rule in RULES:
+        for healthy in rule.healthy:
+            if healthy.statistic == name:
+                ranges = healthy.ranges(history, table)
+                if ranges:
+                    return rule.id, ranges
+    return "", {}

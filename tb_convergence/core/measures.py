@@ -54,7 +54,7 @@ class Measure:
         'growth of the gradient norm until step 4'
         """
         if "{detail}" in self.title:
-            return self.title.format(detail=detail)
+            return self.title.format(detail=detail).rstrip()
         return f"{self.title} {detail}".rstrip()
 
 
@@ -109,7 +109,11 @@ MEASURES: Final[tuple[Measure, ...]] = (
     ),
     Measure("layer_count", "{detail}"),
     Measure("output_units", "units of the {detail}"),
-    Measure("steps", "steps"),
+    Measure("steps", "steps {detail}"),
+    Measure("records", "records {detail}"),
+    Measure("epochs", "epochs"),
+    Measure("layers", "layers {detail}"),
+    Measure("batch_size", "samples in a batch"),
 )
 """Measures that several rules use."""
 

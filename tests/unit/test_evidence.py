@@ -13,6 +13,7 @@ import pytest
 
 from tb_convergence.core.diagnosis import Evidence, Rule, diagnose_history
 from tb_convergence.core.diagnosis.catalogue import CatalogueError, catalogue
+from tb_convergence.core.diagnosis.threshold import Healthy, Threshold
 from tb_convergence.core.measures import MEASURES, Measure, find
 from tb_convergence.core.rules import RULES
 
@@ -49,6 +50,9 @@ def rule(**given: object) -> Rule:
     ({"measures": (Measure("loss_end", "end"),)}, "measure 'loss_end' exists already"),
     ({"measures": (Measure("a", "a"), Measure("a", "b"))}, "measure 'a' exists already"),
     ({"measures": (Measure("a", "a", reading=True),)}, "a reading of no statistic"),
+    ({"thresholds": (Threshold("no_number", high=1.0),)}, "thresholds names 'no_number'"),
+    ({"thresholds": (Threshold("loss"),)}, "the threshold of 'loss' has neither low nor high"),
+    ({"healthy": (Healthy("no_column", lambda history, table: {}),)}, "healthy names 'no_column'"),
     ({"id": "Mine"}, "lower-case words joined by hyphens"),
     ({"kind": "rule"}, "it is one of cause, symptom, caution"),
     ({"title": ""}, "it has no title"),

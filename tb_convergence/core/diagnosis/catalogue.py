@@ -73,10 +73,15 @@ def _unknown_numbers(rule: Rule) -> Iterator[str]:
                 yield f"measure {measure.id!r} is of {name!r}, which is no statistic"
         if measure.reading and not measure.of:
             yield f"measure {measure.id!r} is a reading of no statistic: say of which"
+    for threshold in rule.thresholds:
+        if threshold.low is None and threshold.high is None:
+            yield f"the threshold of {threshold.statistic!r} has neither low nor high"
     known = {*own, *(measure.id for measure in MEASURES)}
     for field, names in (
         ("needs", [part for need in rule.needs for part in need.split("|")]),
         ("shows", rule.shows),
+        ("thresholds", [threshold.statistic for threshold in rule.thresholds]),
+        ("healthy", [healthy.statistic for healthy in rule.healthy]),
     ):
         for name in names:
             if name not in _NEEDS and find(name, rule.measures) is None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from tb_convergence.core.diagnosis.finding import SEVERITIES, Evidence, Kind, Severity
 from tb_convergence.core.diagnosis.states import State
+from tb_convergence.core.diagnosis.threshold import Healthy, Threshold
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.measures import Measure
 
@@ -61,6 +62,8 @@ def strongest(*found: Match | None) -> Match | None:
     )
 
 
+__all__ = ["Healthy", "Match", "Rule", "Signs", "Threshold"]
+
 Signs = Mapping[str, Match]
 """Rules that fired before this one, by id: symptoms for a cause; nothing for a symptom."""
 
@@ -78,6 +81,8 @@ class Rule:
             what it needs, also of one point or all NaN, and never raises on data.
         at_least: records needed of the first of `needs`.
         measures: numbers that this rule alone computes (see `core.measures`).
+        thresholds: the numbers that it holds statistics against, each with its source.
+        healthy: the ranges of statistics that it does not object to, row by row.
         shows: statistics that show the finding best, the best first: views open the first that they
             have. What its evidence tells of columns of the data comes before these.
         explains: ids this cause accounts for when they begin with it or after it.
@@ -105,6 +110,8 @@ class Rule:
     at_least: int = 1
     measures: tuple[Measure, ...] = ()
     shows: tuple[str, ...] = ()
+    thresholds: tuple[Threshold, ...] = ()
+    healthy: tuple[Healthy, ...] = ()
     explains: tuple[str, ...] = ()
     restates: tuple[str, ...] = ()
     excluded_by: tuple[str, ...] = ()

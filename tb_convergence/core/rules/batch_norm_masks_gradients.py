@@ -9,13 +9,12 @@ import numpy as np
 from tb_convergence.core.diagnosis.configuration import configuration
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.progress import learns
-from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
+from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
 from tb_convergence.core.diagnosis.tables import median_over_time
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.measures import Measure
 
 MASKED: Final = 1e-2
-"""Gradients before over after the normalization; healthy stacks stay within ten (Glorot 2010)."""
 CORRUPT: Final = ("vanishing-gradient", "exploding-gradient", "zero-gradient")
 
 
@@ -71,6 +70,15 @@ RULE = Rule(
     title="Batch normalization hides bad gradients",
     needs=("gradient_norm", "config"),
     evaluate=_evaluate,
+    thresholds=(
+        Threshold(
+            "gradient_ratio_across_batch_norm", low=MASKED,
+            source=(
+                "Gradients before over after the normalization; healthy stacks stay within ten "
+                "(Glorot 2010)."
+            ),
+        ),
+    ),
     measures=(
         Measure("batch_norm_layers", "batch normalization layers"),
         Measure(

@@ -21,26 +21,19 @@ from tb_convergence.core.diagnosis.data import (
 )
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
-from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, strongest
+from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold, strongest
 from tb_convergence.core.diagnosis.states import ONE_OUTPUT, State
 from tb_convergence.core.diagnosis.wording import percent
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.measures import Measure
 
 SHARE: Final = 0.875
-"""Of the largest class: a constant answer is then right seven times out of eight."""
 REPEATS: Final = 0.1
-"""Spread of the outputs over that of the targets, below which the output is a constant."""
 NEARLY: Final = 0.05
-"""Distance of the mean output from the prior."""
 SAMPLES: Final = 100
-"""Samples seen before a share of one in ten is believed: its error is then 3 %."""
 PLACES: Final = 4
-"""Places of a target from which it is a sequence."""
 PADDED: Final = 0.5
-"""Part of the places that never change: the others are less than half of the loss."""
 STUCK: Final = 0.9
-"""Loss over that of the prior from which nothing was learned beyond it."""
 RECORDS: Final = 5
 
 
@@ -233,7 +226,53 @@ RULE = Rule(
     title="One class dominates the data",
     needs=("feature_mean", "feature_std", "config"),
     evaluate=_evaluate,
+    thresholds=(
+        Threshold(
+            "largest_class_share", high=SHARE,
+            source=(
+                "Of the largest class: a constant answer is then right seven times out of "
+                "eight."
+            ),
+        ),
+        Threshold(
+            "prediction_std_ratio", low=REPEATS,
+            source=(
+                "Spread of the outputs over that of the targets, below which the output is a "
+                "constant."
+            ),
+        ),
+        Threshold(
+            "distance_from_prior", low=NEARLY,
+            source="Distance of the mean output from the prior.",
+        ),
+        Threshold(
+            "samples", high=SAMPLES,
+            source="Samples seen before a share of one in ten is believed: its error is then 3 %.",
+        ),
+        Threshold(
+            "target_places", high=PLACES,
+            source="Places of a target from which it is a sequence.",
+        ),
+        Threshold(
+            "constant_places_share", high=PADDED,
+            source=(
+                "Part of the places that never change: the others are less than half of the "
+                "loss."
+            ),
+        ),
+        Threshold(
+            "loss_over_baseline", high=STUCK,
+            source="Loss over that of the prior from which nothing was learned beyond it.",
+        ),
+        Threshold("batches_without_class", high=RECORDS, detail="a rare class"),
+    ),
     measures=(
+        Measure(
+            "distance_from_prior", "distance of the mean output from the prior",
+            ("feature_mean",),
+        ),
+        Measure("samples", "samples seen"),
+        Measure("target_places", "places of a target"),
         Measure(
             "constant_places_share", "share of the places that never change", ("feature_std",),
             "fraction", kind="target",

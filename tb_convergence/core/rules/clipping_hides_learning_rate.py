@@ -9,18 +9,15 @@ import numpy as np
 from tb_convergence.core.diagnosis.configuration import configuration
 from tb_convergence.core.diagnosis.dating import mostly_since
 from tb_convergence.core.diagnosis.finding import Evidence
-from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
+from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
 from tb_convergence.core.diagnosis.tables import largest_per_record, weights_column
 from tb_convergence.core.diagnosis.wording import figure, percent
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.measures import Measure
 
 CLIPPED: Final = 0.5
-"""Share of steps that are clipped: clipping is for outliers."""
 EXCESS: Final = 3.0
-"""Norm before over after clipping, median of the clipped steps; less changes the rate little."""
 RECORDS: Final = 20
-"""Records from which a share of steps means something: 20 tell half from a quarter."""
 
 
 def _evaluate(history: RunHistory, _: Signs) -> Match | None:
@@ -70,6 +67,26 @@ RULE = Rule(
     needs=("gradient_norm", "config"),
     at_least=RECORDS,
     evaluate=_evaluate,
+    thresholds=(
+        Threshold(
+            "clipped_share", high=CLIPPED,
+            source="Share of steps that are clipped: clipping is for outliers.",
+        ),
+        Threshold(
+            "gradient_over_clip_limit", high=EXCESS, detail="its limit",
+            source=(
+                "Norm before over after clipping, median of the clipped steps; less changes the "
+                "rate little."
+            ),
+        ),
+        Threshold(
+            "records", high=RECORDS,
+            source=(
+                "Records from which a share of steps means something: 20 tell half from a "
+                "quarter."
+            ),
+        ),
+    ),
     measures=(
         Measure("clipped_share", "share of clipped records", ("gradient_norm",), "fraction"),
         Measure("gradient_over_clip_limit", "gradient over {detail}", ("gradient_norm",)),

@@ -15,23 +15,16 @@ import numpy as np
 from tb_convergence.core.diagnosis.dating import lasting_since
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
-from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
+from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
 from tb_convergence.core.diagnosis.wording import figure
 from tb_convergence.core.history import RunHistory, Table, Values
 from tb_convergence.core.measures import Measure
 
 EQUAL: Final = 1e-5
-"""Range of the losses over their size below which they are one number: float32 sums of a batch
-round to about 1e-6, and chance alone makes means of 1,000 samples differ by 1e-2."""
 STEPS: Final = 20
-"""Steps for which it must hold, to the end of the run."""
 SHARE: Final = 0.5
-"""Part of the run for which it must hold: a loss that was at work most of the time had something to
-look at."""
 SOLVED: Final = 0.2
-"""Loss over its start below which it may be constant because everything is learned (a hinge)."""
 VARIED: Final = 1e-6
-"""Spread of the batches' means over their size above which they are different batches."""
 
 
 def _evaluate(history: RunHistory, _: Signs) -> Match | None:
@@ -99,7 +92,43 @@ RULE = Rule(
     needs=("loss", "feature_mean"),
     at_least=5,
     evaluate=_evaluate,
+    thresholds=(
+        Threshold(
+            "loss_range", low=EQUAL,
+            source=(
+                "Range of the losses over their size below which they are one number: float32 "
+                "sums of a batch round to about 1e-6, and chance alone makes means of 1,000 "
+                "samples differ by 1e-2."
+            ),
+        ),
+        Threshold(
+            "equal_loss_steps", high=STEPS,
+            source="Steps for which it must hold, to the end of the run.",
+        ),
+        Threshold(
+            "run_share", high=SHARE, detail="with the same loss",
+            source=(
+                "Part of the run for which it must hold: a loss that was at work most of the "
+                "time had something to look at."
+            ),
+        ),
+        Threshold(
+            "loss_end_over_start", high=SOLVED,
+            source=(
+                "Loss over its start below which it may be constant because everything is "
+                "learned (a hinge)."
+            ),
+        ),
+        Threshold(
+            "feature_mean", high=VARIED, detail="(range over the batches, relative)",
+            source=(
+                "Spread of the batches' means over their size above which they are different "
+                "batches."
+            ),
+        ),
+    ),
     measures=(
+        Measure("run_share", "part of the run", ("loss",), "fraction"),
         Measure("loss_range", "range of the batch losses over their size", ("loss",)),
         Measure("equal_loss_steps", "steps with the same loss", ("loss",)),
     ),

@@ -9,15 +9,13 @@ import numpy as np
 from tb_convergence.core.diagnosis.configuration import configuration
 from tb_convergence.core.diagnosis.dating import lasting_since
 from tb_convergence.core.diagnosis.finding import Evidence
-from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
+from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
 from tb_convergence.core.diagnosis.states import ONE_OUTPUT, State
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.measures import Measure
 
 STD_RATIO: Final = 1e-6
-"""Spread over the batch, relative to the output's size (AutoTrainer, DeepDiagnosis)."""
 RECORDS: Final = 5
-"""Records at the end of the run that must agree: a state that lasts, not a passing batch."""
 
 
 def _evaluate(history: RunHistory, _: Signs) -> Match | None:
@@ -55,6 +53,22 @@ RULE = Rule(
     needs=("feature_std", "feature_mean", "config"),
     at_least=RECORDS,
     evaluate=_evaluate,
+    thresholds=(
+        Threshold(
+            "prediction_std", low=STD_RATIO, detail="(relative to its size)",
+            source=(
+                "Spread over the batch, relative to the output's size (AutoTrainer, "
+                "DeepDiagnosis)."
+            ),
+        ),
+        Threshold(
+            "records", high=RECORDS, detail="at the end that agree",
+            source=(
+                "Records at the end of the run that must agree: a state that lasts, not a "
+                "passing batch."
+            ),
+        ),
+    ),
     measures=(
         Measure(
             "prediction_std", "std of the output over the batch", ("feature_std",),

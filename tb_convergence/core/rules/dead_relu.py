@@ -7,6 +7,7 @@ dated by the outputs themselves: back to the first of the records in which they 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
@@ -17,23 +18,19 @@ from tb_convergence.core.diagnosis.dating import lasting_since
 from tb_convergence.core.diagnosis.dead_starts import OUTWEIGHS, Reason, Start, start_of
 from tb_convergence.core.diagnosis.finding import Evidence, Severity
 from tb_convergence.core.diagnosis.progress import FALLS, learns
-from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
+from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
 from tb_convergence.core.diagnosis.states import State
 from tb_convergence.core.diagnosis.tables import layers_of
+from tb_convergence.core.diagnosis.threshold import Healthy, Range
 from tb_convergence.core.diagnosis.wording import figure, listed, percent, placed
 from tb_convergence.core.history import RunHistory, Table, Values
 from tb_convergence.core.measures import Measure
 from tb_convergence.core.statistics import DEAD_BELOW, DEAD_WEIGHT
 
 FRACTION: Final = 0.5
-"""Dead units of one layer (TheDeepChecker and AutoTrainer flag more than half)."""
 NEARLY_ALL: Final = 0.9
-"""Above it hardly any unit is left to carry the signal: critical."""
 RECORDS: Final = 5
-"""Records at the end of the run that must agree: a state that lasts, not a passing batch."""
 LAG: Final = math.ceil(math.log(DEAD_BELOW) / math.log(1 - DEAD_WEIGHT))
-"""Records after which the average of a unit that was always active has fallen to that of a dead
-one."""
 
 
 def _lasting(dead: Values) -> dict[int, int]:
@@ -253,6 +250,10 @@ def _start(names: list[str], model: Configuration, starts: list[Start]) -> str:
     return f"Look at what enters {listed(names)}: values that are large, or all of one sign?"
 
 
+def _healthy(_: RunHistory, table: Table) -> Mapping[int, Range]:
+    return dict.fromkeys(range(len(table.rows)), (0.0, FRACTION))
+
+
 RULE = Rule(
     id="dead-relu",
     kind="cause",
@@ -260,6 +261,31 @@ RULE = Rule(
     needs=("activation_dead_fraction",),
     at_least=RECORDS,
     evaluate=_evaluate,
+    healthy=(Healthy("activation_dead_fraction", _healthy),),
+    thresholds=(
+        Threshold(
+            "activation_dead_fraction", high=FRACTION,
+            source="Dead units of one layer (TheDeepChecker and AutoTrainer flag more than half).",
+        ),
+        Threshold(
+            "activation_dead_fraction", high=NEARLY_ALL, detail="(critical)",
+            source="Above it hardly any unit is left to carry the signal: critical.",
+        ),
+        Threshold(
+            "records", high=RECORDS, detail="at the end that agree",
+            source=(
+                "Records at the end of the run that must agree: a state that lasts, not a "
+                "passing batch."
+            ),
+        ),
+        Threshold(
+            "records", low=LAG, detail="until the average shows a death",
+            source=(
+                "Records after which the average of a unit that was always active has fallen to "
+                "that of a dead one."
+            ),
+        ),
+    ),
     measures=(
         Measure("bias_mean", "mean of the biases", ("variable_mean",), reading=True, kind="bias"),
         Measure("preactivation_rms", "RMS of the pre-activations"),

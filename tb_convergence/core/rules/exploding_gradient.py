@@ -6,32 +6,30 @@ stayed there, or gradients that grow by depth so that the first layers get far m
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from tb_convergence.core.diagnosis.dating import lasting_since, mostly_since
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.progress import learns
-from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
+from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
 from tb_convergence.core.diagnosis.tables import (
     largest_per_record,
     layers_of,
     median_over_time,
     weight_rows,
 )
+from tb_convergence.core.diagnosis.threshold import Healthy, Range
 from tb_convergence.core.diagnosis.wording import placed
 from tb_convergence.core.history import RunHistory, Table, Values
 from tb_convergence.core.measures import Measure
 
 HUGE = 1e6
-"""Mean |g| (Cao et al. 2022, DeepFD's and DeepDiagnosis' order of magnitude)."""
 GROWTH = 100.0
-"""Norm at the end of the run over its median in the first ten records."""
 FLOOR = 10.0
-"""Norm below which nothing explodes, whatever it grew from: clipping is set to 1 to 10."""
 DEPTH_RATIO = 70.0
-"""First over last layer's mean |g| (Schoop et al. 2021 and AutoTrainer use the same figure)."""
 AT_LEAST_LAYERS = 4
-"""Kernels of which a first and a last third can be told apart."""
 
 
 def _evaluate(history: RunHistory, _: Signs) -> Match | None:
@@ -125,6 +123,12 @@ def _over_depth(history: RunHistory, table: Table) -> Match | None:
     )
 
 
+def _healthy(_: RunHistory, table: Table) -> Mapping[int, Range]:
+    """Weights may have gradients up to the limit of this run."""
+    highest = limit(table)
+    return {} if highest is None else dict.fromkeys(weight_rows(table), (None, highest))
+
+
 RULE = Rule(
     id="exploding-gradient",
     kind="symptom",
@@ -132,6 +136,35 @@ RULE = Rule(
     needs=("gradient_norm",),
     at_least=5,
     evaluate=_evaluate,
+    healthy=(Healthy("gradient_norm", _healthy),),
+    thresholds=(
+        Threshold(
+            "gradient_mean_abs", high=HUGE,
+            source="Mean |g| (Cao et al. 2022, DeepFD's and DeepDiagnosis' order of magnitude).",
+        ),
+        Threshold(
+            "gradient_growth", high=GROWTH,
+            source="Norm at the end of the run over its median in the first ten records.",
+        ),
+        Threshold(
+            "gradient_norm", high=FLOOR,
+            source=(
+                "Norm below which nothing explodes, whatever it grew from: clipping is set to 1 "
+                "to 10."
+            ),
+        ),
+        Threshold(
+            "gradient_depth_ratio", high=DEPTH_RATIO,
+            source=(
+                "First over last layer's mean |g| (Schoop et al. 2021 and AutoTrainer use the "
+                "same figure)."
+            ),
+        ),
+        Threshold(
+            "layers", high=AT_LEAST_LAYERS, detail="with kernels",
+            source="Kernels of which a first and a last third can be told apart.",
+        ),
+    ),
     measures=(
         Measure(
             "gradient_growth", "gradient norm over its start", ("gradient_norm",), limit="start",

@@ -9,12 +9,11 @@ import numpy as np
 from tb_convergence.core.diagnosis.dating import lasting_since
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.progress import learns
-from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
+from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
 from tb_convergence.core.diagnosis.tables import layers_of
 from tb_convergence.core.history import RunHistory
 
 RECORDS: Final = 5
-"""Records at the end of the run that must agree: a state that lasts, not a passing batch."""
 
 
 def _evaluate(history: RunHistory, _: Signs) -> Match | None:
@@ -60,6 +59,15 @@ RULE = Rule(
     needs=("gradient_missing|update_norm",),
     at_least=RECORDS,
     evaluate=_evaluate,
+    thresholds=(
+        Threshold(
+            "records", high=RECORDS, detail="at the end that agree",
+            source=(
+                "Records at the end of the run that must agree: a state that lasts, not a "
+                "passing batch."
+            ),
+        ),
+    ),
     shows=("update_ratio", "gradient_zero_fraction", "update_norm"),
     of_sound=True,
     advice=(

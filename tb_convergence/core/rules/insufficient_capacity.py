@@ -19,7 +19,7 @@ from tb_convergence.core.diagnosis.data import baseline_loss
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
 from tb_convergence.core.diagnosis.progress import LITTLE
-from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
+from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
 from tb_convergence.core.diagnosis.step_size import BEGUN, path_length
 from tb_convergence.core.diagnosis.tables import median_over_time, weights_column
 from tb_convergence.core.diagnosis.wording import percent
@@ -29,9 +29,7 @@ from tb_convergence.core.measures import Measure
 HEALTHY: Final = (step_size.SMALL, step_size.LARGE)
 """Update ratios of layers that are in order, as in update-ratio-out-of-range."""
 MUCH: Final = 0.2
-"""As LITTLE, for a model with a layer that is narrow for its task."""
 STEPS: Final = 200
-"""Fewer steps and a plateau may only be a slow start."""
 OWN_SIGNS: Final = frozenset({"loss-not-decreasing", "underfitting", "loss-oscillation"})
 """What a model that is too small looks like; any other finding would explain the plateau."""
 GRADIENT_SIGNS: Final = frozenset({"vanishing-gradient", "exploding-gradient", "zero-gradient"})
@@ -110,6 +108,16 @@ RULE = Rule(
     needs=("update_ratio", "loss"),
     at_least=5,
     evaluate=_evaluate,
+    thresholds=(
+        Threshold(
+            "loss_over_baseline", high=MUCH, detail="(with a narrow layer)",
+            source="As LITTLE, for a model with a layer that is narrow for its task.",
+        ),
+        Threshold(
+            "steps", high=STEPS,
+            source="Fewer steps and a plateau may only be a slow start.",
+        ),
+    ),
     assumes_progress=True,
     measures=(
         Measure(

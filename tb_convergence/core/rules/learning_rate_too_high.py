@@ -19,7 +19,7 @@ from tb_convergence.core.diagnosis.first_steps import FirstSteps, first_steps
 from tb_convergence.core.diagnosis.loss_trajectory import LossTrajectory, loss_trajectory
 from tb_convergence.core.diagnosis.progress import FALLS, learns
 from tb_convergence.core.diagnosis.rate_schedule import Raise, rates
-from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, strongest
+from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold, strongest
 from tb_convergence.core.diagnosis.tables import (
     gradient_growth,
     largest_per_record,
@@ -34,23 +34,15 @@ from tb_convergence.core.rules.non_finite_values import afterwards, came_unseen
 from tb_convergence.core.rules.zero_gradient import coasting
 
 RATIO: Final = step_size.LARGE
-"""Update over weight norm: a step that moves a layer by a tenth of its size (1e-3 is healthy)."""
 GROWTH: Final = 2.0
-"""Gradient norm at its peak over its start: from doubling on it is more than scatter."""
 LASTING: Final = 0.25
-"""Share of the records before the harm; fewer count only right before it."""
 
 
 EARLY: Final = 20
-"""Steps in which a start is lost or kept."""
 LOST: Final = 3 * RATIO
-"""Update ratio of a step that leaves little of the initialization: three such undo it."""
 DIED: Final = 0.3
-"""Part of a layer's units that were alive at the first record and are not at the last."""
 THROWN: Final = 3.0
-"""Early loss over the first one: a start that is lost is worse than knowing nothing."""
 RECORDS: Final = 5
-"""Records before the units at the end are held against those at the start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,6 +335,55 @@ RULE = Rule(
     title="The learning rate is too high",
     needs=("update_ratio|gradient_norm", "loss|epoch_loss"),
     evaluate=_evaluate,
+    thresholds=(
+        Threshold(
+            "fastest_update_ratio", high=RATIO, detail="layer",
+            source=(
+                "Update over weight norm: a step that moves a layer by a tenth of its size "
+                "(1e-3 is healthy)."
+            ),
+        ),
+        Threshold(
+            "gradient_growth_before_harm", high=GROWTH,
+            source=(
+                "Gradient norm at its peak over its start: from doubling on it is more than "
+                "scatter."
+            ),
+        ),
+        Threshold(
+            "large_update_share", high=LASTING,
+            source="Share of the records before the harm; fewer count only right before it.",
+        ),
+        Threshold(
+            "steps", low=EARLY, detail="in which a start is lost or kept",
+            source="Steps in which a start is lost or kept.",
+        ),
+        Threshold(
+            "first_steps_update_ratio", high=LOST,
+            source=(
+                "Update ratio of a step that leaves little of the initialization: three such "
+                "undo it."
+            ),
+        ),
+        Threshold(
+            "died_fraction", high=DIED,
+            source=(
+                "Part of a layer's units that were alive at the first record and are not at the "
+                "last."
+            ),
+        ),
+        Threshold(
+            "early_loss_over_first", high=THROWN,
+            source=(
+                "Early loss over the first one: a start that is lost is worse than knowing "
+                "nothing."
+            ),
+        ),
+        Threshold(
+            "records", high=RECORDS,
+            source="Records before the units at the end are held against those at the start.",
+        ),
+    ),
     measures=(
         Measure(
             "first_large_update_ratio", "update ratio where it first passed its limit",

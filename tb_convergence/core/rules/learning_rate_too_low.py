@@ -14,7 +14,7 @@ from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.loss_trajectory import LossTrajectory, loss_trajectory
 from tb_convergence.core.diagnosis.progress import LEARNS, learns, unfinished
 from tb_convergence.core.diagnosis.rate_schedule import DECAYED, Rates, decay_text, rates
-from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, strongest
+from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold, strongest
 from tb_convergence.core.diagnosis.step_size import BEGUN, path_length
 from tb_convergence.core.diagnosis.tables import (
     WEIGHT_KINDS,
@@ -28,20 +28,12 @@ from tb_convergence.core.history import RunHistory, Table
 from tb_convergence.core.measures import Measure
 
 RATIO: Final = step_size.SMALL
-"""Update over weight norm of the fastest layer; about 1e-3 is healthy (Karpathy, CS231n)."""
 HEALTHY: Final = 1e-3
-"""Update ratio of a healthy run (Karpathy, CS231n)."""
 MANY: Final = 200
-"""Steps from which it is the rate rather than their number."""
 SHORT: Final = step_size.LARGE / 10
-"""Update ratio below which there is room upwards: a tenth of where steps become too large."""
 FAR: Final = 0.7
-"""Fall of the loss from which a run has got somewhere."""
 LED_FAR: Final = 1.0
-"""Length of the fastest layer's path, in its own size, from which the rate did not hold it back:
-what a layer learns is about as large as what it started from."""
 ALIVE: Final = 1e-7
-"""Mean |g| below which a gradient counts as vanished (DeepDiagnosis, DeepFD)."""
 FASTEST: Final = "update ratio of the fastest {}, median over the records"
 
 
@@ -238,6 +230,46 @@ RULE = Rule(
     needs=("update_ratio", "loss"),
     at_least=5,
     evaluate=_evaluate,
+    thresholds=(
+        Threshold(
+            "fastest_update_ratio", low=RATIO, detail="layer",
+            source=(
+                "Update over weight norm of the fastest layer; about 1e-3 is healthy (Karpathy, "
+                "CS231n)."
+            ),
+        ),
+        Threshold(
+            "fastest_update_ratio", low=HEALTHY, detail="layer, of a healthy run",
+            source="Update ratio of a healthy run (Karpathy, CS231n).",
+        ),
+        Threshold(
+            "steps", high=MANY, detail="(many)",
+            source="Steps from which it is the rate rather than their number.",
+        ),
+        Threshold(
+            "fastest_update_ratio", low=SHORT, detail="layer, if the loss falls smoothly",
+            source=(
+                "Update ratio below which there is room upwards: a tenth of where steps become "
+                "too large."
+            ),
+        ),
+        Threshold(
+            "loss_fall", low=FAR,
+            source="Fall of the loss from which a run has got somewhere.",
+        ),
+        Threshold(
+            "path_length", low=LED_FAR,
+            source=(
+                "Length of the fastest layer's path, in its own size, from which the rate did "
+                "not hold it back: what a layer learns is about as large as what it started "
+                "from."
+            ),
+        ),
+        Threshold(
+            "gradient_mean_abs", high=ALIVE,
+            source="Mean |g| below which a gradient counts as vanished (DeepDiagnosis, DeepFD).",
+        ),
+    ),
     measures=(
         Measure("learning_rate_left", "last learning rate over the highest", ("learning_rate",)),
     ),

@@ -15,30 +15,21 @@ from tb_convergence.core.diagnosis.data import baseline_loss
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.loss_trajectory import LossTrajectory, loss_trajectory
 from tb_convergence.core.diagnosis.progress import unfinished
-from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
+from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
 from tb_convergence.core.diagnosis.wording import fall_of_loss, percent
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.measures import Measure
 
 UNEVEN: Final = 0.3
-"""Part of the start by which three standard deviations of one batch differ, from which the first
-batch alone is no start."""
 FIRST: Final = 10
 CALM: Final = 4.0
-"""Times its start above which an early loss was thrown up, and is no level of the start."""
 CHANCE: Final = 0.97
-"""Loss over that of ignoring the input, from which nothing was learned: the shares of single
-batches scatter by a few per cent."""
 ABOVE: Final = 1.1
-"""The same above which it is not chance that holds the loss there."""
 CHANCE_STEPS: Final = 60
-"""Steps from which a loss at rest at chance is no slow start."""
 EPOCHS: Final = 4
 NEAR: Final = 0.005
-"""Distance from ln C, relative, within which every mean of an epoch lies."""
 CLASSES: Final = (*range(2, 11), 20, 50, 100, 1000)
 MINIMUM_STEPS = 30
-"""Fewer steps than this and a loss that stands still says nothing."""
 
 
 def _evaluate(history: RunHistory, _: Signs) -> Match | None:
@@ -140,8 +131,58 @@ RULE = Rule(
     needs=("loss|epoch_loss",),
     at_least=5,
     evaluate=_evaluate,
+    thresholds=(
+        Threshold(
+            "batch_scatter", low=UNEVEN,
+            source=(
+                "Part of the start by which three standard deviations of one batch differ, from "
+                "which the first batch alone is no start."
+            ),
+        ),
+        Threshold("records", high=FIRST, detail="at the start"),
+        Threshold(
+            "early_loss_over_start", low=CALM,
+            source=(
+                "Times its start above which an early loss was thrown up, and is no level of "
+                "the start."
+            ),
+        ),
+        Threshold(
+            "loss_over_baseline", high=CHANCE,
+            source=(
+                "Loss over that of ignoring the input, from which nothing was learned: the "
+                "shares of single batches scatter by a few per cent."
+            ),
+        ),
+        Threshold(
+            "loss_over_baseline", low=ABOVE, detail="(else it is not chance)",
+            source="The same above which it is not chance that holds the loss there.",
+        ),
+        Threshold(
+            "steps", high=CHANCE_STEPS, detail="at chance",
+            source="Steps from which a loss at rest at chance is no slow start.",
+        ),
+        Threshold("epochs", high=EPOCHS),
+        Threshold(
+            "distance_from_uniform", low=NEAR,
+            source="Distance from ln C, relative, within which every mean of an epoch lies.",
+        ),
+        Threshold(
+            "steps", high=MINIMUM_STEPS,
+            source="Fewer steps than this and a loss that stands still says nothing.",
+        ),
+    ),
     assumes_progress=True,
     measures=(
+        Measure(
+            "batch_scatter", "three standard deviations of one batch, over the start",
+            ("loss",), "fraction",
+        ),
+        Measure("early_loss_over_start", "early loss over its start", ("loss",)),
+        Measure(
+            "distance_from_uniform", "distance of the loss from ln C, relative",
+            ("epoch_loss",), "fraction",
+        ),
         Measure("loss_noise", "std of one batch's loss", ("loss",)),
     ),
     shows=("loss",),

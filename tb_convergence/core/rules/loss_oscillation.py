@@ -12,21 +12,16 @@ import numpy as np
 from tb_convergence.core.diagnosis.dating import lasting_since
 from tb_convergence.core.diagnosis.finding import Evidence, Severity
 from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
-from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
+from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
 from tb_convergence.core.diagnosis.wording import percent
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.measures import Measure
 
 EPOCHS: Final = 8
-"""Epochs of which the second half shows a few turns."""
 SWING: Final = 0.1
-"""Typical change from one epoch to the next, relative to the level."""
 TURNS: Final = 0.4
-"""Share of epochs at which the direction changes; of pure noise two thirds, of a fall none."""
 NET: Final = 0.25
-"""What the changes amount to together, over all that was moved."""
 NEAR_ZERO: Final = 0.05
-"""Of the starting loss: below it, swings are the noise of a solved problem."""
 
 
 def _evaluate(history: RunHistory, _: Signs) -> Match | None:
@@ -71,6 +66,31 @@ RULE = Rule(
     needs=("epoch_loss",),
     at_least=EPOCHS,
     evaluate=_evaluate,
+    thresholds=(
+        Threshold(
+            "epochs", high=EPOCHS,
+            source="Epochs of which the second half shows a few turns.",
+        ),
+        Threshold(
+            "epoch_loss_change", high=SWING,
+            source="Typical change from one epoch to the next, relative to the level.",
+        ),
+        Threshold(
+            "epoch_loss_turns", high=TURNS,
+            source=(
+                "Share of epochs at which the direction changes; of pure noise two thirds, of a "
+                "fall none."
+            ),
+        ),
+        Threshold(
+            "epoch_loss_net_change", low=NET,
+            source="What the changes amount to together, over all that was moved.",
+        ),
+        Threshold(
+            "loss_end_over_start", high=NEAR_ZERO,
+            source="Of the starting loss: below it, swings are the noise of a solved problem.",
+        ),
+    ),
     assumes_progress=True,
     measures=(
         Measure(

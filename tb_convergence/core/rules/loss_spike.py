@@ -14,20 +14,15 @@ from tb_convergence.core.diagnosis.data import baseline_loss
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
 from tb_convergence.core.diagnosis.progress import learns
-from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
+from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.measures import Measure
 
 TIMES: Final = 5.0
-"""Largest loss of a window over the level around it."""
 NOISE: Final = 10.0
-"""The same, in standard deviations of one batch's loss."""
 OF_START: Final = 0.5
-"""Part of the baseline's loss, or of the first one: near zero, any hard sample is a spike."""
 MANY: Final = 3
-"""One spike is a batch; three are a habit."""
 SMALL_BATCH: Final = 8
-"""The loss of a few samples is that of its worst one."""
 
 
 def _evaluate(history: RunHistory, _: Signs) -> Match | None:
@@ -86,8 +81,38 @@ RULE = Rule(
     needs=("window_loss_max|loss",),
     at_least=10,
     evaluate=_evaluate,
+    thresholds=(
+        Threshold(
+            "spike_height", high=TIMES,
+            source="Largest loss of a window over the level around it.",
+        ),
+        Threshold(
+            "spike_over_noise", high=NOISE,
+            source="The same, in standard deviations of one batch's loss.",
+        ),
+        Threshold(
+            "spike_over_baseline", high=OF_START,
+            source=(
+                "Part of the baseline's loss, or of the first one: near zero, any hard sample "
+                "is a spike."
+            ),
+        ),
+        Threshold("spike_windows", high=MANY, source="One spike is a batch; three are a habit."),
+        Threshold(
+            "batch_size", high=SMALL_BATCH,
+            source="The loss of a few samples is that of its worst one.",
+        ),
+    ),
     assumes_progress=True,
     measures=(
+        Measure(
+            "spike_over_noise", "largest loss over the level around it, in standard deviations",
+            ("window_loss_max",),
+        ),
+        Measure(
+            "spike_over_baseline", "largest loss over the baseline loss, or over the start",
+            ("window_loss_max",), "fraction",
+        ),
         Measure("spike_height", "largest loss over the level around it", ("window_loss_max",)),
         Measure("spike_windows", "windows with a spike"),
     ),

@@ -11,12 +11,11 @@ from typing import Final
 
 from tb_convergence.core.diagnosis.configuration import Layer, configuration
 from tb_convergence.core.diagnosis.finding import Evidence
-from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
+from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
 from tb_convergence.core.diagnosis.wording import counted, listed, placed
 from tb_convergence.core.history import RunHistory
 
 DESCRIBED: Final = 1000
-"""Layers that a configuration lists at most: of a longer model it does not tell."""
 
 
 def _evaluate(history: RunHistory, _: Signs) -> Match | None:
@@ -79,6 +78,14 @@ RULE = Rule(
     title="Trainable layers get no update",
     needs=("config", "gradient_norm|update_norm"),
     evaluate=_evaluate,
+    thresholds=(
+        Threshold(
+            "layers", low=DESCRIBED,
+            source=(
+                "Layers that a configuration lists at most: of a longer model it does not tell."
+            ),
+        ),
+    ),
     shows=("update_ratio", "update_norm"),
     explains=("loss-not-decreasing", "underfitting", "overfitting", "constant-output",
               "insufficient-capacity", "wrong-labels", "dead-relu", "vanishing-gradient",

@@ -22,25 +22,21 @@ from tb_convergence.core.diagnosis.data import columns_of
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
 from tb_convergence.core.diagnosis.progress import learns
-from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, strongest
+from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold, strongest
 from tb_convergence.core.diagnosis.tables import largest_per_record, weights_column
 from tb_convergence.core.diagnosis.wording import loss_over_start, percent
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.measures import Measure
 
 EPSILON: Final = 1e-3
-"""Default 1e-7; gradients of a healthy network are 1e-2 to 1e-5, and so is what is added to."""
 SHORT: Final = 1e-3
-"""Update ratio below the healthy one (Karpathy, CS231n)."""
 ADAPTIVE: Final = frozenset(
     {"MultiHeadAttention", "GroupedQueryAttention", "Attention", "AdditiveAttention", "Embedding",
      "EinsumDense"}
 )
 """Layers on which adaptive methods beat plain descent (Zhang et al. 2020)."""
 HALF: Final = 0.45
-"""Part of the start that chance may take off the lowest loss of a run that only ever rises."""
 SMALL: Final = 0.1
-"""Update ratio below which a step is too small to overshoot (see learning-rate-too-high)."""
 
 
 def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
@@ -163,7 +159,38 @@ RULE = Rule(
     needs=("update_ratio", "loss"),
     at_least=5,
     evaluate=_evaluate,
+    thresholds=(
+        Threshold(
+            "optimizer_epsilon", high=EPSILON,
+            source=(
+                "Default 1e-7; gradients of a healthy network are 1e-2 to 1e-5, and so is what "
+                "is added to."
+            ),
+        ),
+        Threshold(
+            "fastest_update_ratio", low=SHORT, detail="layer",
+            source="Update ratio below the healthy one (Karpathy, CS231n).",
+        ),
+        Threshold(
+            "start_over_lowest_loss", low=HALF,
+            source=(
+                "Part of the start that chance may take off the lowest loss of a run that only "
+                "ever rises."
+            ),
+        ),
+        Threshold(
+            "update_ratio_until_doubled", low=SMALL,
+            source=(
+                "Update ratio below which a step is too small to overshoot (see learning-rate- "
+                "too-high)."
+            ),
+        ),
+    ),
     measures=(
+        Measure(
+            "start_over_lowest_loss", "part of the start that chance may take off the lowest loss",
+            ("loss",), "fraction",
+        ),
         Measure("optimizer_epsilon", "epsilon"),
         Measure("adaptive_layers", "layers with gradients of very different scales"),
         Measure(

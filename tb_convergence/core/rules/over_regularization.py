@@ -16,28 +16,20 @@ from tb_convergence.core.diagnosis.data import baseline_loss
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
 from tb_convergence.core.diagnosis.progress import USELESS, learns
-from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, strongest
+from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold, strongest
 from tb_convergence.core.diagnosis.wording import counted, figure, listed, part, percent
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.measures import Measure
 from tb_convergence.core.regularization import regularization_loss
 
 SHARE: Final = 0.5
-"""Penalty over loss, at the start and at the end: the optimizer serves the penalty first."""
 STRONG: Final = 1e-2
-"""Strength of a penalty: ten times the upper end of the usual 1e-5 to 1e-3."""
 SHRUNK: Final = 0.7
-"""Norm of the weights at the end over its start; weights that learn grow."""
 RECORDS: Final = 5
-"""Records before the size of the weights is held against their start."""
 ADDED: Final = 0.25
-"""Part of the first losses that add_loss adds: less is outweighed by the data from the start."""
 NARROW: Final = 32
-"""Units; dropping half of fewer leaves a handful (UMLAUT warns about dropout on narrow layers)."""
 LEFT: Final = 10.0
-"""Units that dropout leaves of a layer: fewer carry little, however wide it is."""
 RATE: Final = 0.5
-"""Half is the usual rate for wide layers (Srivastava et al. 2014); narrow ones need less."""
 
 
 def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
@@ -254,6 +246,52 @@ RULE = Rule(
     title="Regularization is too strong",
     needs=("config",),
     evaluate=_evaluate,
+    thresholds=(
+        Threshold(
+            "regularization_share", high=SHARE,
+            source=(
+                "Penalty over loss, at the start and at the end: the optimizer serves the "
+                "penalty first."
+            ),
+        ),
+        Threshold(
+            "regularization_strength", high=STRONG, detail="L1 or L2",
+            source="Strength of a penalty: ten times the upper end of the usual 1e-5 to 1e-3.",
+        ),
+        Threshold(
+            "weight_shrinkage", low=SHRUNK,
+            source="Norm of the weights at the end over its start; weights that learn grow.",
+        ),
+        Threshold(
+            "records", high=RECORDS,
+            source="Records before the size of the weights is held against their start.",
+        ),
+        Threshold(
+            "added_loss_share", high=ADDED,
+            source=(
+                "Part of the first losses that add_loss adds: less is outweighed by the data "
+                "from the start."
+            ),
+        ),
+        Threshold(
+            "dropout_units", low=NARROW,
+            source=(
+                "Units; dropping half of fewer leaves a handful (UMLAUT warns about dropout on "
+                "narrow layers)."
+            ),
+        ),
+        Threshold(
+            "dropout_units_left", low=LEFT,
+            source="Units that dropout leaves of a layer: fewer carry little, however wide it is.",
+        ),
+        Threshold(
+            "dropout_rate", high=RATE,
+            source=(
+                "Half is the usual rate for wide layers (Srivastava et al. 2014); narrow ones "
+                "need less."
+            ),
+        ),
+    ),
     measures=(
         Measure("added_loss_share", "added share of the loss at the start", ("loss",), "fraction"),
         Measure(

@@ -15,42 +15,26 @@ from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
 from tb_convergence.core.diagnosis.paired_losses import PairedLosses, paired_losses
 from tb_convergence.core.diagnosis.progress import lagging_statistics
-from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
+from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
 from tb_convergence.core.diagnosis.wording import figure
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.measures import Measure
 
 LEAST: Final = 5
-"""Validations below which no turn can be told from a bad epoch."""
 SINCE: Final = 3
-"""Validations since the lowest one (Prechelt 1998 stops after as many strips of growth)."""
 RISE: Final = 1.05
-"""Validation loss at the end over its lowest (Prechelt 1998: generalization loss of 5 %)."""
 NOISE: Final = 3.0
-"""The same rise, in standard deviations of a validation loss."""
 FALL: Final = 0.7
-"""Training loss at the end over its value at the lowest validation loss, where the rise is mild."""
 CLEAR_RISE: Final = 1.2
-"""Rise from which any further fall of the training loss shows that they part."""
 CLEAR_FALL: Final = 0.9
 UNDONE: Final = 0.1
-"""Part of the validation loss's whole fall that the rise undid: near zero any wobble is a fifth."""
 GAP: Final = 1.1
-"""Validation over training loss: what is learned by heart is known better than the rest."""
 NEAR_ZERO: Final = 0.1
-"""Training loss over its start that is near zero."""
 APART: Final = 5.0
-"""Validation over training loss at which a gap is no matter of a few samples."""
 HIGH: Final = 0.25
-"""Validation loss over the baseline below which a model generalizes well, however low its training
-loss is: most sound classifiers end with one far below the other."""
 STALLED: Final = 0.95
-"""Validation loss at the end over its value at the middle of the run: less of a fall is none."""
 HALVED: Final = 0.5
-"""Training loss at the end over its value at the middle of the run, while validation stalled."""
 CHANCE: Final = 0.95
-"""Lowest validation loss over the baseline, or over the first one, from which nothing carried over.
-"""
 
 
 def _evaluate(history: RunHistory, _: Signs) -> Match | None:
@@ -200,8 +184,100 @@ RULE: Final = Rule(
     needs=("validation_loss", "loss|epoch_loss"),
     at_least=LEAST,
     evaluate=_evaluate,
+    thresholds=(
+        Threshold(
+            "validations", high=LEAST,
+            source="Validations below which no turn can be told from a bad epoch.",
+        ),
+        Threshold(
+            "validations_since_minimum", high=SINCE,
+            source=(
+                "Validations since the lowest one (Prechelt 1998 stops after as many strips of "
+                "growth)."
+            ),
+        ),
+        Threshold(
+            "validation_loss_rise", high=RISE,
+            source=(
+                "Validation loss at the end over its lowest (Prechelt 1998: generalization loss "
+                "of 5 %)."
+            ),
+        ),
+        Threshold(
+            "validation_rise_over_noise", high=NOISE,
+            source="The same rise, in standard deviations of a validation loss.",
+        ),
+        Threshold(
+            "training_loss_since", low=FALL, detail="(mild rise)",
+            source=(
+                "Training loss at the end over its value at the lowest validation loss, where "
+                "the rise is mild."
+            ),
+        ),
+        Threshold(
+            "validation_loss_rise", high=CLEAR_RISE, detail="(clear)",
+            source="Rise from which any further fall of the training loss shows that they part.",
+        ),
+        Threshold("training_loss_since", low=CLEAR_FALL, detail="(clear rise)"),
+        Threshold(
+            "validation_fall_undone", high=UNDONE,
+            source=(
+                "Part of the validation loss's whole fall that the rise undid: near zero any "
+                "wobble is a fifth."
+            ),
+        ),
+        Threshold(
+            "validation_over_training", high=GAP,
+            source=(
+                "Validation over training loss: what is learned by heart is known better than "
+                "the rest."
+            ),
+        ),
+        Threshold(
+            "training_loss_over_baseline", low=NEAR_ZERO,
+            source="Training loss over its start that is near zero.",
+        ),
+        Threshold(
+            "validation_over_training", high=APART, detail="(a wide gap)",
+            source="Validation over training loss at which a gap is no matter of a few samples.",
+        ),
+        Threshold(
+            "validation_loss_over_baseline", high=HIGH,
+            source=(
+                "Validation loss over the baseline below which a model generalizes well, "
+                "however low its training loss is: most sound classifiers end with one far "
+                "below the other."
+            ),
+        ),
+        Threshold(
+            "validation_over_half_way", high=STALLED,
+            source=(
+                "Validation loss at the end over its value at the middle of the run: less of a "
+                "fall is none."
+            ),
+        ),
+        Threshold(
+            "training_loss_over_baseline", low=HALVED, detail="(stalled validation)",
+            source=(
+                "Training loss at the end over its value at the middle of the run, while "
+                "validation stalled."
+            ),
+        ),
+        Threshold(
+            "validation_over_chance", high=CHANCE,
+            source=(
+                "Lowest validation loss over the baseline, or over the first one, from which "
+                "nothing carried over."
+            ),
+        ),
+    ),
     assumes_progress=True,
     measures=(
+        Measure("validations", "validations", ("validation_loss",)),
+        Measure(
+            "validation_rise_over_noise", "rise of the validation loss, in standard deviations",
+            ("validation_loss",),
+        ),
         Measure("validation_loss_rise", "validation loss over its minimum", ("validation_loss",)),
         Measure(
             "training_loss_since", "training loss since then, over its value there",

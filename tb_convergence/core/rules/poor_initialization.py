@@ -17,22 +17,17 @@ from tb_convergence.core.diagnosis.data import columns_of, feature_scales, targe
 from tb_convergence.core.diagnosis.finding import Evidence, Severity
 from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
 from tb_convergence.core.diagnosis.progress import FALLS, learns
-from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
+from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
 from tb_convergence.core.diagnosis.wording import counted, listed
 from tb_convergence.core.history import RunHistory, Table, Values
 from tb_convergence.core.measures import Measure
 from tb_convergence.core.schema import Row
 
 FACTOR: Final = 10.0
-"""Times the standard deviation that the fan asks for: variance wrong by a hundred in one layer."""
 TOO_SURE: Final = 2.0
-"""First loss over ln C (Karpathy 2019: verify the loss at init; the catalogue's bound is 100 %)."""
 LARGE_INPUT: Final = data.LARGE_INPUT
-"""As in unnormalized-input."""
 MANY_CLASSES: Final = 1000
-"""Vocabularies start above ln C for reasons of their own (rare words)."""
 EQUAL: Final = 1e-6
-"""Spread over scale below which entries are one constant (float32 has 6e-8)."""
 
 
 SUITS: Final = {"relu": "he_normal", "relu6": "he_normal", "leaky_relu": "he_normal",
@@ -220,7 +215,35 @@ RULE = Rule(
     title="Badly initialized weights",
     needs=("variable_std", "variable_mean"),
     evaluate=_evaluate,
+    thresholds=(
+        Threshold(
+            "std_over_glorot", high=FACTOR, detail="(or below 1 over it)",
+            source=(
+                "Times the standard deviation that the fan asks for: variance wrong by a "
+                "hundred in one layer."
+            ),
+        ),
+        Threshold(
+            "first_loss_over_uniform", high=TOO_SURE,
+            source=(
+                "First loss over ln C (Karpathy 2019: verify the loss at init; the catalogue's "
+                "bound is 100 %)."
+            ),
+        ),
+        Threshold("input_size", low=LARGE_INPUT, source="As in unnormalized-input."),
+        Threshold(
+            "classes", low=MANY_CLASSES,
+            source="Vocabularies start above ln C for reasons of their own (rare words).",
+        ),
+        Threshold(
+            "std_over_mean", low=EQUAL,
+            source="Spread over scale below which entries are one constant (float32 has 6e-8).",
+        ),
+    ),
     measures=(
+        Measure("input_size", "RMS of the largest feature", ("feature_rms",)),
+        Measure("classes", "classes"),
+        Measure("std_over_mean", "std over the mean", ("variable_std",)),
         Measure("first_loss_over_uniform", "first loss over ln C", ("loss",)),
         Measure("std_over_glorot", "std over Glorot's", ("variable_std",)),
     ),

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from tb_convergence.core.diagnosis.dating import lasting_since
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.progress import FALLS, learns
-from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
+from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
 from tb_convergence.core.diagnosis.tables import layers_of
+from tb_convergence.core.diagnosis.threshold import Healthy, Range
 from tb_convergence.core.diagnosis.wording import percent, placed
-from tb_convergence.core.history import RunHistory
+from tb_convergence.core.history import RunHistory, Table
 
 FRACTION = 0.5
-"""More than half of the outputs: most of the gradient ends there."""
 RECORDS = 5
-"""Records at the end of the run that must agree: a state that lasts, not a passing batch."""
 
 
 def _evaluate(history: RunHistory, _: Signs) -> Match | None:
@@ -54,6 +55,11 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     )
 
 
+def _healthy(_: RunHistory, table: Table) -> Mapping[int, Range]:
+    """The output of a sure classifier is saturated, and should be: the last row is not judged."""
+    return dict.fromkeys(range(len(table.rows) - 1), (0.0, FRACTION))
+
+
 RULE = Rule(
     id="saturated-activation",
     kind="symptom",
@@ -61,6 +67,20 @@ RULE = Rule(
     needs=("activation_saturated_fraction",),
     at_least=RECORDS,
     evaluate=_evaluate,
+    healthy=(Healthy("activation_saturated_fraction", _healthy),),
+    thresholds=(
+        Threshold(
+            "activation_saturated_fraction", high=FRACTION,
+            source="More than half of the outputs: most of the gradient ends there.",
+        ),
+        Threshold(
+            "records", high=RECORDS, detail="at the end that agree",
+            source=(
+                "Records at the end of the run that must agree: a state that lasts, not a "
+                "passing batch."
+            ),
+        ),
+    ),
     shows=("activation_saturated_fraction",),
     of_sound=True,
     advice=(

@@ -8,13 +8,11 @@ from tb_convergence.core.diagnosis.configuration import MERGING, NORMALIZING, co
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
 from tb_convergence.core.diagnosis.progress import learns
-from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
+from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.measures import Measure
 
 DEEP: Final = 12
-"""Layers with kernels; plain stacks of more than about 20 degrade (He et al. 2016), and shrinking
-by a third per layer leaves a hundredth after twelve."""
 
 
 def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
@@ -56,6 +54,15 @@ RULE = Rule(
     title="Too deep without skip connections",
     needs=("gradient_mean_abs", "config"),
     evaluate=_evaluate,
+    thresholds=(
+        Threshold(
+            "layers_in_a_row", high=DEEP,
+            source=(
+                "Layers with kernels; plain stacks of more than about 20 degrade (He et al. "
+                "2016), and shrinking by a third per layer leaves a hundredth after twelve."
+            ),
+        ),
+    ),
     measures=(
         Measure("layers_in_a_row", "layers in a row"),
     ),

@@ -15,26 +15,19 @@ from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.loss_trajectory import LossTrajectory, loss_trajectory
 from tb_convergence.core.diagnosis.paired_losses import paired_losses
 from tb_convergence.core.diagnosis.progress import learns, unfinished
-from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
+from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
 from tb_convergence.core.diagnosis.step_size import BEGUN, path_length
 from tb_convergence.core.diagnosis.wording import percent
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.measures import Measure
 
 FALL: Final = 0.1
-"""Fall over the last quarter, relative to the loss at its beginning."""
 FEW: Final = 200
-"""Steps of a run of which a quarter is too short to see a trend in single batches."""
 STEADY: Final = 4.0
-"""Fall over its standard error."""
 WINDOWS: Final = 4
-"""Windows in the last quarter from which a slope has a standard error."""
 VALIDATIONS: Final = 3
-"""Validations since the best one (Prechelt 1998), from which the best is behind the run."""
 PAST: Final = 0.1
-"""The same, as a part of all validations: of many, a few are noise."""
 SOLVED: Final = 0.02
-"""Part of the starting loss below which going on changes little that anyone would notice."""
 
 
 def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
@@ -181,8 +174,47 @@ RULE = Rule(
     needs=("loss|epoch_loss",),
     at_least=5,
     evaluate=_evaluate,
+    thresholds=(
+        Threshold(
+            "late_loss_fall", high=FALL,
+            source="Fall over the last quarter, relative to the loss at its beginning.",
+        ),
+        Threshold(
+            "steps", low=FEW,
+            source=(
+                "Steps of a run of which a quarter is too short to see a trend in single "
+                "batches."
+            ),
+        ),
+        Threshold("fall_over_error", high=STEADY, source="Fall over its standard error."),
+        Threshold(
+            "windows", high=WINDOWS,
+            source="Windows in the last quarter from which a slope has a standard error.",
+        ),
+        Threshold(
+            "validations_since_best", low=VALIDATIONS,
+            source=(
+                "Validations since the best one (Prechelt 1998), from which the best is behind "
+                "the run."
+            ),
+        ),
+        Threshold(
+            "validations_since_best", low=PAST, detail="(as a part of all)",
+            source="The same, as a part of all validations: of many, a few are noise.",
+        ),
+        Threshold(
+            "loss_end_over_start", high=SOLVED,
+            source=(
+                "Part of the starting loss below which going on changes little that anyone "
+                "would notice."
+            ),
+        ),
+    ),
     assumes_progress=True,
     measures=(
+        Measure("fall_over_error", "fall over its standard error", ("loss",)),
+        Measure("windows", "windows of the last quarter"),
+        Measure("validations_since_best", "validations since the best one", ("validation_loss",)),
         Measure("late_loss_fall", "relative fall over that part", ("loss",), "fraction"),
     ),
     shows=("loss",),

@@ -17,17 +17,14 @@ from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
 from tb_convergence.core.diagnosis.paired_losses import paired_losses
 from tb_convergence.core.diagnosis.progress import LITTLE
-from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
+from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
 from tb_convergence.core.diagnosis.wording import percent
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.measures import Measure
 
 EPOCHS: Final = 6
-"""Epochs of which the last quarters can be compared."""
 STANDSTILL: Final = 0.02
-"""Fall from the third quarter of the epochs to the last, below which a loss has stopped."""
 USELESS: Final = progress.USELESS
-"""Training loss over baseline loss from which the finding is a warning: nothing was learned."""
 
 
 def _evaluate(history: RunHistory, _: Signs) -> Match | None:
@@ -76,6 +73,26 @@ RULE = Rule(
     needs=("validation_loss", "loss|epoch_loss"),
     at_least=EPOCHS,
     evaluate=_evaluate,
+    thresholds=(
+        Threshold(
+            "epochs", high=EPOCHS,
+            source="Epochs of which the last quarters can be compared.",
+        ),
+        Threshold(
+            "late_training_fall", low=STANDSTILL, detail="(and of the validation loss)",
+            source=(
+                "Fall from the third quarter of the epochs to the last, below which a loss has "
+                "stopped."
+            ),
+        ),
+        Threshold(
+            "training_loss_over_level", high=USELESS, detail="(warning)",
+            source=(
+                "Training loss over baseline loss from which the finding is a warning: nothing "
+                "was learned."
+            ),
+        ),
+    ),
     assumes_progress=True,
     measures=(
         Measure(

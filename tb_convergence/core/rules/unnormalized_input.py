@@ -7,6 +7,7 @@ of the data seen, not of one batch.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
@@ -21,23 +22,18 @@ from tb_convergence.core.diagnosis.data import LARGE_INPUT, feature_scales
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.frozen_base import base_output, frozen_base
 from tb_convergence.core.diagnosis.progress import learns
-from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, strongest
+from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold, strongest
+from tb_convergence.core.diagnosis.threshold import Healthy, Range
 from tb_convergence.core.diagnosis.wording import features_in, figure, percent
 from tb_convergence.core.history import RunHistory, Table
 from tb_convergence.core.measures import Measure
 
 LARGE: Final = LARGE_INPUT
-"""Root mean square of a feature. z-scores, [0, 1] and [-1, 1] all lie within about 1; ten times
-that multiplies the curvature of the first layer's loss by a hundred (LeCun et al. 1998, 4.3)."""
 VERY_LARGE: Final = 100.0
-"""Raw pixels, years, prices: the curvature is ten thousand times that of z-scores."""
 STD_RATIO: Final = 100.0
-"""Largest feature's scale over the median feature's, when the largest is above 3."""
 
 
 STILL: Final = 0.05
-"""Standard deviation over the samples of what a frozen base gives, over its size: a base that fits
-its input gives features that differ by about their size."""
 
 
 def _is_handled(name: str, model: Configuration) -> bool:
@@ -169,12 +165,49 @@ def _by_scale(history: RunHistory) -> Match | None:
     )
 
 
+def _healthy(history: RunHistory, table: Table) -> Mapping[int, Range]:
+    return dict.fromkeys(judged(history, table), (None, LARGE))
+
+
 RULE = Rule(
     id="unnormalized-input",
     kind="cause",
     title="The input is not normalized",
     needs=("feature_mean", "feature_std"),
     evaluate=_evaluate,
+    healthy=(Healthy("feature_rms", _healthy),),
+    thresholds=(
+        Threshold(
+            "largest_feature_rms", high=LARGE,
+            source=(
+                "Root mean square of a feature. z-scores, [0, 1] and [-1, 1] all lie within "
+                "about 1; ten times that multiplies the curvature of the first layer's loss by "
+                "a hundred (LeCun et al. 1998, 4.3)."
+            ),
+        ),
+        Threshold(
+            "largest_feature_rms", high=VERY_LARGE, detail="(critical)",
+            source=(
+                "Raw pixels, years, prices: the curvature is ten thousand times that of "
+                "z-scores."
+            ),
+        ),
+        Threshold(
+            "feature_std_ratio", high=STD_RATIO,
+            source=(
+                "Largest feature's scale over the median feature's, when the largest is above "
+                "3."
+            ),
+        ),
+        Threshold(
+            "output_std_over_size", low=STILL,
+            source=(
+                "Standard deviation over the samples of what a frozen base gives, over its "
+                "size: a base that fits its input gives features that differ by about their "
+                "size."
+            ),
+        ),
+    ),
     measures=(
         Measure(
             "output_std_over_size", "std over the samples, over the size of the output",

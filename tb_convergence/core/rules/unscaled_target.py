@@ -14,13 +14,12 @@ from tb_convergence.core.diagnosis.configuration import REGRESSION_LOSSES, confi
 from tb_convergence.core.diagnosis.data import feature_scales
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.progress import learns
-from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
+from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
 from tb_convergence.core.diagnosis.wording import features_in, figure, listed
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.measures import Measure
 
 LARGE: Final = 100.0
-"""Root mean square. Prices in units and years fail in practice; an age in decades does not."""
 
 
 def _evaluate(history: RunHistory, _: Signs) -> Match | None:
@@ -65,6 +64,15 @@ RULE = Rule(
     title="The target is not scaled",
     needs=("feature_mean", "feature_std", "config"),
     evaluate=_evaluate,
+    thresholds=(
+        Threshold(
+            "target_rms", high=LARGE,
+            source=(
+                "Root mean square. Prices in units and years fail in practice; an age in "
+                "decades does not."
+            ),
+        ),
+    ),
     measures=(
         Measure("target_rms", "RMS of the target", ("feature_rms",), reading=True, kind="target"),
     ),

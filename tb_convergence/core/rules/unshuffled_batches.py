@@ -12,17 +12,14 @@ import numpy as np
 
 from tb_convergence.core.diagnosis.configuration import configuration
 from tb_convergence.core.diagnosis.finding import Evidence
-from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
+from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
 from tb_convergence.core.diagnosis.wording import percent
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.measures import Measure
 
 WITHIN: Final = 0.5
-"""Share of the variance within batches; shuffled batches of eight have seven eighths."""
 BATCH: Final = 8
-"""Samples of a batch: of fewer, chance leaves too little of the variance within."""
 RECORDS: Final = 20
-"""Batches compared: their means vary by chance as well."""
 
 
 def _evaluate(history: RunHistory, _: Signs) -> Match | None:
@@ -58,6 +55,25 @@ RULE = Rule(
     needs=("feature_mean", "feature_std", "config"),
     at_least=RECORDS,
     evaluate=_evaluate,
+    thresholds=(
+        Threshold(
+            "variance_within_batches", low=WITHIN,
+            source=(
+                "Share of the variance within batches; shuffled batches of eight have seven "
+                "eighths."
+            ),
+        ),
+        Threshold(
+            "batch_size", high=BATCH,
+            source=(
+                "Samples of a batch: of fewer, chance leaves too little of the variance within."
+            ),
+        ),
+        Threshold(
+            "records", high=RECORDS,
+            source="Batches compared: their means vary by chance as well.",
+        ),
+    ),
     measures=(
         Measure(
             "variance_within_batches", "share of the targets' variance within batches",

@@ -6,6 +6,7 @@ schedules look.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
@@ -14,21 +15,17 @@ from tb_convergence.core.diagnosis import step_size
 from tb_convergence.core.diagnosis.dating import mostly_since
 from tb_convergence.core.diagnosis.finding import Evidence, Severity
 from tb_convergence.core.diagnosis.progress import learns
-from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
+from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
 from tb_convergence.core.diagnosis.tables import layers_of, median_over_time, weight_rows
+from tb_convergence.core.diagnosis.threshold import Healthy, Range
 from tb_convergence.core.diagnosis.wording import counted, figure, placed
-from tb_convergence.core.history import RunHistory
+from tb_convergence.core.history import RunHistory, Table
 
 LOW: Final = step_size.SMALL
-"""log10 below -4 (TheDeepChecker; about -3 is healthy, Karpathy, CS231n)."""
 HIGH: Final = step_size.LARGE
-"""log10 above -1 (TheDeepChecker)."""
 FAR_LOW: Final = 1e-8
-"""float32 tells weights apart to 6e-8 of their size: a smaller step is lost."""
 FAR_HIGH: Final = 10.0
-"""A step of ten times its size is a new random start."""
 RECORDS: Final = 5
-"""Records from which a median is not a single step's."""
 
 
 def _evaluate(history: RunHistory, _: Signs) -> Match | None:
@@ -80,6 +77,11 @@ def _times(ratio: float) -> str:
     return f"{figure(ratio)} times" if ratio > HIGH else f"{ratio:.1e} of"
 
 
+def _healthy(_: RunHistory, table: Table) -> Mapping[int, Range]:
+    """A bias may change by more than its size: only weights are judged."""
+    return dict.fromkeys(weight_rows(table), (LOW, HIGH))
+
+
 RULE = Rule(
     id="update-ratio-out-of-range",
     kind="symptom",
@@ -87,6 +89,26 @@ RULE = Rule(
     needs=("update_ratio",),
     at_least=RECORDS,
     evaluate=_evaluate,
+    healthy=(Healthy("update_ratio", _healthy),),
+    thresholds=(
+        Threshold(
+            "update_ratio", low=LOW,
+            source="log10 below -4 (TheDeepChecker; about -3 is healthy, Karpathy, CS231n).",
+        ),
+        Threshold("update_ratio", high=HIGH, source="log10 above -1 (TheDeepChecker)."),
+        Threshold(
+            "update_ratio", low=FAR_LOW, detail="(critical)",
+            source="float32 tells weights apart to 6e-8 of their size: a smaller step is lost.",
+        ),
+        Threshold(
+            "update_ratio", high=FAR_HIGH, detail="(critical)",
+            source="A step of ten times its size is a new random start.",
+        ),
+        Threshold(
+            "records", high=RECORDS,
+            source="Records from which a median is not a single step's.",
+        ),
+    ),
     shows=("update_ratio",),
     of_sound=True,
     advice=("Scale the learning rate so that the ratio comes to about 1e-3.",),

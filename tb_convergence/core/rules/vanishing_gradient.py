@@ -11,16 +11,14 @@ import numpy as np
 from tb_convergence.core.diagnosis.dating import mostly_since
 from tb_convergence.core.diagnosis.finding import Evidence, Severity
 from tb_convergence.core.diagnosis.progress import learns
-from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
+from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
 from tb_convergence.core.diagnosis.tables import layers_of, median_over_time
 from tb_convergence.core.diagnosis.wording import placed
 from tb_convergence.core.history import RunHistory, Table, Values
 from tb_convergence.core.measures import Measure
 
 RATIO = 1e-3
-"""First over last layers (Glorot & Bengio 2010 show healthy stacks within a factor of ten)."""
 AT_LEAST_LAYERS = 3
-"""Kernels of which a first and a last third can be told apart."""
 
 
 def depth_ratio(table: Table, name: str, rows: list[int]) -> Values:
@@ -124,6 +122,19 @@ RULE = Rule(
     needs=("gradient_mean_abs",),
     at_least=5,
     evaluate=_evaluate,
+    thresholds=(
+        Threshold(
+            "gradient_depth_ratio", low=RATIO,
+            source=(
+                "First over last layers (Glorot & Bengio 2010 show healthy stacks within a "
+                "factor of ten)."
+            ),
+        ),
+        Threshold(
+            "layers", high=AT_LEAST_LAYERS, detail="with kernels",
+            source="Kernels of which a first and a last third can be told apart.",
+        ),
+    ),
     measures=(
         Measure(
             "gradient_of_third", "mean |g| of the {detail}", ("gradient_mean_abs",), reading=True,

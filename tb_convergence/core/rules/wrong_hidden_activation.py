@@ -16,7 +16,7 @@ from tb_convergence.core.diagnosis.data import baseline_loss
 from tb_convergence.core.diagnosis.finding import Evidence, Severity
 from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
 from tb_convergence.core.diagnosis.progress import learns
-from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, strongest
+from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold, strongest
 from tb_convergence.core.diagnosis.tables import median_over_time
 from tb_convergence.core.history import RunHistory, Table
 from tb_convergence.core.measures import Measure
@@ -34,13 +34,9 @@ SLOW: Final = frozenset({"sigmoid", "hard_sigmoid"})
 IN_CELLS: Final = "ablation: with tanh, the default, as the activation of the recurrent cell"
 """What decides it of a cell, in which ReLU is no remedy."""
 USELESS: Final = 0.9
-"""Loss at the end over that of ignoring the input: nothing was learned (1 - R² for mse)."""
 SHRUNK: Final = 0.3
-"""Part of the gradient that a layer leaves: the steepest slope of a sigmoid is 1/4."""
 DEEP_SIGMOIDS: Final = 5
-"""(1/4)^5 is 1e-3, the bound of vanishing-gradient."""
 AT_LEAST_LAYERS: Final = 3
-"""Squashing hidden layers before their product of slopes matters: 0.25^3 is about 1/64."""
 
 
 def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
@@ -276,6 +272,33 @@ RULE = Rule(
     title="Wrong activation in the hidden layers",
     needs=("gradient_mean_abs|activation_saturated_fraction|config",),
     evaluate=_evaluate,
+    thresholds=(
+        Threshold(
+            "loss_over_baseline", high=USELESS,
+            source=(
+                "Loss at the end over that of ignoring the input: nothing was learned (1 - R² "
+                "for mse)."
+            ),
+        ),
+        Threshold(
+            "gradient_left_per_layer", low=SHRUNK,
+            source=(
+                "Part of the gradient that a layer leaves: the steepest slope of a sigmoid is "
+                "1/4."
+            ),
+        ),
+        Threshold(
+            "layers", high=DEEP_SIGMOIDS, detail="with sigmoid, without any other sign",
+            source="(1/4)^5 is 1e-3, the bound of vanishing-gradient.",
+        ),
+        Threshold(
+            "layers", high=AT_LEAST_LAYERS, detail="that squash",
+            source=(
+                "Squashing hidden layers before their product of slopes matters: 0.25^3 is "
+                "about 1/64."
+            ),
+        ),
+    ),
     measures=(
         Measure(
             "gradient_left_per_layer",

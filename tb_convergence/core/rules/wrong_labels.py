@@ -20,7 +20,7 @@ from tb_convergence.core.diagnosis.data import baseline_loss, columns_of, target
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.loss_trajectory import LossTrajectory, loss_trajectory
 from tb_convergence.core.diagnosis.progress import lagging_statistics
-from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
+from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
 from tb_convergence.core.diagnosis.step_size import BEGUN, path_length
 from tb_convergence.core.diagnosis.tables import median_over_time, weights_column
 from tb_convergence.core.diagnosis.wording import percent
@@ -28,20 +28,12 @@ from tb_convergence.core.history import RunHistory
 from tb_convergence.core.measures import Measure
 
 BASELINE: Final = 0.9
-"""Loss at the end over that of a model that ignores its input: 1 - R² for a squared error."""
 MOVES: Final = 1e-4
-"""Update ratio that shows a model able to learn (see learning-rate-too-low)."""
 STIRRED: Final = 0.02
-"""Path of the slowest layer in its own size: a tenth of what the fastest must have moved."""
 NEVER: Final = 0.96
-"""Best validation loss over the baseline above which not one epoch was of use: a little below it,
-few samples explain as much."""
 BELOW: Final = 0.98
-"""Validation loss over the baseline loss, below which it is not just the scatter of its shares."""
 UNEVEN: Final = 0.75
-"""Share of the largest class from which validation may well have other shares."""
 EPOCHS: Final = 5
-"""Epochs before the validation loss is held against the baseline."""
 ITS_OWN_SIGNS: Final = frozenset({"loss-not-decreasing", "overfitting", "underfitting"})
 """What wrong labels look like themselves; any other finding would explain the loss as well."""
 
@@ -224,7 +216,54 @@ RULE = Rule(
     title="The labels are wrong",
     needs=("feature_min", "feature_max", "config"),
     evaluate=_evaluate,
+    thresholds=(
+        Threshold(
+            "loss_over_baseline", high=BASELINE,
+            source=(
+                "Loss at the end over that of a model that ignores its input: 1 - R² for a "
+                "squared error."
+            ),
+        ),
+        Threshold(
+            "slowest_update_ratio", high=MOVES,
+            source="Update ratio that shows a model able to learn (see learning-rate-too-low).",
+        ),
+        Threshold(
+            "slowest_path_length", high=STIRRED,
+            source=(
+                "Path of the slowest layer in its own size: a tenth of what the fastest must "
+                "have moved."
+            ),
+        ),
+        Threshold(
+            "validation_loss_over_baseline", high=NEVER, detail="(best)",
+            source=(
+                "Best validation loss over the baseline above which not one epoch was of use: a "
+                "little below it, few samples explain as much."
+            ),
+        ),
+        Threshold(
+            "validation_loss_over_baseline", low=BELOW, detail="(a little is learned)",
+            source=(
+                "Validation loss over the baseline loss, below which it is not just the scatter "
+                "of its shares."
+            ),
+        ),
+        Threshold(
+            "largest_share", low=UNEVEN,
+            source="Share of the largest class from which validation may well have other shares.",
+        ),
+        Threshold(
+            "epochs", high=EPOCHS,
+            source="Epochs before the validation loss is held against the baseline.",
+        ),
+    ),
     measures=(
+        Measure(
+            "slowest_path_length", "path of the slowest layer over its size",
+            ("update_ratio",), "fraction",
+        ),
+        Measure("largest_share", "share of the largest class", ("feature_mean",), "fraction"),
         Measure(
             "fractional_label", "fractional label", ("feature_max",), reading=True, kind="target",
         ),

@@ -33,16 +33,14 @@ from tb_convergence.core.diagnosis.data import (
 from tb_convergence.core.diagnosis.finding import Evidence, Severity
 from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
 from tb_convergence.core.diagnosis.progress import learns
-from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, strongest
+from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold, strongest
 from tb_convergence.core.diagnosis.wording import span
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.measures import Measure
 
 NEVER_NEGATIVE: Final = REGRESSION_LOSSES - {"log_cosh"} | CROSS_ENTROPIES
 UNBOUNDED: Final = 10.0
-"""Times the size of the loss at its start, below zero: densities above 1 give a few, not tens."""
 FLAT: Final = 0.01
-"""Distance of an output from 0 or 1 where the slope of a sigmoid is a 25th of its largest."""
 
 Check = Callable[[RunHistory, Signs], Match | None]
 
@@ -348,7 +346,28 @@ RULE = Rule(
     title="The loss does not fit the task",
     needs=("config|loss",),
     evaluate=_evaluate,
+    thresholds=(
+        Threshold(
+            "loss_below_zero", high=UNBOUNDED,
+            source=(
+                "Times the size of the loss at its start, below zero: densities above 1 give a "
+                "few, not tens."
+            ),
+        ),
+        Threshold(
+            "distance_from_edge", low=FLAT,
+            source=(
+                "Distance of an output from 0 or 1 where the slope of a sigmoid is a 25th of "
+                "its largest."
+            ),
+        ),
+    ),
     measures=(
+        Measure(
+            "loss_below_zero", "depth of the loss below zero, over its size at the start",
+            ("loss",),
+        ),
+        Measure("distance_from_edge", "distance of an output from 0 or 1", ("feature_max",)),
         Measure("pairwise_loss_records", "records, {detail}, whose loss is that of all pairs"),
         Measure("loss_over_largest_mean", "loss over the largest mean it can be", ("loss",)),
         Measure("labels_per_sample", "labels per sample", kind="target"),

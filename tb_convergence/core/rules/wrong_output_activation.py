@@ -31,7 +31,7 @@ from tb_convergence.core.diagnosis.data import (
 from tb_convergence.core.diagnosis.finding import Evidence, Severity
 from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
 from tb_convergence.core.diagnosis.progress import FALLS, LEARNS, learns
-from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, strongest
+from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold, strongest
 from tb_convergence.core.diagnosis.states import ONE_OUTPUT, State
 from tb_convergence.core.diagnosis.wording import span
 from tb_convergence.core.history import RunHistory
@@ -60,14 +60,9 @@ COMPUTES: Final = frozenset(
 )
 """Output layers whose activation is all that is done to their result."""
 GRAVE: Final = 0.25
-"""Part of the targets' range that is out of reach; sigmoid on standardised targets loses half."""
 TIED_RECORDS: Final = 3
-"""Batches in which the columns must be equal: once could be an empty batch."""
 BESIDE: Final = 0.9
-"""Loss over the baseline loss, below which a constant output cannot have it: the rest is scatter
-of the batches' shares."""
 MARGIN: Final = 0.05
-"""Part of the targets' own range by which they may leave the activation's: rounding."""
 
 
 def _evaluate(history: RunHistory, _: Signs) -> Match | None:
@@ -352,7 +347,38 @@ RULE = Rule(
     title="Output activation does not fit the targets",
     needs=("config",),
     evaluate=_evaluate,
+    thresholds=(
+        Threshold(
+            "targets_out_of_reach", high=GRAVE,
+            source=(
+                "Part of the targets' range that is out of reach; sigmoid on standardised "
+                "targets loses half."
+            ),
+        ),
+        Threshold(
+            "records", high=TIED_RECORDS, detail="with equal outputs",
+            source="Batches in which the columns must be equal: once could be an empty batch.",
+        ),
+        Threshold(
+            "loss_over_baseline", low=BESIDE, detail="(of a constant output)",
+            source=(
+                "Loss over the baseline loss, below which a constant output cannot have it: the "
+                "rest is scatter of the batches' shares."
+            ),
+        ),
+        Threshold(
+            "targets_out_of_reach", high=MARGIN, detail="(rounding)",
+            source=(
+                "Part of the targets' own range by which they may leave the activation's: "
+                "rounding."
+            ),
+        ),
+    ),
     measures=(
+        Measure(
+            "targets_out_of_reach", "part of the targets' range that is out of reach",
+            ("feature_max",), "fraction",
+        ),
         Measure("tied_outputs", "outputs that are equal throughout", kind="prediction"),
         Measure("target_sum", "sum of a sample's targets", kind="target"),
     ),

@@ -8,6 +8,8 @@ quarters of the entries between two such layers are zero).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,24 +19,20 @@ from tb_convergence.core.diagnosis.dating import lasting_since
 from tb_convergence.core.diagnosis.finding import Evidence, Severity
 from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
 from tb_convergence.core.diagnosis.progress import FALLS, learns
-from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
+from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
 from tb_convergence.core.diagnosis.states import NO_GRADIENT, State
 from tb_convergence.core.diagnosis.tables import WEIGHT_KINDS, layers_of
+from tb_convergence.core.diagnosis.threshold import Healthy, Range
 from tb_convergence.core.diagnosis.wording import between, listed, placed
 from tb_convergence.core.history import RunHistory, Table, Values
 
 FRACTION = 0.7
-"""Share of zeros (DeepDiagnosis, AutoTrainer: dead neurons above 70 % zero gradients)."""
 ALL = 0.999
-"""All entries but for a stray one: exactly zero is its own case."""
 RECORDS = 5
-"""Records at the end of the run that must agree: a state that lasts, not a passing batch."""
 SOLVED = 0.99
-"""Part of the starting loss that is gone when nothing is left to learn."""
 GATHER = frozenset({"Adam", "AdamW", "Adamax", "Nadam", "Lamb", "Lion"})
 """Optimizers with momentum of their own."""
 SMALL_BATCH = 8
-"""(1 - 1/4)^8 is a tenth: from here on chance explains no zeros."""
 
 
 def _evaluate(history: RunHistory, _: Signs) -> Match | None:
@@ -132,6 +130,18 @@ def _solved(history: RunHistory) -> bool:
     return trajectory is not None and trajectory.fall > SOLVED
 
 
+def _healthy(history: RunHistory, table: Table) -> Mapping[int, Range]:
+    """A kernel that is judged only if all of its gradient is 0 has no range.
+
+    A range from 0 to 99.9 % would call healthy what merely proves nothing.
+    """
+    kernels = table.rows_of(*WEIGHT_KINDS)
+    return {
+        row: (0.0, float(limit)) if limit < ALL else (None, None)
+        for row, limit in zip(kernels, limits(history, len(kernels)), strict=True)
+    }
+
+
 RULE = Rule(
     id="zero-gradient",
     kind="symptom",
@@ -139,6 +149,35 @@ RULE = Rule(
     needs=("gradient_zero_fraction",),
     at_least=RECORDS,
     evaluate=_evaluate,
+    healthy=(Healthy("gradient_zero_fraction", _healthy),),
+    thresholds=(
+        Threshold(
+            "gradient_zero_fraction", high=FRACTION,
+            source=(
+                "Share of zeros (DeepDiagnosis, AutoTrainer: dead neurons above 70 % zero "
+                "gradients)."
+            ),
+        ),
+        Threshold(
+            "gradient_zero_fraction", high=ALL, detail="(all)",
+            source="All entries but for a stray one: exactly zero is its own case.",
+        ),
+        Threshold(
+            "records", high=RECORDS, detail="at the end that agree",
+            source=(
+                "Records at the end of the run that must agree: a state that lasts, not a "
+                "passing batch."
+            ),
+        ),
+        Threshold(
+            "loss_fall", low=SOLVED,
+            source="Part of the starting loss that is gone when nothing is left to learn.",
+        ),
+        Threshold(
+            "batch_size", high=SMALL_BATCH,
+            source="(1 - 1/4)^8 is a tenth: from here on chance explains no zeros.",
+        ),
+    ),
     shows=("gradient_zero_fraction",),
     of_sound=True,
     advice=(
