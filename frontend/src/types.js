@@ -339,6 +339,7 @@
  *   something of the selected finding.
  * @property {string} filter
  * @property {"layer" | "profile"} tab
+ * @property {boolean} constants  Whether the layer's charts draw what never changes, too.
  * @property {string[]} hidden  Names of series switched off in the legend.
  * @property {[number, number] | "all" | "onset" | null} zoom  On the chosen x axis; null: all, and of a
  *   run that is mostly not finite what is around the onset.

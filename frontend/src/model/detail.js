@@ -126,7 +126,7 @@ export function createDetailModel() {
         placing(
           theirs
             ? both(reply, theirs, runs.colors.own, runs.colors.other)
-            : small(reply, palette.series),
+            : small(reply, palette.series, state.view.constants),
           axis,
         ),
       theirs,
@@ -137,7 +137,7 @@ export function createDetailModel() {
         ...placingBeside(
           theirSide
             ? otherCounterpart(beside, theirSide, runs.colors.own, runs.colors.other)
-            : other(beside, palette.series),
+            : other(beside, palette.series, state.view.constants),
           axis,
         ),
       },
@@ -197,10 +197,12 @@ const NO_PARTNERS = [];
 /**
  * @param {LayerReply} reply
  * @param {string[]} colors
+ * @param {boolean} [all]  Whether what never changes is drawn, too.
  * @returns {SmallModel}
  */
-function smallOf(reply, colors) {
-  const { charts, constant } = smallCharts(reply);
+function smallOf(reply, colors, all = false) {
+  const drawn = all ? new Set(reply.columns.map(({ name }) => name)) : undefined;
+  const { charts, constant } = smallCharts(reply, drawn);
   return { charts, constant, lines: charts.map((chart) => smallLines(chart, reply, colors)) };
 }
 

@@ -67,6 +67,7 @@ export const DEFAULT_VIEW = {
   shade: null,
   filter: "",
   tab: "layer",
+  constants: false,
   hidden: [],
   zoom: null,
   map: "run",

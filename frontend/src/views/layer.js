@@ -4,7 +4,8 @@
  * @import { Neighbour } from "../model/detail.js"
  * @import { LineProps } from "../charts/line.js"
  * @import { SmallChart } from "../data/small_charts.js"
- * @import { Column, Metric, Row } from "../types.js"
+ * @import { LayerState } from "../data/layer_state.js"
+ * @import { Column, Metric, Row, Verdict } from "../types.js"
  */
 import { html, nothing } from "lit-html";
 import { repeat } from "lit-html/directives/repeat.js";
@@ -12,7 +13,9 @@ import { createLineChart } from "../charts/line.js";
 import { edgeKinds } from "../charts/line_marks.js";
 import { fallsBelow } from "../data/curves.js";
 import { formatShape, visible } from "../format/names.js";
-import { formatNumber, formatPercent, formatValue } from "../format/numbers.js";
+import { counted, formatNumber, formatPercent, formatValue } from "../format/numbers.js";
+import { formatStep } from "../format/steps.js";
+import { limitWords } from "../model/cell.js";
 import { edgeKey } from "./edge_key.js";
 import { exportMenu } from "./export_menu.js";
 import { healthyRange, healthyWords } from "./healthy.js";
@@ -29,11 +32,16 @@ import { inlineName, name } from "./name.js";
  * @property {{group: string, index: number, label: string}[]} siblings  Rows of the same layer.
  * @property {{before: Neighbour | null, after: Neighbour | null} | null} neighbours
  * @property {Metric | null} metric  Of the neighbours' values.
+ * @property {LayerState | null} state
+ * @property {Verdict | null} verdict  Of the finding that names the row.
+ * @property {string} unit  What a step is called.
  *
  * @typedef {object} LayerCharts
  * @property {{small: SmallChart, chart: LineProps, at: string, values: ChartValue[]}[]} charts  `at`
  *   says where the values were recorded: "step 9"; "" without any.
  * @property {{column: Column, value: number}[]} constant
+ * @property {boolean} all  Whether what never changes is drawn, too.
+ * @property {((all: boolean) => void) | null} onAll  null where there is no such choice.
  *
  * @typedef {object} ChartValue  At the selected step, else the last one.
  * @property {Column} column
@@ -51,7 +59,8 @@ import { inlineName, name } from "./name.js";
  * @param {LayerHead} data
  * @param {LayerHandlers} handlers
  */
-export function layerHead({ row, index, count, siblings, neighbours, metric }, handlers) {
+export function layerHead(data, handlers) {
+  const { row, index, count, siblings, neighbours, metric } = data;
   const go = (
     /** @type {number} */ by,
     /** @type {"previous" | "next"} */ icon,
@@ -60,7 +69,7 @@ export function layerHead({ row, index, count, siblings, neighbours, metric }, h
     html`<button type="button" class="button square" aria-label=${label} title=${label}
       ?disabled=${index + by < 0 || index + by >= count}
       @click=${() => handlers.openRow(index + by, null)}>${sign(icon)}</button>`;
-  return html`<div class="layer-head">
+  return html`<div class="layer-head ${toneOf(data)}">
     <div class="layer-title">
       ${go(-1, "previous", "Previous row, towards the input")}
       ${go(1, "next", "Next row, towards the output")}
@@ -68,19 +77,56 @@ export function layerHead({ row, index, count, siblings, neighbours, metric }, h
       <span class="soft place">${index + 1} of ${count}</span>
       <span class="spring"></span>${exportMenu("layer", "the layer", ["png", "csv", "json"], handlers)}
     </div>
-    <dl class="layer-facts">${facts(row).map(
-      ([label, value]) => html`<div><dt>${label}</dt><dd>${value}</dd></div>`,
-    )}</dl>
-    ${
+    <p class="layer-facts soft">${facts(row)}${
       siblings.length
-        ? html`<p class="siblings"><span class="soft">Same layer:</span> ${siblings.map(
-            (one) => html`<button type="button" class="link"
+        ? html`<span>same layer: ${siblings.map(
+            (one, at) => html`${at ? ", " : nothing}<button type="button" class="link"
               @click=${() => handlers.openSibling(one.group, one.index)}>${inlineName(one.label)}</button>`,
-          )}</p>`
+          )}</span>`
         : nothing
-    }
+    }</p>
+    ${data.state ? stateLine(data, data.state) : nothing}
     ${neighbours ? neighbourLinks(neighbours, metric, handlers) : nothing}
   </div>`;
+}
+
+/**
+ * @param {LayerHead} data
+ * @returns {Verdict | ""}
+ */
+function toneOf({ state, verdict }) {
+  if (!state?.column) return "";
+  return verdict === "critical" || verdict === "warning" ? verdict : "warning";
+}
+
+/**
+ * The state, said once: above the charts that show it.
+ *
+ * @param {LayerHead} data
+ * @param {LayerState} state
+ */
+function stateLine(data, state) {
+  const { column, side, count, total, value, at, lost } = state;
+  const { unit } = data;
+  const records = (/** @type {number} */ number) => counted(number, "record");
+  const before = lost ? " before NaN" : "";
+  if (!column) {
+    return html`<p class="layer-state">${verdictIcon("healthy")}<span>Within its limits in ${
+      total === 1 ? "its one record" : `all ${records(total)}`
+    }${before}.</span></p>`;
+  }
+  const often =
+    count === total
+      ? `every one of ${records(total)}`
+      : `${formatNumber(count, 9)} of ${records(total)}`;
+  const where = side === "outside" ? "outside its limits" : `${side} its limit`;
+  const here =
+    value === null || at === null || !column.healthy
+      ? nothing
+      : ` At ${unit} ${formatStep(at)}: ${formatValue(value, column)}, ${limitWords(value, column.healthy, column)}.`;
+  const tone = toneOf(data) || "warning";
+  return html`<p class="layer-state">${verdictIcon(tone)}<span><strong>${column.title} ${where}</strong>
+    in ${often}${before}.${here}</span></p>`;
 }
 
 /**
@@ -112,7 +158,7 @@ const DATA = new Set(["input", "target", "prediction"]);
 
 /**
  * @param {Row} row
- * @returns {[string, unknown][]}
+ * @returns {unknown[]}
  */
 function facts(row) {
   /** @type {[string, string][]} */
@@ -125,21 +171,26 @@ function facts(row) {
     ["activation", row.activation],
     ["initializer", row.initializer],
   ];
-  return all.filter(([, value]) => value !== "").map(([label, value]) => [label, visible(value)]);
+  return all
+    .filter(([, value]) => value !== "")
+    .map(
+      ([label, value]) =>
+        html`<span title=${label}><span class="hidden-label">${label} </span>${visible(value)}</span>`,
+    );
 }
 
 /**
  * @param {LayerCharts} data
  * @param {unknown} [more] Further figures, behind the charts.
  */
-export function layerCharts({ charts, constant }, more = nothing) {
+export function layerCharts({ charts, constant, all, onAll }, more = nothing) {
   return html`<div class="small-charts">
       ${repeat(
         charts,
         ({ small }) => small.id,
         ({ small, chart, at, values }) => html`<figure class="small-chart">
           <figcaption>
-            <strong>${small.title}</strong>
+            <span class="small-title"><strong>${small.title}</strong>${apart(small, values)}</span>
             <span class="small-values">${at ? html`<span class="soft">${at}:</span>` : nothing}${values.map(
               ({ column, color, value, other }) =>
                 html`<span class="small-value" title=${column.title}>${swatch(color, chart, column)}${
@@ -154,7 +205,7 @@ export function layerCharts({ charts, constant }, more = nothing) {
                 ? html`<span class="small-value" title="Too dense to follow: the line is the mean of the middle half of the records around">recorded (pale)</span>`
                 : nothing
             }${
-              small.healthy
+              small.healthy && !isBand(small.healthy)
                 ? healthyWords(
                     small.healthy,
                     small.columns[0],
@@ -172,7 +223,26 @@ export function layerCharts({ charts, constant }, more = nothing) {
       )}
     </div>
     <div class="figures">${more}</div>
-    ${constants(constant)}`;
+    ${constants(constant, all, onAll)}`;
+}
+
+/**
+ * How far the main curve is from its limits at the step its value is of; nothing within them.
+ *
+ * @param {SmallChart} small
+ * @param {ChartValue[]} values
+ */
+function apart({ healthy, columns }, values) {
+  const value = values[0]?.value ?? null;
+  if (!healthy || value === null || !Number.isFinite(value)) return nothing;
+  const { low, high } = healthy;
+  if (value >= (low ?? -Infinity) && value <= (high ?? Infinity)) return nothing;
+  return html`<span class="apart">${limitWords(value, healthy, columns[0])}</span>`;
+}
+
+/** Whether a range is drawn as a band, with its name in it. @param {SmallChart["healthy"]} healthy */
+export function isBand(healthy) {
+  return healthy !== null && healthy.low !== null && healthy.high !== null;
 }
 
 /** What is 0 in every sound run: said where it is not. */
@@ -194,16 +264,28 @@ export function worthSaying(all) {
     .sort((a, b) => Number(b.bad) - Number(a.bad));
 }
 
-/** @param {LayerCharts["constant"]} all */
-function constants(all) {
-  const said = worthSaying(all);
-  if (said.length === 0) return nothing;
-  return html`<p class="constants"><span class="soft">Never changed:</span> ${said.map(
+/**
+ * What never changes, in one line; drawn where that is asked for.
+ *
+ * @param {LayerCharts["constant"]} constant
+ * @param {boolean} all
+ * @param {LayerCharts["onAll"]} onAll
+ */
+function constants(constant, all, onAll) {
+  const said = worthSaying(constant);
+  if (said.length === 0 && !all) return nothing;
+  return html`<p class="constants">${said.length ? html`<strong>Never changed</strong>` : nothing} ${said.map(
     ({ column, value, bad }) =>
       html`<span>${bad ? verdictIcon("warning") : nothing} ${column.title} <b>${formatValue(value, column)}</b>${
         bad && column.healthy ? `, ${healthyRange(column.healthy, column)}` : nothing
       }</span>`,
-  )}</p>`;
+  )}${
+    onAll
+      ? html`<button type="button" class="link" @click=${() => onAll(!all)}>${
+          all ? "Draw only what changes" : "Draw these too"
+        }</button>`
+      : nothing
+  }</p>`;
 }
 
 /**

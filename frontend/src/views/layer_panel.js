@@ -11,16 +11,16 @@
  * @import { Column, Group, LayerReply } from "../types.js"
  */
 import { html, nothing } from "lit-html";
-import { profileMetrics } from "../data/profile.js";
+import { layerState } from "../data/layer_state.js";
 import { badOf } from "../data/small_charts.js";
 import { formatPercent, formatTick } from "../format/numbers.js";
 import { formatStep, formatStepShort, stepNumber } from "../format/steps.js";
-import { rowKey } from "../state/selection.js";
+import { healthyRange } from "./healthy.js";
 import { histogramFigures } from "./histogram.js";
 import { initializationView } from "./initialization.js";
-import { layerCharts, layerHead } from "./layer.js";
+import { isBand, layerCharts, layerHead } from "./layer.js";
+import { profile, towardsOutput } from "./layer_depth.js";
 import { inlineName } from "./name.js";
-import { profileView } from "./profile.js";
 import { content } from "./states.js";
 
 const TABS = /** @type {const} */ ([
@@ -51,6 +51,9 @@ export function layerPanel(state, model, handlers, around) {
                 count: group.rows.length,
                 siblings: siblings(model.groups, group, row),
                 neighbours: detail.neighbours,
+                state: state.slots.layer.data && layerState(state.slots.layer.data, model.step),
+                verdict: model.map?.props.marks.get(row)?.verdict ?? null,
+                unit: state.slots.layer.data?.axis ?? "step",
                 metric: detail.metric,
               },
               handlers,
@@ -58,7 +61,8 @@ export function layerPanel(state, model, handlers, around) {
             ${content(state.slots.layer, {
               what: "Layer",
               retry: () => handlers.again("layer"),
-              ready: (reply) => charts(reply, model, handlers, around),
+              ready: (reply) =>
+                html`${towardsOutput(model, handlers)}${charts(reply, state, model, handlers, around)}`,
             })}`
           : profile(model, handlers)
       }
@@ -112,14 +116,15 @@ function siblings(groups, group, row) {
 
 /**
  * @param {LayerReply} reply
+ * @param {State} state
  * @param {Model} model
  * @param {Handlers} handlers
  * @param {Surroundings} around
  */
-function charts(reply, model, handlers, around) {
+function charts(reply, state, model, handlers, around) {
   const { small, bands, beside, besideBands, theirs } = model.detail ?? NO_DETAIL;
   if (!small) return nothing;
-  const view = { model, handlers, around };
+  const view = { state, model, handlers, around };
   const figures = (
     /** @type {LayerReply} */ of,
     /** @type {BandData[] | null | undefined} */ spread,
@@ -153,7 +158,7 @@ function besideTitle({ group, row }) {
 }
 
 /**
- * @typedef {{model: Model, handlers: Handlers, around: Surroundings}} Seen
+ * @typedef {{state: State, model: Model, handlers: Handlers, around: Surroundings}} Seen
  */
 
 /**
@@ -162,7 +167,7 @@ function besideTitle({ group, row }) {
  * @param {Seen} seen
  * @param {LayerReply | null} [theirs]  Of the run compared.
  */
-function smallProps(reply, small, { model, handlers, around }, theirs = null) {
+function smallProps(reply, small, { state, model, handlers, around }, theirs = null) {
   const { step } = model;
   const extent = extentOf(reply.steps, model);
   return {
@@ -183,11 +188,19 @@ function smallProps(reply, small, { model, handlers, around }, theirs = null) {
         range: chart.fraction ? /** @type {[number, number]} */ ([0, 1]) : null,
         formatY: chart.fraction ? formatPercent : formatTick,
         healthy: chart.healthy,
+        healthyLabel:
+          chart.healthy && isBand(chart.healthy)
+            ? healthyRange(chart.healthy, chart.columns[0])
+            : "",
         mark: step === null ? null : placeOn(model.time.axis, step),
         onPick: handlers.selectStep,
       },
     })),
     constant: small.constant,
+    all: state.view.constants,
+    onAll: small.colors
+      ? null
+      : (/** @type {boolean} */ all) => handlers.setView({ constants: all }),
   };
 }
 
@@ -335,41 +348,4 @@ function recordAt(column, reply, step) {
 function placeOf(columns, reply, step) {
   const last = Math.max(...columns.map((column) => recordAt(column, reply, step)[0]));
   return last < 0 ? "" : `${reply.axis} ${formatStep(reply.steps[last])}`;
-}
-
-/**
- * @param {Model} model
- * @param {Handlers} handlers
- */
-function profile({ detail, groups, row }, handlers) {
-  const { profile: drawn, marks } = detail ?? NO_DETAIL;
-  if (!detail || !drawn || !marks) return html`<p class="hint">No data to draw by depth.</p>`;
-  return profileView(
-    {
-      chart: {
-        ...drawn,
-        selectedRow: row,
-        onOpen: (/** @type {number} */ to) => handlers.openRow(to, null),
-      },
-      offered: profileMetrics(groups),
-      marks,
-      others: detail.others.map(({ group, profile: chart, selectedRow }) => ({
-        group,
-        chart: {
-          ...chart,
-          selectedRow,
-          onOpen: (/** @type {number} */ to) => {
-            const rows = groups.find((one) => one.group === group)?.rows ?? [];
-            handlers.select({
-              group,
-              metric: chart.metric.name,
-              row: rowKey(rows, to),
-              auto: false,
-            });
-          },
-        },
-      })),
-    },
-    handlers,
-  );
 }
