@@ -15,9 +15,11 @@ import { createRecovery } from "./data/recovery.js";
 import { wanted } from "./data/wanted.js";
 import { createHandlers } from "./handlers.js";
 import { onArrival, readHash, writeHash } from "./host/address.js";
+import { createFullScreen } from "./host/full_screen.js";
 import { notifies, notify } from "./host/notify.js";
 import { onReload } from "./host/reload.js";
 import { createReveal } from "./host/reveal.js";
+import { keepSettings, readSettings, storage } from "./host/settings.js";
 import { listenToShortcuts } from "./host/shortcuts.js";
 import { followTheme } from "./host/theme.js";
 import { setTitle } from "./host/title.js";
@@ -48,7 +50,11 @@ const PATIENCE_MILLISECONDS = 150;
  * @param {(always: () => Record<string, string>) => Api} connect
  */
 export function startApp(root, connect) {
-  let state = initialState(readLink(readHash()));
+  const linked = readLink(readHash());
+  // A link to someone else's view is shown as they saw it.
+  const says = Object.keys(linked.view).length > 0 || Object.keys(linked.selection).length > 0;
+  let state = initialState(linked);
+  if (!says) state = { ...state, view: { ...state.view, ...readSettings(storage()) } };
   const api = connect(() => (state.view.tags ? { tags: state.view.tags } : NOTHING));
   const model = createModel();
   const around = {
@@ -132,6 +138,7 @@ export function startApp(root, connect) {
     current: () => state,
     change(part) {
       byHand ||= part.selection !== undefined || part.view !== undefined;
+      if (part.view) keepSettings(storage(), part.view);
       // Another run is looked at with fresh eyes: there the page may lead again.
       const other = part.selection && part.selection.run !== state.selection.run;
       const touched =
@@ -147,6 +154,7 @@ export function startApp(root, connect) {
   let scheduled = false;
   let undrawn = false;
   const reveal = createReveal(root);
+  const fullScreen = createFullScreen(root, () => change({ view: { ...state.view, full: null } }));
   /** @param {Partial<State>} part */
   function change(part) {
     state = { ...state, ...part };
@@ -235,6 +243,7 @@ export function startApp(root, connect) {
     }
     if (isReady(state)) root.dataset.ready = "true";
     followBar(root);
+    fullScreen(state.view.full);
     reveal(state.selection);
     saveAddress();
     const told = state.news;

@@ -3,6 +3,7 @@
  */
 export { parcel } from "./export/parcel.js";
 export { createDetailModel } from "./model/detail.js";
+export { createDifferenceModel } from "./model/difference.js";
 export { askPanel } from "./views/ask.js";
 export { beforeFinding } from "./views/before.js";
 export { comparePanel, pairNote } from "./views/compare.js";

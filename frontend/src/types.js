@@ -333,7 +333,10 @@
  * @property {XAxis} x
  * @property {number} smoothing
  * @property {boolean | null} log  null: the data decides.
- * @property {"loss" | "norms"} chart
+ * @property {"loss" | "norms" | "metrics"} chart
+ * @property {string[]} pinned  Names of series that are drawn in every chart of the whole run.
+ * @property {boolean} outliers  Whether the y axis leaves out what lies far from the rest.
+ * @property {"time" | "map" | null} full  The panel that covers the page.
  * @property {Order} order
  * @property {"health" | "value" | null} shade  What the map's colours say; null: health, where it shows
  *   something of the selected finding.

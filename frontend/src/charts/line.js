@@ -35,6 +35,7 @@ import { fitCanvas, watchSize } from "./size.js";
  * @property {number[]} x  `[n]`, increasing.
  * @property {(number | null)[]} y  `[n]`; the lower bound where `high` is given.
  * @property {(number | null)[] | null} [high]  `[n]`
+ * @property {(number | null)[]} [read]  `[n]`, what is read, where that is not the height drawn.
  * @property {{x: number, kind: NonFinite | "nonpositive"}[]} bad  Points with no place on the scale.
  *
  * @typedef {object} Span  A stretch in which a line has no finite point.
@@ -60,6 +61,7 @@ import { fitCanvas, watchSize } from "./size.js";
  * @property {string} [unit]  What x counts, in a word: "step".
  * @property {boolean} log
  * @property {[number, number] | null} [range]  Of the y axis, where it is fixed.
+ * @property {boolean} [trimmed]  Whether the y axis leaves out what lies far from the rest.
  * @property {(y: number) => string} formatY
  * @property {((y: number) => string) | null} [formatRight]
  * @property {{left: number, right: number}} gutter
@@ -217,6 +219,7 @@ function sameProps(a, b) {
     a.spans === b.spans &&
     a.formatX === b.formatX &&
     a.bare === b.bare &&
+    a.trimmed === b.trimmed &&
     a.palette === b.palette &&
     a.log === b.log &&
     a.kind === b.kind &&

@@ -162,7 +162,7 @@ function valueAt(line, x, write) {
   if (bad) return BAD[bad.kind];
   const index = line.x.indexOf(x);
   if (index < 0) return null;
-  const [low, high] = [line.y[index], line.high?.[index]];
+  const [low, high] = [(line.read ?? line.y)[index], line.high?.[index]];
   if (low === null || low === undefined) return null;
   return high === null || high === undefined || high === low
     ? write(low)

@@ -41,7 +41,7 @@ export function frameOf(props, width, height, strip = 0) {
     width: Math.max(1, width - gutter.left - gutter.right),
     height: Math.max(1, height - TOP - strip - beneath),
   };
-  const [low, high] = span(props, "y");
+  const [low, high] = props.trimmed ? trimmed(props) : span(props, "y");
   const known = low !== null || !!range || !!healthy;
   const y = range ?? withHealthy(padded(low, high, log), healthy ?? null);
   const right = rightRange(props);
@@ -82,6 +82,37 @@ function span({ lines, extent: [from, to] }, scale) {
     }
   }
   return high >= low ? [low, high] : [null, null];
+}
+
+/** Share of the values at either end that a trimmed scale may leave out. */
+const TRIM = 0.02;
+/** It leaves them out only where that makes it this many times as fine. */
+const FINER = 2;
+
+/**
+ * The span without what lies far from the rest: of the values in view, all lines together.
+ *
+ * @param {LineProps} props
+ * @returns {[number, number] | [null, null]}
+ */
+function trimmed(props) {
+  const { lines, extent, log } = props;
+  const [from, to] = extent;
+  const values = lines
+    .filter((line) => (line.scale ?? "y") === "y")
+    .flatMap((line) =>
+      line.y.flatMap((value, at) =>
+        value !== null && line.x[at] >= from && line.x[at] <= to ? [value] : [],
+      ),
+    )
+    .sort((a, b) => a - b);
+  if (values.length < 1 / TRIM) return span(props, "y");
+  const at = (/** @type {number} */ part) => values[Math.round(part * (values.length - 1))];
+  const size = (/** @type {number} */ low, /** @type {number} */ high) =>
+    log ? Math.log(high / low) : high - low;
+  const [low, high] = [at(TRIM), at(1 - TRIM)];
+  const finer = size(values[0], values[values.length - 1]) > FINER * size(low, high);
+  return finer && high > low ? [low, high] : span(props, "y");
 }
 
 /**

@@ -24,15 +24,45 @@ const SMOOTH_FROM = 30;
 /** Beyond this ratio of largest to smallest value a logarithmic scale shows more. */
 const LOG_FROM = 1000;
 
+/** The framework's own metrics, and those of its validation. */
+const METRIC = /^(validation_)?metric\//;
+const NO_NAMES = /** @type {string[]} */ ([]);
+
 /**
- * The series a chart shows, in the order of its legend.
+ * Whether a run has metrics of its framework beside its losses.
+ *
+ * @param {Series[]} series
+ */
+export function hasMetrics(series) {
+  return series.some(({ name }) => METRIC.test(name));
+}
+
+/**
+ * The series a chart shows, in the order of its legend; those that are pinned last.
  *
  * @param {Series[]} series
  * @param {View["chart"]} chart
+ * @param {string[]} [pinned]  Names.
  */
-export function chosenSeries(series, chart) {
-  const names = chart === "loss" ? LOSS : NORMS;
-  return names.flatMap((name) => series.find((one) => one.name === name) ?? []);
+export function chosenSeries(series, chart, pinned = NO_NAMES) {
+  const names = chart === "norms" ? NORMS : LOSS;
+  const own =
+    chart === "metrics"
+      ? series.filter(({ name }) => METRIC.test(name))
+      : names.flatMap((name) => series.find((one) => one.name === name) ?? []);
+  const more = pinned.flatMap((name) => series.find((one) => one.name === name) ?? []);
+  return [...own, ...more.filter((one) => !own.includes(one))];
+}
+
+/**
+ * Whether a series belongs to a chart, and so to its left scale.
+ *
+ * @param {Series} series
+ * @param {View["chart"]} chart
+ */
+function belongs({ name }, chart) {
+  if (chart === "metrics") return METRIC.test(name);
+  return (chart === "norms" ? NORMS : LOSS).includes(name);
 }
 
 /**
@@ -44,9 +74,10 @@ export function chosenSeries(series, chart) {
  */
 export function logByDefault(chosen, chart) {
   if (chart === "norms") return true;
+  if (chart === "metrics") return false;
   let [low, high] = [Infinity, 0];
   for (const one of chosen) {
-    if (one.name === "learning_rate") continue;
+    if (one.name === "learning_rate" || !belongs(one, chart)) continue;
     for (const value of one.values) {
       if (value === null) continue;
       if (value <= 0) return false;
@@ -60,19 +91,19 @@ export function logByDefault(chosen, chart) {
 /**
  * @param {Series[]} chosen
  * @param {Placement} placement
- * @param {{smoothing: number, hidden: string[]}} view
+ * @param {{smoothing: number, hidden: string[], chart: View["chart"]}} view
  * @param {boolean} log
  * @param {Colors} colors
  * @param {Palette} palette
  * @returns {Line[]}
  */
 export function curves(chosen, placement, view, log, colors, palette) {
-  return chosen.flatMap((series, index) => {
+  const lines = chosen.flatMap((series, index) => {
     const x = placement.x.get(series.name);
     if (!x || view.hidden.includes(series.name)) return [];
     // What stays the same is said in the legend: a line of it would cross the losses for nothing.
     if (chosen.length > 1 && steadyRate(series)) return [];
-    const style = styleOf(series.name, index, colors, palette);
+    const style = styleOf(series, index, colors, palette, belongs(series, view.chart));
     const onRight = style.scale === "right";
     const asLog = log && !onRight;
     const bad = badPoints(series, x, asLog);
@@ -83,6 +114,39 @@ export function curves(chosen, placement, view, log, colors, palette) {
     const smoothed = smooth(y, view.smoothing, series.steps.map(stepNumber), log);
     return [pale(line), { ...line, y: smoothed }];
   });
+  return onOneScale(lines);
+}
+
+/**
+ * Lines of the right scale have units of their own: the first keeps its numbers, the others are drawn
+ * over the height it spans, and read by their names' values.
+ *
+ * @param {Line[]} lines
+ * @returns {Line[]}
+ */
+function onOneScale(lines) {
+  const right = lines.filter((line) => line.scale === "right");
+  if (right.length < 2) return lines;
+  const [, top] = spanOf(right[0].y);
+  return lines.map((line) => {
+    if (line.scale !== "right" || line === right[0]) return line;
+    const [low, high] = spanOf(line.y);
+    const bottom = Math.min(0, low);
+    const scale = (top || 1) / (high - bottom || 1);
+    const y = line.y.map((value) => (value === null ? null : (value - bottom) * scale));
+    return { ...line, y, read: line.y };
+  });
+}
+
+/** @param {(number | null)[]} values @returns {[number, number]} */
+function spanOf(values) {
+  let [low, high] = [Infinity, -Infinity];
+  for (const value of values) {
+    if (value === null) continue;
+    low = Math.min(low, value);
+    high = Math.max(high, value);
+  }
+  return high >= low ? [low, high] : [0, 1];
 }
 
 /**
@@ -117,14 +181,24 @@ function perStep({ axis }, { dots }) {
 }
 
 /**
- * @param {string} name
+ * @param {Series} series
  * @param {number} index
  * @param {Colors} colors
  * @param {Palette} palette
+ * @param {boolean} own  Whether it belongs to the chart; else it is pinned.
  * @returns {Omit<Line, "x" | "y" | "bad">}
  */
-function styleOf(name, index, { run, partner, beside }, palette) {
-  const label = LABELS.get(name) ?? name;
+function styleOf({ name, title, axis }, index, { run, partner, beside }, palette, own) {
+  const label = LABELS.get(name) ?? title;
+  const color = palette.series[index % palette.series.length];
+  const dots = axis === "epoch" || METRIC.test(name);
+  if (!own) {
+    return { id: name, label, color, width: 1.5, dash: [1, 3], dots, scale: "right" };
+  }
+  if (METRIC.test(name)) {
+    const dash = name.startsWith("validation_") ? [6, 4] : [];
+    return { id: name, label, color: beside ? run : color, width: 2, dash, dots };
+  }
   switch (name) {
     case "loss":
       return { id: name, label, color: run, width: 2 };
@@ -136,7 +210,7 @@ function styleOf(name, index, { run, partner, beside }, palette) {
       return { id: name, label, color: palette.soft, width: 1.25, dash: [2, 3], scale: "right" };
     default:
       if (beside) return { id: name, label, color: run, width: 1.75, dash: DASHES[index] };
-      return { id: name, label, color: palette.series[index % palette.series.length], width: 1.75 };
+      return { id: name, label, color, width: 1.75 };
   }
 }
 

@@ -99,7 +99,8 @@ function contentOf(view, { slots, view: how }, model) {
           }`,
           color: shown.get(one.name) ?? null,
         }));
-      const caption = { title: how.chart === "norms" ? "Global norms" : "Loss", entries };
+      const titles = { loss: "Loss", norms: "Global norms", metrics: "Metrics" };
+      const caption = { title: titles[how.chart], entries };
       return { sheet: curvesSheet(picked), document: { series: picked }, caption };
     }
     case "map": {

@@ -29,8 +29,10 @@ export function gutters(width) {
  * How tall the map's rows are where there is room, and the most height they may take together.
  *
  * @param {{width: number, height: number}} size Of the page.
+ * @param {boolean} [full]  Whether the map covers the page.
  */
-export function heatRoom({ width, height }) {
+export function heatRoom({ width, height }, full = false) {
+  if (full) return { each: 40, most: Math.max(220, height - 190) };
   const wide = width >= WIDE;
   // Beside the map stands the layer's panel: the height below the curves is the map's.
   const most = wide ? height - 570 : height * 0.4;

@@ -19,12 +19,12 @@ import { visible } from "../format/names.js";
 import { formatValue } from "../format/numbers.js";
 import { badness, isOver, lookOf } from "../format/severity.js";
 import { formatStepRange, stepNumber } from "../format/steps.js";
+import { present } from "../host/later.js";
 import { memo } from "../state/memo.js";
 import { rowsOf } from "../state/selection.js";
 import { tree } from "../views/findings.js";
 import { edgesOn } from "./axis.js";
 import { cellsOf } from "./cell.js";
-import { createDifferenceModel } from "./difference.js";
 import { heatRoom } from "./layout.js";
 import { codesOf, cut, differenceCells, headingOf, OWN_AXIS, overallOf } from "./map_parts.js";
 
@@ -70,7 +70,8 @@ export function createMapModel() {
   const ordering = memo(shownRows);
   const judging = memo(rowMarks);
   const listing = memo(worstRows);
-  const difference = createDifferenceModel();
+  /** @type {ReturnType<typeof import("./difference.js").createDifferenceModel> | null} */
+  let difference = null;
   const judged = memo(healthOf);
   const worstDistance = memo((/** @type {Heat} */ heat) => worstByRow(heat, Math.abs));
   const placing = memo(edgesOn);
@@ -91,9 +92,11 @@ export function createMapModel() {
    * @param {View} view
    * @param {Rest} rest
    * @param {Room} room
-   * @returns {MapModel}
+   * @returns {MapModel | null} null until that part of the page is here.
    */
   function apart(shown, group, metric, { partners, run: other }, { order, filter }, rest, room) {
+    difference ??= present()?.createDifferenceModel() ?? null;
+    if (!difference) return null;
     const map = difference({
       ...{ heat: shown, group, metric, partners, other, order, filter, room },
       rest: { ...rest, health: null, crossing: "" },
@@ -161,7 +164,7 @@ export function createMapModel() {
     const shown = beside && view.map === "difference" ? beside.difference : heat;
     const metric = group?.metrics.find((one) => one.name === shown?.header.metric);
     if (!shown || !group || !metric) return null;
-    const room = heatRoom(size);
+    const room = heatRoom(size, view.full === "map");
     const rest = {
       marks: judging(findings, group.rows, finding),
       selectedRow: row,

@@ -11,7 +11,15 @@
  * @import { Surroundings } from "./model.js"
  */
 import { place } from "../data/axes.js";
-import { chosenSeries, curves, extentOf, LABELS, logByDefault, readAt } from "../data/curves.js";
+import {
+  chosenSeries,
+  curves,
+  extentOf,
+  hasMetrics,
+  LABELS,
+  logByDefault,
+  readAt,
+} from "../data/curves.js";
 import { visible } from "../format/names.js";
 import { formatNumber, formatTick } from "../format/numbers.js";
 import { isOver, lookOf } from "../format/severity.js";
@@ -30,6 +38,8 @@ import { inView, onsetOf } from "./window.js";
  * @property {PlacedOverlay[]} beside  The other runs' curves.
  * @property {boolean} log
  * @property {boolean} norms  Whether the run has global norms.
+ * @property {boolean} metrics  Whether it has metrics of its framework.
+ * @property {Series[]} all  What can be pinned.
  * @property {Axis} axis
  * @property {[number, number]} whole  All that there is on the axis.
  * @property {[number, number] | null} onset  The stretch around the beginning of the finding; null
@@ -66,10 +76,11 @@ export function createTimeModel() {
    */
   return ({ selection, view, slots }, around, { colors, color, findings, heat, overlays }) => {
     const series = slots.series.data?.series ?? NO_SERIES;
-    const picked = picking(series, view.chart);
+    const chart = view.chart === "metrics" && !hasMetrics(series) ? "loss" : view.chart;
+    const picked = picking(series, chart, view.pinned);
     const placement = placing(series, view.x);
-    const beside = placingBeside(overlays, view.chart, view.x, placement.epochs);
-    const log = view.log ?? scaling(picked, beside, view.chart);
+    const beside = placingBeside(overlays, chart, view.x, placement.epochs);
+    const log = view.log ?? scaling(picked, beside, chart);
     const shared = sharesSteps(view.x, placement);
     const whole = spanning(placement, picked, beside, shared ? heat : null);
     const finding = findings.find((one) => one.id === selection.finding) ?? null;
@@ -81,6 +92,8 @@ export function createTimeModel() {
       placement,
       beside,
       log,
+      metrics: hasMetrics(series),
+      all: series,
       norms: series.some((one) => one.name === "gradient_global_norm"),
       axis,
       whole,
@@ -100,6 +113,7 @@ export function createTimeModel() {
         label: "Curves of the whole run",
         unit: view.x === "step" ? (placement.epochs ? "epoch" : "step") : "",
         log,
+        trimmed: view.outliers,
         formatY: formatTick,
         formatRight: formatTick,
         flags: flagging(findings, selection.finding, placement),

@@ -46,7 +46,14 @@ const VIEW = {
     write: String,
     read: (given) => (Number(given) >= 0 && Number(given) <= 0.99 ? Number(given) : undefined),
   },
-  chart: choice("chart", ["loss", "norms"]),
+  chart: choice("chart", ["loss", "norms", "metrics"]),
+  pinned: list("pin"),
+  outliers: {
+    key: "outliers",
+    write: (value) => (value ? "1" : ""),
+    read: (given) => (given === "1" ? true : undefined),
+  },
+  full: choice("full", ["time", "map"]),
   log: {
     key: "log",
     write: (value) => (value === null ? "" : value ? "1" : "0"),

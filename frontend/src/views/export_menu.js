@@ -18,21 +18,38 @@ import { sign } from "./icon.js";
  * @param {ExportHandlers} handlers
  */
 export function exportMenu(view, what, formats, handlers) {
-  return html`<details class="export" data-testid="export-${view}" @keydown=${closeOnEscape} @focusout=${closeWhenLeft}>
-    <summary class="button square" aria-label="Export ${what}" title="Export ${what}">${sign("download")}</summary>
-    <div class="export-choices">
-      ${formats.map(
-        (format) =>
-          html`<button type="button" class="button quiet" @click=${(/** @type {Event} */ event) => {
-            const button = /** @type {HTMLElement} */ (event.currentTarget);
-            const menu = /** @type {HTMLDetailsElement} */ (button.closest("details"));
-            const panel = /** @type {HTMLElement} */ (menu.closest("section"));
-            menu.open = false;
-            menu.querySelector("summary")?.focus();
-            handlers.exportView(view, format, panel);
-          }}>${LABEL[format]}</button>`,
-      )}
-    </div>
+  return menu(
+    `export-${view}`,
+    `Export ${what}`,
+    sign("download"),
+    html`${formats.map(
+      (format) =>
+        html`<button type="button" class="button quiet" @click=${(/** @type {Event} */ event) => {
+          const button = /** @type {HTMLElement} */ (event.currentTarget);
+          const menu = /** @type {HTMLDetailsElement} */ (button.closest("details"));
+          const panel = /** @type {HTMLElement} */ (menu.closest("section"));
+          menu.open = false;
+          menu.querySelector("summary")?.focus();
+          handlers.exportView(view, format, panel);
+        }}>${LABEL[format]}</button>`,
+    )}`,
+    true,
+  );
+}
+
+/**
+ * A button that opens a small list beneath it.
+ *
+ * @param {string} id  For tests.
+ * @param {string} label
+ * @param {unknown} face  What the button shows.
+ * @param {unknown} choices
+ * @param {boolean} [square]
+ */
+export function menu(id, label, face, choices, square = false) {
+  return html`<details class="export" data-testid=${id} @keydown=${closeOnEscape} @focusout=${closeWhenLeft}>
+    <summary class="button ${square ? "square" : ""}" aria-label=${label} title=${label}>${face}</summary>
+    <div class="export-choices">${choices}</div>
   </details>`;
 }
 

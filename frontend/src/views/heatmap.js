@@ -13,6 +13,7 @@ import { fullName, spelledOut, words } from "../format/names.js";
 import { counted, formatNumber, formatValue, isFraction } from "../format/numbers.js";
 import { formatStepRange } from "../format/steps.js";
 import { exportMenu } from "./export_menu.js";
+import { fullButton } from "./full_button.js";
 import { distance, healthyOfMap, healthyRange, heightOf } from "./healthy.js";
 import { hollowIcon, sign, verdictIcon } from "./icon.js";
 import { differenceCaption, mapChoice } from "./map_choice.js";
@@ -71,6 +72,7 @@ export function heatPanel(data, handlers) {
             })} />
       </label>
       <span class="soft small in-view">${inView(data, shown)}</span>
+      ${fullButton("map", "the heat map", view, handlers)}
       ${exportMenu("map", "the heat map", ["png", "csv", "json"], handlers)}</div>
     </header>
     ${

@@ -6,8 +6,12 @@
  */
 import { html, nothing } from "lit-html";
 import { createLineChart } from "../charts/line.js";
+import { LABELS } from "../data/curves.js";
+import { visible } from "../format/names.js";
 import { edgeKey } from "./edge_key.js";
-import { exportMenu } from "./export_menu.js";
+import { exportMenu, menu } from "./export_menu.js";
+import { fullButton } from "./full_button.js";
+import { sign } from "./icon.js";
 import { createLegend } from "./legend.js";
 import { mount } from "./mount.js";
 
@@ -18,6 +22,8 @@ import { mount } from "./mount.js";
  * @property {View} view
  * @property {boolean} log
  * @property {boolean} norms  Whether there are global norms to switch to.
+ * @property {boolean} metrics  Whether there are metrics of the framework.
+ * @property {Series[]} all  Series that can be pinned.
  * @property {string[]} notes
  * @property {import("../charts/line_marks.js").EdgeKind[]} edges  Marks on the chart's edge.
  * @property {boolean} negative  Whether there are values below 0.
@@ -34,7 +40,10 @@ import { mount } from "./mount.js";
  */
 export function lossPanel(data, handlers) {
   const { view, log, notes } = data;
-  const title = data.norms ? chartChoice(view, handlers) : html`<h2>Loss and learning rate</h2>`;
+  const title =
+    data.norms || data.metrics
+      ? chartChoice(data, handlers)
+      : html`<h2>Loss and learning rate</h2>`;
   if (data.series.length === 0) {
     return html`<header class="panel-head">${title}</header>
       <div class="hint"><p>
@@ -50,13 +59,44 @@ export function lossPanel(data, handlers) {
           handlers.setView({
             log: /** @type {HTMLInputElement} */ (event.target).checked,
           })} /> Log scale</label>
-      ${smoothing(view, handlers)}
+      <label class="check" title="The y axis leaves out the outermost 2% at either end"><input type="checkbox" .checked=${view.outliers}
+        @change=${(/** @type {Event} */ event) =>
+          handlers.setView({
+            outliers: /** @type {HTMLInputElement} */ (event.target).checked,
+          })} /> Ignore outliers</label>
+      ${smoothing(view, handlers)} ${pins(data, handlers)} ${fullButton("time", "the curves", view, handlers)}
       ${exportMenu("curves", "the curves", ["png", "csv", "json"], handlers)}
     </header>
     <div class="timeline" data-testid="loss-chart">
       ${mount(createLegend, data.legend)} ${mount(createLineChart, data.chart)}
     </div>
     ${notes.map((note) => html`<p class="note">${note}</p>`)}`;
+}
+
+/** Of a list of series that a person chooses from, at most. */
+const MOST_PINS = 60;
+
+/**
+ * Series that are drawn whatever chart is shown, on a scale of their own: accuracy beside the loss.
+ *
+ * @param {LossData} data
+ * @param {LossHandlers} handlers
+ */
+function pins({ all, view }, { setView }) {
+  const offered = all.filter(({ values }) => values.length > 0).slice(0, MOST_PINS);
+  return menu(
+    "pins",
+    "Pin further series",
+    html`${sign("add")} Pin`,
+    html`<fieldset class="pins"><legend>Drawn in every chart of the run</legend>
+      ${offered.map(({ name, title }) => {
+        const pinned = view.pinned.includes(name);
+        const toggled = pinned ? view.pinned.filter((one) => one !== name) : [...view.pinned, name];
+        return html`<label class="check"><input type="checkbox" .checked=${pinned}
+          @change=${() => setView({ pinned: toggled })} />${visible(LABELS.get(name) ?? title)}</label>`;
+      })}
+    </fieldset>`,
+  );
 }
 
 /**
@@ -72,20 +112,24 @@ function how({ chart, edges, negative }) {
 }
 
 /**
- * @param {View} view
+ * @param {LossData} data
  * @param {LossHandlers} handlers
  */
-function chartChoice(view, handlers) {
+function chartChoice(data, handlers) {
+  const { view } = data;
   return html`<h2 class="hidden-label">Curves of the whole run</h2>
     <fieldset class="segments"><legend class="hidden-label">Curves</legend>
       ${
         /** @type {const} */ ([
           ["loss", "Loss"],
           ["norms", "Global norms"],
-        ]).map(
-          ([value, label]) => html`<label><input type="radio" name="chart" value=${value}
+          ["metrics", "Metrics"],
+        ])
+          .filter(([value]) => value === "loss" || data[value])
+          .map(
+            ([value, label]) => html`<label><input type="radio" name="chart" value=${value}
           .checked=${view.chart === value} @change=${() => handlers.setView({ chart: value })} /><span>${label}</span></label>`,
-        )
+          )
       }
     </fieldset>`;
 }

@@ -90,6 +90,8 @@ export function curvesPanel({ slots, view }, model, handlers, around) {
           view,
           log: time.log,
           norms: time.norms,
+          metrics: time.metrics,
+          all: time.all,
           notes: notes(time),
           edges: edgeKinds(marked(time.chart), time.chart.extent),
           negative: time.picked.some(fallsBelow),

@@ -145,8 +145,8 @@ function views(state, model, handlers, around) {
   return html`<div class="views">
       ${asks(state, handlers)} ${comparison(state, model, handlers)}
       ${timeAxis(state, model, handlers, around)}
-      <section class="card time" aria-label="Curves of the whole run">${curvesPanel(state, model, handlers, around)}</section>
-      <section class="card map" aria-label="Heat map of layers over steps">${map(state, model, handlers, around)}</section>
+      <section class="card time" data-panel="time" aria-label="Curves of the whole run">${curvesPanel(state, model, handlers, around)}</section>
+      <section class="card map" data-panel="map" aria-label="Heat map of layers over steps">${map(state, model, handlers, around)}</section>
     </div>
     ${
       model.group && model.row >= 0
