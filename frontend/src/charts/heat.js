@@ -12,9 +12,10 @@
  */
 import { cellAt } from "../data/decode.js";
 import { memo } from "../state/memo.js";
+import { drawnBy } from "./drawings.js";
 import { drawAxis, drawLabels, drawOverlay, drawScale } from "./heat_draw.js";
 import { drawCrossings } from "./heat_health.js";
-import { heatLayout, rowAt } from "./heat_layout.js";
+import { boxOf, heatLayout, rowAt } from "./heat_layout.js";
 import { createTip } from "./heat_tip.js";
 import { paint } from "./paint.js";
 import { axisSpans, badnessOf, evenSpans, pool, spread } from "./pool.js";
@@ -78,12 +79,20 @@ export function createHeatMap() {
   let stopFollowing = () => {};
   const cells = createCells();
 
+  drawnBy(picture, (context, ratio) => {
+    if (props) drawPicture(context, layout(), props, cells, ratio);
+  });
+  drawnBy(overlay, (context) => {
+    if (props) drawOverlay(context, layout(), props, null, null);
+  });
+
   const layout = () =>
     heatLayout(element.clientWidth, element.clientHeight, props?.gutter ?? { left: 0, right: 0 });
 
   function redraw() {
     if (!props || element.clientWidth === 0 || element.clientHeight === 0) return;
-    drawPicture(picture, layout(), props, cells);
+    const context = fitCanvas(picture, element);
+    if (context) drawPicture(context, layout(), props, cells, devicePixelRatio);
     redrawOverlay();
   }
 
@@ -203,15 +212,13 @@ function createCells() {
 }
 
 /**
- * @param {HTMLCanvasElement} canvas
+ * @param {CanvasRenderingContext2D} context
  * @param {import("./heat_layout.js").HeatLayout} layout
  * @param {HeatProps} props
  * @param {ReturnType<typeof createCells>} cells
+ * @param {number} ratio  Device pixels for each of the context's.
  */
-function drawPicture(canvas, layout, props, cells) {
-  const context = fitCanvas(canvas, /** @type {HTMLElement} */ (canvas.parentElement));
-  if (!context) return;
-  const ratio = devicePixelRatio;
+function drawPicture(context, layout, props, cells, ratio) {
   const left = Math.round(layout.left * ratio);
   const top = Math.round(layout.top * ratio);
   const width = Math.max(1, Math.round((layout.left + layout.width) * ratio) - left);
@@ -260,21 +267,6 @@ function separateRows(context, layout, count, color) {
     const y = Math.round(layout.top + position * each);
     context.fillRect(layout.left, y, layout.width, 1);
   }
-}
-
-/**
- * Where a cell stands on the element, in CSS pixels: what is beside it must not cover its row.
- *
- * @param {import("./heat_layout.js").HeatLayout} layout
- * @param {HeatProps} props
- * @param {Place} place
- */
-function boxOf(layout, { edges, extent: [low, high], order }, { row, cell }) {
-  const x = (/** @type {number} */ at) =>
-    layout.left + Math.min(1, Math.max(0, (at - low) / (high - low))) * layout.width;
-  const each = layout.height / Math.max(1, order.length);
-  const top = layout.top + order.indexOf(row) * each;
-  return { left: x(edges[cell]), right: x(edges[cell + 1]), top, bottom: top + each };
 }
 
 /** @param {Float64Array} edges @param {number} cell */

@@ -10,6 +10,7 @@ import { commonPath, fitName } from "../format/names.js";
 import { formatDifference, formatPercent, formatTick, isFraction } from "../format/numbers.js";
 import { badness, outline as contour, VERDICT_PATH } from "../format/severity.js";
 import { CIVIDIS } from "./cividis.js";
+import { shape } from "./drawings.js";
 import { labelled } from "./heat_layout.js";
 import { xTicks } from "./line_scales.js";
 import { ABOVE_ZERO, linearTicks, logTicks } from "./ranges.js";
@@ -72,12 +73,12 @@ function drawIcon(context, { verdict, own }, x, y, color) {
   context.scale(ICON / 16, ICON / 16);
   if (own) {
     context.fillStyle = color;
-    context.fill(new Path2D(VERDICT_PATH[verdict]), "evenodd");
+    context.fill(shape(VERDICT_PATH[verdict]), "evenodd");
   } else {
     context.globalAlpha = 0.6;
     context.strokeStyle = color;
     context.lineWidth = 1.5;
-    context.stroke(new Path2D(contour(verdict)));
+    context.stroke(shape(contour(verdict)));
   }
   context.restore();
 }

@@ -89,3 +89,18 @@ export function labelled(count, height, spacing, importance) {
   }
   return chosen.sort((a, b) => a - b);
 }
+
+/**
+ * Where a cell stands on the element, in CSS pixels: what is beside it must not cover its row.
+ *
+ * @param {HeatLayout} layout
+ * @param {Pick<import("./heat.js").HeatProps, "edges" | "extent" | "order">} props
+ * @param {import("./heat.js").Place} place
+ */
+export function boxOf(layout, { edges, extent: [low, high], order }, { row, cell }) {
+  const x = (/** @type {number} */ at) =>
+    layout.left + Math.min(1, Math.max(0, (at - low) / (high - low))) * layout.width;
+  const each = layout.height / Math.max(1, order.length);
+  const top = layout.top + order.indexOf(row) * each;
+  return { left: x(edges[cell]), right: x(edges[cell + 1]), top, bottom: top + each };
+}

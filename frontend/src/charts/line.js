@@ -8,6 +8,7 @@
  * @import { Cursor, Signal } from "./cursor.js"
  * @import { Healthy, NonFinite, Verdict } from "../types.js"
  */
+import { drawnBy } from "./drawings.js";
 import { flagElements } from "./flags.js";
 import { drawAxes, drawLines } from "./line_draw.js";
 import { listenToKeys } from "./line_keys.js";
@@ -132,6 +133,9 @@ export function createLineChart() {
     (step) => props?.cursor.move(step === null ? null : { step, source: element }),
   );
   element.append(picture, over, live);
+  drawnBy(picture, (context) => {
+    if (frame && props) draw(context, frame, props);
+  });
   listenToPointer(
     over,
     selection,

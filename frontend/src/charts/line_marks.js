@@ -8,6 +8,8 @@
  * @import { Healthy } from "../types.js"
  */
 
+import { shape } from "./drawings.js";
+
 /** @typedef {Line["bad"][number]["kind"]} EdgeKind */
 
 /** @type {EdgeKind[]} */
@@ -93,7 +95,7 @@ export function isFilled(kind) {
  * @param {number} y
  */
 function drawMark(context, kind, x, y) {
-  const path = new Path2D(EDGE_PATHS[kind]);
+  const path = shape(EDGE_PATHS[kind]);
   context.save();
   context.translate(x, y);
   context.scale(SIZE, SIZE);

@@ -23,7 +23,7 @@ import {
 } from "./tables.js";
 
 /** @typedef {"findings" | "runs" | "compare" | "curves" | "map" | "layer" | "profile"} View */
-/** @typedef {"png" | "csv" | "json"} Format */
+/** @typedef {"png" | "svg" | "csv" | "json"} Format */
 
 /**
  * @typedef {object} Content
@@ -47,9 +47,9 @@ export async function parcel(view, format, panel, { state, model, around }) {
   const run = view === "runs" ? "" : (state.selection.run ?? "");
   const { title, entries } = content.caption;
   const name = `${fileName([run, title])}.${format}`;
-  if (format === "png") {
+  if (format === "png" || format === "svg") {
     const caption = { title: `${fullName(run)} · ${title}`, entries };
-    const blob = await picture(panel, caption, around.palette);
+    const blob = await picture(panel, caption, around.palette, format);
     return blob && { name, blob };
   }
   const text =

@@ -53,7 +53,12 @@ export function menu(id, label, face, choices, square = false) {
   </details>`;
 }
 
-const LABEL = { png: "Picture (PNG)", csv: "Table (CSV)", json: "Data (JSON)" };
+const LABEL = {
+  png: "Picture (PNG, double size)",
+  svg: "Picture (SVG)",
+  csv: "Table (CSV)",
+  json: "Data (JSON)",
+};
 
 /** @param {KeyboardEvent} event */
 function closeOnEscape(event) {

@@ -73,7 +73,7 @@ export function heatPanel(data, handlers) {
       </label>
       <span class="soft small in-view">${inView(data, shown)}</span>
       ${fullButton("map", "the heat map", view, handlers)}
-      ${exportMenu("map", "the heat map", ["png", "csv", "json"], handlers)}</div>
+      ${exportMenu("map", "the heat map", ["png", "svg", "csv", "json"], handlers)}</div>
     </header>
     ${
       data.beside

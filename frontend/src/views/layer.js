@@ -75,7 +75,7 @@ export function layerHead(data, handlers) {
       ${go(1, "next", "Next row, towards the output")}
       <h3>${name(row.name)}</h3>
       <span class="soft place">${index + 1} of ${count}</span>
-      <span class="spring"></span>${exportMenu("layer", "the layer", ["png", "csv", "json"], handlers)}
+      <span class="spring"></span>${exportMenu("layer", "the layer", ["png", "svg", "csv", "json"], handlers)}
     </div>
     <p class="layer-facts soft">${facts(row)}${
       siblings.length

@@ -65,7 +65,7 @@ export function lossPanel(data, handlers) {
             outliers: /** @type {HTMLInputElement} */ (event.target).checked,
           })} /> Ignore outliers</label>
       ${smoothing(view, handlers)} ${pins(data, handlers)} ${fullButton("time", "the curves", view, handlers)}
-      ${exportMenu("curves", "the curves", ["png", "csv", "json"], handlers)}
+      ${exportMenu("curves", "the curves", ["png", "svg", "csv", "json"], handlers)}
     </header>
     <div class="timeline" data-testid="loss-chart">
       ${mount(createLegend, data.legend)} ${mount(createLineChart, data.chart)}

@@ -54,7 +54,7 @@ export function profileView({ chart, offered, marks, others }, handlers) {
         text: formatStepRange(first[cell], last[cell]),
         onMove: (/** @type {number} */ to) => handlers.selectStep(heat.edges[to]),
       })}
-      ${exportMenu("profile", "the depth profile", ["png", "csv", "json"], handlers)}
+      ${exportMenu("profile", "the depth profile", ["png", "svg", "csv", "json"], handlers)}
     </div>
     ${mount(createProfile, chart)}
     <p class="ends"><span>input</span>${legend(chart, marks)}<span>output</span></p>
