@@ -10,6 +10,7 @@ import { commonPath, fitName } from "../format/names.js";
 import { formatDifference, formatPercent, formatTick, isFraction } from "../format/numbers.js";
 import { badness, outline as contour, VERDICT_PATH } from "../format/severity.js";
 import { CIVIDIS } from "./cividis.js";
+import { between } from "./color_scale.js";
 import { shape } from "./drawings.js";
 import { labelled } from "./heat_layout.js";
 import { xTicks } from "./line_scales.js";
@@ -119,12 +120,10 @@ export function drawScale(context, layout, { range, metric, palette, gutter }) {
   };
   if (gutter.right < 30) return;
   const stops = range.difference || range.diverging ? palette.heat.diverging : CIVIDIS;
-  const colors = context.createLinearGradient(0, bar.top + bar.height, 0, bar.top);
-  for (const [index, stop] of stops.entries()) {
-    colors.addColorStop(index / (stops.length - 1), `rgb(${stop.join(" ")})`);
+  for (let y = 0; y < bar.height; y += 1) {
+    context.fillStyle = `rgb(${between(stops, 1 - y / bar.height).join(" ")})`;
+    context.fillRect(bar.x, bar.top + y, bar.width, Math.min(1, bar.height - y));
   }
-  context.fillStyle = colors;
-  context.fillRect(bar.x, bar.top, bar.width, bar.height);
   const floor = range.log && range.zeros ? ABOVE_ZERO : 0;
   const place = (/** @type {number} */ value) => {
     const part = range.log

@@ -19,19 +19,6 @@ function short(value) {
   return String(Math.round(value * 100) / 100);
 }
 
-/** A gradient along y, the one that charts draw. */
-class Gradient {
-  /** @param {SVGElement} node */
-  constructor(node) {
-    this.node = node;
-  }
-
-  /** @param {number} offset @param {string} color */
-  addColorStop(offset, color) {
-    this.node.append(element("stop", { offset, "stop-color": color }));
-  }
-}
-
 export class SvgContext {
   /**
    * @param {number} width In CSS pixels.
@@ -47,10 +34,8 @@ export class SvgContext {
     this.measure = /** @type {CanvasRenderingContext2D} */ (
       document.createElement("canvas").getContext("2d")
     );
-    /** Of pictures, which ignore what the context is moved by. */
-    this.origin = [0, 0];
     this.state = {
-      fillStyle: /** @type {unknown} */ ("#000"),
+      fillStyle: "#000",
       strokeStyle: "#000",
       lineWidth: 1,
       lineJoin: "miter",
@@ -86,12 +71,6 @@ export class SvgContext {
     this.state.transform += ` scale(${x} ${y})`;
   }
 
-  setTransform() {
-    this.state.transform = "";
-  }
-
-  clearRect() {}
-
   beginPath() {
     this.path = "";
   }
@@ -104,13 +83,6 @@ export class SvgContext {
   /** @param {number} x @param {number} y */
   lineTo(x, y) {
     this.path += `${this.path === "" ? "M" : "L"}${short(x)} ${short(y)}`;
-  }
-
-  /** @param {number} x @param {number} y @param {number} radius */
-  arc(x, y, radius) {
-    const [left, right] = [short(x - radius), short(x + radius)];
-    const turn = `A${short(radius)} ${short(radius)} 0 1 0`;
-    this.path += `M${left} ${short(y)}${turn} ${right} ${short(y)}${turn} ${left} ${short(y)}`;
   }
 
   /** @param {number} x @param {number} y @param {number} width @param {number} height */
@@ -141,7 +113,7 @@ export class SvgContext {
   /** @param {{d?: string} | string} [path] @param {string} [rule] */
   fill(path, rule) {
     const d = typeof path === "object" ? (path.d ?? "") : this.path;
-    this.add(element("path", { d, fill: this.paint(), "fill-rule": rule ?? "nonzero" }));
+    this.add(element("path", { d, fill: this.state.fillStyle, "fill-rule": rule ?? "nonzero" }));
   }
 
   /** @param {{d?: string}} [path] */
@@ -162,7 +134,7 @@ export class SvgContext {
 
   /** @param {number} x @param {number} y @param {number} width @param {number} height */
   fillRect(x, y, width, height) {
-    this.add(element("rect", { ...box(x, y, width, height), fill: this.paint() }));
+    this.add(element("rect", { ...box(x, y, width, height), fill: this.state.fillStyle }));
   }
 
   /** @param {number} x @param {number} y @param {number} width @param {number} height */
@@ -178,7 +150,7 @@ export class SvgContext {
     const made = element("text", {
       x: short(x),
       y: short(y),
-      fill: this.paint(),
+      fill: this.state.fillStyle,
       "text-anchor": ANCHOR[/** @type {keyof typeof ANCHOR} */ (textAlign)] ?? "start",
       "dominant-baseline": BASELINE[/** @type {keyof typeof BASELINE} */ (textBaseline)] ?? "auto",
       style: `font:${font}`,
@@ -202,19 +174,6 @@ export class SvgContext {
     this.state.dash = dash;
   }
 
-  /** @param {number} x0 @param {number} y0 @param {number} x1 @param {number} y1 */
-  createLinearGradient(x0, y0, x1, y1) {
-    this.count += 1;
-    const ends = { x1: short(x0), y1: short(y0), x2: short(x1), y2: short(y1) };
-    const node = element("linearGradient", {
-      id: `gradient${this.count}`,
-      gradientUnits: "userSpaceOnUse",
-      ...ends,
-    });
-    this.definitions.append(node);
-    return new Gradient(node);
-  }
-
   /** @param {ImageData} image @param {number} x In device pixels of the chart. @param {number} y */
   putImageData(image, x, y) {
     const canvas = document.createElement("canvas");
@@ -235,11 +194,6 @@ export class SvgContext {
   drawImage(canvas, x, y, width, height) {
     const picture = { ...box(x, y, width, height), href: canvas.toDataURL("image/png") };
     this.add(element("image", { ...picture, style: "image-rendering:pixelated" }));
-  }
-
-  paint() {
-    const { fillStyle } = this.state;
-    return fillStyle instanceof Gradient ? `url(#${fillStyle.node.id})` : String(fillStyle);
   }
 
   text() {
