@@ -16,6 +16,7 @@ import { wanted } from "./data/wanted.js";
 import { createHandlers } from "./handlers.js";
 import { onArrival, readHash, writeHash } from "./host/address.js";
 import { createFullScreen } from "./host/full_screen.js";
+import { remembered } from "./host/memory.js";
 import { notifies, notify } from "./host/notify.js";
 import { onReload } from "./host/reload.js";
 import { createReveal } from "./host/reveal.js";
@@ -29,6 +30,7 @@ import { newsOf } from "./state/news.js";
 import { announcement } from "./state/said.js";
 import { settle, showFinding } from "./state/selection.js";
 import { DEFAULT_VIEW, initialState, linkedState } from "./state/state.js";
+import { scalarAnswers, soundTags, withScalars } from "./state/tags.js";
 import { inTurn } from "./state/turns.js";
 import { page } from "./views/page.js";
 
@@ -106,6 +108,21 @@ export function startApp(root, connect) {
     const finding = findings.find((/** @type {{id: string}} */ one) => one.id === found.finding);
     const next = showFinding(selection, finding, slots.layers.data?.groups ?? [], findings);
     return { news: { ...found, back: selection }, selection: next };
+  }
+
+  /** What this browser remembers of these scalars is said again, unless the link says otherwise. */
+  let recalled = false;
+  function recall() {
+    const { findings } = state.slots;
+    if (recalled || !findings.data) return;
+    const { scalars = [] } = findings.data;
+    if (!scalars.some(({ use }) => use === "asked")) return;
+    recalled = true;
+    const said = soundTags(remembered(scalars.map(({ tag }) => tag)));
+    if (said && scalarAnswers(state.view.tags).size === 0) {
+      const tags = withScalars(state.view.tags, scalarAnswers(said));
+      state = { ...state, view: { ...state.view, tags } };
+    }
   }
 
   /** @param {string} title @param {string} body */
@@ -214,6 +231,7 @@ export function startApp(root, connect) {
   /** Asks for what the state wants to show. */
   function follow() {
     settleSelection();
+    recall();
     rereadAfterAnswer();
     for (const [name, { key, fetchReply }] of Object.entries(wanted(state, api))) {
       loader.want(name, key, fetchReply);

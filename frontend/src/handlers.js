@@ -3,7 +3,7 @@
  *
  * @import { Place } from "./charts/heat.js"
  * @import { Format, View as ExportedView } from "./export/parcel.js"
- * @import { Role } from "./state/tags.js"
+ * @import { Role, ScalarRole } from "./state/tags.js"
  * @import { State } from "./state/state.js"
  * @import { Finding, Group, Selection, TagFamily, View } from "./types.js"
  */
@@ -13,12 +13,13 @@ import { formatStep, stepNumber } from "./format/steps.js";
 import { copyText } from "./host/clipboard.js";
 import { download } from "./host/download.js";
 import { later } from "./host/later.js";
+import { remember } from "./host/memory.js";
 import { switchNotifications } from "./host/notify.js";
 import { openHelp, switchShortcuts } from "./host/shortcuts.js";
 import { zoomOn } from "./model/window.js";
 import { createRunHandlers } from "./run_handlers.js";
 import { rowKey, showFinding } from "./state/selection.js";
-import { withAnswer } from "./state/tags.js";
+import { scalarAnswers, withAnswer, withScalars } from "./state/tags.js";
 import { tree } from "./views/findings.js";
 import { readout } from "./views/heatmap.js";
 
@@ -149,6 +150,51 @@ export function createHandlers({ current, change, again, refresh, model, around 
         selection: { ...selection, ...shown, provisional: false },
         view: { ...view, map: "difference", filter: "" },
       });
+    },
+
+    /**
+     * @param {string} tag
+     * @param {ScalarRole | null} role
+     */
+    answerScalar(tag, role) {
+      const { view, slots, picking } = current();
+      const answers = scalarAnswers(view.tags);
+      // Of one kind there is one: a sum is written by hand, in the link or on the command line.
+      if (role !== "no_scalar") {
+        for (const [other, said] of answers) if (said === role) answers.delete(other);
+      }
+      if (role === null) answers.delete(tag);
+      else answers.set(tag, role);
+      const before = picking.open
+        ? picking.before
+        : (slots.findings.data?.verdict?.decided ?? null);
+      const said = `${visible(tag)}: ${role === null ? "asked about again" : SCALAR_SAID.get(role)}.`;
+      const tags = withScalars(view.tags, answers);
+      change({ view: { ...view, tags }, picking: { open: true, before }, said });
+    },
+
+    resetScalars() {
+      const { view, picking } = current();
+      const tags = withScalars(view.tags, new Map());
+      change({
+        view: { ...view, tags },
+        picking: { ...picking, open: true },
+        said: "Back to our guess.",
+      });
+    },
+
+    /** @param {boolean} open */
+    setPicking(open) {
+      const { view, slots } = current();
+      const { scalars = [], verdict } = slots.findings.data ?? {};
+      if (!open) {
+        const own = withScalars("", scalarAnswers(view.tags));
+        remember(
+          scalars.map(({ tag }) => tag),
+          own,
+        );
+      }
+      change({ picking: { open, before: open ? (verdict?.decided ?? null) : null } });
     },
 
     /** @param {boolean} asking */
@@ -282,6 +328,13 @@ export function neighbour(list, from, by) {
 }
 
 const SAID = { variables: "read as weights", gradients: "read as gradients", neither: "left out" };
+/** @type {Map<ScalarRole, string>} */
+const SCALAR_SAID = new Map([
+  ["loss", "read as the training loss"],
+  ["validation", "read as the validation loss"],
+  ["rate", "read as the learning rate"],
+  ["no_scalar", "left out"],
+]);
 /** @type {Group[]} */
 const NO_GROUPS = [];
 /** @type {Finding[]} */

@@ -9,4 +9,5 @@ export { beforeFinding } from "./views/before.js";
 export { comparePanel, pairNote } from "./views/compare.js";
 export { helpDialog } from "./views/help.js";
 export { layerPanel } from "./views/layer_panel.js";
+export { lossPicker } from "./views/picker.js";
 export { runsTable } from "./views/runs_table.js";

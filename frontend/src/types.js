@@ -281,7 +281,7 @@
  * @property {Step | null} diverges_at
  * @property {Difference[]} differences
  * @property {number} difference_count
- * @property {{group: string, paired_by: "name" | "place" | null, partners: (number | null)[]}[]} groups
+ * @property {{group: string, paired_by: "name" | "place" | "role" | null, partners: (number | null)[]}[]} groups
  * @property {boolean} shortened
  *
  * @typedef {object} Overlay  Curves of a run that stands beside the selected one.

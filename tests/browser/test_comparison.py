@@ -332,7 +332,8 @@ def test_to_swap_keeps_what_is_looked_at(served: str, open_tab: Open) -> None:
 def test_a_link_restores_the_whole_state(served: str, open_tab: Open) -> None:
     parts = {
         "run": SICK, "with": f'["dead-relu","{WELL}"]', "hide": '["deep-sigmoid"]',
-        "runs": "e", "sort": "name", "finding": "loss-divergence", "group": "activations",
+        "runs": "e", "state": "sick", "by": "folder", "sort": "onset", "down": "1",
+        "finding": "loss-divergence", "group": "activations",
         "metric": "activation_std", "row": "dense_1", "step": "12", "x": "relative",
         "smoothing": "0.2", "log": "0", "map": "difference", "order": "worst", "filter": "dense",
         "tab": "profile", "chart": "norms", "series": '["variable_global_norm"]',

@@ -379,7 +379,7 @@ def check_compare(found: dict[str, Any]) -> None:
         keys(group, "group paired_by partners")
         partners = [partner for partner in group["partners"] if partner is not None]
         assert len(set(partners)) == len(partners), "a row has two partners"
-        assert group["paired_by"] in ({"name", "place"} if partners else {None})
+        assert group["paired_by"] in ({"name", "place", "role"} if partners else {None})
 
 
 class HeatMap:

@@ -15,8 +15,15 @@ from hypothesis.extra import numpy as hnp
 from tb_convergence.core.comparison import Comparison, as_json, compare
 from tb_convergence.core.comparison.differences import lasting_since, orders_apart
 from tb_convergence.core.comparison.pairing import pair_rows, pair_steps
-from tb_convergence.core.comparison.settings import MAX_SETTINGS, changed_settings, main_settings
+from tb_convergence.core.comparison.relevance import ABOUT, by_relevance
+from tb_convergence.core.comparison.settings import (
+    MAX_SETTINGS,
+    Setting,
+    changed_settings,
+    main_settings,
+)
 from tb_convergence.core.history import RunHistory
+from tb_convergence.core.rules import RULES
 from tb_convergence.core.schema import Row
 
 N = 40
@@ -149,6 +156,10 @@ def test_rows_by_name_by_place_and_by_what_is_common() -> None:
     assert pairs(table("a", "a", "b"), table("a", "a", "c")) == ("place", [(0, 0), (1, 1), (2, 2)])
     assert pairs(table("a", "a"), table("a", "a", "c")) == ("name", [(0, 0), (1, 1)])
     assert pairs(table("a", "a", "b"), table("a", "b")) == ("name", [(2, 1)])
+    # dense_2 is hidden in the deep model and the output of the short one: the outputs are paired.
+    deep = table("dense", "dense_1", "dense_2", "dense_3")
+    assert pairs(deep, table("dense", "dense_1", "dense_2")) == ("role", [(0, 0), (1, 1), (3, 2)])
+    assert pairs(table("fc1", "fc2"), table("fc1", "fc2", "fc3")) == ("role", [(0, 0), (1, 2)])
 
 
 # Differences --------------------------------------------------------------------------------------
@@ -397,6 +408,36 @@ def test_an_endless_configuration_is_cut() -> None:
 
 def test_without_a_configuration_nothing_is_said_of_it() -> None:
     assert compare(draw.healthy(), draw.healthy()).settings is None
+
+
+@pytest.mark.parametrize(
+    ("findings", "first"),
+    [
+        ((), "optimizer.learning_rate"),
+        (("wrong-hidden-activation",), "dense.activation"),
+        (("poor-initialization", "learning-rate-too-high"), "dense.kernel_initializer.class"),
+        (("overfitting",), "model.layers"),
+        (("unshuffled-batches",), "optimizer.learning_rate"),
+    ],
+)
+def test_the_setting_that_the_findings_are_about_comes_first(
+    findings: tuple[str, ...], first: str
+) -> None:
+    names = ("epochs", "model.layers", "model.parameters", "optimizer.amsgrad", "optimizer.beta_1",
+             "optimizer.beta_2", "optimizer.epsilon", "optimizer.learning_rate",
+             "dense.activation", "dense.kernel_initializer.class")
+    found = by_relevance([Setting(name, "a", "b") for name in names], findings)
+    assert found[0].name == first
+    assert sorted(one.name for one in found) == sorted(names)
+    # What no finding and no general rule speaks of comes last, in the order it had.
+    assert [one.name for one in found][-5:] == [
+        "model.parameters", "optimizer.amsgrad", "optimizer.beta_1", "optimizer.beta_2",
+        "optimizer.epsilon",
+    ]
+
+
+def test_relevance_speaks_of_rules_that_there_are() -> None:
+    assert set(ABOUT) <= {rule.id for rule in RULES}
 
 
 def test_main_settings_are_what_a_person_chose_and_bounded() -> None:

@@ -2,6 +2,7 @@
  * Talks to the plugin's routes. Addresses are relative to the page, so they hold under any path
  * prefix and behind a proxy.
  */
+import { fetchCandidates } from "./candidates.js";
 import { decodeHeat } from "./decode.js";
 
 /**
@@ -182,6 +183,11 @@ export function createApi(fetcher, always = () => ({})) {
       await response.arrayBuffer();
       return stampOf(response);
     },
+    /**
+     * @param {import("../types.js").ScalarTag[]} asked
+     * @param {AbortSignal} signal
+     */
+    candidates: (asked, signal) => fetchCandidates(fetcher, asked, signal),
     layers,
     series,
     overlays,

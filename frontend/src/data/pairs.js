@@ -23,7 +23,7 @@ export function partnerOf(reply, run, other, group, index) {
 /**
  * @typedef {object} Pairs
  * @property {number} paired
- * @property {"name" | "place" | null} by
+ * @property {"name" | "place" | "role" | null} by
  * @property {Row[]} onlyHere
  * @property {Row[]} onlyThere
  */

@@ -6,6 +6,7 @@
  */
 import { comparedRuns } from "../state/compared.js";
 import { counterpart, rowIndex } from "../state/selection.js";
+import { askable } from "./candidates.js";
 import { partnerOf } from "./pairs.js";
 import { profileMetrics } from "./profile.js";
 
@@ -66,6 +67,7 @@ export function wanted(state, api) {
       fetchReply: (signal) => api.histogram(runName, groupName, index, signal),
     },
     profiles: profiles(state, api, mapped),
+    candidates: candidates(state, api),
     moment: moment(state, api, known && slots.heat.status !== "loading"),
     ...beside(state, api, known, mapped, index, other),
   };
@@ -102,6 +104,23 @@ function moment({ selection, slots }, api, known) {
       ]);
       return { ratio, scale };
     },
+  };
+}
+
+/**
+ * Curves of the scalars that are asked about, while they are.
+ *
+ * @param {State} state
+ * @param {Api} api
+ * @returns {Wish}
+ */
+function candidates({ slots, picking }, api) {
+  const { scalars = [] } = slots.findings.data ?? {};
+  const wanted = picking.open || scalars.some(({ use }) => use === "asked");
+  const asked = wanted ? askable(scalars) : [];
+  return {
+    key: keyIf(asked.length > 0, asked.map(({ run, tag }) => [run, tag]).sort()),
+    fetchReply: (signal) => api.candidates(asked, signal),
   };
 }
 

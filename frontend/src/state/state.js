@@ -30,6 +30,7 @@ import { emptySelection } from "./selection.js";
  * @property {Slot<LayerReply>} otherCounterpart
  * @property {Slot<Heat[]>} otherProfiles
  * @property {Slot<Heat>} difference
+ * @property {Slot<import("../data/candidates.js").Candidate[]>} candidates  Scalars that may be the loss.
  *
  * @typedef {object} RunsTable  What was done in the table of runs; not part of a link.
  * @property {string[]} picked  Runs whose boxes are ticked.
@@ -49,6 +50,7 @@ import { emptySelection } from "./selection.js";
  * @property {{width: number, height: number}} size  Of the page.
  * @property {string} said  For the screen reader.
  * @property {boolean} asking  What histograms are is being answered.
+ * @property {{open: boolean, before: number | null}} picking  Which scalar is the loss is being answered.
  * @property {RunsTable} table
  * @property {Clock} clock
  * @property {import("./news.js").News | null} news
@@ -130,11 +132,13 @@ export function initialState(linked) {
       otherCounterpart: emptySlot(),
       otherProfiles: emptySlot(),
       difference: emptySlot(),
+      candidates: emptySlot(),
     },
     theme: "light",
     size: { width: 0, height: 0 },
     said: "",
     asking: false,
+    picking: { open: false, before: null },
     clock: { now: Date.now() / 1000, read: null },
     news: null,
     touched: false,

@@ -1,6 +1,7 @@
 /**
- * What the person said of histograms whose names do not say what they are: rules, as text, in the
- * form the server takes as `tags` (docs/cli.md, "Names of histograms"): `variables=W/{v},neither={*}`.
+ * What the person said of summaries whose names do not say what they are: rules, as text, in the form
+ * the server takes as `tags` (docs/cli.md): `variables=W/{v},neither={*}` of histograms,
+ * `loss=objective/total,validation=objective/holdout` of scalars.
  * The text comes from a link, too, so what the server would refuse is not let in.
  *
  * @import { TagFamily } from "../types.js"
@@ -22,6 +23,24 @@ const ROLES = new Map([
   ["neither", "neither"],
 ]);
 
+/** @typedef {"loss" | "validation" | "rate" | "reward" | "no_scalar" | "training"} ScalarRole */
+
+/** @type {Map<string, ScalarRole>} */
+const SCALAR_ROLES = new Map([
+  ["loss", "loss"],
+  ["validation", "validation"],
+  ["val", "validation"],
+  ["validation_loss", "validation"],
+  ["val_loss", "validation"],
+  ["rate", "rate"],
+  ["learning_rate", "rate"],
+  ["lr", "rate"],
+  ["reward", "reward"],
+  ["return", "reward"],
+  ["no_scalar", "no_scalar"],
+  ["training", "training"],
+]);
+
 /**
  * Parts of `text` between commas that no backslash stands before.
  *
@@ -32,22 +51,80 @@ function parts(text) {
 }
 
 /**
- * The rules in `text`; none where the server would not take them.
+ * All rules in `text`; none where the server would not take them.
+ *
+ * @param {string} text
+ * @returns {{role: Role | ScalarRole, pattern: string}[]}
+ */
+function allRules(text) {
+  if (text.length > MAX_CHARACTERS) return [];
+  const rules = [];
+  for (const part of parts(text)) {
+    const at = part.indexOf("=");
+    const word = part.slice(0, Math.max(0, at)).trim();
+    const [role, pattern] = [ROLES.get(word), part.slice(at + 1)];
+    const scalar = SCALAR_ROLES.get(word);
+    if (scalar && pattern.trim() !== "") rules.push({ role: scalar, pattern });
+    else if (role && isPattern(pattern)) rules.push({ role, pattern });
+    else return [];
+  }
+  return rules.length <= MAX_RULES ? rules : [];
+}
+
+/**
+ * The rules about histograms in `text`.
  *
  * @param {string} text
  * @returns {{role: Role, pattern: string}[]}
  */
 export function readRules(text) {
-  if (text.length > MAX_CHARACTERS) return [];
-  const rules = [];
-  for (const part of parts(text)) {
-    const at = part.indexOf("=");
-    const role = ROLES.get(part.slice(0, Math.max(0, at)).trim());
-    const pattern = part.slice(at + 1);
-    if (!role || !isPattern(pattern)) return [];
-    rules.push({ role, pattern });
+  return allRules(text).flatMap(({ role, pattern }) =>
+    role === "variables" || role === "gradients" || role === "neither" ? [{ role, pattern }] : [],
+  );
+}
+
+/**
+ * What was said of scalars: role by tag. Tags of a sum all have its role.
+ *
+ * @param {string} text
+ * @returns {Map<string, ScalarRole>}
+ */
+export function scalarAnswers(text) {
+  /** @type {Map<string, ScalarRole>} */
+  const found = new Map();
+  for (const { role, pattern } of allRules(text)) {
+    if (ROLES.has(role) || role === "training") continue;
+    const tags = pattern.match(/(?:\\[\s\S]|[^+\\])+/g) ?? [];
+    for (const tag of tags) {
+      found.set(tag.replace(/\\([\s\S])/g, "$1"), /** @type {ScalarRole} */ (role));
+    }
   }
-  return rules.length <= MAX_RULES ? rules : [];
+  return found;
+}
+
+/**
+ * `tags` with other answers about scalars; several losses are a sum. An answer for which there is no
+ * more room changes nothing.
+ *
+ * @param {string} tags
+ * @param {Map<string, ScalarRole>} answers
+ */
+export function withScalars(tags, answers) {
+  const kept = allRules(tags).filter(({ role }) => ROLES.has(role) || role === "training");
+  const rules = kept.map(({ role, pattern }) => `${role}=${pattern}`);
+  for (const role of /** @type {const} */ (["loss", "validation", "rate", "reward"])) {
+    const named = [...answers].filter(([, said]) => said === role).map(([tag]) => escaped(tag));
+    if (named.length) rules.push(`${role}=${named.join("+")}`);
+  }
+  for (const [tag, role] of answers)
+    if (role === "no_scalar") rules.push(`no_scalar=${escaped(tag)}`);
+  const text = rules.join(",");
+  return allRules(text).length === rules.length ? text : tags;
+}
+
+/** @param {string} tag */
+function escaped(tag) {
+  return tag.replace(/[\\,{}+]/g, "\\$&");
 }
 
 /**
@@ -68,7 +145,7 @@ function isPattern(pattern) {
  * @param {string} text
  */
 export function soundTags(text) {
-  return readRules(text).length ? text : "";
+  return allRules(text).length ? text : "";
 }
 
 /**
@@ -92,11 +169,14 @@ export function answerTo(tags, { pattern, role }) {
  * @param {Role | null} role null: none at all.
  */
 export function withAnswer(tags, pattern, role) {
+  const said = allRules(tags);
+  const scalars = said.filter((rule) => !ROLES.has(rule.role));
   const rules = readRules(tags).filter((rule) => rule.pattern !== pattern);
   if (role) rules.push({ role, pattern });
   rules.sort((a, b) => b.pattern.length - a.pattern.length);
-  const text = rules.map((rule) => `${rule.role}=${rule.pattern}`).join(",");
-  return readRules(text).length === rules.length ? text : tags;
+  const all = [...rules, ...scalars];
+  const text = all.map((rule) => `${rule.role}=${rule.pattern}`).join(",");
+  return allRules(text).length === all.length ? text : tags;
 }
 
 /**

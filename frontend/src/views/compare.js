@@ -198,7 +198,7 @@ function setting(text) {
  */
 function statistics({ differences, difference_count: count, axes }, data, handlers) {
   if (differences.length === 0) {
-    return html`<p class="soft">None by half an order of magnitude or more, for five records or longer.</p>`;
+    return html`<p class="soft">No statistic differs by 3x or more over five consecutive records.</p>`;
   }
   const rows = differences.map((one) => statistic(one, data, handlers));
   const left = count - differences.length;
@@ -274,15 +274,18 @@ function folded(rows, head, what) {
  */
 export function pairNote(pairs, run, other) {
   const { paired, by, onlyHere, onlyThere } = pairs;
-  const how =
-    by === "place"
-      ? " by place: their names differ, their kinds and shapes agree one by one"
-      : " by name";
+  const how = by === null ? "" : HOW[by];
   return html`<p class="note" data-testid="pairs">
-    ${paired ? html`${counted(paired, "row")} paired${how}.` : "No row of one run is one of the other."}
+    ${paired ? html`${counted(paired, "row")} paired${how}.` : "No row of one run could be paired with one of the other."}
     ${only(onlyHere, run)} ${only(onlyThere, other)}
   </p>`;
 }
+
+const HOW = {
+  name: " by name",
+  place: " by place: their names differ, their kinds and shapes agree one by one",
+  role: " by name, and the last layers with each other: a counted name is the output of one model and a hidden layer of the other",
+};
 
 /** Names that are said before the rest is counted. */
 const NAMED = 4;

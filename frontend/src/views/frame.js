@@ -41,8 +41,8 @@ export function pageHead({ page, runs, live, notify }, handlers) {
           linkToHere(),
           /** @type {HTMLElement} */ (event.currentTarget),
         )}>${sign("copy")} <span>Copy link</span></button>
-    <button type="button" class="button square" aria-haspopup="dialog" aria-label="Keyboard"
-      title="Keyboard (?)" @click=${handlers.showHelp}>?</button>
+    <button type="button" class="button square" aria-haspopup="dialog" aria-label="Help: keys"
+      title="Keys that work here (?)" @click=${handlers.showHelp}>?</button>
   </header>`;
 }
 

@@ -10,6 +10,7 @@ import { capital } from "../format/names.js";
 import { present, withLater } from "../host/later.js";
 import { shortcutsAreOn } from "../host/shortcuts.js";
 import { suspicions } from "../model/coverage.js";
+import { scalarAnswers } from "../state/tags.js";
 import { targetOf } from "../state/target.js";
 import { allRuns } from "./all_runs.js";
 import { findingsPanel } from "./findings.js";
@@ -88,7 +89,7 @@ function dashboard(state, model, handlers, around) {
           )}</main>`
         : html`<main class="panels ${model.row >= 0 ? "" : "no-layer"}">
             <section class="card findings" aria-label="Findings">${findings(state, model, handlers)}</section>
-            ${isEmpty(state) && !asked(state) ? emptyRun(selection.run ?? "", handlers.copy, lines(state)) : views(state, model, handlers, around)}
+            ${isEmpty(state) && !asked(state) && !picks(state) ? emptyRun(selection.run ?? "", handlers.copy, lines(state)) : views(state, model, handlers, around)}
           </main>`
     }`;
 }
@@ -112,6 +113,17 @@ function asked({ slots }) {
 }
 
 /**
+ * Whether the page speaks of scalars by name: some may be the loss, or a person has said which is.
+ *
+ * @param {State} state
+ */
+function picks({ slots, view, picking }) {
+  const { scalars = [] } = slots.findings.data ?? {};
+  const asked = scalars.some(({ use }) => use === "asked");
+  return asked || picking.open || scalarAnswers(view.tags).size > 0;
+}
+
+/**
  * What to add to the program that wrote the run, where that is known.
  *
  * @param {State} state
@@ -124,7 +136,30 @@ function lines({ slots }) {
  * @param {State} state
  * @param {Handlers} handlers
  */
-function asks({ slots, view, asking }, handlers) {
+function asks(state, handlers) {
+  const { slots, view, picking } = state;
+  const reply = slots.findings.data;
+  const curves = slots.candidates;
+  const picker =
+    reply && picks(state)
+      ? withLater(
+          ({ lossPicker }) =>
+            lossPicker(
+              { reply, tags: view.tags, picking: picking.open, before: picking.before, curves },
+              handlers,
+            ),
+          handlers.redraw,
+          nothing,
+        )
+      : nothing;
+  return html`${picker} ${histograms(state, handlers)}`;
+}
+
+/**
+ * @param {Pick<State, "slots" | "view" | "asking">} state
+ * @param {Handlers} handlers
+ */
+function histograms({ slots, view, asking }, handlers) {
   const nothingRead = !slots.layers.data?.groups.some((one) => one.group === "variables");
   const families = slots.findings.data?.tag_families ?? [];
   if (!families.some((family) => family.count > 0)) return nothing;

@@ -10,6 +10,7 @@ import { html, nothing } from "lit-html";
 import { visible, words } from "../format/names.js";
 import { counted } from "../format/numbers.js";
 import { STATE_MARK, STATE_WORD } from "../format/severity.js";
+import { stepNumber } from "../format/steps.js";
 import { NEED_WORD, openGroups } from "../model/coverage.js";
 import { verdictIcon } from "./icon.js";
 import { snippet } from "./states.js";
@@ -32,12 +33,12 @@ export function verdictCard(reply, summary, suspected) {
   return html`<article class="finding verdict ${mark}" data-testid="no-finding" data-state=${state}>
     <div class="finding-head">
       <p class="eyebrow ${mark}">${verdictIcon(mark)}<span>${STATE_WORD[state]}</span></p>
-      <h3>${title(state, all - decided, all)}</h3>
+      <h3>${title(state, all - decided, stepNumber(reply.last_step) < 0 ? 0 : all)}</h3>
     </div>
     ${verdict?.why ? html`<p class="summary" data-testid="why">${visible(verdict.why)}</p>` : nothing}
     ${reply.loss_summary ? html`<p class="summary" data-testid="loss-summary">${visible(reply.loss_summary)}</p>` : nothing}
     ${suspected.length ? suspicion(suspected) : nothing}
-    ${all > 0 ? coverage(reply, decided, all) : nothing}
+    ${all > 0 && stepNumber(reply.last_step) >= 0 ? coverage(reply, decided, all) : nothing}
     ${
       state === "nothing-found"
         ? nothing

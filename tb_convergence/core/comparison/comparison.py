@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from tb_convergence.core.comparison.differences import Difference, differences
 from tb_convergence.core.comparison.losses import LossComparison, compare_losses
+from tb_convergence.core.comparison.relevance import by_relevance
 from tb_convergence.core.comparison.settings import Setting, changed_settings
 from tb_convergence.core.diagnosis import RunDiagnosis, diagnose_history
 from tb_convergence.core.diagnosis.finding import strict_number
@@ -85,11 +86,13 @@ def compare(
     """
     found = diagnoses or (diagnose_history(first), diagnose_history(second))
     both = bool(first.config) and bool(second.config)
+    changes = _changed_findings(*found)
+    settings = changed_settings(first.config, second.config) if both else None
     return Comparison(
         found[0],
         found[1],
-        changed_settings(first.config, second.config) if both else None,
-        _changed_findings(*found),
+        None if settings is None else by_relevance(settings, [one.id for one in changes]),
+        changes,
         compare_losses(first, second),
         differences(first, second),
     )

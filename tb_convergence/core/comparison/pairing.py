@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,9 @@ from tb_convergence.core.history import Table
 from tb_convergence.core.schema import Row
 
 Indices = NDArray[np.intp]
+
+_COUNT: Final = re.compile(r"[_.]?\d+$")
+"""What a framework adds to the name of a second layer of one kind."""
 
 
 def pair_steps(first: NDArray[np.int64], second: NDArray[np.int64]) -> tuple[Indices, Indices]:
@@ -52,11 +56,12 @@ class RowPairs:
     Attributes:
         pairs: indices into the first and the second table, in order of depth.
         by: "name" where names say so; "place" where kinds and shapes agree one by one and names do
-            not; None without a pair.
+            not; "role" where names say so but for the last layers, whose names mislead; None
+            without a pair.
     """
 
     pairs: tuple[tuple[int, int], ...]
-    by: Literal["name", "place"] | None
+    by: Literal["name", "place", "role"] | None
 
 
 def pair_rows(
@@ -66,7 +71,9 @@ def pair_rows(
 
     By name where both runs have the same names; else by place where kinds and shapes agree one by
     one (a model built twice in one program is called dense_3 where it was dense); else by those
-    names that both have. Of a name that one run has more often than the other no row is paired:
+    names that both have. A counted name such as dense_2 is the output of a short model and a hidden
+    layer of a deep one: then the last layers are each other's partners, whatever they are called.
+    Of a name that one run has more often than the other no row is paired:
     which of them is meant cannot be told.
     """
     names_first = [_name(first.rows[row]) for row in among_first]
@@ -82,7 +89,46 @@ def pair_rows(
         (row, waiting[name].popleft())
         for row, name in zip(among_first, names_first, strict=True) if name in waiting
     )
-    return RowPairs(pairs, "name" if pairs else None)
+    return _by_role(first, second, among_first, among_second, pairs)
+
+
+def _by_role(
+    first: Table, second: Table, among_first: Sequence[int], among_second: Sequence[int],
+    named: tuple[tuple[int, int], ...],
+) -> RowPairs:
+    """`named` pairs, without those of a last layer with another one; last layers with each other.
+
+    Only where the last layers' names are counted from one word, as dense_8 and dense_2 are: a name
+    that somebody chose says what it means.
+    """
+    ends = _last_layer(first, among_first), _last_layer(second, among_second)
+    if _COUNT.sub("", ends[0] or "") != _COUNT.sub("", ends[1] or ""):
+        return RowPairs(named, "name" if named else None)
+
+    def is_last(pair: tuple[int, int]) -> tuple[bool, bool]:
+        return first.rows[pair[0]].layer == ends[0], second.rows[pair[1]].layer == ends[1]
+
+    misleading = [pair for pair in named if len(set(is_last(pair))) == 2]
+    if not misleading:
+        return RowPairs(named, "name" if named else None)
+    lasts = [
+        [row for row in among if table.rows[row].layer == end]
+        for table, among, end in zip(
+            (first, second), (among_first, among_second), ends, strict=True
+        )
+    ]
+    kinds = [
+        [table.rows[row].kind for row in rows]
+        for table, rows in zip((first, second), lasts, strict=True)
+    ]
+    kept = [pair for pair in named if not any(is_last(pair))]
+    if kinds[0] == kinds[1]:
+        kept += zip(lasts[0], lasts[1], strict=True)
+    return RowPairs(tuple(sorted(kept)), "role" if kept else None)
+
+
+def _last_layer(table: Table, among: Sequence[int]) -> str | None:
+    return table.rows[among[-1]].layer if among else None
 
 
 def _name(row: Row) -> tuple[str, str]:
