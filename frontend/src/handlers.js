@@ -5,7 +5,7 @@
  * @import { Format, View as ExportedView } from "./export/parcel.js"
  * @import { Role, ScalarRole } from "./state/tags.js"
  * @import { State } from "./state/state.js"
- * @import { Finding, Group, Selection, TagFamily, View } from "./types.js"
+ * @import { Evidence, Finding, Group, Selection, TagFamily, View } from "./types.js"
  */
 import { visible } from "./format/names.js";
 import { counted } from "./format/numbers.js";
@@ -15,9 +15,10 @@ import { download } from "./host/download.js";
 import { later } from "./host/later.js";
 import { remember } from "./host/memory.js";
 import { switchNotifications } from "./host/notify.js";
-import { openHelp, switchShortcuts } from "./host/shortcuts.js";
+import { openHelp, switchShortcuts, toPlace } from "./host/shortcuts.js";
 import { zoomOn } from "./model/window.js";
 import { createRunHandlers } from "./run_handlers.js";
+import { drawnAt } from "./state/evidence.js";
 import { rowKey, showFinding } from "./state/selection.js";
 import { scalarAnswers, withAnswer, withScalars } from "./state/tags.js";
 import { tree } from "./views/findings.js";
@@ -109,27 +110,31 @@ export function createHandlers({ current, change, again, refresh, model, around 
     },
 
     /**
-     * Where something was observed: the layer's row in the table that is shown, else in the first
-     * that has it.
+     * Where a piece of evidence is drawn.
      *
-     * @param {string | null} layer
-     * @param {import("./types.js").Step | null} step
+     * @param {Evidence} evidence
+     * @param {Finding} finding
      */
-    showPlace(layer, step) {
-      const { selection } = current();
-      const shown = groupOf(selection.group);
-      const searched = [...(shown ? [shown] : []), ...groups()].filter((one) => one.metrics.length);
-      const group = searched.find((one) => rowNamed(one, layer) >= 0);
-      const metric = group === shown ? selection.metric : (group?.metrics[0].name ?? null);
-      select({
-        ...(group && {
-          group: group.group,
-          metric,
-          row: rowKey(group.rows, rowNamed(group, layer)),
-        }),
-        step: step === null ? selection.step : stepNumber(step),
-        auto: false,
-      });
+    showEvidence(evidence, finding) {
+      const { selection, view, slots } = current();
+      const curves = new Set(slots.series.data?.series.map(({ name }) => name));
+      const at = drawnAt(evidence, finding, groups(), curves);
+      const step = evidence.step === null ? selection.step : stepNumber(evidence.step);
+      if (at?.view === "curves") {
+        change({ selection: { ...selection, step, auto: false, provisional: false } });
+        setView({ chart: at.chart });
+        return toPlace("c");
+      }
+      const name = evidence.row ?? evidence.layer;
+      const searched = [...(at?.group ? [at.group] : []), ...groups()];
+      const group = searched.find((one) => name === null || rowNamed(one, name) >= 0) ?? at?.group;
+      const metric = group === at?.group ? at?.metric?.name : group?.metrics[0]?.name;
+      const index = group ? rowNamed(group, name) : -1;
+      const row = group && index >= 0 ? { row: rowKey(group.rows, index) } : {};
+      // What is shown must not be filtered away.
+      change({ view: { ...view, filter: "", map: "run" } });
+      select({ ...(group && metric && { group: group.group, metric, ...row }), step, auto: false });
+      toPlace("m");
     },
 
     /**

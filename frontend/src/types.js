@@ -54,6 +54,7 @@
  * @property {string | null} layer
  * @property {string | null} row  The one row of the layer that is meant.
  * @property {string | null} kind  Kind of rows that it was measured on, such as "target".
+ * @property {string[]} [of]  Recorded statistics that show it, the most telling first.
  *
  * @typedef {object} Finding
  * @property {string} id

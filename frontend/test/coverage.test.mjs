@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { openGroups, suspicions } from "../src/model/coverage.js";
+import { drawnAt } from "../src/state/evidence.js";
 import { emptySelection } from "../src/state/selection.js";
 import { targetOf } from "../src/state/target.js";
 
@@ -100,4 +101,21 @@ test("a finding begins in the layer that its evidence names for its first step",
   assert.deepEqual(targetOf(finding, selection, groups, [finding]), { layer: "dense_3", step: 9 });
   const whole = { ...finding, layers: [], evidence: [] };
   assert.deepEqual(targetOf(whole, selection, groups, [whole]), { layer: null, step: 9 });
+});
+
+test("every piece of evidence has a place where it is drawn", () => {
+  const groups = /** @type {any} */ ([
+    { group: "variables", rows: [], metrics: [{ name: "update_ratio" }, { name: "loss" }] },
+    { group: "inputs", rows: [], metrics: [{ name: "feature_rms" }] },
+  ]);
+  const finding = /** @type {any} */ ({ shows: ["feature_rms"], layers: [] });
+  const curves = new Set(["loss", "gradient_global_norm"]);
+  const at = (/** @type {any} */ evidence) => drawnAt(evidence, finding, groups, curves);
+  assert.equal(at({ statistic: "update_ratio" })?.metric?.name, "update_ratio");
+  assert.equal(at({ statistic: "fastest_ratio", of: ["update_ratio"] })?.group?.group, "variables");
+  assert.equal(at({ statistic: "loss_fall", of: ["loss"] })?.view, "curves");
+  assert.equal(at({ statistic: "growth", of: ["gradient_global_norm"] })?.chart, "norms");
+  assert.equal(at({ statistic: "unknown" })?.metric?.name, "feature_rms", "what the finding shows");
+  const nothing = drawnAt(/** @type {any} */ ({ statistic: "x" }), finding, [], new Set());
+  assert.equal(nothing, null);
 });

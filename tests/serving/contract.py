@@ -206,7 +206,9 @@ def check_findings(found: dict[str, Any]) -> None:
         assert len(finding["layers"]) <= finding["layer_count"]
         assert type(finding["guess"]) is bool
         for item in finding["evidence"]:
-            keys(item, "statistic name value limit step layer row kind side unit")
+            keys(item, "statistic name value limit step layer row kind side unit of")
+            assert item["of"]
+            assert all(isinstance(name, str) for name in item["of"])
             assert item["side"] in SIDES
             assert item["side"] is None or item["limit"] is not None
             assert item["unit"] in (None, "fraction")

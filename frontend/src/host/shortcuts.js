@@ -86,3 +86,15 @@ export function openHelp() {
   const dialog = /** @type {HTMLDialogElement | null} */ (document.getElementById("help"));
   if (dialog && !dialog.open) dialog.showModal();
 }
+
+/**
+ * Brings a place into view; the keyboard stays where it is, so that one may go on from there.
+ *
+ * @param {string} key  As in `PLACES`.
+ */
+export function toPlace(key) {
+  for (const selector of PLACES.get(key) ?? []) {
+    const found = document.querySelector(selector);
+    if (found) return found.scrollIntoView({ block: "nearest" });
+  }
+}

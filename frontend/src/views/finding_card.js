@@ -178,7 +178,7 @@ function body(finding, how, handlers) {
     }
     ${
       evidence.length
-        ? html`<details class="fold" open><summary>Why we think so</summary>${evidenceTable(evidence, how, handlers)}</details>`
+        ? html`<details class="fold" open><summary>Why we think so</summary>${evidenceTable(finding, how, handlers)}</details>`
         : nothing
     }
     ${list("What would prove us wrong", falsified_by)} ${list("References", references, reference)}`;
@@ -210,18 +210,19 @@ function reference(text) {
 }
 
 /**
- * @param {Evidence[]} evidence
+ * @param {Finding} finding
  * @param {Shown} how
  * @param {FindingsHandlers} handlers
  */
-function evidenceTable(evidence, how, handlers) {
+function evidenceTable(finding, how, handlers) {
+  const { evidence } = finding;
   const limits = evidence.some((one) => limitText(one));
   return html`<table class="evidence">
     <thead><tr><th scope="col">Observed</th><th scope="col">Value</th>${limits ? html`<th scope="col">Suspect if</th>` : nothing}</tr></thead>
     <tbody>
       ${evidence.map(
         (one) => html`<tr>
-          <th scope="row">${visible(one.name)}${place(one, how, handlers)}</th>
+          <th scope="row">${visible(one.name)}${place(one, finding, how, handlers)}</th>
           <td>${amount(one.value, one)}</td>
           ${limits ? html`<td class="limit">${limitText(one)}</td>` : nothing}
         </tr>`,
@@ -250,16 +251,23 @@ function amount(value, { unit }) {
 }
 
 /**
- * Where something was observed; pressed, the views go there.
+ * Where something was observed and is drawn; pressed, the views go there.
  *
  * @param {Evidence} evidence
+ * @param {Finding} finding
  * @param {Shown} how
  * @param {FindingsHandlers} handlers
  */
-function place({ layer, step }, { unit }, handlers) {
-  if (layer === null && step === null) return nothing;
-  return html`<button type="button" class="link at" title="Go there"
-    @click=${() => handlers.showPlace(layer, step)}>${layer === null ? nothing : inlineName(layer)}${
+function place(evidence, finding, { unit, drawn }, handlers) {
+  const { layer, step } = evidence;
+  const at = drawn(evidence, finding);
+  if (!at && layer === null && step === null) return nothing;
+  const where =
+    at?.view === "curves" ? "in the curves" : at?.metric ? `in the map: ${at.metric.title}` : "";
+  return html`<button type="button" class="link at" title=${`Go there${where ? `, ${where}` : ""}`}
+    @click=${() => handlers.showEvidence(evidence, finding)}>${layer === null ? nothing : inlineName(layer)}${
       layer !== null && step !== null ? ", " : nothing
-    }${step === null ? nothing : `${unit} ${formatStep(step)}`}</button>`;
+    }${step === null ? nothing : `${unit} ${formatStep(step)}`}${
+      layer === null && step === null ? where : nothing
+    }</button>`;
 }

@@ -1,7 +1,7 @@
 /**
  * The findings of one run: causes first, the symptoms each explains folded beneath it.
  *
- * @import { CompareReply, Finding, FindingsReply, RunSummary, Step } from "../types.js"
+ * @import { CompareReply, Finding, FindingsReply, RunSummary } from "../types.js"
  */
 import { html, nothing } from "lit-html";
 import { repeat } from "lit-html/directives/repeat.js";
@@ -18,7 +18,7 @@ import { openChecks, verdictCard } from "./verdict_card.js";
 /**
  * @typedef {object} FindingsHandlers
  * @property {(id: string) => void} showFinding
- * @property {(layer: string | null, step: Step | null) => void} showPlace
+ * @property {(evidence: import("../types.js").Evidence, finding: Finding) => void} showEvidence
  * @property {import("./export_menu.js").ExportHandlers["exportView"]} exportView
  * @property {import("./states.js").Copy} copy
  */
@@ -31,6 +31,7 @@ import { openChecks, verdictCard } from "./verdict_card.js";
  * @property {string} unit  What a step is called.
  * @property {(finding: Finding) => unknown} before  What changed just before it.
  * @property {(finding: Finding) => import("../state/target.js").Target} target  Where "Go to" leads.
+ * @property {(evidence: import("../types.js").Evidence, finding: Finding) => import("../state/evidence.js").Drawn | null} drawn
  *
  * @typedef {object} FindingsData
  * @property {FindingsReply} reply
@@ -41,6 +42,7 @@ import { openChecks, verdictCard } from "./verdict_card.js";
  * @property {CompareReply | null} compared  With another run.
  * @property {(finding: Finding, unit: string) => unknown} before  What changed just before a finding.
  * @property {Shown["target"]} target
+ * @property {Shown["drawn"]} drawn
  * @property {import("../model/coverage.js").Suspicion[]} suspected
  */
 
@@ -49,7 +51,8 @@ import { openChecks, verdictCard } from "./verdict_card.js";
  * @param {FindingsHandlers} handlers
  */
 export function findingsPanel(data, handlers) {
-  const { reply, summary, color, mark, selected, compared, before, target, suspected } = data;
+  const { reply, summary, color, mark, selected, compared, before, target, drawn, suspected } =
+    data;
   const state = reply.verdict?.state ?? "not-decided";
   const { heads, explained } = tree(reply.findings);
   const [over, standing] = [heads.filter(isOver), heads.filter((finding) => !isOver(finding))];
@@ -60,6 +63,7 @@ export function findingsPanel(data, handlers) {
     unit: stepWord(reply.axis),
     before: (/** @type {Finding} */ finding) => before(finding, stepWord(reply.axis)),
     target,
+    drawn,
   };
   const cards = (/** @type {Finding[]} */ of) =>
     repeat(

@@ -10,6 +10,7 @@ import { capital } from "../format/names.js";
 import { present, withLater } from "../host/later.js";
 import { shortcutsAreOn } from "../host/shortcuts.js";
 import { suspicions } from "../model/coverage.js";
+import { drawnAt } from "../state/evidence.js";
 import { scalarAnswers } from "../state/tags.js";
 import { targetOf } from "../state/target.js";
 import { allRuns } from "./all_runs.js";
@@ -221,6 +222,7 @@ function comparison({ selection, slots }, { beside, groups }, handlers) {
  * @param {Handlers} handlers
  */
 function findings({ slots, selection }, { summary, color, beside, groups }, handlers) {
+  const curves = new Set(slots.series.data?.series.map(({ name }) => name));
   return content(slots.findings, {
     what: "Findings",
     retry: () => handlers.again("findings"),
@@ -241,6 +243,7 @@ function findings({ slots, selection }, { summary, color, beside, groups }, hand
                   nothing,
                 ),
               target: (finding) => targetOf(finding, selection, groups, reply.findings),
+              drawn: (evidence, finding) => drawnAt(evidence, finding, groups, curves),
               suspected: suspicions(
                 slots.series.data?.series ?? [],
                 reply.not_evaluated.map(({ id }) => id),

@@ -90,6 +90,15 @@ class Evidence:
         return self.measure.unit if self.measure is not None and readable else None
 
     @property
+    def of(self) -> tuple[str, ...]:
+        """Statistics that show it, the most telling first: itself where it is a recorded one.
+
+        >>> Evidence("loss_fall", 0.1).of, Evidence("update_ratio", 0.3).of
+        (('loss',), ('update_ratio',))
+        """
+        return (self.measure.of if self.measure is not None else ()) or (self.statistic,)
+
+    @property
     def kind(self) -> str | None:
         """Kind of rows that it was measured on, such as "target"; None of any."""
         return (self.measure.kind or None) if self.measure is not None else None
@@ -286,6 +295,7 @@ def _finding(finding: Finding) -> Mapping[str, Any]:
                 "layer": item.layer,
                 "row": item.row,
                 "kind": item.kind,
+                "of": list(item.of),
             }
             for item in finding.evidence
         ],
