@@ -185,6 +185,10 @@ def _ways(losses: Sequence[_Candidate]) -> tuple[list[Picked], set[Place]]:
     """Ways to read one loss, best first, and those scalars of which nobody knows which it is."""
     whole = sorted((one for one in losses if not one.role.part), key=lambda one: one.order)
     terms = [one for one in losses if one.role.part]
+    if terms and whole and all(one.role.named for one in whole):
+        # "loss_ce" beside "loss_dice": one term of several, not the whole loss.
+        terms += [one for one in whole if one.role.higher_is_better is None]
+        whole = []
     asked: set[Place] = set()
     scopes = {one.role.scope for one in whole}
     if whole and () not in scopes and len(scopes) > 1:

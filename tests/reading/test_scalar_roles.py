@@ -1,0 +1,132 @@
+"""What a scalar's name says: a table of the names that frameworks and people write."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tb_convergence.reading.frameworks import framework_of
+from tb_convergence.reading.patterns import ScalarRule, TagPatternError, parse_tags
+from tb_convergence.reading.runs import FoldedRun
+from tb_convergence.reading.scalar_choice import choose
+from tb_convergence.reading.scalar_roles import scalar_role
+
+TRAINING = """Loss/train|train_loss|train/loss|loss_train|Train/Loss|Epoch/train_loss
+Loss/train_loss|training loss|train_loss_step|train_loss_epoch|trainLoss|Training/Loss"""
+PLAIN = """Loss|loss|total_loss|loss/loss|loss/loss/loss|total_loss_1|cost|Losses/TotalLoss
+Loss/total_loss|batch_loss|epoch_loss|loss_1|mean_loss|loss_value"""
+VALIDATION = """Loss/test|Loss/val|val_loss|val/loss|Loss_val|loss_val|Validation loss|dev_loss
+valid/loss|eval/loss|validation_loss|epoch_val_loss|evaluation_loss_vs_iterations|test/loss"""
+RATES = """lr|Learning rate|lr-Adam|lr-SGD/pg1|train/learning_rate|x/lr0|lr/pg2|learning_rate_1
+Policy/Learning Rate|epoch_lr|epoch_learning_rate|batch_learning_rate|train/lr"""
+REWARDS = """rollout/ep_rew_mean|Environment/Cumulative Reward|charts/episodic_return
+episode_reward_mean|ray/tune/episode_reward_mean|eval/mean_reward|AverageEpRet|train/reward"""
+AGENTS = """train/value_loss|train/policy_gradient_loss|train/entropy_loss|Losses/Policy Loss
+Losses/Value Loss|losses/td_loss|train/actor_loss|train/critic_loss|losses/qf1_loss
+train/approx_kl|train/clip_fraction|train/explained_variance"""
+OTHERS = """loss_scale|best_val_loss|epoch|global_step/sec|hp_metric|loss_weight|train_loss_std
+min_loss|rollout/ep_len_std_time|train/epoch|time/fps"""
+
+
+def listed(text: str) -> list[str]:
+    return text.replace("\n", "|").split("|")
+
+
+CASES = [
+    *((tag, "loss", "train") for tag in listed(TRAINING)),
+    *((tag, "loss", "") for tag in listed(PLAIN)),
+    *((tag, "loss", "validation") for tag in listed(VALIDATION)),
+    *((tag, "learning_rate", None) for tag in listed(RATES)),
+    *((tag, "reward", None) for tag in listed(REWARDS)),
+    *((tag, "agent_loss", None) for tag in listed(AGENTS)),
+    *((tag, "other", None) for tag in listed(OTHERS)),
+    *((tag, "discriminator_loss", None) for tag in ("d_loss", "Loss/D", "errD", "D_loss_real")),
+    *((tag, "generator_loss", None) for tag in ("g_loss", "Loss/G", "errG", "gen_loss")),
+    *((tag, "gradient_norm", None) for tag in ("train/grad_norm", "grad_2.0_norm_total", "gnorm")),
+    ("curriculum/level", "curriculum", None), ("accuracy/val", "metric", None),
+    ("rewards/chosen", None, None), ("W_conv1", None, None),
+]
+
+
+@pytest.mark.parametrize(("tag", "role", "split"), CASES, ids=[case[0] for case in CASES])
+def test_roles(tag: str, role: str | None, split: str | None) -> None:
+    found = scalar_role(tag)
+    assert found.role == role
+    assert split is None or (found.split, found.part) == (split, ())
+
+
+@pytest.mark.parametrize(("tag", "part"), [
+    ("train/box_loss", ("box",)), ("loss_cls", ("cls",)), ("loss_box_reg", ("box", "reg")),
+    ("kl_loss", ("kl",)), ("loss/train/classifier", ("classifier",)),
+])
+def test_terms(tag: str, part: tuple[str, ...]) -> None:
+    assert (scalar_role(tag).role, scalar_role(tag).part) == ("loss", part)
+
+
+@pytest.mark.parametrize(("tag", "up"), [
+    ("val_acc", True), ("metrics/mAP_0.5", True), ("test/f1", True), ("val_ppl", False),
+    ("train/error", False), ("dev_wer", False),
+])
+def test_metrics_have_a_direction(tag: str, up: bool) -> None:
+    assert (scalar_role(tag).role, scalar_role(tag).higher_is_better) == ("metric", up)
+
+
+@given(st.text(max_size=400))
+def test_any_name_has_an_answer(tag: str) -> None:
+    assert scalar_role(tag) == scalar_role(tag)
+
+
+def read(*tags: str, tags_rule: str = "") -> dict[str, str]:
+    rules = [rule for rule in parse_tags(tags_rule) if isinstance(rule, ScalarRule)]
+    choice = choose({"r": tags}, FoldedRun("r", ("r",)), rules)
+    return {name: ways[0].source for name, ways in choice.ways.items()}
+
+
+@pytest.mark.parametrize(("tags", "expected"), [
+    (("train/box_loss", "train/cls_loss"), {"loss": "train/box_loss + train/cls_loss"}),
+    (("total_loss", "loss_cls"), {"loss": "total_loss"}),
+    (("Loss/val", "Loss/test", "Loss/train"),
+     {"loss": "Loss/train", "validation_loss": "Loss/val"}),
+    (("teacher/loss", "student/loss"), {}),
+    (("regularization_loss",), {}),
+    (("train/loss", "train/value_loss", "rollout/ep_rew_mean"),
+     {"loss": "train/loss", "reward": "rollout/ep_rew_mean"}),
+    (("g_loss", "critic_loss"),
+     {"loss": "critic_loss", "generator_loss": "g_loss", "discriminator_loss": "critic_loss"}),
+    (("lr-Adam/pg2", "lr-Adam/pg1"), {"learning_rate": "lr-Adam/pg1"}),
+])
+def test_what_is_read(tags: tuple[str, ...], expected: dict[str, str]) -> None:
+    assert read(*tags) == expected
+
+
+def test_a_person_overrules_names() -> None:
+    tags = ("train/a", "train/b", "val/loss", "loss")
+    told = "loss=train/a+train/b,validation=loss,no_scalar=val/loss"
+    assert read(*tags, tags_rule=told) == {
+        "loss": "train/a + train/b", "validation_loss": "loss",
+    }
+    choice = choose({"r": tags}, FoldedRun("r", ("r",)), parse_tags(told))  # type: ignore[arg-type]
+    assert {one.tag for one in choice.tags if one.use == "told"} == {"train/a", "train/b", "loss"}
+
+
+@pytest.mark.parametrize("text", ["loss=", "loss=a+", "training=x", "training=0", "training=1+2"])
+def test_rules_that_say_nothing(text: str) -> None:
+    with pytest.raises(TagPatternError):
+        parse_tags(text)
+
+
+def test_rules_are_written_as_they_are_read() -> None:
+    (rule,) = parse_tags(r"loss=a\+b+c\,d")
+    assert rule == ScalarRule("loss", ("a+b", "c,d"))
+    assert parse_tags(rule.rule) == (rule,)
+
+
+@pytest.mark.parametrize(("tags", "name"), [
+    (["epoch_loss"], "keras"), (["train_loss_step", "epoch"], "lightning"),
+    (["train/loss", "train/grad_norm"], "huggingface"), (["x/lr0", "train/box_loss"], "yolo"),
+    (["rollout/ep_rew_mean"], "stable-baselines3"), (["global_step/sec"], "tf1"),
+    (["Loss/train", "lr"], ""), ([], ""),
+])
+def test_frameworks(tags: list[str], name: str) -> None:
+    assert framework_of(tags) == name
