@@ -180,3 +180,18 @@ def test_events_are_still_those_of_tensorboard(tmp_path: Path) -> None:
         path = tmp_path / "events.out.tfevents.1"
         path.write_bytes(sealed(event.SerializeToString()))
         assert problems(tmp_path) == ()
+
+
+def test_a_name_that_is_not_utf_8_is_shown_with_escapes(tmp_path: Path) -> None:
+    sound = written(tmp_path / "good").read_bytes()
+    bad = os.fsencode(tmp_path) + b"/bad\xff"
+    try:
+        os.mkdir(bad)
+    except OSError:
+        pytest.skip("this file system takes no such name")
+    for name in (b"/events.out.tfevents.1.x", b"/events.out.tfevents.2.\xfe"):
+        with open(bad + name, "wb") as file:
+            file.write(sound)
+    for loader in LOADERS:
+        told = tb_convergence.diagnose(tmp_path, loader=loader)  # type: ignore[arg-type]
+        assert [(one.run, one.last_step) for one in told] == [("bad%FF", 59), ("good", 59)]
