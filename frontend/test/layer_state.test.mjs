@@ -19,9 +19,10 @@ const column = (low, more = {}) => ({
 /** @param {any[]} columns */
 const reply = (columns) => /** @type {any} */ ({ axis: "step", steps: [0, 10, 20, 30], columns });
 
-test("the statistic furthest outside, how often, and where it stands at the step", () => {
-  const near = column([0.2, 0.2, 0.2, 0.2], { name: "near" });
-  const state = layerState(reply([near, column([0.01, 5, 5, 0.01])]), 25);
+test("the statistic outside most often, how often, and where it stands at the step", () => {
+  const once = column([0.01, 900, 0.01, 0.01], { name: "once" });
+  const near = column([0.01, 0.2, 0.2, 0.01], { name: "near" });
+  const state = layerState(reply([once, near, column([0.01, 5, 5, 0.01])]), 25);
   assert.equal(state?.column?.name, "update_ratio");
   assert.deepEqual([state?.side, state?.count, state?.total], ["above", 2, 4]);
   assert.deepEqual([state?.value, state?.at], [5, 20], "the last record at or before the step");

@@ -1,16 +1,17 @@
 /**
- * The state of a row in one sentence: which of its statistics is furthest outside its limits, how often
- * that was, and where it stands at the selected step.
+ * The state of a row in one sentence: which of its statistics is outside its limits most often, how
+ * often that was, and where it stands at the selected step.
  *
  * @import { Column, LayerReply } from "../types.js"
  */
 import { distanceOf } from "../charts/health.js";
 import { isFraction } from "../format/numbers.js";
 import { stepNumber } from "../format/steps.js";
+import { corruptionOf } from "./corruption.js";
 
 /**
  * @typedef {object} LayerState
- * @property {Column | null} column  The statistic that is furthest outside; null: all are within.
+ * @property {Column | null} column  The statistic that is outside most often; null: all are within.
  * @property {"above" | "below" | "outside"} side  Of its limits, over all records.
  * @property {number} count  Records outside.
  * @property {number} total  Records with a value.
@@ -28,11 +29,18 @@ export function layerState(reply, step) {
   const judged = reply.columns.filter((column) => column.healthy !== null);
   if (judged.length === 0) return null;
   const found = judged.map((column) => outside(column));
-  const worst = found.reduce((a, b) => (b.far > a.far ? b : a));
-  const { column, above, count, total } = worst;
-  const lost = reply.columns.some(({ nonfinite, low }) =>
-    nonfinite.some(([index]) => index === low.length - 1),
+  // What is outside most of the time says more than what was far outside once.
+  const often = (/** @type {{count: number, total: number}} */ one) => one.count / (one.total || 1);
+  const worst = found.reduce((a, b) =>
+    often(b) > often(a) || (often(b) === often(a) && b.far > a.far) ? b : a,
   );
+  const { column, above, count, total } = worst;
+  const lost = judged.some(({ name, nonfinite, low }) => {
+    const last = low.length - 1;
+    return (
+      corruptionOf(reply.columns, name)(last) !== null || nonfinite.some(([at]) => at === last)
+    );
+  });
   if (count === 0) {
     const most = Math.max(...found.map((one) => one.total));
     return { column: null, side: "outside", count, total: most, value: null, at: null, lost };
