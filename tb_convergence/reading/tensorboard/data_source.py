@@ -170,7 +170,9 @@ class DataSource:
         Yields each tag once, with its `TensorDatum`s in the order the provider gives them, or with
         the exception that reading this tag alone raised.
         """
-        yield from self._read("read_tensors", run, plugin, point_bytes)
+        for tag, data in self._read("read_tensors", run, plugin, point_bytes):
+            refused = None if plugin == PLUGIN_NAME or isinstance(data, Exception) else _bad(data)
+            yield tag, data if refused is None else refused
 
     def read_scalars(
         self, run: str, tags: Iterable[str], plugin: str = "scalars"
@@ -249,6 +251,19 @@ def most_points(point_bytes: int) -> int:
 def _points(cost: int) -> int:
     """How many points of this cost one call may answer; at least one."""
     return max(1, min(MAX_POINTS, CALL_BYTES // cost))
+
+
+def _bad(data: Iterable[Any]) -> ValueError | None:
+    """Why a series of another plugin cannot be unpacked; None where it can.
+
+    Ours are unpacked one by one, and cost one point each.
+    """
+    try:
+        for datum in data:
+            _ = datum.numpy
+    except ValueError as error:
+        return error
+    return None
 
 
 def _shared_calls(sizes: Mapping[str, int]) -> Iterator[tuple[str, ...]]:
