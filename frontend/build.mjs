@@ -3,6 +3,7 @@
  *
  *   index.js, chunk.js       the ES module TensorBoard's plugin loader imports, and what it imports
  *   later.js                 what is fetched when it is first needed: src/later.js
+ *   landscape.js             likewise, the view of loss landscapes: src/landscape/
  *   index.css, later.css     the styles; index.js and later.js link them
  *   THIRD_PARTY_NOTICES.txt  licences of the packages whose code is inside, from esbuild's metafile
  *
@@ -72,13 +73,33 @@ function notice(folder) {
 
 const css = await build({
   ...common,
-  entryPoints: { index: "src/styles/index.css", later: "src/styles/later.css" },
+  entryPoints: {
+    index: "src/styles/index.css",
+    later: "src/styles/later.css",
+    landscape: "src/styles/landscape.css",
+  },
   outdir: "/",
 });
 const styles = css.outputFiles.map((file) => [path.basename(file.path), file.contents]);
 const digest = createHash("sha256");
 for (const [, contents] of styles) digest.update(contents);
 const version = digest.digest("hex").slice(0, 10);
+/** A view in a file of its own, so that it neither weighs on the opening nor on what is fetched then. */
+const landscape = await build({
+  ...common,
+  entryPoints: { landscape: "src/landscape/index.js" },
+  format: "esm",
+  outdir: "/",
+});
+/** @type {import("esbuild").Plugin} */
+const apart = {
+  name: "apart",
+  setup({ onResolve }) {
+    onResolve({ filter: /landscape\/index\.js$/ }, ({ kind }) =>
+      kind === "dynamic-import" ? { path: "./landscape.js", external: true } : undefined,
+    );
+  },
+};
 const js = await build({
   ...common,
   chunkNames: "[name]",
@@ -86,6 +107,7 @@ const js = await build({
   entryPoints: { index: "src/index.js" },
   format: "esm",
   outdir: "/",
+  plugins: [apart],
   splitting: true,
 });
 /**
@@ -111,22 +133,23 @@ async function written({ path: name, text, contents }) {
   });
   return [path.basename(name), new TextEncoder().encode(code)];
 }
-const files = new Map(await Promise.all(js.outputFiles.map(written)));
-if ([...files.keys()].sort().join() !== "chunk.js,index.js,later.js") {
+const made = [...js.outputFiles, ...landscape.outputFiles];
+const files = new Map(await Promise.all(made.map(written)));
+if ([...files.keys()].sort().join() !== "chunk.js,index.js,landscape.js,later.js") {
   throw new Error(`the page came out as ${[...files.keys()].join(", ")}`);
 }
 for (const [name, contents] of styles) files.set(name, contents);
 
 const sizes = [...files].map(([name, bytes]) => ({ name, size: gzipSync(bytes).length }));
 const sum = (/** @type {typeof sizes} */ of) => of.reduce((total, { size }) => total + size, 0);
-const size = sum(sizes.filter(({ name }) => !name.startsWith("later.")));
+const size = sum(sizes.filter(({ name }) => !/^(later|landscape)\./.test(name)));
 const kilobytes = (/** @type {number} */ bytes) => `${(bytes / 1000).toFixed(1)} kB gzip`;
 process.stdout.write(`to open: ${kilobytes(size)}; in all: ${kilobytes(sum(sizes))}\n`);
 if (!dev && size > LIMIT_GZIP_BYTES) {
   throw new Error(`bundle is ${size} bytes gzip, the limit is ${LIMIT_GZIP_BYTES}`);
 }
 
-const notices = packagesIn([css.metafile, js.metafile]).map(notice);
+const notices = packagesIn([css.metafile, js.metafile, landscape.metafile]).map(notice);
 const head = "The page of the Convergence tab contains code of these packages.\n";
 mkdirSync(outdir, { recursive: true });
 for (const [name, bytes] of files) writeFileSync(path.join(outdir, name), bytes);

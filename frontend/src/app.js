@@ -64,6 +64,7 @@ export function startApp(root, connect) {
     cursor: /** @type {Cursor} */ (createSignal()),
     hover: /** @type {Hover} */ (createSignal()),
     ends: /** @type {import("./charts/line.js").Ends} */ (createSignal()),
+    landscapes: api.landscapes,
   };
 
   const loader = createLoader((name, slot) => {

@@ -85,20 +85,6 @@
  * @property {number} count
  * @property {string[]} examples
  *
- * @typedef {object} ScalarTag  What one ordinary scalar was taken for.
- * @property {string} tag
- * @property {string} run
- * @property {string | null} role
- * @property {"read" | "part" | "told" | "spare" | "asked"} use
- * @property {boolean | null} higher_is_better
- *
- * @typedef {object} EarlierTraining  An older training in the same folder.
- * @property {Step} first_step
- * @property {Step} last_step
- * @property {number | NonFinite} began
- * @property {number | NonFinite} ended
- * @property {string[]} tags
- *
  * @typedef {object} Recipe
  * @property {string} title
  * @property {string[]} lines
@@ -116,8 +102,6 @@
  * @property {{id: string, needs: string[]}[]} not_evaluated
  * @property {{tag: string, step: Step | null, reason: string}[]} skipped
  * @property {TagFamily[]} tag_families
- * @property {ScalarTag[]} scalars
- * @property {EarlierTraining[]} earlier_trainings
  * @property {Recipe[]} recipes
  * @property {unknown} config
  * @property {Step[]} restarts
@@ -351,7 +335,7 @@
  * @property {string[]} compared  Runs beside the selected one; see state/compared.js.
  * @property {string[]} hiddenRuns
  * @property {boolean} showHidden
- * @property {"diagnosis" | "runs"} page
+ * @property {"diagnosis" | "runs" | "landscape"} page
  * @property {string} runFilter  A regular expression, as in TensorBoard.
  * @property {RunState | null} runState  Only runs in this state.
  * @property {RunGrouping | null} runGroups  null: by cause where there are many.

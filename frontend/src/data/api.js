@@ -21,6 +21,9 @@ const SERIES_POINTS = 1000;
 const LAYER_POINTS = 600;
 const HISTOGRAM_WIDTH = 400;
 
+/** A signal of requests that are never called back. */
+const NEVER = new AbortController().signal;
+
 /** What went wrong, in words for a person, and whether trying again can help. */
 export class ApiError extends Error {
   /**
@@ -236,6 +239,19 @@ export function createApi(fetcher, always = () => ({})) {
      */
     difference: (run, other, group, metric, signal) =>
       heat("difference", { run, with: other, group, metric }, signal),
+    landscapes: {
+      /**
+       * @param {string} run
+       * @returns {Promise<{schema: number, landscapes: import("../landscape/types.js").Listed[]}>}
+       */
+      list: (run) => json("landscapes", { run }, NEVER),
+      /**
+       * @param {string} run
+       * @param {string} name
+       * @returns {Promise<import("../landscape/types.js").Reply>}
+       */
+      fetchOne: (run, name) => json("landscape", { run, name }, NEVER),
+    },
   };
 }
 

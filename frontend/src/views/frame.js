@@ -33,6 +33,7 @@ export function pageHead({ page, runs, live, notify }, handlers) {
     <nav class="page-tabs" aria-label="Views">
       ${tab("diagnosis", "Diagnosis", null, page, handlers)}
       ${tab("runs", "Runs", runs, page, handlers)}
+      ${tab("landscape", "Landscape", null, page, handlers)}
     </nav>
     ${live ? status(live, notify, handlers) : nothing}
     <button type="button" class="button" data-testid="copy-link" title="The link leads to what you see now"

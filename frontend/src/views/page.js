@@ -18,6 +18,7 @@ import { findingsPanel } from "./findings.js";
 import { pageFoot } from "./foot.js";
 import { pageHead } from "./frame.js";
 import { heatPanel } from "./heatmap.js";
+import { landscapePage } from "./landscape_page.js";
 import { missingBanner } from "./missing.js";
 import { inlineName } from "./name.js";
 import { newsBanner, vanishedNote } from "./news.js";
@@ -48,7 +49,9 @@ export function page(state, model, handlers, around) {
           ? html`<main class="alone">${noRuns(handlers.copy)}</main>`
           : state.view.page === "runs"
             ? allRuns(state, model, handlers)
-            : dashboard(state, model, handlers, around)
+            : state.view.page === "landscape"
+              ? landscapePage(state, model, handlers, around)
+              : dashboard(state, model, handlers, around)
     }
     ${pageFoot(state.version, handlers)} ${present()?.helpDialog(shortcutsAreOn(), handlers) ?? nothing}`;
 }
