@@ -13,7 +13,7 @@ SETUP := pyproject.toml setup.py
 LOGS := demo/logs
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test zoo fuzz lint dist page browser clean
+.PHONY: help rule demo test zoo fuzz lint dist page browser clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ demo: $(VENV)/.demo page  ## train six networks on real data and open the tab: e
 
 test: $(VENV)/.test $(NODE_MODULES) page browser  ## every check and every test
 	@TB_CONVERGENCE_BROWSER="$(BROWSER)" $(PY) tools/check.py -- $(ARGS)
+
+rule: $(VENV)/.test  ## a new diagnosis: make rule ID=my-rule ARGS="--kind cause --statistic update_ratio"
+	@$(PY) tools/new_rule.py $(ID) $(ARGS)
 
 lint: $(VENV)/.test $(NODE_MODULES)  ## the checks that run nothing: ruff, mypy, tsc, biome
 	@$(PY) tools/check.py lint

@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from tb_convergence import __version__
+from tb_convergence import __version__, rule_plugins
 from tb_convergence.cli import catalogue, compare, demo, diagnose
 
 
@@ -21,6 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns the exit status: 0; 1 when data could not be had; 2 for bad usage; 3 for a finding that
     `--fail-on` names; 130 when interrupted.
     """
+    rule_plugins.load_installed()
     options = parser().parse_args(arguments)
     try:
         return int(options.command(options))

@@ -13,7 +13,7 @@ from typing import Final
 from tb_convergence.cli.wording import amount
 from tb_convergence.core.diagnosis.rule import Rule, Threshold
 from tb_convergence.core.measures import find
-from tb_convergence.core.rules import RULES
+from tb_convergence.core.rules import in_force
 from tb_convergence.core.statistics import BY_NAME
 
 KINDS: Final = {"cause": "what to fix", "caution": "what to bear in mind",
@@ -22,12 +22,13 @@ KINDS: Final = {"cause": "what to fix", "caution": "what to bear in mind",
 
 def rule_of(id_: str) -> Rule | None:
     """The rule of that id."""
-    return next((rule for rule in RULES if rule.id == id_), None)
+    return next((rule for rule in in_force() if rule.id == id_), None)
 
 
 def story(rule: Rule) -> tuple[str, ...]:
     """The account of the rule's file, by paragraphs."""
-    text = inspect.cleandoc(sys.modules[rule.evaluate.__module__].__doc__ or "")
+    module = sys.modules.get(rule.evaluate.__module__)
+    text = inspect.cleandoc(getattr(module, "__doc__", None) or "")
     return tuple(" ".join(part.split()) for part in text.split("\n\n") if part.strip())
 
 

@@ -9,10 +9,11 @@ from typing import Any
 from tb_convergence.cli import account, output
 from tb_convergence.cli.formats import json_document, markdown
 from tb_convergence.cli.formats.text import Page
+from tb_convergence.cli.rule_files import add_rules
 from tb_convergence.cli.selection import did_you_mean
 from tb_convergence.cli.wording import printable
 from tb_convergence.core.diagnosis.rule import Rule
-from tb_convergence.core.rules import RULES
+from tb_convergence.core.rules import in_force
 
 
 def add(commands: Any) -> None:
@@ -24,6 +25,7 @@ def add(commands: Any) -> None:
     )
     rules.add_argument("--format", choices=("text", "json", "markdown"), default="text",
                        help="how to print the list (default: text)")
+    add_rules(rules)
     rules.set_defaults(command=_rules)
 
     explain: argparse.ArgumentParser = commands.add_parser(
@@ -33,12 +35,13 @@ def add(commands: Any) -> None:
         "from, what excludes it, when it is wrong, and what to do.",
     )
     explain.add_argument("id", metavar="ID", help="such as dead-relu; `rules` lists them")
+    add_rules(explain)
     explain.set_defaults(command=_explain)
 
 
 def _rules(options: argparse.Namespace) -> int:
     if options.format == "json":
-        document = {"schema": 1, "rules": [as_json(rule) for rule in RULES]}
+        document = {"schema": 1, "rules": [as_json(rule) for rule in in_force()]}
         output.emit(json_document.dumps(document))
     elif options.format == "markdown":
         output.emit(markdown_table())
@@ -63,7 +66,7 @@ def as_json(rule: Rule) -> Mapping[str, Any]:
 def markdown_table() -> str:
     """The catalogue as a table."""
     lines = ["| id | kind | title | needs |", "|---|---|---|---|"]
-    for rule in RULES:
+    for rule in in_force():
         needs = ", ".join(" or ".join(f"`{name}`" for name in need.split("|"))
                           for need in rule.needs)
         lines.append(f"| `{rule.id}` | {rule.kind} | {markdown.escaped(rule.title)} | {needs} |")
@@ -72,9 +75,9 @@ def markdown_table() -> str:
 
 def _listing() -> str:
     page = Page(output.coloured())
-    width = max(len(rule.id) for rule in RULES)
+    width = max(len(rule.id) for rule in in_force())
     for kind, what in account.KINDS.items():
-        rules = [rule for rule in RULES if rule.kind == kind]
+        rules = [rule for rule in in_force() if rule.kind == kind]
         if not rules:
             continue
         page.line(page.paint(f"{kind}s: {what}", "strong"))
@@ -89,7 +92,7 @@ def _listing() -> str:
 def _explain(options: argparse.Namespace) -> int:
     rule = account.rule_of(options.id)
     if rule is None:
-        near = did_you_mean(options.id, [rule.id for rule in RULES])
+        near = did_you_mean(options.id, [rule.id for rule in in_force()])
         return output.complain(
             f"no diagnosis {printable(repr(options.id[:100]))}: {near}", output.USAGE
         )

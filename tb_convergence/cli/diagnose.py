@@ -11,6 +11,7 @@ from typing import Any
 from tb_convergence.cli import output
 from tb_convergence.cli.formats import json_document, markdown, text
 from tb_convergence.cli.progress import progress_bar
+from tb_convergence.cli.rule_files import add_rules
 from tb_convergence.cli.selection import chosen, did_you_mean
 from tb_convergence.cli.wording import printable
 from tb_convergence.core.diagnosis.finding import SEVERITIES, RunDiagnosis
@@ -79,6 +80,7 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tags", metavar="RULES", type=_tags, default=(),
                         help="which histograms are gradients and which variables, where their "
                         "names do not say: 'gradients=dW/{v},variables=W/{v}'")
+    add_rules(parser)
 
 
 def _tags(text: str) -> Any:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from tb_convergence.core.diagnosis.threshold import Range
 from tb_convergence.core.history import RunHistory, Table
-from tb_convergence.core.rules import RULES
+from tb_convergence.core.rules import in_force
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def _band(values: Range | None, rule: str) -> Band | None:
 
 def _ranges(history: RunHistory, table: Table, name: str) -> tuple[str, Mapping[int, Range]]:
     """The rule that judges `name` in this table, and the range of each row that it judges."""
-    for rule in RULES:
+    for rule in in_force():
         for healthy in rule.healthy:
             if healthy.statistic == name:
                 ranges = healthy.ranges(history, table)

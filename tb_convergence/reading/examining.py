@@ -45,6 +45,7 @@ class Plan:
     batches: tuple[Batch, ...]
     loader: Loader
     patterns: tuple[TagRule, ...] = ()
+    rule_files: tuple[str, ...] = ()
 
     @property
     def total(self) -> int:

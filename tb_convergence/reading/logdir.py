@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+from tb_convergence import rule_plugins
 from tb_convergence.core.diagnosis import RunDiagnosis
 from tb_convergence.core.history import RunHistory
 from tb_convergence.reading.batches import BATCH_RUNS, SAMPLES, batches
@@ -96,13 +97,14 @@ def each_run(
     """
     if loader not in LOADERS:
         raise LogdirError(f"loader {loader!r}: expected 'auto', 'fast' or 'python'")
+    rule_plugins.load_installed()
     folders = folders_of(logdir)
     listed = folders.runs()
     runs = [run for run in fold_runs(folder.run for folder in listed) if only(run.name)]
     jobs = min(jobs, len(runs)) if folders.shared else 1
     # Small enough that each process has several turns: nobody waits long for the last one.
     most = BATCH_RUNS if jobs < 2 else max(1, min(BATCH_RUNS, len(runs) // (4 * jobs)))
-    plan = Plan(folders, batches(runs, listed, most), loader, tuple(patterns))
+    plan = Plan(folders, batches(runs, listed, most), loader, tuple(patterns), rule_plugins.files())
     if jobs < 2:
         yield from _here(plan, work, progress)
     else:

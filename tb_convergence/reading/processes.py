@@ -20,6 +20,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, Final, TypeVar
 
+from tb_convergence import rule_plugins
 from tb_convergence.core.diagnosis import RunDiagnosis
 from tb_convergence.core.history import RunHistory
 from tb_convergence.reading.batches import Batch
@@ -196,6 +197,8 @@ def _serve(connection: Connection, plan: Plan, work: Work[Any], room: str) -> No
     """The process: batches in, results out, until the connection ends."""
     tempfile.tempdir = room  # the one who started this cleans up, however this ends
     share_one_heap()
+    rule_plugins.load_installed()
+    rule_plugins.load_files(plan.rule_files)
     with suppress(EOFError, ConnectionError):
         while True:
             batch = connection.recv()

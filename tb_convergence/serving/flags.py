@@ -8,6 +8,7 @@ import logging
 from collections.abc import Collection, Mapping
 from typing import Any, Final
 
+from tb_convergence import rule_plugins
 from tb_convergence.reading import TagPatternError, TagRule, parse_tags
 from tb_convergence.reading.sampling import MOST_KEPT
 
@@ -22,6 +23,14 @@ def told_tags(flags: Any) -> tuple[TagRule, ...]:
     except TagPatternError as error:
         _logger.error("convergence: --convergence_tags is ignored: %s", error)
         return ()
+
+
+def load_rules(flags: Any) -> None:
+    """Add the rules of installed packages and of `--convergence_rules`; what fails is logged."""
+    rule_plugins.load_installed()
+    named = getattr(flags, "convergence_rules", "")
+    if isinstance(named, str):
+        rule_plugins.load_files(path.strip() for path in named.split(",") if path.strip())
 
 
 def logdir_of(flags: Any) -> object:

@@ -21,6 +21,11 @@ _TAGS_HELP: Final = (
     "separated by commas, as in gradients=dW/{v},variables=W/{v}, where {v} is the variable's name."
 )
 
+_RULES_HELP: Final = (
+    "Python files with diagnoses of your own, separated by commas; see docs/rules.md. They are run "
+    "by TensorBoard: name only files that you trust."
+)
+
 _logger: Final = logging.getLogger("tensorboard.plugins.convergence")
 
 
@@ -28,13 +33,17 @@ class ConvergenceLoader(base_plugin.TBLoader):  # type: ignore[misc]
     """Loads the plugin; if that fails, TensorBoard runs without it."""
 
     def define_flags(self, parser: Any) -> None:
-        """Add `--convergence_tags`. What it is given is judged when the plugin is loaded."""
+        """Add our flags. What they are given is judged when the plugin is loaded."""
         try:
-            parser.add_argument_group("convergence plugin").add_argument(
+            group = parser.add_argument_group("convergence plugin")
+            group.add_argument(
                 "--convergence_tags", metavar="RULES", type=str, default="", help=_TAGS_HELP
             )
+            group.add_argument(
+                "--convergence_rules", metavar="FILES", type=str, default="", help=_RULES_HELP
+            )
         except Exception as error:
-            _logger.warning("convergence: there is no flag --convergence_tags (%s)", error)
+            _logger.warning("convergence: there are no flags of ours (%s)", error)
 
     def fix_flags(self, flags: Any) -> None:
         """Ask TensorBoard to keep `RECORDS` records, unless the user chose a number.

@@ -20,7 +20,7 @@ from tb_convergence.core.diagnosis.finding import (
 from tb_convergence.core.diagnosis.verdict import verdict_json
 from tb_convergence.core.healthy import band
 from tb_convergence.core.history import RunHistory, Series, Table
-from tb_convergence.core.rules import RULES
+from tb_convergence.core.rules import in_force
 from tb_convergence.core.schema import Row
 from tb_convergence.core.statistics import CATALOGUE, Statistic, find
 from tb_convergence.serving.derived import derivable
@@ -42,9 +42,6 @@ SCHEMA: Final = 1
 WHOLE_RUN: Final = ("run", "epoch")
 """Groups of one row that describe the run as a whole: lines, not layers."""
 
-_RULE_TITLES: Final = {rule.id: rule.title for rule in RULES}
-"""What a finding is called in any run: the name of a group of runs."""
-
 _NO_COUNTS: Final = dict.fromkeys(SEVERITIES, 0)
 
 _LATEST_SECONDS: Final = 1e12
@@ -53,6 +50,11 @@ _LATEST_SECONDS: Final = 1e12
 _WHOLE: Final = (10**9, 10**9, 50)
 _TIGHTER: Final = ((2_000, 500, 16), (500, 200, 8), (200, 50, 6), (80, 12, 5), (40, 4, 5))
 """(characters of a text, entries of a list, levels) to try until a document fits."""
+
+
+def _titles() -> dict[str, str]:
+    """What a finding is called in any run: the name of a group of runs."""
+    return {rule.id: rule.title for rule in in_force()}
 
 
 def fitting(document: Mapping[str, Json], limits: Limits) -> bytes:
@@ -87,7 +89,7 @@ def summary(history: RunHistory, diagnosis: RunDiagnosis) -> dict[str, Json]:
             "id": first.id,
             "kind": first.kind,
             "title": first.title,
-            "rule_title": _RULE_TITLES.get(first.id, first.title),
+            "rule_title": _titles().get(first.id, first.title),
             "first_step": integer(first.first_step),
             "layers": [shortened(name) for name in first.layers[:3]],
             "layer_count": max(first.layer_count, len(first.layers)),

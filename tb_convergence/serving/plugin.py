@@ -11,7 +11,7 @@ from tensorboard.plugins import base_plugin
 from tb_convergence.core.schema import PLUGIN_NAME
 from tb_convergence.reading.presence import LossPresence
 from tb_convergence.serving import assets
-from tb_convergence.serving.flags import logdir_of, most_kept, told_tags
+from tb_convergence.serving.flags import load_rules, logdir_of, most_kept, told_tags
 from tb_convergence.serving.provider_source import ProviderSource
 from tb_convergence.serving.routes import WsgiApp, applications
 from tb_convergence.serving.service import Service
@@ -37,6 +37,7 @@ class ConvergencePlugin(base_plugin.TBPlugin):  # type: ignore[misc]
 
     def get_plugin_apps(self) -> dict[str, WsgiApp]:
         """WSGI applications by path; see docs/http_api.md."""
+        load_rules(self._flags)
         source = ProviderSource(
             self._provider, told_tags(self._flags), most_kept(self._flags),
             logdir_of(self._flags),

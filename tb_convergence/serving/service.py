@@ -12,7 +12,7 @@ from tb_convergence import __version__
 from tb_convergence.core.comparison import compare
 from tb_convergence.core.diagnosis import RunDiagnosis, diagnose_history
 from tb_convergence.core.history import RunHistory, Table
-from tb_convergence.core.rules import RULES
+from tb_convergence.core.rules import in_force
 from tb_convergence.reading.recorded_histograms import recorded_magnitudes
 from tb_convergence.serving import comparing, landscapes, lines, payloads
 from tb_convergence.serving.cache import BusyError, Cache
@@ -41,7 +41,7 @@ class Service:
         self,
         source: RunSource,
         diagnose: Callable[[RunHistory], RunDiagnosis] = diagnose_history,
-        rules: int = len(RULES),
+        rules: int | None = None,
         limits: Limits = LIMITS,
         clock: Callable[[], float] = time.monotonic,
         follow: Callable[[RunHistory, RunDiagnosis], RunDiagnosis] = followed,
@@ -49,14 +49,14 @@ class Service:
         """Args:
             source: where runs come from.
             diagnose: what is said of a history.
-            rules: how many rules `diagnose` applies.
+            rules: how many rules `diagnose` applies; all that are in force by default.
             limits: bounds of every reply.
             clock: seconds, for the time budget.
             follow: adds to a diagnosis when each finding was first reported, and what is over.
         """
         self.limits = limits
         self._source = source
-        self._rules = rules
+        self._rules = len(in_force()) if rules is None else rules
         self._clock = clock
         self._runs = Examined(source, diagnose, follow, limits, clock)
         self._replies: Cache[tuple[RunKey, str], Reply] = Cache(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tb_convergence.core.rules import dead_relu, update_ratio_out_of_range
 from tb_convergence.serving.health_line import CELLS, health_line
-from tests.unit.histories import history, kernels, outputs, run_table, table
+from tests.histories import history, kernels, outputs, run_table, table
 
 LOW, HIGH = update_ratio_out_of_range.LOW, update_ratio_out_of_range.HIGH
 HALF = dead_relu.FRACTION

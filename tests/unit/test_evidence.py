@@ -25,6 +25,7 @@ CORE = ROOT / "tb_convergence" / "core"
 IDS = {rule.id for rule in RULES}
 NO_RULES = {
     "one-hot", "multi-hot", "nothing-found", "not-decided", "too-early", "no-floor", "cyclic-rate",
+    "several-losses",
 }
 """Strings with hyphens in `core` that name no rule: kinds of targets, verdicts, kinds of losses."""
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import histories as draw
 import numpy as np
 import pytest
+from histories.rules import cases
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -460,6 +461,7 @@ CASES: dict[str, tuple[Callable[[], RunHistory], Callable[[], RunHistory]]] = {
         lambda: low_rate(0.09, draw.flat()),
     ),
 }
+CASES.update({id_: (case.fires, case.silent) for id_, case in cases().items()})
 
 
 def test_every_rule_has_a_case() -> None:

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests" / "unit"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
 
 import histories as draw
+from histories.rules import cases
 
 from tb_convergence.core.history import RunHistory, Table
 from tb_convergence.core.schema import Row
@@ -33,6 +34,11 @@ class Example:
 
     scene: str
     history: Callable[[], RunHistory]
+
+
+def of_series() -> dict[str, Example]:
+    """Examples of the rules that tools/new_rule.py made: their series."""
+    return {id_: Example(case.scene, case.fires) for id_, case in cases().items()}
 
 
 def wobble(seed: int, scale: float = 0.15, rows: int | None = None) -> np.ndarray:

@@ -63,13 +63,13 @@ def diagnose_history(history: RunHistory, rules: Sequence[Rule] | None = None) -
 
     Args:
         history: the run.
-        rules: the catalogue to apply; all of `core.rules` by default.
+        rules: the catalogue to apply; all rules in force by default (`core.rules.in_force`).
     """
     if rules is None:
         # Rules import this package for their types, so the catalogue is reached when it is needed.
-        from tb_convergence.core.rules import RULES  # noqa: PLC0415
+        from tb_convergence.core.rules import in_force  # noqa: PLC0415
 
-        rules = RULES
+        rules = in_force()
     fired: dict[str, Match] = {}
     missing: list[NotEvaluated] = []
     lacking: list[str] = []

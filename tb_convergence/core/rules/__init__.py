@@ -7,6 +7,7 @@ Within each kind the order is that of the catalogue, not of importance: the engi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from tb_convergence.core.diagnosis.catalogue import catalogue
@@ -92,3 +93,22 @@ RULES: Final[tuple[Rule, ...]] = catalogue((
     frozen_variable.RULE,
     update_ratio_out_of_range.RULE,
 ))
+"""Our own rules."""
+
+_ADDED: Final[list[Rule]] = []
+
+
+def in_force() -> tuple[Rule, ...]:
+    """Our rules, then those that were added to this process."""
+    return (*RULES, *_ADDED)
+
+
+def add(rules: Sequence[Rule]) -> tuple[Rule, ...]:
+    """Add rules from outside to this process: all of them, or none.
+
+    Raises:
+        CatalogueError: as `catalogue`.
+    """
+    checked = catalogue(rules, beside=in_force())
+    _ADDED.extend(checked)
+    return checked
