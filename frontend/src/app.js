@@ -297,7 +297,7 @@ export function startApp(root, connect) {
     around.palette = readPalette(root);
     changeSoon({});
   });
-  onReload(refreshWhenShown);
+  onReload(refreshWhenShown, (hostRuns) => changeSoon({ hostRuns }));
   state = { ...state, notify: notifies() };
   startPoll({
     stamp: () => api.stamp(new AbortController().signal),

@@ -5,7 +5,7 @@ import { between, packed, shades } from "../src/charts/color_scale.js";
 import { colorRange, positionIn, sharedRange } from "../src/charts/ranges.js";
 import { pairsOf, partnerOf } from "../src/data/pairs.js";
 import { formatDifference } from "../src/format/numbers.js";
-import { colorOf } from "../src/model/beside.js";
+import { colorOf, placesOf } from "../src/model/beside.js";
 import {
   createDifferenceModel,
   differenceRange,
@@ -90,8 +90,8 @@ test("only runs that are there, readable and shown are compared; the others are 
 
 test("runs in one chart have colours of their own, the selected one its usual", () => {
   const all = runs(...Array.from({ length: 9 }, (_, index) => `r${index}`));
-  const color = colorOf(all, [all[7], all[8]], "r0", "light");
-  const usual = colorOf(all, [], null, "light");
+  const color = colorOf(placesOf(all, null), [all[7], all[8]], "r0", "light");
+  const usual = colorOf(placesOf(all, null), [], null, "light");
   assert.equal(color("r0"), usual("r0"));
   assert.equal(usual("r7"), usual("r0"), "TensorBoard's colours come round again");
   assert.equal(new Set(["r0", "r7", "r8"].map(color)).size, 3);
@@ -363,6 +363,17 @@ test("a hidden run is not shown first", () => {
   const data = { runs: all, pending: 0, findings: null, groups: null };
   assert.equal(settle(emptySelection(), { ...data, hidden: ["a"] }).run, "b");
   assert.equal(settle(emptySelection(), { ...data, hidden: ["a", "b"] }).run, "a");
+});
+
+test("runs have TensorBoard's colours: by their place in its list, a folded run by its name", () => {
+  const all = /** @type {any} */ ([
+    { run: "a", source_runs: ["a", "a/train"] },
+    { run: "b", source_runs: ["b/train", "b/validation"] },
+    { run: "new", source_runs: ["new"] },
+  ]);
+  const host = ["b/validation", "b/train", "x", "a/train", "a"];
+  assert.deepEqual([...placesOf(all, host).values()], [4, 1, 2]);
+  assert.deepEqual([...placesOf(all, null).values()], [0, 1, 2]);
 });
 
 test("the strip draws the first runs, and what is looked at wherever it stands", () => {

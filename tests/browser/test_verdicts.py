@@ -173,6 +173,7 @@ def test_the_page_asks_by_itself_and_says_how_the_run_is_doing(
     tab = open_tab(served)
     show = without_critical(tab, SICK)
     tab.find("run-chip", run=SICK).click()
+    expect(tab.find("finding")).to_have_attribute("data-id", "too-few-steps")
     expect(tab.find("live")).to_contain_text("read ")
     show(False)
 

@@ -33,6 +33,7 @@ export function createBesideModel() {
   const missing = memo(missingRuns);
   const coloring = memo(colorOf);
   const marking = memo(markOf);
+  const placing = memo(placesOf);
   const pairing = memo(pairsOf);
   const mapping = memo(mapOf);
   const standing = memo(standingOverlays);
@@ -43,16 +44,17 @@ export function createBesideModel() {
    * @param {Group | null} group
    * @returns {BesideModel}
    */
-  return ({ selection, view, slots, theme }, runs, group) => {
+  return ({ selection, view, slots, theme, hostRuns }, runs, group) => {
+    const places = placing(runs, hostRuns);
     const beside = listing(view, runs, selection.run);
     const other = beside.at(-1) ?? null;
     const run = selection.run ?? "";
-    const color = coloring(runs, beside, run, theme);
+    const color = coloring(places, beside, run, theme);
     const own = color(run);
     const rest = {
       runs: beside,
       color,
-      mark: marking(runs),
+      mark: marking(places),
       own,
       overlays: standing(slots.overlays.data ?? slots.overlays.previous, beside),
       missing: missing(selection.missing, view.compared, runs),
@@ -76,13 +78,30 @@ export function createBesideModel() {
 const NOTHING = { reply: null, group: null, pairs: null, map: null };
 
 /**
- * Shapes of the runs' dots by name.
+ * Places of runs by name, from which their colours follow: TensorBoard's own where it says its order. Of
+ * a run that was read from several of TensorBoard's, that of the one of its name, else of the first.
  *
  * @param {RunSummary[]} runs
+ * @param {string[] | null} hostRuns
+ * @returns {Map<string, number>}
+ */
+export function placesOf(runs, hostRuns) {
+  const there = new Map((hostRuns ?? []).map((name, index) => [name, index]));
+  return new Map(
+    runs.map((run, index) => {
+      const known = [run.run, ...(run.source_runs ?? [])].find((name) => there.has(name));
+      return [run.run, (known === undefined ? undefined : there.get(known)) ?? index];
+    }),
+  );
+}
+
+/**
+ * Shapes of the runs' dots by name.
+ *
+ * @param {Map<string, number>} places
  * @returns {(run: string) => string}
  */
-function markOf(runs) {
-  const places = new Map(runs.map((run, index) => [run.run, index]));
+function markOf(places) {
   return (run) => runMark(places.get(run) ?? 0);
 }
 
@@ -119,14 +138,13 @@ function standingOverlays(overlays, runs) {
  * Colours of runs by name. Those that stand in one chart differ, whatever their place in the list;
  * the selected one keeps its own.
  *
- * @param {RunSummary[]} runs
+ * @param {Map<string, number>} places
  * @param {RunSummary[]} beside
  * @param {string | null} selected
  * @param {"light" | "dark"} theme
  * @returns {(run: string) => string}
  */
-export function colorOf(runs, beside, selected, theme) {
-  const places = new Map(runs.map((run, index) => [run.run, index]));
+export function colorOf(places, beside, selected, theme) {
   /** @type {Map<string, string>} */
   const chosen = new Map();
   const taken = new Set();

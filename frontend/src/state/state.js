@@ -49,6 +49,7 @@ import { emptySelection } from "./selection.js";
  * @property {"light" | "dark"} theme
  * @property {{width: number, height: number}} size  Of the page.
  * @property {string} said  For the screen reader.
+ * @property {string[] | null} hostRuns  TensorBoard's runs in its order; null where it does not say.
  * @property {boolean} asking  What histograms are is being answered.
  * @property {{open: boolean, before: number | null}} picking  Which scalar is the loss is being answered.
  * @property {RunsTable} table
@@ -137,6 +138,7 @@ export function initialState(linked) {
     theme: "light",
     size: { width: 0, height: 0 },
     said: "",
+    hostRuns: null,
     asking: false,
     picking: { open: false, before: null },
     clock: { now: Date.now() / 1000, read: null },

@@ -31,7 +31,10 @@ export function allRuns(state, { runs: { runs, list }, beside }, handlers) {
             color: beside.color,
             mark: beside.mark,
             height: size.height,
-            colors: "",
+            colors:
+              state.hostRuns === null
+                ? "Colours are this page's own: TensorBoard does not say its order of runs."
+                : "",
           },
           handlers,
         ),
