@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -15,9 +16,13 @@ from tb_convergence.core.diagnosis import diagnose_history
 from tb_convergence.core.diagnosis.recipes import (
     ANYTHING,
     GRAPH,
+    HUGGING_FACE,
     KERAS,
+    LIGHTNING,
     LOOP,
+    STABLE_BASELINES,
     TORCH,
+    YOLO,
     Recipe,
 )
 from tb_convergence.core.gaps import TagFamily
@@ -103,3 +108,78 @@ def test_names_in_the_lines_are_there() -> None:
         text = "\n".join(recipe.lines)
         compile(text, recipe.title, "exec")
     assert hasattr(tb_convergence.ConvergenceRecorder, "apply")
+
+
+class Parameter:
+    """A parameter of a PyTorch module, as far as the recipes ask it."""
+
+    def cpu(self) -> Any:
+        return np.ones((2, 2), np.float32)
+
+    def detach(self) -> Parameter:
+        return self
+
+    @property
+    def grad(self) -> Parameter:
+        return self
+
+
+class Optimizer:
+    """An optimizer of PyTorch that calls its hooks before a step."""
+
+    def __init__(self) -> None:
+        self.hooks: list[Any] = []
+
+    def register_step_pre_hook(self, hook: Any) -> None:
+        self.hooks.append(hook)
+
+    def step(self) -> None:
+        for hook in self.hooks:
+            hook(self, (), {})
+
+
+def module() -> SimpleNamespace:
+    return SimpleNamespace(
+        named_parameters=lambda: [("fc.weight", Parameter())], optimizer=Optimizer()
+    )
+
+
+@pytest.mark.parametrize(("framework", "expected"), [
+    ("lightning", LIGHTNING), ("huggingface", HUGGING_FACE), ("yolo", YOLO),
+    ("stable-baselines3", STABLE_BASELINES), ("tf1", GRAPH), ("keras", KERAS),
+])
+def test_each_framework_has_its_own(framework: Any, expected: Recipe) -> None:
+    history = RunHistory("r", scalars={"loss": loss()}, framework=framework)
+    assert diagnose_history(history).recipes == (expected,)
+
+
+@pytest.mark.parametrize("name", ["lightning", "huggingface", "yolo", "stable-baselines3"])
+def test_lines_of_frameworks_record_at_each_step(
+    name: str, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    net, hooks = module(), {}
+    scope: dict[str, Any] = {
+        "tb_convergence": tb_convergence, "itertools": itertools,
+        "transformers": SimpleNamespace(TrainerCallback=object),
+        "model": SimpleNamespace(policy=net, add_callback=hooks.__setitem__),
+    }
+    recipe = {"lightning": LIGHTNING, "huggingface": HUGGING_FACE, "yolo": YOLO,
+              "stable-baselines3": STABLE_BASELINES}[name]
+    exec("\n".join(recipe.lines), scope)
+    folder = "logs/run1"
+    for step in range(3):
+        if name == "lightning":
+            net.logger, net.global_step = SimpleNamespace(log_dir=folder), step
+            scope["on_before_optimizer_step"](net, net.optimizer)
+        elif name == "huggingface":
+            state, args = SimpleNamespace(global_step=step), SimpleNamespace(logging_dir=folder)
+            scope["Health"]().on_pre_optimizer_step(args, state, None, model=net)
+        elif name == "yolo" and not step:
+            hooks["on_train_start"](
+                SimpleNamespace(optimizer=net.optimizer, save_dir=folder, model=net)
+            )
+        net.optimizer.step()
+    tb_convergence.close_health(folder)
+    (told,) = tb_convergence.diagnose(folder)
+    assert told.last_step == 2

@@ -29,6 +29,7 @@ from tb_convergence.core.diagnosis.finding import (
     RunDiagnosis,
     Severity,
 )
+from tb_convergence.core.diagnosis.framework_advice import fitted
 from tb_convergence.core.diagnosis.judgement import verdict_of
 from tb_convergence.core.diagnosis.loss_summary import loss_summary
 from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
@@ -189,7 +190,9 @@ def _rank(
         severity = worst([severities[rule.id], *(severities[id_] for id_ in explained)])
         states = [] if above is not None else _left_in(rule.id, matches, explained_by)
         reported_match = replace(match, summary=match.summary + _states_of(history, match, states))
-        findings.append(_finding(rule, reported_match, severity, above, explained))
+        finding = _finding(rule, reported_match, severity, above, explained)
+        advice = fitted(rule.id, finding.advice, history.framework)
+        findings.append(replace(finding, advice=advice))
     return sorted(findings, key=_reading_order)
 
 

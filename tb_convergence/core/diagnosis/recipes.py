@@ -7,11 +7,12 @@ offered, the most common first. docs/recording.md has each as a complete program
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from tb_convergence.core.history import RunHistory
+from tb_convergence.core.scalar_tags import Framework
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +46,50 @@ TORCH: Final = Recipe("PyTorch", (
     "gradients={n: p.grad for n, p in named.items()}, "
     "variables={n: p.data for n, p in named.items()})",
 ))
+
+
+def _parameters(model: str) -> str:
+    """Gradients and variables of a PyTorch module, as arguments of `log_health`."""
+    named = f"in {model}.named_parameters()"
+    return (
+        f"gradients={{n: p.grad.cpu() for n, p {named} if p.grad is not None}}, "
+        f"variables={{n: p.detach().cpu() for n, p {named}}})"
+    )
+
+
+LIGHTNING: Final = Recipe("Lightning", (
+    "# a method of your LightningModule",
+    "def on_before_optimizer_step(self, optimizer): "
+    f"tb_convergence.log_health(self.logger.log_dir, self.global_step, {_parameters('self')}",
+))
+HUGGING_FACE: Final = Recipe("Hugging Face Trainer", (
+    "class Health(transformers.TrainerCallback):  # Trainer(..., callbacks=[Health()])",
+    "    def on_pre_optimizer_step(self, args, state, control, model=None, **_): "
+    f"tb_convergence.log_health(args.logging_dir, state.global_step, {_parameters('model')}",
+))
+YOLO: Final = Recipe("Ultralytics YOLO", (
+    "steps = itertools.count()",
+    'model.add_callback("on_train_start", lambda t: t.optimizer.register_step_pre_hook(lambda *_: '
+    f"tb_convergence.log_health(t.save_dir, next(steps), {_parameters('t.model')}))",
+))
+STABLE_BASELINES: Final = Recipe("Stable-Baselines3", (
+    "steps, policy = itertools.count(), model.policy",
+    "policy.optimizer.register_step_pre_hook(lambda *_: "
+    f'tb_convergence.log_health("logs/run1", next(steps), {_parameters("policy")})',
+))
+
 ANYTHING: Final = Recipe("anything else", (
     "import tb_convergence",
     'tb_convergence.log_health("logs/run1", step, loss=loss, gradients=gradients, '
     "variables=variables, updates=updates, activations=activations, inputs=x, targets=y, "
     "outputs=predictions)",
 ))
+
+
+_BY_FRAMEWORK: Final[Mapping[Framework, Recipe]] = {
+    "keras": KERAS, "lightning": LIGHTNING, "huggingface": HUGGING_FACE, "yolo": YOLO,
+    "stable-baselines3": STABLE_BASELINES, "tf1": GRAPH,
+}
 
 
 def recipes(history: RunHistory, lacking: Sequence[str]) -> tuple[Recipe, ...]:
@@ -64,6 +103,9 @@ def recipes(history: RunHistory, lacking: Sequence[str]) -> tuple[Recipe, ...]:
         return ()
     if any(table.source == "recorder" for table in history.tables.values()):
         return _beside_recorder(history, lacking)
+    known = _BY_FRAMEWORK.get(history.framework)
+    if known is not None:
+        return (known,)
     axes = {series.axis for series in history.scalars.values()}
     axes |= {table.axis for table in history.tables.values()}
     if axes & {"epoch", "batch"}:
