@@ -45,7 +45,9 @@ const KEYS = [
       [["Page Up", "Page Down"], "ten points"],
       [["Home", "End"], "first, last point"],
       [["Enter"], "select the step in all views"],
-      [["+", "−", "0"], "zoom in, zoom out, all of it (loss and norms)"],
+      [["+", "−", "0"], "zoom in, zoom out, all of it (curves of the run, time axis)"],
+      [["Shift ←", "Shift →"], "move what is in view (curves of the run)"],
+      [["Escape"], "leave full screen"],
     ],
   ],
 ];
