@@ -13,7 +13,7 @@ import { labelled } from "./heat_layout.js";
 const FONT_PIXELS = 11;
 const LABEL_SPACING = 14;
 /** Rows thinner than this have no room for a tick. */
-const TICKED = 7;
+const TICKED = 10;
 const GAP = 10;
 
 /**
