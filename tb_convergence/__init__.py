@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from tb_convergence.core.diagnosis import Finding, RunDiagnosis
     from tb_convergence.experiments.loss_landscape import landscape
     from tb_convergence.reading import diagnose
+    from tb_convergence.reading.load import load
     from tb_convergence.training.keras.check import check
     from tb_convergence.training.loops.health_log import close_health, log_health
     from tb_convergence.training.loops.recorder import ConvergenceRecorder
@@ -25,6 +26,7 @@ _PUBLIC = {
     "log_health": "tb_convergence.training.loops.health_log",
     "check": "tb_convergence.training.keras.check",
     "diagnose": "tb_convergence.reading",
+    "load": "tb_convergence.reading.load",
     "landscape": "tb_convergence.experiments.loss_landscape",
     "Finding": "tb_convergence.core.diagnosis",
     "RunDiagnosis": "tb_convergence.core.diagnosis",
@@ -39,6 +41,7 @@ __all__ = [
     "close_health",
     "diagnose",
     "landscape",
+    "load",
     "log_health",
 ]
 

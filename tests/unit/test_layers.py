@@ -23,7 +23,7 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "experiments": ({"core", "training", "experiments"}, TRAINER | {"matplotlib", "cleanlab"}),
     "keras": ({"training"}, set()),
     "v1": ({"training"}, set()),
-    "reading": ({"core", "reading", "rule_plugins"}, SERVER),
+    "reading": ({"core", "reading", "rule_plugins"}, SERVER | {"pandas"}),
     "serving": ({"core", "reading", "rule_plugins", "serving"}, SERVER),
     "cli": ({"cli", "core", "reading", "rule_plugins", "demo", "experiments"}, {"numpy"}),
     "demo": ({"demo", "keras"}, {"numpy", "keras", "sklearn"}),
