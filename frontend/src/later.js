@@ -9,5 +9,8 @@ export { beforeFinding } from "./views/before.js";
 export { comparePanel, pairNote } from "./views/compare.js";
 export { helpDialog } from "./views/help.js";
 export { layerPanel } from "./views/layer_panel.js";
+export { besideRow } from "./views/map_choice.js";
 export { lossPicker } from "./views/picker.js";
+export { pins } from "./views/pins.js";
 export { runsTable } from "./views/runs_table.js";
+export { worstTable } from "./views/worst.js";

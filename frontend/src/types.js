@@ -85,6 +85,20 @@
  * @property {number} count
  * @property {string[]} examples
  *
+ * @typedef {object} ScalarTag  What one ordinary scalar was taken for.
+ * @property {string} tag
+ * @property {string} run
+ * @property {string | null} role
+ * @property {"read" | "part" | "told" | "spare" | "asked"} use
+ * @property {boolean | null} higher_is_better
+ *
+ * @typedef {object} EarlierTraining  An older training in the same folder.
+ * @property {Step} first_step
+ * @property {Step} last_step
+ * @property {number | NonFinite} began
+ * @property {number | NonFinite} ended
+ * @property {string[]} tags
+ *
  * @typedef {object} Recipe
  * @property {string} title
  * @property {string[]} lines
@@ -102,6 +116,8 @@
  * @property {{id: string, needs: string[]}[]} not_evaluated
  * @property {{tag: string, step: Step | null, reason: string}[]} skipped
  * @property {TagFamily[]} tag_families
+ * @property {ScalarTag[]} scalars
+ * @property {EarlierTraining[]} earlier_trainings
  * @property {Recipe[]} recipes
  * @property {unknown} config
  * @property {Step[]} restarts

@@ -12,13 +12,12 @@ import { INFINITE, NAN, NO_DATA, VALUE } from "../data/decode.js";
 import { fullName, spelledOut, words } from "../format/names.js";
 import { counted, formatNumber, formatValue, isFraction } from "../format/numbers.js";
 import { formatStepRange } from "../format/steps.js";
+import { withLater } from "../host/later.js";
 import { exportMenu } from "./export_menu.js";
 import { fullButton } from "./full_button.js";
 import { distance, healthyOfMap, healthyRange, heightOf } from "./healthy.js";
 import { hollowIcon, sign, verdictIcon } from "./icon.js";
-import { differenceCaption, mapChoice } from "./map_choice.js";
 import { mount } from "./mount.js";
-import { inlineName } from "./name.js";
 import { createReadout } from "./readout.js";
 
 /**
@@ -40,6 +39,7 @@ import { createReadout } from "./readout.js";
  *
  * @typedef {object} HeatHandlers
  * @property {(change: Partial<View>) => void} setView
+ * @property {() => void} redraw
  * @property {import("./export_menu.js").ExportHandlers["exportView"]} exportView
  * @property {(group: string, metric: string) => void} selectMetric
  * @property {(row: number, step: number | null) => void} openRow
@@ -77,11 +77,7 @@ export function heatPanel(data, handlers) {
     </header>
     ${
       data.beside
-        ? html`<div class="caption-row"><p class="caption">${
-            view.map === "difference"
-              ? html`<strong>${metric.title}</strong> ${differenceCaption(data.beside, metric)}`
-              : nothing
-          }</p>${mapChoice(data.beside, view, handlers)}</div>`
+        ? withLater(({ besideRow }) => besideRow(data, handlers), handlers.redraw, nothing)
         : nothing
     }
     <div class="heat-frame ${data.pending ? "pending" : ""}">
@@ -92,7 +88,7 @@ export function heatPanel(data, handlers) {
     <footer class="heat-foot">
       ${map?.health ? healthKey(map, metric) : nothing} ${marks(data)}
     </footer>
-    ${data.beside?.note ?? nothing} ${worstTable(data, handlers)}`;
+    ${data.beside?.note ?? nothing} ${withLater(({ worstTable }) => worstTable(data, handlers), handlers.redraw, nothing)}`;
 }
 
 /**
@@ -335,26 +331,4 @@ export function marked(map) {
     own: found.find((mark) => mark.own)?.verdict ?? null,
     other: found.find((mark) => !mark.own)?.verdict ?? null,
   };
-}
-
-/**
- * @param {HeatData} data
- * @param {HeatHandlers} handlers
- */
-function worstTable({ worst, metric }, handlers) {
-  if (worst.length === 0) return nothing;
-  return html`<details class="worst">
-    <summary>Worst rows as a table</summary>
-    <table>
-      <thead><tr><th scope="col">Row</th><th scope="col">${metric.title}, worst</th><th scope="col">Where</th></tr></thead>
-      <tbody>
-        ${worst.map(
-          (one) => html`<tr>
-            <th scope="row"><button type="button" class="link" @click=${() => handlers.openRow(one.row, null)}>${inlineName(one.name)}</button></th>
-            <td>${one.value}</td><td>${one.steps}</td>
-          </tr>`,
-        )}
-      </tbody>
-    </table>
-  </details>`;
 }

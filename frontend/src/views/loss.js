@@ -6,12 +6,10 @@
  */
 import { html, nothing } from "lit-html";
 import { createLineChart } from "../charts/line.js";
-import { LABELS } from "../data/curves.js";
-import { visible } from "../format/names.js";
+import { withLater } from "../host/later.js";
 import { edgeKey } from "./edge_key.js";
-import { exportMenu, menu } from "./export_menu.js";
+import { exportMenu } from "./export_menu.js";
 import { fullButton } from "./full_button.js";
-import { sign } from "./icon.js";
 import { createLegend } from "./legend.js";
 import { mount } from "./mount.js";
 
@@ -31,6 +29,7 @@ import { mount } from "./mount.js";
  *
  * @typedef {object} LossHandlers
  * @property {(change: Partial<View>) => void} setView
+ * @property {() => void} redraw
  * @property {import("./export_menu.js").ExportHandlers["exportView"]} exportView
  */
 
@@ -64,39 +63,13 @@ export function lossPanel(data, handlers) {
           handlers.setView({
             outliers: /** @type {HTMLInputElement} */ (event.target).checked,
           })} /> Ignore outliers</label>
-      ${smoothing(view, handlers)} ${pins(data, handlers)} ${fullButton("time", "the curves", view, handlers)}
+      ${smoothing(view, handlers)} ${withLater(({ pins }) => pins(data, handlers), handlers.redraw, nothing)} ${fullButton("time", "the curves", view, handlers)}
       ${exportMenu("curves", "the curves", ["png", "svg", "csv", "json"], handlers)}
     </header>
     <div class="timeline" data-testid="loss-chart">
       ${mount(createLegend, data.legend)} ${mount(createLineChart, data.chart)}
     </div>
     ${notes.map((note) => html`<p class="note">${note}</p>`)}`;
-}
-
-/** Of a list of series that a person chooses from, at most. */
-const MOST_PINS = 60;
-
-/**
- * Series that are drawn whatever chart is shown, on a scale of their own: accuracy beside the loss.
- *
- * @param {LossData} data
- * @param {LossHandlers} handlers
- */
-function pins({ all, view }, { setView }) {
-  const offered = all.filter(({ values }) => values.length > 0).slice(0, MOST_PINS);
-  return menu(
-    "pins",
-    "Pin further series",
-    html`${sign("add")} Pin`,
-    html`<fieldset class="pins"><legend>Drawn in every chart of the run</legend>
-      ${offered.map(({ name, title }) => {
-        const pinned = view.pinned.includes(name);
-        const toggled = pinned ? view.pinned.filter((one) => one !== name) : [...view.pinned, name];
-        return html`<label class="check"><input type="checkbox" .checked=${pinned}
-          @change=${() => setView({ pinned: toggled })} />${visible(LABELS.get(name) ?? title)}</label>`;
-      })}
-    </fieldset>`,
-  );
 }
 
 /**

@@ -3,7 +3,7 @@
  *
  * @import { Metric, View } from "../types.js"
  */
-import { html } from "lit-html";
+import { html, nothing } from "lit-html";
 import { isFraction } from "../format/numbers.js";
 import { inlineName } from "./name.js";
 
@@ -14,7 +14,7 @@ import { inlineName } from "./name.js";
  * @param {View} view
  * @param {{setView: (change: Partial<View>) => void}} handlers
  */
-export function mapChoice({ run, other }, { map }, { setView }) {
+function mapChoice({ run, other }, { map }, { setView }) {
   const dot = (/** @type {string} */ color) =>
     html`<i class="dot" .style=${`background:${color}`}></i>`;
   return html`<fieldset class="segments" data-testid="map-choice"><legend class="hidden-label">Map of</legend>
@@ -29,7 +29,7 @@ export function mapChoice({ run, other }, { map }, { setView }) {
  * @param {Beside} beside
  * @param {Metric} metric
  */
-export function differenceCaption({ name }, metric) {
+function differenceCaption({ name }, metric) {
   const how =
     metric.scale === "log10"
       ? "how many times larger or smaller"
@@ -39,4 +39,19 @@ export function differenceCaption({ name }, metric) {
   return html`in ${inlineName(name)}, against this run at equal steps: ${how}.
     <span class="arms"><i class="swatch more"></i>more in ${inlineName(name)}
     <i class="swatch less"></i>less</span>`;
+}
+
+/**
+ * The row above the map while another run is compared.
+ *
+ * @param {import("./heatmap.js").HeatData} data
+ * @param {{setView: (change: Partial<View>) => void}} handlers
+ */
+export function besideRow({ beside, metric, view }, handlers) {
+  if (!beside) return nothing;
+  return html`<div class="caption-row"><p class="caption">${
+    view.map === "difference"
+      ? html`<strong>${metric.title}</strong> ${differenceCaption(beside, metric)}`
+      : nothing
+  }</p>${mapChoice(beside, view, handlers)}</div>`;
 }
