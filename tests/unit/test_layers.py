@@ -251,3 +251,63 @@ def test_the_page_talks_to_no_other_host() -> None:
             if loads:
                 found.append(f"{path.relative_to(ROOT)}:{number}")
     assert found == []
+
+
+PAGE_LAYERS: dict[str, set[str]] = {
+    "format": set(),
+    "host": set(),
+    "charts": {"format", "data"},
+    "data": {"format", "charts"},
+    "state": {"format", "data"},
+    "model": {"format", "charts", "data", "host", "state"},
+    "export": {"format", "charts", "data", "model", "state"},
+    "landscape": {"format", "charts"},
+    "views": {"format", "charts", "data", "export", "host", "landscape", "model", "state"},
+}
+"""Folder of the page -> others whose code it may import; the files beside them may import all.
+`charts` (how to draw) and `data` (what to draw) know each other; types may come from anywhere."""
+
+PAGE_EXCEPTIONS: set[str] = {
+    "charts/flags.js -> views",
+    "charts/heat.js -> state",
+    "data/wanted.js -> state",
+    "host/later.js -> handlers",
+    "model/map.js -> views",
+    "model/time.js -> views",
+}
+"""Imports against the direction that are left: file and folder. None may be added."""
+
+
+def page_imports(text: str) -> Iterator[str]:
+    """Folders that a module's code imports from; imports in comments are of types."""
+    code = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
+    for address in re.findall(r"""(?:from|import\()\s*["']\.\./([\w/]+)\.js["']""", code):
+        yield address.partition("/")[0] if "/" in address else "handlers"
+
+
+def page_crossings(folder: str, text: str) -> list[str]:
+    return [part for part in page_imports(text) if part not in PAGE_LAYERS[folder] | {folder}]
+
+
+def test_the_page_follows_its_layers() -> None:
+    found = set()
+    for path in FRONTEND:
+        inside = path.relative_to(ROOT / "frontend" / "src")
+        if len(inside.parts) > 1:
+            assert inside.parts[0] in PAGE_LAYERS, f"{inside.parts[0]} is no folder of the page"
+            crossings = page_crossings(inside.parts[0], path.read_text(encoding="utf-8"))
+            found |= {f"{inside} -> {part}" for part in crossings}
+    assert found <= PAGE_EXCEPTIONS, found - PAGE_EXCEPTIONS
+
+
+@pytest.mark.parametrize(
+    ("folder", "text", "seen"),
+    [
+        ("format", 'import { a } from "../views/a.js";', ["views"]),
+        ("data", 'const a = await import("../views/a.js");', ["views"]),
+        ("state", '/** @import { A } from "../views/a.js" */', []),
+        ("views", 'import { a } from "../state/a.js";', []),
+    ],
+)
+def test_a_crossing_in_the_page_is_seen(folder: str, text: str, seen: list[str]) -> None:
+    assert page_crossings(folder, text) == seen
