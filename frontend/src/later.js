@@ -13,4 +13,5 @@ export { besideRow } from "./views/map_choice.js";
 export { lossPicker } from "./views/picker.js";
 export { pins } from "./views/pins.js";
 export { runsTable } from "./views/runs_table.js";
+export { openChecks, verdictCard } from "./views/verdict_card.js";
 export { worstTable } from "./views/worst.js";

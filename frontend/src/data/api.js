@@ -266,7 +266,7 @@ function stampOf(response) {
 function requireSchema(schema) {
   if (schema === SCHEMA) return;
   throw new ApiError(
-    "TensorBoard runs another version of this plugin than this page is of: it answers in version " +
+    "TensorBoard runs another version of this plugin than this page: it answers in version " +
       `${typeof schema === "number" ? schema : "unknown"} of the interface, the page knows ` +
       `version ${SCHEMA}. Reload the page.`,
     "schema",

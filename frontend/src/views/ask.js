@@ -47,8 +47,8 @@ export function askPanel({ families, tags, asking, nothingRead }, handlers) {
     <header>
       <h2 id="ask-title">What are these histograms?</h2>
       <p class="soft">
-        Their names do not say it, and a guess could be wrong: tell once, and the checks and the map use
-        them. Your answer is part of this page's link.
+        Their names do not say it, and a guess could be wrong. Say it once, and the checks and the map use
+        them. This page's link keeps your answer.
       </p>
     </header>
     <ul class="ask-rows">

@@ -68,6 +68,6 @@ function change(one, axes) {
   );
   return html`<li class=${verdict}>${verdictIcon(verdict)}<span>${visible(one.title)}
     <span class="soft">${word}, from ${steps.join(" and ")}${
-      missing ? "; the other run lacks the data to say" : nothing
+      missing ? "; the other run lacks the data for this check" : nothing
     }</span></span></li>`;
 }

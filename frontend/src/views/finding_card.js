@@ -145,7 +145,7 @@ function where(finding, { unit, target }) {
   const more = layers.length - named.length;
   const features = layers.some((layer) => spelledOut(layer) !== layer);
   return html`<p class="where">
-    <span title=${told == null ? "" : `Could first be told at ${unit} ${formatStep(told)}`}
+    <span title=${told == null ? "" : `Could first be reported at ${unit} ${formatStep(told)}`}
       >${spanOf(finding, unit)}</span>${named.map(
         (layer, index) => html`${index ? ", " : " · "}${inlineName(layer, features)}`,
       )}${more > 0 ? ` and ${more} more` : nothing}
@@ -181,7 +181,7 @@ function body(finding, how, handlers) {
         ? html`<details class="fold" open><summary>Why we think so</summary>${evidenceTable(finding, how, handlers)}</details>`
         : nothing
     }
-    ${list("What would prove us wrong", falsified_by)} ${list("References", references, reference)}`;
+    ${list("What would prove this wrong", falsified_by)} ${list("References", references, reference)}`;
 }
 
 /**

@@ -9,14 +9,15 @@ import { visible } from "../format/names.js";
 import { counted } from "../format/numbers.js";
 import { isOver } from "../format/severity.js";
 import { formatStep, stepNumber, stepWord } from "../format/steps.js";
+import { withLater } from "../host/later.js";
 import { exportMenu } from "./export_menu.js";
 import { findingCard, namesOf, spanOf } from "./finding_card.js";
 import { verdictIcon } from "./icon.js";
 import { inlineName, name } from "./name.js";
-import { openChecks, verdictCard } from "./verdict_card.js";
 
 /**
  * @typedef {object} FindingsHandlers
+ * @property {() => void} redraw
  * @property {(id: string) => void} showFinding
  * @property {(evidence: import("../types.js").Evidence, finding: Finding) => void} showEvidence
  * @property {import("./export_menu.js").ExportHandlers["exportView"]} exportView
@@ -43,7 +44,7 @@ import { openChecks, verdictCard } from "./verdict_card.js";
  * @property {(finding: Finding, unit: string) => unknown} before  What changed just before a finding.
  * @property {Shown["target"]} target
  * @property {Shown["drawn"]} drawn
- * @property {import("../model/coverage.js").Suspicion[]} suspected
+ * @property {import("../types.js").Series[]} series
  */
 
 /**
@@ -51,8 +52,8 @@ import { openChecks, verdictCard } from "./verdict_card.js";
  * @param {FindingsHandlers} handlers
  */
 export function findingsPanel(data, handlers) {
-  const { reply, summary, color, mark, selected, compared, before, target, drawn, suspected } =
-    data;
+  const { redraw } = handlers;
+  const { reply, summary, color, mark, selected, compared, before, target, drawn, series } = data;
   const state = reply.verdict?.state ?? "not-decided";
   const { heads, explained } = tree(reply.findings);
   const [over, standing] = [heads.filter(isOver), heads.filter((finding) => !isOver(finding))];
@@ -75,7 +76,11 @@ export function findingsPanel(data, handlers) {
     ${heading(reply, summary, { color, mark }, handlers)}
     ${others(standing, explained, selected, handlers)}
     <div class="finding-list">
-      ${state === "sick" ? nothing : verdictCard(reply, summary, suspected)} ${cards(standing)}
+      ${
+        state === "sick"
+          ? nothing
+          : withLater(({ verdictCard }) => verdictCard(reply, summary, series), redraw, nothing)
+      } ${cards(standing)}
       ${
         over.length
           ? html`<details class="over" data-testid="recovered" ?open=${over.some(({ id }) => id === selected)}>
@@ -83,7 +88,11 @@ export function findingsPanel(data, handlers) {
               ${cards(over)}</details>`
           : nothing
       }
-      ${openChecks(reply, handlers, state === "not-decided")} ${skipped(reply)}
+      ${withLater(
+        ({ openChecks }) => openChecks(reply, handlers, state === "not-decided"),
+        redraw,
+        nothing,
+      )} ${skipped(reply)}
     </div>`;
 }
 
@@ -168,7 +177,7 @@ function elsewhere(id, compared) {
   if (there === undefined) return nothing;
   const said = new Map([
     ["none", "Not in"],
-    ["not evaluated", "Could not be told of"],
+    ["not evaluated", "Could not be checked in"],
   ]).get(there);
   return html`<p class="where">${said ?? "Also in"} ${inlineName(compared.with)}</p>`;
 }

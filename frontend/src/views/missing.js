@@ -17,7 +17,7 @@ export function missingBanner(missing, { asked, shown }, forget) {
       ${
         asked === null
           ? nothing
-          : html`There is no run ${inlineName(asked)} here (any more): you see
+          : html`There is no run ${inlineName(asked)} here (any more). You see
               ${shown === null ? "none" : inlineName(shown)} instead.`
       }
       ${
@@ -26,7 +26,7 @@ export function missingBanner(missing, { asked, shown }, forget) {
               ${rest.map((run, index) => html`${index ? ", " : ""}${inlineName(run)}`)} here.`
           : nothing
       }
-      Should TensorBoard read ${missing.length > 1 ? "them" : "it"} yet, the page shows
+      If TensorBoard reads ${missing.length > 1 ? "them" : "it"} later, the page shows
       ${missing.length > 1 ? "them" : "it"}.</span>
     <button type="button" class="button" @click=${forget}>Dismiss</button>
   </div>`;

@@ -9,7 +9,6 @@ import { html, nothing } from "lit-html";
 import { capital } from "../format/names.js";
 import { present, withLater } from "../host/later.js";
 import { shortcutsAreOn } from "../host/shortcuts.js";
-import { suspicions } from "../model/coverage.js";
 import { drawnAt } from "../state/evidence.js";
 import { scalarAnswers } from "../state/tags.js";
 import { targetOf } from "../state/target.js";
@@ -247,10 +246,7 @@ function findings({ slots, selection }, { summary, color, beside, groups }, hand
                 ),
               target: (finding) => targetOf(finding, selection, groups, reply.findings),
               drawn: (evidence, finding) => drawnAt(evidence, finding, groups, curves),
-              suspected: suspicions(
-                slots.series.data?.series ?? [],
-                reply.not_evaluated.map(({ id }) => id),
-              ),
+              series: slots.series.data?.series ?? [],
             },
             handlers,
           )

@@ -74,9 +74,9 @@ export function noRuns(copy) {
     </p>
     ${snippet(copy)}
     <p class="soft">
-      Logs you already have count too: gradient and variable histograms and the scalars
+      Existing logs work too: gradient and variable histograms and the scalars
       <code>loss</code>, <code>val_loss</code> and <code>learning_rate</code> are read as they are.
-      The page fills by itself when TensorBoard reloads.
+      The page fills by itself.
     </p>
   </section>`;
 }

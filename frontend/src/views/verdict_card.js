@@ -11,7 +11,7 @@ import { visible, words } from "../format/names.js";
 import { counted } from "../format/numbers.js";
 import { STATE_MARK, STATE_WORD } from "../format/severity.js";
 import { stepNumber } from "../format/steps.js";
-import { NEED_WORD, openGroups } from "../model/coverage.js";
+import { NEED_WORD, openGroups, suspicions } from "../model/coverage.js";
 import { verdictIcon } from "./icon.js";
 import { snippet } from "./states.js";
 
@@ -21,9 +21,13 @@ const NAMED = 5;
 /**
  * @param {FindingsReply} reply
  * @param {RunSummary} summary
- * @param {Suspicion[]} suspected
+ * @param {import("../types.js").Series[]} series
  */
-export function verdictCard(reply, summary, suspected) {
+export function verdictCard(reply, summary, series) {
+  const suspected = suspicions(
+    series,
+    reply.not_evaluated.map(({ id }) => id),
+  );
   const verdict = reply.verdict ?? summary.verdict;
   const state = verdict?.state ?? "not-decided";
   const mark = STATE_MARK[state];
