@@ -11,30 +11,51 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tb_convergence.experiments.ablation import Ablation, ablate
+    from tb_convergence.experiments.data_check import DataCheck, check_data
+    from tb_convergence.experiments.doctoring import doctor
+    from tb_convergence.experiments.gradients import GradientCheck, gradient_check
     from tb_convergence.experiments.learning_rate import RangeTest, lr_range_test
     from tb_convergence.experiments.loss_landscape import Landscape, TrajectoryCallback, landscape
     from tb_convergence.experiments.memorising import Ladder, overfit_small_sample
+    from tb_convergence.experiments.prescription import Prescription
     from tb_convergence.experiments.session import Settings
     from tb_convergence.experiments.state import untouched
 
 _PUBLIC = {
-    "Landscape": "tb_convergence.experiments.loss_landscape",
-    "TrajectoryCallback": "tb_convergence.experiments.loss_landscape",
-    "landscape": "tb_convergence.experiments.loss_landscape",
+    "Ablation": "tb_convergence.experiments.ablation",
+    "DataCheck": "tb_convergence.experiments.data_check",
+    "GradientCheck": "tb_convergence.experiments.gradients",
     "Ladder": "tb_convergence.experiments.memorising",
+    "Landscape": "tb_convergence.experiments.loss_landscape",
+    "Prescription": "tb_convergence.experiments.prescription",
     "RangeTest": "tb_convergence.experiments.learning_rate",
     "Settings": "tb_convergence.experiments.session",
+    "TrajectoryCallback": "tb_convergence.experiments.loss_landscape",
+    "ablate": "tb_convergence.experiments.ablation",
+    "check_data": "tb_convergence.experiments.data_check",
+    "doctor": "tb_convergence.experiments.doctoring",
+    "gradient_check": "tb_convergence.experiments.gradients",
+    "landscape": "tb_convergence.experiments.loss_landscape",
     "lr_range_test": "tb_convergence.experiments.learning_rate",
     "overfit_small_sample": "tb_convergence.experiments.memorising",
     "untouched": "tb_convergence.experiments.state",
 }
 
 __all__ = [
+    "Ablation",
+    "DataCheck",
+    "GradientCheck",
     "Ladder",
     "Landscape",
+    "Prescription",
     "RangeTest",
     "Settings",
     "TrajectoryCallback",
+    "ablate",
+    "check_data",
+    "doctor",
+    "gradient_check",
     "landscape",
     "lr_range_test",
     "overfit_small_sample",

@@ -10,7 +10,9 @@ from typing import Any, Final
 
 import keras
 
-NO_CLIPPING: Final = {"clipnorm": None, "clipvalue": None, "global_clipnorm": None}
+NO_CLIPPING: Final[dict[str, Any]] = {
+    "clipnorm": None, "clipvalue": None, "global_clipnorm": None
+}
 
 _KEPT: Final = (
     "weight_decay", "clipnorm", "clipvalue", "global_clipnorm", "gradient_accumulation_steps"
@@ -47,7 +49,7 @@ def clips(optimizer: Any) -> bool:
     return any(getattr(inner, name, None) is not None for name in NO_CLIPPING)
 
 
-def twin(optimizer: Any, *, state: bool = False, **changes: Any) -> Any:
+def twin(optimizer: Any, state: bool = False, /, **changes: Any) -> Any:
     """A new optimizer of the same class and settings, except for `changes`.
 
     Args:
@@ -76,6 +78,11 @@ def twin(optimizer: Any, *, state: bool = False, **changes: Any) -> Any:
         for new, old in zip(made.variables, optimizer.variables, strict=True):
             new.assign(old)
     return made
+
+
+def unclipped(optimizer: Any) -> Any:
+    """A twin that does not clip gradients."""
+    return twin(optimizer, **dict.fromkeys(NO_CLIPPING))
 
 
 def _trained(optimizer: Any) -> list[Any]:

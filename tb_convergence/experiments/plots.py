@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tb_convergence.experiments.ablation import Ablation
     from tb_convergence.experiments.learning_rate import RangeTest
     from tb_convergence.experiments.memorising import Ladder
 
@@ -54,4 +55,19 @@ def draw_ladder(result: Ladder, ax: Any = None) -> Any:
     ax.bar(names, [rung.score for rung in result.rungs], color=colours)
     ax.set_xlabel("samples")
     ax.set_ylabel(f"{result.measure} on these samples")
+    return ax
+
+
+def draw_ablation(result: Ablation, ax: Any = None) -> Any:
+    """The difference that each change makes, with its interval; right of 0 is better."""
+    ax = axes(ax)
+    shown = [one for one in result.effects if math.isfinite(one.difference.mean)][::-1]
+    for place, effect in enumerate(shown):
+        one = effect.difference
+        colour = "tab:green" if one.helps else "tab:red" if one.hurts else "0.6"
+        width = [[one.mean - one.low], [one.high - one.mean]] if math.isfinite(one.low) else None
+        ax.errorbar([one.mean], [place], xerr=width, fmt="o", color=colour)
+    ax.set_yticks(range(len(shown)), [effect.change.title for effect in shown])
+    ax.axvline(0.0, color="0.8")
+    ax.set_xlabel(f"difference in {result.measure}")
     return ax

@@ -7,7 +7,7 @@ two of them differ in nothing but what is being tried.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import keras
@@ -35,6 +35,7 @@ class Sample:
         weight: sample weights; None without.
         batch_size: of the training that is examined.
         whole: whether these are all the samples there are.
+        shuffled: whether each epoch has an order of its own; a pipeline keeps its order.
     """
 
     x: Any
@@ -42,6 +43,7 @@ class Sample:
     weight: Any = None
     batch_size: int = DEFAULT_BATCH
     whole: bool = True
+    shuffled: bool = True
 
     def __len__(self) -> int:
         return int(tf.nest.flatten(self.x)[0].shape[0])
@@ -51,13 +53,12 @@ class Sample:
         def part(value: Any) -> Any:
             return _mapped(lambda array: array[rows], value)
 
-        return Sample(part(self.x), part(self.y), part(self.weight), self.batch_size, False)
+        return replace(
+            self, x=part(self.x), y=part(self.y), weight=part(self.weight), whole=False)
 
     def with_(self, **parts: Any) -> Sample:
         """The same with other `x`, `y` or `weight`."""
-        own = {"x": self.x, "y": self.y, "weight": self.weight, "batch_size": self.batch_size,
-               "whole": self.whole}
-        return Sample(**{**own, **parts})
+        return replace(self, **parts)
 
     @property
     def parts(self) -> tuple[Any, ...]:
@@ -188,7 +189,7 @@ def _of_batches(batches: Iterator[Any], most: int) -> Sample:
         return tf.nest.map_structure(lambda *arrays: np.concatenate(arrays), *parts)
 
     try:
-        return Sample(joined(0), joined(1), joined(2), batch_size, whole)
+        return Sample(joined(0), joined(1), joined(2), batch_size, whole, False)
     except ValueError as error:
         raise DataError(
             "the batches have different shapes and cannot be joined; pad all of them to one "

@@ -92,7 +92,7 @@ def untouched(model: Any, *more: Any) -> Iterator[None]:
         stack.enter_context(random_state_kept())
         own = model.optimizer
         try:
-            stand_in = twin(own, state=True)
+            stand_in = twin(own, True)
         except OptimizerError:
             stand_in = None
             if not own.built:

@@ -8,6 +8,7 @@ tracker is reset before each step, so what it gives is that step's loss.
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -119,7 +120,11 @@ class Runner:
             return self._eager(order, given, sets_rate)
         if self._traced is None or self._traced[0] != sets_rate:
             batch = int(order.shape[1])
-            self._traced = (sets_rate, _compiled(self.model, sets_rate, batch, self._tensors))
+            with warnings.catch_warnings():
+                # Of variables that an edit takes out of the model's output.
+                warnings.filterwarnings("ignore", "Gradients do not exist", UserWarning)
+                traced = _compiled(self.model, sets_rate, batch, self._tensors)
+            self._traced = (sets_rate, traced)
         found = self._traced[1](tf.constant(order), given, self._tensors)
         return np.asarray(found, dtype=np.float64)
 
@@ -189,7 +194,8 @@ def fixed_batch(model: Any) -> int | None:
 
 
 def _tensors(parts: Any) -> Any:
-    return tf.nest.map_structure(tf.convert_to_tensor, parts)
+    return tf.nest.map_structure(
+        lambda part: None if part is None else tf.convert_to_tensor(part), parts)
 
 
 def _compiled(model: Any, sets_rate: bool, batch: int, data: Any) -> Any:
@@ -211,7 +217,8 @@ def _compiled(model: Any, sets_rate: bool, batch: int, data: Any) -> Any:
     # One concrete function: TensorFlow's warning about retracing is about another mistake.
     return tf.function(steps, autograph=False).get_concrete_function(
         tf.TensorSpec([None, batch], tf.int64), tf.TensorSpec([None], tf.float32),
-        tf.nest.map_structure(tf.type_spec_from_value, data),
+        tf.nest.map_structure(
+            lambda part: None if part is None else tf.type_spec_from_value(part), data),
     )
 
 
@@ -221,7 +228,8 @@ def _one_step(model: Any, rows: Any, rate: Any, data: Any) -> Any:
         innermost(model.optimizer).learning_rate.assign(rate)
     for metric in model.metrics:
         metric.reset_state()
-    batch = tf.nest.map_structure(lambda tensor: tf.gather(tensor, rows), data)
+    batch = tf.nest.map_structure(
+        lambda tensor: None if tensor is None else tf.gather(tensor, rows), data)
     logs = model.train_step(batch)
     return tf.cast(tf.reshape(_loss_in(logs), ()), tf.float32)
 

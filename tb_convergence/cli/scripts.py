@@ -1,0 +1,128 @@
+"""`tb-convergence run` and `doctor`: a training script, unchanged, watched or examined."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from tb_convergence.cli import output
+from tb_convergence.cli.wording import printable
+
+EXPERIMENTS = ("lr-range-test", "small-sample", "ablate", "check-data", "gradient-check")
+LOOP = ("it calls no fit of a Keras model, so nothing could be attached; in a loop of your own, "
+        'add: recorder = tb_convergence.ConvergenceRecorder("logs/run1", model) and '
+        "recorder.apply(optimizer, gradients, loss=loss)")
+
+
+def add(commands: Any) -> None:
+    """Add both commands to the parser's `commands`."""
+    run: argparse.ArgumentParser = commands.add_parser(
+        "run",
+        help="run a training script unchanged, with the recorder at each fit",
+        description="Runs a Python training script with ConvergenceCallback attached to each fit "
+        "of a Keras model. The script needs no changes.",
+    )
+    run.add_argument("--logdir", metavar="DIR", default="logs/run",
+                     help="folder of the run (default: logs/run)")
+    _add_script(run)
+    run.set_defaults(command=_run)
+
+    doctor: argparse.ArgumentParser = commands.add_parser(
+        "doctor",
+        help="find out why a training script does not converge, and prove a fix",
+        description="Runs a Python training script up to its first fit, records a short training, "
+        "tries the changes that decide between the candidate causes, and proves the one that wins "
+        "over three seeds. Prints what was found, what was tried, and the changed lines.",
+        epilog="exit status: 0 a fix is proven, or nothing needs one; 1 the script calls no fit, "
+        "or nothing helped; 2 bad usage",
+    )
+    doctor.add_argument("--seconds", type=float, metavar="N",
+                        help="budget (default: five times the training, 90 at least)")
+    doctor.add_argument("--only", choices=EXPERIMENTS, help="run this one experiment alone")
+    doctor.add_argument("--logdir", metavar="DIR",
+                        help="folder of a run: the recording and the verdict are written to it")
+    doctor.add_argument("--write", metavar="FILE", help="write the changed script to FILE")
+    _add_script(doctor)
+    doctor.set_defaults(command=_doctor)
+
+
+def _add_script(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-m", dest="module", metavar="MODULE",
+                        help="run a module, as python -m does; its arguments follow")
+    parser.add_argument("script", nargs=argparse.REMAINDER, metavar="SCRIPT ARGS",
+                        help="the script and its arguments")
+
+
+def _command(options: argparse.Namespace) -> list[str]:
+    """The script and its arguments as they are run; [] where none is given."""
+    rest = list(options.script)
+    return ["-m", options.module, *rest] if options.module else rest
+
+
+def _missing(command: Sequence[str]) -> str:
+    """What is wrong with the command; "" if nothing."""
+    if not command:
+        return "no script: tb-convergence doctor train.py ARGS"
+    if command[0] != "-m" and not os.path.isfile(command[0]):
+        return f"no such script: {command[0]!r}"
+    return ""
+
+
+def _run(options: argparse.Namespace) -> int:
+    command = _command(options)
+    wrong = _missing(command)
+    if wrong:
+        return output.complain(printable(wrong), output.USAGE)
+    script = import_module("tb_convergence.experiments.script")
+    status, calls = script.record_script(command, options.logdir)
+    if not calls:
+        return output.complain(f"{printable(command[0])}: {LOOP}", output.UNAVAILABLE)
+    output.emit(f"Recorded {calls} call{'s' * (calls != 1)} of fit in "
+                f"{printable(options.logdir)}. Next: tb-convergence diagnose "
+                f"{printable(options.logdir)}\n")
+    return int(status)
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    command = _command(options)
+    wrong = _missing(command)
+    if wrong:
+        return output.complain(printable(wrong), output.USAGE)
+    experiments = import_module("tb_convergence.experiments.script_doctor")
+    settings = import_module("tb_convergence.experiments.session").Settings(
+        options.seconds, True, options.logdir)
+    try:
+        result = experiments.doctor_script(command, settings, options.only or "")
+    except ValueError as error:
+        return output.complain(printable(str(error)), output.UNAVAILABLE)
+    if result is None:
+        return output.complain(f"{printable(command[0])}: {LOOP}", output.UNAVAILABLE)
+    output.emit(_shown(str(result)))
+    if options.only:
+        return 0
+    return _told(experiments, command, result, options.write)
+
+
+def _told(experiments: Any, command: Sequence[str], result: Any, write: str | None) -> int:
+    """Print the changed lines; the exit status."""
+    diff, changed = experiments.patch(command, result)
+    if diff:
+        output.emit(f"\nThe change:\n{_shown(diff)}")
+    elif result.proven is not None:
+        lines = experiments.change_lines(result.proven)
+        output.emit("\nThe change:\n" + "".join(f"    {line}\n" for line in lines))
+    if write and changed:
+        Path(write).write_text(changed, encoding="utf-8")
+        output.emit(f"Written: {printable(write)}\n")
+    elif write:
+        output.complain("the change could not be written by itself: make it by hand", 0)
+    return 0 if result.proven is not None or "Nothing to fix" in result.summary else (
+        output.UNAVAILABLE)
+
+
+def _shown(text: str) -> str:
+    return "\n".join(printable(line) for line in text.splitlines()) + "\n"

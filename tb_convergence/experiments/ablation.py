@@ -1,0 +1,323 @@
+"""`ablate`: which one change makes this training better, by how much, and how sure that is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Any, Final
+
+from tb_convergence.core.experiments import ExperimentRecord, Outcome, Verdict
+from tb_convergence.experiments import intervals
+from tb_convergence.experiments.budget import Ended
+from tb_convergence.experiments.changes import BY_ID, CHANGES, Change
+from tb_convergence.experiments.edits import NotApplicableError
+from tb_convergence.experiments.intervals import Difference, paired
+from tb_convergence.experiments.session import Settings, Subject, keep, subject
+from tb_convergence.experiments.task import Task
+from tb_convergence.experiments.trials import Bench, Trial, value_of
+
+STEPS: Final = 300
+SEEDS: Final = (0, 1, 2)
+LEARNS: Final = 0.1
+"""Share of what can be learned above which a training learns."""
+COSTLY: Final = ("lecun-normal", "glorot-uniform", "elu", "sgd", "warm-up", "cosine")
+"""Left out unless they are named: they rarely differ from another that is tried."""
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What one change did.
+
+    Attributes:
+        change: which.
+        trials: one for each seed.
+        difference: paired with the unchanged program's.
+    """
+
+    change: Change
+    trials: tuple[Trial, ...]
+    difference: Difference
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """What `ablate` found.
+
+    Attributes:
+        unchanged: trials of the program as it is.
+        effects: best first.
+        left_out: (id, reason) of changes that the model leaves no room for.
+        task: what is predicted; None where it cannot be told, and losses are compared.
+        steps: of each training.
+        ended: how it ended.
+        step: of the model.
+    """
+
+    unchanged: tuple[Trial, ...]
+    effects: tuple[Effect, ...]
+    left_out: tuple[tuple[str, str], ...]
+    task: Task | None
+    steps: int
+    ended: Ended = "finished"
+    step: int = 0
+    model: str = "model"
+
+    @property
+    def measure(self) -> str:
+        """"accuracy", "R2", or "loss" (its sign changed, so that higher is better)."""
+        return "loss" if self.task is None else self.task.measure
+
+    @property
+    def best(self) -> Effect | None:
+        """The change that helps most, beyond chance; None where none does."""
+        helping = [one for one in self.effects if one.difference.helps and not one.change.control]
+        return max(helping, key=lambda one: one.difference.mean, default=None)
+
+    @property
+    def values(self) -> tuple[float, ...]:
+        """Of the unchanged program, one for each seed."""
+        return tuple(value_of(one, self.task) for one in self.unchanged)
+
+    @property
+    def summary(self) -> str:
+        """One or two sentences."""
+        if not self.unchanged:
+            return f"Nothing was trained ({self.ended})."
+        now = _mean(self.values)
+        best = self.best
+        trained = f"{self.steps} steps, {len(self.unchanged)} seeds"
+        if best is None:
+            return (f"No change helps beyond chance: unchanged {self.measure} {_value(now)} "
+                    f"({trained}).")
+        then = _mean([value_of(one, self.task) for one in best.trials])
+        return (f"Trained {best.change.title}, {self.measure} is {_value(then)} instead of "
+                f"{_value(now)} ({_interval(best.difference)}; {trained}).")
+
+    @property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """What follows for diagnoses: the clearest word on each."""
+        found: dict[str, Verdict] = {}
+        for effect in self.effects:
+            for verdict in _verdicts(effect, self):
+                known = found.get(verdict.finding)
+                if known is None or _ORDER[verdict.outcome] > _ORDER[known.outcome]:
+                    found[verdict.finding] = verdict
+        return tuple(found.values())
+
+    def __str__(self) -> str:
+        lines = [f"Ablation of {self.model}: {self.summary}"]
+        for effect in self.effects:
+            mark = "+" if effect.difference.helps else "-" if effect.difference.hurts else " "
+            values = [value_of(one, self.task) for one in effect.trials]
+            lines.append(f"  {mark} {effect.change.title}: {_value(_mean(values))} "
+                         f"({_interval(effect.difference)})")
+        lines += [f"    not tried: {id_}: {reason}" for id_, reason in self.left_out]
+        return "\n".join(lines)
+
+    @property
+    def record(self) -> ExperimentRecord:
+        """For the log."""
+        return ExperimentRecord("ablate", self.summary, self.verdicts, {
+            "measure": self.measure, "steps": self.steps,
+            "baseline": self.task.baseline if self.task else None,
+            "ended": self.ended, "unchanged": list(self.values),
+            "effects": [
+                {"id": one.change.id, "title": one.change.title, "control": one.change.control,
+                 "values": [value_of(t, self.task) for t in one.trials],
+                 "mean": one.difference.mean, "low": one.difference.low,
+                 "high": one.difference.high, "helps": one.difference.helps,
+                 "hurts": one.difference.hurts}
+                for one in self.effects
+            ],
+            "left_out": [{"id": id_, "reason": reason} for id_, reason in self.left_out],
+        }, self.step)
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw the effects with their intervals; returns the axes.
+
+        Raises:
+            ImportError: matplotlib is not installed.
+        """
+        from tb_convergence.experiments.plots import draw_ablation  # noqa: PLC0415 - optional
+
+        return draw_ablation(self, ax)
+
+
+_ORDER: Final = {"undecided": 0, "refuted": 1, "confirmed": 2}
+
+
+def ablate(
+    model: Any,
+    x: Any,
+    y: Any = None,
+    *,
+    validation_data: Any = None,
+    sample_weight: Any = None,
+    batch_size: int | None = None,
+    changes: Sequence[str | Change] | None = None,
+    steps: int = STEPS,
+    seeds: Sequence[int] = SEEDS,
+    settings: Settings | None = None,
+    executor: Executor | None = None,
+) -> Ablation:
+    """Train shortly with one thing changed at a time, from the same weights and batches.
+
+    Args:
+        model: a compiled Keras model, or a function that builds one.
+        x, y, sample_weight, validation_data: as `fit` takes them. A fifth is held out where no
+            validation data are given.
+        batch_size: as in the training; 32 by default.
+        changes: ids (`changes.CHANGES` lists them) or changes; the usual ones by default.
+        steps: of each training.
+        seeds: 0 is the program's own start; each further one has new initial weights.
+        settings: seconds, progress, and the run's folder.
+        executor: any `concurrent.futures.Executor` of processes; results do not depend on it.
+            `model` must then be a function at the top level of a module, or have only layers of
+            Keras.
+
+    Raises:
+        ValueError: model, data or ids cannot be used.
+    """
+    settings = settings or Settings()
+    wanted = chosen(changes)
+    with subject(model, x, y, validation_data=validation_data, sample_weight=sample_weight,
+                 batch_size=batch_size, settings=settings) as found:
+        if executor is not None:
+            from tb_convergence.experiments.parallel import ablated_by  # noqa: PLC0415 - optional
+
+            result = ablated_by(executor, model, found, wanted, steps, seeds)
+        else:
+            result = ablate_subject(found, wanted, steps, seeds)
+    keep(settings, lambda: result.record)
+    return result
+
+
+def chosen(changes: Sequence[str | Change] | None) -> list[Change]:
+    """The changes to try.
+
+    Raises:
+        ValueError: an id that there is not.
+    """
+    if changes is None:
+        return [change for change in CHANGES if change.id not in COSTLY]
+    unknown = [one for one in changes if isinstance(one, str) and one not in BY_ID]
+    if unknown:
+        raise ValueError(f"no change {unknown[0]!r}; there are {', '.join(BY_ID)}")
+    return [BY_ID[one] if isinstance(one, str) else one for one in changes]
+
+
+def ablate_subject(found: Subject, wanted: Sequence[Change], steps: int, seeds: Sequence[int]
+                   ) -> Ablation:
+    """The ablation within an experiment that has begun."""
+    bench = Bench(found)
+    progress, total = found.progress, (len(wanted) + 1) * len(seeds) * steps
+    unchanged: list[Trial] = []
+    tried: list[tuple[Change, list[Trial]]] = []
+    left_out: list[tuple[str, str]] = []
+    ended: Ended = "finished"
+    done = 0
+
+    def show(now: int, of: int, what: str) -> None:
+        progress(min(done + now, total - 1), total, what)
+
+    found.progress = show
+    try:
+        unchanged = bench.run((), seeds, steps, found.budget)
+        for place, change in enumerate(wanted):
+            done = (place + 1) * len(seeds) * steps
+            if found.budget.spent:
+                ended = "out of time"
+                break
+            try:
+                tried.append((change, bench.run((change,), seeds, steps, found.budget)))
+            except NotApplicableError as reason:
+                left_out.append((change.id, str(reason)))
+    except KeyboardInterrupt:
+        ended = "interrupted"
+    finally:
+        found.progress = progress
+        progress(total, total, "")
+    return compared(found, unchanged, tried, left_out, steps, ended)
+
+
+def compared(
+    found: Subject, unchanged: Sequence[Trial], tried: Sequence[tuple[Change, Sequence[Trial]]],
+    left_out: Sequence[tuple[str, str]], steps: int, ended: Ended,
+) -> Ablation:
+    """The result; trials that ended early are not compared."""
+    by_score = found.task is not None
+    whole = [trial for trial in unchanged if trial.complete]
+    effects = []
+    for change, trials in tried:
+        complete = [trial for trial in trials if trial.complete]
+        theirs = {trial.seed: value_of(trial, found.task) for trial in whole}
+        pairs = [(value_of(t, found.task), theirs[t.seed]) for t in complete if t.seed in theirs]
+        if pairs and (by_score or not math.isnan(complete[0].loss) or complete[0].diverged):
+            difference = paired([ours for ours, _ in pairs], [other for _, other in pairs])
+            effects.append(Effect(change, tuple(complete), difference))
+        elif pairs:
+            left_out = [*left_out, (change.id, "it changes the loss, and nothing else can be "
+                                    "compared: the task is not known")]
+    effects.sort(key=lambda one: -one.difference.mean if one.difference.mean == one.difference.mean
+                 else 0.0)
+    return Ablation(
+        tuple(whole), tuple(effects), tuple(left_out),
+        found.task, steps, ended, found.step,
+        found.model.name)
+
+
+def _verdicts(effect: Effect, result: Ablation) -> list[Verdict]:
+    difference = effect.difference
+    values = [value_of(one, result.task) for one in effect.trials]
+    why = (f"Trained {effect.change.title}, {result.measure} is {_value(_mean(values))} instead "
+           f"of {_value(_mean(result.values))} ({_interval(difference)}).")
+    if effect.change.control:
+        # Without right labels it is worse: the right ones carry what the model learns.
+        known: Outcome = "refuted" if difference.hurts else "undecided"
+        return [Verdict(id_, known, why) for id_ in effect.change.addresses]
+    outcome: Outcome = "undecided"
+    if difference.helps and difference.mean > intervals.MATTERS * _unit(result):
+        outcome = "confirmed"
+    elif difference.high < intervals.MATTERS * _unit(result) and _learns(result, values):
+        outcome = "refuted"
+    return [Verdict(id_, outcome, why) for id_ in effect.change.addresses]
+
+
+def _learns(result: Ablation, values: Sequence[float]) -> bool:
+    """Whether either training learned anything: where neither does, one fault may hide another."""
+    if result.task is None:
+        return True
+    best = max([*values, *result.values], default=-math.inf)
+    return result.task.learned(best) > LEARNS
+
+
+def _unit(result: Ablation) -> float:
+    """What `MATTERS` is a part of: 1 for a score, the loss itself for a loss."""
+    return 1.0 if result.task is not None else abs(_mean(result.values))
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values) if values else math.nan
+
+
+def _value(value: float) -> str:
+    """
+    >>> _value(0.91234), _value(-math.inf)
+    ('0.912', 'diverged')
+    """
+    return f"{value:.3g}" if math.isfinite(value) else "diverged" if value < 0 else "?"
+
+
+def _interval(difference: Difference) -> str:
+    """
+    >>> _interval(Difference(0.1, 0.05, 0.15, 3))
+    'difference +0.1, 95% interval +0.05 to +0.15'
+    """
+    if not math.isfinite(difference.mean):
+        return "one of them diverges"
+    text = f"difference {difference.mean:+.2g}"
+    if math.isfinite(difference.low):
+        text += f", 95% interval {difference.low:+.2g} to {difference.high:+.2g}"
+    return text

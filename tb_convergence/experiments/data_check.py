@@ -1,0 +1,449 @@
+"""`check_data`: what is wrong with the data before any training, within a budget."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from tb_convergence.core.experiments import ExperimentRecord, Verdict
+from tb_convergence.experiments.budget import Budget
+from tb_convergence.experiments.changes import scale_of
+from tb_convergence.experiments.edits import layers_of
+from tb_convergence.experiments.sample import Sample, gather
+from tb_convergence.experiments.session import Settings, held_out_of, keep, subject
+from tb_convergence.experiments.task import Task
+
+WIDE: Final = 10.0
+OUTLIER: Final = 20.0
+"""Robust deviations from the median beyond which a value is an outlier: of a million values of a
+normal distribution none is, of heavy tails few are."""
+RARE: Final = 0.01
+IMBALANCE: Final = 10.0
+"""The commonest class over the rarest: beyond, a constant answer already scores well."""
+MANY: Final = 0.01
+"""Share of the samples from which duplicates are told."""
+ORDERED_CHANCE: Final = 1e-6
+NEIGHBOURS: Final = 5
+JUDGED: Final = 1000
+"""Samples whose neighbours are looked for."""
+
+Severity = Literal["critical", "warning", "info"]
+
+
+@dataclass(frozen=True)
+class Issue:
+    """One thing that is odd.
+
+    Attributes:
+        id: such as "constant-columns".
+        severity: "critical" for what no training survives, "warning", or "info".
+        where: which array.
+        message: what was seen, with numbers.
+        advice: what to do.
+        finding: the diagnosis that it confirms; "" for none.
+    """
+
+    id: str
+    severity: Severity
+    where: str
+    message: str
+    advice: str
+    finding: str = ""
+
+
+@dataclass(frozen=True)
+class DataCheck:
+    """What `check_data` found.
+
+    Attributes:
+        issues: worst first.
+        samples: looked at.
+        whole: whether these were all.
+        checked: ids of checks that were made, and found nothing or something.
+    """
+
+    issues: tuple[Issue, ...]
+    samples: int
+    whole: bool
+    checked: tuple[str, ...]
+    normalizers: tuple[Any, ...] = ()
+
+    @property
+    def summary(self) -> str:
+        """One sentence."""
+        part = "all" if self.whole else "the first or a random part of the"
+        if not self.issues:
+            return f"Nothing odd in {part} {self.samples} samples ({len(self.checked)} checks)."
+        first = self.issues[0]
+        more = f" and {len(self.issues) - 1} more" if len(self.issues) > 1 else ""
+        return f"{first.where}: {first.message}{more} ({part} {self.samples} samples)."
+
+    @property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """What follows for diagnoses; what is clean is refuted."""
+        found = {
+            issue.finding: Verdict(issue.finding, "confirmed", f"{issue.where}: {issue.message}.")
+            for issue in reversed(self.issues) if issue.finding and issue.severity != "info"
+        }
+        for check, finding in REFUTES.items():
+            if check in self.checked and finding not in found and not any(
+                    issue.finding == finding for issue in self.issues):
+                found[finding] = Verdict(
+                    finding, "refuted", f"{self.samples} samples show nothing of the kind.")
+        return tuple(found.values())
+
+    def __str__(self) -> str:
+        lines = [f"Data: {self.summary}"]
+        for issue in self.issues:
+            lines += [f"  {issue.severity}: {issue.where}: {issue.message}",
+                      f"      try: {issue.advice}"]
+        return "\n".join(lines)
+
+    @property
+    def record(self) -> ExperimentRecord:
+        """For the log."""
+        return ExperimentRecord("check_data", self.summary, self.verdicts, {
+            "samples": self.samples, "whole": self.whole, "checked": list(self.checked),
+            "issues": [{name: getattr(one, name) for name in (
+                "id", "severity", "where", "message", "advice", "finding")}
+                for one in self.issues],
+        })
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw the number of issues by severity; returns the axes.
+
+        Raises:
+            ImportError: matplotlib is not installed.
+        """
+        from tb_convergence.experiments.plots import axes  # noqa: PLC0415 - optional
+
+        ax = axes(ax)
+        names = ["critical", "warning", "info"]
+        ax.bar(names, [sum(i.severity == name for i in self.issues) for name in names])
+        ax.set_ylabel("issues")
+        return ax
+
+
+REFUTES: Final = {
+    "finite": "non-finite-input", "scale": "unnormalized-input", "order": "unshuffled-batches",
+    "balance": "class-imbalance", "target scale": "unscaled-target",
+}
+
+
+def check_data(
+    x: Any,
+    y: Any = None,
+    *,
+    validation_data: Any = None,
+    model: Any = None,
+    batch_size: int | None = None,
+    settings: Settings | None = None,
+) -> DataCheck:
+    """Look for what training data often have wrong with them.
+
+    Values that are not finite, outliers, constant columns, scales, labels against the output,
+    imbalance, order, duplicates within and between training and validation, inputs and labels out
+    of step, token ids out of range. At most 20,000 samples are read.
+
+    Args:
+        x, y, validation_data, batch_size: as `fit` takes them.
+        model: compiled; what it expects is then checked too. It is left as it was.
+        settings: seconds, progress, and the run's folder.
+
+    Raises:
+        ValueError: the data cannot be read.
+    """
+    settings = settings or Settings()
+    sample = x if isinstance(x, Sample) else gather(x, y, batch_size=batch_size)
+    held = held_out_of(validation_data)
+    task: Task | None = None
+    if model is not None:
+        with subject(model, sample, settings=Settings(progress=False)) as found:
+            task, model = found.task, found.model
+    budget, issues, checked = Budget(settings.seconds), [], []
+    for name, check in _checks(sample, held, model, task):
+        if budget.spent:
+            break
+        issues += list(check)
+        checked.append(name)
+    issues.sort(key=lambda issue: ("critical", "warning", "info").index(issue.severity))
+    result = DataCheck(tuple(issues), len(sample), sample.whole, tuple(checked),
+                       tuple(_normalizers(sample)))
+    keep(settings, lambda: result.record)
+    return result
+
+
+def _checks(sample: Sample, held: Sample | None, model: Any, task: Task | None
+            ) -> Iterator[tuple[str, Iterator[Issue]]]:
+    """Checks by name, cheapest first; each is made when it is iterated."""
+    ids = model is not None and any(
+        isinstance(layer, keras.layers.Embedding) for layer in layers_of(model))
+    arrays = list(_arrays(sample))
+    yield "finite", (issue for name, array in arrays for issue in _finite(name, array))
+    if not ids:
+        inputs = [(name, array) for name, array in arrays if name.startswith("x")]
+        yield "scale", (issue for name, array in inputs for issue in _scale(name, array))
+        yield "constant", (issue for name, array in inputs for issue in _constant(name, array))
+        yield "outliers", (issue for name, array in inputs for issue in _outliers(name, array))
+        if held is not None:
+            yield "validation scale", _other_scale(sample, held)
+    else:
+        yield "token ids", _tokens(sample, model)
+    if sample.y is not None and len(tf.nest.flatten(sample.y)) == 1:
+        target = np.asarray(tf.nest.flatten(sample.y)[0])
+        yield "labels", _labels(target, task)
+        if task is not None and task.kind == "values":
+            yield "target scale", _target_scale(target)
+        classes = _classes(target)
+        if classes is not None:
+            yield "balance", _balance(classes)
+            yield "order", _order(classes, sample)
+            if not ids:
+                yield "in step", _in_step(sample, classes)
+    yield "duplicates", _duplicates(sample, held)
+
+
+def _arrays(sample: Sample) -> Iterator[tuple[str, NDArray[Any]]]:
+    for name, part in (("x", sample.x), ("y", sample.y), ("weight", sample.weight)):
+        leaves = [] if part is None else tf.nest.flatten(part)
+        for place, array in enumerate(leaves):
+            if array.dtype.kind in "fiu":
+                yield name if len(leaves) == 1 else f"{name}[{place}]", array
+
+
+def _finite(name: str, array: NDArray[Any]) -> Iterator[Issue]:
+    if array.dtype.kind != "f":
+        return
+    bad = ~np.isfinite(array)
+    if bad.any():
+        rows = np.flatnonzero(bad.reshape(len(array), -1).any(1))
+        yield Issue(
+            "non-finite", "critical", name,
+            f"{int(bad.sum())} values are NaN or infinite, in {len(rows)} samples, the first "
+            f"{int(rows[0])}", "remove or fill them: x[numpy.isfinite(x).all(axis=1)]",
+            "non-finite-input")
+
+
+def _columns(array: NDArray[Any]) -> NDArray[np.float64]:
+    """Features by the last axis `[M, F]`."""
+    wide = array.reshape(-1, array.shape[-1]) if array.ndim > 1 else array.reshape(-1, 1)
+    return np.asarray(wide, np.float64)
+
+
+def _scale(name: str, array: NDArray[Any]) -> Iterator[Issue]:
+    scale = scale_of(array)
+    if scale is None:
+        return
+    std, mean = np.atleast_1d(scale.std), np.abs(np.atleast_1d(scale.mean))
+    if std.max() > WIDE or mean.max() > WIDE:
+        column = int(np.argmax(np.maximum(std, mean)))
+        yield Issue(
+            "scale", "warning", name,
+            f"column {column} has mean {np.atleast_1d(scale.mean)[column]:.3g} and deviation "
+            f"{std[column]:.3g}; networks expect about 0 and 1",
+            "put the normalizer of this result in front: check.normalizers[0]",
+            "unnormalized-input")
+
+
+def _constant(name: str, array: NDArray[Any]) -> Iterator[Issue]:
+    columns = _columns(array)
+    if len(columns) < 2:
+        return
+    constant = np.flatnonzero((columns == columns[0]).all(0))
+    if len(constant) == columns.shape[1]:
+        yield Issue("constant-columns", "critical", name, "every sample is the same",
+                    "look at how the inputs are read", "")
+    elif array.ndim == 2 and len(constant):
+        yield Issue("constant-columns", "info", name,
+                    f"{len(constant)} of {columns.shape[1]} columns are constant, the first "
+                    f"{int(constant[0])}", "leave them out; they carry nothing", "")
+
+
+def _outliers(name: str, array: NDArray[Any]) -> Iterator[Issue]:
+    columns = _columns(array)
+    median = np.nanmedian(columns, 0)
+    quartiles = np.nanpercentile(columns, (25, 75), axis=0)
+    spread = (quartiles[1] - quartiles[0]) / 1.349  # of a normal distribution: its deviation
+    with np.errstate(all="ignore"):
+        far = np.abs(columns - median) > OUTLIER * spread
+    far &= spread > 0
+    share = far.mean(0)
+    worst = int(np.argmax(share))
+    if 0 < share[worst] < RARE:
+        row = int(np.argmax(np.where(far[:, worst], np.abs(columns[:, worst] - median[worst]), 0)))
+        yield Issue(
+            "outliers", "warning", name,
+            f"{int(far[:, worst].sum())} values of column {worst} lie beyond {OUTLIER:g} "
+            f"deviations, the largest {columns[row, worst]:.3g}",
+            "clip them, or take the logarithm of this column", "")
+
+
+def _other_scale(sample: Sample, held: Sample) -> Iterator[Issue]:
+    pairs = zip(tf.nest.flatten(sample.x), tf.nest.flatten(held.x), strict=True)
+    for ours, theirs in pairs:
+        one, other = scale_of(np.asarray(ours)), scale_of(np.asarray(theirs))
+        if one is None or other is None or np.shape(one.std) != np.shape(other.std):
+            continue
+        ratio = float(np.median(other.std) / max(1e-30, float(np.median(one.std))))
+        if not 1 / WIDE < ratio < WIDE:
+            yield Issue(
+                "validation-scale", "critical", "validation",
+                f"inputs vary {ratio:.3g} times as much as those of the training",
+                "prepare both in the same way", "unnormalized-input")
+
+
+def _tokens(sample: Sample, model: Any) -> Iterator[Issue]:
+    sizes = [layer.input_dim for layer in layers_of(model)
+             if isinstance(layer, keras.layers.Embedding)]
+    whole = [a for a in tf.nest.flatten(sample.x) if a.dtype.kind in "iu"]
+    for array in whole:
+        low, high = int(array.min()), int(array.max())
+        if low < 0 or high >= max(sizes):
+            yield Issue("token-ids", "critical", "x",
+                        f"ids from {low} to {high}, the embedding has {max(sizes)}",
+                        f"Embedding(input_dim={high + 1}, ...)", "index-out-of-range")
+
+
+def _labels(target: NDArray[Any], task: Task | None) -> Iterator[Issue]:
+    """Labels against the output of the model."""
+    values = np.unique(target[np.isfinite(target)] if target.dtype.kind == "f" else target)
+    if len(values) == 1 and task is not None:
+        yield Issue("one-label", "critical", "y", f"every target is {values[0]:g}",
+                    "look at how the targets are read", "wrong-labels")
+    steps = np.diff(values)
+    divided = (len(values) > 1 and target.dtype.kind == "f" and values[0] == 0
+               and values[-1] < 0.5 and len(values) <= 1000
+               and np.allclose(steps / steps.min(), np.round(steps / steps.min()), atol=1e-3)
+               and abs(1 / steps.min() - round(1 / steps.min())) < 1e-2)
+    if divided and task is not None and task.outputs > 1:
+        by = round(1 / float(steps.min()))
+        yield Issue("labels-divided", "critical", "y",
+                    f"targets are multiples of 1/{by}: class numbers that were divided by {by}",
+                    f"do not scale the targets: y * {by}", "wrong-labels")
+    if task is None or task.kind != "classes" or not task.sparse:
+        return
+    if values[-1] >= task.outputs or values[0] < 0:
+        yield Issue("labels-out-of-range", "critical", "y",
+                    f"classes from {values[0]:g} to {values[-1]:g}, the output has {task.outputs}",
+                    "number the classes from 0, and give the output one unit for each",
+                    "wrong-labels")
+
+
+def _target_scale(target: NDArray[Any]) -> Iterator[Issue]:
+    scale = scale_of(target)
+    if scale is None:
+        return
+    std, mean = float(np.max(scale.std)), float(np.max(np.abs(scale.mean)))
+    if std > WIDE or mean > WIDE * max(1.0, std):
+        yield Issue("target-scale", "warning", "y",
+                    f"targets have mean {mean:.3g} and deviation {std:.3g}; outputs begin near 0",
+                    "standardise them: (y - y.mean(0)) / y.std(0)", "unscaled-target")
+
+
+def _classes(target: NDArray[Any]) -> NDArray[np.int64] | None:
+    """Class of each sample `[N]`; None where targets are no classes."""
+    if target.ndim == 2 and target.shape[1] > 1:
+        if np.isin(target, (0, 1)).all() and (target.sum(1) == 1).all():
+            return np.asarray(target.argmax(1), np.int64)
+        return None
+    flat = target.reshape(len(target), -1)
+    if flat.shape[1] != 1 or not np.all(flat == np.round(flat)):
+        return None
+    classes = flat[:, 0].astype(np.int64)
+    return classes if 2 <= len(np.unique(classes)) <= max(2, len(classes) // 10) else None
+
+
+def _balance(classes: NDArray[np.int64]) -> Iterator[Issue]:
+    values, counts = np.unique(classes, return_counts=True)
+    if counts.max() > IMBALANCE * counts.min():
+        yield Issue(
+            "imbalance", "warning", "y",
+            f"class {values[counts.argmax()]} has {counts.max()} samples, class "
+            f"{values[counts.argmin()]} has {counts.min()}",
+            "fit(class_weight={...}), or draw the rare ones more often; judge by balanced accuracy",
+            "class-imbalance")
+
+
+def _order(classes: NDArray[np.int64], sample: Sample) -> Iterator[Issue]:
+    """Whether neighbours have the same class more often than in a random order."""
+    if sample.shuffled and sample.whole:
+        return  # `fit` shuffles arrays
+    _, counts = np.unique(classes, return_counts=True)
+    share = float(np.sum((counts / counts.sum()) ** 2))
+    same, pairs = int(np.sum(classes[1:] == classes[:-1])), len(classes) - 1
+    error = np.sqrt(max(share * (1 - share), 1e-12) * pairs)
+    if pairs > 20 and same > pairs * share + 5 * error and same > 0.5 * pairs:
+        yield Issue("ordered", "warning", "y",
+                    f"{same / pairs:.0%} of neighbours have the same class; at random "
+                    f"{share:.0%} would", "dataset.shuffle(number of samples) before batch(...)",
+                    "unshuffled-batches")
+
+
+def _in_step(sample: Sample, classes: NDArray[np.int64]) -> Iterator[Issue]:
+    """Whether the nearest neighbours of a sample share its class more often than chance.
+
+    That they do not is no proof: classes may be told by what no distance shows.
+    """
+    leaves = [a for a in tf.nest.flatten(sample.x) if a.dtype.kind in "fiu"]
+    if len(leaves) != 1 or len(classes) < 100:
+        return
+    flat = leaves[0].reshape(len(leaves[0]), -1)[: 4 * JUDGED].astype(np.float32)
+    scale = scale_of(flat)
+    if scale is None or not np.isfinite(flat).all():
+        return
+    flat = (flat - scale.mean) / scale.std
+    known = classes[: len(flat)]
+    asked = flat[:JUDGED]
+    distance = (asked**2).sum(1)[:, None] - 2 * asked @ flat.T + (flat**2).sum(1)[None]
+    distance[np.arange(len(asked)), np.arange(len(asked))] = np.inf
+    near = np.argpartition(distance, NEIGHBOURS, axis=1)[:, :NEIGHBOURS]
+    agree = float(np.mean(known[near] == known[:len(asked), None]))
+    _, counts = np.unique(known, return_counts=True)
+    chance = float(np.sum((counts / counts.sum()) ** 2))
+    error = np.sqrt(chance * (1 - chance) / len(asked))
+    if agree < chance + 2 * error:
+        yield Issue(
+            "out-of-step", "info", "x and y",
+            f"nearest neighbours share a class in {agree:.1%}, by chance {chance:.1%}: inputs and "
+            "labels may be out of step, or shuffled apart",
+            "look at some pairs; shuffle both with one permutation", "wrong-labels")
+
+
+def _duplicates(sample: Sample, held: Sample | None) -> Iterator[Issue]:
+    ours = _digests(sample)
+    extra = len(ours) - len(set(ours))
+    if extra > MANY * len(ours):
+        yield Issue("duplicates", "info", "x", f"{extra} of {len(ours)} samples occur before",
+                    "remove them, or split so that copies stay together", "")
+    if held is not None:
+        theirs = _digests(held)
+        shared = sum(one in set(ours) for one in set(theirs))
+        if shared > MANY * len(theirs):
+            yield Issue("leak", "warning", "validation",
+                        f"{shared} of {len(theirs)} validation samples are in the training data",
+                        "split before duplicating; a validation on them measures memory", "")
+
+
+def _digests(sample: Sample) -> list[bytes]:
+    arrays = [np.ascontiguousarray(a).reshape(len(sample), -1) for a in tf.nest.flatten(sample.x)]
+    return [
+        hashlib.blake2b(b"".join(array[row].tobytes() for array in arrays), digest_size=16).digest()
+        for row in range(len(sample))
+    ]
+
+
+def _normalizers(sample: Sample) -> Iterator[Any]:
+    """A Keras layer for each array of inputs that gives it mean 0 and deviation 1."""
+    for array in tf.nest.flatten(sample.x):
+        scale = scale_of(np.asarray(array))
+        if scale is not None and array.dtype.kind == "f":
+            yield keras.layers.Normalization(
+                axis=-1 if array.ndim > 1 else None, mean=scale.mean,
+                variance=np.square(scale.std))

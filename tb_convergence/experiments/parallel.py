@@ -1,0 +1,121 @@
+"""Ablations in other processes, through any `concurrent.futures.Executor`.
+
+What is sent is plain data: how to build the model, its weights, and the samples. Weights and seeds
+are sent explicitly, so results do not depend on which process trains what. Threads will not do:
+they share one process' random state.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+from tb_convergence.experiments.ablation import Ablation, compared
+from tb_convergence.experiments.budget import Ended
+from tb_convergence.experiments.changes import BY_ID, Change
+from tb_convergence.experiments.edits import NotApplicableError
+from tb_convergence.experiments.sample import Sample
+from tb_convergence.experiments.session import Subject, first_rows, subject
+from tb_convergence.experiments.state import UnsupportedModelError
+from tb_convergence.experiments.trials import Bench, Trial
+
+
+@dataclass(frozen=True)
+class Job:
+    """One variant of a training, for another process.
+
+    Attributes:
+        build: a function at the top level of a module that makes the compiled model; else None.
+        config: Keras' own description of the compiled model, where there is no `build`.
+        weights: values of all its variables, in the order of `model.variables`.
+        train, held_out: samples.
+        change: id; "" for the unchanged program.
+    """
+
+    build: Callable[[], Any] | None
+    config: Any
+    weights: Sequence[Any]
+    train: Sample
+    held_out: Sample | None
+    change: str
+    steps: int
+    seeds: tuple[int, ...]
+
+
+def perform(job: Job) -> list[Trial] | str:
+    """The trials of a job, or why the change leaves nothing to change. Runs in the worker."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if job.build is not None:
+        model = job.build()
+    else:
+        model = keras.saving.deserialize_keras_object(job.config)
+    if not model.built:
+        model(first_rows(job.train, 2).x, training=False)
+    model.set_weights(list(job.weights))
+    with subject(model, job.train, validation_data=job.held_out) as found:
+        changes = (BY_ID[job.change],) if job.change else ()
+        try:
+            return Bench(found).run(changes, job.seeds, job.steps)
+        except NotApplicableError as reason:
+            return str(reason)
+
+
+def ablated_by(executor: Executor, model: Any, found: Subject, wanted: Sequence[Change],
+               steps: int, seeds: Sequence[int]) -> Ablation:
+    """The ablation, one job for each change.
+
+    Raises:
+        UnsupportedModelError: threads, or a model that cannot be described to another process.
+    """
+    if isinstance(executor, ThreadPoolExecutor):
+        raise UnsupportedModelError(
+            "threads share one random state: give a ProcessPoolExecutor with the start method "
+            "'spawn'")
+    bench = Bench(found)
+    build, config = _described(model, found.model)
+    weights = found.model.get_weights()
+    jobs = [
+        Job(build, config, weights, bench.train, bench.held_out, id_, steps, tuple(seeds))
+        for id_ in ("", *(change.id for change in wanted))
+    ]
+    futures: list[Future[list[Trial] | str]] = [executor.submit(perform, job) for job in jobs]
+    results: list[list[Trial] | str | None] = []
+    ended: Ended = "finished"
+    try:
+        for place, future in enumerate(futures):
+            left = None if math.isinf(found.budget.left) else found.budget.left
+            results.append(future.result(left))
+            found.progress(place + 1, len(futures), jobs[place].change or "unchanged")
+    except KeyboardInterrupt:
+        ended = "interrupted"
+    except TimeoutError:
+        ended = "out of time"
+    finally:
+        for future in futures:
+            future.cancel()
+    unchanged = results[0] if results and isinstance(results[0], list) else []
+    tried = [(change, one) for change, one in zip(wanted, results[1:], strict=False)
+             if isinstance(one, list)]
+    left_out = [(change.id, one) for change, one in zip(wanted, results[1:], strict=False)
+                if isinstance(one, str)]
+    return compared(found, unchanged, tried, left_out, steps, ended)
+
+
+def _described(model: Any, live: Any) -> tuple[Callable[[], Any] | None, Any]:
+    if callable(model) and not isinstance(model, keras.layers.Layer):
+        return model, None
+    try:
+        config = keras.saving.serialize_keras_object(live)
+        keras.saving.deserialize_keras_object(config)
+    except Exception as error:
+        raise UnsupportedModelError(
+            f"the model cannot be described to another process ({type(error).__name__}: {error}); "
+            "give a function at the top level of a module that builds and compiles it"
+        ) from error
+    return None, config

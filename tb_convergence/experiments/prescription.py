@@ -1,0 +1,224 @@
+"""The doctor's result: findings, what was tried, what is proven, and what to write instead."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tb_convergence.core.diagnosis import Finding
+from tb_convergence.core.experiments import ExperimentRecord, Verdict
+from tb_convergence.experiments.candidates import Candidate
+from tb_convergence.experiments.changes import Change
+from tb_convergence.experiments.intervals import MATTERS, Difference
+from tb_convergence.experiments.task import Task
+
+
+@dataclass(frozen=True)
+class Proof:
+    """A change against the unchanged program, over the same seeds.
+
+    Attributes:
+        changes: applied together.
+        before, after: values of the unchanged and of the changed program, one for each seed.
+        steps: of each training.
+        difference: paired.
+        proven: whether each seed with is better than each without, by what matters.
+    """
+
+    changes: tuple[Change, ...]
+    before: tuple[float, ...]
+    after: tuple[float, ...]
+    steps: int
+    difference: Difference
+    proven: bool
+
+    def sentence(self, task: Task | None) -> str:
+        """What was measured."""
+        measure = "loss" if task is None else task.measure
+        sign = -1 if task is None else 1
+        return (f"Trained {joined(self.changes)}, {measure} is {_values(self.after, sign)} instead "
+                f"of {_values(self.before, sign)} ({self.steps} steps, {len(self.after)} seeds "
+                "each).")
+
+
+def best_proof(proofs: Sequence[Proof]) -> Proof | None:
+    """The proven change that is best; of two that hardly differ the one made first, the simpler."""
+    best: Proof | None = None
+    for proof in proofs:
+        if proof.proven and (best is None or _mean(proof.after) > _mean(best.after) + MATTERS):
+            best = proof
+    return best
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
+
+
+@dataclass(frozen=True)
+class Prescription:
+    """What `doctor` found.
+
+    Attributes:
+        findings: of the recording.
+        candidates: what was tried, and what not, with the reasons.
+        proofs: in the order they were made, the simpler change first.
+        unchanged: value of the short unchanged training; -inf where it diverged.
+        task: what is predicted; None where it cannot be told.
+        short_steps, planned_steps: of a short training, and of the user's.
+        seconds: all together.
+        verdicts: what follows for diagnoses.
+        optimizer, rate_in_use: of the program.
+    """
+
+    findings: tuple[Finding, ...]
+    candidates: tuple[Candidate, ...]
+    proofs: tuple[Proof, ...]
+    unchanged: float
+    task: Task | None
+    short_steps: int
+    planned_steps: int
+    seconds: float
+    verdicts: tuple[Verdict, ...] = ()
+    interrupted: bool = False
+    step: int = 0
+    model: str = "model"
+    optimizer: str = ""
+    rate_in_use: float = math.nan
+
+    @property
+    def proven(self) -> Proof | None:
+        """The proof of the change to make; None where nothing helped."""
+        return best_proof(self.proofs)
+
+    @property
+    def summary(self) -> str:
+        """The verdict in one or two sentences."""
+        if self.proven is not None:
+            return self.proven.sentence(self.task)
+        if self.interrupted:
+            return "Interrupted before anything was proven."
+        tried = sum(one.value is not None for one in self.candidates)
+        text = f"Nothing helped: {tried} changes were tried, and none is proven to be better."
+        if self.task is not None and self.task.learned(self.best_before) >= 0.9:
+            text = ("Nothing to fix was found: the program as it is reaches "
+                    f"{self.task.measure} {self.best_before:.3g}, and none of {tried} changes is "
+                    "proven to be better.")
+        return text
+
+    @property
+    def best_before(self) -> float:
+        """The best value of the unchanged program."""
+        return max([self.unchanged, *(v for proof in self.proofs for v in proof.before)])
+
+    @property
+    def record(self) -> ExperimentRecord:
+        """For the log."""
+        sign = -1 if self.task is None else 1
+        return ExperimentRecord("doctor", self.summary, self.verdicts, {
+            "measure": "loss" if self.task is None else self.task.measure,
+            "unchanged": sign * self.unchanged, "short_steps": self.short_steps,
+            "planned_steps": self.planned_steps, "seconds": round(self.seconds, 1),
+            "findings": [finding.id for finding in self.findings],
+            "candidates": [
+                {"id": one.change.id, "title": one.change.title, "because": list(one.because),
+                 "value": None if one.value is None else sign * one.value,
+                 "not_tried": one.not_tried} for one in self.candidates
+            ],
+            "proofs": [
+                {"changes": [change.id for change in proof.changes], "steps": proof.steps,
+                 "before": [sign * value for value in proof.before],
+                 "after": [sign * value for value in proof.after], "proven": proof.proven}
+                for proof in self.proofs
+            ],
+        }, self.step)
+
+    def __str__(self) -> str:
+        return "\n".join([f"Doctor, {self.model}: {self.summary}", *self.lines()])
+
+    def lines(self) -> list[str]:
+        """What was found, tried, and left out, one line each."""
+        lines = [f"  found: {one.id} ({one.confidence:.2f}): {one.title}" for one in self.findings]
+        lines.append(f"  {self.short_steps} steps unchanged: {_value(self.unchanged, self.task)}")
+        for one in sorted(self.candidates, key=_order):
+            why = f" [{', '.join(one.because)}]" if one.because else ""
+            if one.value is not None:
+                value = _value(one.value, self.task)
+                lines.append(f"  {self.short_steps} steps {one.change.title}: {value}{why}")
+        for proof in self.proofs:
+            said = "proven" if proof.proven else "not proven"
+            lines.append(f"  {said}: {proof.sentence(self.task)}")
+        lines += [f"  not tried: {one.change.title}: {one.not_tried}"
+                  for one in self.candidates if one.not_tried and one.because]
+        lines.append(f"  {self.seconds:.0f} s in all")
+        return lines
+
+
+def _order(one: Candidate) -> float:
+    return -(one.value if one.value is not None else -math.inf)
+
+
+def joined(changes: Sequence[Change]) -> str:
+    """Titles of changes in one phrase."""
+    titles = [change.title for change in changes]
+    return titles[0] if len(titles) == 1 else f"{', '.join(titles[:-1])} and {titles[-1]}"
+
+
+def _value(value: float, task: Task | None) -> str:
+    if not math.isfinite(value):
+        return "diverged"
+    return f"loss {-value:.4g}" if task is None else f"{task.measure} {value:.3g}"
+
+
+def _values(values: Sequence[float], sign: int) -> str:
+    fine = [sign * value for value in values if math.isfinite(value)]
+    if not fine:
+        return "not finite"
+    low, high = min(fine), max(fine)
+    text = f"{low:.3g}" if f"{low:.3g}" == f"{high:.3g}" else f"{low:.3g} to {high:.3g}"
+    return text if len(fine) == len(values) else f"{text} or not finite"
+
+
+def change_lines(proof: Proof) -> list[str]:
+    """The lines of code that make the changes, for a person to put in."""
+    return [line for change in proof.changes for line in code_of(change)]
+
+
+def code_of(change: Change) -> list[str]:
+    """Code for one change."""
+    settings: dict[str, Any] = dict(change.settings)
+    if "optimizer" in settings:
+        name = settings.pop("optimizer")
+        given = ", ".join(f"{key}={value:g}" for key, value in settings.items())
+        return [f"model.compile(optimizer=keras.optimizers.{name}({given}), ...)"]
+    if "learning_rate" in settings:
+        return [f"# in the optimizer: learning_rate={settings['learning_rate']:g}"]
+    return list(CODE.get(change.id, (f"# train {change.title}",)))
+
+
+CODE = {
+    "without-dropout": ("# remove the Dropout and noise layers",),
+    "without-penalties": ("# remove kernel_regularizer=..., activity_regularizer=..., weight_decay",
+                          ),
+    "without-clipping": ("# remove clipnorm=..., clipvalue=..., global_clipnorm=...",),
+    "without-batch-norm": ("# remove the BatchNormalization layers",),
+    "relu": ('# hidden layers: activation="relu"',),
+    "leaky-relu": ('# hidden layers: activation="leaky_relu"',),
+    "elu": ('# hidden layers: activation="elu"',),
+    "he-normal": ('# layers: kernel_initializer="he_normal", bias_initializer="zeros"',),
+    "lecun-normal": ('# layers: kernel_initializer="lecun_normal", bias_initializer="zeros"',),
+    "glorot-uniform": ('# layers: kernel_initializer="glorot_uniform", bias_initializer="zeros"',),
+    "standardised-inputs": (
+        "normalization = keras.layers.Normalization()",
+        "normalization.adapt(x_train)",
+        "x_train, x_val = normalization(x_train), normalization(x_val)",
+    ),
+    "standardised-targets": (
+        "mean, std = y_train.mean(0), y_train.std(0)",
+        "y_train, y_val = (y_train - mean) / std, (y_val - mean) / std",
+        "# predictions: model.predict(x) * std + mean",
+    ),
+    "averaged-loss": ('# the loss: reduction="sum_over_batch_size"',),
+    "shuffled-batches": ("# fit(shuffle=True), or dataset.shuffle(len(x_train)).batch(...)",),
+}

@@ -1,0 +1,138 @@
+"""Scripts run unchanged: in processes of their own, as a person runs them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from tb_convergence.experiments.changes import BY_ID, Change, learning_rate
+from tb_convergence.experiments.changes import optimizer as with_optimizer
+from tb_convergence.experiments.source_edits import edited, unified
+
+ROOT = Path(__file__).resolve().parents[2]
+
+TRAIN = '''
+import argparse
+import keras
+import numpy as np
+from beside import FEATURES
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rate", type=float, required=True)
+    rate = parser.parse_args().rate
+    keras.utils.set_random_seed(0)
+    random = np.random.default_rng(0)
+    x = random.normal(size=(400, FEATURES)).astype("float32")
+    y = (x[:, 0] > x[:, 1]).astype("int32")
+    model = keras.Sequential([keras.Input((FEATURES,)), keras.layers.Dense(16, activation="relu"),
+                              keras.layers.Dense(2, activation="softmax")])
+    model.compile(optimizer=keras.optimizers.Adam(rate), loss="sparse_categorical_crossentropy")
+    try:
+        model.fit(x, y, epochs=2, verbose=0)
+    except Exception:
+        print("swallowed")
+    print("TRAINED", keras.Model.fit.__name__)
+
+if __name__ == "__main__":
+    main()
+'''
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "train.py").write_text(TRAIN)
+    (tmp_path / "beside.py").write_text("FEATURES = 6\n")
+    (tmp_path / "loop.py").write_text("print('a loop of my own')\n")
+    return tmp_path
+
+
+def command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "tb_convergence", *arguments], cwd=folder, text=True,
+        capture_output=True, check=False,
+        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "TF_CPP_MIN_LOG_LEVEL": "3",
+             "HOME": str(folder), "CUDA_VISIBLE_DEVICES": "-1"},
+    )
+
+
+def test_run_attaches_the_recorder(folder: Path) -> None:
+    done = command(folder, "run", "--logdir", "logs/a", "train.py", "--rate", "0.01")
+    assert done.returncode == 0, done.stderr
+    assert "TRAINED fit" in done.stdout
+    assert "Recorded 1 call of fit in logs/a" in done.stdout
+    assert list((folder / "logs" / "a").glob("events.out.tfevents.*"))
+
+
+def test_doctor_stops_at_the_first_fit(folder: Path) -> None:
+    done = command(folder, "doctor", "--only", "lr-range-test", "--logdir", "logs/b", "train.py",
+                   "--rate", "1e-7")
+    assert done.returncode == 0, done.stderr
+    assert "Adam learns best near a learning rate of" in done.stdout
+    assert "TRAINED" not in done.stdout
+    assert "swallowed" not in done.stdout
+    assert list((folder / "logs" / "b").glob("events.out.tfevents.*"))
+
+
+def test_what_cannot_be_intercepted_is_said(folder: Path) -> None:
+    done = command(folder, "doctor", "loop.py")
+    assert done.returncode == 1
+    assert "calls no fit" in done.stderr
+    assert "ConvergenceRecorder" in done.stderr
+    assert command(folder, "doctor", "absent.py").returncode == 2
+    assert command(folder, "run").returncode == 2
+
+
+SCRIPT = textwrap.dedent('''
+    import tensorflow as tf
+    from tensorflow import keras
+    opt = keras.optimizers.SGD(learning_rate=10.0, clipnorm=1.0)
+    model = keras.Sequential([
+        keras.layers.Dense(8, activation="sigmoid", bias_initializer="ones"),
+        keras.layers.Dropout(0.9),
+        keras.layers.Dense(2, activation="softmax", kernel_regularizer="l2"),
+    ])
+    model.compile(optimizer=opt, loss="mse")
+    model.fit(x, y, validation_data=(xv, yv))
+''')
+
+
+@pytest.mark.parametrize(
+    ("change", "gone", "new"),
+    [
+        (learning_rate(0.02), "learning_rate=10.0", "learning_rate=0.02"),
+        (BY_ID["leaky-relu"], '"sigmoid"', '8, activation="leaky_relu"'),
+        (BY_ID["he-normal"], '"ones"', 'kernel_initializer="he_normal"'),
+        (BY_ID["without-dropout"], "Dropout(0.9)", "Dropout(0.0)"),
+        (BY_ID["without-penalties"], ', kernel_regularizer="l2"', '2, activation="softmax")'),
+        (BY_ID["without-clipping"], ", clipnorm=1.0", "SGD(learning_rate=10.0)"),
+        (BY_ID["standardised-inputs"], "(xv, yv)", "(normalization(xv), yv)"),
+        (BY_ID["standardised-targets"], "(xv, yv)", "(xv, (yv - target_mean) / target_std)"),
+    ],
+    ids=lambda value: value.id if isinstance(value, Change) else "",
+)
+def test_changes_are_edited_into_the_script(change: Change, gone: str, new: str) -> None:
+    after, by_hand = edited(SCRIPT, [change])
+    assert by_hand == []
+    assert gone not in after
+    assert new in after
+    assert after.count("\n") - SCRIPT.count("\n") in (0, 2, 4)
+    assert unified(SCRIPT, after, "train.py").startswith("--- train.py")
+
+
+def test_another_optimizer_is_written_as_the_script_writes_keras() -> None:
+    import keras  # noqa: PLC0415
+
+    after, _ = edited("import tensorflow as tf\nmodel.compile('sgd', 'mse')\n",
+                      [with_optimizer(keras.optimizers.Adam, 0.001)])
+    assert "model.compile(tf.keras.optimizers.Adam(learning_rate=0.001), 'mse')" in after
+
+
+def test_what_cannot_be_edited_is_left_to_the_person() -> None:
+    after, by_hand = edited("def f(: broken", [BY_ID["relu"]])
+    assert after == "def f(: broken"
+    assert by_hand == [BY_ID["relu"]]
