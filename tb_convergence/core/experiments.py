@@ -1,11 +1,13 @@
 """Wire format of an experiment's result: what it is in an event file, and how a reader checks it.
 
-One string scalar tensor per experiment, strict JSON, under the tag `EXPERIMENT_TAG` with our plugin
-name and no content. A log directory is untrusted: sizes are bounded, and nothing is taken on trust.
+One string scalar tensor per experiment, strict JSON, under a tag of its own with our plugin name
+and no content: of two records of one tag and step, TensorBoard's fast loader keeps one. A log
+directory is untrusted: sizes are bounded, and nothing is taken on trust.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Mapping
@@ -15,6 +17,7 @@ from typing import Any, Final, Literal, get_args
 from tb_convergence.core.schema import SchemaError
 
 EXPERIMENT_TAG: Final = "convergence/experiments"
+"""Tags begin with this and a slash."""
 EXPERIMENT_SCHEMA: Final = 1
 MAX_BYTES: Final = 2**18
 """Of one record; a range test of 1,000 steps takes a tenth of it."""
@@ -63,6 +66,31 @@ class ExperimentRecord:
     data: Mapping[str, Any] = field(default_factory=dict)
     step: int = 0
     wall_time: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """The word of the experiments on one finding.
+
+    Attributes:
+        outcome: "confirmed", "refuted" or "undecided".
+        reason: with the numbers.
+        experiment: kind of the experiment, such as "lr_range_test".
+    """
+
+    outcome: Outcome
+    reason: str
+    experiment: str
+
+
+def tag_of(kind: str, text: bytes) -> str:
+    """Tag of a record whose document is `text`."""
+    return f"{EXPERIMENT_TAG}/{kind}/{hashlib.sha256(text).hexdigest()[:8]}"
+
+
+def is_experiment(tag: str) -> bool:
+    """Whether a tag of ours is that of an experiment."""
+    return tag.startswith(f"{EXPERIMENT_TAG}/")
 
 
 def encode(record: ExperimentRecord) -> bytes:

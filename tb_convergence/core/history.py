@@ -15,6 +15,7 @@ from typing import Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from tb_convergence.core.experiments import ExperimentRecord
 from tb_convergence.core.gaps import Sampled, Skipped, TagFamily
 from tb_convergence.core.scalar_tags import EarlierTraining, Framework, ScalarTag
 from tb_convergence.core.schema import Row
@@ -161,6 +162,7 @@ class RunHistory:
         scalar_tags: what each ordinary scalar was taken for, those that are read first.
         earlier_trainings: older trainings in the same folder, of which nothing else here tells.
         framework: what seems to have written its scalars; "" where nothing tells.
+        experiments: results of experiments that were written into its folder, oldest first.
         growing: whether it is known that more is to come, as while it trains.
     """
 
@@ -176,6 +178,7 @@ class RunHistory:
     scalar_tags: tuple[ScalarTag, ...] = ()
     earlier_trainings: tuple[EarlierTraining, ...] = ()
     framework: Framework = ""
+    experiments: tuple[ExperimentRecord, ...] = ()
     growing: bool = False
     memory: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
     """What was derived from it (see `diagnosis.memory`); never copied to another history."""

@@ -198,7 +198,7 @@ def _checks(sample: Sample, held: Sample | None, model: Any, task: Task | None
         yield "token ids", _tokens(sample, model)
     if sample.y is not None and len(tf.nest.flatten(sample.y)) == 1:
         target = np.asarray(tf.nest.flatten(sample.y)[0])
-        yield "labels", _labels(target, task)
+        yield "labels", _labels(target, task, model is not None)
         if task is not None and task.kind == "values":
             yield "target scale", _target_scale(target)
         classes = _classes(target)
@@ -311,10 +311,10 @@ def _tokens(sample: Sample, model: Any) -> Iterator[Issue]:
                         f"Embedding(input_dim={high + 1}, ...)", "index-out-of-range")
 
 
-def _labels(target: NDArray[Any], task: Task | None) -> Iterator[Issue]:
+def _labels(target: NDArray[Any], task: Task | None, with_model: bool) -> Iterator[Issue]:
     """Labels against the output of the model."""
     values = np.unique(target[np.isfinite(target)] if target.dtype.kind == "f" else target)
-    if len(values) == 1 and task is not None:
+    if len(values) == 1:
         yield Issue("one-label", "critical", "y", f"every target is {values[0]:g}",
                     "look at how the targets are read", "wrong-labels")
     steps = np.diff(values)
@@ -322,7 +322,8 @@ def _labels(target: NDArray[Any], task: Task | None) -> Iterator[Issue]:
                and values[-1] < 0.5 and len(values) <= 1000
                and np.allclose(steps / steps.min(), np.round(steps / steps.min()), atol=1e-3)
                and abs(1 / steps.min() - round(1 / steps.min())) < 1e-2)
-    if divided and task is not None and task.outputs > 1:
+    # Fractions are right for a single output; of several they are neither classes nor values.
+    if divided and with_model and (task is None or task.outputs > 1):
         by = round(1 / float(steps.min()))
         yield Issue("labels-divided", "critical", "y",
                     f"targets are multiples of 1/{by}: class numbers that were divided by {by}",

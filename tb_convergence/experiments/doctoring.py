@@ -164,7 +164,7 @@ def examine(found: Subject, planned: int, settings: Settings) -> Prescription:
 def record(found: Subject, bench: Bench, planned: int, settings: Settings
            ) -> tuple[list[Finding], float]:
     """Findings of a first short training with the recorder, and seconds of one plain step."""
-    from tb_convergence.training.callback import ConvergenceCallback  # noqa: PLC0415 - heavy
+    from tb_convergence.training.keras.callback import ConvergenceCallback  # noqa: PLC0415 - heavy
 
     findings: dict[str, Finding] = {}
     steps = min(planned, RECORDED_STEPS)

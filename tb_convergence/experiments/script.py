@@ -118,7 +118,7 @@ def with_callback(fit: Fit, callback: Any) -> Any:
 
 def is_watched(fit: Fit) -> bool:
     """Whether the script attaches a recorder of ours already."""
-    from tb_convergence.training.callback import ConvergenceCallback  # noqa: PLC0415 - heavy
+    from tb_convergence.training.keras.callback import ConvergenceCallback  # noqa: PLC0415 - heavy
 
     given = fit.arguments.get("callbacks")
     known = given if isinstance(given, (list, tuple)) else getattr(given, "callbacks", [given])
@@ -131,7 +131,7 @@ def record_script(command: Sequence[str], log_dir: str) -> tuple[int, int]:
     The first call is recorded in `log_dir`; calls that train another model in a folder of their
     own beside it, `log_dir-2` and so on.
     """
-    from tb_convergence.training.callback import ConvergenceCallback  # noqa: PLC0415 - heavy
+    from tb_convergence.training.keras.callback import ConvergenceCallback  # noqa: PLC0415 - heavy
 
     folders: dict[int, str] = {}
     models: list[Any] = []  # kept, so that no other model gets the identity of one that is gone

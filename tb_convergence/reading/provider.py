@@ -96,6 +96,7 @@ def read_folded(source: DataSource, run: FoldedRun) -> RunHistory:
         tables=tables,
         scalars=all_aligned(scalars.series, clock),
         config=recorder.config,
+        experiments=recorder.experiments,
         skipped=summed(
             (*problems, *recorder.skipped, *histograms.skipped, *scalars.skipped)
         ),

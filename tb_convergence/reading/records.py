@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, Final
@@ -16,6 +16,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from tb_convergence.core.experiments import ExperimentRecord, decode, is_experiment
 from tb_convergence.core.gaps import Skipped
 from tb_convergence.core.history import Table, steps_since_record
 from tb_convergence.core.landscape import TAG_PREFIX as LANDSCAPE_PREFIX
@@ -35,6 +36,8 @@ from tb_convergence.reading.streams import read_stream
 from tb_convergence.reading.tensorboard.data_source import DataSource, most_points
 
 MAX_CONFIG_BYTES: Final = 2**20
+MOST_EXPERIMENTS: Final = 200
+"""Of a run: a person runs a few, and each may have a quarter of a megabyte."""
 RANGE_TOLERANCE: Final = 1e-5
 """Float32 sums of fractions may leave their range by rounding."""
 
@@ -51,6 +54,7 @@ class RecorderData:
 
     tables: dict[str, Table] = field(default_factory=dict)
     config: Mapping[str, Any] = field(default_factory=dict)
+    experiments: tuple[ExperimentRecord, ...] = ()
     restarts: tuple[int, ...] = ()
     skipped: list[Skipped] = field(default_factory=list)
 
@@ -61,6 +65,7 @@ def read_records(source: DataSource, runs: tuple[str, ...]) -> RecorderData:
     streams: dict[str, list[Stream]] = {}
     thinned: set[str] = set()
     config: tuple[float, Mapping[str, Any]] | None = None
+    experiments: list[ExperimentRecord] = []
     for run in runs:
         layouts = _layouts(source, run, result.skipped)
         sizes = {
@@ -71,6 +76,8 @@ def read_records(source: DataSource, runs: tuple[str, ...]) -> RecorderData:
             layout = layouts[tag]
             if isinstance(data, Exception):
                 result.skipped.append(Skipped(tag, None, reason_of(data)))
+            elif is_experiment(tag):
+                experiments += _read_experiments(tag, data, result.skipped)
             elif layout is None:
                 config = _newer(config, _read_config(data, result.skipped))
             else:
@@ -94,6 +101,7 @@ def read_records(source: DataSource, runs: tuple[str, ...]) -> RecorderData:
                 for tag in merged.left_out
             )
     result.restarts = tuple(sorted(restarts))
+    result.experiments = tuple(sorted(experiments, key=lambda one: one.wall_time))
     if config is not None:
         result.config = config[1]
     _count_written(result.tables, thinned)
@@ -101,10 +109,16 @@ def read_records(source: DataSource, runs: tuple[str, ...]) -> RecorderData:
 
 
 def _layouts(source: DataSource, run: str, skipped: list[Skipped]) -> dict[str, Layout | None]:
-    """Layouts of our tags that can be read; None for the configuration."""
+    """Layouts of our tags that can be read; None for the configuration and for experiments."""
     layouts: dict[str, Layout | None] = {}
+    experiments = 0
     for tag, series in sorted(source.list_tensors(run, PLUGIN_NAME).items()):
-        if tag == CONFIG_TAG:
+        if is_experiment(tag):
+            experiments += 1
+            if experiments > MOST_EXPERIMENTS:
+                skipped.append(Skipped(tag, None, f"more than {MOST_EXPERIMENTS} experiments"))
+                continue
+        if tag == CONFIG_TAG or is_experiment(tag):
             layouts[tag] = None
             continue
         if tag.startswith(LANDSCAPE_PREFIX):
@@ -169,6 +183,23 @@ def _beyond(table: Table) -> list[int]:
 def _range(group: str, column: str) -> tuple[float, float]:
     statistic = find(group, column)
     return (-math.inf, math.inf) if statistic is None else statistic.range
+
+
+def _read_experiments(
+    tag: str, data: list[Any], skipped: list[Skipped]
+) -> Iterator[ExperimentRecord]:
+    """The result of an experiment: a tag has one; of a forged one with more the last."""
+    for datum in data[-1:]:
+        value = np.asarray(datum.numpy).reshape(-1)
+        text = value[0] if value.size == 1 else b""
+        try:
+            if isinstance(text, str):
+                text = text.encode("utf-8", "replace")
+            if not isinstance(text, bytes):
+                raise SchemaError(f"experiment record of {value.dtype}, expected a string")
+            yield decode(text, int(datum.step), float(datum.wall_time))
+        except SchemaError as error:
+            skipped.append(Skipped(tag, int(datum.step), reason_of(error)))
 
 
 def _newer(

@@ -34,11 +34,7 @@ def network(outputs: int = 4) -> Any:
 
 def test_healthy_data_have_no_issue() -> None:
     x, y = classes()
-    found = check_data(x, y, validation_data=classes(200), model=network())
-    assert ids(found) == {"leak"}, "the first 200 are the same random numbers"
-    other = np.random.default_rng(5)
-    found = check_data(x, y, validation_data=(other.normal(size=(90, 8)).astype("float32"),
-                                              other.integers(0, 4, 90)), model=network())
+    found = check_data(x[:500], y[:500], validation_data=(x[500:], y[500:]), model=network())
     assert found.issues == (), str(found)
     assert {one.outcome for one in found.verdicts} == {"refuted"}
     assert decode(encode(found.record)).verdicts == found.verdicts

@@ -43,6 +43,7 @@ def assert_same(one: RunHistory, other: RunHistory) -> None:
     assert one.run == other.run
     assert one.source_runs == other.source_runs
     assert one.config == other.config
+    assert one.experiments == other.experiments
     assert one.tag_families == other.tag_families
     assert sorted(one.skipped, key=repr) == sorted(other.skipped, key=repr)
     assert one.tables.keys() == other.tables.keys()

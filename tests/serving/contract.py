@@ -200,7 +200,7 @@ def check_findings(found: dict[str, Any]) -> None:
             finding,
             "id kind severity confidence guess title summary first_step last_step layers "
             "layer_count evidence explains explained_by advice falsified_by references "
-            "reported_step recovered_step experiment shows",
+            "reported_step recovered_step experiment shows command tested",
         )
         assert 0 <= finding["confidence"] <= 1
         assert len(finding["layers"]) <= finding["layer_count"]

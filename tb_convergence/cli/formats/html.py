@@ -149,6 +149,11 @@ def _finding(
         yield "<h4>Try</h4>" + _list(finding.advice)
     if finding.experiment:
         yield f"<p>What would decide it: {_text(finding.experiment)}.</p>"
+    if finding.command:
+        yield f"<p><code>{_text(finding.command)}</code></p>"
+    if finding.tested is not None:
+        word = finding.tested.outcome.capitalize()
+        yield f"<p><strong>{word}:</strong> {_text(finding.tested.reason)}</p>"
     picture = None if history is None else decisive(history, finding)
     if picture is not None and not _is_the_same(picture, loss):
         yield f"<figure>{svg.inline(picture)}</figure>"

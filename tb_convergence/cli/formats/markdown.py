@@ -139,6 +139,11 @@ def _finding(finding: Finding, run: RunDiagnosis) -> list[str]:
     lines += [f"  * Try: {escaped(text)}" for text in finding.advice]
     if finding.experiment:
         lines.append(f"  * Decide by: {escaped(finding.experiment)}")
+    if finding.command:
+        lines.append(f"  * Run: `{finding.command}`")
+    if finding.tested is not None:
+        word = finding.tested.outcome.capitalize()
+        lines.append(f"  * {word}: {escaped(finding.tested.reason)}")
     lines += [
         f"  * Seen: {escaped(evidence_text(item, unit_of(run)))}" for item in finding.evidence[:3]
     ]

@@ -117,6 +117,10 @@ def _finding(page: Page, finding: Finding, run: RunDiagnosis, verbose: bool) -> 
         page.wrapped("try: ", advice, 4)
     if finding.experiment:
         page.wrapped("decide by: ", finding.experiment, 4)
+    if finding.command:
+        page.wrapped("run: ", finding.command, 4)
+    if finding.tested is not None:
+        page.wrapped(f"{finding.tested.outcome}: ", finding.tested.reason, 4)
     for sign in finding.falsified_by if verbose else ():
         page.wrapped("wrong if: ", sign, 4)
     for reference in finding.references if verbose else ():

@@ -38,7 +38,9 @@ from tb_convergence.core.diagnosis.recipes import recipes
 from tb_convergence.core.diagnosis.rule import Match, Rule
 from tb_convergence.core.diagnosis.severity import effect_on, reported_severity, worst
 from tb_convergence.core.diagnosis.states import State, describe_states
+from tb_convergence.core.diagnosis.tested import command_for, moved, tested_of
 from tb_convergence.core.diagnosis.wording import plain_exponents
+from tb_convergence.core.experiments import Tested
 from tb_convergence.core.history import NoStatisticError, RunHistory
 from tb_convergence.core.measures import group_of
 
@@ -99,8 +101,11 @@ def diagnose_history(history: RunHistory, rules: Sequence[Rule] | None = None) -
             fired[rule.id] = _resolved(match, rule)
     known = {rule.id: rule for rule in rules}
     kept = {id_: match for id_, match in fired.items() if not _excluded(known[id_], match, fired)}
+    tested = tested_of(history.experiments)
+    kept = moved(kept, known, tested)
     severities = _severities(history, kept)
     findings = _rank(history, [(known[id_], match) for id_, match in kept.items()], severities)
+    findings = [_with_experiments(finding, history, tested) for finding in findings]
     order = {rule.id: position for position, rule in enumerate(rules)}
     missing.sort(key=lambda item: order[item.id])
     return RunDiagnosis(
@@ -289,3 +294,16 @@ def _shown(rule: Rule, match: Match) -> tuple[str, ...]:
     limited_first = sorted(columns, key=lambda column: column[0])
     shown = [name for _, name in limited_first] + list(match.shows or rule.shows)
     return tuple(dict.fromkeys(shown))
+
+
+def _with_experiments(
+    finding: Finding, history: RunHistory, tested: Mapping[str, Tested]
+) -> Finding:
+    """The finding with what experiments said of it, or the command for the one that would."""
+    word = tested.get(finding.id)
+    settled = word is not None and word.outcome != "undecided"
+    experiment = "" if settled else finding.experiment
+    return replace(
+        finding, tested=word, experiment=experiment,
+        command=command_for(experiment, history.config),
+    )

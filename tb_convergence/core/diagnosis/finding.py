@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 
 from tb_convergence.core.diagnosis.recipes import Recipe
 from tb_convergence.core.diagnosis.verdict import UNKNOWN, Verdict, verdict_json
+from tb_convergence.core.experiments import Tested
 from tb_convergence.core.gaps import Sampled, Skipped, TagFamily
 from tb_convergence.core.history import Axis
 from tb_convergence.core.measures import Measure, Unit, find
@@ -119,7 +120,8 @@ class Finding:
     `reported_step` and `recovered_step` are known only where a run was looked at as it grew
     (`timeline.replay`): when the finding could first be told, and when it was over. A finding that
     is over is information. `layers` names the first of `layer_count` layers. `experiment` names
-    what would decide the matter where watching cannot; "" where the evidence is sure.
+    what would decide the matter where watching cannot; "" where the evidence is sure. `command`
+    runs it; "" where no command of ours does. `tested` is what experiments said of it.
     """
 
     id: str
@@ -142,6 +144,8 @@ class Finding:
     experiment: str = ""
     shows: tuple[str, ...] = ()
     layer_count: int = 0
+    command: str = ""
+    tested: Tested | None = None
 
     @property
     def guess(self) -> bool:
@@ -308,6 +312,12 @@ def _finding(finding: Finding) -> Mapping[str, Any]:
         "reported_step": _step(finding.reported_step),
         "recovered_step": _step(finding.recovered_step),
         "experiment": finding.experiment or None,
+        "command": finding.command or None,
+        "tested": None if finding.tested is None else {
+            "outcome": finding.tested.outcome,
+            "reason": finding.tested.reason,
+            "experiment": finding.tested.experiment,
+        },
     }
 
 

@@ -1,0 +1,76 @@
+"""What experiments say of findings: confirmed, refuted, or undecided, and confidence moved.
+
+Watching gives a guess, an experiment a measurement. So a cause that an experiment confirms is sure
+enough to act on, and one that it refutes is information and explains nothing. A symptom was
+observed; no experiment takes that back, so its confidence stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from tb_convergence.core.diagnosis.rule import Match, Rule
+from tb_convergence.core.experiments import ExperimentRecord, Tested, Verdict
+
+CONFIRMED: Final = 0.97
+"""Confidence of a confirmed cause: a proof over three seeds errs once in twenty, and the rule that
+named the cause before the experiment did is evidence of its own."""
+REFUTED: Final = 0.1
+"""Of a refuted one: an experiment on a sample may miss what the whole training has."""
+
+
+def tested_of(records: Sequence[ExperimentRecord]) -> dict[str, Tested]:
+    """The word on each diagnosis, by id: the newest that decides, else the newest."""
+    found: dict[str, Tested] = {}
+    for record in sorted(records, key=lambda one: one.wall_time):
+        for verdict in record.verdicts:
+            known = found.get(verdict.finding)
+            if known is None or verdict.outcome != "undecided" or known.outcome == "undecided":
+                found[verdict.finding] = _tested(verdict, record.kind)
+    return found
+
+
+def _tested(verdict: Verdict, kind: str) -> Tested:
+    return Tested(verdict.outcome, verdict.reason, kind)
+
+
+def moved(
+    matches: Mapping[str, Match], rules: Mapping[str, Rule], tested: Mapping[str, Tested]
+) -> dict[str, Match]:
+    """The matches with the confidence that experiments leave them."""
+    return {
+        id_: _moved(match, tested[id_]) if id_ in tested and rules[id_].kind != "symptom" else match
+        for id_, match in matches.items()
+    }
+
+
+def _moved(match: Match, tested: Tested) -> Match:
+    if tested.outcome == "confirmed":
+        return replace(match, confidence=max(match.confidence, CONFIRMED))
+    if tested.outcome == "refuted":
+        return replace(match, confidence=min(match.confidence, REFUTED), severity="info",
+                       explains=())
+    return match
+
+
+COMMANDS: Final[Mapping[str, str]] = {
+    "LR range test": "tb-convergence doctor --only lr-range-test train.py",
+    "small-sample fit": "tb-convergence doctor --only small-sample train.py",
+}
+WHOLE: Final = "tb-convergence doctor train.py"
+
+
+def command_for(experiment: str, config: Mapping[str, Any]) -> str:
+    """The command that runs the experiment; "" for a run that a Keras program did not write.
+
+    >>> command_for("LR range test without clipping", {"model": {}})
+    'tb-convergence doctor --only lr-range-test train.py'
+    >>> command_for("train twice as long", {"model": {}}), command_for("LR range test", {})
+    ('', '')
+    """
+    if not experiment or "model" not in config or experiment.startswith("train "):
+        return ""
+    return next(
+        (command for name, command in COMMANDS.items() if experiment.startswith(name)), WHOLE)
