@@ -27,7 +27,7 @@ export function towardsOutput({ detail, row, map }, handlers) {
   if (!drawn || drawn.shown.length < SEVERAL || !drawn.shown.includes(row) || !map) return nothing;
   const { heat, cell, metric } = drawn;
   const { first_steps: first, last_steps: last } = heat.header;
-  return html`<figure class="small-chart towards">
+  return html`<figure class="towards">
     <figcaption><span class="small-title"><strong>From input to output</strong>
       <span class="soft">${metric.title}, ${formatStepRange(first[cell], last[cell])}</span></span></figcaption>
     ${mount(createProfile, {
