@@ -267,7 +267,7 @@ def test_the_charts_follow_the_size_of_the_window(served: str, open_tab: Open) -
         tab.page.wait_for_timeout(400)
         sizes = tab.frame.evaluate(
             """() => [...document.querySelectorAll(".line-chart, .heat")].flatMap((chart) =>
-              [...chart.querySelectorAll("canvas")].map((canvas) => [
+              [...chart.querySelectorAll(":scope > canvas")].map((canvas) => [
                 Math.round(canvas.getBoundingClientRect().width), chart.clientWidth,
                 canvas.width, Math.round(canvas.clientWidth * devicePixelRatio)]))"""
         )
