@@ -46,7 +46,7 @@ def test_json_is_the_documented_document(logs: Path, capsys: Read) -> None:
     assert document["schema"] == 1
     fine, sick = document["runs"]
     assert set(sick) == {
-        "run", "last_step", "axis", "loss_summary", "verdict", "fix_first", "findings",
+        "run", "last_step", "axis", "loss_summary", "course", "verdict", "fix_first", "findings",
         "not_evaluated", "skipped", "tag_families", "scalars", "earlier_trainings", "sampled",
         "recipes",
     }

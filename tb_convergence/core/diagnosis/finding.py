@@ -194,6 +194,11 @@ class RunDiagnosis:
         )
 
     @property
+    def course(self) -> str:
+        """`loss_summary` by its earlier name, which scripts and stored reports still read."""
+        return self.loss_summary
+
+    @property
     def fix_first(self) -> Finding | None:
         """Of several causes that need action and no other explains, the first; else None."""
         causes = [
@@ -228,6 +233,7 @@ def as_json(diagnosis: RunDiagnosis) -> dict[str, Any]:
         "last_step": diagnosis.last_step,
         "axis": diagnosis.axis,
         "loss_summary": diagnosis.loss_summary,
+        "course": diagnosis.course,
         "verdict": verdict_json(diagnosis.verdict),
         "fix_first": None if first is None else first.id,
         "findings": [_finding(finding) for finding in diagnosis.findings],
