@@ -57,6 +57,7 @@ class Layer:
         initializer, bias_initializer: classes of the kernel's and the bias's, "" where unknown.
         trainable: whether training may change its weights; None where unknown.
         trainable_parameters: number of weights that training may change; None where unknown.
+        owner: attribute of the model that holds it, or the part it is in; "" where unknown.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Layer:
     bias_initializer: str = ""
     trainable: bool | None = None
     trainable_parameters: int | None = None
+    owner: str = ""
 
     @property
     def penalty(self) -> float:
@@ -128,12 +130,20 @@ class Configuration:
     )
 
     @property
+    def ends(self) -> tuple[Layer, ...]:
+        """Layers whose output feeds no other: the outputs, and the last layers of separate parts.
+
+        Where connections are unknown, the last layer.
+        """
+        if any(layer.inputs is None for layer in self.layers):
+            return self.layers[-1:]
+        fed = {name for layer in self.layers for name in layer.inputs or ()}
+        return tuple(layer for layer in self.layers if layer.name not in fed)
+
+    @property
     def output(self) -> Layer | None:
         """The only layer whose output feeds no other; None with several outputs."""
-        fed = {name for layer in self.layers for name in layer.inputs or ()}
-        ends = [layer for layer in self.layers if layer.name not in fed]
-        if any(layer.inputs is None for layer in self.layers):
-            ends = list(self.layers[-1:])
+        ends = self.ends
         return ends[0] if len(ends) == 1 else None
 
     @property
@@ -192,9 +202,11 @@ class Configuration:
         return result
 
     def hidden(self, *kinds: str) -> list[Layer]:
-        """Layers of these classes that are not the output."""
-        output = self.output
-        return [layer for layer in self.layers if layer.kind in kinds and layer is not output]
+        """Layers of these classes that feed another."""
+        ends = {layer.name for layer in self.ends}
+        return [
+            layer for layer in self.layers if layer.kind in kinds and layer.name not in ends
+        ]
 
 
 @remembered
@@ -261,6 +273,7 @@ def _layer(item: Mapping[str, Any]) -> Layer:
         bias_initializer=_text(_mapping(item.get("bias_initializer")).get("class")),
         trainable=_flag(item.get("trainable")),
         trainable_parameters=_count(item.get("trainable_parameters")),
+        owner=_text(item.get("owner")),
     )
 
 

@@ -6,6 +6,7 @@ its random start, and the rest learns around it: the loss falls, only not as far
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import Final
 
@@ -15,6 +16,10 @@ from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
 from tb_convergence.core.diagnosis.wording import counted, listed, placed
 from tb_convergence.core.history import RunHistory
 
+COPY: Final = re.compile(
+    r"target|teacher|ema|momentum|slow|old|averag|shadow|copy|lag|key|polyak", re.IGNORECASE
+)
+"""What people call a copy of a network that they keep up to date themselves."""
 DESCRIBED: Final = 1000
 
 
@@ -35,19 +40,23 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         return None
     names = tuple(layer.name for layer in left)
     weights = sum(layer.trainable_parameters or 0 for layer in left)
-    copy = _copied(left, [layer for layer in model.layers if layer.name in given])
+    copied = _copied(left, [layer for layer in model.layers if layer.name in given])
+    copy = copied and all(COPY.search(f"{layer.owner} {layer.name}") for layer in left)
+    parts = tuple(dict.fromkeys(layer.owner for layer in left if layer.owner))
+    where = f" (of {listed(parts, thing='part')})" if parts else ""
     summary = (
-        f"{listed(names)} {'are' if len(names) > 1 else 'is'} trainable, but no optimizer was "
+        f"{listed(names)}{where} {'are' if len(names) > 1 else 'is'} trainable, but no optimizer "
+        "was "
         f"given {'their' if len(names) > 1 else 'its'} {weights:,} weights in "
         f"{counted(history.last_step + 1, 'step')}: they stay as they were initialized."
     )
-    if copy:
+    if copied:
         summary += (
             " Layers of the same shapes are trained: if these are a copy that your code updates "
             "itself (a target network, an average of weights), this is as it should be."
         )
     return Match(
-        "info" if copy else "warning", 0.4 if copy else 0.9, summary,
+        "info" if copy else "warning", 0.4 if copy else 0.65 if copied else 0.9, summary,
         0, max(0, history.last_step), names,
         (
             Evidence("layer_count", float(len(names)), 0.0,

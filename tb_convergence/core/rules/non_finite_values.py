@@ -24,6 +24,8 @@ from tb_convergence.core.diagnosis.wording import counted, figure, listed
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.measures import Measure
 
+_GRADIENTS: Final = 3
+_CUSTOM: Final = frozenset({"Lambda", "TFOpLambda"})
 _VARIABLES: Final = 4
 """Place of the variables in the order in which a step's tensors are computed."""
 
@@ -152,7 +154,7 @@ def _appearances(history: RunHistory) -> tuple[_Bad, ...]:
         else _first_in_table(
             history, "variables",
             (("gradient_nan_fraction", "NaN"), ("gradient_inf_fraction", "Inf")),
-            3, "the gradient of {name}", reverse=True,
+            _GRADIENTS, "the gradient of {name}", reverse=True,
         ),
         _first_in_table(
             history, "variables", (("variable_nonfinite_fraction", "NaN or Inf"),),
@@ -197,8 +199,41 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         last_step=history.last_step,
         layers=others,
         evidence=tuple(item.evidence for item in bad),
-        advice=_unnamed(history) if sound is not None and inherited else (),
+        advice=(
+            _unnamed(history) if sound is not None and inherited
+            else _derivative(history, first)
+        ),
         ruins=_lasts(history),
+    )
+
+
+def _derivative(history: RunHistory, first: _Bad) -> tuple[str, ...]:
+    """Advice where a gradient went bad while everything it was computed from was finite.
+
+    Then a derivative is infinite at a value that is not. Gradients come from the output back: the
+    operation lies between the last layer whose gradient is sound and the first whose is not.
+    """
+    table = history.table("variables")
+    if first.order != _GRADIENTS or table is None or not first.layers:
+        return ()
+    model = configuration(history)
+    named = model.layer(first.layers[0])
+    behind = [
+        layer for layer in model.layers
+        if named is not None and named.name in (layer.inputs or ())
+    ]
+    own = [layer for layer in behind if layer.kind in _CUSTOM or not layer.parameters]
+    place = f"behind {first.layers[0]}"
+    if own:
+        place = f"in {own[0].name} ({own[0].kind}), behind {first.layers[0]}"
+    elif not behind and named is not None and named in model.ends:
+        place = f"in the loss, or behind {first.layers[0]}"
+    return (
+        f"Values are finite and the gradient is not: a derivative is infinite {place}. Look there "
+        "for a root or a norm of 0, a power below 1 of 0, a division by 0, a logarithm of 0, "
+        "arccos or arcsin of 1.",
+        "Keep the argument away from that point, inside the operation: sqrt(maximum(x, 1e-7)), "
+        "x / maximum(y, 1e-7). A tf.where around it does not help, as 0 times infinity is NaN.",
     )
 
 

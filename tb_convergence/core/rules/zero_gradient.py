@@ -40,9 +40,14 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     if table is None or not table.has("gradient_zero_fraction"):
         return None
     rows = table.rows_of(*WEIGHT_KINDS)
-    if not rows or len(table.steps) < RECORDS:
+    if not rows or not len(table.steps):
         return None
     zero = table.column("gradient_zero_fraction", "low")[:, rows]
+    unreached = _unreached_output(history, table, rows, zero)
+    if unreached is not None:
+        return unreached
+    if len(table.steps) < RECORDS:
+        return _none_at_the_start(history, table, rows, zero)
     limit = limits(history, len(rows))
     bad = np.nan_to_num(zero) >= limit
     # Judged on how the run ends: zeros that were left behind do not hold it back now.
@@ -82,6 +87,65 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         benign=benign,
         ruins=complete == len(rows) and not benign,
         state=state,
+    )
+
+
+def _unreached_output(
+    history: RunHistory, table: Table, rows: list[int], zero: Values
+) -> Match | None:
+    """An output, one of several, whose kernel never got a gradient: the loss does not look at it.
+
+    Told however well the other outputs are learned, for the loss shows nothing of it.
+    """
+    ends = {layer.name for layer in configuration(history).ends}
+    outputs = [index for index, row in enumerate(rows) if table.rows[row].layer in ends]
+    none = [index for index in outputs if bool((np.nan_to_num(zero[:, index]) >= ALL).all())]
+    size = configuration(history).batch_size
+    if not none or len(none) == len(outputs) or (size is not None and size < SMALL_BATCH):
+        return None
+    names = layers_of(table, [rows[index] for index in none])
+    first, last = int(table.steps[0]), int(table.steps[-1])
+    return Match(
+        "warning", 0.85,
+        f"{listed(names, thing='output')} {'get' if len(names) > 1 else 'gets'} no gradient at "
+        "all, while other outputs do: the loss does not depend on "
+        f"{'them' if len(names) > 1 else 'it'}.",
+        first, last, names,
+        tuple(
+            Evidence("zero-gradient fraction, smallest of the records",
+                     float(np.min(zero[:, index])), ALL, first, table.rows[rows[index]].layer,
+                     suspect="at least", unit="fraction")
+            for index in none
+        ),
+        (
+            f"Check what {names[0]} weighs in the loss: a loss_weights entry of 0, a loss that is "
+            "missing in compile(), a mask or sample weights that are all zero.",
+        ),
+        title=placed("No gradient reaches an output", names),
+    )
+
+
+def _none_at_the_start(
+    history: RunHistory, table: Table, rows: list[int], zero: Values
+) -> Match | None:
+    """No kernel gets any gradient in the first records: nothing can begin."""
+    size = configuration(history).batch_size
+    if int(table.steps[0]) != 0 or (size is not None and size < SMALL_BATCH):
+        return None
+    if not bool((np.nan_to_num(zero) >= ALL).all()):
+        return None
+    names = layers_of(table, rows)
+    return Match(
+        "critical", 0.85,
+        f"No kernel gets any gradient from the first batch: {listed(names)} cannot learn.",
+        0, int(table.steps[-1]), names,
+        (Evidence("zero-gradient fraction, smallest of the kernels", float(np.min(zero)), ALL, 0,
+                  suspect="at least", unit="fraction"),),
+        (
+            "Follow the loss back: does it depend on the model's output (no argmax, round, cast, "
+            "stop_gradient or clip in between)? Are all units dead, or all weights zero?",
+        ),
+        ruins=True, state=State(NO_GRADIENT, 0),
     )
 
 
@@ -147,7 +211,7 @@ RULE = Rule(
     kind="symptom",
     title="Gradients are exactly zero",
     needs=("gradient_zero_fraction",),
-    at_least=RECORDS,
+    at_least=1,  # an output that gets no gradient shows in the first record
     evaluate=_evaluate,
     healthy=(Healthy("gradient_zero_fraction", _healthy),),
     thresholds=(

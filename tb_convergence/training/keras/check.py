@@ -79,7 +79,9 @@ def check(model: Any, sample_batch: Any) -> Check:
     """Look at a compiled model and one batch before training. Changes neither.
 
     Args:
-        model: a compiled and built Keras model.
+        model: a compiled and built Keras model, nested or not, with one or several inputs and
+            outputs. A `train_step` of its own is run once on the batch; optimizers that it calls
+            note their gradients and change nothing.
         sample_batch: `(x, y)` or `(x, y, sample_weight)` as `fit` takes them, or a
             `tf.data.Dataset` of batches, whose first is taken. At most 1,024 samples are looked at.
 
@@ -94,7 +96,7 @@ def check(model: Any, sample_batch: Any) -> Check:
     """
     if not getattr(model, "compiled", False):
         raise ValueError("the model is not compiled: call model.compile(optimizer, loss) first")
-    if not model.built:
+    if not model.built and not model.weights:
         raise ValueError(
             "the model has no weights yet: begin it with keras.Input(shape), or call it once on "
             "a batch"
@@ -160,9 +162,9 @@ def _tables(model: Any, x: Any, y: Any, seen: Probe) -> dict[str, Table]:
 
 
 def _variables(model: Any, seen: Probe) -> Table | None:
-    described = layer_rows.variable_rows(model, model.trainable_variables)
+    described = layer_rows.variable_rows(model, seen.variables)
     records = []
-    for place, variable in enumerate(model.trainable_variables):
+    for place, variable in enumerate(seen.variables):
         gradient = seen.gradients[place] if seen.gradients else None
         row = _Row(
             variable=reductions.reduce(_array(variable.value)),
@@ -180,6 +182,9 @@ def _activations(seen: Probe) -> Table | None:
     for label, layer, value in seen.outputs:
         described.append(layer_rows.output_row(label, layer, [None, *value.shape[1:]], value.dtype))
         record = _columns("activations", _Row(output=reductions.reduce(_array(value))))
+        over_batch = _deviation_over_batch(_array(value))
+        if over_batch is not None:
+            record["activation_batch_std"] = over_batch
         saturated = tables.saturated_fraction(value, described[-1].activation)
         if saturated is not None:
             record["activation_saturated_fraction"] = float(saturated)
@@ -188,6 +193,13 @@ def _activations(seen: Probe) -> Table | None:
             record["activation_dead_fraction"] = float(np.mean(active < tables.DEAD_BELOW))
         records.append(record)
     return _table("activations", tuple(described), records)
+
+
+def _deviation_over_batch(value: np.ndarray) -> float | None:
+    """Standard deviation over the samples, averaged over the units; None of fewer than two."""
+    if value.ndim < 2 or len(value) < 2:
+        return None
+    return float(np.mean(np.std(value.astype(np.float64), axis=0)))
 
 
 def _inputs(model: Any, x: Any, y: Any, prediction: Any) -> Table | None:

@@ -152,11 +152,11 @@ def _model(model: Any) -> Document:
     layers = layer_rows.units_of_model(model)
     every = [layer for layer in _flat(model) if type(layer).__name__ != "InputLayer"]
     labels = layer_rows.labels_of([*layers, *(item for item in every if item not in layers)])
-    connections = Connections(model)
+    connections, owners = Connections(model), _owners(model)
     return {
         "name": model.name,
         "class": type(model).__name__,
-        "layers": [layer(item, labels, connections) for item in every][: MAX_ITEMS * 10],
+        "layers": [layer(item, labels, connections, owners) for item in every][: MAX_ITEMS * 10],
         "parameters": int(model.count_params()) if model.built else None,
         "trainable_parameters": _trainable_parameters(model),
     }
@@ -186,7 +186,20 @@ def _flat(model: Any) -> list[Any]:
     return found
 
 
-def layer(item: Any, labels: Mapping[int, str], connections: Connections) -> Document:
+def _owners(model: Any) -> dict[int, str]:
+    """Attribute of a subclassed model that holds each layer, by `id`, parts of parts included."""
+    found: dict[int, str] = {}
+    for name, value in vars(model).items():
+        if name.startswith("_") or not hasattr(value, "_flatten_layers"):
+            continue
+        for part in value._flatten_layers():
+            found.setdefault(id(part), name)
+    return found
+
+
+def layer(
+    item: Any, labels: Mapping[int, str], connections: Connections, owners: Mapping[int, str]
+) -> Document:
     """One layer: what it is, how it is set up, what feeds it."""
     found: Document = {}
     fields: dict[str, Callable[[], Any]] = {
@@ -198,6 +211,7 @@ def layer(item: Any, labels: Mapping[int, str], connections: Connections) -> Doc
         "use_bias": lambda: bool(item.use_bias),
         "parameters": lambda: int(item.count_params()) if item.built else None,
         "trainable_parameters": lambda: _trainable_parameters(item),
+        "owner": lambda: owners.get(id(item), ""),
         "output_shape": lambda: list(item.output.shape),
         "inputs": lambda: [
             labels.get(id(source), source.name) for source in connections.sources(item)

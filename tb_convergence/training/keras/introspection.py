@@ -94,6 +94,14 @@ def _factor(optimizer: Any) -> tuple[Tensor | None, bool]:
     return (None if factor is None else tf.constant(float(factor)), False)
 
 
+def unscaled(optimizer: Any, gradient: Any) -> Any:
+    """A gradient as it was before the loss was scaled for `optimizer`; None stays None."""
+    factor, _ = _factor(optimizer)
+    if gradient is None or factor is None:
+        return gradient
+    return tf.convert_to_tensor(gradient) / tf.cast(factor, gradient.dtype)
+
+
 def names_of(tensors: Sequence[Any] | None) -> list[str]:
     """Names a user gave to a functional model's inputs; nothing where they are Keras' own."""
     names = [str(getattr(tensor, "name", "")) for tensor in tensors or ()]

@@ -8,13 +8,14 @@ custom layer draws from a global generator is put back afterwards.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-from tb_convergence.training.keras import compat, layer_rows
+from tb_convergence.training.keras import compat, layer_rows, own_step
 from tb_convergence.training.keras.patching import patched
 
 
@@ -24,13 +25,16 @@ class Probe:
 
     Attributes:
         loss: NaN where there is no target to compare with.
-        prediction: as the model gives it.
-        gradients: per trainable variable; None where the loss does not depend on it.
+        prediction: as the model gives it; None where a train step of one's own is all there is.
+        variables: that an optimizer is given.
+        gradients: per variable; None where the loss does not depend on it. Empty where there is no
+            loss to take them of.
         outputs: (label, layer, value) of every layer that computes, in the order of the calls.
     """
 
     prediction: Any
     loss: float = float("nan")
+    variables: Sequence[Any] = ()
     gradients: Sequence[Any] = ()
     outputs: list[tuple[str, Any, Any]] = field(default_factory=list)
 
@@ -38,10 +42,14 @@ class Probe:
 def probe(model: Any, x: Any, y: Any, sample_weight: Any) -> Probe:
     """One training step of `model` on a batch, without the update, and without a trace of it.
 
+    A train step of the user's own is run as it is (see `own_step`).
+
     Raises:
         Exception: whatever the model or its loss raises on this batch.
     """
-    found = Probe(None)
+    if own_step.has_own_step(model):
+        return _own(model, x, y, sample_weight)
+    found = Probe(None, variables=list(model.trainable_variables))
     trained = list(model.trainable_variables)
     copies = [tf.identity(tf.convert_to_tensor(variable.value)) for variable in trained]
     others = [v for v in model.variables if not any(v is item for item in trained)]
@@ -59,6 +67,18 @@ def probe(model: Any, x: Any, y: Any, sample_weight: Any) -> Probe:
     if loss is not None:
         found.loss = float(loss)
         found.gradients = tape.gradient(loss, copies)
+    return found
+
+
+def _own(model: Any, x: Any, y: Any, sample_weight: Any) -> Probe:
+    found = Probe(None)
+    batch = keras.utils.pack_x_y_sample_weight(x, y, sample_weight)
+    with compat.random_state_kept(), patched(_watching(model, found.outputs)):
+        found.loss, found.variables, found.gradients = own_step.run(model, batch)
+    with compat.random_state_kept(), suppress(Exception), keras.StatelessScope(
+        state_mapping=[(v, v.value) for v in model.variables]
+    ):
+        found.prediction = model(x, training=False)  # a part of the model may be all it can call
     return found
 
 
