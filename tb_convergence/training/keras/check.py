@@ -75,6 +75,15 @@ class Check:
     __repr__ = __str__
 
 
+def _check_kind(model: Any) -> None:
+    backend = keras.backend.backend()
+    if backend != "tensorflow":
+        raise ValueError(f"Keras runs on {backend!r}; check works with the backend 'tensorflow'")
+    if not isinstance(model, keras.Model):
+        kind = f"{type(model).__module__.partition('.')[0]}.{type(model).__name__}"
+        raise TypeError(f"model is a {kind}; check looks at models of keras (Keras 3) only")
+
+
 def check(model: Any, sample_batch: Any) -> Check:
     """Look at a compiled model and one batch before training. Changes neither.
 
@@ -86,7 +95,9 @@ def check(model: Any, sample_batch: Any) -> Check:
             `tf.data.Dataset` of batches, whose first is taken. At most 1,024 samples are looked at.
 
     Raises:
-        ValueError: the model is not compiled, not built, or the batch is empty.
+        TypeError: it is no model of this Keras, such as one of tf_keras.
+        ValueError: the model is not compiled, not built, or the batch is empty; or Keras runs on
+            JAX or PyTorch.
         Exception: whatever the model or its loss raises on this batch, as `fit` would, unless a
             critical finding about configuration or data accounts for it.
 
@@ -94,6 +105,7 @@ def check(model: Any, sample_batch: Any) -> Check:
 
         print(tb_convergence.check(model, (x_train[:256], y_train[:256])))
     """
+    _check_kind(model)
     if not getattr(model, "compiled", False):
         raise ValueError("the model is not compiled: call model.compile(optimizer, loss) first")
     if not model.built and not model.weights:

@@ -227,12 +227,6 @@ ADDITIONAL_LOSSES = "_aggregate_additional_loss"
 """Its name, to wrap it while a step is traced."""
 
 
-def compiled_parts(model: Any) -> list[Any]:
-    """What `compile` makes of the losses and metrics, and builds at the first batch."""
-    parts = (getattr(model, name, None) for name in ("_compile_loss", "_compile_metrics"))
-    return [part for part in parts if part is not None]
-
-
 def named_inputs(model: Any) -> Any:
     """Inputs of a functional model, with their names."""
     return getattr(model, "_inputs", None) or getattr(model, "inputs", None)
