@@ -341,8 +341,8 @@ def _first(table: Table, count: int) -> Table:
 def steps_since_record(run: Table) -> Values:
     """Steps `[S]` that each record of the table "run" stands for, itself included.
 
-    Those that were observed, and those that were not (`watch_every_step=False`). NaN where a record
-    does not say; 1 each where none does.
+    Those that were observed, and those of which only the loss is known. NaN where a record does
+    not say; 1 each where none does.
     """
     if not run.has("window_steps"):
         return np.ones(len(run.steps))

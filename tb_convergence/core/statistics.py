@@ -356,8 +356,13 @@ RUN: Final[tuple[Statistic, ...]] = (
     ),
     Statistic(
         "window_unwatched_steps", "run", "Steps not observed", "unseen", "steps", POSITIVE,
-        "Steps since the previous record that were made without being observed, as "
-        "`watch_every_step=False` asks: of them nothing is known. 0 where every step is observed.",
+        "Steps since the previous record of which only the loss is known, if that. 0 with "
+        "`watch_every_step=True`, which observes every step.",
+    ),
+    Statistic(
+        "window_loss_steps", "run", "Losses known", "steps", "steps", POSITIVE,
+        "Steps since the previous record, this one included, whose batch loss is finite and known: "
+        "those that the mean and the range below are of.",
     ),
     Statistic(
         "window_loss_mean", "run", "Mean batch loss", "mean L", "loss", REAL,

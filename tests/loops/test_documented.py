@@ -19,7 +19,8 @@ TEXT = (ROOT / "docs" / "recording.md").read_text(encoding="utf-8")
 SNIPPETS = re.findall(r"(?:<!-- needs: (\w+) -->\n)?```python\n(.*?)```", TEXT, re.DOTALL)
 RUNS = {
     "fit": {"activations", "epoch", "inputs", "run", "variables"},
-    "records-only": {"activations", "epoch", "inputs", "run", "variables"},
+    "watched": {"activations", "epoch", "inputs", "run", "variables"},
+    "broken": {"activations", "epoch", "inputs", "run", "variables"},
     "loop": {"epoch", "inputs", "run", "variables"},
     "by-hand": {"run", "variables"},
     "graph": {"run", "variables"},
@@ -55,5 +56,8 @@ def test_a_snippet_runs_as_it_stands(tmp_path: Path, name: str) -> None:
         assert "critical" in done.stdout
         assert "is stopped, as asked" in done.stderr
         assert diagnosis.severity == "critical"
+    elif name == "broken":
+        assert "non-finite-values" in {finding.id for finding in diagnosis.findings}
+        assert (tmp_path / "logs" / "broken" / "last_finite" / "model.weights.h5").exists()
     else:
         assert diagnosis.severity in (None, "info"), diagnosis.findings

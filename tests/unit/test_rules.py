@@ -1443,6 +1443,23 @@ def test_nan_between_unwatched_records_is_told_as_an_interval() -> None:
     )
 
 
+def test_nan_between_records_is_dated_by_the_losses() -> None:
+    """Beside the training every loss is known; gradients are those of the records alone."""
+    loss = np.where(SPARSE < 200, 1.0, np.nan)
+    age = np.where(SPARSE < 200, np.nan, 0.0)
+    age[SPARSE == 219] = 12.0
+    known = np.diff(SPARSE, prepend=-1).astype(np.float64)
+    history = unwatched_run(
+        loss, SPARSE, first_nonfinite_age_steps=age, window_loss_steps=known
+    )
+    (finding,) = [f for f in diagnose_history(history).findings if f.id == "non-finite-values"]
+    assert finding.first_step == 207
+    assert finding.summary == (
+        "The loss became NaN at step 207; every loss before it was finite. No gradients "
+        "and no outputs of that step were recorded."
+    )
+
+
 def test_the_loss_of_a_run_that_is_not_watched_has_the_length_of_the_run() -> None:
     """Its records stand for all its steps, but its noise is that of single batches."""
     trajectory = loss_trajectory(unwatched_run(draw.falling(len(SPARSE)), SPARSE))

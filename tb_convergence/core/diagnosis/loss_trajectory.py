@@ -195,6 +195,17 @@ class _Stretch(NamedTuple):
         return cls(mean, math.sqrt(float((share**2 * (level - mean) ** 2).sum())))
 
 
+def _averaged_steps(run: Table) -> NDArray[np.float64]:
+    """Steps `[S]` whose losses each record's mean is of; 1 each where none says."""
+    observed = np.ones(len(run.steps))
+    if run.has("window_steps"):
+        observed = run.column("window_steps")[:, 0].astype(np.float64)
+    if run.has("window_loss_steps"):
+        known = run.column("window_loss_steps")[:, 0].astype(np.float64)
+        observed = np.where(known > 0, known, observed)
+    return observed
+
+
 @remembered
 def loss_trajectory(history: RunHistory) -> LossTrajectory | None:
     """Course of the training loss; None where no finite loss was recorded."""
@@ -202,7 +213,7 @@ def loss_trajectory(history: RunHistory) -> LossTrajectory | None:
     if run is not None and run.has("loss") and len(run.steps):
         loss = run.column("loss")[:, 0].astype(np.float64)
         level = run.column("window_loss_mean")[:, 0] if run.has("window_loss_mean") else loss
-        seen = run.column("window_steps")[:, 0] if run.has("window_steps") else np.ones(len(loss))
+        seen = _averaged_steps(run)
         windows = _Windows(run.steps, level, steps_since_record(run), seen)
         windows = _with_epochs(history, run, windows)
         return _trajectory(windows, loss, "step", _first_bad_loss(run, loss))

@@ -24,6 +24,7 @@ from tb_convergence.core.diagnosis.wording import counted, figure, listed
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.measures import Measure
 
+_LOSS: Final = 2
 _GRADIENTS: Final = 3
 _CUSTOM: Final = frozenset({"Lambda", "TFOpLambda"})
 _VARIABLES: Final = 4
@@ -174,7 +175,9 @@ def _sound_before(history: RunHistory) -> int | None:
 
 def came_unseen(history: RunHistory) -> bool:
     """Whether it is not known at which step NaN or Inf came first, of a run that has them."""
-    return _sound_before(history) is not None
+    if _sound_before(history) is None:
+        return False
+    return not _loss_broke(history, _exact_step(history, _appearances(history)[0].step))
 
 
 def _evaluate(history: RunHistory, _: Signs) -> Match | None:
@@ -186,6 +189,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     unit = "epoch" if history.axis == "epoch" else "step"
     others = tuple(dict.fromkeys(layer for item in bad for layer in item.layers))
     sound = _sound_before(history)
+    in_data = any(item.order == 0 for item in bad)
     # Variables are those before the update: bad ones are the work of an earlier step.
     inherited = any(item.order == _VARIABLES and item.step == first.step for item in bad)
     return Match(
@@ -199,8 +203,8 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         last_step=history.last_step,
         layers=others,
         evidence=tuple(item.evidence for item in bad),
-        advice=(
-            _unnamed(history) if sound is not None and inherited
+        advice=_go_on(history) + (
+            (_unnamed(history) if not in_data else ()) if sound is not None and inherited
             else _derivative(history, first)
         ),
         ruins=_lasts(history),
@@ -301,18 +305,69 @@ def _between(history: RunHistory, sound: int, seen: int, inherited: bool) -> str
     why = f"no record tells of the {unseen}"
     if windows(history) is not None:
         why = f"the {unseen} were not observed"
+    if _loss_broke(history, seen):
+        return _of_losses(history, sound, seen, inherited)
     when = f"{first.kind} arose {after}at {unit} {seen:,} at the latest: {why}"
     if inherited:
         return f"{when}, and by then the variables held it, so where it began is not known."
     return f"{when}. At {unit} {seen:,} it appears first in {first.what}."
 
 
+def _loss_broke(history: RunHistory, step: int) -> bool:
+    """Whether it is known of every step before `step` that its loss was finite, and of `step` that
+    it was not: the recorder beside a training follows the losses between its records."""
+    run = history.table("run")
+    if run is None or not run.has("first_nonfinite_age_steps") or not run.has("window_loss_steps"):
+        return False
+    record = int(np.searchsorted(run.steps, step))
+    if record == len(run.steps):
+        return False
+    age = run.column("first_nonfinite_age_steps")[record, 0]
+    # Counted back to a step between two records, it can only be by the loss.
+    return bool(age > 0) or not np.isfinite(run.column("loss")[record, 0])
+
+
+def _of_losses(history: RunHistory, sound: int, broke: int, inherited: bool) -> str:
+    """The summary where the step is known from the losses, and the tensor from a later record."""
+    bad = _appearances(history)
+    first = bad[0]
+    when = f"The loss became {first.kind} at step {broke:,}; every loss before it was finite."
+    data = next((item for item in bad if item.order == 0), None)
+    if data is not None:
+        same = "" if data.step == broke else f", and perhaps that of step {broke:,} had, too"
+        return f"{when} The batch of step {data.step:,} has {data.kind} in {data.what}{same}."
+    if first.order == _LOSS:
+        return f"{when} No gradients and no outputs of that step were recorded."
+    if not inherited:
+        return f"{when} At step {first.step:,}, {first.kind} appears first in {first.what}."
+    return (
+        f"{when} By the next record, of step {first.step:,}, the variables held it, so the tensor "
+        "that went bad first is not known."
+    )
+
+
+def _go_on(history: RunHistory) -> tuple[str, ...]:
+    """Advice where the recorder wrote the last finite state."""
+    recorder = history.config.get("recorder")
+    written = recorder.get("last_finite") if isinstance(recorder, dict) else None
+    if not isinstance(written, dict) or not isinstance(written.get("step"), int):
+        return ()
+    batch = ""
+    if isinstance(written.get("batch_step"), int):
+        batch = f"; batch.npz there is the batch of step {written['batch_step']:,}"
+    return (
+        f"The state at the beginning of step {written['step']:,} is in the folder last_finite of "
+        'the run: fix the cause, then go on from it by model.load_weights("model.weights.h5")'
+        f"{batch}.",
+    )
+
+
 def _unnamed(history: RunHistory) -> tuple[str, ...]:
     """Advice where the tensor that went bad first is not known."""
     way = (
-        "Record every step, as ConvergenceCallback and ConvergenceRecorder do of themselves"
+        "Record every step, as ConvergenceRecorder does"
         if windows(history) is None
-        else "Train again with watch_every_step=True, as by default"
+        else "Train again with watch_every_step=True"
     )
     return (
         f"{way}: the step at which it begins is then known, and recorded in full, with the tensor "

@@ -324,6 +324,7 @@ def _run_columns(row: tables.VariableRow, step: Step) -> dict[str, Tensor]:
         "update_global_norm": Exact(row.update.norm).norm,
         "window_steps": window.steps,
         "window_unwatched_steps": window.unwatched,
+        "window_loss_steps": finite,
         "window_loss_mean": tf.where(
             some, tf.math.divide_no_nan(window.loss_sum, finite), undefined
         ),

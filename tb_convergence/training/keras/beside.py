@@ -24,6 +24,7 @@ from tb_convergence.training.host.writer import RunWriter
 from tb_convergence.training.keras import compat, introspection
 from tb_convergence.training.keras.copies import Before, Copies
 from tb_convergence.training.keras.handback import Batch, HandBack
+from tb_convergence.training.keras.last_finite import LastFinite
 from tb_convergence.training.keras.measuring import Measuring
 from tb_convergence.training.keras.numbering import Numbering
 from tb_convergence.training.keras.rehearsal import Asked
@@ -54,6 +55,7 @@ class Beside:
         numbering: numbers of steps over several trainings.
         asked: what is recorded.
         guard: everything of ours that may fail runs under it.
+        last_finite: keeps the state of the last finite record; None where nobody asked for it.
     """
 
     def __init__(
@@ -63,9 +65,11 @@ class Beside:
         numbering: Numbering,
         asked: Asked,
         guard: Guard,
+        last_finite: LastFinite | None = None,
     ) -> None:
         self.model: Any = None
-        self._measuring = Measuring(writer, numbering, asked, guard.say)
+        self._measuring = Measuring(writer, numbering, asked, guard.say, last_finite)
+        self._last_finite = last_finite
         self._writer = writer
         self._cadence = cadence
         self._guard = guard
@@ -221,6 +225,8 @@ class Beside:
             if not self._searched:
                 self._searched, self._search = True, SEARCHED_BATCHES
                 self._due_call = min(self._due_call, self._calls)
+                if self._last_finite is not None:
+                    self._last_finite.write(max(self.last_step, 0))
             return
         loss = abs(losses.latest)
         if math.isfinite(loss):
@@ -336,6 +342,8 @@ class Beside:
         if all(bool(tf.reduce_all(tf.math.is_finite(tensor))) for tensor in floats):
             return False
         self._search = 0
+        if self._last_finite is not None:
+            self._last_finite.write_batch(batch, self.last_step + 1)
         return True
 
     def _updated(self, copies: Copies, plain: Function, iterator: Any, began: float) -> Any:

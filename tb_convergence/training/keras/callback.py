@@ -27,6 +27,7 @@ from tb_convergence.training.host.writer import RunWriter
 
 TRANSIENT: Final = frozenset(
     {"_guard", "_session", "_beside", "_writer", "_closing", "_epochs", "_facts", "_numbering"}
+    | {"_last_finite"}
     | {"_expected", "_model", "_foreign", "params"}
 )
 """Attributes that belong to the training in progress."""
@@ -48,6 +49,9 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
         watch_every_step: train with a step that records from within. It finds the first NaN of any
             gradient at its exact step and tensor. It costs some percent of each step, and the last
             bits of the weights may differ from those of a training without the callback.
+        keep_last_finite: keep the state of the last recorded step with a finite loss in memory, and
+            write it to `last_finite` in `log_dir` once the loss is not finite, with the batch that
+            holds NaN where one does. Not with `watch_every_step`.
         activations: record the outputs of layers.
         inputs: record inputs, targets and predictions per feature.
         distributions: record how the magnitudes of each gradient's entries are spread, of a sample
@@ -75,6 +79,7 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
         overhead: float = 0.01,
         every_n_steps: int | None = None,
         watch_every_step: bool = False,
+        keep_last_finite: bool = False,
         activations: bool = True,
         inputs: bool = True,
         distributions: bool = False,
@@ -87,6 +92,7 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
         self.overhead = checked_overhead(overhead)
         self.every_n_steps = checked_interval(every_n_steps)
         self.watch_every_step = bool(watch_every_step)
+        self.keep_last_finite = bool(keep_last_finite)
         self.activations = bool(activations)
         self.inputs = bool(inputs)
         self.distributions = bool(distributions)
@@ -101,6 +107,7 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
         self._closing: Any = None
         self._epochs = Epochs()
         self._facts: dict[str, Any] = {}
+        self._last_finite: Any = None
         self._expected = False
         self._foreign = False
 
@@ -201,12 +208,17 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
     def _stand_beside(self, again: bool) -> None:
         """Record beside the training."""
         from tb_convergence.training.keras.beside import Beside  # noqa: PLC0415
+        from tb_convergence.training.keras.last_finite import LastFinite  # noqa: PLC0415
         from tb_convergence.training.keras.rehearsal import Asked  # noqa: PLC0415
 
         if self._beside is None:
             asked = Asked(self.activations, self.inputs, self.distributions)
             cadence = Cadence(self.overhead, self.every_n_steps)
-            self._beside = Beside(self._writer, cadence, self._numbering, asked, self._guard)
+            if self.keep_last_finite:
+                self._last_finite = LastFinite(self.log_dir, self._guard.say)
+            self._beside = Beside(
+                self._writer, cadence, self._numbering, asked, self._guard, self._last_finite
+            )
         self._beside.begin(self.model)
         if again:
             self._beside.expect_more()
@@ -269,8 +281,10 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
     def _describe_cost(self) -> None:
         """Write down what recording has cost by its own measure, and what it was allowed to."""
         # Two digits: what changes in the third is no news, and each is a record of its own.
+        written = None if self._last_finite is None else self._last_finite.facts
         self._describe(
             recorder={
+                **({"last_finite": dict(written)} if written else {}),
                 "measured_share": float(f"{self._session.measured_share:.1g}"),
                 "overhead": self.overhead,
                 "every_n_steps": self.every_n_steps,
@@ -298,7 +312,7 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
 
     def _release(self) -> None:
         """Close the event file; a further call of `fit` begins a new one."""
-        self._writer, self._beside = None, None
+        self._writer, self._beside, self._last_finite = None, None, None
         closing, self._closing = self._closing, None
         if closing is not None:
             with suppress(Exception):

@@ -15,6 +15,7 @@ from tb_convergence.training.host.writer import RunWriter
 from tb_convergence.training.keras import introspection
 from tb_convergence.training.keras.copies import Before, Copies, copies_for, values_before
 from tb_convergence.training.keras.handback import Batch
+from tb_convergence.training.keras.last_finite import LastFinite
 from tb_convergence.training.keras.numbering import Numbering
 from tb_convergence.training.keras.rehearsal import Asked, NotRehearsedError, Rehearsal
 from tb_convergence.training.keras.rolled_back import handle_of
@@ -53,7 +54,12 @@ class Measuring:
     """
 
     def __init__(
-        self, writer: RunWriter, numbering: Numbering, asked: Asked, say: Callable[[str], None]
+        self,
+        writer: RunWriter,
+        numbering: Numbering,
+        asked: Asked,
+        say: Callable[[str], None],
+        last_finite: LastFinite | None,
     ) -> None:
         self.losses = StepLosses()
         self.logs: list[StepLog] = []
@@ -62,6 +68,7 @@ class Measuring:
         self._numbering = numbering
         self._asked = asked
         self._say = say
+        self._last_finite = last_finite
         self._said = False
         self._model: Any = None
         self._optimizers: list[Any] = []
@@ -78,6 +85,8 @@ class Measuring:
             self.losses = StepLosses("running mean" if own_step else "unknown")
         self._model, self._optimizers = model, optimizers_of(model)
         self._copies = self._function = None
+        if self._last_finite is not None:
+            self._last_finite.begin(model)
         self._numbers = {
             id(item): (
                 self._numbering.first_step(model, item), introspection.iterations(item)
@@ -145,6 +154,8 @@ class Measuring:
     def before(self, copies: Copies) -> Before:
         """Values of the variables, and the numbers of the step to come."""
         numbers = {id(item): self._number(item) for item in self._optimizers}
+        if self._last_finite is not None:
+            self._last_finite.look(self._optimizers)
         return values_before(copies, self._model, self._optimizers, numbers)
 
     # ---- after it -------------------------------------------------------------------------
@@ -173,6 +184,8 @@ class Measuring:
         if not known:  # it is from the next step on
             return Result(False, setup)
         wrote = self._write(copies, before)
+        if self._last_finite is not None and wrote:
+            self._last_finite.judge(self.logs[0].last_step, all(log.finite for log in self.logs))
         site = self.logs[0].site
         advance = self._number(site.optimizer) - before.numbers.get(id(site.optimizer), 0)
         return Result(wrote, setup, max(advance, 1), any(log.grew for log in self.logs))

@@ -32,6 +32,7 @@ class StepLog:
 
     Attributes:
         grew: whether the gradient norm of the latest record has grown a lot.
+        finite: whether its loss and gradients were finite.
     """
 
     def __init__(self, site: Site, name: str, losses: StepLosses, last_step: int = -1) -> None:
@@ -39,6 +40,7 @@ class StepLog:
         self.losses = losses
         self.last_step = last_step
         self.grew = False
+        self.finite = True
         self._name = name
         self._channels: dict[statistics.Group, Channel] = {}
         self._norm = float("nan")
@@ -92,6 +94,7 @@ class StepLog:
         unwatched = step - self.last_step - 1 if self.last_step >= 0 else 0
         put("window_unwatched_steps", max(unwatched, 0))
         if window.known:
+            put("window_loss_steps", window.known)
             put("window_loss_mean", window.total / window.known)
             put("window_loss_max", window.highest)
             put("window_loss_min", window.lowest)
@@ -100,6 +103,7 @@ class StepLog:
             own = run[0, columns.index("window_nonfinite_steps")]
             put("window_nonfinite_steps", max(own, window.nonfinite))
             put("first_nonfinite_age_steps", (seen - 1 - window.first_nonfinite) // updates)
+        self.finite = not run[0, columns.index("window_nonfinite_steps")]
         norm = float(run[0, columns.index("gradient_global_norm")])
         self.grew = norm > GROWTH * self._norm
         self._norm = norm
