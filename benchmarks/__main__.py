@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 NAMES = (
-    "steps", "first", "records", "bytes", "page", "opening", "routes", "clients", "runs", "large",
+    "steps", "short", "first", "records", "bytes", "page", "opening", "routes", "clients", "runs",
+    "large",
 )
 
 
@@ -38,6 +39,7 @@ def main() -> int:
         page,
         records,
         routes,
+        short,
         steps,
     )
     from benchmarks.report import (  # noqa: PLC0415
@@ -49,6 +51,7 @@ def main() -> int:
 
     programs = {
         "steps": steps.step_time,
+        "short": short.short_trainings,
         "first": first_step.first_step,
         "records": records.time_of_a_record,
         "bytes": records.bytes_of_a_record,

@@ -112,9 +112,9 @@ def _unreached_output(
         f"{'them' if len(names) > 1 else 'it'}.",
         first, last, names,
         tuple(
-            Evidence("zero-gradient fraction, smallest of the records",
-                     float(np.min(zero[:, index])), ALL, first, table.rows[rows[index]].layer,
-                     suspect="at least", unit="fraction")
+            Evidence("gradient_zero_fraction", float(np.min(zero[:, index])), ALL, first,
+                     table.rows[rows[index]].layer, side="at least",
+                     detail="(smallest of the records)")
             for index in none
         ),
         (
@@ -139,8 +139,8 @@ def _none_at_the_start(
         "critical", 0.85,
         f"No kernel gets any gradient from the first batch: {listed(names)} cannot learn.",
         0, int(table.steps[-1]), names,
-        (Evidence("zero-gradient fraction, smallest of the kernels", float(np.min(zero)), ALL, 0,
-                  suspect="at least", unit="fraction"),),
+        (Evidence("gradient_zero_fraction", float(np.min(zero)), ALL, 0, side="at least",
+                  detail="(smallest of the kernels)"),),
         (
             "Follow the loss back: does it depend on the model's output (no argmax, round, cast, "
             "stop_gradient or clip in between)? Are all units dead, or all weights zero?",
