@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from tb_convergence import __version__, rule_plugins
-from tb_convergence.cli import catalogue, compare, demo, diagnose, scripts
+from tb_convergence.cli import catalogue, compare, demo, diagnose, landscape, scripts
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,6 +42,6 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = top.add_subparsers(required=True, metavar="COMMAND", title="commands")
-    for command in (diagnose, compare, catalogue, scripts, demo):
+    for command in (diagnose, compare, catalogue, scripts, landscape, demo):
         command.add(commands)
     return top

@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 from tb_convergence.experiments.loss_landscape.compute import landscape
-from tb_convergence.experiments.loss_landscape.path import Trajectory
 from tb_convergence.experiments.loss_landscape.result import Landscape
-from tb_convergence.experiments.loss_landscape.trajectory_callback import TrajectoryCallback
+from tb_convergence.training.host.trajectory import Trajectory
+from tb_convergence.training.keras.trajectory_callback import TrajectoryCallback
 
 __all__ = ["Landscape", "Trajectory", "TrajectoryCallback", "landscape"]

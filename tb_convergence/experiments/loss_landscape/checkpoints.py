@@ -12,12 +12,8 @@ import keras
 import numpy as np
 
 from tb_convergence.experiments.loss_landscape.directions import Weights
-from tb_convergence.experiments.loss_landscape.path import (
-    FILE,
-    PathError,
-    Trajectory,
-    trajectory_of,
-)
+from tb_convergence.experiments.loss_landscape.path import PathError, trajectory_of
+from tb_convergence.training.host.trajectory import FILE, Trajectory, TrajectoryError
 
 ENDINGS: Final = (".keras", ".weights.h5", ".h5")
 MOST_CHECKPOINTS: Final = 64
@@ -75,10 +71,10 @@ def trajectory_from(source: Any, model: Any) -> Trajectory:
         if place.is_dir():
             recorded = place / FILE
             if recorded.is_file():
-                return Trajectory.load(recorded)
+                return _loaded(recorded)
             return _checkpoints(_listed(place), model)
         if place.suffix == ".npz":
-            return Trajectory.load(place)
+            return _loaded(place)
         raise PathError(
             f"{os.fspath(source)!r} is no folder with {FILE} or checkpoints, and no .npz file"
         )
@@ -91,6 +87,13 @@ def trajectory_from(source: Any, model: Any) -> Trajectory:
         f"path is a {type(source).__name__}; expected a run's folder, a trajectory file, a list of "
         "checkpoints, or a list of (step, weights)"
     )
+
+
+def _loaded(file: Path) -> Trajectory:
+    try:
+        return Trajectory.load(file)
+    except TrajectoryError as error:
+        raise PathError(str(error)) from error
 
 
 def _listed(folder: Path) -> list[Path]:

@@ -54,9 +54,12 @@ class Journal:
     def _load(self) -> None:
         if self._path is None or not self._path.is_file():
             return
-        with suppress(OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile), np.load(
-            self._path, allow_pickle=False
-        ) as data:
+        wrong = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
+        with (
+            suppress(*wrong),
+            self._path.open("rb") as file,
+            np.load(file, allow_pickle=False) as data,
+        ):
             if str(data["identity"]) != self._identity:
                 return
             places = np.asarray(data["places"], np.int64).reshape(-1, 3)

@@ -19,13 +19,9 @@ from tb_convergence.experiments.loss_landscape.directions import (
     plane_of_three,
     random_pair,
 )
-from tb_convergence.experiments.loss_landscape.path import (
-    PathPlane,
-    Trajectory,
-    path_plane,
-    project,
-)
+from tb_convergence.experiments.loss_landscape.path import PathPlane, path_plane, project
 from tb_convergence.experiments.loss_landscape.variables import filter_axes
+from tb_convergence.training.host.trajectory import Trajectory
 
 MARGIN: Final = 0.15
 """Of the extent of a path or of the way between weights: free space around it."""

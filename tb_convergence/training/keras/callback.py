@@ -24,6 +24,7 @@ from tb_convergence.training.host.epochs import Epochs
 from tb_convergence.training.host.guard import Guard, UnsupportedError, weak_close
 from tb_convergence.training.host.live import OnFinding, checked_live, wanted
 from tb_convergence.training.host.writer import RunWriter
+from tb_convergence.training.keras.trajectory_callback import TrajectoryCallback
 
 TRANSIENT: Final = frozenset(
     {"_guard", "_session", "_beside", "_writer", "_closing", "_epochs", "_facts", "_numbering"}
@@ -60,6 +61,8 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
         on_finding: called with each finding that appears (implies `live`).
         stop_on: severities ("critical") or ids of findings at which training stops (implies
             `live`); by default nothing stops it.
+        trajectory: keep a bounded sample of the weights (50 MB) in `trajectory.npz`, so that
+            `tb_convergence.landscape(model, data, path=log_dir)` can draw the path.
 
     Raises:
         ValueError: `log_dir` is empty, `overhead` or `every_n_steps` out of range.
@@ -86,6 +89,7 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
         live: bool = False,
         on_finding: OnFinding | None = None,
         stop_on: Collection[str] = (),
+        trajectory: bool = False,
     ) -> None:
         super().__init__()
         self.log_dir = checked_log_dir(log_dir)
@@ -99,6 +103,11 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
         self.live = bool(live)
         self.on_finding = on_finding
         self.stop_on = checked_live(on_finding, stop_on)
+        self.trajectory = bool(trajectory)
+        self._path = TrajectoryCallback(self.log_dir) if self.trajectory else None
+        if self._path is not None:
+            # Of this object alone: without a path Keras needs no call after each batch.
+            self.on_train_batch_end = self._path.on_train_batch_end
         self._guard = Guard(type(self).__name__)
         self._session: Any = None
         self._beside: Any = None
@@ -132,6 +141,8 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
             self._guard(lambda: _not_of_this_keras(model))
             return
         super().set_model(model)
+        if self._path is not None:
+            self._path.set_model(model)
 
     def __getattr__(self, name: str) -> Any:
         # tf_keras asks its callbacks what they implement; ours implements nothing there.
@@ -150,6 +161,8 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
             self._release()
             self._guard = Guard(type(self).__name__)
         self._guard(self._begin)
+        if self._path is not None:
+            self._path.on_train_begin(logs)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Tell an epoch from the next."""
@@ -172,6 +185,8 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
     def on_train_end(self, logs: Any = None) -> None:
         """Write what is left and leave the model as it was."""
         self._end()
+        if self._path is not None:
+            self._path.on_train_end(logs)
 
     # ---- parts that may fail --------------------------------------------------------------
 

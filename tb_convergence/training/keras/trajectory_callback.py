@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import keras
 
-from tb_convergence.experiments.loss_landscape.path import BUDGET_BYTES, FILE, Trajectory
+from tb_convergence.training.host.trajectory import BUDGET_BYTES, FILE, Trajectory
 
 SHARE: Final = 0.01
 FREE_SECONDS: Final = 1.0
