@@ -127,7 +127,8 @@ def test_units_that_died_are_told_from_units_that_are_dead() -> None:
 @pytest.mark.parametrize("optimizer", ["SGD", "Adam"])
 def test_one_rate_is_advised_and_no_range_that_leaves_it_out(optimizer: str) -> None:
     first, *others = thrown_off(optimizer=optimizer).advice
-    assert re.match(r"Lower the learning rate: \S+ instead of 0\.001 ", first)
+    change = rf"Lower the learning rate: {optimizer}\(\S+\) instead of {optimizer}\(0\.001\)"
+    assert re.match(change, first)
     said = " ".join(others)
     assert not re.search(r"1e-4 to 1e-1|makes no mistakes", said)
     assert "highest rate at which the loss still falls" in said

@@ -42,9 +42,9 @@ def describe_states(
         loss: at the end; None where it is not known.
         unit: what steps count, "step" or "epoch".
 
-    >>> told_of([State(ONE_OUTPUT, 25), State(NO_GRADIENT, 3)], None, None, "step")
+    >>> describe_states([State(ONE_OUTPUT, 25), State(NO_GRADIENT, 3)], None, None, "step")
     ' Since step 3 no kernel gets a gradient; since step 25 the output is the same for every input.'
-    >>> told_of([State(ONE_OUTPUT, 0)], State(ONE_OUTPUT, 0), 0.65, "step")
+    >>> describe_states([State(ONE_OUTPUT, 0)], State(ONE_OUTPUT, 0), 0.65, "step")
     ''
     """
     found = [state for state in states if known is None or state.what != known.what]

@@ -121,7 +121,8 @@ def below_level(loss: Grid, level: float) -> float:
 def basin_share(loss: Grid, level: float, middle: Middle = None) -> float:
     """Fraction of the square that is connected to the end by losses below `level`.
 
-    0 where the end itself is not below it. Neighbours share an edge, not only a corner.
+    0 where the end itself is not below it. Neighbours share an edge, not only a corner. Each point
+    stands for one cell of the lattice.
 
     >>> basin_share(np.array([[0.0, 9, 0], [9, 0, 0], [9, 9, 9]]), 1.0)
     0.3333333333333333
@@ -161,7 +162,7 @@ def plane_curvatures(loss: Grid, spacing: tuple[float, float] = (1.0, 1.0)) -> t
         xy = (loss[2:, 2:] - loss[2:, :-2] - loss[:-2, 2:] + loss[:-2, :-2]) / (4 * h * k)
         middle = (xx + yy) / 2
         radius = np.hypot((xx - yy) / 2, xy)
-    return middle - radius, middle + radius
+        return middle - radius, middle + radius
 
 
 def _ratios(loss: Grid, spacing: tuple[float, float]) -> Grid:
