@@ -128,6 +128,7 @@ class Measuring:
             or self._function is not function
             or not self._copies.takes(iterator)
         ):
+            self._follow_compile()
             self._copies = copies_for(function, self._model, iterator, self._asked)
             self._function = function
             if self._copies.data is None and self._copies.updates is None:
@@ -135,6 +136,16 @@ class Measuring:
                     raise UnsupportedError("steps_per_execution > 1 on several devices")
                 self._only_updates(self._copies, f"its data is a {type(iterator).__name__}")
         return self._copies
+
+    def _follow_compile(self) -> None:
+        """Number on where the model was compiled again while it trains: its new optimizer counts
+        from zero."""
+        present = optimizers_of(self._model)
+        if [id(item) for item in present] == [id(item) for item in self._optimizers]:
+            return
+        last = max((log.last_step for log in self.logs), default=-1)
+        self._numbering.trained(self._model, self._optimizers, last)
+        self.begin(self._model)
 
     def _only_updates(self, copies: Copies, reason: str) -> None:
         """Have variables and their updates recorded, without gradients and outputs."""

@@ -26,7 +26,7 @@ from tb_convergence.training.keras.clipping import clipping_of
 from tb_convergence.training.keras.handback import Batch, HandBack
 from tb_convergence.training.keras.observer import Observer, Seen
 from tb_convergence.training.keras.patching import patched
-from tb_convergence.training.keras.rolled_back import Variables
+from tb_convergence.training.keras.rolled_back import Variables, handle_of
 from tb_convergence.training.keras.sites import Site, optimizers_of
 
 REPEATABLE: Final = frozenset(
@@ -153,7 +153,7 @@ class Rehearsal:
 
     Attributes:
         sites: the step's optimizer calls.
-        touched: the variables that the copy reads or writes.
+        touched: the variables that the copy reads or writes, and all that the sites train.
 
     Raises:
         NotRehearsedError: the step cannot be repeated without harm.
@@ -180,8 +180,11 @@ class Rehearsal:
             for outer, _ in self._copy.graph.captures
             if outer.dtype == tf.resource and id(outer) not in own
         ]
-        variables = [handle for handle in handles if compat.variable_type(handle) is not None]
-        self.touched = Variables(variables)
+        found = {id(h): h for h in handles if compat.variable_type(h) is not None}
+        # One that gets no gradient may not be touched at all; its update is recorded like any.
+        for site in self.sites:
+            found.update((id(h), h) for h in map(handle_of, site.variables) if h is not None)
+        self.touched = Variables(list(found.values()))
 
     @staticmethod
     def _traced(
