@@ -180,11 +180,11 @@ class Rehearsal:
             for outer, _ in self._copy.graph.captures
             if outer.dtype == tf.resource and id(outer) not in own
         ]
-        found = {id(h): h for h in handles if compat.variable_type(h) is not None}
+        touched = {id(h): h for h in handles if compat.variable_type(h) is not None}
         # One that gets no gradient may not be touched at all; its update is recorded like any.
         for site in self.sites:
-            found.update((id(h), h) for h in map(handle_of, site.variables) if h is not None)
-        self.touched = Variables(list(found.values()))
+            touched.update((id(h), h) for h in map(handle_of, site.variables) if h is not None)
+        self.touched = Variables(list(touched.values()))
 
     @staticmethod
     def _traced(
