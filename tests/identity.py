@@ -59,7 +59,7 @@ def state(model: Any, history: Any, error: BaseException | None) -> dict[str, st
     for name, values in logs.items():
         found[f"history {name}"] = digest(np.asarray(values, np.float64))
     found["error"] = "" if error is None else type(error).__name__
-    found["random of Python"] = str(hash(random.getstate()))
+    found["random of Python"] = hashlib.sha256(repr(random.getstate()).encode()).hexdigest()[:16]
     found["random of NumPy"] = digest(np.random.get_state()[1])
     found["random of Keras"] = digest(keras.random.SeedGenerator().state.numpy())
     return found
