@@ -288,7 +288,7 @@ def test_profiles_show_both_runs_at_the_same_step(served: str, open_tab: Open) -
     for place, (group, metric) in enumerate(shown):
         own, other = (tab.heat(run, group, metric).values[:, 0] for run in (sick, WELL))
         names = [row["name"] for row in groups[group]]
-        for key in ("Home", "ArrowRight", "End"):
+        for key in ("Home", "ArrowRight", "ArrowRight", "End"):
             tab.find("profile").nth(place).press(key)
             readout = tab.find("profile-readout").nth(place)
             expect(readout).to_contain_text(f" · in {WELL} ")
