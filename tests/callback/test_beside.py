@@ -96,6 +96,17 @@ def test_a_nan_in_the_data_is_found_with_its_batch_within_an_epoch(
     assert run.steps[first] - age[first] == 217
 
 
+def test_the_first_step_is_recorded_where_it_makes_the_metrics(keras: Any, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(64, 3)).astype("float32"), rng.integers(0, 2, 64)
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, "softmax")])
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    model.fit(x, y, batch_size=8, verbose=0, callbacks=[ConvergenceCallback(tmp_path)])
+    tables = read(tmp_path).tables
+    assert tables["variables"].steps[0] == 0
+    assert np.isfinite(tables["variables"].column("gradient_norm")[0]).all()
+
+
 def test_losses_between_records_are_known(keras: Any, tmp_path: Path) -> None:
     tf = pytest.importorskip("tensorflow")
     losses: list[float] = []

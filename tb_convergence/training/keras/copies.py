@@ -85,9 +85,14 @@ class Before:
     values: list[Any] = field(default_factory=list)
     known: dict[int, Any] | None = None
 
-    def complete(self, rehearsal: Rehearsal, optimizers: Sequence[Any]) -> bool:
+    def complete(self, rehearsal: Rehearsal, model: Any, optimizers: Sequence[Any]) -> bool:
         """Find `values`; False where a variable is newer than the step, so its value is not
-        known."""
+        known.
+
+        Keras makes the variables of optimizers and metrics in the first step. The optimizer knows
+        what its own begin with; those of metrics change nothing that is measured, so any value of
+        theirs does.
+        """
         if self.known is None:
             return True
         fresh = {
@@ -95,6 +100,9 @@ class Before:
             for optimizer in optimizers
             for variable in optimizer.variables
         }
+        for variable in model.metrics_variables:
+            inner = variable if isinstance(variable, tf.Variable) else variable.value
+            fresh.setdefault(id(handle_of(variable)), tf.identity(tf.convert_to_tensor(inner)))
         for handle in rehearsal.touched.handles:
             value = self.known.get(id(handle))
             if value is None:

@@ -185,7 +185,7 @@ class Measuring:
         if copies.rehearsal is None and copies.updates is None:
             setup = self._prepare(copies)
         if copies.rehearsal is not None:
-            known = before.complete(copies.rehearsal, self._optimizers)
+            known = before.complete(copies.rehearsal, self._model, self._optimizers)
             if known and batch is not None:
                 copies.rehearsal.run(batch, before.values)
         else:
