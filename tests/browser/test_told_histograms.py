@@ -70,7 +70,8 @@ def test_the_answer_is_used_at_once_and_lives_in_the_link(
     expect(again.find("heatmap")).to_be_visible()
     again.find("ask-line").get_by_role("button").click()
     choice(again, "{v}", "Weights").click()
-    expect(again.frame.locator('input[value="variables variable_norm"]')).to_be_attached()
+    norm = again.frame.locator('select[name=metric] option[value="variables variable_norm"]')
+    expect(norm).to_be_attached()
     assert "variables gradient_norm" not in metrics(again)
     # Taken back, it is asked again.
     choice(again, "{v}", "Weights").click()
