@@ -84,8 +84,9 @@ def test_a_nan_in_the_data_is_found_with_its_batch_within_an_epoch(
     x = np.random.default_rng(0).normal(size=(2 * 300, 3)).astype("float32")
     x[2 * 217] = np.nan
     counted.model.fit(x, x[:, 1:], batch_size=2, epochs=2, shuffle=False, verbose=0,
-                      callbacks=[ConvergenceCallback(tmp_path)])
+                      callbacks=[ConvergenceCallback(tmp_path, every_n_steps=100)])
     history = read(tmp_path)
+    assert 217 not in history.tables["run"].steps, "only the search can find it"
     inputs = history.tables["inputs"]
     data = inputs.rows_of("input", "target")
     bad = inputs.column("feature_nan_fraction")[:, data].max(axis=1)
