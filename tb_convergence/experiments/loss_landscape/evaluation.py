@@ -1,8 +1,7 @@
 """The loss at many sets of weights, in compiled calls, without touching the model.
 
 Weights are arguments of the compiled function and never assigned: one trace serves every direction
-and every point. Measured on a ResNet-56 with batches of 512 and more: about three times the points
-per second of `set_weights` and `evaluate` (docs/benchmarks.md).
+and every point. Batches of 512 and more use the processor best.
 
 Batch normalisation is re-estimated at each point by default. Its kept statistics belong to the
 weights at the end of training; away from them activations are scaled wrongly, and the picture shows
