@@ -4,8 +4,8 @@
 
 Trains residual networks of 20 and of 56 layers on scikit-learn's digits, each also without its
 skip connections (the deep one without them twice, the second time three times as long), and
-evaluates the loss around each. It takes ten minutes or more on two cores. What was computed is kept in the
-log directory: run again, it goes on where it was.
+evaluates the loss around each. It takes ten minutes or more on two cores. The log directory keeps
+what was computed: run it again, and it goes on where it was.
 
 Then `tensorboard --logdir DIR` shows the surfaces in the tab Convergence, under Landscape.
 """
