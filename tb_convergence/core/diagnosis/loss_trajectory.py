@@ -335,8 +335,9 @@ def _lowest(level: Values, sizes: Values) -> float:
 
 
 CALM: Final = 4.0
-"""Times the largest of the first losses from which a loss is an explosion and no noise."""
+"""Times what the loss began with, from which a loss is an explosion and no noise."""
 FIRST: Final = 10
+"""Losses whose median is what a loss began with, where that is more than the first."""
 
 
 def _noise(loss: Values) -> float:
@@ -345,7 +346,10 @@ def _noise(loss: Values) -> float:
     Losses of an explosion are left out: what follows it would make any difference before it look
     like chance.
     """
-    calm = np.abs(loss) <= CALM * np.max(np.abs(loss[:FIRST]), initial=0.0)
+    if not len(loss):
+        return 0.0
+    begun = max(abs(float(loss[0])), float(np.median(np.abs(loss[:FIRST]))))
+    calm = np.abs(loss) <= CALM * begun
     loss = loss[calm] if calm.sum() >= 3 else loss
     if len(loss) < 3:
         return 0.0

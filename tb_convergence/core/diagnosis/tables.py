@@ -69,15 +69,30 @@ def layers_of(table: Table, rows: Iterable[int]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(table.rows[row].layer for row in rows))
 
 
+def last_segment(table: Table) -> int:
+    """Index of the record from which on every weight row has a gradient that ever has one.
+
+    A layer that is unfrozen in mid-run gets its first gradient then: what the layers that were
+    trained before had is no start to hold it against. 0 where no row begins later than the others.
+    """
+    if not table.has("gradient_norm") or not len(table.steps):
+        return 0
+    known = np.isfinite(weights_column(table, "gradient_norm", "low"))
+    begins = np.argmax(known, axis=0)[known.any(axis=0)]
+    return int(begins.max(initial=0))
+
+
 def gradient_growth(table: Table, until: int) -> float | None:
     """Largest gradient norm of a layer up to step `until`, over the first one that is above zero.
 
-    None where norms were not recorded, or fewer than two are finite and above zero.
+    Counted since all layers that are trained have been trained (see `last_segment`). None where
+    norms were not recorded, or fewer than two are finite and above zero.
     """
     if not table.has("gradient_norm"):
         return None
     norm = largest_per_record(weights_column(table, "gradient_norm", "low"))
     usable = np.isfinite(norm) & (norm > 0) & (table.steps <= until)
+    usable[: last_segment(table)] = False
     if usable.sum() < 2:
         return None
     values = norm[usable].astype(np.float64)

@@ -72,10 +72,14 @@ def _extremes(run: Table) -> tuple[Values, Values]:
 
 
 def _other_batches(history: RunHistory, first: int) -> bool:
-    """Whether the batches since step `first` are known to differ: one batch for ever is no test."""
+    """Whether the batches since step `first` are known to differ: one batch for ever is no test.
+
+    Where inputs were not recorded, an epoch of several batches is as good: they hold other samples.
+    """
     table = history.table("inputs")
     if table is None or not table.has("feature_mean"):
-        return False
+        each = history.config.get("steps_per_epoch")
+        return isinstance(each, int) and not isinstance(each, bool) and each > 1
     rows = table.rows_of("input", "target")
     mean = table.column("feature_mean")[table.steps >= first][:, rows].astype(np.float64)
     mean = mean[:, np.isfinite(mean).all(axis=0)]
@@ -89,7 +93,7 @@ RULE = Rule(
     id="constant-loss",
     kind="cause",
     title="The loss is the same for every batch",
-    needs=("loss", "feature_mean"),
+    needs=("loss", "feature_mean|config"),
     at_least=5,
     evaluate=_evaluate,
     thresholds=(

@@ -16,6 +16,7 @@ from tb_convergence.core.diagnosis.progress import learns
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
 from tb_convergence.core.diagnosis.tables import (
     largest_per_record,
+    last_segment,
     layers_of,
     median_over_time,
     weight_rows,
@@ -43,6 +44,7 @@ def _over_time(history: RunHistory, table: Table) -> Match | None:
     rows = weight_rows(table)
     norm = largest_per_record(table.column("gradient_norm", "low")[:, rows])
     known = np.isfinite(norm)
+    known[: last_segment(table)] = False
     if known.sum() < 5:
         return None
     steps, norm = table.steps[known], norm[known]
@@ -89,6 +91,7 @@ def limit(table: Table) -> float | None:
     if not table.has("gradient_norm"):
         return None
     norm = largest_per_record(table.column("gradient_norm", "low")[:, weight_rows(table)])
+    norm = norm[last_segment(table):]
     norm = norm[np.isfinite(norm)]
     return max(FLOOR, GROWTH * _start(norm)) if len(norm) >= 5 else None
 

@@ -121,6 +121,11 @@ def _by_updates(
     if not (before & (ratio > RATIO)).any():
         before = known & (table.steps <= harm.step)
     large = before & (ratio > RATIO)
+    raised = _raise(history, harm.step)
+    if raised is not None and (large & (table.steps >= raised.step)).any():
+        # Until the rate was raised it did no harm, single large steps included.
+        before &= table.steps >= raised.step
+        large &= before
     # A lasting state, or the last records before the harm: one large step long ago is no cause.
     share = float(large.sum()) / max(1, int(before.sum()))
     recent = np.flatnonzero(before)[-3:]

@@ -378,7 +378,7 @@ class Adversaries(keras.Model):
             no = self.critic(self.made(real))
             g_loss = entropy(ops.ones_like(no), no)
         self.other.apply_gradients(zip(tape.gradient(g_loss, weights), weights, strict=True))
-        return {"d_loss": d_loss, "g_loss": g_loss}
+        return {"loss": d_loss + g_loss, "d_loss": d_loss, "g_loss": g_loss}
 
 
 def generator_still(sick: bool) -> Training:
