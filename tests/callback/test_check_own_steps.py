@@ -53,6 +53,20 @@ def test_a_frozen_model_is_told_before_it_trains(keras) -> None:
     assert found(model, (x, x[:, :1])) == {"nothing-trainable": "critical"}
 
 
+def test_a_frozen_model_is_told_of_after_it_was_fitted(keras, tmp_path) -> None:
+    from tb_convergence.keras import ConvergenceCallback  # noqa: PLC0415
+
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+    model.trainable = False
+    model.compile("sgd", "mse")
+    x = np.ones((64, 4), "float32")
+    with pytest.warns(UserWarning, match="trainable"):
+        model.fit(x, x[:, :1], verbose=0, callbacks=[ConvergenceCallback(tmp_path)])
+    (run,) = tb_convergence.diagnose(tmp_path)
+    assert [finding.id for finding in run.findings] == ["nothing-trainable"]
+    assert run.verdict.state == "sick"
+
+
 @pytest.mark.parametrize("weight", [0.0, 1.0])
 def test_an_output_that_the_loss_leaves_out_is_told(keras, weight: float) -> None:
     inputs = keras.Input((4,))

@@ -74,6 +74,28 @@ def test_an_explosion_is_no_noise_however_early_it_comes(at: int) -> None:
     assert trajectory.noise < 0.2
 
 
+def test_of_two_optimizers_each_layer_is_known_by_the_part_that_holds_it() -> None:
+    base = draw.healthy(N)
+    table = base.tables["variables"]
+    rows = tuple(
+        replace(row, layer=f"critic{' (2)' * again}: hidden_1") for again in (0, 1)
+        for row in table.rows[:1]
+    )
+    low = table.low[:, :2]
+    layers = [
+        {"name": name, "class": "Dense", "inputs": ["x"], "trainable": True, "parameters": count,
+         "trainable_parameters": count, "owner": owner}
+        for name, count, owner in (("hidden_0", 50, "generator"), ("hidden_1", 72, "critic"))
+    ]
+    history = replace(
+        base, tables={**base.tables, "variables": replace(table, rows=rows, low=low, high=low)},
+        config={"model": {"layers": layers}},
+    )
+    finding = found(history)["never-updated"]
+    assert finding.layers == ("hidden_0",)
+    assert "of generator" in finding.summary
+
+
 @pytest.mark.parametrize(("each", "told"), [(12, True), (1, False)])
 def test_a_constant_loss_is_told_without_inputs_where_batches_differ(each: int, told: bool) -> None:
     base = draw.healthy(N)

@@ -29,8 +29,10 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         return None
     if not model.layers or len(model.layers) >= DESCRIBED:
         return None
-    given = {row.layer for row in table.rows}
-    if not given & {layer.name for layer in model.layers}:
+    # Of several optimizers the rows begin with the part that each trains: "critic: dense".
+    given = {name for row in table.rows for name in (row.layer, row.layer.partition(": ")[2])}
+    trained = [layer for layer in model.layers if layer.name in given]
+    if not trained:
         return None  # names of another model: nothing can be told apart
     left = [
         layer for layer in model.layers
@@ -40,7 +42,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         return None
     names = tuple(layer.name for layer in left)
     weights = sum(layer.trainable_parameters or 0 for layer in left)
-    copied = _copied(left, [layer for layer in model.layers if layer.name in given])
+    copied = _copied(left, trained)
     copy = copied and all(COPY.search(f"{layer.owner} {layer.name}") for layer in left)
     parts = tuple(dict.fromkeys(layer.owner for layer in left if layer.owner))
     where = f" (of {listed(parts, thing='part')})" if parts else ""
@@ -61,7 +63,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         (
             Evidence("layer_count", float(len(names)), 0.0,
                      detail="trainable layers that no optimizer was given"),
-            Evidence("layer_count", float(len(given)),
+            Evidence("layer_count", float(len(trained)),
                      detail="trainable layers that an optimizer was given"),
         ),
         (

@@ -216,6 +216,9 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
             self._watch()
         else:
             self._stand_beside(again)
+        if model.built and not model.trainable_variables:
+            # No optimizer will be called, so nothing else is ever recorded: the model shows why.
+            self._describe(validation=False)
 
     def _stop(self) -> None:
         self.model.stop_training = True
