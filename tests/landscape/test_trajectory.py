@@ -128,7 +128,7 @@ def test_samples_without_weights_are_placed_by_their_sketches() -> None:
     exact = recorded(120)
     few = recorded(120)
     for step in few.kept[1::2]:
-        del few._weights[step]
+        del few.weights[step]
     end = spiral(10_000)
     near = path_plane(few, end)
     assert not near.exact

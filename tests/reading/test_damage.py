@@ -13,11 +13,13 @@ import numpy as np
 import pytest
 from both_loaders import LOADERS, histories, read_all
 from event_files import EventFile
+from tensorboard.backend.event_processing import plugin_event_accumulator
 from tensorboard.compat.tensorflow_stub.pywrap_tensorflow import masked_crc32c
 
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.schema import Row, layout_of
 from tb_convergence.reading import DataUnavailableError, open_logdir
+from tb_convergence.reading.tensorboard.reload_guard import guard_reloading
 
 STEPS = 4
 LAYOUT = layout_of(
@@ -110,6 +112,20 @@ def test_a_record_that_is_no_event(tmp_path: Path) -> None:
         check_values(found["whole"], at=[0, 1, 2, 3])
         check_values(found["damaged"], at=[0, 1])
         assert found["damaged"].skipped
+
+
+def test_a_record_that_is_no_event_is_named_where_tensorboard_is_guarded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accumulator = plugin_event_accumulator.EventAccumulator
+    monkeypatch.setattr(accumulator, "Reload", accumulator.Reload)  # undone after the test
+    assert guard_reloading()
+    content = healthy(tmp_path / "source")
+    begin, _ = offsets(content)[3]
+    place(tmp_path / "logs", "damaged", content[:begin] + record(b"\xff\xff\xff no event"))
+    found = histories(tmp_path / "logs", "python")
+    check_values(found["damaged"], at=[0, 1])
+    assert found["damaged"].skipped
 
 
 def test_a_file_that_never_was_an_event_file(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def test_no_tensor_is_named_that_may_have_caught_it(tmp_path: Path) -> None:
         "NaN arose after step 30, at step 40 at the latest: no record tells of the 9 steps "
         "between, and by then the variables held it, so where it began is not known."
     )
-    assert finding.advice[0].startswith("Record every step, as ConvergenceCallback")
+    assert finding.advice[0].startswith("Record every step, as ConvergenceRecorder")
     assert "watch_every_step" not in " ".join(finding.advice)
 
 

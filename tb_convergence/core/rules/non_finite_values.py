@@ -204,8 +204,8 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         layers=others,
         evidence=tuple(item.evidence for item in bad),
         advice=_go_on(history) + (
-            (_unnamed(history) if not in_data else ()) if sound is not None and inherited
-            else _derivative(history, first)
+            _derivative(history, first) if sound is None
+            else _unnamed(history) if inherited and not in_data else ()
         ),
         ruins=_lasts(history),
     )

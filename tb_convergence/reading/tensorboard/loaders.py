@@ -30,6 +30,7 @@ from tb_convergence.reading.tensorboard.answer_latency import answering_at_once
 from tb_convergence.reading.tensorboard.data_server import connected
 from tb_convergence.reading.tensorboard.data_source import DataSource, DataUnavailableError
 from tb_convergence.reading.tensorboard.multiplexer import Multiplexer
+from tb_convergence.reading.tensorboard.reload_guard import noted
 from tb_convergence.reading.tensorboard.tensorflow_free import without_tensorflow
 
 START_SECONDS: Final = 30.0
@@ -232,6 +233,9 @@ def _load(accumulator: Any, run: str, problems: _Problems) -> None:
             problems.add(run, f"loading stopped: {reason_of(error)}")
             return
         else:
+            # In a process that also serves TensorBoard, its guard has seen to what is no event.
+            for problem in noted(accumulator):
+                problems.add(run, problem)
             return
     problems.add(run, f"loading stopped after {MAX_BAD_EVENTS} records that are no events")
 

@@ -79,5 +79,10 @@ def problems_of(multiplexer: Any, run: str) -> tuple[str, ...]:
         accumulator = multiplexer.GetAccumulator(run)
     except (AttributeError, KeyError):
         return ()
+    return noted(accumulator)
+
+
+def noted(accumulator: Any) -> tuple[str, ...]:
+    """What the guard left out while `accumulator` was read; () without a guard."""
     with _lock:
         return tuple(_problems.get(accumulator, ()))

@@ -85,14 +85,16 @@ class Trajectory:
         every: a step is sampled when so many passed since the last sample; doubles as needed.
         steps: the sampled steps.
         shapes: of the trainable variables; empty before the first sample.
+        sketches: of each sampled step.
+        weights: of the steps of `kept`.
     """
 
     budget_bytes: int = BUDGET_BYTES
     every: int = 1
     steps: list[int] = field(default_factory=list)
     shapes: tuple[tuple[int, ...], ...] = ()
-    _sketches: list[NDArray[np.float32]] = field(default_factory=list)
-    _weights: dict[int, Weights] = field(default_factory=dict)
+    sketches: list[NDArray[np.float32]] = field(default_factory=list)
+    weights: dict[int, Weights] = field(default_factory=dict)
     _half: bool = False
 
     def is_due(self, step: int) -> bool:
@@ -113,29 +115,29 @@ class Trajectory:
         if not np.isfinite(sketch).all():
             return  # such weights lie nowhere; the path ends before them
         self.steps.append(step)
-        self._sketches.append(sketch)
+        self.sketches.append(sketch)
         self._keep(step, weights)
         if len(self.steps) > MOST_SAMPLES:
             self._thin()
 
     def weights_at(self, step: int) -> Weights:
         """The weights at a step of `kept`."""
-        return self._weights[step]
+        return self.weights[step]
 
     def sketch_at(self, step: int) -> NDArray[np.float32]:
         """The sketch at a sampled step."""
-        return self._sketches[self.steps.index(step)]
+        return self.sketches[self.steps.index(step)]
 
     @property
     def bytes(self) -> int:
         """Memory of everything kept."""
-        held = sum(part.nbytes for weights in self._weights.values() for part in weights)
-        return held + sum(sketch.nbytes for sketch in self._sketches)
+        held = sum(part.nbytes for weights in self.weights.values() for part in weights)
+        return held + sum(sketch.nbytes for sketch in self.sketches)
 
     @property
     def kept(self) -> list[int]:
         """Steps whose weights are kept."""
-        return sorted(self._weights)
+        return sorted(self.weights)
 
     @property
     def room(self) -> int:
@@ -155,35 +157,35 @@ class Trajectory:
         room = self.room
         if room == 0:
             return
-        while len(self._weights) >= room:
-            if room < 3 and self._weights:
+        while len(self.weights) >= room:
+            if room < 3 and self.weights:
                 # The first, and one from the last two thirds of what has been.
                 held = self.kept[1:]
                 if room == 1 or (held and 3 * held[0] > step):
                     return
                 for one in held:
-                    del self._weights[one]
+                    del self.weights[one]
                 break
             for one in self.kept[1::2]:
-                del self._weights[one]
+                del self.weights[one]
         dtype = np.float16 if self._half else np.float32
-        self._weights[step] = tuple(np.array(part, dtype) for part in weights)
+        self.weights[step] = tuple(np.array(part, dtype) for part in weights)
 
     def _thin(self) -> None:
         gone = set(self.steps[1::2])
         kept = [index for index, step in enumerate(self.steps) if step not in gone]
         self.steps = [self.steps[index] for index in kept]
-        self._sketches = [self._sketches[index] for index in kept]
+        self.sketches = [self.sketches[index] for index in kept]
         # With room for few, each set of weights is worth more than an even spacing.
-        for step in gone & self._weights.keys():
-            del self._weights[step]
+        for step in gone & self.weights.keys():
+            del self.weights[step]
         self.every = max(2 * self.every, self.steps[-1] - self.steps[-2])
 
     def _forget_from(self, step: int) -> None:
         kept = [index for index, one in enumerate(self.steps) if one < step]
         self.steps = [self.steps[index] for index in kept]
-        self._sketches = [self._sketches[index] for index in kept]
-        self._weights = {one: w for one, w in self._weights.items() if one < step}
+        self.sketches = [self.sketches[index] for index in kept]
+        self.weights = {one: w for one, w in self.weights.items() if one < step}
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write to a file at once, or not at all."""
@@ -192,12 +194,12 @@ class Trajectory:
         arrays: dict[str, Any] = {
             "version": np.int64(1),
             "steps": np.asarray(self.steps, np.int64),
-            "sketches": np.stack(self._sketches) if self.steps else np.zeros((0, SKETCH), "f4"),
+            "sketches": np.stack(self.sketches) if self.steps else np.zeros((0, SKETCH), "f4"),
             "kept": np.asarray(self.kept, np.int64),
             "count": np.int64(len(self.shapes)),
         }
         for step in self.kept:
-            for place, part in enumerate(self._weights[step]):
+            for place, part in enumerate(self.weights[step]):
                 arrays[f"w{step}_{place}"] = part
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=".trajectory-", suffix=".npz")
         try:
@@ -235,5 +237,5 @@ class Trajectory:
             )
         first = next(iter(weights.values()), ())
         found = cls(steps=steps, shapes=tuple(tuple(part.shape) for part in first))
-        found._sketches, found._weights = sketches, weights
+        found.sketches, found.weights = sketches, weights
         return found

@@ -174,6 +174,11 @@ def every_layer(model: Any) -> list[Any]:
     return list(model._flatten_layers())
 
 
+def nested_layers(value: Any) -> list[Any]:
+    """A layer and all layers in it; empty for anything else."""
+    return every_layer(value) if hasattr(value, "_flatten_layers") else []
+
+
 def own_trainable_variables(item: Any) -> Sequence[Any]:
     """Trainable variables that a layer made itself, or that an optimizer was built for."""
     return list(getattr(item, "_trainable_variables", ()))

@@ -190,9 +190,7 @@ def _owners(model: Any) -> dict[int, str]:
     """Attribute of a subclassed model that holds each layer, by `id`, parts of parts included."""
     found: dict[int, str] = {}
     for name, value in vars(model).items():
-        if name.startswith("_") or not hasattr(value, "_flatten_layers"):
-            continue
-        for part in value._flatten_layers():
+        for part in [] if name.startswith("_") else compat.nested_layers(value):
             found.setdefault(id(part), name)
     return found
 
