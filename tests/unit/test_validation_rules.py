@@ -109,3 +109,19 @@ def test_a_loss_that_only_comes_back_from_a_bulge_is_not_told_to_go_on() -> None
     bulge = 0.5 + 1.8 * np.exp(-steps / 40) + 1.5 * np.exp(-((steps - 450) / 70) ** 2)
     assert "too-few-steps" in found(draw.history(draw.run_table(falling)))
     assert "too-few-steps" not in found(draw.history(draw.run_table(bulge)))
+
+
+def test_a_bulge_that_ends_where_it_began_leaves_nothing_to_gain() -> None:
+    """One cycle of the rate: within a percent of the level before it, each epoch a point."""
+    epoch = np.arange(47)
+    bulge = np.sin(np.pi * np.clip((epoch - 2) / 44, 0, 1)) ** 2
+    loss = 0.2 * np.exp(-2.5 * epoch) + 0.0034 + 0.0036 * bulge
+    run = draw.history(loss=draw.series("loss", loss, (epoch + 1) * 1684))
+    assert "too-few-steps" not in found(run)
+
+
+@pytest.mark.parametrize(("level", "stays"), [(0.6931, True), (0.62, False)])
+def test_four_epochs_at_chance_are_enough_to_say_so(level: float, stays: bool) -> None:
+    train = np.array([level + 0.002, level, level, level])
+    run = by_epoch(train, np.full(4, level))
+    assert ("loss-not-decreasing" in loud(run)) == stays

@@ -36,7 +36,9 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     trajectory = loss_trajectory(history)
     if trajectory is None:
         return None
-    if trajectory.observed < (MINIMUM_STEPS if trajectory.axis != "epoch" else 5):
+    if trajectory.axis == "epoch" and trajectory.observed == EPOCHS:
+        return _at_chance(history, trajectory)  # too few for anything but a level that is known
+    if trajectory.observed < (MINIMUM_STEPS if trajectory.axis != "epoch" else EPOCHS):
         return None
     if trajectory.fell or (trajectory.axis == "epoch" and _unknown_start(trajectory.fall)):
         return _at_chance(history, trajectory)
@@ -129,7 +131,7 @@ RULE = Rule(
     kind="symptom",
     title="The loss does not decrease",
     needs=("loss|epoch_loss",),
-    at_least=5,
+    at_least=4,
     evaluate=_evaluate,
     thresholds=(
         Threshold(

@@ -79,7 +79,9 @@ def _best_is_over(history: RunHistory) -> bool:
 
 
 def _bulge(trajectory: LossTrajectory) -> bool:
-    """Whether the loss only comes back down from a rise: it was as low before the last part."""
+    """Whether the loss only comes back down from a rise: before the last part it was as low, or
+    higher by so little that half the fall which counts as steady would have made more of it.
+    """
     reached = np.cumsum(trajectory.weights)
     share = 0.5 if trajectory.observed < FEW else 0.25
     before = trajectory.level[reached <= reached[-1] * (1 - share)]
@@ -89,7 +91,7 @@ def _bulge(trajectory: LossTrajectory) -> bool:
     # Means of stretches: of many single batches one is always low.
     stretches = np.array_split(np.arange(len(before)), 2 * WINDOWS)
     lowest = min(float(np.average(before[part], weights=weights[part])) for part in stretches)
-    return lowest <= trajectory.end
+    return lowest * (1 - FALL / 2) <= trajectory.end
 
 
 def _hardly_begun(history: RunHistory, trajectory: LossTrajectory, path: float) -> Match | None:
