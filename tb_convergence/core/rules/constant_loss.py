@@ -31,6 +31,8 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     run, trajectory = history.table("run"), loss_trajectory(history)
     if run is None or trajectory is None or trajectory.axis != "step" or not run.has("loss"):
         return None
+    if not len(run.steps) or not run.rows:
+        return None  # the loss was recorded elsewhere
     low, high = _extremes(run)
     if not np.isfinite(low[-1]) or not np.isfinite(high[-1]):
         return None
