@@ -311,3 +311,17 @@ def test_the_page_follows_its_layers() -> None:
 )
 def test_a_crossing_in_the_page_is_seen(folder: str, text: str, seen: list[str]) -> None:
     assert page_crossings(folder, text) == seen
+
+
+LONGEST_TEST_MODULE = 600
+"""Lines. A longer module covers more than one topic: split it."""
+
+
+def test_test_modules_are_short() -> None:
+    modules = [*(ROOT / "tests").rglob("*.py"), *(ROOT / "frontend" / "test").rglob("*.*js")]
+    assert len(modules) > 200
+    lengths = {
+        str(path.relative_to(ROOT)): len(path.read_text(encoding="utf-8").splitlines())
+        for path in modules
+    }
+    assert {path: lines for path, lines in lengths.items() if lines > LONGEST_TEST_MODULE} == {}

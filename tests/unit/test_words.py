@@ -8,7 +8,7 @@ from dataclasses import replace
 import histories as draw
 import numpy as np
 import pytest
-from test_rules import (
+from histories.faults import (
     N,
     cause,
     changed,

@@ -6,7 +6,9 @@ from dataclasses import replace
 
 from zoo.families import (
     apart,
-    architectures,
+    architectures_joint,
+    architectures_sequences,
+    architectures_tables,
     ends,
     inputs,
     layers,
@@ -23,7 +25,10 @@ FAMILIES = {
     "ends": ends.PROGRAMS,
     "layers": layers.PROGRAMS,
     "apart": apart.PROGRAMS,
-    "architectures": architectures.PROGRAMS,
+    "architectures": (
+        *architectures_sequences.PROGRAMS, *architectures_joint.PROGRAMS,
+        *architectures_tables.PROGRAMS,
+    ),
     "reported": (
         *reported_images.PROGRAMS, *reported_sequences.PROGRAMS, *reported_tables.PROGRAMS
     ),

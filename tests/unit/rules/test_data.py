@@ -1,0 +1,162 @@
+"""Inputs, labels, imbalance, capacity, and overfitting."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import histories as draw
+import numpy as np
+import pytest
+from histories.faults import (
+    RISING,
+    STUCK_HIGH,
+    N,
+    cause,
+    changed,
+    classes,
+    configured,
+    data,
+    dense,
+    epochs,
+    ids,
+    imbalanced,
+    labelled,
+    labels,
+    model,
+    outputs,
+    plateau,
+    scaled,
+    with_loss,
+)
+
+from tb_convergence.core.diagnosis import diagnose_history
+from tb_convergence.core.schema import Row
+
+
+def test_a_wobble_near_zero_is_not_overfitting() -> None:
+    """Up by a third from the minimum, but that is a twentieth of what was gained before."""
+    validation = [1.0, 0.2, 0.06, 0.07, 0.08, 0.08, 0.08, 0.081]
+    assert ids(epochs(validation, STUCK_HIGH)) == []
+
+
+def test_validation_that_stays_below_training_is_not_overfitting() -> None:
+    """Dropout makes the training loss larger than it is."""
+    assert ids(epochs([0.1 * value for value in RISING], STUCK_HIGH)) == []
+
+
+@pytest.mark.parametrize("layer", ["Normalization", "BatchNormalization", "Embedding"])
+def test_input_that_the_model_normalizes_is_fine(layer: str) -> None:
+    config = {"model": {"layers": [{"name": "first", "class": layer}]}}
+    assert "unnormalized-input" not in ids(replace(scaled(500.0), config=config))
+
+
+@pytest.mark.parametrize(
+    ("mean", "std", "part", "constant"),
+    [(0.0, 5e2, "std", False), (3e9, 7.0, "mean", False), (3e9, 0.0, "mean", True)],
+)
+def test_what_is_large_of_an_input_is_said(
+    mean: float, std: float, part: str, constant: bool
+) -> None:
+    history = changed(
+        "inputs", feature_mean=np.tile([0.0, mean], (N, 1)), feature_std=np.tile([1.0, std], (N, 1))
+    )
+    found = next(f for f in diagnose_history(history).findings if f.id == "unnormalized-input")
+    whole, largest = found.evidence[:2]
+    assert whole.value == pytest.approx(np.hypot(mean, std))
+    assert (largest.statistic, largest.layer) == (f"largest_feature_{part}", whole.layer)
+    assert largest.value == pytest.approx(max(mean, std))
+    left_out = [line for line in found.advice if line.startswith(f"Leave out {whole.layer}")]
+    assert len(left_out) == constant
+
+
+def test_labels_scaled_with_the_images_are_named() -> None:
+    history = labels(9 / 255)
+    (finding,) = diagnose_history(history).findings
+    assert finding.id == "wrong-labels"
+    assert "not whole numbers" in finding.summary
+
+
+def test_imbalance_alone_is_information_and_names_the_weights() -> None:
+    learned = with_loss(draw.falling(end=0.01, noise=0.001), imbalanced(0.05))
+    assert cause(learned, "class-imbalance").severity == "info"
+    stuck = cause(imbalanced(0.05), "class-imbalance")
+    assert stuck.severity == "warning"  # validation still falls here
+    assert "class_weight={0: 0.53, 1: 10}" in stuck.advice[0]
+
+
+NECK = model(
+    dense("wide", "x", units=32, parameters=9), dense("neck", "wide", units=2, parameters=9),
+    dense("out", "neck", "softmax", 4, parameters=9),
+)
+
+
+def test_a_layer_narrower_than_the_classes_is_named() -> None:
+    history = replace(plateau(0.06), config={"model": NECK, "loss": {"name": "mse"}})
+    finding = cause(history, "insufficient-capacity")
+    assert (finding.severity, finding.layers) == ("info", ("neck",))
+    assert "small-sample fit" in finding.advice[0]
+
+
+def test_gradients_and_updates_are_said_to_be_in_order_only_where_they_are() -> None:
+    """One kernel of three that crawls: the plateau has another reason, or is not said to be so."""
+    calm = plateau(0.077)
+    crawls = changed("variables", calm, update_ratio=np.tile([1e-3, 5e-7, 1e-3], (500, 1)))
+    assert "in order" in cause(calm, "insufficient-capacity").summary
+    assert "insufficient-capacity" not in ids(crawls)
+    narrow = replace(crawls, config={"model": NECK, "loss": {"name": "mse"}})
+    assert "in order" not in cause(narrow, "insufficient-capacity").summary
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.01])
+@pytest.mark.parametrize("bend", [100, 250, 400])
+def test_a_plateau_begins_where_the_loss_came_to_rest(bend: int, noise: float) -> None:
+    """Straight down until a step, level from there on: the start is that, but for its last piece.
+
+    Of an eighth of 600 steps the fall may still take the part that lifts its mean by a twentieth.
+    """
+    scatter = 1 + noise * np.random.default_rng(3).standard_normal(600)
+    loss = np.interp(np.arange(600), [0, bend], [0.2, 0.077]) * scatter
+    at = replace(plateau(0.077), tables={
+        **plateau(0.077, 600).tables, "run": draw.run_table(loss)})
+    first = cause(at, "insufficient-capacity").first_step
+    slope, allowed = (0.2 - 0.077) / bend, 0.077 / 19
+    assert first == pytest.approx(bend - math.sqrt(2 * 75 * allowed / slope), abs=3)
+
+
+def test_labels_that_validation_never_confirms() -> None:
+    """Learned by heart: the training loss is below ignorance, the validation loss never is."""
+    base = plateau(0.06)
+    at = np.arange(1, 11) * 49
+    def run(validation: float) -> list[str]:
+        epoch = draw.table("epoch", (Row("epoch", "", "run"),), {
+            "epoch_loss": np.linspace(0.2, 0.06, 10),
+            "validation_loss": np.linspace(0.2, validation, 10)}, at)
+        return ids(replace(base, tables={**base.tables, "epoch": epoch}))
+    assert "wrong-labels" in run(0.092)
+    assert "wrong-labels" not in run(0.07)
+
+
+@pytest.mark.parametrize(("kind", "found"), [("BatchNormalization", False), ("Dense", True)])
+def test_validation_with_lagging_averages_accuses_nobody(kind: str, found: bool) -> None:
+    history = configured(epochs(RISING, STUCK_HIGH), model=model({"name": "n", "class": kind}))
+    assert ("overfitting" in ids(history)) == found
+
+
+def test_a_rare_class_that_is_never_named_is_a_fault() -> None:
+    """The outputs vary, so are not the prior, but no rare sample ever gets even odds."""
+    for highest, severity in ((0.4, "warning"), (0.8, "info")):
+        history = data(labelled(0.05), outputs(0.05, 0.1, 0.0, highest),
+                       **classes("binary_crossentropy"))
+        assert cause(history, "class-imbalance").severity == severity
+
+
+def test_a_validation_loss_that_rises_beside_it_is_the_imbalance_s() -> None:
+    """Ever surer of the class it always names, the model is ever more wrong about the other."""
+    rising = epochs(RISING, STUCK_HIGH)
+    for highest, explained_by in ((0.4, "class-imbalance"), (0.8, None)):
+        named = data(labelled(0.05), outputs(0.05, 0.1, 0.0, highest),
+                     **classes("binary_crossentropy"))
+        tables = {"inputs": named.tables["inputs"]}  # epochs alone count what was learned
+        history = replace(named, tables=tables, scalars=rising.scalars)
+        assert cause(history, "overfitting").explained_by == explained_by
