@@ -35,12 +35,7 @@ def unclear_scalars(run: RunDiagnosis) -> Iterator[str]:
     losses = [one for one in read if one.role in _LOSSES]
     open_ones = [one for one in tags if one.use == "asked"]
     if tags and not losses and not recorded:
-        others = open_ones or [one for one in tags if one.role in ("metric", "validation_loss")]
-        if others:
-            yield (
-                f"No scalar of this run is named as its training loss. It holds {_listed(others)}; "
-                f"{_option('loss', others[:1])} names the loss"
-            )
+        yield from _no_loss(tags, open_ones)
         return
     for role, choice in (("loss", "loss"), ("validation_loss", "validation")):
         terms = [one for one in tags if one.use == "part" and one.role == role]
@@ -55,6 +50,22 @@ def unclear_scalars(run: RunDiagnosis) -> Iterator[str]:
         yield (
             f"{_listed(may_be)} may be a loss, too, and {'is' if len(may_be) == 1 else 'are'} not "
             f"read; {_option('validation', may_be[:1])} says that it is the validation loss"
+        )
+
+
+def _no_loss(tags: Sequence[ScalarTag], open_ones: Sequence[ScalarTag]) -> Iterator[str]:
+    """What to say of a run in which no scalar is read as the training loss."""
+    none = "No scalar of this run is named as its training loss"
+    if open_ones:
+        first = _option("loss", open_ones[:1])
+        yield f"{none}. It holds {_listed(open_ones)}; {first} names the loss"
+        return
+    others = [one for one in tags if one.role in ("metric", "validation_loss")]
+    if others:
+        # Nothing of these is likely: to propose one would be to propose an accuracy as the loss.
+        yield (
+            f"{none}. It holds only {_listed(others)}; if another scalar is the loss, --tags "
+            "loss=NAME names it"
         )
 
 

@@ -8,14 +8,14 @@ be a loss and is not read is listed, so that a person can be asked.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from tb_convergence.core.scalar_tags import MOST_LISTED, Role, ScalarTag, Use
 from tb_convergence.reading import scalar_words as words
 from tb_convergence.reading.patterns import SCALARS, ScalarRule
 from tb_convergence.reading.runs import FoldedRun
-from tb_convergence.reading.scalar_roles import ScalarRole, Split, scalar_role
+from tb_convergence.reading.scalar_roles import ScalarRole, Split, scalar_role, tokens
 
 Place = tuple[str, str]
 """TensorBoard's run, tag."""
@@ -73,6 +73,12 @@ class _Candidate:
     def own(self) -> bool:
         """Whether it is of training data, or does not say."""
         return self.role.split != "validation"
+
+    @property
+    def only_alone(self) -> bool:
+        """Whether it is the whole loss only where no other term stands beside it."""
+        words_of = set(tokens(self.tag))
+        return not self.role.total and bool(words_of & words.ALONE_THE_LOSS)
 
     @property
     def pace(self) -> Literal["epoch", "batch", ""]:
@@ -151,6 +157,7 @@ def _losses(candidates: Sequence[_Candidate], choice: Choice) -> frozenset[Place
             asked |= unsure
             if ways:
                 choice.ways[name] = ways
+    _same_terms(candidates, choice.ways)
     if duel:
         choice.ways["generator_loss"] = [_single(one) for one in sorted(generators, key=_whole)]
         choice.ways["discriminator_loss"] = [
@@ -189,6 +196,11 @@ def _ways(losses: Sequence[_Candidate]) -> tuple[list[Picked], set[Place]]:
         # "loss_ce" beside "loss_dice": one term of several, not the whole loss.
         terms += [one for one in whole if one.role.higher_is_better is None]
         whole = []
+    if whole and all(one.only_alone for one in whole) and (
+        len({tokens(one.tag) for one in whole}) > 1
+        or any(set(one.role.part) - words.PENALTIES for one in terms)
+    ):
+        return _sums([*whole, *terms]), set()
     asked: set[Place] = set()
     scopes = {one.role.scope for one in whole}
     if whole and () not in scopes and len(scopes) > 1:
@@ -230,6 +242,31 @@ def _sums(terms: Sequence[_Candidate]) -> list[Picked]:
         return [_single(one) for one in totals or together]
     summed = Picked(tuple(one.place for one in together), together[0].pace)
     return [summed, *(_single(one) for one in together if len(together) > 1)]
+
+
+def _same_terms(candidates: Sequence[_Candidate], ways: dict[str, list[Picked]]) -> None:
+    """Compare like with like: sum the same terms of training and validation, where both are sums.
+
+    A sum of other terms is another quantity. Validation gives up what training does not log, and
+    training what validation does not, as long as most of its terms remain.
+    """
+    parts = {one.place: one.role.part for one in candidates}
+    validation = ways.get("validation_loss", [])
+    for name in ("loss", "epoch_loss"):
+        training = ways.get(name, [])
+        if not training or not validation:
+            continue
+        ours, theirs = training[0].places, validation[0].places
+        shared = {parts[place] for place in ours} & {parts[place] for place in theirs}
+        if () in shared or not shared or max(len(ours), len(theirs)) < 2:
+            continue
+        validation[0] = _only(validation[0], shared, parts)
+        if 2 * len(shared) > len(ours):
+            training[0] = _only(training[0], shared, parts)
+
+
+def _only(sum_: Picked, shared: set[tuple[str, ...]], parts: Mapping[Place, object]) -> Picked:
+    return replace(sum_, places=tuple(place for place in sum_.places if parts[place] in shared))
 
 
 def _others(candidates: Sequence[_Candidate], choice: Choice) -> None:
@@ -309,5 +346,13 @@ def _listed(
         else:
             how = "spare"
         result.append(ScalarTag(one.tag, one.place[0], role_of, how, one.role.higher_is_better))
-    result.sort(key=lambda one: (_USES.index(one.use), one.role is None))
+    result.sort(key=lambda one: (_USES.index(one.use), one.role is None, _unlikely(one.tag)))
     return result[:MOST_LISTED]
+
+
+def _unlikely(tag: str) -> int:
+    """Order of the scalars that a person is asked about: the likeliest loss first."""
+    found = set(tokens(tag)) - words.FILLER - words.TRAINING
+    if found & words.MAXIMIZED:
+        return 0
+    return 2 if found & words.KNOWN_PARTS or found & set(words.VALIDATION) else 1

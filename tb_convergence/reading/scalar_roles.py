@@ -77,6 +77,11 @@ _COMPOUNDS: Final = {
     ("global", "step"): "globalstep",
     ("log", "loss"): "logloss",
     ("log", "likelihood"): "loglikelihood",
+    ("log", "lik"): "loglik",
+    ("log", "prob"): "logprob",
+    ("info", "nce"): "infonce",
+    ("nt", "xent"): "ntxent",
+    ("free", "energy"): "freeenergy",
     ("held", "out"): "heldout",
     ("hold", "out"): "holdout",
     ("value", "function"): "valuefunction",
@@ -254,6 +259,11 @@ def _reward(tag: str, rest: tuple[str, ...]) -> ScalarRole | None:
 def _loss(tag: str, rest: tuple[str, ...]) -> ScalarRole | None:
     found = set(rest)
     plain, named = bool(found & words.LOSS), bool(found & words.NAMED_LOSS)
+    if found & words.MAXIMIZED:
+        if found & words.NEGATED:
+            named = True
+        elif not plain:
+            return None  # rises or falls: only the person who wrote it knows
     # The discriminator's and the generator's "errD", "errG" of the DCGAN tutorial.
     error = (
         len(rest) <= 3
@@ -272,6 +282,8 @@ def _loss(tag: str, rest: tuple[str, ...]) -> ScalarRole | None:
     if found & words.NOT_THE_VALUE and not _weights_only(rest):
         return ScalarRole("other")
     kind = words.LOSS | words.NAMED_LOSS if not plain else words.LOSS
+    if found & words.NEGATED:
+        kind |= words.MAXIMIZED | words.NEGATED
     known = kind | words.FILLER | words.TOTAL | words.PER_EPOCH | words.PER_STEP
     part = _parts(rest, known)
     total = bool(found & words.TOTAL)
@@ -287,16 +299,9 @@ def _loss(tag: str, rest: tuple[str, ...]) -> ScalarRole | None:
         and part
         and set(part)
         <= words.NAMED_LOSS
-        | {
-            "softmax",
-            "sparse",
-            "categorical",
-            "binary",
-            "neg",
-            "negative",
-            "loglikelihood",
-            "softmaxcrossentropy",
-        }
+        | words.MAXIMIZED
+        | words.NEGATED
+        | {"softmax", "sparse", "categorical", "binary", "softmaxcrossentropy"}
     ):
         part = ()  # "cross_entropy_loss" is the whole of it, as far as its name tells
         return ScalarRole("loss", part=part, total=total, named=True)

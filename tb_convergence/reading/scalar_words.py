@@ -36,11 +36,21 @@ LOSS: Final = _words("loss losses cost costs objective criterion")
 
 NAMED_LOSS: Final = _words(
     """
-    nll ce xent xe xentropy crossentropy bce logloss mse mae rmse huber ctc rnnt infonce bpd kld
-    hinge loglikelihood
+    nll ce xent xe xentropy crossentropy bce logloss mse mae rmse huber ctc rnnt infonce nce ntxent
+    bpd kld hinge freeenergy
     """
 )
 """Losses by name. Without a word of `LOSS`, they are read as the loss where no other scalar is."""
+
+MAXIMIZED: Final = _words("loglikelihood loglik loglike logprob logprobs elbo")
+"""What a training maximizes; its negative is the loss. Many people log the negative under the
+plain name, so that the name alone does not tell whether it should rise or fall."""
+
+NEGATED: Final = _words("neg negative minus")
+
+ALONE_THE_LOSS: Final = _words("data main task supervised unsupervised")
+"""Words of a loss that is the whole where it stands alone, and a term beside other terms:
+"supervised_loss" beside "unsupervised_loss", "data_loss" beside "pde_loss"."""
 
 TOTAL: Final = _words("total overall full combined sum all final tot")
 

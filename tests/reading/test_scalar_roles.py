@@ -46,6 +46,8 @@ CASES = [
     *((tag, "gradient_norm", None) for tag in ("train/grad_norm", "grad_2.0_norm_total", "gnorm")),
     ("curriculum/level", "curriculum", None), ("accuracy/val", "metric", None),
     ("rewards/chosen", None, None), ("W_conv1", None, None),
+    # Whether these should rise or fall, only their writer knows.
+    ("log_likelihood", None, None), ("ELBO/train", None, None),
 ]
 
 
@@ -59,6 +61,7 @@ def test_roles(tag: str, role: str | None, split: str | None) -> None:
 @pytest.mark.parametrize(("tag", "part"), [
     ("train/box_loss", ("box",)), ("loss_cls", ("cls",)), ("loss_box_reg", ("box", "reg")),
     ("kl_loss", ("kl",)), ("loss/train/classifier", ("classifier",)),
+    ("InfoNCE", ()), ("train/nt_xent", ()), ("neg_elbo", ()), ("negative_log_likelihood", ()),
 ])
 def test_terms(tag: str, part: tuple[str, ...]) -> None:
     assert (scalar_role(tag).role, scalar_role(tag).part) == ("loss", part)
@@ -95,9 +98,30 @@ def read(*tags: str, tags_rule: str = "") -> dict[str, str]:
     (("g_loss", "critic_loss"),
      {"loss": "critic_loss", "generator_loss": "g_loss", "discriminator_loss": "critic_loss"}),
     (("lr-Adam/pg2", "lr-Adam/pg1"), {"learning_rate": "lr-Adam/pg1"}),
+    (("supervised_loss", "unsupervised_loss"), {"loss": "supervised_loss + unsupervised_loss"}),
+    (("supervised_loss", "l2_loss"), {"loss": "supervised_loss"}),
+    (("data_loss", "pde_loss", "total_loss"), {"loss": "total_loss"}),
+    # Sums of the same terms: validation logs one more, or lacks one of three.
+    (("train/a_loss", "train/b_loss", "val/a_loss", "val/b_loss", "val/c_loss"),
+     {"loss": "train/a_loss + train/b_loss", "validation_loss": "val/a_loss + val/b_loss"}),
+    (("train/a_loss", "train/b_loss", "train/c_loss", "val/a_loss", "val/b_loss"),
+     {"loss": "train/a_loss + train/b_loss", "validation_loss": "val/a_loss + val/b_loss"}),
+    # One term of three is too little of the loss to read in its place.
+    (("train/a_loss", "train/b_loss", "train/c_loss", "val/a_loss"),
+     {"loss": "train/a_loss + train/b_loss + train/c_loss", "validation_loss": "val/a_loss"}),
 ])
 def test_what_is_read(tags: tuple[str, ...], expected: dict[str, str]) -> None:
     assert read(*tags) == expected
+
+
+@pytest.mark.parametrize(("tags", "asked"), [
+    (("kl", "elbo"), ["elbo", "kl"]),
+    (("val/energy", "train/energy"), ["train/energy", "val/energy"]),
+    (("acc/train", "acc/val"), []),
+])
+def test_the_likeliest_loss_is_asked_about_first(tags: tuple[str, ...], asked: list[str]) -> None:
+    choice = choose({"r": tags}, FoldedRun("r", ("r",)))
+    assert [one.tag for one in choice.tags if one.use == "asked"] == asked
 
 
 def test_a_person_overrules_names() -> None:

@@ -49,7 +49,8 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
     # Steps of length 0 are not too few: none of any number of them would get anywhere.
     if found is None and path is not None and 0 < path < BEGUN and trajectory.observed < FEW:
         return _hardly_begun(history, trajectory, path)
-    if found is None or _best_is_over(history) or _bulge(trajectory):
+    # A loss that fell in the first half of that part and then came to rest has settled.
+    if found is None or trajectory.settled or _best_is_over(history) or _bulge(trajectory):
         return None
     fall, first = found
     unit = "epoch" if history.axis == "epoch" else "step"

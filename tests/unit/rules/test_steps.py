@@ -148,6 +148,16 @@ def test_a_run_that_turned_nan_is_not_told_to_go_on() -> None:
     assert "too-few-steps" not in ids(with_loss(loss))
 
 
+@pytest.mark.parametrize(("steps", "tau"), [(50, 8), (100, 18), (150, 25)])
+def test_a_loss_that_has_come_to_rest_is_not_said_to_fall(steps: int, tau: float) -> None:
+    """The last half of a short run fell by a fifth, but its last quarter by less than a tenth."""
+    rng = np.random.default_rng(0)
+    loss = 0.3 + 2 * np.exp(-np.arange(steps) / tau) + rng.normal(0, 0.006, steps)
+    diagnosis = diagnose_history(with_loss(loss, draw.healthy(steps)))
+    assert "has come to rest" in diagnosis.loss_summary
+    assert "too-few-steps" not in {finding.id for finding in diagnosis.findings}
+
+
 def test_a_rise_is_not_called_a_fall_of_nothing() -> None:
     finding = cause(low_rate(2e-6, np.linspace(2.0, 2.1, N)), "learning-rate-too-low")
     (evidence,) = [item for item in finding.evidence if item.statistic == "loss_fall"]
