@@ -104,6 +104,8 @@ class Configuration:
         schedule: class of the learning rate's schedule; "" for a constant or unknown rate.
         optimizers: how many optimizers the train step calls; 0 where unknown.
         trainable_parameters: of the whole model; None where unknown.
+        head: name of the layer of the only output that is looked at (see `output_heads`); "" where
+            all are.
     """
 
     layers: tuple[Layer, ...] = ()
@@ -124,6 +126,7 @@ class Configuration:
     schedule: str = ""
     optimizers: int = 0
     trainable_parameters: int | None = None
+    head: str = ""
     _by_name: dict[str, Layer] = field(default_factory=dict, init=False, repr=False, compare=False)
     _sources: dict[str, Layer | None] = field(
         default_factory=dict, init=False, repr=False, compare=False
@@ -143,6 +146,8 @@ class Configuration:
     @property
     def output(self) -> Layer | None:
         """The only layer whose output feeds no other; None with several outputs."""
+        if self.head:
+            return self.layer(self.head)
         ends = self.ends
         return ends[0] if len(ends) == 1 else None
 
@@ -240,6 +245,7 @@ def configuration(history: RunHistory) -> Configuration:
         schedule=_text(_mapping(optimizer.get("learning_rate")).get("class")),
         optimizers=len(_mapping(document.get("optimizers"))) or int(bool(optimizer)),
         trainable_parameters=_count(model.get("trainable_parameters")),
+        head=_text(document.get("output")),
     )
 
 

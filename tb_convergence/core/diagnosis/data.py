@@ -28,6 +28,14 @@ TargetKind = Literal["binary", "one-hot", "multi-hot", "indices", "numbers"]
 LARGE_INPUT: Final = 10.0
 """Root mean square of a feature. z-scores, [0, 1] and [-1, 1] all lie within about 1; ten times
 that multiplies the curvature of the first layer's loss by a hundred (LeCun et al. 1998, 4.3)."""
+MANY, PLACES = 200, 256
+"""Classes and places up to which the entropy of class numbers is bounded by their means."""
+STEEPEST, HALVINGS = 30.0, 40
+"""Slope of ln w at which all but one number in 1e13 is the first one, and steps to find it."""
+SUMS: Final = 8
+"""Batches whose sums must be whole numbers."""
+LARGEST_SUM: Final = 1e5
+"""Sum over a batch up to which float32 tells whole numbers from others."""
 EXACT: Final = 1e-3
 """Tolerance of identities that hold exactly but for float32."""
 
@@ -163,6 +171,29 @@ def holds_only_zero_and_one(columns: Columns) -> bool:
     return bool((np.abs(columns.std**2 - expected) < EXACT).all())
 
 
+@remembered
+def whole_numbers(history: RunHistory) -> bool:
+    """Whether the only target column holds whole numbers: proven by the sums over each batch.
+
+    The sums of whole numbers and of their squares are whole. Of other numbers that is so by chance
+    in two batches of a thousand for either sum, so that `SUMS` batches leave no doubt. The last
+    batch of an epoch is smaller than the others: one in five may be of another size.
+    """
+    targets, size = columns_of(history, "target"), configuration(history).batch_size
+    if targets is None or size is None or targets.count != 1 or len(targets.steps) < SUMS:
+        return False
+    edges = np.concatenate([targets.low, targets.high])
+    if not np.isfinite(edges).all() or (edges != np.round(edges)).any():
+        return False
+    mean, std = targets.mean[:, 0], targets.std[:, 0]
+    sums = np.stack([mean * size, (mean**2 + std**2) * size])
+    # float32 moments of numbers up to 100 in batches of 1,000 are known to 0.1 or so at worst.
+    if not np.isfinite(sums).all() or np.abs(sums).max() > LARGEST_SUM:
+        return False
+    whole = (np.abs(sums - np.round(sums)) < EXACT + np.abs(sums) * 1e-6).all(axis=0)
+    return float(whole.mean()) >= 0.8
+
+
 def are_probabilities(columns: Columns) -> bool:
     """Whether rows are a distribution over the columns, as a softmax gives them."""
     if columns.count < 2 or not np.isfinite(columns.mean).all():
@@ -213,7 +244,41 @@ def _of_indices(history: RunHistory, targets: Columns, units: int) -> float:
     low, high = targets.low.min(axis=0), targets.high.max(axis=0)
     classes = np.where(np.isfinite(high - low), np.clip(high - low + 1, 1, units), units)
     share = targets.widths / targets.widths.sum()
-    return float(np.sum(share * np.log(classes)))
+    entropy = np.log(classes)
+    # Of columns that were joined, the mean entropy is at most that of them all together.
+    some = np.flatnonzero((classes > 1) & (classes <= MANY))[:PLACES]
+    if len(some):
+        mean = targets.overall[0][some] - low[some]
+        entropy[some] = np.minimum(entropy[some], largest_entropy(mean, classes[some]))
+    return float(np.sum(share * entropy))
+
+
+def largest_entropy(mean: Values, classes: Values) -> Values:
+    """Largest entropy in nats `[F]` of numbers 0 to `classes` - 1 with that mean `[F]`.
+
+    It is that of weights w^n (Jaynes 1957), and ln C for a mean in the middle. Undefined means
+    give ln C.
+
+    >>> bound = largest_entropy(np.array([4.5, 1.0]), np.array([10.0, 10.0]))
+    >>> float(np.round(bound[0] - np.log(10), 6)), bool(bound[1] < 1.5)
+    (0.0, True)
+    """
+    numbers = np.arange(int(classes.max()))
+    used = numbers < classes[:, None]
+    known = np.isfinite(mean)
+    wanted = np.clip(np.where(known, mean, (classes - 1) / 2), 0, classes - 1)
+
+    def shares(slope: Values) -> Values:
+        power = np.where(used, slope[:, None] * numbers, -np.inf)
+        weight = np.exp(power - power.max(axis=1, keepdims=True))
+        return np.asarray(weight / weight.sum(axis=1, keepdims=True))
+
+    low, high = np.full(len(mean), -STEEPEST), np.full(len(mean), STEEPEST)
+    for _ in range(HALVINGS):
+        slope = (low + high) / 2
+        above = shares(slope) @ numbers > wanted
+        low, high = np.where(above, low, slope), np.where(above, slope, high)
+    return np.asarray(-_times_log(shares((low + high) / 2)).sum(axis=1))
 
 
 def outputs_of(model: Configuration) -> int | None:

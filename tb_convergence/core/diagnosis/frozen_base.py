@@ -24,11 +24,13 @@ class BaseOutput:
     Attributes:
         layer: its name.
         varies: standard deviation over the samples of a batch, over the size of the output.
+        size: root mean square of the output.
         step: of the last record.
     """
 
     layer: str
     varies: float
+    size: float
     step: int
 
 
@@ -66,4 +68,4 @@ def base_output(history: RunHistory) -> BaseOutput | None:
     size = float(np.hypot(mean, std))
     if not np.isfinite(size + over_batch) or size <= 0:
         return None
-    return BaseOutput(table.rows[last].layer, over_batch / size, int(table.steps[-1]))
+    return BaseOutput(table.rows[last].layer, over_batch / size, size, int(table.steps[-1]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -137,6 +138,14 @@ class LossTrajectory:
             _Stretch.of(self.level[third:last], self.weights[third:last]),
             _Stretch.of(self.level[last:], self.weights[last:]),
         )
+
+    def parts(self, count: int) -> list[tuple[float, float]]:
+        """Mean loss of each of `count` equally long parts, and its standard error; NaN of none."""
+        ends = [self._from(index / count) for index in range(count)] + [len(self.level)]
+        return [
+            _Stretch.of(self.level[first:last], self.weights[first:last])
+            for first, last in pairwise(ends)
+        ]
 
     @property
     def rest_step(self) -> int:

@@ -11,7 +11,13 @@ from typing import Final
 import numpy as np
 
 from tb_convergence.core.diagnosis.configuration import CROSS_ENTROPIES, configuration
-from tb_convergence.core.diagnosis.data import Columns, are_probabilities, columns_of
+from tb_convergence.core.diagnosis.data import (
+    EXACT,
+    Columns,
+    are_probabilities,
+    columns_of,
+    target_kind,
+)
 from tb_convergence.core.history import RunHistory, Values
 
 VARIED: Final = 0.01
@@ -20,6 +26,8 @@ RELATIVE: Final = 0.002
 """Part of the largest covariance there can be, within which it counts as none. By chance, without
 any relation, N samples have one of 1 / sqrt(N): as little only in batches of 250,000."""
 RECORDS: Final = 5
+SCALE_FREE: Final = ("cos", "corr", "pearson", "rank", "angle", "angular")
+"""Parts of the names of losses that compare directions or orders, whatever the size."""
 SUMMED: Final = 3.0
 """Loss over the largest mean it can be; penalties and weights add to a loss, seldom so much."""
 
@@ -49,6 +57,39 @@ def every_pair(history: RunHistory) -> tuple[int, int, float] | None:
         if bool((missing <= scale * RELATIVE * largest[telling]).all()):
             return int(telling.sum()), len(telling), float(np.median((p / y)[telling]))
     return None
+
+
+def distance_from_targets(history: RunHistory) -> tuple[float, float, int] | None:
+    """How far predictions are from their targets at least, at the start and at the end, and the
+    step of the end, in standard deviations of the targets.
+
+    The root mean square of p - y is at least that of the difference of the means and of the
+    difference of the standard deviations (Cauchy-Schwarz). The median of the first and of the last
+    `RECORDS` records is taken.
+
+    None where prediction and target may be of different kinds: classes, the two signs of a margin,
+    values in [0, 1] that the loss may compare with logits, a loss that ignores the scale.
+    """
+    targets, outputs = columns_of(history, "target"), columns_of(history, "prediction")
+    model = configuration(history)
+    if targets is None or outputs is None or targets.mean.shape != outputs.mean.shape:
+        return None
+    if target_kind(history) != "numbers" or model.loss in CROSS_ENTROPIES:
+        return None
+    if any(word in model.loss.lower() for word in SCALE_FREE) or len(outputs.steps) < 2 * RECORDS:
+        return None
+    inside = targets.lowest >= 0 and targets.highest <= 1
+    signs = bool((np.abs(targets.std**2 + targets.mean**2 - 1) < EXACT).all())
+    size = np.sqrt(float(np.mean(targets.overall[1] ** 2)))
+    if inside or signs or not size > 0:
+        return None
+    gaps = (targets.mean - outputs.mean) ** 2 + (targets.std - outputs.std) ** 2
+    share = targets.widths / targets.widths.sum()
+    least = np.sqrt(gaps @ share) / size
+    least, steps = least[np.isfinite(least)], outputs.steps[np.isfinite(least)]
+    if len(least) < 2 * RECORDS:
+        return None
+    return float(np.median(least[:RECORDS])), float(np.median(least[-RECORDS:])), int(steps[-1])
 
 
 def summed(history: RunHistory) -> tuple[float, int | None] | None:

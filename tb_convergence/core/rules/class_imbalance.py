@@ -21,6 +21,8 @@ from tb_convergence.core.diagnosis.data import (
 )
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
+from tb_convergence.core.diagnosis.output_heads import at_any_head
+from tb_convergence.core.diagnosis.progress import LITTLE
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold, strongest
 from tb_convergence.core.diagnosis.states import ONE_OUTPUT, State
 from tb_convergence.core.diagnosis.wording import percent
@@ -67,7 +69,11 @@ def _shares(history: RunHistory) -> _Shares | None:
     return None
 
 
-def _evaluate(history: RunHistory, _: Signs) -> Match | None:
+def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
+    return at_any_head(history, signs, _of_output)
+
+
+def _of_output(history: RunHistory, _: Signs) -> Match | None:
     return strongest(_one_class(history), _padding(history))
 
 
@@ -86,9 +92,9 @@ def _padding(history: RunHistory) -> Match | None:
     if share < PADDED:
         return None
     left = trajectory.end / baseline if baseline > 0 else 0.0
-    fault = left > STUCK
+    fault = left > LITTLE and trajectory.observed >= SAMPLES
     return Match(
-        "warning" if fault else "info", 0.75 if fault else 0.3,
+        "warning" if fault else "info", 0.75 if left > STUCK else 0.65 if fault else 0.3,
         f"{percent(share)} of the {targets.count} places of a target hold the same value in every "
         "recorded sample (padding), and the loss counts them. They are learned at once, and the "
         f"loss ends at {percent(left)} of what the others cost a model that ignores its input.",
@@ -96,7 +102,7 @@ def _padding(history: RunHistory) -> Match | None:
         (
             Evidence("constant_places_share", share, PADDED, side="at least"),
             Evidence("loss_over_baseline", left,
-                     STUCK if fault else None,
+                     LITTLE if fault else None,
                      side="more than" if fault else None, detail="at the other places"),
         ),
         (
@@ -106,7 +112,9 @@ def _padding(history: RunHistory) -> Match | None:
             "that are not padding.",
         ),
         title="Padding outweighs the sequence",
-        explains=("wrong-labels", "insufficient-capacity"),
+        # What is not padding has a small part of the loss, so it falls slowly and late.
+        explains=("wrong-labels", "insufficient-capacity", "too-few-steps",
+                  "learning-rate-too-low") if fault else (),
     )
 
 
@@ -263,6 +271,12 @@ RULE = Rule(
         Threshold(
             "loss_over_baseline", high=STUCK,
             source="Loss over that of the prior from which nothing was learned beyond it.",
+        ),
+        Threshold(
+            "loss_over_baseline", high=LITTLE, detail="(at places that are not padding)",
+            source=(
+                "Loss over that of a model that ignores its input, from which little was learned."
+            ),
         ),
         Threshold("batches_without_class", high=RECORDS, detail="a rare class"),
     ),

@@ -43,8 +43,12 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         return None
     first, last = int(run.steps[since]), int(run.steps[-1])
     steps = last - first + 1
-    if steps < STEPS or steps < SHARE * (last + 1) or level == 0:
+    if steps < STEPS or steps < SHARE * (last + 1):
         return None
+    if level == 0:
+        # A margin that everything has come to keep: learned, unless nothing was ever short of it.
+        never = since == 0 and first == 0 and _other_batches(history, first)
+        return _nothing_to_learn(last) if never else None
     if abs(level) < SOLVED * abs(trajectory.start) or not _other_batches(history, first):
         return None
     spread = float(np.max(high[since:]) - np.min(low[since:])) / abs(level)
@@ -59,6 +63,29 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
             Evidence("equal_loss_steps", float(steps), float(STEPS), side="at least"),
         ),
         ruins=True,
+    )
+
+
+def _nothing_to_learn(last: int) -> Match:
+    """A loss of exactly 0 before the first update and ever since: nothing asks for a change."""
+    return Match(
+        "warning", 0.9,
+        "The loss is exactly 0 for every batch from the first step on, before anything was "
+        "learned: every sample already satisfies it, so it has no gradient to follow.",
+        0, last, (),
+        (
+            Evidence("loss_range", 0.0, EQUAL, side="at most"),
+            Evidence("equal_loss_steps", float(last + 1), float(STEPS), side="at least"),
+        ),
+        (
+            "Feed what the loss can be wrong about: with a margin (contrastive, triplet, hinge), "
+            "pairs of the same class as well as pairs of different ones, and hard negatives.",
+            "Bring the outputs to the scale of the margin: L2-normalize the embeddings "
+            "(keras.layers.UnitNormalization()), or start the last layer with glorot_uniform.",
+            "Look for a mask or sample weights that are 0 for every sample.",
+        ),
+        title="The loss is 0 from the first step on",
+        explains=("overfitting",),
     )
 
 
@@ -154,6 +181,9 @@ RULE = Rule(
     ),
     experiment="the loss of two batches with different outputs",
     falsified_by=("Another output for the same batch gives another loss.",),
-    false_alarms=("A hinge loss that is fully satisfied is constant, at zero.",),
+    false_alarms=(
+        "A hinge loss that is fully satisfied is constant, at zero; that is reported only where it "
+        "is so before the first update.",
+    ),
     references=("Graves et al. 2006, Connectionist Temporal Classification, ICML",),
 )

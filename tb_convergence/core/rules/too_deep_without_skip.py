@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from tb_convergence.core.diagnosis.configuration import MERGING, NORMALIZING, configuration
+from tb_convergence.core.diagnosis.configuration import (
+    MERGING,
+    NORMALIZING,
+    Configuration,
+    Layer,
+    configuration,
+)
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
 from tb_convergence.core.diagnosis.progress import learns
@@ -13,6 +19,9 @@ from tb_convergence.core.history import RunHistory
 from tb_convergence.core.measures import Measure
 
 DEEP: Final = 12
+ATTENTION_PARTS: Final = ("query", "key", "value", "attention_output")
+"""Dense layers inside Keras' attention layers, of which one path leads through two."""
+WITHIN_ATTENTION: Final = frozenset({"EinsumDense", "Softmax", "Dropout"})
 
 
 def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
@@ -21,12 +30,14 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
         return None
     sign = signs.get("vanishing-gradient") or signs.get("exploding-gradient")
     stuck = signs.get("loss-not-decreasing")
-    kernels = table.rows_of("kernel")
+    attention = _attention(model)
+    beside = {f"{name}/{part}" for name in attention for part in ("query", "key")}
+    kernels = [row for row in table.rows_of("kernel") if table.rows[row].layer not in beside]
     kinds = {layer.kind for layer in model.layers}
     if len(kernels) < DEEP or kinds & (MERGING | NORMALIZING):
         return None
     # Layers of unknown make may hold connections that the configuration does not show.
-    if any(layer.inputs is None for layer in model.layers):
+    if any(layer.inputs is None and not _within(layer, attention) for layer in model.layers):
         return None
     evidence = Evidence("layers_in_a_row", float(len(kernels)), float(DEEP), side="at least")
     text = f"{len(kernels)} layers follow each other without a skip connection or normalization"
@@ -46,6 +57,23 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
         0, sign.last_step, sign.layers,  # the stack is there from the beginning
         (evidence, *sign.evidence),
     )
+
+
+def _attention(model: Configuration) -> set[str]:
+    """Names of Keras' attention layers, which are listed by their parts; none has a skip inside."""
+    parts: dict[str, set[str]] = {}
+    for layer in model.layers:
+        name, _, part = layer.name.rpartition("/")
+        if name and layer.kind == "EinsumDense":
+            parts.setdefault(name, set()).add(part)
+    return {name for name, found in parts.items() if found == set(ATTENTION_PARTS)}
+
+
+def _within(layer: Layer, attention: set[str]) -> bool:
+    """Whether `layer` is a part of one of `attention`; its softmax goes by a name of its own."""
+    if not attention or layer.kind not in WITHIN_ATTENTION:
+        return False
+    return not layer.parameters or layer.name.rpartition("/")[0] in attention
 
 
 RULE = Rule(

@@ -46,6 +46,10 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
     path = path_length(history)
     slope = _slope(trajectory)
     found = slope or _few_windows(trajectory)
+    if found is None and trajectory.observed < FEW and path is not None and 0 < path < 1:
+        under_way = _falls_by_halves(history, trajectory, path)
+        if under_way is not None:
+            return under_way
     # Steps of length 0 are not too few: none of any number of them would get anywhere.
     if found is None and path is not None and 0 < path < BEGUN and trajectory.observed < FEW:
         return _hardly_begun(history, trajectory, path)
@@ -107,6 +111,39 @@ def _hardly_begun(history: RunHistory, trajectory: LossTrajectory, path: float) 
         (
             Evidence("steps", float(trajectory.observed), float(FEW)),
             Evidence("path_length", path, BEGUN),
+        ),
+        _advice(history),
+    )
+
+
+def _falls_by_halves(
+    history: RunHistory, trajectory: LossTrajectory, path: float
+) -> Match | None:
+    """A short run in which batches differ too much for a slope, and whose second half is clearly
+    below the first all the same, each quarter below the one before.
+
+    Twice as many losses as `_slope` looks at. A fall that ended early looks the same, but then the
+    weights have gone as far as their own size.
+    """
+    if learns(history) or len(trajectory.level) < 4 * WINDOWS:
+        return None
+    quarters = trajectory.parts(4)
+    (first, error), (second, other) = trajectory.parts(2)
+    fall = (first - second) / max(abs(first), 1e-30)
+    falling = bool((np.diff([mean for mean, _ in quarters]) < 0).all())
+    if not falling or fall < FALL or first - second < STEADY * float(np.hypot(error, other)):
+        return None
+    unit = "epoch" if history.axis == "epoch" else "step"
+    return Match(
+        "info", 0.55,
+        f"The second half of the run has a loss {percent(fall)} below that of the first "
+        f"({second:.3g} after {first:.3g}), and the fastest layer can have moved by at most "
+        f"{percent(path)} of its size: it was still under way at {unit} {history.last_step:,}.",
+        int(trajectory.steps[-1]), int(trajectory.steps[-1]), (),
+        (
+            Evidence("late_loss_fall", fall, FALL, int(trajectory.steps[-1])),
+            Evidence("steps", float(trajectory.observed), float(FEW)),
+            Evidence("path_length", path),
         ),
         _advice(history),
     )

@@ -25,7 +25,7 @@ from tb_convergence.core.diagnosis.progress import learns
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold, strongest
 from tb_convergence.core.diagnosis.threshold import Healthy, Range
 from tb_convergence.core.diagnosis.wording import features_in, figure, percent
-from tb_convergence.core.history import RunHistory, Table
+from tb_convergence.core.history import RunHistory, Table, Values
 from tb_convergence.core.measures import Measure
 
 LARGE: Final = LARGE_INPUT
@@ -34,6 +34,11 @@ STD_RATIO: Final = 100.0
 
 
 STILL: Final = 0.05
+PREPARE: Final = (
+    "Prepare the input as the base was trained: its own preprocess_input, or Rescaling(1/255) for "
+    "a base of your own that was trained on pixels in [0, 1] (some expect pixels from 0 to 255, "
+    "some -1 to 1, some the mean of ImageNet taken away)."
+)
 
 
 def _is_handled(name: str, model: Configuration) -> bool:
@@ -57,7 +62,62 @@ def judged(history: RunHistory, table: Table) -> list[int]:
 
 
 def _evaluate(history: RunHistory, _: Signs) -> Match | None:
-    return strongest(_by_scale(history), _frozen_base(history))
+    return strongest(_by_scale(history), _frozen_base(history), _large_base(history))
+
+
+def _large_base(history: RunHistory) -> Match | None:
+    """A frozen base that gives the layers behind it values on a large scale.
+
+    The base itself is not judged by the size of its input, but what it gives is the input of what
+    is trained, and is judged as every input is.
+    """
+    found, base = base_output(history), frozen_base(history)
+    if found is None or found.size <= LARGE or learns(history):
+        return None
+    fed = _fed(history)
+    large = fed is not None and float(np.max(np.hypot(*fed))) > LARGE
+    cause = (
+        ": it is probably fed another scale than it was trained on" + _spoken(fed) if large else ""
+    )
+    behind = (
+        "Standardise what the base gives: put BatchNormalization() or LayerNormalization() between "
+        f"{found.layer} and the layers that are trained."
+    )
+    return Match(
+        "critical" if found.size > VERY_LARGE or large else "warning",
+        0.9 if large else 0.7,
+        f"The frozen layers up to {found.layer} give values with a root mean square of "
+        f"{figure(found.size)}, about 1 is healthy{cause}. The layers behind them get it as their "
+        "input.",
+        0, max(0, history.last_step), (found.layer,),
+        (
+            Evidence("base_output_rms", found.size, LARGE, found.step, found.layer),
+            Evidence("layer_count", float(len(base)),
+                     detail="frozen layers before the first trained one"),
+        ),
+        (PREPARE, behind) if large else (behind, PREPARE),
+        title="A frozen base puts out large values",
+    )
+
+
+def _fed(history: RunHistory) -> tuple[Values, Values] | None:
+    """Mean and standard deviation of each feature of the input; None where not recorded."""
+    table = history.table("inputs")
+    if table is None or not (table.has("feature_mean") and table.has("feature_std")):
+        return None
+    rows = table.rows_of("input")
+    return feature_scales(table, rows) if rows else None
+
+
+def _spoken(fed: tuple[Values, Values] | None) -> str:
+    """What a base is fed, in parentheses; "" where it is not known."""
+    if fed is None:
+        return ""
+    mean, std = fed
+    return (
+        f" (what it is fed has a mean of {figure(float(np.mean(mean)))} and a standard "
+        f"deviation of {figure(float(np.sqrt(np.mean(std**2))))})"
+    )
 
 
 def _frozen_base(history: RunHistory) -> Match | None:
@@ -65,21 +125,12 @@ def _frozen_base(history: RunHistory) -> Match | None:
     found, base = base_output(history), frozen_base(history)
     if found is None or found.varies >= STILL or learns(history):
         return None
-    table = history.table("inputs")
-    scale = ""
-    if table is not None and table.has("feature_mean") and table.has("feature_std"):
-        rows = table.rows_of("input")
-        if rows:
-            mean, std = feature_scales(table, rows)
-            scale = (
-                f" (what it is fed has a mean of {figure(float(np.mean(mean)))} and a standard "
-                f"deviation of {figure(float(np.sqrt(np.mean(std**2))))})"
-            )
     return Match(
         "warning", 0.8,
         f"What the frozen layers up to {found.layer} give differs between samples by only "
         f"{percent(found.varies)} of its size, so the layers behind them have nothing to learn "
-        f"from: they are probably fed another scale than they were trained on{scale}.",
+        f"from: they are probably fed another scale than they were trained on"
+        f"{_spoken(_fed(history))}.",
         0, max(0, history.last_step), (found.layer,),
         (
             Evidence("output_std_over_size", found.varies,
@@ -88,8 +139,7 @@ def _frozen_base(history: RunHistory) -> Match | None:
                      detail="frozen layers before the first trained one"),
         ),
         (
-            "Prepare the input as the base was trained: use its own preprocess_input (some expect "
-            "pixels from 0 to 255, some -1 to 1, some the mean of ImageNet taken away).",
+            PREPARE,
             "If no preparation fits, unfreeze the base, or train it on data like yours.",
         ),
         title="A frozen base is fed the wrong scale",
@@ -200,6 +250,10 @@ RULE = Rule(
             ),
         ),
         Threshold(
+            "base_output_rms", high=LARGE,
+            source="As of a feature: what a frozen base gives is the input of what is trained.",
+        ),
+        Threshold(
             "output_std_over_size", low=STILL,
             source=(
                 "Standard deviation over the samples of what a frozen base gives, over its "
@@ -209,6 +263,10 @@ RULE = Rule(
         ),
     ),
     measures=(
+        Measure(
+            "base_output_rms", "RMS of what the frozen base gives", ("activation_std",),
+            reading=True,
+        ),
         Measure(
             "output_std_over_size", "std over the samples, over the size of the output",
             ("activation_batch_std",), "fraction",

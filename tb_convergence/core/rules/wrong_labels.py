@@ -19,6 +19,7 @@ from tb_convergence.core.diagnosis.configuration import SPARSE_LOSSES, configura
 from tb_convergence.core.diagnosis.data import baseline_loss, columns_of, target_kind
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.loss_trajectory import LossTrajectory, loss_trajectory
+from tb_convergence.core.diagnosis.output_heads import at_any_head
 from tb_convergence.core.diagnosis.progress import lagging_statistics
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
 from tb_convergence.core.diagnosis.step_size import BEGUN, path_length
@@ -39,7 +40,7 @@ ITS_OWN_SIGNS: Final = frozenset({"loss-not-decreasing", "overfitting", "underfi
 
 
 def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
-    return _out_of_range(history) or _unrelated(history, signs)
+    return at_any_head(history, signs, _out_of_range) or _unrelated(history, signs)
 
 
 def _unrelated(history: RunHistory, signs: Signs) -> Match | None:
@@ -165,7 +166,7 @@ def _never_generalizes(
     )
 
 
-def _out_of_range(history: RunHistory) -> Match | None:
+def _out_of_range(history: RunHistory, _: Signs) -> Match | None:
     table, model = history.table("inputs"), configuration(history)
     if table is None or model.loss not in SPARSE_LOSSES or model.output is None:
         return None

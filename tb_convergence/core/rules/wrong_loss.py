@@ -1,10 +1,11 @@
 """The loss does not measure what the model is asked to do.
 
-Four ways to tell: the pair of loss and output, or of loss and targets, cannot be right whatever the
+Five ways to tell: the pair of loss and output, or of loss and targets, cannot be right whatever the
 data; a loss that cannot be negative is, or falls without bound; the loss itself is the first thing
 that is not finite, while everything it is computed from is; and the loss's own value gives away
 how it was computed, from the moments of targets and predictions (sums where means were meant,
-every prediction compared with every target).
+every prediction compared with every target); it falls while the predictions move away from their
+targets.
 """
 
 from __future__ import annotations
@@ -29,10 +30,12 @@ from tb_convergence.core.diagnosis.data import (
     baseline_loss,
     columns_of,
     target_kind,
+    whole_numbers,
 )
 from tb_convergence.core.diagnosis.finding import Evidence, Severity
 from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
-from tb_convergence.core.diagnosis.progress import learns
+from tb_convergence.core.diagnosis.output_heads import at_any_head
+from tb_convergence.core.diagnosis.progress import FALLS, learns
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold, strongest
 from tb_convergence.core.diagnosis.wording import span
 from tb_convergence.core.history import RunHistory
@@ -40,15 +43,25 @@ from tb_convergence.core.measures import Measure
 
 NEVER_NEGATIVE: Final = REGRESSION_LOSSES - {"log_cosh"} | CROSS_ENTROPIES
 UNBOUNDED: Final = 10.0
+FAR: Final = 3.0
+VERY_FAR: Final = 10.0
 FLAT: Final = 0.01
+FEWEST_CLASSES: Final = 3
+MOST_CLASSES: Final = 100
+EVEN: Final = 0.1
 
 Check = Callable[[RunHistory, Signs], Match | None]
 
 
 def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
+    return at_any_head(history, signs, _of_output)
+
+
+def _of_output(history: RunHistory, signs: Signs) -> Match | None:
     checks: tuple[Check, ...] = (
         _one_class, _no_distribution, _first_not_finite, _below_zero, _all_against_all, _summed,
-        _several_labels, _each_class_alone, _distance_between_classes,
+        _leaves_the_targets, _several_labels, _each_class_alone, _distance_between_classes,
+        _classes_as_one_number,
     )
     return strongest(*(check(history, signs) for check in checks))
 
@@ -110,7 +123,7 @@ def _no_distribution(history: RunHistory, _: Signs) -> Match | None:
         "Use mse (or mae, huber) for numbers; classes as 0 and 1, one column each, or "
         "sparse_categorical_crossentropy for class numbers."
     )
-    return _match(
+    match = _match(
         history, "critical", 0.93,
         f"{model.loss} expects targets in [0, 1]; these go from {span(low, high)}.", advice,
         Evidence("largest_target" if high > 1.01 else "smallest_target",
@@ -118,6 +131,8 @@ def _no_distribution(history: RunHistory, _: Signs) -> Match | None:
         ruins=True,
         title="Cross-entropy of targets outside [0, 1]",
     )
+    # What has no floor is followed ever faster.
+    return replace(match, explains=("learning-rate-too-high",))
 
 
 def _first_not_finite(history: RunHistory, signs: Signs) -> Match | None:
@@ -235,6 +250,29 @@ def _summed(history: RunHistory, signs: Signs) -> Match | None:
     return replace(match, explains=("learning-rate-too-high", "dead-relu")) if plain else match
 
 
+def _leaves_the_targets(history: RunHistory, _: Signs) -> Match | None:
+    """A loss that falls while the predictions move away from the numbers they are to be."""
+    found, trajectory = loss_value.distance_from_targets(history), loss_trajectory(history)
+    if found is None or trajectory is None or not trajectory.fell:
+        return None
+    begun, end, step = found
+    if end < FAR or end < 2 * begun:
+        return None
+    far = end >= VERY_FAR
+    return _match(
+        history, "critical" if far else "warning", 0.85 if far else 0.7,
+        f"The loss falls from {trajectory.start:.3g} to {trajectory.end:.3g} while the predictions "
+        f"leave the targets: at first they are at least {begun:.2g} standard deviations of the "
+        f"targets away, at the end {end:.3g}; a model that always predicts the mean is 1 away.",
+        "Turn the sign of the loss: it must be smallest where prediction and target agree. Return "
+        "the error itself, or the negative of a score that is to grow.",
+        Evidence("distance_from_targets", end, FAR, step, detail="at the end"),
+        Evidence("distance_from_targets", begun, detail="at the start"),
+        ruins=far,
+        title="The loss rewards predictions far from the targets",
+    )
+
+
 def _several_labels(history: RunHistory, _: Signs) -> Match | None:
     model = configuration(history)
     if model.loss != "categorical_crossentropy" or target_kind(history) != "multi-hot":
@@ -308,6 +346,42 @@ def _distance_between_classes(history: RunHistory, signs: Signs) -> Match | None
     )
 
 
+def _classes_as_one_number(history: RunHistory, _: Signs) -> Match | None:
+    """Numbers of classes (0 to C - 1) that one output is to hit by a distance.
+
+    That puts the classes in an order, and class 3 between 2 and 4, though they may have nothing in
+    common. Ratings and counts look alike, and a distance is right for them: whether the numbers
+    are classes, the user knows. So it is a warning only where little was learned of numbers that
+    start at 0 and are all equally frequent, as classes are and counts are not.
+    """
+    model, output = configuration(history), configuration(history).output
+    targets = columns_of(history, "target")
+    if output is None or output.units != 1 or model.loss not in REGRESSION_LOSSES:
+        return None
+    if targets is None or target_kind(history) != "numbers" or not whole_numbers(history):
+        return None
+    low, high = targets.lowest, targets.highest
+    classes = int(high - low) + 1
+    if low not in (0.0, 1.0) or not FEWEST_CLASSES <= classes <= MOST_CLASSES:
+        return None
+    even = math.sqrt((classes**2 - 1) / 12)
+    flat = float(targets.overall[1][0]) / even
+    good = learns(history)
+    doubtful = low == 0 and abs(flat - 1) < EVEN and not good
+    return _match(
+        history, "warning" if doubtful else "info", 0.55,
+        f"The targets are the whole numbers {low:g} to {high:g}, and {model.loss} takes them for "
+        f"amounts: if they number {classes} classes, it asks for the number of the class, as if "
+        f"class 1 lay between 0 and 2.{FALLS if good else ''}",
+        f"If they are classes: Dense({int(high) + 1}, activation='softmax') instead of "
+        f"{output.name}, with sparse_categorical_crossentropy. If they are amounts (counts, "
+        "ratings), leave it so.",
+        Evidence("target_classes", float(classes), float(FEWEST_CLASSES), side="at least"),
+        Evidence("class_std_over_even", flat),
+        title="Class numbers as an amount",
+    )
+
+
 def _through_the_slope(outputs: Columns | None, activation: str) -> str:
     """Why a distance learns slowly behind a sigmoid or softmax, and what was seen of it.
 
@@ -355,6 +429,32 @@ RULE = Rule(
             ),
         ),
         Threshold(
+            "distance_from_targets", high=FAR,
+            source=(
+                "Least root mean square of prediction minus target, over the targets' standard "
+                "deviation: the mean of the targets has 1, a fresh network about as much."
+            ),
+        ),
+        Threshold(
+            "distance_from_targets", high=VERY_FAR, detail="(the result is worthless)",
+            source="Ten times the error of a model that ignores its input.",
+        ),
+        Threshold(
+            "target_classes", high=FEWEST_CLASSES,
+            source="Whole numbers from which they have an order; two classes have none.",
+        ),
+        Threshold(
+            "target_classes", low=MOST_CLASSES, detail="(more are amounts)",
+            source="Whole numbers above which they are more likely amounts than classes.",
+        ),
+        Threshold(
+            "class_std_over_even", high=EVEN, detail="(distance from 1)",
+            source=(
+                "Standard deviation of the numbers over that of equally frequent ones; a tenth is "
+                "what data sets with about equal classes differ by."
+            ),
+        ),
+        Threshold(
             "distance_from_edge", low=FLAT,
             source=(
                 "Distance of an output from 0 or 1 where the slope of a sigmoid is a 25th of "
@@ -367,6 +467,12 @@ RULE = Rule(
             "loss_below_zero", "depth of the loss below zero, over its size at the start",
             ("loss",),
         ),
+        Measure(
+            "distance_from_targets", "least distance of predictions from targets {detail}, in "
+            "standard deviations of the targets", ("feature_mean",),
+        ),
+        Measure("class_std_over_even", "std of the numbers over that of equally frequent ones",
+                ("feature_std",), kind="target"),
         Measure("distance_from_edge", "distance of an output from 0 or 1", ("feature_max",)),
         Measure("pairwise_loss_records", "records, {detail}, whose loss is that of all pairs"),
         Measure("loss_over_largest_mean", "loss over the largest mean it can be", ("loss",)),

@@ -30,6 +30,7 @@ from tb_convergence.core.diagnosis.data import (
 )
 from tb_convergence.core.diagnosis.finding import Evidence, Severity
 from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
+from tb_convergence.core.diagnosis.output_heads import at_any_head
 from tb_convergence.core.diagnosis.progress import FALLS, LEARNS, learns
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold, strongest
 from tb_convergence.core.diagnosis.states import ONE_OUTPUT, State
@@ -65,7 +66,11 @@ BESIDE: Final = 0.9
 MARGIN: Final = 0.05
 
 
-def _evaluate(history: RunHistory, _: Signs) -> Match | None:
+def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
+    return at_any_head(history, signs, _of_output)
+
+
+def _of_output(history: RunHistory, _: Signs) -> Match | None:
     model = configuration(history)
     output = model.output
     if output is None:
@@ -173,6 +178,8 @@ def _twice(history: RunHistory, model: Configuration, output: Layer) -> Match | 
             "from_logits=True in the loss.",
             title="Cross-entropy without probabilities",
         )
+        # The slope of the logarithm is 1 / p: outputs at 0, or below, make steps of any length.
+        match = replace(match, explains=("learning-rate-too-high",))
         # Where targets are none either, or are of one class, no activation mends it.
         targets = columns_of(history, "target")
         none = targets is not None and not (targets.lowest >= -0.01 and targets.highest <= 1.01)
