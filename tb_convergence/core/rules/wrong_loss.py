@@ -468,8 +468,9 @@ RULE = Rule(
             ("loss",),
         ),
         Measure(
-            "distance_from_targets", "least distance of predictions from targets {detail}, in "
-            "standard deviations of the targets", ("feature_mean",),
+            "distance_from_targets",
+            "least distance of predictions from targets in their standard deviations",
+            ("feature_mean",),
         ),
         Measure("class_std_over_even", "std of the numbers over that of equally frequent ones",
                 ("feature_std",), kind="target"),
