@@ -90,11 +90,12 @@ def _too_short(history: RunHistory, trajectory: LossTrajectory) -> str:
     if trajectory.axis == "epoch":
         return ""
     densely = trajectory.observed > values or history.table("run") is not None
-    if densely and trajectory.observed < STEPS:
-        return f"{trajectory.observed} training steps so far; {STEPS} are needed for a trend."
-    if densely and trajectory.observed < FLAT_STEPS and not trajectory.fell:
+    steps = trajectory.observed if trajectory.elapsed is None else trajectory.elapsed
+    if densely and steps < STEPS:
+        return f"{steps} training steps so far; {STEPS} are needed for a trend."
+    if densely and steps < FLAT_STEPS and not trajectory.fell:
         return (
-            f"The loss has not fallen in the first {trajectory.observed} steps, which may be a "
+            f"The loss has not fallen in the first {steps} steps, which may be a "
             f"slow start; {FLAT_STEPS} steps tell."
         )
     return ""

@@ -40,6 +40,8 @@ class LossTrajectory:
         noise: standard deviation of one batch's loss around its level, robustly estimated.
         nonfinite_step: first step whose loss was NaN or infinite; None without one.
         axis: "step", "batch" or "epoch".
+        elapsed: training steps from the first record to the last; None where the records do not
+            tell: the step of a scalar may count epochs, samples or tokens.
     """
 
     steps: NDArray[np.int64]
@@ -52,6 +54,7 @@ class LossTrajectory:
     noise: float
     nonfinite_step: int | None
     axis: str
+    elapsed: int | None
 
     @property
     def observed(self) -> int:
@@ -225,7 +228,9 @@ def loss_trajectory(history: RunHistory) -> LossTrajectory | None:
         seen = _averaged_steps(run)
         windows = _Windows(run.steps, level, steps_since_record(run), seen)
         windows = _with_epochs(history, run, windows)
-        return _trajectory(windows, loss, "step", _first_bad_loss(run, loss))
+        return _trajectory(
+            windows, loss, "step", _first_bad_loss(run, loss), _elapsed(run, windows)
+        )
     for name in ("loss", "epoch_loss"):
         series = history.series(name)
         if series is not None and len(series):
@@ -235,8 +240,17 @@ def loss_trajectory(history: RunHistory) -> LossTrajectory | None:
             if np.isfinite(values).any():
                 ones = np.ones(len(values))
                 windows = _Windows(series.steps, values, ones, ones)
-                return _trajectory(windows, values, series.axis, first_bad)
+                each = bool((np.diff(series.steps) == 1).all())
+                elapsed = len(values) if each and series.axis != "epoch" else None
+                return _trajectory(windows, values, series.axis, first_bad, elapsed)
     return None
+
+
+def _elapsed(run: Table, windows: _Windows) -> int:
+    """Training steps of a run: as its records count them, or as their step numbers tell."""
+    if run.has("window_steps"):
+        return int(np.maximum(np.nan_to_num(windows.width, posinf=1.0), 1.0).sum())
+    return int(run.steps[-1] - run.steps[0]) + 1
 
 
 class _Windows(NamedTuple):
@@ -297,7 +311,7 @@ def _first_bad_loss(run: Table, loss: Values) -> int | None:
 
 
 def _trajectory(
-    windows: _Windows, loss: Values, axis: str, nonfinite_step: int | None
+    windows: _Windows, loss: Values, axis: str, nonfinite_step: int | None, elapsed: int | None
 ) -> LossTrajectory | None:
     levels = np.asarray(windows.level, np.float64)
     if len(levels) == len(loss):
@@ -324,6 +338,7 @@ def _trajectory(
         noise=_noise(loss[np.isfinite(loss)]),
         nonfinite_step=nonfinite_step,
         axis=axis,
+        elapsed=elapsed,
     )
 
 

@@ -33,11 +33,11 @@ def path_length(history: RunHistory) -> float | None:
     if table is None or trajectory is None or not table.has("update_ratio"):
         return None
     ratio = median_over_time(weights_column(table, "update_ratio", "high"))
-    if not np.isfinite(ratio).any() or trajectory.axis != "step":
+    if not np.isfinite(ratio).any() or trajectory.axis != "step" or trajectory.elapsed is None:
         return None
     recorded = weights_column(table, "update_ratio", "low").astype(np.float64)
     covered = np.where(np.isfinite(recorded), recorded, 0.0).sum(axis=0)
-    return max(float(np.nanmax(ratio)) * trajectory.observed, float(covered.max(initial=0.0)))
+    return max(float(np.nanmax(ratio)) * trajectory.elapsed, float(covered.max(initial=0.0)))
 
 
 def implied_ratio(table: Table) -> Values:

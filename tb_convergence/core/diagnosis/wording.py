@@ -21,7 +21,7 @@ def counted(number: int, thing: str) -> str:
     >>> counted(1, "more layer"), counted(3, "more layer")
     ('1 more layer', '3 more layers')
     """
-    return f"{number} {thing}" + ("s" if number != 1 else "")
+    return f"{number:,} {thing}" + ("s" if number != 1 else "")
 
 
 def listed(names: Sequence[str], most: int = 3, thing: str = "layer") -> str:
@@ -170,6 +170,15 @@ def fall_of_loss(trajectory: LossTrajectory, limit: float) -> Evidence:
     if -trajectory.chance <= trajectory.fall < 0:
         rose = " (below 0, as single batches differ)"
     return Evidence("loss_fall", trajectory.fall, limit, side="at most", detail=rose)
+
+
+def length_of(trajectory: LossTrajectory) -> str:
+    """How long a training ran: "200 steps", "12 epochs", or "50 records" of unknown length."""
+    if trajectory.axis == "epoch":
+        return counted(trajectory.observed, "epoch")
+    if trajectory.elapsed is None:
+        return counted(trajectory.observed, "record")
+    return counted(trajectory.elapsed, "step")
 
 
 def loss_over_start(trajectory: LossTrajectory) -> Evidence:

@@ -118,7 +118,8 @@ def _by_updates(
     known = np.isfinite(ratio)
     # What a step does to the weights shows in the next: its own harm came before its update.
     before = known & (table.steps < harm.step)
-    if not (before & (ratio > RATIO)).any():
+    # What is wrong at the first step was so before any update.
+    if not (before & (ratio > RATIO)).any() and harm.step > int(table.steps[0]):
         before = known & (table.steps <= harm.step)
     large = before & (ratio > RATIO)
     raised = _raise(history, harm.step)

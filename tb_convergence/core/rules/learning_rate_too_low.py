@@ -23,7 +23,13 @@ from tb_convergence.core.diagnosis.tables import (
     weight_rows,
     weights_column,
 )
-from tb_convergence.core.diagnosis.wording import fall_of_loss, figure, loss_moved, percent
+from tb_convergence.core.diagnosis.wording import (
+    fall_of_loss,
+    figure,
+    length_of,
+    loss_moved,
+    percent,
+)
 from tb_convergence.core.history import RunHistory, Table
 from tb_convergence.core.measures import Measure
 
@@ -98,7 +104,7 @@ def _tiny(
         confidence=min(0.95, 0.6 + 0.2 * float(np.log10(RATIO / max(fastest, 1e-12)))),
         summary=(
             f"Even the fastest {what}, that of {layer}, changes by only {fastest:.1e} of its size "
-            f"a step (median); in {trajectory.observed:,} steps the loss "
+            f"a step (median); in {length_of(trajectory)} the loss "
             f"{loss_moved(trajectory.fall, trajectory.chance)}."
             + (" Biases start at 0 and are left out." if what == "kernel" else "")
         ),
@@ -133,12 +139,12 @@ def _hardly_begun(
         return None
     if unfinished(history) or trajectory.fall > LEARNS or fastest >= SHORT:
         return None
-    many = trajectory.observed >= MANY and fastest < HEALTHY
+    many = (trajectory.elapsed or 0) >= MANY and fastest < HEALTHY
     return Match(
         severity="warning" if many else "info",
         confidence=0.65 if many else 0.45,
         summary=(
-            f"In {trajectory.observed:,} steps of about {fastest:.1e} of its size, even the "
+            f"In {length_of(trajectory)} of about {fastest:.1e} of its size, even the "
             f"fastest layer can have moved by {percent(path)} of it at most, and the loss "
             f"{loss_moved(trajectory.fall, trajectory.chance)}: training has hardly begun."
         ),
@@ -174,7 +180,7 @@ def _slow(
         confidence=0.4,
         summary=(
             f"The loss falls smoothly and slowly, by {percent(trajectory.fall)} in "
-            f"{trajectory.observed:,} steps; the fastest layer changes by {fastest:.1e} of its "
+            f"{length_of(trajectory)}; the fastest layer changes by {fastest:.1e} of its "
             "size a step. A higher rate may get there sooner: the range test decides."
         ),
         first_step=int(table.steps[0]),

@@ -16,7 +16,7 @@ from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.loss_trajectory import LossTrajectory, loss_trajectory
 from tb_convergence.core.diagnosis.progress import unfinished
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
-from tb_convergence.core.diagnosis.wording import fall_of_loss, percent
+from tb_convergence.core.diagnosis.wording import fall_of_loss, length_of, percent
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.measures import Measure
 
@@ -50,9 +50,8 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         severity="warning",
         confidence=0.8 if trajectory.fall < 0.02 else 0.6,
         summary=(
-            f"After {trajectory.observed:,} "
-            f"{'epochs' if trajectory.axis == 'epoch' else 'steps'} the loss "
-            f"is {trajectory.end:.4g}; it began at {trajectory.start:.4g}."
+            f"After {length_of(trajectory)} the loss is {trajectory.end:.4g}; it began at "
+            f"{trajectory.start:.4g}."
         ),
         # It stood still from the first step on; that it does, a tenth of the run shows.
         first_step=int(trajectory.steps[0]),
@@ -97,10 +96,9 @@ def _at_chance(history: RunHistory, trajectory: LossTrajectory) -> Match | None:
     over = trajectory.end / baseline
     if not CHANCE <= over <= ABOVE:
         return None
-    unit = "epochs" if trajectory.axis == "epoch" else "steps"
     return Match(
         "warning", confidence,
-        f"After {trajectory.observed:,} {unit} the loss rests at {trajectory.end:.4g}, "
+        f"After {length_of(trajectory)} the loss rests at {trajectory.end:.4g}, "
         f"{percent(over)} of what a model gets that ignores its input ({baseline:.4g}).",
         int(trajectory.steps[0]), int(trajectory.steps[-1]), (),
         (

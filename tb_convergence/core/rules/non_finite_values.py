@@ -203,11 +203,22 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         last_step=history.last_step,
         layers=others,
         evidence=tuple(item.evidence for item in bad),
-        advice=_go_on(history) + (
+        advice=_go_on(history) + _before_any_update(history, first, exact) + (
             _derivative(history, first) if sound is None
             else _unnamed(history) if inherited and not in_data else ()
         ),
         ruins=_lasts(history),
+    )
+
+
+def _before_any_update(history: RunHistory, first: _Bad, exact: int) -> tuple[str, ...]:
+    """Advice where the very first step is not finite although the data, as far as known, are."""
+    if first.order in (0, _VARIABLES) or exact != 0 or history.axis == "epoch":
+        return ()
+    return (
+        "The first step is not finite, and no update came before it: the learning rate is not the "
+        "cause. Check the scale of the inputs and of the initial weights, and the loss for a "
+        "logarithm of 0 or a division by 0.",
     )
 
 

@@ -28,6 +28,8 @@ TOO_SURE: Final = 2.0
 LARGE_INPUT: Final = data.LARGE_INPUT
 MANY_CLASSES: Final = 1000
 EQUAL: Final = 1e-6
+MOVED: Final = 0.3
+"""First update over weight norm from which the weights after it say little of those before."""
 
 
 SUITS: Final = {"relu": "he_normal", "relu6": "he_normal", "leaky_relu": "he_normal",
@@ -54,6 +56,8 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     for row in rows:
         fan = fans(table.rows[row])
         if fan is None or not np.isfinite(std[row]) or math.prod(table.rows[row].shape) < 4:
+            continue
+        if _may_be_updated(history, table, row):
             continue
         if std[row] <= 0 or std[row] <= EQUAL * abs(mean[row]):  # the mean may be undefined
             # The last layer alone may start at zero: its inputs differ.
@@ -91,6 +95,18 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         _advice(table, [r for r, _ in scaled]),
         title=f"Weights initialized too {'large' if ratio > 1 else 'small'}",
     )
+
+
+def _may_be_updated(history: RunHistory, table: Table, row: int) -> bool:
+    """Whether the first record may hold the weights after the first update instead of before it.
+
+    `log_health` asks its caller for the weights before the update and cannot check. It matters only
+    where the first update is large against the weights: then they no longer show how they began.
+    """
+    run = history.table("run")
+    if run is None or run.has("window_steps") or not table.has("update_ratio"):
+        return False
+    return float(table.column("update_ratio", "high")[0, row]) > MOVED
 
 
 def _one_value(table: Table, row: int, std: Values, mean: Values) -> list[Evidence]:
@@ -234,6 +250,13 @@ RULE = Rule(
         Threshold(
             "classes", low=MANY_CLASSES,
             source="Vocabularies start above ln C for reasons of their own (rare words).",
+        ),
+        Threshold(
+            "update_ratio", low=MOVED, detail="of the first record, where a caller wrote it",
+            source=(
+                "First update over weight norm from which weights recorded after it would say "
+                "little of those before."
+            ),
         ),
         Threshold(
             "std_over_mean", low=EQUAL,

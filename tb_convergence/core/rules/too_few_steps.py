@@ -17,7 +17,7 @@ from tb_convergence.core.diagnosis.paired_losses import paired_losses
 from tb_convergence.core.diagnosis.progress import learns, unfinished
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
 from tb_convergence.core.diagnosis.step_size import BEGUN, path_length
-from tb_convergence.core.diagnosis.wording import percent
+from tb_convergence.core.diagnosis.wording import length_of, percent
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.measures import Measure
 
@@ -51,7 +51,7 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
         if under_way is not None:
             return under_way
     # Steps of length 0 are not too few: none of any number of them would get anywhere.
-    if found is None and path is not None and 0 < path < BEGUN and trajectory.observed < FEW:
+    if found is None and path is not None and 0 < path < BEGUN and (trajectory.elapsed or 0) < FEW:
         return _hardly_begun(history, trajectory, path)
     # A loss that fell in the first half of that part and then came to rest has settled.
     if found is None or trajectory.settled or _best_is_over(history) or _bulge(trajectory):
@@ -105,11 +105,11 @@ def _hardly_begun(history: RunHistory, trajectory: LossTrajectory, path: float) 
         return None
     return Match(
         "info", 0.55,
-        f"{trajectory.observed:,} steps are few: even the fastest layer can have moved by "
+        f"{length_of(trajectory)} are few: even the fastest layer can have moved by "
         f"{percent(path)} of its size at most, and the loss says little yet.",
         int(trajectory.steps[-1]), int(trajectory.steps[-1]), (),
         (
-            Evidence("steps", float(trajectory.observed), float(FEW)),
+            Evidence("steps", float(trajectory.elapsed or 0), float(FEW)),
             Evidence("path_length", path, BEGUN),
         ),
         _advice(history),
