@@ -85,7 +85,7 @@ def _listing() -> str:
             page.line(f"  {rule.id:<{width}}  {rule.title}")
             page.wrapped(f"{'':<{width}}  needs ", ", ".join(account.needs(rule)), 2)
         page.line()
-    page.line("tb-convergence explain ID says more about each.")
+    page.line("tb-convergence explain ID describes one of them in full.")
     return page.text()
 
 
@@ -108,7 +108,7 @@ def explanation(rule: Rule, *, colour: bool = False) -> str:
     for paragraph in account.story(rule):
         page.line()
         page.wrapped("", paragraph, 2)
-    _part(page, "what shows it", [
+    _part(page, "needs", [
         f"{name}: {meaning}" if meaning else name
         for name, meaning in account.needed_statistics(rule)
     ])
@@ -118,13 +118,13 @@ def explanation(rule: Rule, *, colour: bool = False) -> str:
         f"{what} {limits}" + (f": {source}" if source else "")
         for what, limits, source in account.thresholds(rule)
     ])
-    _part(page, "explains, when it began before them", rule.explains)
-    _part(page, "excluded by, when they began before it or with it", rule.excluded_by)
+    _part(page, "explains, if it began before them", rule.explains)
+    _part(page, "not reported if one of these began before it or with it", rule.excluded_by)
     _part(page, "what to do", rule.advice or (
-        "depends on the run: `diagnose` names the layers, numbers and the change",))
+        "It depends on the run: `diagnose` names the layers, the numbers and the change.",))
     if rule.experiment:
-        _part(page, "what decides it where watching cannot", (rule.experiment,))
-    _part(page, "what would prove it wrong", rule.falsified_by)
+        _part(page, "experiment that decides", (rule.experiment,))
+    _part(page, "the finding is wrong if", rule.falsified_by)
     _part(page, "known false alarms", rule.false_alarms)
     _part(page, "references", rule.references)
     return page.text()

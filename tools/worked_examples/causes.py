@@ -220,7 +220,7 @@ CAUSES: dict[str, Example] = {
     "clipping-hides-learning-rate": Example(
         "SGD at 0.1 seemed stable, but only with `global_clipnorm=0.1`.", _clipped),
     "unnormalized-input": Example(
-        "Census data as they come: years, hours and dollars side by side.", _unnormalized),
+        "Raw census data: years, hours and dollars side by side.", _unnormalized),
     "non-finite-input": Example(
         "A column with missing values that were read as NaN.", _nan_in_data),
     "index-out-of-range": Example(
@@ -230,7 +230,7 @@ CAUSES: dict[str, Example] = {
     "never-updated": Example(
         "A train step that applies gradients to the decoder's variables only.", _half_trained),
     "constant-loss": Example(
-        "A loss that is clipped at 1, below where the training begins.", _clipped_loss),
+        "A loss clipped at 1, below its initial value.", _clipped_loss),
     "unscaled-target": Example(
         "House prices in dollars, predicted with a squared error.", _unscaled_target),
     "unshuffled-batches": Example(
@@ -245,23 +245,25 @@ CAUSES: dict[str, Example] = {
     "poor-initialization": Example(
         "A first layer drawn from `RandomNormal(stddev=3)`.", _large_weights),
     "over-regularization": Example(
-        "`L2(0.05)` on every kernel: the loss falls, but it is the penalty that falls.", _penalty),
+        "`L2(0.05)` on every kernel: the loss falls, but only because the penalty falls.",
+        _penalty),
     "too-deep-without-skip": Example(
         "Twenty dense ReLU layers in a row.", _deep),
     "too-few-steps": Example(
-        "A training of 120 steps that was ended in full descent.", _stopped_early),
+        "A run of 120 steps that ended while the loss was falling fast.", _stopped_early),
     "optimizer-mismatch": Example(
-        "A custom training step in which the gradient's sign was lost.", _uphill),
+        "A custom training step that flips the sign of the gradient.", _uphill),
     "wrong-labels": Example(
         "Ten classes whose labels run from 1 to 10.", _labels_from_one),
     "class-imbalance": Example(
-        "Three frauds in a hundred payments; the model answers \"3 %\" to all of them.",
+        "Three of a hundred payments are fraud, and the model predicts 3 % for all of them.",
         _rare_class),
     "wrong-loss": Example(
-        "A binary cross-entropy, and two classes written as -1 and 1.", _minus_one),
+        "A binary cross-entropy with two classes encoded as -1 and 1.", _minus_one),
     "insufficient-capacity": Example(
-        "A small regression whose loss rests at 85 % of the targets' variance, with everything "
-        "else in order.", _plateau),
+        "A small regression whose loss plateaus at 85 % of the variance of the targets, with "
+        "everything else healthy.", _plateau),
     "batch-norm-masks-gradients": Example(
-        "A normalized layer behind which most gradients are zero.", _batch_norm),
+        "A network with batch normalization, in which most gradients of a layer are zero.",
+        _batch_norm),
 }

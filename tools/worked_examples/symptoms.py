@@ -124,19 +124,20 @@ def _frozen() -> RunHistory:
 
 SYMPTOMS: dict[str, Example] = {
     "non-finite-values": Example(
-        "A custom layer takes the square root of a number that becomes zero.", _nan_gradient),
+        "A custom layer that takes the square root of a number that becomes zero.", _nan_gradient),
     "loss-not-decreasing": Example(
         "A loss that stays where it began.", lambda: run(standing())),
     "loss-divergence": Example(
-        "A loss that falls for half of the run, and then is lost.", _diverging),
+        "A loss that falls for half of the run and then explodes.", _diverging),
     "loss-spike": Example(
         "Three batches with an outlier each.", _spiking),
     "loss-oscillation": Example(
-        "Two epochs forward, and then from side to side.", _oscillating),
+        "Two epochs of progress, then swings from side to side.", _oscillating),
     "underfitting": Example(
-        "Sixteen epochs, of which the last twelve changed nothing.", _underfitted),
+        "Sixteen epochs, with no progress in the last twelve.", _underfitted),
     "overfitting": Example(
-        "A large model on few data, watched by Keras' own callback: scalars only.", _overfitted),
+        "A large model on little data, recorded by Keras' own callback: scalars only.",
+        _overfitted),
     "exploding-gradient": Example(
         "A recurrent network on long sequences.", _growing_gradient),
     "vanishing-gradient": Example(
@@ -146,11 +147,11 @@ SYMPTOMS: dict[str, Example] = {
     "saturated-activation": Example(
         "A tanh layer whose weights grow until its outputs are all 1 or -1.", _saturated),
     "constant-output": Example(
-        "A classifier that comes to answer the same for every sample.", _constant),
+        "A classifier whose output becomes the same for every sample.", _constant),
     "update-ratio-out-of-range": Example(
         "Adam at 0.3: each step replaces a quarter of the first layer.", _out_of_proportion),
     "frozen-variable": Example(
-        "A layer whose update is lost: its gradient is there, and its weights do not move.",
+        "A layer whose updates are lost: it gets a gradient, but its weights do not change.",
         _frozen),
 }
 

@@ -24,28 +24,28 @@ from tb_convergence.core.history import RunHistory
 
 MEANING: Final[Mapping[Severity, str]] = {
     "critical": (
-        "The run's result is worthless as it stands: values are not finite at the end, the loss "
-        "rose above its start and stayed there, no kernel gets a gradient any more, the run is "
-        "over and learned nothing (its loss is that of a model that ignores its input, or where "
-        "it began), or what is minimised cannot be what is wanted, whatever the loss does."
+        "The result of the run is worthless as it stands: values are not finite at the end, the "
+        "loss rose above its start and stayed there, no kernel gets a gradient any more, the run "
+        "ended without learning anything (the loss is that of a model that ignores its input, or "
+        "the initial loss), or the loss that is minimized cannot be the intended one."
     ),
     "warning": (
-        "Something is wrong, and the run learns all the same, or is not over yet and may recover."
+        "Something is wrong, but the run still learns, or it is in progress and may recover."
     ),
     "info": (
-        "Nothing needs to be done: the run learns well, has recovered, or it is a guess to which "
-        "nothing in the run corresponds."
+        "No action is needed: the run learns well, it has recovered, or the finding is a guess "
+        "without a visible effect on the run."
     ),
 }
-"""What each severity says."""
+"""Meaning of each severity."""
 
 PRINCIPLE: Final = (
-    "Severity is the effect on the run, not how odd something looks; how sure a finding is, its "
-    "confidence says. A cause is as severe as the worst that it explains; by itself a guess, of a "
-    "confidence of 0.5 or less, is at most a warning. While a run goes on, "
-    "only what is not expected to mend itself is critical, so that a training that is stopped on "
-    "`critical` is not one that would have recovered; a loss that stands still is a warning until "
-    "the run is over."
+    "Severity is the effect of a finding on the run, not how unusual a value looks. Confidence is "
+    "how certain the finding is. A cause is as severe as the worst finding that it explains. A "
+    "finding with a confidence of 0.5 or less is a guess, and by itself at most a warning. During "
+    "a run, only a fault that is not expected to fix itself is critical, so stopping on "
+    "`critical` does not stop a run that would have recovered. A loss that does not fall stays a "
+    "warning until the run ends."
 )
 
 FEW: Final = 100

@@ -1,4 +1,4 @@
-"""Batch normalization keeps the outputs in range while the gradients beneath it are corrupt."""
+"""Activations look healthy behind batch normalization although the gradients below it are bad."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.progress import learns
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
 from tb_convergence.core.diagnosis.tables import median_over_time
+from tb_convergence.core.diagnosis.wording import counted
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.measures import Measure
 
@@ -30,15 +31,17 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
     sign = min(found, key=lambda match: match.first_step)
     return Match(
         "info", 0.5,
-        f"{len(layers)} batch normalization layers hold the outputs in range, so that the corrupt "
-        "gradients do not show in them.",
+        f"Batch normalization keeps the activations in range ({counted(len(layers), 'layer')}), so "
+        "they do not reveal the bad gradients.",
         sign.first_step, sign.last_step, tuple(layers),
         (Evidence("batch_norm_layers", float(len(layers))), *sign.evidence[:3]),
     )
 
 
 def _masked_below(history: RunHistory, layers: list[str]) -> Match | None:
-    """Kernels before the first normalization get a hundredth of the gradient of those after it."""
+    """Kernels before the first normalization layer get a hundredth of the gradient of those after
+    it.
+    """
     table = history.table("variables")
     if table is None or not table.has("gradient_mean_abs") or learns(history):
         return None
@@ -57,8 +60,8 @@ def _masked_below(history: RunHistory, layers: list[str]) -> Match | None:
         return None
     return Match(
         "info", 0.5,
-        f"{layers[0]} holds its output in range, so that it does not show how little gradient "
-        f"reaches the {len(before)} layers before it: {ratio:.1e} of what comes after.",
+        f"{layers[0]} keeps its output in range, which hides how little gradient reaches the "
+        f"{len(before)} layers before it: {ratio:.1e} of the gradient after it.",
         int(table.steps[0]), int(table.steps[-1]), tuple(layers),
         (Evidence("gradient_ratio_across_batch_norm", ratio, MASKED),),
     )
@@ -73,22 +76,20 @@ RULE = Rule(
     thresholds=(
         Threshold(
             "gradient_ratio_across_batch_norm", low=MASKED,
-            source=(
-                "Gradients before over after the normalization; healthy stacks stay within ten "
-                "(Glorot 2010)."
-            ),
+            source="Healthy stacks stay within a factor of ten (Glorot & Bengio 2010).",
         ),
     ),
     measures=(
         Measure("batch_norm_layers", "batch normalization layers"),
         Measure(
             "gradient_ratio_across_batch_norm",
-            "largest mean |g| before over smallest after it", ("gradient_mean_abs",),
+            "largest mean |g| before batch normalization over smallest after it",
+            ("gradient_mean_abs",),
         ),
     ),
     shows=("gradient_norm",),
-    advice=("Repeat the gradient check with the batch normalization layers removed.",),
+    advice=("Remove the batch normalization layers and check the gradients again.",),
     experiment="ablation: without batch normalization",
-    falsified_by=("The same gradients are corrupt without batch normalization, and no better.",),
+    falsified_by=("The gradients are just as bad without batch normalization.",),
     references=("Wang 2020, When the Loss Won't Converge", "Ioffe & Szegedy 2015"),
 )

@@ -1,7 +1,7 @@
-"""One class makes up nearly all samples, so that always naming it is nearly right.
+"""One class makes up nearly all samples, so always predicting it is nearly always right.
 
-The shares follow from the targets' means where they hold only 0 and 1. Imbalance by itself is a
-property of the data; it is a fault where the model does no more than repeat the shares.
+The class shares come from the means of targets that hold only 0 and 1. Imbalance by itself is a
+property of the data. It becomes a fault when the model only reproduces the class shares.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ RECORDS: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class _Shares:
-    """Share of each class among the recorded samples, and of how many samples at least."""
+    """Share of each class among the recorded samples, and a lower bound on their number."""
 
     of: tuple[float, ...]
     samples: int
@@ -78,7 +78,8 @@ def _of_output(history: RunHistory, _: Signs) -> Match | None:
 
 
 def _padding(history: RunHistory) -> Match | None:
-    """Most places of a target sequence hold one value in every sample, and the loss counts them."""
+    """Most positions of a target sequence hold one value in every sample, and the loss counts them.
+    """
     targets, trajectory = columns_of(history, "target"), loss_trajectory(history)
     baseline = baseline_loss(history)
     if configuration(history).loss not in SPARSE_LOSSES or targets is None:
@@ -95,23 +96,24 @@ def _padding(history: RunHistory) -> Match | None:
     fault = left > LITTLE and trajectory.observed >= SAMPLES
     return Match(
         "warning" if fault else "info", 0.75 if left > STUCK else 0.65 if fault else 0.3,
-        f"{percent(share)} of the {targets.count} places of a target hold the same value in every "
-        "recorded sample (padding), and the loss counts them. They are learned at once, and the "
-        f"loss ends at {percent(left)} of what the others cost a model that ignores its input.",
+        f"{percent(share)} of the {targets.count} target positions hold the same value in every "
+        "recorded sample (padding), and the loss counts them. The model learns those positions at "
+        f"once. The loss ends at {percent(left)} of the loss that a model that ignores its input "
+        "has on the other positions.",
         0, max(0, history.last_step), targets.names[:1],
         (
             Evidence("constant_places_share", share, PADDED, side="at least"),
             Evidence("loss_over_baseline", left,
                      LITTLE if fault else None,
-                     side="more than" if fault else None, detail="at the other places"),
+                     side="more than" if fault else None, detail="at the other positions"),
         ),
         (
-            "Leave padding out of the loss: mask_zero=True in the embedding, "
+            "Exclude padding from the loss: mask_zero=True in the embedding, "
             "SparseCategoricalCrossentropy(ignore_class=0), or sample weights of 0.",
-            "Pad each batch to its own longest sequence, and judge by the accuracy of the places "
-            "that are not padding.",
+            "Pad each batch only to its longest sequence, and measure accuracy only on the "
+            "positions that are not padding.",
         ),
-        title="Padding outweighs the sequence",
+        title="Padding dominates the loss",
         # What is not padding has a small part of the loss, so it falls slowly and late.
         explains=("wrong-labels", "insufficient-capacity", "too-few-steps",
                   "learning-rate-too-low") if fault else (),
@@ -133,25 +135,25 @@ def _one_class(history: RunHistory) -> Match | None:
     evidence = [Evidence("largest_class_share", largest, SHARE, side="at least")]
     text = f"Class {name} makes up {percent(largest)} of the recorded samples ({classes} classes)"
     if largest == 1:
-        text = f"Every recorded sample is of class {name}: there is nothing to tell apart"
+        text = f"Every recorded sample belongs to class {name}, so there is nothing to tell apart"
     if std_ratio is not None:
         evidence.append(
             Evidence("prediction_std_ratio", std_ratio, REPEATS,
                      side="less than")
         )
         if fault:
-            text += ", and the output is that share, whatever the input"
+            text += ", and the model outputs that share for every input"
     elif fault:
         of = f"class {1 - name}" if classes == 2 else "a rarer class"
         evidence.append(Evidence("batches_without_class",
                                  float(never), float(RECORDS), side="at least", detail=of))
         what = (
             f"the model predicted class {name} for every sample" if classes == 2 else
-            "no sample was given even odds for that class"
+            "no sample got a probability of 50% or more for that class"
         )
         text += (
-            f". In the second half of the run {never} recorded batches held samples of {of}, and "
-            f"in all of them {what}"
+            f". In the second half of the run, {never} recorded batches contained samples of {of}, "
+            f"and in all of them {what}"
         )
     return Match(
         "warning" if fault else "info", 0.75 if fault else 0.4, text + ".",
@@ -159,9 +161,9 @@ def _one_class(history: RunHistory) -> Match | None:
         () if targets is None else targets.names[name:][:1] or targets.names[:1], tuple(evidence),
         (
             f"Weight the classes: fit(..., class_weight={_weights(shares)}), or draw batches with "
-            "as many samples of each class.",
-            "Judge by precision and recall of the rare classes (or AUC), not by accuracy: "
-            f"{percent(largest)} is what a constant gets.",
+            "equally many samples of each class.",
+            "Judge the model by precision and recall of the rare classes (or AUC), not by "
+            f"accuracy: a constant prediction already gets {percent(largest)}.",
         ),
         # Ever surer of the largest class, it is ever more wrong where the others are less rare.
         explains=("overfitting",) if fault else (),
@@ -170,7 +172,7 @@ def _one_class(history: RunHistory) -> Match | None:
 
 
 def _weights(shares: _Shares) -> str:
-    """Weights inverse to the shares, as scikit-learn balances them."""
+    """Weights inversely proportional to the shares, as scikit-learn's "balanced" mode."""
     some = [
         f"{index}: {1 / (len(shares.of) * share):.2g}"
         for index, share in enumerate(shares.of[:4]) if share > 0
@@ -179,7 +181,8 @@ def _weights(shares: _Shares) -> str:
 
 
 def _repeats(history: RunHistory, shares: _Shares) -> float | None:
-    """Spread of the outputs over that of the targets, where their mean is the prior; else None."""
+    """Std of the outputs over that of the targets if the mean output is the prior, otherwise None.
+    """
     outputs = columns_of(history, "prediction")
     if outputs is None or len(outputs.steps) < RECORDS:
         return None
@@ -195,14 +198,16 @@ def _repeats(history: RunHistory, shares: _Shares) -> float | None:
 
 
 def _last(outputs: Columns) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and spread of each output over the last records."""
+    """Mean and std of each output over the last records."""
     recent = slice(-RECORDS, None)
     return np.mean(outputs.mean[recent], axis=0), np.mean(outputs.std[recent], axis=0)
 
 
 def _never_named(history: RunHistory, shares: _Shares) -> int:
-    """Batches of the second half that hold a rare class of which no sample got even odds; 0 if one
-    did.
+    """Batches of the second half that contain a rare class and predict it for no sample.
+
+    A sample predicts a class to which it gives a probability of at least 1/2. 0 if any sample
+    predicts a rare class that its batch contains.
     """
     targets, outputs = columns_of(history, "target"), columns_of(history, "prediction")
     if targets is None or outputs is None or targets.mean.shape != outputs.mean.shape:
@@ -223,7 +228,7 @@ def _never_named(history: RunHistory, shares: _Shares) -> int:
 
 
 def _stuck(history: RunHistory) -> bool:
-    """Whether the loss is no better than that of the prior."""
+    """Whether the loss is no better than that of predicting the class shares."""
     trajectory, baseline = loss_trajectory(history), baseline_loss(history)
     return trajectory is not None and (baseline is None or trajectory.end > STUCK * baseline)
 
@@ -237,40 +242,35 @@ RULE = Rule(
     thresholds=(
         Threshold(
             "largest_class_share", high=SHARE,
-            source=(
-                "Of the largest class: a constant answer is then right seven times out of "
-                "eight."
-            ),
+            source="Always predicting that class is then right seven times out of eight.",
         ),
         Threshold(
             "prediction_std_ratio", low=REPEATS,
-            source=(
-                "Spread of the outputs over that of the targets, below which the output is a "
-                "constant."
-            ),
+            source="Below this, the output is effectively constant.",
         ),
         Threshold(
             "distance_from_prior", low=NEARLY,
-            source="Distance of the mean output from the prior.",
+            source="Within this distance, the mean output equals the class shares.",
         ),
         Threshold(
             "samples", high=SAMPLES,
-            source="Samples seen before a share of one in ten is believed: its error is then 3 %.",
+            source="With 100 samples, the standard error of a share of 10 % is 3 %.",
         ),
         Threshold(
             "target_places", high=PLACES,
-            source="Places of a target from which it is a sequence.",
+            source="A target with this many positions counts as a sequence.",
         ),
         Threshold(
             "constant_places_share", high=PADDED,
-            source=(
-                "Part of the places that never change: the others are less than half of the "
-                "loss."
-            ),
+            source="The remaining positions are then less than half of the loss.",
         ),
         Threshold(
             "loss_over_baseline", high=STUCK,
-            source="Loss over that of the prior from which nothing was learned beyond it.",
+            source="The model has then learned nothing beyond the class shares.",
+        ),
+        Threshold(
+            "batches_without_class", high=RECORDS, detail="a rare class",
+            source="A single batch may miss the class by chance.",
         ),
         Threshold(
             "loss_over_baseline", high=LITTLE, detail="(at places that are not padding)",
@@ -278,17 +278,16 @@ RULE = Rule(
                 "Loss over that of a model that ignores its input, from which little was learned."
             ),
         ),
-        Threshold("batches_without_class", high=RECORDS, detail="a rare class"),
     ),
     measures=(
         Measure(
-            "distance_from_prior", "distance of the mean output from the prior",
+            "distance_from_prior", "distance of the mean output from the class shares",
             ("feature_mean",),
         ),
         Measure("samples", "samples seen"),
-        Measure("target_places", "places of a target"),
+        Measure("target_places", "positions of a target"),
         Measure(
-            "constant_places_share", "share of the places that never change", ("feature_std",),
+            "constant_places_share", "share of the positions that never change", ("feature_std",),
             "fraction", kind="target",
         ),
         Measure(
@@ -297,7 +296,7 @@ RULE = Rule(
         ),
         Measure(
             "batches_without_class",
-            "recorded batches with {detail} in which it is never predicted",
+            "recorded batches with {detail} in which the model never predicts it",
         ),
     ),
     shows=("feature_mean",),
@@ -305,11 +304,12 @@ RULE = Rule(
     explains=("constant-output", "loss-not-decreasing", "underfitting", "loss-spike"),
     experiment="fit on balanced batches",
     falsified_by=(
-        "The rare classes are found in validation (recall clearly above zero).",
-        "With balanced batches the model does no better on the rare classes.",
+        "The model finds the rare classes in validation (recall clearly above zero).",
+        "Balanced batches do not improve the model on the rare classes.",
     ),
     false_alarms=(
-        "Many rare events are learned well in spite of the imbalance: then it is information.",
+        "Models often learn rare events well despite the imbalance. The finding is then only "
+        "informational.",
     ),
     references=(
         "He & Garcia 2009, Learning from Imbalanced Data, IEEE TKDE",

@@ -1,4 +1,4 @@
-"""Most steps are clipped, so the rate that seems to work is not the one in force."""
+"""Most steps are clipped, so the effective learning rate is far below the one that was set."""
 
 from __future__ import annotations
 
@@ -49,8 +49,9 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
             continue
         return Match(
             "warning", min(0.9, 0.5 + 0.3 * share),
-            f"{percent(share)} of the steps are clipped by {name}={limit:g}, typically "
-            f"{figure(excess)}-fold: the rate in force is that much smaller than the one set.",
+            f"{name}={limit:g} clips {percent(share)} of the steps, typically "
+            f"{figure(excess)}-fold, so the effective learning rate is that much lower than the "
+            "one you set.",
             int(steps[known[mostly_since(clipped) or 0]]), int(table.steps[-1]), (),
             (
                 Evidence("clipped_share", share, CLIPPED),
@@ -70,21 +71,15 @@ RULE = Rule(
     thresholds=(
         Threshold(
             "clipped_share", high=CLIPPED,
-            source="Share of steps that are clipped: clipping is for outliers.",
+            source="Clipping is meant for outliers, not for most steps.",
         ),
         Threshold(
-            "gradient_over_clip_limit", high=EXCESS, detail="its limit",
-            source=(
-                "Norm before over after clipping, median of the clipped steps; less changes the "
-                "rate little."
-            ),
+            "gradient_over_clip_limit", high=EXCESS, detail="the clipping limit",
+            source="Median over the clipped steps. Less hardly changes the learning rate.",
         ),
         Threshold(
             "records", high=RECORDS,
-            source=(
-                "Records from which a share of steps means something: 20 tell half from a "
-                "quarter."
-            ),
+            source="20 records are enough to tell a share of one half from one quarter.",
         ),
     ),
     measures=(
@@ -94,11 +89,11 @@ RULE = Rule(
     shows=("gradient_norm", "gradient_global_norm"),
     explains=("loss-not-decreasing", "learning-rate-too-low", "update-ratio-out-of-range"),
     advice=(
-        "Switch clipping off, find the highest stable rate, go a little below it, and clip again "
-        "only against outliers.",
+        "Turn clipping off and find the highest stable learning rate. Use a slightly lower one, "
+        "and add clipping back only against outliers.",
     ),
     experiment="LR range test without clipping",
-    falsified_by=("Without clipping the same rate trains as well.",),
-    false_alarms=("With Adam the scale of all gradients together does not matter.",),
+    falsified_by=("Training at the same rate works as well without clipping.",),
+    false_alarms=("With Adam, the overall scale of the gradients does not matter.",),
     references=("Wang 2020, When the Loss Won't Converge", "Pascanu et al. 2013"),
 )

@@ -1,9 +1,8 @@
-"""The loss is one and the same number for every batch.
+"""The loss ignores the output, so it has no gradient.
 
-The loss of a batch depends on its samples, so that even a model that does not learn shows other
-numbers for other batches. Where the number does not change, the loss does not look at the output:
-it is clipped, a margin is reached or out of reach, or no valid alignment exists (a label longer
-than the sequence it is aligned with). Nothing that is constant has a gradient.
+The loss of a batch depends on its samples, so even an untrained model has a different loss for each
+batch. A loss that never changes does not depend on the output: it is clipped, it sits on the flat
+part of a margin loss, or no valid alignment exists (the label is longer than the sequence).
 """
 
 from __future__ import annotations
@@ -55,8 +54,8 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     whole = "from the first step on" if since == 0 else f"since step {first:,}"
     return Match(
         "warning", 0.85,
-        f"The loss is {figure(level)} for every batch {whole}, whatever is in the batch: it does "
-        "not depend on the output there, so it has no gradient to follow.",
+        f"The loss is {figure(level)} for every batch {whole}, whatever the batch contains. It "
+        "does not depend on the output, so it has no gradient.",
         first, last, (),
         (
             Evidence("loss_range", spread, EQUAL, side="at most"),
@@ -90,7 +89,7 @@ def _nothing_to_learn(last: int) -> Match:
 
 
 def _extremes(run: Table) -> tuple[Values, Values]:
-    """Smallest and largest batch loss of each record `[S]`, as far as they were recorded."""
+    """Smallest and largest recorded batch loss of each record, `[S]` each."""
     loss = run.column("loss")[:, 0].astype(np.float64)
     low, high = loss, loss
     if run.has("window_loss_min"):
@@ -101,9 +100,10 @@ def _extremes(run: Table) -> tuple[Values, Values]:
 
 
 def _other_batches(history: RunHistory, first: int) -> bool:
-    """Whether the batches since step `first` are known to differ: one batch for ever is no test.
+    """Whether the batches since step `first` are known to differ; one repeated batch proves
+    nothing.
 
-    Where inputs were not recorded, an epoch of several batches is as good: they hold other samples.
+    If inputs were not recorded, an epoch of several batches is enough: they hold different samples.
     """
     table = history.table("inputs")
     if table is None or not table.has("feature_mean"):
@@ -129,40 +129,30 @@ RULE = Rule(
         Threshold(
             "loss_range", low=EQUAL,
             source=(
-                "Range of the losses over their size below which they are one number: float32 "
-                "sums of a batch round to about 1e-6, and chance alone makes means of 1,000 "
-                "samples differ by 1e-2."
+                "float32 sums of a batch round to about 1e-6, while chance alone makes the means "
+                "of 1,000 samples differ by 1e-2."
             ),
         ),
         Threshold(
             "equal_loss_steps", high=STEPS,
-            source="Steps for which it must hold, to the end of the run.",
+            source="The loss must stay constant for this long, up to the end of the run.",
         ),
         Threshold(
             "run_share", high=SHARE, detail="with the same loss",
-            source=(
-                "Part of the run for which it must hold: a loss that was at work most of the "
-                "time had something to look at."
-            ),
+            source="A loss that varied for most of the run did depend on the output.",
         ),
         Threshold(
             "loss_end_over_start", high=SOLVED,
-            source=(
-                "Loss over its start below which it may be constant because everything is "
-                "learned (a hinge)."
-            ),
+            source="Below this, the loss may be constant because everything is learned (a hinge).",
         ),
         Threshold(
-            "feature_mean", high=VARIED, detail="(range over the batches, relative)",
-            source=(
-                "Spread of the batches' means over their size above which they are different "
-                "batches."
-            ),
+            "feature_mean", high=VARIED, detail="of a feature (relative range over the batches)",
+            source="Batches whose means differ by more than this hold different samples.",
         ),
     ),
     measures=(
         Measure("run_share", "part of the run", ("loss",), "fraction"),
-        Measure("loss_range", "range of the batch losses over their size", ("loss",)),
+        Measure("loss_range", "relative range of the batch losses", ("loss",)),
         Measure("equal_loss_steps", "steps with the same loss", ("loss",)),
     ),
     shows=("loss",),
@@ -174,16 +164,16 @@ RULE = Rule(
               "underfitting"),
     excluded_by=("nothing-trainable",),
     advice=(
-        "Look for what cuts the loss off: a clip, a maximum with a margin that is never reached, "
-        "a mask that leaves nothing.",
-        "With CTC, the output needs at least as many time steps as the label has symbols, and one "
-        "more for each repeated symbol: pool less along time.",
+        "Look for what makes the loss constant: clipping, a maximum with a margin that is never "
+        "reached, or a mask that excludes everything.",
+        "With CTC, the output needs at least as many time steps as the label has symbols, plus one "
+        "for each repeated symbol. Pool less along time.",
     ),
-    experiment="the loss of two batches with different outputs",
-    falsified_by=("Another output for the same batch gives another loss.",),
+    experiment="compare the loss of two batches with different outputs",
+    falsified_by=("A different output for the same batch gives a different loss.",),
     false_alarms=(
-        "A hinge loss that is fully satisfied is constant, at zero; that is reported only where it "
-        "is so before the first update.",
+        "A hinge loss that is fully satisfied is constant at zero. That is reported only if it is "
+        "so before the first update.",
     ),
     references=("Graves et al. 2006, Connectionist Temporal Classification, ICML",),
 )

@@ -1,4 +1,4 @@
-"""The output is the same for every sample: the model ignores its input."""
+"""The model ignores its input: every sample gets the same output."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     mean, since = float(table.column("feature_mean")[-1, rows[0]]), int(table.steps[onset])
     return Match(
         "warning", 0.85,
-        f"The output is the same for all samples of a batch ({mean:.4g}).",
+        f"The model gives the same output ({mean:.4g}) for all samples of a batch.",
         since, int(table.steps[-1]), (),
         (Evidence("prediction_std", float(std[last].max()), STD_RATIO,
                   int(table.steps[-1])),),
@@ -56,17 +56,11 @@ RULE = Rule(
     thresholds=(
         Threshold(
             "prediction_std", low=STD_RATIO, detail="(relative to its size)",
-            source=(
-                "Spread over the batch, relative to the output's size (AutoTrainer, "
-                "DeepDiagnosis)."
-            ),
+            source="Relative std over the batch that counts as zero (AutoTrainer, DeepDiagnosis).",
         ),
         Threshold(
-            "records", high=RECORDS, detail="at the end that agree",
-            source=(
-                "Records at the end of the run that must agree: a state that lasts, not a "
-                "passing batch."
-            ),
+            "records", high=RECORDS, detail="in a row at the end of the run",
+            source="One unusual batch must not trigger the finding.",
         ),
     ),
     measures=(
@@ -77,7 +71,7 @@ RULE = Rule(
     ),
     shows=("activation_batch_std", "feature_std"),
     of_sound=True,
-    advice=("Follow the spread of the outputs from layer to layer: where does it end?",),
+    advice=("Compare the std of the activations layer by layer to find where it drops to zero.",),
     falsified_by=("Two different samples give two different predictions.",),
     references=("Wardat et al. 2022, DeepDiagnosis, ICSE",),
 )

@@ -1,7 +1,7 @@
-"""ReLU units that are never active: they pass nothing on and get no gradient, so they stay dead.
+"""ReLU units that are never active pass on no signal and get no gradient, so they stay dead.
 
-A unit is known to be dead by a moving average, long after its last sign of life. So the finding is
-dated by the outputs themselves: back to the first of the records in which they have as many zeros.
+A moving average identifies dead units, long after they were last active. The finding is therefore
+dated by the activations: it begins with the first record that has as many zeros.
 """
 
 from __future__ import annotations
@@ -34,15 +34,17 @@ LAG: Final = math.ceil(math.log(DEAD_BELOW) / math.log(1 - DEAD_WEIGHT))
 
 
 def _lasting(dead: Values) -> dict[int, int]:
-    """Rows dead in all of the last records, with the index of the record where that began."""
+    """Rows that are dead in all of the last records, mapped to the record where that began."""
     bad = np.nan_to_num(dead) > FRACTION
     lasting = np.flatnonzero(bad[-RECORDS:].all(axis=0)).tolist()
     return {row: lasting_since(bad[:, row]) for row in lasting}
 
 
 def _silent(table: Table, row: int, known: int) -> int:
-    """Record from which on the outputs of a layer whose units are `known` to be dead have as many
-    zeros as dead units make; `known` itself where zeros were not recorded.
+    """First record in which a layer has as many zeros as its dead units produce.
+
+    `known` is the record in which the moving average shows them as dead. It is returned unchanged
+    if zeros were not recorded.
     """
     if not table.has("activation_zero_fraction"):
         return known
@@ -89,7 +91,9 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
 
 
 def _state(table: Table, dead: Values, silent: dict[int, int]) -> State | None:
-    """Layers of which no unit lives, of `dead` `[R]` at the end; None without one."""
+    """The state of layers without a single live unit, from `dead` `[R]` at the end; None without
+    one.
+    """
     rows = [row for row in silent if dead[row] == 1]
     if not rows:
         return None
@@ -98,7 +102,7 @@ def _state(table: Table, dead: Values, silent: dict[int, int]) -> State | None:
 
 
 def _zeros(table: Table, onsets: dict[int, int], silent: dict[int, int]) -> list[Evidence]:
-    """The zeros that date a death back, of each layer of which they do."""
+    """Zero fractions of the layers whose death they date earlier than the moving average does."""
     if not table.has("activation_zero_fraction"):
         return []
     zero = table.column("activation_zero_fraction", "low")
@@ -110,7 +114,7 @@ def _zeros(table: Table, onsets: dict[int, int], silent: dict[int, int]) -> list
 
 
 def _deaths(table: Table, dead: Values, onsets: dict[int, int]) -> list[Evidence]:
-    """Dead units of each layer at the step since when it holds, and at the end if that differs."""
+    """Dead fraction of each layer at its onset, and at the end if that differs."""
     items = []
     for row, onset in onsets.items():
         layer, then, now = table.rows[row].layer, float(dead[onset, row]), float(dead[-1, row])
@@ -124,7 +128,7 @@ def _deaths(table: Table, dead: Values, onsets: dict[int, int]) -> list[Evidence
 
 
 def _starts(history: RunHistory, table: Table, onsets: dict[int, int]) -> list[Start]:
-    """How the layers start whose units were dead before the first update."""
+    """Initial state of the layers whose units were dead before the first update."""
     if int(table.steps[0]) != 0:
         return []
     return [start_of(history, table.rows[row].layer) for row in onsets if not onsets[row]]
@@ -135,7 +139,7 @@ def _of(starts: list[Start], reason: Reason) -> list[Start]:
 
 
 def _why(starts: list[Start]) -> str:
-    """A sentence on why units never lived, for what is known of it."""
+    """Explain why units were never alive, as far as that is known."""
     low, large, empty = (_of(starts, reason) for reason in ("bias", "inputs", "weights"))
     if low:
         values = sorted({float(f"{start.bias:.3g}") for start in low})
@@ -143,14 +147,14 @@ def _why(starts: list[Start]) -> str:
             f"between {figure(values[0])} and {figure(values[-1])}")
         size = max(start.size for start in low)
         return (
-            f" The biases of {listed([start.layer for start in low])} start at {at}, and what "
-            f"the weights make of the inputs has a root mean square of {figure(size)} at most: too "
-            "little to rise above zero."
+            f" The biases of {listed([start.layer for start in low])} start at {at}, while the "
+            f"pre-activations without bias have an RMS of at most {figure(size)}: too little to "
+            "rise above zero."
         )
     if large:
         return (
-            f" What enters {large[0].layer} has a root mean square of {figure(large[0].inputs)}; "
-            "it should be about 1."
+            f" The input of {large[0].layer} has an RMS of {figure(large[0].inputs)}; it should be "
+            "about 1."
         )
     if empty:
         return f" The weights of {listed([start.layer for start in empty])} start at zero."
@@ -177,7 +181,7 @@ def _of_starts(starts: list[Start]) -> list[Evidence]:
 
 
 def _summary(table: Table, dead: Values, onsets: dict[int, int]) -> str:
-    """Which part of each layer is dead, of `dead` `[R]` at the end, and since which record."""
+    """State which part of each layer is dead (`dead` `[R]`, at the end), and since which record."""
     shares = {table.rows[row].layer: float(dead[row]) for row in onsets}
     said = [percent(share) for share in shares.values()]
     names = listed(list(shares))
@@ -199,7 +203,9 @@ def _summary(table: Table, dead: Values, onsets: dict[int, int]) -> str:
 def _advice(
     table: Table, onsets: dict[int, int], model: Configuration, starts: list[Start]
 ) -> tuple[str, ...]:
-    """Of how they start where units never lived, of steps where they died of them."""
+    """Advise on initialization for units that never lived, and on the step size for those that
+    died.
+    """
     started = list(dict.fromkeys(table.rows[row].layer for row in onsets if not onsets[row]))
     died = list(dict.fromkeys(table.rows[row].layer for row in onsets if onsets[row]))
     advice = []
@@ -207,8 +213,8 @@ def _advice(
         advice += _remedies(starts) or [_start(started, model, starts)]
         if int(table.steps[0]) > 0:
             advice.append(
-                f"Lower the learning rate if they died before step {int(table.steps[0]):,}, where "
-                "the record begins."
+                f"Lower the learning rate if the units died before step {int(table.steps[0]):,}, "
+                "where the recording begins."
             )
     if died:
         advice.append(
@@ -219,20 +225,20 @@ def _advice(
 
 
 def _remedies(starts: list[Start]) -> list[str]:
-    """What to change where it is known why units never lived: that, and nothing else."""
+    """Fixes for units that were never alive for a known reason; [] if no reason is known."""
     low, large = _of(starts, "bias"), _of(starts, "inputs")
     found = []
     if low:
         found.append(f"Use bias_initializer='zeros' in {listed([one.layer for one in low])}.")
     if large:
         found.append(
-            f"Standardise what enters {large[0].layer} to mean 0 and standard deviation 1."
+            f"Standardize the input of {large[0].layer} to mean 0 and standard deviation 1."
         )
     return found
 
 
 def _start(names: list[str], model: Configuration, starts: list[Start]) -> str:
-    """What to change in how layers start, of what is not so already."""
+    """Initialization settings to change, except those that are already set."""
     layers = [model.layer(name) for name in names]
     sound = {start.layer for start in starts if start.bias == 0}
     change = [
@@ -247,7 +253,7 @@ def _start(names: list[str], model: Configuration, starts: list[Start]) -> str:
     ]
     if change:
         return f"Use {' and '.join(change)} in {listed(names)}."
-    return f"Look at what enters {listed(names)}: values that are large, or all of one sign?"
+    return f"Check the input of {listed(names)}: are its values large, or all of one sign?"
 
 
 def _healthy(_: RunHistory, table: Table) -> Mapping[int, Range]:
@@ -265,23 +271,22 @@ RULE = Rule(
     thresholds=(
         Threshold(
             "activation_dead_fraction", high=FRACTION,
-            source="Dead units of one layer (TheDeepChecker and AutoTrainer flag more than half).",
-        ),
-        Threshold(
-            "activation_dead_fraction", high=NEARLY_ALL, detail="(critical)",
-            source="Above it hardly any unit is left to carry the signal: critical.",
-        ),
-        Threshold(
-            "records", high=RECORDS, detail="at the end that agree",
             source=(
-                "Records at the end of the run that must agree: a state that lasts, not a "
-                "passing batch."
+                "TheDeepChecker and AutoTrainer flag a layer with more than half of its units dead."
             ),
         ),
         Threshold(
-            "records", low=LAG, detail="until the average shows a death",
+            "activation_dead_fraction", high=NEARLY_ALL, detail="(critical)",
+            source="Hardly any unit is left to carry the signal.",
+        ),
+        Threshold(
+            "records", high=RECORDS, detail="in a row at the end of the run",
+            source="One unusual batch must not trigger the finding.",
+        ),
+        Threshold(
+            "records", low=LAG, detail="until the moving average shows a death",
             source=(
-                "Records after which the average of a unit that was always active has fallen to "
+                "The moving average of a unit that was always active needs this long to fall to "
                 "that of a dead one."
             ),
         ),
@@ -299,9 +304,9 @@ RULE = Rule(
               "learning-rate-too-low"),
     experiment="ablation: with LeakyReLU",
     falsified_by=(
-        "The layer's units are active on other inputs: the recorded batches are not typical.",
+        "The units are active on other inputs: the recorded batches are not representative.",
     ),
-    false_alarms=("Very wide layers may keep many rarely active units and learn well.",),
+    false_alarms=("Very wide layers can keep many rarely active units and still learn well.",),
     references=(
         "Lu et al. 2019, Dying ReLU and Initialization, arXiv:1903.06733",
         "He et al. 2015, arXiv:1502.01852",

@@ -1,7 +1,8 @@
-"""Gradients grow beyond any use, over time or from layer to layer.
+"""Gradients grow out of control, over time or from layer to layer.
 
-Three signs: entries that are huge (mean |g| above 1e6), a global norm that grew a hundredfold and
-stayed there, or gradients that grow by depth so that the first layers get far more than the last.
+There are three signs: huge entries (mean |g| above 1e6), a norm that grew a hundredfold and stayed
+there, or gradients that grow towards the input, so that the first layers get far more than the
+last.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ def _over_time(history: RunHistory, table: Table) -> Match | None:
         severity="critical",
         confidence=0.9,
         summary=(
-            f"The largest gradient norm of a layer grew from {start:.2g} to {norm[peak]:.2g} "
+            f"The largest gradient norm of any layer grew from {start:.2g} to {norm[peak]:.2g} "
             f"(step {int(steps[peak]):,}, {table.rows[loudest].layer})."
         ),
         first_step=int(steps[onset]),
@@ -81,13 +82,14 @@ def _over_time(history: RunHistory, table: Table) -> Match | None:
 
 
 def _start(norm: Values) -> float:
-    """The norm a run began with, from its known largest norm per record, `[S]`, S >= 1."""
+    """The initial norm of a run, from its known largest norm per record, `[S]`, S >= 1."""
     start = float(np.median(norm[: min(10, max(1, len(norm) // 2))]))
     return min(start, float(norm[0])) if norm[0] > 0 else start
 
 
 def limit(table: Table) -> float | None:
-    """The gradient norm above which this run's gradients explode; None where it is not known."""
+    """The gradient norm above which the gradients of this run count as exploding; None if unknown.
+    """
     if not table.has("gradient_norm"):
         return None
     norm = largest_per_record(table.column("gradient_norm", "low")[:, weight_rows(table)])
@@ -127,7 +129,7 @@ def _over_depth(history: RunHistory, table: Table) -> Match | None:
 
 
 def _healthy(_: RunHistory, table: Table) -> Mapping[int, Range]:
-    """Weights may have gradients up to the limit of this run."""
+    """Gradient norms of weights are healthy up to the limit of this run."""
     highest = limit(table)
     return {} if highest is None else dict.fromkeys(weight_rows(table), (None, highest))
 
@@ -143,29 +145,28 @@ RULE = Rule(
     thresholds=(
         Threshold(
             "gradient_mean_abs", high=HUGE,
-            source="Mean |g| (Cao et al. 2022, DeepFD's and DeepDiagnosis' order of magnitude).",
+            source="DeepFD and DeepDiagnosis use this order of magnitude (Cao et al. 2022).",
         ),
         Threshold(
             "gradient_growth", high=GROWTH,
-            source="Norm at the end of the run over its median in the first ten records.",
+            source=(
+                "The norm at the end of the run, compared with the median of the first ten records."
+            ),
         ),
         Threshold(
             "gradient_norm", high=FLOOR,
             source=(
-                "Norm below which nothing explodes, whatever it grew from: clipping is set to 1 "
+                "A smaller norm is harmless, whatever it grew from: clipping is usually set to 1 "
                 "to 10."
             ),
         ),
         Threshold(
             "gradient_depth_ratio", high=DEPTH_RATIO,
-            source=(
-                "First over last layer's mean |g| (Schoop et al. 2021 and AutoTrainer use the "
-                "same figure)."
-            ),
+            source="Schoop et al. 2021 and AutoTrainer use the same factor.",
         ),
         Threshold(
             "layers", high=AT_LEAST_LAYERS, detail="with kernels",
-            source="Kernels of which a first and a last third can be told apart.",
+            source="Fewer layers have no distinct first and last third.",
         ),
     ),
     measures=(
@@ -175,10 +176,10 @@ RULE = Rule(
     ),
     shows=("gradient_norm",),
     advice=(
-        "Lower the learning rate, or warm it up; clip by global norm only against rare outliers.",
-        "In recurrent layers keep tanh and orthogonal recurrent kernels.",
+        "Lower the learning rate or warm it up. Clip by global norm only against rare outliers.",
+        "In recurrent layers, keep tanh and orthogonal recurrent kernels.",
     ),
-    falsified_by=("The norm returns to its early level without a change of settings.",),
-    false_alarms=("Inputs on a large scale make the first layer's gradients large.",),
+    falsified_by=("The norm returns to its early level although no setting changed.",),
+    false_alarms=("Large-scale inputs make the gradients of the first layer large.",),
     references=("Pascanu et al. 2013, arXiv:1211.5063", "Zhang et al. 2021, AutoTrainer, ICSE"),
 )

@@ -1,4 +1,4 @@
-"""A trainable variable that never moves: the loss does not depend on it, or its update is lost."""
+"""The loss does not depend on the variable, or the updates of the variable are lost."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.progress import learns
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
 from tb_convergence.core.diagnosis.tables import layers_of
+from tb_convergence.core.diagnosis.wording import listed
 from tb_convergence.core.history import RunHistory
 
 RECORDS: Final = 5
@@ -36,12 +37,13 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         return None
     onset = min(lasting_since(seen[:, row]) for row in rows)
     names = [table.rows[row].name for row in rows]
-    why = "has no gradient" if missing[rows[0]] else "has a gradient but does not move"
-    # Without a gradient there is a fault, however the rest learns.
+    why = "has no gradient" if missing[rows[0]] else "has a gradient but does not change"
+    others = f" (also {listed(names[1:], thing='variable')})" if len(names) > 1 else ""
+    # A missing gradient is a fault, however well the rest learns.
     settled = not missing.any() and learns(history)
     return Match(
         "info" if settled else "warning", 0.9,
-        f"{names[0]} {why}" + (f"; {len(names) - 1} more like it." if len(names) > 1 else "."),
+        f"{names[0]} {why}{others}.",
         int(table.steps[onset]), int(table.steps[-1]), layers_of(table, rows),
         tuple(
             Evidence("gradient_missing" if missing[row] else "update_norm",
@@ -61,17 +63,14 @@ RULE = Rule(
     evaluate=_evaluate,
     thresholds=(
         Threshold(
-            "records", high=RECORDS, detail="at the end that agree",
-            source=(
-                "Records at the end of the run that must agree: a state that lasts, not a "
-                "passing batch."
-            ),
+            "records", high=RECORDS, detail="in a row at the end of the run",
+            source="One unusual batch must not trigger the finding.",
         ),
     ),
     shows=("update_ratio", "gradient_zero_fraction", "update_norm"),
     of_sound=True,
     advice=(
-        "Check that the layer's output reaches the loss, and that nothing on the way stops the "
+        "Check that the layer's output reaches the loss and that nothing on the way stops the "
         "gradient (stop_gradient, argmax, a cast to integer, .numpy()).",
         "If the layer is meant to be frozen, set trainable=False.",
     ),

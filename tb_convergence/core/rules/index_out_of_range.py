@@ -1,7 +1,7 @@
-"""Indices that an embedding has no row for.
+"""An embedding gets indices that it has no row for.
 
-On a CPU TensorFlow raises; on a GPU such indices silently read zeros, and the words they stand for
-are never learned.
+On a CPU, TensorFlow raises an error. On a GPU, such indices silently read zeros, and the model
+never learns the words they stand for.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         beyond = largest >= layer.entries
         return Match(
             "critical", 0.95,
-            f"{layer.name} has rows 0 to {layer.entries - 1}; the indices it gets go from "
-            f"{smallest:g} to {largest:g}.",
+            f"{layer.name} has rows 0 to {layer.entries - 1}, but gets indices from {smallest:g} "
+            f"to {largest:g}.",
             0, max(0, history.last_step), (layer.name,),
             (Evidence("largest_index" if beyond else "smallest_index",
                       largest if beyond else smallest,
@@ -42,14 +42,16 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
             (
                 f"Set input_dim of {layer.name} to the largest index plus one: "
                 f"{int(largest) + 1} instead of {layer.entries}." if beyond else
-                "Number the entries from 0, and keep 0 or a last one for what is unknown.",
+                "Number the entries from 0, and reserve the first or last index for unknown "
+                "entries.",
             ),
         )
     return None
 
 
 def _rows(table: Table, layer: Layer, first: bool) -> list[int]:
-    """Rows of the input that `layer` reads; those of the only input where it comes first."""
+    """Input rows that `layer` reads, by name; all rows of the only input if the layer comes first.
+    """
     inputs = table.rows_of("input")
     named = [row for row in inputs if table.rows[row].layer in (layer.inputs or ())]
     alone = len({table.rows[row].layer for row in inputs}) == 1
@@ -74,6 +76,6 @@ RULE = Rule(
     ),
     shows=("feature_min", "feature_max"),
     explains=("loss-not-decreasing", "zero-gradient", "non-finite-values", "underfitting"),
-    falsified_by=("The indices recorded are changed before the embedding reads them.",),
+    falsified_by=("The recorded indices are changed before the embedding reads them.",),
     references=("TensorFlow, tf.gather: out of bound indices",),
 )

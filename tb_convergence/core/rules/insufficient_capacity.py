@@ -1,10 +1,10 @@
 """The model has learned what it can, and that is not enough.
 
-No record distinguishes a model that is too small from uninformative features or from noise in the
-targets: each gives a plateau between the baseline loss and a good fit, with gradients and updates
-in order. So the rule reports a plateau alone only close to the baseline loss, as information that
-names the experiment that would decide. The configuration shows in advance whether the model has no
-hidden layer, or one narrower than the number of classes.
+No record distinguishes a model that is too small from uninformative features or noisy targets. Each
+gives a plateau between the baseline loss and a good fit, with healthy gradients and updates. The
+rule therefore reports a plateau alone only close to the baseline loss, and only as information that
+names the deciding experiment. The configuration shows in advance whether the model has no hidden
+layer, or one narrower than the number of classes.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from tb_convergence.core.history import RunHistory
 from tb_convergence.core.measures import Measure
 
 HEALTHY: Final = (step_size.SMALL, step_size.LARGE)
-"""Update ratios of layers that are in order, as in update-ratio-out-of-range."""
+"""Healthy update ratios, as in update-ratio-out-of-range."""
 MUCH: Final = 0.2
 STEPS: Final = 200
 OWN_SIGNS: Final = frozenset({"loss-not-decreasing", "underfitting", "loss-oscillation"})
-"""What a model that is too small looks like; any other finding would explain the plateau."""
+"""Signs of a model that is too small; any other finding would explain the plateau."""
 GRADIENT_SIGNS: Final = frozenset({"vanishing-gradient", "exploding-gradient", "zero-gradient"})
-"""Even as information, they say that gradients are not in order."""
+"""Even at severity "info", these findings mean that the gradients are not healthy."""
 
 
 def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
@@ -60,14 +60,14 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
     in_order = HEALTHY[0] < slowest and fastest < HEALTHY[1] and not GRADIENT_SIGNS & set(signs)
     if not in_order and not (narrow and HEALTHY[0] < fastest < 1.0):
         return None
-    order = ", while gradients and updates are in order" if in_order else ""
+    order = ", while gradients and updates are healthy" if in_order else ""
     share_of, reference = "loss_over_baseline", "the loss of a model that ignores its input"
     if baseline is None:
         share_of, reference = "loss_over_start", "its start"
     what = f" {narrow[1]}" if narrow else ""
     return Match(
         "info", 0.45 if narrow else 0.25,
-        f"The loss has come to rest at {trajectory.end:.4g}, {percent(share)} of "
+        f"The loss has plateaued at {trajectory.end:.4g}, {percent(share)} of "
         f"{reference}{order}.{what}",
         trajectory.rest_step, int(trajectory.steps[-1]), (narrow[0].name,) if narrow else (),
         (
@@ -82,14 +82,16 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
 
 
 def _narrow(model: Configuration) -> tuple[Layer, str] | None:
-    """A layer that bounds what the model can say, and why; None without one."""
+    """A layer that limits what the model can represent, and why; None if there is none."""
     output = model.output
     dense = [layer for layer in model.layers if layer.kind == "Dense"]
     if output is None or not dense or any(layer.inputs is None for layer in model.layers):
         return None
     kernels = [layer for layer in model.layers if layer.parameters]
     if len(kernels) == 1 and kernels[0] is dense[0]:
-        return dense[0], f"The model is one layer, {dense[0].name}: it knows only linear relations."
+        return dense[0], (
+            f"The model is a single layer ({dense[0].name}) and can only learn linear relations."
+        )
     classes = output.units or 1
     for layer in dense:
         if layer is not output and layer.units is not None and layer.units < min(classes, 10):
@@ -111,11 +113,14 @@ RULE = Rule(
     thresholds=(
         Threshold(
             "loss_over_baseline", high=MUCH, detail="(with a narrow layer)",
-            source="As LITTLE, for a model with a layer that is narrow for its task.",
+            source=(
+                "A narrow layer makes a lack of capacity more likely, so a lower plateau counts as "
+                "well."
+            ),
         ),
         Threshold(
             "steps", high=STEPS,
-            source="Fewer steps and a plateau may only be a slow start.",
+            source="A plateau after fewer steps may only be a slow start.",
         ),
     ),
     assumes_progress=True,
@@ -131,14 +136,14 @@ RULE = Rule(
     restates=("underfitting", "loss-not-decreasing", "saturated-activation"),
     excluded_by=("non-finite-values", "wrong-labels"),
     advice=(
-        "Decide it with a small-sample fit: train on ten samples until the loss is nearly zero. If "
-        "that fails, add units or a hidden layer; if it works, look at data and features.",
+        "Run a small-sample fit to decide: train on ten samples until the loss is nearly zero. If "
+        "that fails, add units or a hidden layer. If it works, look at the data and the features.",
         "Then double the width until the training loss stops falling.",
     ),
     experiment="small-sample fit",
     falsified_by=(
-        "Ten samples can be fitted: the model is large enough, the features do not tell enough.",
-        "A model twice as wide comes to rest at the same loss.",
+        "Ten samples can be fitted: the model is large enough, but the features lack information.",
+        "A model twice as wide plateaus at the same loss.",
     ),
     false_alarms=("Noise in the targets leaves a loss that no model can beat.",),
     references=(

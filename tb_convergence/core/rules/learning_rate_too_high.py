@@ -1,8 +1,8 @@
-"""Steps so large that they leave the region where the gradient meant anything.
+"""Steps so large that they leave the region where the gradient is a valid guide.
 
-The finding needs both halves: updates that are large against the weights (or, where updates were
-not recorded, gradients that grow), *and* a loss that suffers: it diverges, turns non-finite, or
-does not fall. Large updates alone are how many healthy runs begin.
+The finding needs two signs: updates that are large relative to the weights (or growing gradients,
+if updates were not recorded), *and* a loss that suffers: it diverges, becomes non-finite, or does
+not fall. Many healthy runs begin with large updates, so these alone prove nothing.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ RECORDS: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class _Harm:
-    """What the loss suffered, and from which step."""
+    """How the loss suffered, and from which step."""
 
     text: str
     step: int
@@ -72,11 +72,11 @@ def _harm(history: RunHistory, trajectory: LossTrajectory | None, signs: Signs) 
     divergence = signs.get("loss-divergence")
     if bad is not None:
         at = "by" if came_unseen(history) else "at"
-        text = f"NaN or Inf followed {at} step {bad.first_step:,}"
+        text = f"NaN or Inf appeared {at} step {bad.first_step:,}"
         return _Harm(text, bad.first_step, 0.9, afterwards(history))
     dead = signs.get("zero-gradient")
     if dead is not None and dead.severity == "critical" and dead.first_step > 0:
-        first = "the first " if len({item.step for item in dead.evidence}) > 1 else ""
+        first = "the earliest " if len({item.step for item in dead.evidence}) > 1 else ""
         text = (
             f"most of the gradient of {listed(dead.layers)} is exactly zero, {first}since step "
             f"{dead.first_step:,}"
@@ -88,12 +88,13 @@ def _harm(history: RunHistory, trajectory: LossTrajectory | None, signs: Signs) 
     if trajectory is not None and "loss-not-decreasing" in signs:
         return _Harm("the loss does not fall", int(trajectory.steps[-1]), 0.7)
     if trajectory is not None and "loss-oscillation" in signs:
-        return _Harm("the loss swings from epoch to epoch", int(trajectory.steps[-1]), 0.7)
+        return _Harm("the loss oscillates from epoch to epoch", int(trajectory.steps[-1]), 0.7)
     return None
 
 
 def _thrown_up(history: RunHistory, trajectory: LossTrajectory | None) -> _Harm | None:
-    """A loss that the first steps made larger than it was, of a run that has not learned since."""
+    """A loss that the first steps pushed far above its start, in a run that has not learned since.
+    """
     run = history.table("run")
     if trajectory is None or run is None or learns(history):
         return None
@@ -107,7 +108,7 @@ def _thrown_up(history: RunHistory, trajectory: LossTrajectory | None) -> _Harm 
     if not len(high) or first <= 0:
         return None
     step, times = int(run.steps[high[0]]), float(np.nanmax(peaks[high])) / first
-    return _Harm(f"the loss was thrown up {times:.3g}-fold by step {step:,}", step, 0.7)
+    return _Harm(f"the loss shot up {times:.3g}-fold by step {step:,}", step, 0.7)
 
 
 def _by_updates(
@@ -145,10 +146,10 @@ def _by_updates(
     ]
     since = ""
     if begun != peak:
-        implied = "" if _measured(table, begun) else "(from the growth of the weights)"
+        implied = "" if _measured(table, begun) else "(inferred from the growth of the weights)"
         evidence.append(Evidence("first_large_update_ratio", float(ratio[begun]), RATIO, onset,
                                  first, detail=implied))
-        since = f"; more than {RATIO:g} times first at step {onset:,}, in {first}"
+        since = f"; first above {RATIO:g} times at step {onset:,}, in {first}"
     if share >= LASTING:
         evidence.append(Evidence("large_update_share", share, LASTING, side="at least",
                                  detail=f"until step {harm.step:,}"))
@@ -185,27 +186,28 @@ def _by_updates(
 
 
 def _thrown_off(history: RunHistory) -> Match | None:
-    """First steps so large that the start was lost: weights a multiple of it, and units dead since.
+    """First steps so large that they destroyed the initialization.
 
-    A run may recover from that and learn, less well than it could: then it is information.
+    The weights are a multiple of their start, and units died or the loss shot up. A run may recover
+    from that and learn, though less well than it could. The finding is then only informational.
     """
     begun = first_steps(history, EARLY, RECORDS)
     if begun is None or (begun.dead_since < DIED and begun.thrown < THROWN):
         return None
     if begun.update_ratio <= LOST or begun.growth < GROWTH:
         return None
-    since = f"the loss was thrown up {figure(begun.thrown)}-fold"
+    since = f"the loss shot up {figure(begun.thrown)}-fold"
     if begun.dead_since >= DIED:
         since = f"{percent(begun.dead_since)} of the units of {begun.layer} have died since"
         if begun.dead_before > 0:
-            since += f" (with those dead before, {percent(begun.dead)})"
+            since += f" ({percent(begun.dead)} including those that were dead before)"
     benign = learns(history)
     return Match(
         severity="info" if benign else "warning",
         confidence=0.55 if benign else 0.7,
         summary=(
-            f"The first steps changed a layer by up to {_times(begun.update_ratio)} its own size; "
-            f"by step {begun.last:,} its weights were {figure(begun.growth)} times as large, and "
+            f"The first steps changed a layer by up to {_times(begun.update_ratio)} its own size. "
+            f"By step {begun.last:,} its weights were {figure(begun.growth)} times as large, and "
             f"{since}."
             + (FALLS if benign else "")
         ),
@@ -237,20 +239,21 @@ def _of_lost_start(begun: FirstSteps) -> tuple[Evidence, ...]:
 
 
 def _onset(table: Table, record: int) -> int:
-    """Step of the first large update; the first one it can be where only growth proves it."""
+    """Step of the first large update; the earliest possible step if only weight growth proves it.
+    """
     if record == 0 or _measured(table, record):
         return int(table.steps[record])
     return int(table.steps[record - 1]) + 1
 
 
 def _measured(table: Table, record: int) -> bool:
-    """Whether the update of this very record was large, and not one implied by growth alone."""
+    """Whether the update of this record itself was large, rather than implied by weight growth."""
     direct = largest_per_record(weights_column(table, "update_ratio", "low"))[record]
     return bool(direct > RATIO)
 
 
 def _loudest(table: Table, ratios: Values) -> str:
-    """Layer of the largest of the ratios `[K]` of the weight rows."""
+    """Layer with the largest of the ratios `[K]` of the weight rows."""
     return table.rows[weight_rows(table)[int(np.nanargmax(ratios))]].layer
 
 
@@ -279,13 +282,13 @@ def _times(ratio: float) -> str:
 
 
 def _raise(history: RunHistory, step: int) -> Raise | None:
-    """The raise of the rate in mid-run after which the large updates began, if there was one."""
+    """The mid-run increase of the learning rate that preceded the large updates, if any."""
     found = rates(history)
     return None if found is None else found.raised_before(step + 1)
 
 
 def _raised(history: RunHistory, step: int) -> str:
-    """A sentence on a rate that was raised before the harm; "" where it was not."""
+    """A sentence on a learning rate that was raised before the harm; "" if it was not."""
     found = _raise(history, step)
     if found is None:
         return ""
@@ -297,20 +300,20 @@ def _raised(history: RunHistory, step: int) -> str:
 
 
 def _advice(history: RunHistory, ratio: float | None, step: int) -> tuple[str, ...]:
-    """One rate to try first; then how to look for a better one, which is held against the loss.
+    """Name one rate to try first, then how to search for a better one by its loss.
 
-    `step` is where the large updates began: the rate in use there is the one to change.
+    `step` is where the large updates began. The rate in use at that step is the one to change.
     """
     known, model = rates(history), configuration(history)
     rate = None if known is None else known.at(step)
     raised = _raise(history, step)
-    first = "Lower the learning rate 3- to 10-fold."
+    first = "Lower the learning rate by a factor of 3 to 10."
     if raised is not None:
         back = model.with_rate(raised.before, 3) or figure(raised.before)
         unit = "epoch" if history.axis == "epoch" else "step"
         first = (
-            f"Go back to the rate that worked until {unit} {raised.step:,}: {back}. To go on "
-            "faster, raise it by a factor of 2 at most, and watch the loss."
+            f"Go back to the learning rate that worked until {unit} {raised.step:,}: {back}. To "
+            "train faster, raise it by a factor of at most 2 and watch the loss."
         )
     elif rate:
         factor = 10.0
@@ -322,16 +325,17 @@ def _advice(history: RunHistory, ratio: float | None, step: int) -> tuple[str, .
         first = f"Lower the learning rate: {lower} instead of {now}."
     advice = (
         first,
-        "If training is then slow, look for a better rate with the LR range test: a little below "
+        "If training is then slow, search for a better rate with the LR range test: a little below "
         "the highest rate at which the loss still falls.",
-        "If only the first steps are too large, warm the rate up over some hundred steps.",
+        "If only the first steps are too large, warm up the learning rate over a few hundred "
+        "steps.",
     )
     if configuration(history).optimizer != "SGD":
         return advice
     return (
         *advice,
-        "Or let the optimizer fit its steps to the gradients: Adam(1e-3). Its rates and those of "
-        "SGD do not compare.",
+        "Or use an adaptive optimizer: Adam(1e-3). Its learning rates are not comparable to those "
+        "of SGD.",
     )
 
 
@@ -344,55 +348,43 @@ RULE = Rule(
     thresholds=(
         Threshold(
             "fastest_update_ratio", high=RATIO, detail="layer",
-            source=(
-                "Update over weight norm: a step that moves a layer by a tenth of its size "
-                "(1e-3 is healthy)."
-            ),
+            source="A step then moves a layer by a tenth of its size; 1e-3 is healthy.",
         ),
         Threshold(
             "gradient_growth_before_harm", high=GROWTH,
-            source=(
-                "Gradient norm at its peak over its start: from doubling on it is more than "
-                "scatter."
-            ),
+            source="Peak over start. Doubling is more than noise.",
         ),
         Threshold(
             "large_update_share", high=LASTING,
-            source="Share of the records before the harm; fewer count only right before it.",
+            source="Until the loss suffers. Rarer large updates count only right before that.",
         ),
         Threshold(
-            "steps", low=EARLY, detail="in which a start is lost or kept",
-            source="Steps in which a start is lost or kept.",
+            "steps", low=EARLY, detail="at the start",
+            source="The first steps decide whether the initialization survives.",
         ),
         Threshold(
             "first_steps_update_ratio", high=LOST,
-            source=(
-                "Update ratio of a step that leaves little of the initialization: three such "
-                "undo it."
-            ),
+            source="Such a step leaves little of the initialization; three of them undo it.",
         ),
         Threshold(
             "died_fraction", high=DIED,
             source=(
-                "Part of a layer's units that were alive at the first record and are not at the "
-                "last."
+                "Part of the units of a layer that were alive in the first record and are dead in "
+                "the last."
             ),
         ),
         Threshold(
             "early_loss_over_first", high=THROWN,
-            source=(
-                "Early loss over the first one: a start that is lost is worse than knowing "
-                "nothing."
-            ),
+            source="A loss this far above its start is worse than that of an untrained model.",
         ),
         Threshold(
             "records", high=RECORDS,
-            source="Records before the units at the end are held against those at the start.",
+            source="Fewer records cannot compare the units at the end with those at the start.",
         ),
     ),
     measures=(
         Measure(
-            "first_large_update_ratio", "update ratio where it first passed its limit",
+            "first_large_update_ratio", "update ratio where it first exceeded its limit",
             ("update_ratio",), reading=True,
         ),
         Measure(
@@ -403,13 +395,15 @@ RULE = Rule(
             "first_steps_update_ratio", "largest update ratio of the first steps",
             ("update_ratio",), reading=True,
         ),
-        Measure("weight_growth", "weights over their start", ("variable_norm",)),
+        Measure("weight_growth", "norm of the weights over its start", ("variable_norm",)),
         Measure("gradient_growth_before_harm", "growth of the gradient norm", ("gradient_norm",)),
         Measure(
             "died_fraction", "part of the units that died since the first step",
             ("activation_dead_fraction",), "fraction",
         ),
-        Measure("early_loss_over_first", "early loss over the first", ("loss",), limit="start"),
+        Measure(
+            "early_loss_over_first", "early loss over the first loss", ("loss",), limit="start",
+        ),
         Measure("highest_loss_over_start", "highest loss over its start", ("loss",), limit="start"),
     ),
     shows=("update_ratio", "gradient_norm"),
@@ -424,11 +418,11 @@ RULE = Rule(
     delay_steps=1,
     experiment="LR range test",
     falsified_by=(
-        "The same run with a ten times lower rate fails in the same way.",
-        "The first abnormal value comes before the first large update.",
+        "The same run fails in the same way at a ten times lower rate.",
+        "The first abnormal value precedes the first large update.",
     ),
     false_alarms=(
-        "A few large steps at the very start are normal, and are not reported unless the loss "
+        "A few large steps at the very start are normal. They are reported only if the loss "
         "suffers.",
     ),
     references=(

@@ -1,4 +1,4 @@
-"""Steps too small to get anywhere: gradients are alive, but the weights hardly move."""
+"""Steps too small to make progress: the gradients are healthy, but the weights hardly change."""
 
 from __future__ import annotations
 
@@ -40,7 +40,6 @@ SHORT: Final = step_size.LARGE / 10
 FAR: Final = 0.7
 LED_FAR: Final = 1.0
 ALIVE: Final = 1e-7
-FASTEST: Final = "update ratio of the fastest {}, median over the records"
 
 
 def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
@@ -79,10 +78,10 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
 
 
 def _died(table: Table, signs: Signs) -> bool:
-    """Whether weights rest because their gradient came to be exactly zero, not for want of rate.
+    """Whether the weights stopped because their gradient became exactly zero, not for a low rate.
 
-    What moves little once it is cut off says nothing of the rate: that is told by the records
-    before, of which there must be one with steps as small.
+    Small updates after the gradient vanished say nothing about the rate. The records before decide:
+    if one of them has a healthy update ratio, the rate was not too low.
     """
     zero = signs.get("zero-gradient")
     if zero is None or zero.severity == "info" or zero.first_step <= int(table.steps[0]):
@@ -104,9 +103,9 @@ def _tiny(
         confidence=min(0.95, 0.6 + 0.2 * float(np.log10(RATIO / max(fastest, 1e-12)))),
         summary=(
             f"Even the fastest {what}, that of {layer}, changes by only {fastest:.1e} of its size "
-            f"a step (median); in {length_of(trajectory)} the loss "
+            f"per step (median). In {length_of(trajectory)} the loss "
             f"{loss_moved(trajectory.fall, trajectory.chance)}."
-            + (" Biases start at 0 and are left out." if what == "kernel" else "")
+            + (" Biases do not count, because they start at 0." if what == "kernel" else "")
         ),
         first_step=int(table.steps[onset]),
         last_step=int(table.steps[-1]),
@@ -120,20 +119,21 @@ def _tiny(
 
 
 def _fastest(table: Table) -> str:
-    """Layer of the weights whose typical update ratio is the largest."""
+    """Layer whose weights have the largest typical update ratio."""
     ratio = median_over_time(weights_column(table, "update_ratio", "high"))
     return table.rows[weight_rows(table)[int(np.nanargmax(ratio))]].layer
 
 
 def _weights(table: Table) -> str:
-    """What the rows that are compared are: kernels, or what no row tells."""
+    """The kind of variable that is compared: "kernel", or "variable" if no row names its kind."""
     return "kernel" if table.rows_of(*WEIGHT_KINDS) else "variable"
 
 
 def _hardly_begun(
     history: RunHistory, table: Table, trajectory: LossTrajectory, fastest: float
 ) -> Match | None:
-    """All steps together cannot have moved any layer far: too short, each of them, or too few."""
+    """All steps together cannot have moved any layer far: each is too short, or they are too few.
+    """
     path = path_length(history)
     if path is None or path >= BEGUN or trajectory.observed < 15 or learns(history):
         return None
@@ -144,8 +144,8 @@ def _hardly_begun(
         severity="warning" if many else "info",
         confidence=0.65 if many else 0.45,
         summary=(
-            f"In {length_of(trajectory)} of about {fastest:.1e} of its size, even the "
-            f"fastest layer can have moved by {percent(path)} of it at most, and the loss "
+            f"Each step changes the fastest layer by about {fastest:.1e} of its size, so in "
+            f"{length_of(trajectory)} it can have moved by at most {percent(path)}. The loss "
             f"{loss_moved(trajectory.fall, trajectory.chance)}: training has hardly begun."
         ),
         first_step=int(table.steps[0]),
@@ -163,10 +163,10 @@ def _hardly_begun(
 def _slow(
     history: RunHistory, table: Table, trajectory: LossTrajectory, fastest: float
 ) -> Match | None:
-    """A fall so smooth and so slow that longer steps would have done: never more than a hint.
+    """A fall so smooth and slow that larger steps would probably work: never more than a hint.
 
-    Steps are below the healthy range's middle and have not led far, the loss falls at nearly every
-    look, and it is far from done. Whether a higher rate would be stable, watching cannot tell.
+    The steps are below the middle of the healthy range and have not led far. The loss falls almost
+    every time and has far to go. Recorded data cannot tell whether a higher rate would be stable.
     """
     if trajectory.observed < 15 or fastest >= SHORT or unfinished(history):
         return None
@@ -179,9 +179,9 @@ def _slow(
         severity="info",
         confidence=0.4,
         summary=(
-            f"The loss falls smoothly and slowly, by {percent(trajectory.fall)} in "
-            f"{length_of(trajectory)}; the fastest layer changes by {fastest:.1e} of its "
-            "size a step. A higher rate may get there sooner: the range test decides."
+            f"The loss falls smoothly but slowly, by {percent(trajectory.fall)} in "
+            f"{length_of(trajectory)}. The fastest layer changes by {fastest:.1e} of its "
+            "size per step. A higher learning rate may be faster; the LR range test decides."
         ),
         first_step=int(table.steps[0]),
         last_step=int(table.steps[-1]),
@@ -208,24 +208,24 @@ def _advice(history: RunHistory, fastest: float, wanted: float) -> tuple[str, ..
             model.with_rate(value, 1) or f"{value:.1g}" for value in (rate, rate * factor)
         )
         advice = (
-            f"Raise the learning rate about {factor:,.0f}-fold: {new} instead of {now}. Or find it "
-            f"with {test}"
+            f"Raise the learning rate about {factor:,.0f}-fold: {new} instead of {now}. Or find a "
+            f"rate with {test}"
         )
     return (advice,) if name.startswith("Adam") else (
-        advice, "Or let the optimizer fit its steps to the gradients: Adam(1e-3)."
+        advice, "Or use an adaptive optimizer: Adam(1e-3)."
     )
 
 
 def _slower_decay(known: Rates, model: Configuration, test: str) -> tuple[str, ...]:
-    """What to change of a schedule that was over long before the training."""
+    """Advice for a schedule that decayed long before training ended."""
     highest = float(known.values.max())
     what = known.schedule or "the schedule"
     return (
-        f"Let {what} decay over the whole training: its lengths count steps, not epochs "
-        "(decay_steps = steps_per_epoch * epochs).",
-        f"Or train at the first rate, {model.with_rate(highest, 3) or figure(highest)}, until the "
-        "loss rests, and decay from there.",
-        f"If the first rate was too low as well, find a better one with {test}",
+        f"Let {what} decay over the whole training: it counts steps, not epochs (decay_steps = "
+        "steps_per_epoch * epochs).",
+        f"Or train at the initial rate, {model.with_rate(highest, 3) or figure(highest)}, until "
+        "the loss plateaus, and decay from there.",
+        f"If the initial rate was too low as well, find a better one with {test}",
     )
 
 
@@ -239,41 +239,37 @@ RULE = Rule(
     thresholds=(
         Threshold(
             "fastest_update_ratio", low=RATIO, detail="layer",
-            source=(
-                "Update over weight norm of the fastest layer; about 1e-3 is healthy (Karpathy, "
-                "CS231n)."
-            ),
+            source="About 1e-3 is healthy for the fastest layer (Karpathy, CS231n).",
         ),
         Threshold(
-            "fastest_update_ratio", low=HEALTHY, detail="layer, of a healthy run",
-            source="Update ratio of a healthy run (Karpathy, CS231n).",
+            "fastest_update_ratio", low=HEALTHY, detail="layer (for a warning)",
+            source="The ratio is about 1e-3 in a healthy run (Karpathy, CS231n).",
         ),
         Threshold(
-            "steps", high=MANY, detail="(many)",
-            source="Steps from which it is the rate rather than their number.",
+            "steps", high=MANY, detail="(for a warning)",
+            source="In a shorter run, the number of steps may be the problem rather than the rate.",
         ),
         Threshold(
             "fastest_update_ratio", low=SHORT, detail="layer, if the loss falls smoothly",
             source=(
-                "Update ratio below which there is room upwards: a tenth of where steps become "
-                "too large."
+                "A tenth of the ratio at which steps become too large leaves room for a higher "
+                "rate."
             ),
         ),
         Threshold(
             "loss_fall", low=FAR,
-            source="Fall of the loss from which a run has got somewhere.",
+            source="A loss that fell further has made real progress.",
         ),
         Threshold(
             "path_length", low=LED_FAR,
             source=(
-                "Length of the fastest layer's path, in its own size, from which the rate did "
-                "not hold it back: what a layer learns is about as large as what it started "
-                "from."
+                "A layer learns about as much as it started with. Once the fastest layer has moved "
+                "that far, the rate did not hold it back."
             ),
         ),
         Threshold(
             "gradient_mean_abs", high=ALIVE,
-            source="Mean |g| below which a gradient counts as vanished (DeepDiagnosis, DeepFD).",
+            source="Smaller gradients count as vanished (DeepDiagnosis, DeepFD).",
         ),
     ),
     measures=(
@@ -285,8 +281,8 @@ RULE = Rule(
     excluded_by=("non-finite-values", "learning-rate-too-high"),
     experiment="LR range test",
     falsified_by=(
-        "A ten times higher rate does not make the loss fall faster.",
-        "The model starts from trained weights and is meant to move little.",
+        "A ten times higher learning rate does not make the loss fall faster.",
+        "The model starts from trained weights and should move little.",
     ),
     false_alarms=("Fine-tuning and the end of a decaying schedule use small updates on purpose.",),
     references=("Karpathy, CS231n: ratio of weights and updates", "Smith 2017, arXiv:1506.01186"),

@@ -1,7 +1,7 @@
 """The loss left its best level and did not come back.
 
-The level a run ends at is compared with the lowest it had reached and with where it started: a loss
-near zero may double by noise, so growth alone is not enough.
+The final level is compared with the lowest level and with the start. A loss near zero may double by
+noise, so growth alone is not enough.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         severity="critical" if trajectory.end > trajectory.start else "warning",
         confidence=0.9 if trajectory.end > 2 * abs(trajectory.start) else 0.7,
         summary=(
-            f"The loss rose from {trajectory.lowest:.3g} at its best to {trajectory.end:.3g}, and "
-            f"stayed there from step {onset:,}."
+            f"The loss rose from its lowest level, {trajectory.lowest:.3g}, to "
+            f"{trajectory.end:.3g}, and has stayed up since step {onset:,}."
         ),
         first_step=onset,
         last_step=int(trajectory.steps[-1]),
@@ -54,8 +54,8 @@ RULE = Rule(
     at_least=5,
     evaluate=_evaluate,
     shows=("loss", "gradient_norm"),
-    advice=("Return to the last step before the rise, and lower the learning rate from there.",),
-    falsified_by=("The loss falls back below its earlier level when training goes on.",),
-    false_alarms=("A change of the loss or of the data in the middle of a run moves its level.",),
+    advice=("Return to the last step before the rise, and continue at a lower learning rate.",),
+    falsified_by=("The loss falls back below its earlier level when training continues.",),
+    false_alarms=("Changing the loss or the data in the middle of a run changes the loss level.",),
     references=("Braiek & Khomh 2022, TheDeepChecker, TOSEM",),
 )

@@ -1,7 +1,7 @@
-"""The loss ends where it began: nothing was learned.
+"""The loss ends where it began: the model learned nothing.
 
-The level over the last tenth of the run is compared with the mean of the first three steps. A
-difference within the noise of single batches is no fall.
+The mean of the last tenth of the run is compared with the mean of the first three steps. A
+difference within the noise of single batches does not count as a fall.
 """
 
 from __future__ import annotations
@@ -67,9 +67,10 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
 
 
 def _lucky_start(trajectory: LossTrajectory) -> bool:
-    """Whether single batches differ so much that the first one says little of where it began.
+    """Whether batches differ so much that the first one says little about the initial loss.
 
-    Then the loss fell if it ends below the mean of the first ten, thrown-up ones left out.
+    In that case the loss fell if it ends below the mean of the first ten records, outliers
+    excluded.
     """
     if trajectory.chance < UNEVEN:
         return False
@@ -79,10 +80,10 @@ def _lucky_start(trajectory: LossTrajectory) -> bool:
 
 
 def _at_chance(history: RunHistory, trajectory: LossTrajectory) -> Match | None:
-    """A loss that came down only to where a model is that ignores its input, and rests there.
+    """A loss that fell only to that of a model that ignores its input, and stays there.
 
-    Known from the targets where these were recorded. Of the means of epochs alone, a loss that
-    stays within a few thousandths of ln C is that of a classifier that knows nothing.
+    The baseline follows from the recorded targets. If only epoch means exist, a loss that stays
+    within a few thousandths of ln C is that of a classifier that knows nothing.
     """
     if unfinished(history) or not trajectory.settled:
         return None
@@ -98,20 +99,21 @@ def _at_chance(history: RunHistory, trajectory: LossTrajectory) -> Match | None:
         return None
     return Match(
         "warning", confidence,
-        f"After {length_of(trajectory)} the loss rests at {trajectory.end:.4g}, "
-        f"{percent(over)} of what a model gets that ignores its input ({baseline:.4g}).",
+        f"After {length_of(trajectory)} the loss stays at {trajectory.end:.4g}, "
+        f"{percent(over)} of the loss of a model that ignores its input ({baseline:.4g}).",
         int(trajectory.steps[0]), int(trajectory.steps[-1]), (),
         (
             Evidence("loss_over_baseline", over, CHANCE,
                      int(trajectory.steps[-1]), side="at least"),
         ),
-        title="The loss stays at chance",
+        title="The loss stays at chance level",
         judged_step=trajectory.settled_step,
     )
 
 
 def _logarithm(trajectory: LossTrajectory) -> float | None:
-    """ln C where every epoch's mean lies at it, for a small or round number of classes."""
+    """ln C if every epoch mean is close to it, for a small or round number of classes; else None.
+    """
     for classes in CLASSES:
         chance = math.log(classes)
         if bool((np.abs(trajectory.level / chance - 1) < NEAR).all()):
@@ -120,7 +122,9 @@ def _logarithm(trajectory: LossTrajectory) -> float | None:
 
 
 def _unknown_start(fall: float) -> bool:
-    """Epoch means alone do not show the first steps: a small fall may follow a large unseen one."""
+    """Epoch means alone do not show the first steps. A small fall may follow a large, unrecorded
+    one.
+    """
     return fall > -0.02
 
 
@@ -135,63 +139,64 @@ RULE = Rule(
         Threshold(
             "batch_scatter", low=UNEVEN,
             source=(
-                "Part of the start by which three standard deviations of one batch differ, from "
-                "which the first batch alone is no start."
+                "If batches vary by more than this, the first batch alone does not show the "
+                "initial loss."
             ),
         ),
-        Threshold("records", high=FIRST, detail="at the start"),
+        Threshold(
+            "records", high=FIRST, detail="at the start",
+            source="If single batches vary too much, the mean of these is the initial loss.",
+        ),
         Threshold(
             "early_loss_over_start", low=CALM,
-            source=(
-                "Times its start above which an early loss was thrown up, and is no level of "
-                "the start."
-            ),
+            source="A higher early loss is an outlier and not part of the initial level.",
         ),
         Threshold(
             "loss_over_baseline", high=CHANCE,
             source=(
-                "Loss over that of ignoring the input, from which nothing was learned: the "
-                "shares of single batches scatter by a few per cent."
+                "The model has then learned nothing; the losses of single batches vary by a few "
+                "per cent."
             ),
         ),
         Threshold(
-            "loss_over_baseline", low=ABOVE, detail="(else it is not chance)",
-            source="The same above which it is not chance that holds the loss there.",
+            "loss_over_baseline", low=ABOVE, detail="(upper bound)",
+            source="A higher loss is not at chance level.",
         ),
         Threshold(
-            "steps", high=CHANCE_STEPS, detail="at chance",
-            source="Steps from which a loss at rest at chance is no slow start.",
+            "steps", high=CHANCE_STEPS, detail="at chance level",
+            source="A shorter plateau at chance level may be a slow start.",
         ),
-        Threshold("epochs", high=EPOCHS),
+        Threshold("epochs", high=EPOCHS, source="A level needs several epochs to be known."),
         Threshold(
             "distance_from_uniform", low=NEAR,
-            source="Distance from ln C, relative, within which every mean of an epoch lies.",
+            source="Every epoch mean must lie within this distance.",
         ),
         Threshold(
             "steps", high=MINIMUM_STEPS,
-            source="Fewer steps than this and a loss that stands still says nothing.",
+            source="After fewer steps, a constant loss proves nothing.",
         ),
     ),
     assumes_progress=True,
     measures=(
         Measure(
-            "batch_scatter", "three standard deviations of one batch, over the start",
+            "batch_scatter", "three standard deviations of one batch over the start",
             ("loss",), "fraction",
         ),
         Measure("early_loss_over_start", "early loss over its start", ("loss",)),
         Measure(
-            "distance_from_uniform", "distance of the loss from ln C, relative",
+            "distance_from_uniform", "relative distance of the loss from ln C",
             ("epoch_loss",), "fraction",
         ),
-        Measure("loss_noise", "std of one batch's loss", ("loss",)),
+        Measure("loss_noise", "std of the loss of one batch", ("loss",)),
     ),
     shows=("loss",),
     of_sound=True,
     advice=(
-        "Fit ten samples until the loss is nearly zero: if that fails, model, loss or labels are "
-        "wrong; if it works, look at learning rate, data and regularization.",
+        "Fit ten samples until the loss is nearly zero. If that fails, the model, the loss or the "
+        "labels are wrong. If it works, look at the learning rate, the data and the "
+        "regularization.",
     ),
-    falsified_by=("The loss falls clearly when training goes on with the same settings.",),
+    falsified_by=("The loss falls clearly when training continues with the same settings.",),
     false_alarms=("A model that starts from trained weights may have little left to learn.",),
     references=("Rauschmayr et al. 2021, SageMaker Debugger: LossNotDecreasing",),
 )

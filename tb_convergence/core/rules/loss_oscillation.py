@@ -1,6 +1,6 @@
-"""The loss goes up and down from epoch to epoch and gets nowhere.
+"""The loss goes up and down from epoch to epoch without progress.
 
-Means of whole epochs are compared, so what moves is the model and not the choice of samples.
+The rule compares means of whole epochs, so the model causes the swings, not the choice of samples.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     within = (values >= half.min()) & (values <= half.max())
     return Match(
         severity, min(0.85, 0.5 + swing),
-        f"From epoch to epoch the loss changes by {percent(swing)} up or down, around "
-        f"{level:.4g}, and gets nowhere.",
+        f"From epoch to epoch the loss changes by {percent(swing)} up or down around {level:.4g}, "
+        "without progress.",
         int(epochs.steps[lasting_since(within)]), int(epochs.steps[-1]), (),
         (
             Evidence("epoch_loss_change", swing, SWING),
@@ -69,32 +69,33 @@ RULE = Rule(
     thresholds=(
         Threshold(
             "epochs", high=EPOCHS,
-            source="Epochs of which the second half shows a few turns.",
+            source="The second half of the run must have enough epochs to show several turns.",
         ),
         Threshold(
             "epoch_loss_change", high=SWING,
-            source="Typical change from one epoch to the next, relative to the level.",
+            source="Typical change from one epoch to the next, relative to the level of the loss.",
         ),
         Threshold(
             "epoch_loss_turns", high=TURNS,
             source=(
-                "Share of epochs at which the direction changes; of pure noise two thirds, of a "
-                "fall none."
+                "Pure noise changes direction at two thirds of the epochs, a falling loss at none."
             ),
         ),
         Threshold(
             "epoch_loss_net_change", low=NET,
-            source="What the changes amount to together, over all that was moved.",
+            source="Small if the changes cancel out.",
         ),
         Threshold(
             "loss_end_over_start", high=NEAR_ZERO,
-            source="Of the starting loss: below it, swings are the noise of a solved problem.",
+            source=(
+                "Below this part of the starting loss, swings are the noise of a solved problem."
+            ),
         ),
     ),
     assumes_progress=True,
     measures=(
         Measure(
-            "epoch_loss_change", "typical change of the loss in an epoch", ("epoch_loss",),
+            "epoch_loss_change", "typical change of the loss per epoch", ("epoch_loss",),
             "fraction",
         ),
         Measure(
@@ -102,16 +103,16 @@ RULE = Rule(
             "fraction",
         ),
         Measure(
-            "epoch_loss_net_change", "net change over all movement", ("epoch_loss",), "fraction",
+            "epoch_loss_net_change", "net change over total movement", ("epoch_loss",), "fraction",
         ),
     ),
     shows=("epoch_loss", "gradient_norm"),
     advice=(
-        "Lower the learning rate 3- to 10-fold, or let it decay: around a minimum steps that are "
-        "too long jump from side to side.",
+        "Lower the learning rate by a factor of 3 to 10, or let it decay: steps that are too long "
+        "jump from one side of a minimum to the other.",
         "Larger batches (32 to 128) make each step less random.",
     ),
-    falsified_by=("The loss goes on falling, on average over ten epochs.",),
-    false_alarms=("Schedules that restart the rate (cosine with restarts) swing on purpose.",),
+    falsified_by=("The loss keeps falling, averaged over ten epochs.",),
+    false_alarms=("Schedules with warm restarts (cosine with restarts) swing on purpose.",),
     references=("Zhang et al. 2021, AutoTrainer, ICSE", "Goh 2017, Why Momentum Really Works"),
 )

@@ -1,6 +1,7 @@
-"""Single batches whose loss shoots up and comes back.
+"""The loss of single batches shoots up and comes back.
 
-Every step's loss is watched, also between records: the largest of each window is recorded.
+The recorder follows the loss of every step, also between records, and records the largest loss of
+each window.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
 
 
 def _shifted(values: np.ndarray, by: int) -> np.ndarray:
-    """`values` of the neighbour; at the end, its own."""
+    """`values` of the neighbouring record, `by` records later; the first and last record repeat."""
     index = np.clip(np.arange(len(values)) + by, 0, max(0, len(values) - 1))
     return values[index]
 
@@ -84,23 +85,25 @@ RULE = Rule(
     thresholds=(
         Threshold(
             "spike_height", high=TIMES,
-            source="Largest loss of a window over the level around it.",
+            source="A divergence raises the windows around it as well, so it is no spike.",
         ),
         Threshold(
             "spike_over_noise", high=NOISE,
-            source="The same, in standard deviations of one batch's loss.",
+            source="The same, in standard deviations of the loss of one batch.",
         ),
         Threshold(
             "spike_over_baseline", high=OF_START,
             source=(
-                "Part of the baseline's loss, or of the first one: near zero, any hard sample "
-                "is a spike."
+                "Relative to the baseline loss, or to the first loss. Near zero, any hard sample "
+                "causes a spike."
             ),
         ),
-        Threshold("spike_windows", high=MANY, source="One spike is a batch; three are a habit."),
+        Threshold("spike_windows", high=MANY, source=(
+            "One spike may be a single bad batch. Three show a pattern."
+        )),
         Threshold(
             "batch_size", high=SMALL_BATCH,
-            source="The loss of a few samples is that of its worst one.",
+            source="In a smaller batch, the worst sample dominates the loss.",
         ),
     ),
     assumes_progress=True,
@@ -118,11 +121,13 @@ RULE = Rule(
     ),
     shows=("loss", "gradient_norm"),
     advice=(
-        "Look at the batch of that step: an outlier, a wrong label, an empty sample?",
-        "Clip by global norm (global_clipnorm=1.0) against outliers; with Adam, try a larger "
+        "Inspect the batch of that step: does it contain an outlier, a wrong label or an empty "
+        "sample?",
+        "Clip by global norm (global_clipnorm=1.0) against outliers. With Adam, try a larger "
         "epsilon or a smaller beta_2.",
     ),
-    falsified_by=("The same batch, seen again, has an ordinary loss at the same weights.",),
-    false_alarms=("Small batches of very uneven samples: sequences of any length, rare classes.",),
+    falsified_by=("The same batch has an ordinary loss when it is run again at the same weights.",),
+    false_alarms=("Small batches of very different samples: variable-length sequences, rare "
+                  "classes.",),
     references=("Chowdhery et al. 2022, PaLM, arXiv:2204.02311, 5.1", "Pascanu et al. 2013"),
 )

@@ -1,7 +1,8 @@
-"""Layers that may be trained, and that no optimizer was ever given.
+"""Some trainable layers were never given to an optimizer.
 
-A train step of one's own applies gradients to the variables it names. What it leaves out stays at
-its random start, and the rest learns around it: the loss falls, only not as far as it could.
+A custom train step applies gradients only to the variables it names. The others stay at their
+random initialization, and the rest of the model learns around them. The loss falls, but not as far
+as it could.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from tb_convergence.core.history import RunHistory
 COPY: Final = re.compile(
     r"target|teacher|ema|momentum|slow|old|averag|shadow|copy|lag|key|polyak", re.IGNORECASE
 )
-"""What people call a copy of a network that they keep up to date themselves."""
+"""Names that people give to a copy of a network that they update themselves."""
 DESCRIBED: Final = 1000
 
 
@@ -48,14 +49,13 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     where = f" (of {listed(parts, thing='part')})" if parts else ""
     summary = (
         f"{listed(names)}{where} {'are' if len(names) > 1 else 'is'} trainable, but no optimizer "
-        "was "
-        f"given {'their' if len(names) > 1 else 'its'} {weights:,} weights in "
-        f"{counted(history.last_step + 1, 'step')}: they stay as they were initialized."
+        f"was given {'their' if len(names) > 1 else 'its'} {weights:,} weights in "
+        f"{counted(history.last_step + 1, 'step')}, so they keep their initial values."
     )
     if copied:
         summary += (
-            " Layers of the same shapes are trained: if these are a copy that your code updates "
-            "itself (a target network, an average of weights), this is as it should be."
+            " Layers of the same shapes are trained. If these are a copy that your code updates "
+            "itself (a target network, an average of weights), all is well."
         )
     return Match(
         "info" if copy else "warning", 0.4 if copy else 0.65 if copied else 0.9, summary,
@@ -67,16 +67,16 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
                      detail="trainable layers that an optimizer was given"),
         ),
         (
-            f"Add their variables to what the train step differentiates and applies: "
-            f"model.trainable_variables instead of a part of it. Or set trainable = False on "
-            f"{names[0]} if it is meant to stay.",
+            "Add their variables to those that the train step differentiates and updates: use "
+            f"model.trainable_variables, not a part of it. Or set trainable = False on {names[0]} "
+            "if it should stay as it is.",
         ),
         title=placed(RULE.title, names),
     )
 
 
 def _copied(left: list[Layer], trained: list[Layer]) -> bool:
-    """Whether each layer that is left out has a trained layer of the same kind and size."""
+    """Whether each untrained layer has a trained layer of the same kind and size."""
     def shapes(layers: list[Layer]) -> Counter[tuple[str, int | None]]:
         return Counter((layer.kind, layer.trainable_parameters) for layer in layers)
 
@@ -93,7 +93,8 @@ RULE = Rule(
         Threshold(
             "layers", low=DESCRIBED,
             source=(
-                "Layers that a configuration lists at most: of a longer model it does not tell."
+                "A configuration lists at most this many layers, so the rule cannot judge larger "
+                "models."
             ),
         ),
     ),
@@ -105,8 +106,8 @@ RULE = Rule(
     experiment="print one weight of the layer before and after an epoch",
     falsified_by=("A weight of the named layer differs between two checkpoints.",),
     false_alarms=(
-        "Copies of a network that code of one's own keeps up to date: target networks, teachers, "
-        "averages of weights.",
+        "Copies of a network that your own code updates: target networks, teachers, averaged "
+        "weights.",
     ),
     references=("Humbatova et al. 2020, Taxonomy of Real Faults in Deep Learning Systems, ICSE",),
 )

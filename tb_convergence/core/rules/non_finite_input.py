@@ -1,4 +1,4 @@
-"""NaN or Inf in the data itself, before any computation."""
+"""NaN or Inf is already in the data, before any computation."""
 
 from __future__ import annotations
 
@@ -32,8 +32,10 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     return Match(
         severity="critical",
         confidence=0.95,
-        summary=f"The data holds NaN or Inf in {named}{more}; first seen at step "
-        f"{int(table.steps[records[0]]):,}.",
+        summary=(
+            f"The data contains NaN or Inf in {named}{more}, first at step "
+            f"{int(table.steps[records[0]]):,}."
+        ),
         first_step=int(table.steps[records[0]]),
         last_step=int(table.steps[records[-1]]),
         layers=tuple(table.rows[rows[int(i)]].name for i in columns),
@@ -64,9 +66,9 @@ RULE = Rule(
               "dead-relu", "saturated-activation", "constant-output", "frozen-variable",
               "wrong-loss", "update-ratio-out-of-range"),
     advice=(
-        "Clean the named columns before training: drop or impute the rows, and guard divisions "
-        "and logarithms in the preprocessing.",
+        "Clean the named columns before training: drop or impute the rows, and guard divisions and "
+        "logarithms in the preprocessing.",
     ),
-    falsified_by=("The named columns are finite in the data the model is fed.",),
+    falsified_by=("The named columns are finite in the data that the model receives.",),
     references=("Braiek & Khomh 2022, TheDeepChecker, TOSEM",),
 )

@@ -1,11 +1,11 @@
-"""NaN or Inf appeared in training: what went bad first, and at exactly which step.
+"""NaN or Inf appeared in training. The finding names the tensor that went bad first, and the step.
 
-The tensors of one step are searched in the order in which they are computed: inputs, outputs by
-depth, loss, gradients from the output back, variables. The first one bad is where to look.
+The rule searches the tensors of one step in the order in which they are computed: inputs, outputs
+by depth, loss, gradients from the output back, variables. The first bad one is where to look.
 
-Where steps between records were not observed, by us or by whoever wrote histograms and scalars, NaN
-may have come in any of them: the steps it lies between are told, and no tensor is named once the
-variables had caught it from an earlier one.
+If steps between two records were not observed, NaN may have appeared in any of them. The finding
+then names the steps it lies between. It names no tensor once the variables contain NaN from an
+earlier step.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _LOSS: Final = 2
 _GRADIENTS: Final = 3
 _CUSTOM: Final = frozenset({"Lambda", "TFOpLambda"})
 _VARIABLES: Final = 4
-"""Place of the variables in the order in which a step's tensors are computed."""
+"""Place of the variables in the order in which the tensors of a step are computed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class _Bad:
 
     @property
     def evidence(self) -> Evidence:
-        """What was seen; a histogram shows that there are such entries, and not how many."""
+        """The evidence. A histogram shows that bad entries exist, but not how many."""
         layer = self.layers[0] if self.layers else None
         if self.fraction is None:
             return Evidence("nonfinite_entries", 1.0, 0.0, self.step, layer, row=self.row,
@@ -78,7 +78,7 @@ def _first_in_table(
     kinds: tuple[str, ...] = (),
     reverse: bool = False,
 ) -> _Bad | None:
-    """Where the first bad record is bad first; `reverse` reads rows from the output back."""
+    """First bad row of the first bad record; `reverse` reads rows from the output back."""
     table = history.table(group)
     if table is None:
         return None
@@ -137,7 +137,7 @@ def _first_in_loss(history: RunHistory) -> _Bad | None:
 
 @remembered
 def _appearances(history: RunHistory) -> tuple[_Bad, ...]:
-    """The first in each kind of tensor, in the order in which they came; () where all is finite."""
+    """First appearance in each kind of tensor, in order of time; () if everything is finite."""
     found = [
         _first_in_table(
             history, "inputs",
@@ -168,13 +168,14 @@ def _appearances(history: RunHistory) -> tuple[_Bad, ...]:
 
 
 def _sound_before(history: RunHistory) -> int | None:
-    """The last step known before the first bad one, where those between were not seen."""
+    """The last known step before the first bad one if the steps between were not seen; else None.
+    """
     first = _appearances(history)[0]
     return unseen_before(history, _exact_step(history, first.step), first.sound)
 
 
 def came_unseen(history: RunHistory) -> bool:
-    """Whether it is not known at which step NaN or Inf came first, of a run that has them."""
+    """Whether a run has NaN or Inf of which the first step is unknown."""
     if _sound_before(history) is None:
         return False
     return not _loss_broke(history, _exact_step(history, _appearances(history)[0].step))
@@ -223,10 +224,10 @@ def _before_any_update(history: RunHistory, first: _Bad, exact: int) -> tuple[st
 
 
 def _derivative(history: RunHistory, first: _Bad) -> tuple[str, ...]:
-    """Advice where a gradient went bad while everything it was computed from was finite.
+    """Advice for a gradient that went bad while everything it was computed from was finite.
 
-    Then a derivative is infinite at a value that is not. Gradients come from the output back: the
-    operation lies between the last layer whose gradient is sound and the first whose is not.
+    A derivative is then infinite at a finite value. Gradients are computed from the output back, so
+    the operation lies between the last layer with a finite gradient and the first without.
     """
     table = history.table("variables")
     if first.order != _GRADIENTS or table is None or not first.layers:
@@ -238,42 +239,42 @@ def _derivative(history: RunHistory, first: _Bad) -> tuple[str, ...]:
         if named is not None and named.name in (layer.inputs or ())
     ]
     own = [layer for layer in behind if layer.kind in _CUSTOM or not layer.parameters]
-    place = f"behind {first.layers[0]}"
+    place = f"after {first.layers[0]}"
     if own:
-        place = f"in {own[0].name} ({own[0].kind}), behind {first.layers[0]}"
+        place = f"in {own[0].name} ({own[0].kind}), after {first.layers[0]}"
     elif not behind and named is not None and named in model.ends:
-        place = f"in the loss, or behind {first.layers[0]}"
+        place = f"in the loss, or after {first.layers[0]}"
     return (
-        f"Values are finite and the gradient is not: a derivative is infinite {place}. Look there "
-        "for a root or a norm of 0, a power below 1 of 0, a division by 0, a logarithm of 0, "
-        "arccos or arcsin of 1.",
-        "Keep the argument away from that point, inside the operation: sqrt(maximum(x, 1e-7)), "
-        "x / maximum(y, 1e-7). A tf.where around it does not help, as 0 times infinity is NaN.",
+        f"All values are finite but the gradient is not, so a derivative is infinite {place}. Look "
+        "there for a root or a norm of 0, a power below 1 of 0, a division by 0, a logarithm of 0, "
+        "or arccos or arcsin of 1.",
+        "Keep the argument away from that point inside the operation: sqrt(maximum(x, 1e-7)), x / "
+        "maximum(y, 1e-7). Wrapping it in tf.where does not help, because 0 times infinity is NaN.",
     )
 
 
 def afterwards(history: RunHistory) -> str:
-    """A sentence on a loss that is finite at the end though weights or gradients are not; else "".
+    """A sentence on a loss that ends finite while weights or gradients do not; "" otherwise.
 
-    It looks like a run that recovered: activations and reductions may swallow NaN.
+    Such a run looks recovered, because activations and reductions can hide NaN.
     """
     loss, layers = history.series("loss"), _bad_at_the_end(history)
     if loss is None or not len(loss) or not layers or not np.isfinite(loss.values[-1]):
         return ""
     bad = np.flatnonzero(~np.isfinite(loss.values))
     unit = "epoch" if history.axis == "epoch" else "step"
-    finite = "itself stays finite"
+    finite = "stays finite"
     if len(bad):
         finite = f"is finite again from {unit} {history.step_of(loss, int(bad[-1]) + 1):,} on"
     return (
-        f" The loss {finite}, {figure(float(loss.values[-1]))} at the end, but {listed(layers)} "
-        f"still {'has' if len(layers) == 1 else 'have'} NaN or Inf in weights or gradients: it "
-        "says nothing of them."
+        f" The loss {finite} and ends at {figure(float(loss.values[-1]))}, but weights or "
+        f"gradients of {listed(layers)} still contain NaN or Inf, so the loss does not mean that "
+        "the run recovered."
     )
 
 
 def _bad_at_the_end(history: RunHistory) -> list[str]:
-    """Layers with a weight or gradient that is not finite in the last record, by depth."""
+    """Layers with a non-finite weight or gradient in the last record, by depth."""
     table = history.table("variables")
     if table is None or not len(table.steps) or configuration(history).loss_scaled:
         return []
@@ -285,10 +286,10 @@ def _bad_at_the_end(history: RunHistory) -> list[str]:
 
 
 def _lasts(history: RunHistory) -> bool:
-    """Whether the loss, a gradient or a variable is not finite in its last record.
+    """Whether the loss, a gradient or a variable is non-finite in its last record.
 
-    A step that was skipped leaves nothing behind; and outputs that are infinite by design, such as
-    masks, are not the result.
+    A skipped step leaves nothing behind. Outputs that are infinite by design, such as masks, are
+    not the result of the run.
     """
     for name in ("loss", "epoch_loss"):
         series = history.series(name)
@@ -307,26 +308,28 @@ def _lasts(history: RunHistory) -> bool:
 
 
 def _between(history: RunHistory, sound: int, seen: int, inherited: bool) -> str:
-    """The summary where nothing is known of the steps after `sound` and before `seen`."""
+    """The summary if nothing is known about the steps after `sound` and before `seen`."""
     first = _appearances(history)[0]
     unit = "epoch" if history.axis == "epoch" else "step"
-    after, place = (f"after {unit} {sound:,}, ", "between") if sound != NEVER else ("", "before")
+    after, place = (f"after {unit} {sound:,} and ", "between") if sound != NEVER else ("", "before")
     unseen = f"{counted(seen - sound - 1, unit)} {place}"
     # What TensorBoard dropped was written all the same: all that is known is that it is not here.
-    why = f"no record tells of the {unseen}"
+    why = f"this log has no record of the {unseen}"
     if windows(history) is not None:
         why = f"the {unseen} were not observed"
     if _loss_broke(history, seen):
         return _of_losses(history, sound, seen, inherited)
-    when = f"{first.kind} arose {after}at {unit} {seen:,} at the latest: {why}"
+    when = f"{first.kind} appeared {after}no later than {unit} {seen:,}; {why}"
     if inherited:
-        return f"{when}, and by then the variables held it, so where it began is not known."
+        return f"{when}. By then the variables contained it, so its origin is not known."
     return f"{when}. At {unit} {seen:,} it appears first in {first.what}."
 
 
 def _loss_broke(history: RunHistory, step: int) -> bool:
-    """Whether it is known of every step before `step` that its loss was finite, and of `step` that
-    it was not: the recorder beside a training follows the losses between its records."""
+    """Whether all losses before `step` are known to be finite, and that of `step` not to be.
+
+    The recorder follows the loss of every step, also between its records.
+    """
     run = history.table("run")
     if run is None or not run.has("first_nonfinite_age_steps") or not run.has("window_loss_steps"):
         return False
@@ -339,56 +342,56 @@ def _loss_broke(history: RunHistory, step: int) -> bool:
 
 
 def _of_losses(history: RunHistory, sound: int, broke: int, inherited: bool) -> str:
-    """The summary where the step is known from the losses, and the tensor from a later record."""
+    """The summary if the losses date the first step, and a later record names the tensor."""
     bad = _appearances(history)
     first = bad[0]
     when = f"The loss became {first.kind} at step {broke:,}; every loss before it was finite."
     data = next((item for item in bad if item.order == 0), None)
     if data is not None:
-        same = "" if data.step == broke else f", and perhaps that of step {broke:,} had, too"
+        same = "" if data.step == broke else f", and perhaps that of step {broke:,} had as well"
         return f"{when} The batch of step {data.step:,} has {data.kind} in {data.what}{same}."
     if first.order == _LOSS:
-        return f"{when} No gradients and no outputs of that step were recorded."
+        return f"{when} Neither gradients nor outputs of that step were recorded."
     if not inherited:
         return f"{when} At step {first.step:,}, {first.kind} appears first in {first.what}."
     return (
-        f"{when} By the next record, of step {first.step:,}, the variables held it, so the tensor "
-        "that went bad first is not known."
+        f"{when} By the next record, at step {first.step:,}, the variables contained it, so the "
+        "tensor that went bad first is not known."
     )
 
 
 def _go_on(history: RunHistory) -> tuple[str, ...]:
-    """Advice where the recorder wrote the last finite state."""
+    """Advice if the recorder wrote the last finite state."""
     recorder = history.config.get("recorder")
     written = recorder.get("last_finite") if isinstance(recorder, dict) else None
     if not isinstance(written, dict) or not isinstance(written.get("step"), int):
         return ()
     batch = ""
     if isinstance(written.get("batch_step"), int):
-        batch = f"; batch.npz there is the batch of step {written['batch_step']:,}"
+        batch = f" batch.npz in the same folder holds the batch of step {written['batch_step']:,}."
     return (
-        f"The state at the beginning of step {written['step']:,} is in the folder last_finite of "
-        'the run: fix the cause, then go on from it by model.load_weights("model.weights.h5")'
-        f"{batch}.",
+        "The folder last_finite of the run holds the state at the beginning of step "
+        f"{written['step']:,}. Fix the cause, then continue from it with "
+        f"model.load_weights(\"model.weights.h5\").{batch}",
     )
 
 
 def _unnamed(history: RunHistory) -> tuple[str, ...]:
-    """Advice where the tensor that went bad first is not known."""
+    """Advice if the tensor that went bad first is not known."""
     way = (
         "Record every step, as ConvergenceRecorder does"
         if windows(history) is None
         else "Train again with watch_every_step=True"
     )
     return (
-        f"{way}: the step at which it begins is then known, and recorded in full, with the tensor "
-        "that goes bad first.",
+        f"{way}: the recording then shows the first bad step in full, with the tensor that goes "
+        "bad first.",
         "tf.debugging.enable_check_numerics() names the operation.",
     )
 
 
 def _exact_step(history: RunHistory, recorded: int) -> int:
-    """The true first step where the recorder counted it back from the record that shows it."""
+    """The true first step, if the recorder counted it back from the record that shows it."""
     run = history.table("run")
     if run is None or not run.has("first_nonfinite_age_steps"):
         return recorded
@@ -407,17 +410,17 @@ RULE = Rule(
     evaluate=_evaluate,
     measures=(
         Measure("nonfinite_loss", "{detail} fraction of the loss", ("loss",), "fraction"),
-        Measure("nonfinite_entries", "entries of {detail}, at least"),
+        Measure("nonfinite_entries", "entries of {detail} (at least)"),
     ),
     shows=("gradient_norm", "activation_std", "gradient_nan_fraction"),
     advice=(
-        "Look at the tensor named first: everything after it is a consequence.",
-        "If no cause is named, look for a division by zero, a log of zero or an overflow there; "
+        "Look at the tensor that is named first. Everything after it is a consequence.",
+        "If no cause is named, look there for a division by zero, a log of zero or an overflow. "
         "tf.debugging.enable_check_numerics() names the operation.",
     ),
     falsified_by=("The loss stays finite when the same batch is run again from the same weights.",),
     false_alarms=(
-        "Infinite gradients under dynamic loss scaling are routine and not reported.",
+        "Infinite gradients are routine under dynamic loss scaling, and are not reported.",
     ),
     references=("Zhang et al. 2021, AutoTrainer, ICSE",),
 )

@@ -1,8 +1,8 @@
-"""No weight of the model may be changed by training.
+"""Training cannot change any weight of the model.
 
-`trainable = False` on a model reaches every layer in it. A discriminator that is frozen inside a
-GAN and then trained by itself, or a transfer model frozen together with its new head, trains
-without an error: the loss is computed, and nothing follows from it.
+Setting `trainable = False` on a model applies to every layer in it. A discriminator that is frozen
+inside a GAN and then trained by itself trains without an error. So does a transfer model that is
+frozen together with its new head. The loss is computed, but no weight changes.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     return Match(
         "critical", 0.97,
         f"None of the model's {total:,} weights in {counted(len(names), 'layer')} "
-        f"({listed(names)}) is trainable, so training cannot change anything.",
+        f"({listed(names)}) is trainable, so training changes nothing.",
         0, max(0, history.last_step), names,
         (Evidence("trainable_weights", 0.0, 0.0, side="exactly"),),
         (
-            f"Set trainable = True on what is to learn ({names[-1]}, for instance), then call "
-            "compile() again: Keras reads the flag when it compiles.",
+            f"Set trainable = True on the layers that should learn ({names[-1]}, for instance), "
+            "then call compile() again: Keras reads the flag when it compiles.",
         ),
         ruins=True,
     )
@@ -59,6 +59,6 @@ RULE = Rule(
               "wrong-labels", "insufficient-capacity"),
     restates=("loss-not-decreasing", "underfitting", "constant-loss"),
     falsified_by=("A weight of the model differs between two checkpoints.",),
-    false_alarms=("A model that is only evaluated has nothing to train.",),
+    false_alarms=("A model that is only evaluated needs no trainable weights.",),
     references=("Keras guide: Transfer learning & fine-tuning, the trainable attribute",),
 )

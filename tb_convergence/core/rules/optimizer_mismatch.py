@@ -1,10 +1,10 @@
-"""The loss rises although the steps are small: updates go uphill.
+"""The loss rises although the steps are small: the updates go uphill.
 
-A rate that is too high overshoots with large updates. Here the updates stay small against the
-weights until the loss has long been rising: the direction is wrong. A sign was flipped (a gain
-maximised as a loss, gradients negated in a custom step), or the loss minimised is not the one
-reported. A log-likelihood that is minimised, and an epsilon that outweighs what Adam adapts to, are
-told by their own signs.
+A learning rate that is too high overshoots with large updates. Here the updates stay small relative
+to the weights until the loss has risen for a long time, so their direction is wrong. A sign was
+flipped (a score to maximize used as a loss, gradients negated in a custom step), or the optimizer
+minimizes another loss than the reported one. Two cases have their own signs: a log-likelihood that
+is minimized, and an epsilon that outweighs Adam's second moment.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
 from tb_convergence.core.diagnosis.progress import learns
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold, strongest
 from tb_convergence.core.diagnosis.tables import largest_per_record, weights_column
-from tb_convergence.core.diagnosis.wording import loss_over_start, percent
+from tb_convergence.core.diagnosis.wording import counted, loss_over_start, percent
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.measures import Measure
 
@@ -34,7 +34,7 @@ ADAPTIVE: Final = frozenset(
     {"MultiHeadAttention", "GroupedQueryAttention", "Attention", "AdditiveAttention", "Embedding",
      "EinsumDense"}
 )
-"""Layers on which adaptive methods beat plain descent (Zhang et al. 2020)."""
+"""Layers on which adaptive methods beat plain gradient descent (Zhang et al. 2020)."""
 HALF: Final = 0.45
 SMALL: Final = 0.1
 
@@ -46,8 +46,10 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
 
 
 def _maximized(history: RunHistory) -> Match | None:
-    """A score of probabilities that falls far below 0: a likelihood is at most 0, and its negative,
-    the loss, at least 0. Overlaps and similarities stay within -1 for each output.
+    """A score of probabilities that falls far below 0.
+
+    A likelihood is at most 1, so the loss, its negative logarithm, is at least 0. Overlaps and
+    similarities are at least -1 for each output.
     """
     trajectory, outputs = loss_trajectory(history), columns_of(history, "prediction")
     model = configuration(history)
@@ -60,19 +62,20 @@ def _maximized(history: RunHistory) -> Match | None:
         return None
     return Match(
         "critical", 0.8,
-        f"The loss of probabilities falls from {trajectory.start:.3g} to {trajectory.end:.3g}, "
-        "below any floor: it looks like a score that should be made large, such as a "
-        "log-likelihood, with its sign left as it is.",
+        f"The loss falls from {trajectory.start:.3g} to {trajectory.end:.3g}, below any possible "
+        "minimum. It looks like a score that should be maximized, such as a log-likelihood, "
+        "without the sign changed.",
         int(trajectory.steps[0]), int(trajectory.steps[-1]), (),
         (Evidence("loss_end", trajectory.end, bound, int(trajectory.steps[-1])),),
-        ("Return the negative of the score as the loss: -mean(log p) for a likelihood.",),
+        ("Use the negative score as the loss: -mean(log p) for a likelihood.",),
         ruins=True,
-        title="A score is minimised as the loss",
+        title="A score is minimized instead of maximized",
     )
 
 
 def _damped(history: RunHistory) -> Match | None:
-    """An epsilon larger than the root of the second moment turns Adam into slow plain descent."""
+    """An epsilon above the root of the second moment turns Adam into slow plain gradient descent.
+    """
     model, table = configuration(history), history.table("variables")
     epsilon = model.epsilon
     if epsilon is None or epsilon < EPSILON or table is None or learns(history):
@@ -84,20 +87,22 @@ def _damped(history: RunHistory) -> Match | None:
     typical = float(np.median(finite))
     return Match(
         "critical" if typical < SHORT / 10 else "warning", 0.9,
-        f"{model.optimizer} has epsilon={epsilon:g}: it is added to the scale that each step is "
-        f"divided by, and outweighs it. The fastest layer changes by {typical:.1e} of its size a "
-        "step.",
+        f"{model.optimizer} has epsilon={epsilon:g}. Epsilon is added to the denominator of each "
+        f"step and outweighs it here, so the fastest layer changes by only {typical:.1e} of its "
+        "size per step.",
         int(table.steps[0]), int(table.steps[-1]), (),
         (Evidence("optimizer_epsilon", epsilon, EPSILON, side="at least"),
          Evidence("fastest_update_ratio", typical, SHORT, detail="layer")),
         (f"Use {model.optimizer}(epsilon=1e-7), the default.",),
-        title="Epsilon of the optimizer is too large",
+        title="The optimizer's epsilon is too large",
     )
 
 
 def _crawls(history: RunHistory, signs: Signs) -> Match | None:
-    """Plain descent on attention or embeddings: their gradients have heavy tails and very different
-    scales, so that one rate for all is too high for some and too low for the rest.
+    """Plain gradient descent on attention or embeddings.
+
+    Their gradients have heavy tails and very different scales, so one learning rate is too high for
+    some and too low for the rest.
     """
     model, trajectory = configuration(history), loss_trajectory(history)
     if model.optimizer != "SGD" or model.momentum:
@@ -111,12 +116,12 @@ def _crawls(history: RunHistory, signs: Signs) -> Match | None:
     return Match(
         "info", 0.4,
         f"Plain {model.optimizer_text} trains {needy[0]}"
-        + (f" and {len(needy) - 1} layers of the kind" if len(needy) > 1 else "")
-        + ", which adaptive methods fit much faster, and the run learns little.",
+        + (f" and {counted(len(needy) - 1, 'similar layer')}" if len(needy) > 1 else "")
+        + ", which adaptive optimizers train much faster. The run learns little.",
         0, history.last_step, tuple(needy),
         (Evidence("adaptive_layers", float(len(needy)), 0.0),),
-        ("Use Adam(1e-3), or AdamW; SGD with momentum for the last epochs only.",),
-        title="Plain SGD where gradients differ widely",
+        ("Use Adam(1e-3) or AdamW, and SGD with momentum only for the last epochs.",),
+        title="Plain SGD on gradients of different scales",
     )
 
 
@@ -140,22 +145,22 @@ def _uphill(history: RunHistory, signs: Signs) -> Match | None:
     return Match(
         "critical", 0.85,
         f"The loss rises from the first step on, from {trajectory.start:.3g} to "
-        f"{trajectory.end:.3g}, with updates of at most {percent(float(np.max(ratio[rising])))} of "
-        f"a layer's size: {name} goes uphill.",
+        f"{trajectory.end:.3g}, although no update exceeds {percent(float(np.max(ratio[rising])))} "
+        f"of a layer's size: {name} moves uphill.",
         int(table.steps[0]), int(table.steps[-1]), (),
         (
             Evidence("update_ratio_until_doubled",
                      float(np.max(ratio[rising])), SMALL, until),
             loss_over_start(trajectory),
         ),
-        title="The optimizer goes uphill",
+        title="The optimizer moves uphill",
     )
 
 
 RULE = Rule(
     id="optimizer-mismatch",
     kind="cause",
-    title="The optimizer does not fit the loss",
+    title="The optimizer does not suit the loss",
     needs=("update_ratio", "loss"),
     at_least=5,
     evaluate=_evaluate,
@@ -163,32 +168,26 @@ RULE = Rule(
         Threshold(
             "optimizer_epsilon", high=EPSILON,
             source=(
-                "Default 1e-7; gradients of a healthy network are 1e-2 to 1e-5, and so is what "
-                "is added to."
+                "The default is 1e-7. Healthy gradients are 1e-2 to 1e-5, and epsilon is added to "
+                "their size."
             ),
         ),
         Threshold(
             "fastest_update_ratio", low=SHORT, detail="layer",
-            source="Update ratio below the healthy one (Karpathy, CS231n).",
+            source="A healthy update ratio is larger (Karpathy, CS231n).",
         ),
         Threshold(
             "start_over_lowest_loss", low=HALF,
-            source=(
-                "Part of the start that chance may take off the lowest loss of a run that only "
-                "ever rises."
-            ),
+            source="In a run that only rises, a smaller fall is chance.",
         ),
         Threshold(
             "update_ratio_until_doubled", low=SMALL,
-            source=(
-                "Update ratio below which a step is too small to overshoot (see learning-rate- "
-                "too-high)."
-            ),
+            source="A smaller step cannot overshoot (see learning-rate-too-high).",
         ),
     ),
     measures=(
         Measure(
-            "start_over_lowest_loss", "part of the start that chance may take off the lowest loss",
+            "start_over_lowest_loss", "fall of the lowest loss below the start",
             ("loss",), "fraction",
         ),
         Measure("optimizer_epsilon", "epsilon"),
@@ -205,9 +204,9 @@ RULE = Rule(
               "learning-rate-too-low", "underfitting", "too-few-steps"),
     excluded_by=("non-finite-input",),
     advice=(
-        "Look for a flipped sign: a score to maximise passed as a loss, gradients negated, "
-        "a negative learning rate.",
-        "Take one plain step by hand, w - 1e-4 * g, and see whether the loss falls.",
+        "Look for a flipped sign: a score to maximize used as a loss, negated gradients, or a "
+        "negative learning rate.",
+        "Take one plain step by hand, w - 1e-4 * g, and check whether the loss falls.",
     ),
     experiment="one small step of plain gradient descent",
     falsified_by=(

@@ -1,8 +1,8 @@
-"""Penalties or dropout that leave the data no say.
+"""Penalties or dropout outweigh the data.
 
-`core.regularization` computes the regularization loss from recorded norms. It is a fault when it is
-most of the loss *after* training had time to shrink it, or when dropout removes half of layers that
-are only a few units wide.
+The regularization loss is computed from the recorded norms. It is a fault if it is most of the loss
+*after* training had time to shrink it. Dropout is a fault if it removes half of a layer that is
+only a few units wide.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def _by_regularization_loss(history: RunHistory, model: Configuration) -> Match 
         "critical" if last > 0.8 else "warning",
         min(0.95, 0.6 + 0.3 * last),
         f"The {kind} penalty is {percent(first)} of the loss at the start and {percent(last)} at "
-        "the end: the optimizer shrinks weights instead of fitting data.",
+        "the end: the optimizer shrinks the weights instead of fitting the data.",
         int(table.steps[0]), int(table.steps[-1]), tuple(layer.name for layer in layers),
         (
             Evidence("regularization_share", last, SHARE, int(table.steps[-1])),
@@ -75,18 +75,19 @@ def _by_regularization_loss(history: RunHistory, model: Configuration) -> Match 
                      detail=kind),
         ),
         (
-            f"Remove the penalty ({kind.lower()}={heaviest.penalty:g} on {heaviest.name}) and "
-            "fit the training data first; then return it at 1e-5 to 1e-3, step by step.",
+            f"Remove the penalty ({kind.lower()}={heaviest.penalty:g} on {heaviest.name}) and fit "
+            "the training data first. Then add it back step by step, at 1e-5 to 1e-3.",
         ),
         title=f"{kind} penalty outweighs the data",
     )
 
 
 def _by_added_loss(history: RunHistory, model: Configuration) -> Match | None:
-    """What `add_loss` adds (a KL term, as a rule) was made small first, and the data fit is lost.
+    """Training minimized the `add_loss` term (usually a KL term) first, and lost the fit to the
+    data.
 
-    At the end the term is nearly gone: outputs no longer depend on the input, which costs nothing
-    there, and the loss of the data is that of a model that ignores its input.
+    At the end the term is nearly gone. The outputs no longer depend on the input, which the term
+    does not penalize, and the data loss is that of a model that ignores its input.
     """
     added, fitted = history.series("regularization_loss"), history.series("data_loss")
     loss, baseline = history.series("loss"), baseline_loss(history)
@@ -105,9 +106,9 @@ def _by_added_loss(history: RunHistory, model: Configuration) -> Match | None:
         return None
     return Match(
         "critical", 0.8,
-        f"What add_loss adds was {percent(begun)} of the loss at the start. Training removed it, "
-        f"and the loss of the data ends at {percent(data)} of what a model gets that ignores its "
-        "input: the outputs no longer depend on the input (in a VAE, the posterior collapsed).",
+        f"The add_loss term was {percent(begun)} of the loss at the start. Training removed it, "
+        f"and the data loss ends at {percent(data)} of the loss of a model that ignores its input: "
+        "the outputs no longer depend on the input (in a VAE, this is posterior collapse).",
         int(loss.steps[0]), int(loss.steps[-1]), (),
         (
             Evidence("added_loss_share", begun, ADDED, int(loss.steps[0]),
@@ -116,19 +117,19 @@ def _by_added_loss(history: RunHistory, model: Configuration) -> Match | None:
                      int(loss.steps[-1]), side="at least"),
         ),
         (
-            "Weight the added term less, a tenth at a time, or raise its weight from 0 over the "
-            "first epochs (KL annealing).",
-            "Compare how the two terms are averaged: a KL summed over the batch or over units "
-            "outweighs a reconstruction that is averaged over pixels.",
+            "Reduce the weight of the added term by a factor of ten at a time, or raise its weight "
+            "from 0 over the first epochs (KL annealing).",
+            "Check how each term is averaged: a KL term summed over the batch or over units "
+            "outweighs a reconstruction loss averaged over pixels.",
         ),
         title="The added loss outweighs the data",
     )
 
 
 def _by_strength(history: RunHistory, model: Configuration) -> Match | None:
-    """A penalty ten times the usual that ruled the loss while the weights were made small.
+    """A penalty ten times the usual strength dominated the loss while it shrank the weights.
 
-    At the end it is a smaller part of the loss, for there is little left to shrink.
+    At the end it is a smaller part of the loss, because little is left to shrink.
     """
     table, trajectory = history.table("variables"), loss_trajectory(history)
     strong = [layer for layer in model.layers if layer.penalty >= STRONG]
@@ -153,7 +154,7 @@ def _by_strength(history: RunHistory, model: Configuration) -> Match | None:
     names = [layer.name, *(item.name for item in others)]
     return Match(
         "warning", 0.8,
-        f"{_penalised(names, kind, [layer, *others])}; usual are 1e-5 to 1e-3. "
+        f"{_penalized(names, kind, [layer, *others])}; 1e-5 to 1e-3 is usual. "
         f"{'The weights of ' + layer.name if others else 'Its weights'} shrank "
         f"{'most, ' if others else ''}to {part(kept[layer.name])} of their first size, and the run "
         "learns little.",
@@ -165,19 +166,19 @@ def _by_strength(history: RunHistory, model: Configuration) -> Match | None:
                      int(table.steps[-1]), layer.name),
         ),
         (
-            f"Remove the penalty ({kind}={layer.penalty:g} on {listed(names)}) and "
-            "fit the training data first; then return it at 1e-5 to 1e-3, step by step.",
+            f"Remove the penalty ({kind}={layer.penalty:g} on {listed(names)}) and fit the "
+            "training data first. Then add it back step by step, at 1e-5 to 1e-3.",
         ),
         title=f"{kind.upper()} penalty shrinks the weights",
     )
 
 
-def _penalised(names: list[str], kind: str, layers: list[Layer]) -> str:
-    """Who is penalised and how much; of several strengths that of the first."""
+def _penalized(names: list[str], kind: str, layers: list[Layer]) -> str:
+    """Which layers are penalized, and how strongly; of several strengths, that of the first."""
     unlike = len({(item.l1, item.l2) for item in layers}) > 1
     return (
-        f"{listed(names)} {'are' if len(names) > 1 else 'is'} penalised with {kind}="
-        f"{layers[0].penalty:g}{' or the like' if unlike else ''}"
+        f"{listed(names)} {'are' if len(names) > 1 else 'is'} penalized with "
+        f"{kind}={layers[0].penalty:g}{' or similar' if unlike else ''}"
     )
 
 
@@ -199,7 +200,7 @@ def _by_dropout(history: RunHistory, model: Configuration, signs: Signs) -> Matc
         f"; {item.name} leaves about {figure(_left(item))} of {item.units}" for item in others[:2]
     )
     if others[2:]:
-        text += f"; and so on in {counted(len(others) - 2, 'more layer')}"
+        text += f"; likewise in {counted(len(others) - 2, 'more layer')}"
     narrow = all((item.units or 0) < NARROW for item in heavy)
     return Match(
         "info" if learns(history) else "warning",
@@ -214,7 +215,7 @@ def _by_dropout(history: RunHistory, model: Configuration, signs: Signs) -> Matc
             *(Evidence("dropout_rate", item.rate or 0.0, RATE, None, item.name,
                        side="at least") for item in heavy),
         ),
-        ("Remove the dropout and fit the training data first; then return it at 0.1 to 0.3, on "
+        ("Remove the dropout and fit the training data first. Then add it back at 0.1 to 0.3, on "
          "wide layers only.",),
         "Dropout too strong for narrow layers" if narrow else "Dropout leaves too few units",
         shows=_cut_by_dropout(history, heavy, signs),
@@ -224,7 +225,7 @@ def _by_dropout(history: RunHistory, model: Configuration, signs: Signs) -> Matc
 def _cut_by_dropout(
     history: RunHistory, layers: list[Layer], signs: Signs
 ) -> tuple[str, ...]:
-    """Dropout cuts outputs, and gradients with them: what was recorded of either shows it."""
+    """Statistics that show dropout: it zeroes outputs, and the gradients with them."""
     outputs = history.table("activations")
     named = {layer.name for layer in layers}
     seen = outputs is not None and any(row.layer in named for row in outputs.rows)
@@ -236,7 +237,7 @@ def _cut_by_dropout(
 
 
 def _left(layer: Layer) -> float:
-    """Units that dropout leaves of a layer, on average."""
+    """Average number of units of a layer that dropout keeps."""
     return (layer.units or 0) * (1 - (layer.rate or 0.0))
 
 
@@ -250,39 +251,36 @@ RULE = Rule(
         Threshold(
             "regularization_share", high=SHARE,
             source=(
-                "Penalty over loss, at the start and at the end: the optimizer serves the "
+                "Measured at the start and at the end: above this, the optimizer serves the "
                 "penalty first."
             ),
         ),
         Threshold(
             "regularization_strength", high=STRONG, detail="L1 or L2",
-            source="Strength of a penalty: ten times the upper end of the usual 1e-5 to 1e-3.",
+            source="Ten times the upper end of the usual range of 1e-5 to 1e-3.",
         ),
         Threshold(
             "weight_shrinkage", low=SHRUNK,
-            source="Norm of the weights at the end over its start; weights that learn grow.",
+            source="Weights that learn grow.",
         ),
         Threshold(
             "records", high=RECORDS,
-            source="Records before the size of the weights is held against their start.",
+            source="Fewer records cannot compare the size of the weights with their start.",
         ),
         Threshold(
             "added_loss_share", high=ADDED,
-            source=(
-                "Part of the first losses that add_loss adds: less is outweighed by the data "
-                "from the start."
-            ),
+            source="The data outweighs a smaller term from the start.",
         ),
         Threshold(
             "dropout_units", low=NARROW,
             source=(
-                "Units; dropping half of fewer leaves a handful (UMLAUT warns about dropout on "
+                "Dropping half of fewer units leaves a handful (UMLAUT warns about dropout on "
                 "narrow layers)."
             ),
         ),
         Threshold(
             "dropout_units_left", low=LEFT,
-            source="Units that dropout leaves of a layer: fewer carry little, however wide it is.",
+            source="Fewer units carry little information, however wide the layer is.",
         ),
         Threshold(
             "dropout_rate", high=RATE,
@@ -293,20 +291,21 @@ RULE = Rule(
         ),
     ),
     measures=(
-        Measure("added_loss_share", "added share of the loss at the start", ("loss",), "fraction"),
+        Measure("added_loss_share", "share of add_loss in the loss at the "
+                                    "start", ("loss",), "fraction"),
         Measure(
-            "data_loss_over_baseline", "loss of the data over the baseline loss", ("data_loss",),
+            "data_loss_over_baseline", "data loss over the baseline loss", ("data_loss",),
             "fraction",
         ),
         Measure(
-            "regularization_share", "regularization loss over the loss",
+            "regularization_share", "regularization loss over the total loss",
             ("regularization_loss",), "fraction",
         ),
         Measure("regularization_strength", "strength of {detail}"),
         Measure("weight_shrinkage", "norm of the weights over its start", ("variable_norm",)),
         Measure("dropout_rate", "dropout rate", (), "fraction"),
-        Measure("dropout_units", "units under heavy dropout"),
-        Measure("dropout_units_left", "units that dropout leaves"),
+        Measure("dropout_units", "units of a layer under heavy dropout"),
+        Measure("dropout_units_left", "units that dropout keeps"),
     ),
     shows=("variable_norm", "gradient_norm"),
     of_sound=True,
@@ -315,7 +314,8 @@ RULE = Rule(
               "dead-relu", "underfitting",
               "learning-rate-too-low", "update-ratio-out-of-range"),
     experiment="ablation: without the regularization",
-    falsified_by=("Without the regularization the training loss is no lower.",),
-    false_alarms=("A run that has nearly fitted its data has little loss left but the penalty.",),
+    falsified_by=("The training loss is no lower without the regularization.",),
+    false_alarms=("A run that has nearly fitted its data has little loss left except the "
+                  "penalty.",),
     references=("Srivastava et al. 2014, Dropout", "Schoop et al. 2021, UMLAUT, CHI"),
 )

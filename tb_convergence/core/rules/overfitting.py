@@ -1,7 +1,7 @@
-"""The validation loss stops falling, or turns, while the training loss goes on to near zero.
+"""The validation loss stops falling or rises while the training loss falls to near zero.
 
-Three forms of one thing: validation turns and rises; it stands still while training goes on to
-near zero; or it never got better than where it began, which points at the validation data.
+The finding has three forms. The validation loss turns and rises. It stalls while the training loss
+falls to near zero. Or it never gets better than its start, which points at the validation data.
 """
 
 from __future__ import annotations
@@ -48,7 +48,8 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
 
 
 def _level(history: RunHistory, both: PairedLosses) -> float:
-    """Loss of a model that knows nothing: the baseline where known, else the loss at the start."""
+    """Loss of a model that has learned nothing: the baseline if known, else the loss at the start.
+    """
     baseline, trajectory = baseline_loss(history), loss_trajectory(history)
     if baseline is not None:
         return baseline
@@ -103,7 +104,7 @@ def _turned(history: RunHistory, both: PairedLosses) -> Match | None:
 
 
 def _stalled(history: RunHistory, both: PairedLosses) -> Match | None:
-    """Validation stands still, high, while training goes on to near zero."""
+    """Validation stalls at a high level while training goes on to near zero."""
     middle = len(both) // 2
     val, train = both.validation, both.training
     level = _level(history, both)
@@ -124,9 +125,9 @@ def _stalled(history: RunHistory, both: PairedLosses) -> Match | None:
     return Match(
         "warning", 0.7,
         f"The validation loss stopped falling at {figure(float(val[since]))} ({unit} {at:,}) and "
-        f"ends at {figure(end_val)}, while the training loss went on from "
-        f"{figure(float(train[since]))} to {figure(end_train)}: what it learns since then does "
-        "not carry over.",
+        f"ends at {figure(end_val)}, while the training loss fell from "
+        f"{figure(float(train[since]))} to {figure(end_train)}. What the model has learned since "
+        "then does not generalize.",
         at, last, (),
         (
             Evidence("validation_over_half_way", end_val / then_val,
@@ -136,12 +137,12 @@ def _stalled(history: RunHistory, both: PairedLosses) -> Match | None:
             Evidence("validation_over_training", end_val / max(end_train, 1e-30), APART, last,
                      side="at least"),
         ),
-        title="Validation stopped falling",
+        title="Validation loss stopped falling",
     )
 
 
 def _never_better(history: RunHistory, both: PairedLosses) -> Match | None:
-    """Training is learned, and no validation was ever better than chance."""
+    """The model fits the training data, but validation was never better than chance."""
     baseline, level = baseline_loss(history), _level(history, both)
     lowest = float(both.validation.min())
     chance = baseline if baseline is not None else float(both.validation[0])
@@ -156,9 +157,9 @@ def _never_better(history: RunHistory, both: PairedLosses) -> Match | None:
     )
     return Match(
         "warning", 0.75,
-        f"The training loss fell to {figure(both.end_training)}, and none of {len(both)} "
-        f"validation losses was better than {figure(lowest)} ({of}): nothing of what is learned "
-        "carries over.",
+        f"The training loss fell to {figure(both.end_training)}, but none of {len(both)} "
+        f"validation losses was better than {figure(lowest)} ({of}). Nothing that the model "
+        "learned generalizes.",
         int(both.steps[0]), last, (),
         (
             Evidence("validation_over_chance", lowest / chance, CHANCE,
@@ -167,10 +168,10 @@ def _never_better(history: RunHistory, both: PairedLosses) -> Match | None:
                      HALVED, last, side="at most"),
         ),
         (
-            "Prepare the validation data exactly as the training data: the same scaling, the same "
-            "order of classes, the same tokenizer; print a few pairs of input and label of each.",
-            "Evaluate on the training data: if that is bad as well, the model differs between "
-            "training and evaluation (batch normalization, dropout, a flag).",
+            "Prepare the validation data exactly as the training data: the same scaling, order of "
+            "classes and tokenizer. Print a few pairs of input and label of each.",
+            "Evaluate on the training data. If that is bad as well, the model behaves differently "
+            "in training and evaluation (batch normalization, dropout, a flag).",
             *RULE.advice,
         ),
         title="Validation is no better than chance",
@@ -187,88 +188,72 @@ RULE: Final = Rule(
     thresholds=(
         Threshold(
             "validations", high=LEAST,
-            source="Validations below which no turn can be told from a bad epoch.",
+            source="With fewer validations, one bad epoch looks like a turn.",
         ),
         Threshold(
             "validations_since_minimum", high=SINCE,
-            source=(
-                "Validations since the lowest one (Prechelt 1998 stops after as many strips of "
-                "growth)."
-            ),
+            source="Prechelt 1998 stops training after this many strips of growth.",
         ),
         Threshold(
             "validation_loss_rise", high=RISE,
-            source=(
-                "Validation loss at the end over its lowest (Prechelt 1998: generalization loss "
-                "of 5 %)."
-            ),
+            source="Prechelt 1998: a generalization loss of 5 %.",
         ),
         Threshold(
             "validation_rise_over_noise", high=NOISE,
-            source="The same rise, in standard deviations of a validation loss.",
+            source="The same rise must also exceed the noise of the validation loss.",
         ),
         Threshold(
             "training_loss_since", low=FALL, detail="(mild rise)",
-            source=(
-                "Training loss at the end over its value at the lowest validation loss, where "
-                "the rise is mild."
-            ),
+            source="After a mild rise, the training loss must have fallen clearly.",
         ),
         Threshold(
             "validation_loss_rise", high=CLEAR_RISE, detail="(clear)",
-            source="Rise from which any further fall of the training loss shows that they part.",
+            source=(
+                "After a rise this large, any further fall of the training loss shows that the two "
+                "diverge."
+            ),
         ),
-        Threshold("training_loss_since", low=CLEAR_FALL, detail="(clear rise)"),
+        Threshold(
+            "training_loss_since", low=CLEAR_FALL, detail="(clear rise)",
+            source="After a clear rise, a slight fall of the training loss is enough.",
+        ),
         Threshold(
             "validation_fall_undone", high=UNDONE,
             source=(
-                "Part of the validation loss's whole fall that the rise undid: near zero any "
-                "wobble is a fifth."
+                "Near zero, noise alone is a rise by a fifth, so the rise must also undo part of "
+                "the fall."
             ),
         ),
         Threshold(
             "validation_over_training", high=GAP,
-            source=(
-                "Validation over training loss: what is learned by heart is known better than "
-                "the rest."
-            ),
+            source="A memorized training set has a much lower loss than unseen data.",
         ),
         Threshold(
             "training_loss_over_baseline", low=NEAR_ZERO,
-            source="Training loss over its start that is near zero.",
+            source="Below this, the training loss is near zero.",
         ),
         Threshold(
             "validation_over_training", high=APART, detail="(a wide gap)",
-            source="Validation over training loss at which a gap is no matter of a few samples.",
+            source="A few samples do not explain a gap this wide.",
         ),
         Threshold(
             "validation_loss_over_baseline", high=HIGH,
             source=(
-                "Validation loss over the baseline below which a model generalizes well, "
-                "however low its training loss is: most sound classifiers end with one far "
-                "below the other."
+                "Below this, the model generalizes well, however low its training loss is. Most "
+                "sound classifiers end with the training loss far below the validation loss."
             ),
         ),
         Threshold(
             "validation_over_half_way", high=STALLED,
-            source=(
-                "Validation loss at the end over its value at the middle of the run: less of a "
-                "fall is none."
-            ),
+            source="Compared with the middle of the run. A smaller fall counts as none.",
         ),
         Threshold(
             "training_loss_over_baseline", low=HALVED, detail="(stalled validation)",
-            source=(
-                "Training loss at the end over its value at the middle of the run, while "
-                "validation stalled."
-            ),
+            source="The training loss must have kept falling since the middle of the run.",
         ),
         Threshold(
             "validation_over_chance", high=CHANCE,
-            source=(
-                "Lowest validation loss over the baseline, or over the first one, from which "
-                "nothing carried over."
-            ),
+            source="If no validation loss is lower, nothing generalizes.",
         ),
     ),
     assumes_progress=True,
@@ -280,11 +265,11 @@ RULE: Final = Rule(
         ),
         Measure("validation_loss_rise", "validation loss over its minimum", ("validation_loss",)),
         Measure(
-            "training_loss_since", "training loss since then, over its value there",
+            "training_loss_since", "training loss over its value at the lowest validation loss",
             ("epoch_loss",),
         ),
         Measure(
-            "validation_over_half_way", "validation loss over its value at half of the run",
+            "validation_over_half_way", "validation loss over its value at the middle of the run",
             ("validation_loss",),
         ),
         Measure(
@@ -293,26 +278,26 @@ RULE: Final = Rule(
         ),
         Measure("validation_over_training", "validation over training loss", ("validation_loss",)),
         Measure(
-            "validation_over_chance", "lowest validation loss over that of chance",
+            "validation_over_chance", "lowest validation loss over chance level",
             ("validation_loss",), "fraction",
         ),
         Measure("validations_since_minimum", "validations since the minimum"),
         Measure(
-            "validation_fall_undone", "part of the validation loss's fall that was undone",
+            "validation_fall_undone", "part of the fall of the validation loss that was undone",
             ("validation_loss",),
         ),
     ),
     shows=("validation_loss",),
     advice=(
-        "Keep the weights of the best validation (in Keras "
-        "EarlyStopping(restore_best_weights=True)).",
-        "More data or augmentation first; then weight decay or dropout, a little at a time; "
-        "a smaller model last.",
+        "Keep the weights of the best validation loss: EarlyStopping(restore_best_weights=True) in "
+        "Keras.",
+        "Try more data or augmentation first, then weight decay or dropout in small steps, and a "
+        "smaller model last.",
     ),
-    falsified_by=("The rise disappears with a larger validation set or another split.",),
+    falsified_by=("The rise disappears with a larger validation set or a different split.",),
     false_alarms=(
-        "Very small validation sets make a noisy curve.",
-        "Batch normalization validates with moving averages, which lag for some hundred steps.",
+        "Very small validation sets give a noisy curve.",
+        "Batch normalization validates with moving averages, which lag for a few hundred steps.",
     ),
     references=(
         "Prechelt 1998, Early Stopping - But When?",

@@ -1,7 +1,8 @@
-"""Weights that start where they cannot learn: all equal, or far from the scale their fan asks for.
+"""Weights start where they cannot learn: all equal, or far from the scale that fits their layer.
 
-Units of a hidden layer that start equal stay equal: their gradients are the same. A scale is judged
-against Glorot's sqrt(2 / (fan_in + fan_out)), which He's and LeCun's differ from by less than two.
+Units of a hidden layer that start equal stay equal, because their gradients are the same. Scales
+are compared with Glorot's sqrt(2 / (fan_in + fan_out)). Those of He and LeCun differ from it by a
+factor of less than two.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ MOVED: Final = 0.3
 SUITS: Final = {"relu": "he_normal", "relu6": "he_normal", "leaky_relu": "he_normal",
                 "elu": "he_normal", "gelu": "he_normal", "silu": "he_normal",
                 "swish": "he_normal", "selu": "lecun_normal"}
-"""Initializer by activation, of those that Glorot's does not fit."""
+"""Initializers for the activations that Glorot's does not suit."""
 
 
 def fans(row: Row) -> tuple[int, int] | None:
@@ -110,7 +111,7 @@ def _may_be_updated(history: RunHistory, table: Table, row: int) -> bool:
 
 
 def _one_value(table: Table, row: int, std: Values, mean: Values) -> list[Evidence]:
-    """The spread of weights that are one value, and that value."""
+    """Std of weights that all have one value, and that value."""
     layer = table.rows[row].layer
     limit = EQUAL * abs(float(mean[row])) if np.isfinite(mean[row]) else 0.0
     items = [Evidence("variable_std", float(std[row]), limit, 0, layer,
@@ -121,7 +122,7 @@ def _one_value(table: Table, row: int, std: Values, mean: Values) -> list[Eviden
 
 
 def _advice(table: Table, rows: list[int]) -> tuple[str, ...]:
-    """The initializer that suits each layer's activation, a line for each."""
+    """The initializer that suits the activation of each layer, one line per initializer."""
     layers: dict[str, dict[str, None]] = {}
     for row in rows:
         start = SUITS.get(table.rows[row].activation, "glorot_uniform (the default)")
@@ -142,14 +143,16 @@ def _equal(table: Table, constant: list[int], mean: Values) -> str:
     if values == [0.0]:
         at = "at zero"
     elif len(values) == 1:
-        at = f"at the same value, {values[0]:g},"
+        at = f"at the same value ({values[0]:g})"
     elif values:
-        at = f"at one value a layer ({values[0]:g} to {values[-1]:g})"
-    return f"All weights start {at} in {where}: their units are copies of each other and stay so."
+        at = f"at one value per layer ({values[0]:g} to {values[-1]:g})"
+    return (
+        f"All weights in {where} start {at}, so their units are copies of each other and stay so."
+    )
 
 
 def _spared(table: Table, constant: list[int], std: Values, mean: Values) -> str:
-    """Why the last layer is not named although it starts at zero as well; "" where it does not."""
+    """Why the last layer is not blamed although it starts at zero as well; "" if it does not."""
     last = table.rows_of("kernel")[-1]
     if last in constant or not (std[last] <= 0 and mean[last] == 0):
         return ""
@@ -158,15 +161,17 @@ def _spared(table: Table, constant: list[int], std: Values, mean: Values) -> str
         float(table.column("gradient_zero_fraction", "low")[0, last]) >= 1
     ):
         return (
-            f" {name} starts at zero too, which does no harm in a last layer; but it gets no "
-            "gradient either while the layers before it put out zeros."
+            f" {name} starts at zero too. That is harmless in a last layer, but the layer gets no "
+            "gradient while the layers before it output zeros."
         )
-    return f" {name} starts at zero too, which does no harm in a last layer."
+    return f" {name} starts at zero too, which is harmless in a last layer."
 
 
 def _too_sure(history: RunHistory) -> Match | None:
-    """A classifier that knows nothing yet has a loss of ln C; one that starts at twice that is
-    sure of itself and wrong, so its outputs start too large.
+    """A classifier whose first loss is twice ln C or more.
+
+    An untrained classifier has a loss of ln C. One that starts at twice that is confident and
+    wrong, so its outputs start too large.
     """
     trajectory, outputs = loss_trajectory(history), columns_of(history, "prediction")
     inputs, model = history.table("inputs"), configuration(history)
@@ -191,8 +196,8 @@ def _too_sure(history: RunHistory) -> Match | None:
     benign = learns(history)
     return Match(
         "info" if benign else "warning", 0.35 if benign else 0.5,
-        f"The first loss is {trajectory.level[0]:.3g}, {times:.2g} times that of a model that "
-        f"knows nothing yet ({even:.3g}): its outputs start large and wrong.",
+        f"The first loss is {trajectory.level[0]:.3g}, {times:.2g} times that of an untrained "
+        f"model ({even:.3g}): the outputs start large and wrong.",
         0, history.last_step, (model.output.name,),
         (Evidence("first_loss_over_uniform", times, TOO_SURE, 0, side="at least"),),
         title="Outputs start too large",
@@ -201,7 +206,7 @@ def _too_sure(history: RunHistory) -> Match | None:
 
 
 def _not_selfnormalizing(history: RunHistory) -> Match | None:
-    """SELU keeps mean 0 and variance 1 only from LeCun's normal start."""
+    """SELU keeps mean 0 and variance 1 only with LeCun's normal initializer."""
     found = [
         layer for layer in configuration(history).layers
         if layer.activation == "selu" and layer.initializer not in ("", "LecunNormal")
@@ -212,12 +217,12 @@ def _not_selfnormalizing(history: RunHistory) -> Match | None:
     return Match(
         "info", 0.4,
         f"{', '.join(names[:4])} {'use' if len(names) > 1 else 'uses'} selu with "
-        f"{found[0].initializer}: its outputs keep their scale only with lecun_normal.",
+        f"{found[0].initializer}, but selu keeps the scale only with lecun_normal.",
         0, max(0, history.last_step), names,
         (Evidence("layer_count", float(len(names)), 0.0,
                   detail="layers with selu and another initializer"),),
         (f"Give {', '.join(names[:4])} kernel_initializer='lecun_normal'.",),
-        title="SELU with an initializer that is not its own",
+        title="SELU without lecun_normal",
     )
 
 
@@ -228,28 +233,26 @@ def _times(ratio: float) -> str:
 RULE = Rule(
     id="poor-initialization",
     kind="cause",
-    title="Badly initialized weights",
+    title="The weights are badly initialized",
     needs=("variable_std", "variable_mean"),
     evaluate=_evaluate,
     thresholds=(
         Threshold(
-            "std_over_glorot", high=FACTOR, detail="(or below 1 over it)",
-            source=(
-                "Times the standard deviation that the fan asks for: variance wrong by a "
-                "hundred in one layer."
-            ),
+            "std_over_glorot", high=FACTOR, detail="(or below its inverse)",
+            source="The variance of a layer is then wrong by a factor of a hundred.",
         ),
         Threshold(
             "first_loss_over_uniform", high=TOO_SURE,
             source=(
-                "First loss over ln C (Karpathy 2019: verify the loss at init; the catalogue's "
-                "bound is 100 %)."
+                "Karpathy 2019: verify the loss at initialization. The limit is 100 % above ln C."
             ),
         ),
-        Threshold("input_size", low=LARGE_INPUT, source="As in unnormalized-input."),
+        Threshold("input_size", low=LARGE_INPUT, source=(
+            "Larger inputs explain large outputs by themselves (see unnormalized-input)."
+        )),
         Threshold(
             "classes", low=MANY_CLASSES,
-            source="Vocabularies start above ln C for reasons of their own (rare words).",
+            source="Models of large vocabularies start above ln C for other reasons (rare words).",
         ),
         Threshold(
             "update_ratio", low=MOVED, detail="of the first record, where a caller wrote it",
@@ -260,7 +263,7 @@ RULE = Rule(
         ),
         Threshold(
             "std_over_mean", low=EQUAL,
-            source="Spread over scale below which entries are one constant (float32 has 6e-8).",
+            source="Entries that differ by less are one constant (float32 resolves 6e-8).",
         ),
     ),
     measures=(
@@ -268,7 +271,7 @@ RULE = Rule(
         Measure("classes", "classes"),
         Measure("std_over_mean", "std over the mean", ("variable_std",)),
         Measure("first_loss_over_uniform", "first loss over ln C", ("loss",)),
-        Measure("std_over_glorot", "std over Glorot's", ("variable_std",)),
+        Measure("std_over_glorot", "std over that of Glorot's initializer", ("variable_std",)),
     ),
     shows=("variable_norm", "activation_std"),
     explains=("loss-not-decreasing", "vanishing-gradient", "exploding-gradient", "zero-gradient",
@@ -277,12 +280,12 @@ RULE = Rule(
               "loss-spike", "underfitting",
               "learning-rate-too-low"),
     advice=(
-        "Use the default, glorot_uniform, or he_normal with ReLU; biases at zero.",
-        "lecun_normal with SELU; embeddings and special models as their paper says.",
+        "Use the default glorot_uniform, or he_normal with ReLU, and zero biases.",
+        "Use lecun_normal with SELU. For embeddings and special models, follow their paper.",
     ),
     experiment="ablation: with the default initializers",
     falsified_by=("The run started from trained weights, or step 0 is not its first step.",),
-    false_alarms=("Residual branches may start at zero on purpose, in their last layer.",),
+    false_alarms=("Residual branches may start at zero on purpose in their last layer.",),
     references=(
         "Glorot & Bengio 2010",
         "He et al. 2015, arXiv:1502.01852",

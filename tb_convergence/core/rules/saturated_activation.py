@@ -1,4 +1,4 @@
-"""Hidden sigmoid or tanh units sit on their flat ends, where no gradient passes."""
+"""Hidden sigmoid or tanh units sit on the flat ends of their activation, where gradients vanish."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         severity="info" if benign else "warning",
         confidence=0.8,
         summary=(
-            f"{percent(saturated[-1, worst])} of the outputs of {table.rows[worst].layer} are on "
+            f"{percent(saturated[-1, worst])} of the outputs of {table.rows[worst].layer} lie on "
             f"the flat ends of its {table.rows[worst].activation or 'activation'}."
             + (FALLS if benign else "")
         ),
@@ -56,7 +56,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
 
 
 def _healthy(_: RunHistory, table: Table) -> Mapping[int, Range]:
-    """The output of a sure classifier is saturated, and should be: the last row is not judged."""
+    """Outputs of a confident classifier are saturated, as they should be: skip the last row."""
     return dict.fromkeys(range(len(table.rows) - 1), (0.0, FRACTION))
 
 
@@ -71,22 +71,22 @@ RULE = Rule(
     thresholds=(
         Threshold(
             "activation_saturated_fraction", high=FRACTION,
-            source="More than half of the outputs: most of the gradient ends there.",
+            source=(
+                "More than half of the outputs are saturated, so this layer stops most of the "
+                "gradient."
+            ),
         ),
         Threshold(
-            "records", high=RECORDS, detail="at the end that agree",
-            source=(
-                "Records at the end of the run that must agree: a state that lasts, not a "
-                "passing batch."
-            ),
+            "records", high=RECORDS, detail="in a row at the end of the run",
+            source="One unusual batch must not trigger the finding.",
         ),
     ),
     shows=("activation_saturated_fraction",),
     of_sound=True,
     advice=(
-        "Scale the inputs and use glorot_uniform initialization; in hidden layers prefer ReLU.",
+        "Scale the inputs and use glorot_uniform initialization. In hidden layers, prefer ReLU.",
     ),
     falsified_by=("The layer's gradients are as large as those of its neighbours.",),
-    false_alarms=("Gates of recurrent cells are meant to open and close fully.",),
+    false_alarms=("Gates of recurrent cells should open and close fully.",),
     references=("Glorot & Bengio 2010",),
 )

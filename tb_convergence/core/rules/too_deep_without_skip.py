@@ -1,4 +1,4 @@
-"""A long plain stack whose gradients shrink or grow from layer to layer."""
+"""A deep plain stack of layers whose gradients shrink or grow from layer to layer."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
     if any(layer.inputs is None and not _within(layer, attention) for layer in model.layers):
         return None
     evidence = Evidence("layers_in_a_row", float(len(kernels)), float(DEEP), side="at least")
-    text = f"{len(kernels)} layers follow each other without a skip connection or normalization"
+    text = f"{len(kernels)} layers follow each other without skip connections or normalization"
     if sign is None:
         if learns(history) or loss_trajectory(history) is None:
             return None
         # Depth alone is a reason to doubt; with a loss that stands still it is the first to check.
         return Match(
             "warning" if stuck else "info", 0.65 if stuck else 0.45,
-            f"{text}, and the run {'learns nothing' if stuck else 'learns little'}.",
+            f"{text}. The run {'learns nothing' if stuck else 'learns little'}.",
             0, history.last_step, (), (evidence,),
         )
     return Match(
@@ -86,8 +86,8 @@ RULE = Rule(
         Threshold(
             "layers_in_a_row", high=DEEP,
             source=(
-                "Layers with kernels; plain stacks of more than about 20 degrade (He et al. "
-                "2016), and shrinking by a third per layer leaves a hundredth after twelve."
+                "Plain stacks of more than about 20 layers degrade (He et al. 2016). Shrinking by "
+                "a third per layer leaves a hundredth after twelve layers."
             ),
         ),
     ),
@@ -99,8 +99,8 @@ RULE = Rule(
               "dead-relu", "learning-rate-too-low", "update-ratio-out-of-range", "underfitting",
               "constant-output"),
     advice=(
-        "Add skip connections (x + block(x)) around every two or three layers, and normalization "
-        "layers between them; or use fewer layers.",
+        "Add skip connections (x + block(x)) around every two or three layers, with normalization "
+        "layers between them. Or use fewer layers.",
     ),
     experiment="ablation: half the depth",
     falsified_by=("A stack of half the depth trains no better.",),

@@ -1,7 +1,7 @@
-"""The loss was still falling steadily when the records end.
+"""The loss was still falling steadily when the recording ended.
 
-Judged on the last quarter of the run (the last half of one of less than 200 steps): by the slope of
-a straight line where there are enough windows, by the last epochs where there are only a few.
+The last quarter of the run decides (the last half of a run of fewer than 200 steps). The rule fits
+a straight line if there are enough windows, and compares the last epochs if there are only a few.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
     return Match(
         "info", 0.6 if trajectory.end > 0.25 * abs(trajectory.start) else 0.45,
         f"In the last {'half' if trajectory.observed < FEW else 'quarter'} of the run{since} the "
-        f"loss still fell by {percent(fall)}, to {trajectory.end:.3g}: it has not settled by "
+        f"loss still fell by {percent(fall)}, to {trajectory.end:.3g}. It has not settled by "
         f"{unit} {history.last_step:,}.",
         int(trajectory.steps[-1]), int(trajectory.steps[-1]), (),
         (Evidence("late_loss_fall", fall, FALL, int(trajectory.steps[-1])),),
@@ -73,7 +73,8 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
 
 
 def _best_is_over(history: RunHistory) -> bool:
-    """Whether the validation loss has passed its best: more steps lead away from it."""
+    """Whether the validation loss has passed its best level, so that more steps lead away from it.
+    """
     paired = paired_losses(history)
     both = None if paired is None else paired.finite
     if both is None or len(both) < VALIDATIONS:
@@ -84,8 +85,9 @@ def _best_is_over(history: RunHistory) -> bool:
 
 
 def _bulge(trajectory: LossTrajectory) -> bool:
-    """Whether the loss only comes back down from a rise: before the last part it was as low, or
-    higher by so little that half the fall which counts as steady would have made more of it.
+    """Whether the loss is only coming back down from a rise.
+
+    Before the last part it was as low, or higher by less than half the fall that counts as steady.
     """
     reached = np.cumsum(trajectory.weights)
     share = 0.5 if trajectory.observed < FEW else 0.25
@@ -100,13 +102,13 @@ def _bulge(trajectory: LossTrajectory) -> bool:
 
 
 def _hardly_begun(history: RunHistory, trajectory: LossTrajectory, path: float) -> Match | None:
-    """So few steps that no layer can have gone far: whatever the loss does says little yet."""
+    """So few steps that no layer can have moved far: the loss says little yet, whatever it does."""
     if learns(history):
         return None
     return Match(
         "info", 0.55,
-        f"{length_of(trajectory)} are few: even the fastest layer can have moved by "
-        f"{percent(path)} of its size at most, and the loss says little yet.",
+        f"{length_of(trajectory)} are few: even the fastest layer can have moved by at most "
+        f"{percent(path)} of its size, so the loss says little yet.",
         int(trajectory.steps[-1]), int(trajectory.steps[-1]), (),
         (
             Evidence("steps", float(trajectory.elapsed or 0), float(FEW)),
@@ -150,7 +152,7 @@ def _falls_by_halves(
 
 
 def _slope(trajectory: LossTrajectory) -> tuple[float, int] | None:
-    """Relative fall over the last quarter and its first step; None where it is not steady."""
+    """Relative fall over the last quarter and its first step; None if the fall is not steady."""
     reached = np.cumsum(trajectory.weights)
     share = 0.5 if trajectory.observed < FEW else 0.25
     quarter = reached > reached[-1] * (1 - share)
@@ -174,7 +176,8 @@ def _slope(trajectory: LossTrajectory) -> tuple[float, int] | None:
 
 
 def _few_windows(trajectory: LossTrajectory) -> tuple[float, int] | None:
-    """The same of a run of a few epochs: each of the last three lower, by more than its noise."""
+    """The same for a run of a few epochs: each of the last three is lower by more than the noise.
+    """
     last, steps, weights = trajectory.level[-3:], trajectory.steps[-3:], trajectory.weights[-3:]
     if len(trajectory.level) < 6 or float(weights.min()) * 20 < trajectory.observed:
         return None
@@ -201,10 +204,10 @@ def _advice(history: RunHistory) -> tuple[str, ...]:
         size = f" (now {model.batch_size})" if model.batch_size else ""
         return (
             first,
-            f"Each epoch is one step, as a batch is the whole data set{size}: {epochs} epochs are "
-            f"only {epochs} updates. batch_size=32 makes more of each epoch.",
+            f"Each epoch is a single step, because one batch is the whole data set{size}: {epochs} "
+            f"epochs make only {epochs} updates. Use batch_size=32 for more updates per epoch.",
         )
-    return (first, "A higher learning rate gets there in fewer steps, if it stays stable.")
+    return (first, "A higher learning rate needs fewer steps, if it stays stable.")
 
 
 RULE = Rule(
@@ -217,36 +220,30 @@ RULE = Rule(
     thresholds=(
         Threshold(
             "late_loss_fall", high=FALL,
-            source="Fall over the last quarter, relative to the loss at its beginning.",
+            source="Relative to the loss at the beginning of the last quarter (or half).",
         ),
         Threshold(
             "steps", low=FEW,
-            source=(
-                "Steps of a run of which a quarter is too short to see a trend in single "
-                "batches."
-            ),
+            source="A quarter of such a short run shows no trend in single batches.",
         ),
-        Threshold("fall_over_error", high=STEADY, source="Fall over its standard error."),
+        Threshold("fall_over_error", high=STEADY, source="A smaller fall may be noise."),
         Threshold(
             "windows", high=WINDOWS,
-            source="Windows in the last quarter from which a slope has a standard error.",
+            source="The slope of fewer windows has no standard error.",
         ),
         Threshold(
             "validations_since_best", low=VALIDATIONS,
-            source=(
-                "Validations since the best one (Prechelt 1998), from which the best is behind "
-                "the run."
-            ),
+            source="After this many, the best validation is in the past (Prechelt 1998).",
         ),
         Threshold(
-            "validations_since_best", low=PAST, detail="(as a part of all)",
-            source="The same, as a part of all validations: of many, a few are noise.",
+            "validations_since_best", low=PAST, detail="(as a share of all validations)",
+            source="Of many validations, a few are noise.",
         ),
         Threshold(
             "loss_end_over_start", high=SOLVED,
             source=(
-                "Part of the starting loss below which going on changes little that anyone "
-                "would notice."
+                "Below this part of the starting loss, more training makes no noticeable "
+                "difference."
             ),
         ),
     ),
@@ -255,7 +252,8 @@ RULE = Rule(
         Measure("fall_over_error", "fall over its standard error", ("loss",)),
         Measure("windows", "windows of the last quarter"),
         Measure("validations_since_best", "validations since the best one", ("validation_loss",)),
-        Measure("late_loss_fall", "relative fall over that part", ("loss",), "fraction"),
+        Measure("late_loss_fall", "relative fall of the loss over the last "
+                                  "quarter", ("loss",), "fraction"),
     ),
     shows=("loss",),
     explains=("loss-not-decreasing", "underfitting", "update-ratio-out-of-range"),
@@ -263,7 +261,7 @@ RULE = Rule(
     restates=("loss-not-decreasing", "underfitting", "update-ratio-out-of-range"),
     excluded_by=("overfitting",),
     experiment="train twice as long",
-    falsified_by=("The run is still going on.", "The validation loss has stopped falling."),
-    false_alarms=("A loss that goes to zero keeps falling for ever, relative to itself.",),
+    falsified_by=("The run is still in progress.", "The validation loss has stopped falling."),
+    false_alarms=("A loss that approaches zero keeps falling forever, relative to itself.",),
     references=("Prechelt 1998, Early Stopping - But When?",),
 )

@@ -1,7 +1,7 @@
-"""Training and validation loss both stopped high: they fluctuate and drop no more.
+"""Training and validation loss have both plateaued at a high level.
 
-High is: above four fifths of what a model gets that ignores its input, or of the start where that
-is not known. Where a loss rests below, noise in the targets explains it as well.
+High means above four fifths of the loss of a model that ignores its input, or of the initial loss
+if that baseline is not known. Noise in the targets may explain a lower plateau.
 """
 
 from __future__ import annotations
@@ -50,12 +50,12 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     useless = share > USELESS
     begun = int(paired.steps[max(rests)])
     quarter = len(paired) - 2 * max(1, len(paired) // 4)
-    of = "what a model gets that ignores its input" if baseline is not None else "the start"
+    of = "the loss of a model that ignores its input" if baseline is not None else "the start"
     confidence = 0.5 if not useless else 0.7 if baseline is not None else 0.6
     return Match(
         "warning" if useless else "info", confidence,
-        f"The training loss stops at {lasts[0]:.4g} and the validation loss at {lasts[1]:.4g}, "
-        f"{percent(share)} of {of}: neither falls any more.",
+        f"The training loss has plateaued at {lasts[0]:.4g} and the validation loss at "
+        f"{lasts[1]:.4g}, {percent(share)} of {of}. Neither falls any more.",
         begun, int(paired.steps[-1]), (),
         (
             Evidence("late_training_fall", falls[0], STANDSTILL),
@@ -76,21 +76,17 @@ RULE = Rule(
     thresholds=(
         Threshold(
             "epochs", high=EPOCHS,
-            source="Epochs of which the last quarters can be compared.",
+            source="Fewer epochs have no quarters to compare.",
         ),
         Threshold(
             "late_training_fall", low=STANDSTILL, detail="(and of the validation loss)",
             source=(
-                "Fall from the third quarter of the epochs to the last, below which a loss has "
-                "stopped."
+                "Compared with the third quarter of the epochs. A smaller fall counts as a plateau."
             ),
         ),
         Threshold(
             "training_loss_over_level", high=USELESS, detail="(warning)",
-            source=(
-                "Training loss over baseline loss from which the finding is a warning: nothing "
-                "was learned."
-            ),
+            source="The model has then learned nothing, so the finding is a warning.",
         ),
     ),
     assumes_progress=True,
@@ -104,7 +100,8 @@ RULE = Rule(
             ("validation_loss",), "fraction",
         ),
         Measure(
-            "training_loss_over_level", "training loss over that level", ("epoch_loss",),
+            "training_loss_over_level", "training loss over the baseline loss (or its "
+                                        "start)", ("epoch_loss",),
             "fraction",
         ),
     ),
@@ -112,10 +109,11 @@ RULE = Rule(
     of_sound=True,
     advice=(
         "Overfit first: train on ten samples without regularization until the loss is nearly zero, "
-        "then on all.",
+        "then train on all data.",
     ),
     falsified_by=("The loss is as low as the noise in the targets allows.",),
-    false_alarms=("Targets that are mostly noise: even a good model's loss is close to it.",),
+    false_alarms=("With very noisy targets, the loss of even a good model is close to the "
+                  "baseline.",),
     references=(
         "Zhang et al. 2021, AutoTrainer, ICSE",
         "Rauschmayr et al. 2021, SageMaker Debugger: Overfit and Underfit",

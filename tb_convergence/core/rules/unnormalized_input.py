@@ -1,8 +1,8 @@
-"""Features on a large scale, or on very different scales.
+"""Features are on a large scale, or on very different scales.
 
-Gradients of the first layer grow with its inputs, so one learning rate cannot suit features of
-scale 1 and of scale 1,000. Batches are combined by the law of total variance, so the scale is that
-of the data seen, not of one batch.
+Gradients of the first layer grow with its inputs, so no single learning rate suits features of
+scale 1 and of scale 1,000. The rule combines the statistics of all batches (law of total variance),
+so the scale is that of the data seen, not of one batch.
 """
 
 from __future__ import annotations
@@ -42,8 +42,10 @@ PREPARE: Final = (
 
 
 def _is_handled(name: str, model: Configuration) -> bool:
-    """Whether the model itself normalizes the input `name`, uses it as an index, or has a frozen
-    base read it, which was trained on a scale of its own.
+    """Whether the input `name` needs no scaling by the user.
+
+    The model normalizes it itself, uses it as an index, or passes it to a frozen base that was
+    trained on a scale of its own.
     """
     readers = [layer for layer in model.layers if name in (layer.inputs or ())]
     if not readers:
@@ -56,7 +58,7 @@ def _is_handled(name: str, model: Configuration) -> bool:
 
 
 def judged(history: RunHistory, table: Table) -> list[int]:
-    """Rows of `table` that are features as the model's own layers get them."""
+    """Rows of `table` that are features as the model's own layers receive them."""
     model = configuration(history)
     return [row for row in table.rows_of("input") if not _is_handled(table.rows[row].layer, model)]
 
@@ -121,15 +123,15 @@ def _spoken(fed: tuple[Values, Values] | None) -> str:
 
 
 def _frozen_base(history: RunHistory) -> Match | None:
-    """A frozen base that gives nearly the same for every sample: it was trained on other data."""
+    """A frozen base whose features hardly vary between samples: it was trained on other data."""
     found, base = base_output(history), frozen_base(history)
     if found is None or found.varies >= STILL or learns(history):
         return None
     return Match(
         "warning", 0.8,
-        f"What the frozen layers up to {found.layer} give differs between samples by only "
-        f"{percent(found.varies)} of its size, so the layers behind them have nothing to learn "
-        f"from: they are probably fed another scale than they were trained on"
+        f"The output of the frozen layers (up to {found.layer}) varies between samples by only "
+        f"{percent(found.varies)} of its size, so the layers after it have nothing to learn from. "
+        "The frozen base probably gets its input on another scale than it was trained on"
         f"{_spoken(_fed(history))}.",
         0, max(0, history.last_step), (found.layer,),
         (
@@ -140,9 +142,9 @@ def _frozen_base(history: RunHistory) -> Match | None:
         ),
         (
             PREPARE,
-            "If no preparation fits, unfreeze the base, or train it on data like yours.",
+            "If no preprocessing fits, unfreeze the base or train it on data like yours.",
         ),
-        title="A frozen base is fed the wrong scale",
+        title="A frozen base gets the wrong input scale",
         explains=("wrong-labels", "insufficient-capacity", "learning-rate-too-low",
                   "wrong-hidden-activation", "too-deep-without-skip"),
     )
@@ -171,16 +173,16 @@ def _by_scale(history: RunHistory) -> Match | None:
     small = int(np.argmin(np.where(std > 0, rms, np.inf))) if len(varying) else worst
     only = len(rows) == 1 and width == 1
     spoken = f"{table.rows[rows[worst]].layer} (one feature)" if only else name
-    text = f"The mean of {spoken} is {figure(mean[worst])}, its standard deviation "
+    text = f"The mean of {spoken} is {figure(mean[worst])} and its standard deviation "
     text += figure(std[worst])
     if uneven:
-        text += f"; the standard deviation of {table.rows[rows[small]].name} is only "
+        text += f", but the standard deviation of {table.rows[rows[small]].name} is only "
         text += figure(std[small])
     if largest > LARGE:
         text += (
-            f"; its root mean square, {figure(largest)}, should be about 1." if only else
-            f". Of {len(rows)} {what}, {len(big)} {'have' if len(big) > 1 else 'has'} a root mean "
-            f"square above {LARGE:g}."
+            f"; its RMS, {figure(largest)}, should be about 1." if only else
+            f". Of {len(rows)} {what}, {len(big)} {'have' if len(big) > 1 else 'has'} an RMS above "
+            f"{LARGE:g}."
         )
     else:
         text += "."
@@ -203,14 +205,14 @@ def _by_scale(history: RunHistory) -> Match | None:
               if uneven else ()),
         ),
         advice=(
-            "Standardise "
+            "Standardize "
             + ("it" if only else "every feature") + " to mean 0 and standard deviation 1"
             + ("" if only else f", {spoken} first")
             + ": keras.layers.Normalization(), adapt() on the training split only.",
             "Use the same statistics for validation data and at prediction time.",
             *((f"Leave out {', '.join(still[:3])}"
                + (f" and {len(still) - 3} more" if len(still) > 3 else "")
-               + ": what never changes tells a model nothing.",) if still and not only else ()),
+               + ": a constant feature carries no information.",) if still and not only else ()),
         ),
     )
 
@@ -230,24 +232,21 @@ RULE = Rule(
         Threshold(
             "largest_feature_rms", high=LARGE,
             source=(
-                "Root mean square of a feature. z-scores, [0, 1] and [-1, 1] all lie within "
-                "about 1; ten times that multiplies the curvature of the first layer's loss by "
-                "a hundred (LeCun et al. 1998, 4.3)."
+                "z-scores and data in [0, 1] or [-1, 1] all have an RMS of about 1. Ten times that "
+                "multiplies the curvature of the loss in the first layer by a hundred (LeCun et "
+                "al. 1998, 4.3)."
             ),
         ),
         Threshold(
             "largest_feature_rms", high=VERY_LARGE, detail="(critical)",
             source=(
-                "Raw pixels, years, prices: the curvature is ten thousand times that of "
+                "Raw pixels, years and prices: the curvature is ten thousand times that of "
                 "z-scores."
             ),
         ),
         Threshold(
             "feature_std_ratio", high=STD_RATIO,
-            source=(
-                "Largest feature's scale over the median feature's, when the largest is above "
-                "3."
-            ),
+            source="Judged only if the RMS of the largest feature is above 3.",
         ),
         Threshold(
             "base_output_rms", high=LARGE,
@@ -255,11 +254,7 @@ RULE = Rule(
         ),
         Threshold(
             "output_std_over_size", low=STILL,
-            source=(
-                "Standard deviation over the samples of what a frozen base gives, over its "
-                "size: a base that fits its input gives features that differ by about their "
-                "size."
-            ),
+            source="The features of a base that suits its input vary by about their own size.",
         ),
     ),
     measures=(
@@ -268,7 +263,7 @@ RULE = Rule(
             reading=True,
         ),
         Measure(
-            "output_std_over_size", "std over the samples, over the size of the output",
+            "output_std_over_size", "std of the frozen features over their size",
             ("activation_batch_std",), "fraction",
         ),
         Measure(
@@ -294,10 +289,10 @@ RULE = Rule(
         "vanishing-gradient", "constant-output", "update-ratio-out-of-range", "loss-spike",
         "loss-oscillation", "underfitting",
     ),
-    experiment="fit on standardised inputs",
+    experiment="fit on standardized inputs",
     falsified_by=(
-        "Training goes no better after the same data is standardised.",
-        "The model normalizes its input itself, in a way that is not visible in its layers.",
+        "Training is no better after the same data is standardized.",
+        "The model normalizes its input itself, in a way that its layers do not show.",
     ),
     false_alarms=(
         "Inputs that are indices (ids fed to a lookup inside a custom layer) have no scale.",

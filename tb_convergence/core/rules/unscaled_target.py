@@ -1,7 +1,8 @@
-"""Numbers to predict that are far larger than what a fresh network puts out.
+"""The targets are far larger than the outputs of an untrained network.
 
-A squared error grows with the square of the targets' scale, and so does its gradient: targets of
-1,000 act like a learning rate a million times higher, until the output's bias has found the mean.
+A squared error grows with the square of the scale of the targets, and so does its gradient. Targets
+of 1,000 act like a learning rate a million times higher, until the output bias has reached the
+mean.
 """
 
 from __future__ import annotations
@@ -45,14 +46,13 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     # Where the loss adds up several outputs, it falls with the largest, and the others are lost.
     drowned = [name for name in outputs if name != row.layer]
     also = (
-        f" The loss adds it to that of {listed(drowned, thing='output')}, which it outweighs."
-        if drowned else ""
+        f" In the total loss it outweighs {listed(drowned, thing='output')}." if drowned else ""
     )
     return Match(
         "info" if learns(history) and not drowned else "warning",
         min(0.9, 0.5 + 0.15 * float(np.log10(rms[worst] / LARGE)) + 0.15 * bool(drowned)),
-        f"The mean of {what} is {figure(mean[worst])}, its "
-        f"standard deviation {figure(std[worst])}; a fresh network puts out about 1.{also}",
+        f"The mean of {what} is {figure(mean[worst])} and its standard deviation "
+        f"{figure(std[worst])}, but an untrained network outputs values of about 1.{also}",
         0, max(0, history.last_step), (row.name,),
         (Evidence("target_rms", float(rms[worst]), LARGE),),
     )
@@ -68,8 +68,7 @@ RULE = Rule(
         Threshold(
             "target_rms", high=LARGE,
             source=(
-                "Root mean square. Prices in units and years fail in practice; an age in "
-                "decades does not."
+                "Prices in units and calendar years fail in practice; an age in decades does not."
             ),
         ),
     ),
@@ -81,10 +80,10 @@ RULE = Rule(
               "non-finite-values", "loss-not-decreasing", "dead-relu", "zero-gradient",
               "update-ratio-out-of-range", "loss-spike", "loss-oscillation"),
     advice=(
-        "Standardise the targets with the training split's mean and standard deviation, and undo "
-        "it for predictions.",
+        "Standardize the targets with the mean and standard deviation of the training split, and "
+        "invert the scaling for predictions.",
     ),
-    experiment="fit on standardised targets",
-    falsified_by=("Training goes no better with standardised targets.",),
+    experiment="fit on standardized targets",
+    falsified_by=("Training is no better with standardized targets.",),
     references=("LeCun et al. 1998, Efficient BackProp",),
 )

@@ -1,7 +1,8 @@
-"""Batches hold samples of one kind: the data are sorted, and every batch pulls another way.
+"""The data is sorted, so each batch holds samples of one kind and pulls in its own direction.
 
-By the law of total variance the variance of the targets is that within batches plus that between
-them. Shuffled batches of B samples have (B - 1) / B of it within; sorted ones nearly none.
+The variance of the targets is the variance within batches plus the variance between them (law of
+total variance). Shuffled batches of B samples have (B - 1) / B of it within. Sorted batches have
+almost none.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     share = within / (within + between)
     return Match(
         "warning", min(0.95, 0.6 + 0.6 * (WITHIN - share)),
-        f"Only {percent(share)} of the variation of the targets is within batches of {size}; "
+        f"Only {percent(share)} of the variance of the targets lies within batches of {size}; "
         f"shuffled batches would have {percent((size - 1) / size)}.",
         int(table.steps[0]), int(table.steps[-1]), tuple(table.rows[row].name for row in rows),
         (Evidence("variance_within_batches", share, WITHIN),),
@@ -58,20 +59,15 @@ RULE = Rule(
     thresholds=(
         Threshold(
             "variance_within_batches", low=WITHIN,
-            source=(
-                "Share of the variance within batches; shuffled batches of eight have seven "
-                "eighths."
-            ),
+            source="Shuffled batches of eight samples have seven eighths.",
         ),
         Threshold(
             "batch_size", high=BATCH,
-            source=(
-                "Samples of a batch: of fewer, chance leaves too little of the variance within."
-            ),
+            source="In smaller batches, chance alone leaves little variance within.",
         ),
         Threshold(
             "records", high=RECORDS,
-            source="Batches compared: their means vary by chance as well.",
+            source="The means of batches also vary by chance.",
         ),
     ),
     measures=(
@@ -84,7 +80,7 @@ RULE = Rule(
     explains=("loss-not-decreasing", "loss-divergence", "overfitting", "loss-oscillation",
               "loss-spike", "underfitting"),
     advice=(
-        "Shuffle the samples before batching, anew each epoch: shuffle=True, or "
+        "Shuffle the samples before batching, and again in every epoch: shuffle=True, or "
         "dataset.shuffle(number_of_samples) before .batch().",
     ),
     experiment="fit on shuffled batches",

@@ -1,7 +1,7 @@
-"""Steps that are far too long or too short for the weights they change.
+"""Steps are far too large or too small for the weights they change.
 
-Only of a run that does not learn: large steps at the start and small ones at the end are how good
-schedules look.
+The rule judges only runs that do not learn. Good schedules also take large steps at the start and
+small ones at the end.
 """
 
 from __future__ import annotations
@@ -58,7 +58,8 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     return Match(
         severity, 0.7,
         f"A typical step changes {layer} by {_times(value)} its size; about 0.001 is healthy."
-        + (f" So for {counted(len(chosen) - 1, 'more layer')}." if len(chosen) > 1 else ""),
+        + (" The same holds for "
+           f"{counted(len(chosen) - 1, 'more layer')}." if len(chosen) > 1 else ""),
         int(table.steps[onset]), int(table.steps[-1]),
         layers_of(table, [rows[i] for i in order]),
         tuple(
@@ -78,7 +79,7 @@ def _times(ratio: float) -> str:
 
 
 def _healthy(_: RunHistory, table: Table) -> Mapping[int, Range]:
-    """A bias may change by more than its size: only weights are judged."""
+    """A bias may change by more than its size, so only weights are judged."""
     return dict.fromkeys(weight_rows(table), (LOW, HIGH))
 
 
@@ -93,25 +94,32 @@ RULE = Rule(
     thresholds=(
         Threshold(
             "update_ratio", low=LOW,
-            source="log10 below -4 (TheDeepChecker; about -3 is healthy, Karpathy, CS231n).",
+            source=(
+                "log10 below -4 is too small (TheDeepChecker). About -3 is healthy (Karpathy, "
+                "CS231n)."
+            ),
         ),
-        Threshold("update_ratio", high=HIGH, source="log10 above -1 (TheDeepChecker)."),
+        Threshold("update_ratio", high=HIGH, source=(
+            "log10 above -1 is too large (TheDeepChecker)."
+        )),
         Threshold(
             "update_ratio", low=FAR_LOW, detail="(critical)",
-            source="float32 tells weights apart to 6e-8 of their size: a smaller step is lost.",
+            source="float32 resolves weights to 6e-8 of their size, so a smaller step is lost.",
         ),
         Threshold(
             "update_ratio", high=FAR_HIGH, detail="(critical)",
-            source="A step of ten times its size is a new random start.",
+            source="A step of ten times the size of the weights is a new random start.",
         ),
         Threshold(
             "records", high=RECORDS,
-            source="Records from which a median is not a single step's.",
+            source=(
+                "A single step must not decide, so the rule takes the median of several records."
+            ),
         ),
     ),
     shows=("update_ratio",),
     of_sound=True,
-    advice=("Scale the learning rate so that the ratio comes to about 1e-3.",),
+    advice=("Scale the learning rate so that the ratio is about 1e-3.",),
     falsified_by=("The loss falls steadily at this rate.",),
     false_alarms=("Weights that start near zero have large ratios until they have grown.",),
     references=("Karpathy, CS231n: ratio of weights and updates",

@@ -1,7 +1,7 @@
 """Gradients shrink towards the input until the early layers no longer learn.
 
-Compared is the mean |g| of kernels, first third of the depth against the last third, median over
-the records. Layers whose gradient is exactly zero are another finding (`zero-gradient`).
+The rule compares the mean |g| of the kernels in the first and last third of the depth, as a median
+over the records. Layers with a gradient of exactly zero are a separate finding (`zero-gradient`).
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ AT_LEAST_LAYERS = 3
 def depth_ratio(table: Table, name: str, rows: list[int]) -> Values:
     """First third over last third of the K kernels `rows`, per record: `[S]`.
 
-    Upper bound of the numerator over lower bound of the denominator, so that a value below a
-    threshold is proven; NaN where either is zero, infinite or undefined.
+    This is the upper bound of the numerator over the lower bound of the denominator, so a value
+    below a threshold is proven. NaN if either is zero, infinite or undefined.
     """
     first, last = _thirds(table, name, rows)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -36,7 +36,7 @@ def depth_ratio(table: Table, name: str, rows: list[int]) -> Values:
 
 
 def _thirds(table: Table, name: str, rows: list[int]) -> tuple[Values, Values]:
-    """What is divided: per record, the median over the first third's rows and over the last's."""
+    """Numerator and denominator per record: medians over the rows of the first and last third."""
     third = _third(rows)
     with np.errstate(invalid="ignore"):
         first = np.median(table.column(name, "high")[:, rows[:third]], axis=1)
@@ -76,8 +76,8 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         severity="info" if learns(history) else severity,
         confidence=min(0.95, 0.6 + 0.1 * float(np.log10(RATIO / max(typical, 1e-12)))),
         summary=(
-            f"Mean |g| in {early} is {typical:.1e} of that in {late}: about a factor of "
-            f"{1 / shrink:.2g} a layer."
+            f"Mean |g| in {early} is {typical:.1e} of that in {late}, or about a factor of "
+            f"{1 / shrink:.2g} per layer."
         ),
         first_step=int(table.steps[onset]),
         last_step=int(table.steps[-1]),
@@ -91,7 +91,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
 def _evidence(
     table: Table, rows: list[int], ratio: Values, typical: float
 ) -> tuple[Evidence, ...]:
-    """The typical quotient, and what was divided in the record that is nearest to it."""
+    """The typical ratio, with its numerator and denominator in the record nearest to it."""
     first, last = _thirds(table, "gradient_mean_abs", rows)
     at = int(np.nanargmin(np.abs(ratio - typical)))
     step, third = int(table.steps[at]), _third(rows)
@@ -110,7 +110,7 @@ def _evidence(
 
 
 def _span(table: Table, rows: list[int]) -> str:
-    """Names of the first and the last layer of `rows`, once where they are one."""
+    """First and last layer of `rows`; one name if they are the same."""
     names = layers_of(table, rows)
     return names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}"
 
@@ -125,14 +125,11 @@ RULE = Rule(
     thresholds=(
         Threshold(
             "gradient_depth_ratio", low=RATIO,
-            source=(
-                "First over last layers (Glorot & Bengio 2010 show healthy stacks within a "
-                "factor of ten)."
-            ),
+            source="Glorot & Bengio 2010 show that healthy stacks stay within a factor of ten.",
         ),
         Threshold(
             "layers", high=AT_LEAST_LAYERS, detail="with kernels",
-            source="Kernels of which a first and a last third can be told apart.",
+            source="Fewer layers have no distinct first and last third.",
         ),
     ),
     measures=(
@@ -143,10 +140,11 @@ RULE = Rule(
     shows=("gradient_mean_abs", "gradient_norm"),
     of_sound=True,
     advice=(
-        "Replace sigmoid or tanh in hidden layers by ReLU with He initialization.",
-        "In deep stacks add skip connections or normalization layers.",
+        "In hidden layers, replace sigmoid or tanh by ReLU with He initialization.",
+        "In deep stacks, add skip connections or normalization layers.",
     ),
-    falsified_by=("Early layers' weights move as far, relative to their size, as the last ones'.",),
+    falsified_by=("The weights of the early layers move as far, relative to their size, as those "
+                  "of the last layers.",),
     false_alarms=("Adaptive optimizers still move layers whose gradients are small.",),
     references=(
         "Hochreiter 1991",

@@ -1,8 +1,9 @@
-"""Hidden activations that do not let the gradient through, or none at all.
+"""Hidden activations block the gradient, or the hidden layers have none.
 
-A deep stack of sigmoid or tanh layers whose gradients vanish; a stack of dense layers without any
-non-linearity, which is one linear map however deep it is; a softmax within the network; ReLU inside
-a recurrent cell. Single sigmoid or linear layers are mentioned where the run learns little.
+The rule recognizes a deep stack of sigmoid or tanh layers whose gradients vanish, a stack of dense
+layers without any non-linearity (one linear map, however deep), a softmax inside the network, and
+ReLU inside a recurrent cell. It mentions single sigmoid or linear layers only if the run learns
+little.
 """
 
 from __future__ import annotations
@@ -27,12 +28,12 @@ LINEAR: Final = frozenset(
     {"Dense", "Conv1D", "Conv2D", "Conv3D", "DepthwiseConv1D", "DepthwiseConv2D", "SeparableConv1D",
      "SeparableConv2D", "Conv1DTranspose", "Conv2DTranspose"}
 )
-"""Layers that are linear but for their activation."""
+"""Layers that are linear apart from their activation."""
 RECURRENT: Final = frozenset({"LSTM", "GRU", "SimpleRNN", "Bidirectional"})
 UNBOUNDED: Final = frozenset({"relu", "elu", "selu", "leaky_relu", "linear", "gelu", "softplus"})
 SLOW: Final = frozenset({"sigmoid", "hard_sigmoid"})
 IN_CELLS: Final = "ablation: with tanh, the default, as the activation of the recurrent cell"
-"""What decides it of a cell, in which ReLU is no remedy."""
+"""The deciding experiment for a recurrent cell, where ReLU is no remedy."""
 USELESS: Final = 0.9
 SHRUNK: Final = 0.3
 DEEP_SIGMOIDS: Final = 5
@@ -81,7 +82,7 @@ def _squashed(history: RunHistory, signs: Signs) -> Match | None:
         severity="info" if learns(history) else severity,
         confidence=min(0.95, sign.confidence + 0.05),
         summary=(
-            f"{len(rows)} hidden layers from {first} to {last} use {activation}: each passes on "
+            f"{len(rows)} hidden layers from {first} to {last} use {activation}. Each passes on "
             "only a fraction of the gradient, so the first layers hardly learn."
         ),
         first_step=0,  # the activation is there from the beginning
@@ -90,7 +91,7 @@ def _squashed(history: RunHistory, signs: Signs) -> Match | None:
         evidence=tuple(evidence),
         advice=(
             f"Use activation='relu' with kernel_initializer='he_normal' in {first} ... {last}.",
-            "If the activation must stay, use glorot_uniform initialization, fewer layers, skip "
+            "If you need this activation, use glorot_uniform initialization, fewer layers, skip "
             "connections or normalization layers.",
         ),
         title=f"{_spoken(activation)} in {len(rows)} hidden layers",
@@ -98,10 +99,10 @@ def _squashed(history: RunHistory, signs: Signs) -> Match | None:
 
 
 def _per_layer(table: Table, rows: list[int]) -> list[Evidence]:
-    """How mean |g| changes from layer to layer towards the input, and the two it is got from.
+    """Change of mean |g| per layer towards the input, and the two values it follows from.
 
-    The factor is the geometric mean of the ratios of neighbours: of n layers, the (n - 1)th root
-    of the first over the last. Empty where a mean is unknown or zero.
+    The factor is the geometric mean of the ratios between neighbours: for n layers, the (n - 1)th
+    root of the first over the last. Empty if a mean is unknown or zero.
     """
     if not table.has("gradient_mean_abs"):
         return []
@@ -129,21 +130,22 @@ def _linear(history: RunHistory) -> Match | None:
         severity="info" if learns(history) else "warning",
         confidence=0.7,
         summary=(
-            f"No hidden layer has a non-linearity ({', '.join(names[:4])}): together with "
-            "the output layer they are one linear map."
+            f"No hidden layer has a non-linearity ({', '.join(names[:4])}), so together with the "
+            "output layer they are one linear map."
         ),
         first_step=0,
         last_step=max(0, history.last_step),
         layers=names,
         evidence=(Evidence("layer_count", float(len(names)), 0.0,
                            detail="hidden layers without a non-linearity"),),
-        advice=(f"Give {', '.join(names[:4])} activation='relu'.",),
+        advice=(f"Set activation='relu' in {', '.join(names[:4])}.",),
         title="Hidden layers without a non-linearity",
     )
 
 
 def _softmax(history: RunHistory) -> Match | None:
-    """A softmax within the stack: its units share a total of 1, and compete for the gradient."""
+    """A softmax inside the stack: its outputs add up to 1, so the units compete for the gradient.
+    """
     model = configuration(history)
     # Attention and gates have a softmax as well, and it goes into a product, not into a layer.
     sources = [model.source(layer) for layer in model.layers if layer.kind in HIDDEN]
@@ -153,20 +155,20 @@ def _softmax(history: RunHistory) -> Match | None:
         return None
     return Match(
         "info" if learns(history) else "warning", 0.75,
-        f"{', '.join(names[:4])} {'apply' if len(names) > 1 else 'applies'} softmax within the "
-        "network: all units of a layer together carry a total of 1, so the signal shrinks with the "
-        "width, and so does its gradient.",
+        f"{', '.join(names[:4])} {'apply' if len(names) > 1 else 'applies'} softmax inside the "
+        "network. The outputs of such a layer add up to 1, so the signal and its gradient shrink "
+        "with the width.",
         0, max(0, history.last_step), names,
         (Evidence("layer_count", float(len(names)), 0.0, detail="hidden layers with softmax"),),
-        (f"Give {', '.join(names[:4])} activation='relu'; softmax belongs to the output.",),
-        title="Softmax within the network",
+        (f"Set activation='relu' in {', '.join(names[:4])}. Softmax belongs in the output layer.",),
+        title="Softmax inside the network",
     )
 
 
 def _unbounded_cell(history: RunHistory, signs: Signs) -> Match | None:
-    """ReLU inside a recurrent cell: the state is multiplied over and over, and nothing bounds it.
+    """ReLU inside a recurrent cell: the state is multiplied at every time step without a bound.
 
-    Many do it and get away with it on short sequences: a fault only where the run suffers.
+    This often works on short sequences, so it is a fault only if the run suffers.
     """
     cells = [
         layer for layer in configuration(history).layers
@@ -183,17 +185,17 @@ def _unbounded_cell(history: RunHistory, signs: Signs) -> Match | None:
     return Match(
         "warning" if suffers else "info", 0.7 if grave else 0.45,
         f"{', '.join(names[:4])} ({cells[0].kind}) uses {cells[0].activation} as the activation of "
-        "its cell: the state is unbounded and grows with the sequence.",
+        "its cell, so the state is unbounded and grows with the sequence.",
         0, max(0, history.last_step), names,
         (Evidence("layer_count", float(len(cells)), 0.0,
                   detail="recurrent layers with an unbounded activation"),),
-        (f"Leave the defaults of {names[0]}: activation='tanh', recurrent_activation='sigmoid'.",),
+        (f"Keep the defaults of {names[0]}: activation='tanh', recurrent_activation='sigmoid'.",),
         title="Unbounded activation in a recurrent cell", experiment=IN_CELLS,
     )
 
 
 def _squashed_cell(history: RunHistory) -> Match | None:
-    """A sigmoid as the state's activation: a quarter of the gradient is left at every time step."""
+    """A sigmoid as the cell activation: each time step leaves at most a quarter of the gradient."""
     cells = [
         layer for layer in configuration(history).layers
         if layer.kind in RECURRENT and layer.activation in SLOW
@@ -206,20 +208,20 @@ def _squashed_cell(history: RunHistory) -> Match | None:
     return Match(
         "warning" if useless else "info", 0.65 if useless else 0.45,
         f"{', '.join(names[:4])} ({cells[0].kind}) uses {cells[0].activation} as the activation of "
-        "its cell: at most a quarter of the gradient is left at each time step.",
+        "its cell, so each time step leaves at most a quarter of the gradient.",
         0, max(0, history.last_step), names,
         (Evidence("layer_count", float(len(cells)), 0.0,
-                  detail="recurrent layers with a squashed state"),),
-        (f"Leave the default of {names[0]}: activation='tanh'.",),
-        title="Sigmoid as the state of a recurrent cell", experiment=IN_CELLS,
+                  detail="recurrent layers with a squashing cell activation"),),
+        (f"Keep the default of {names[0]}: activation='tanh'.",),
+        title="Sigmoid as the activation of a recurrent cell", experiment=IN_CELLS,
     )
 
 
 def _suspect(history: RunHistory) -> Match | None:
-    """What often holds a run back and sometimes is meant so: said only where the run learns little.
+    """Activations that can be intended but often hold a run back; reported if it learns little.
 
-    Sigmoid hidden layers (a slope of at most 1/4, and outputs that are never centred), and a single
-    hidden layer without a non-linearity among others that have one.
+    These are sigmoid hidden layers (a slope of at most 1/4, and outputs that are not centred at
+    zero) and a single hidden layer without a non-linearity among others that have one.
     """
     if learns(history) or loss_trajectory(history) is None:
         return None
@@ -243,11 +245,11 @@ def _suspect(history: RunHistory) -> Match | None:
     return Match(
         "info", 0.4,
         f"{', '.join(linear[:4])} {'have' if len(linear) > 1 else 'has'} no non-linearity before "
-        "the next dense layer: the two are one linear map.",
+        "the next dense layer, so the two are one linear map.",
         0, max(0, history.last_step), linear,
         (Evidence("layer_count", float(len(linear)), 0.0,
                   detail="hidden layers without a non-linearity"),),
-        (f"Give {', '.join(linear[:4])} activation='relu'.",),
+        (f"Set activation='relu' in {', '.join(linear[:4])}.",),
         title="A hidden layer without a non-linearity",
     )
 
@@ -275,34 +277,27 @@ RULE = Rule(
     thresholds=(
         Threshold(
             "loss_over_baseline", high=USELESS,
-            source=(
-                "Loss at the end over that of ignoring the input: nothing was learned (1 - R² "
-                "for mse)."
-            ),
+            source="The model has then learned nothing (1 - R² for a squared error).",
         ),
         Threshold(
             "gradient_left_per_layer", low=SHRUNK,
-            source=(
-                "Part of the gradient that a layer leaves: the steepest slope of a sigmoid is "
-                "1/4."
-            ),
+            source="The steepest slope of a sigmoid is 1/4.",
         ),
         Threshold(
             "layers", high=DEEP_SIGMOIDS, detail="with sigmoid, without any other sign",
-            source="(1/4)^5 is 1e-3, the bound of vanishing-gradient.",
+            source="(1/4)^5 is 1e-3, the limit of vanishing-gradient.",
         ),
         Threshold(
             "layers", high=AT_LEAST_LAYERS, detail="that squash",
             source=(
-                "Squashing hidden layers before their product of slopes matters: 0.25^3 is "
-                "about 1/64."
+                "With this many layers, the product of their slopes matters: 0.25^3 is about 1/64."
             ),
         ),
     ),
     measures=(
         Measure(
             "gradient_left_per_layer",
-            "part of the gradient that each layer leaves, towards the input",
+            "part of the gradient that each layer passes on towards the input",
             ("gradient_mean_abs",), "fraction",
         ),
     ),
@@ -313,9 +308,10 @@ RULE = Rule(
     advice=("Use ReLU in hidden dense and convolutional layers.",),
     experiment="ablation: with ReLU in the hidden layers",
     falsified_by=(
-        "The first layers' weights move as fast as the last ones', relative to their size.",
+        "The weights of the first layers move as fast, relative to their size, as those of the "
+        "last ones.",
     ),
-    false_alarms=("Gated recurrent cells use sigmoid and tanh by design and are not counted.",),
+    false_alarms=("Gated recurrent cells use sigmoid and tanh by design and do not count.",),
     references=(
         "Glorot & Bengio 2010",
         "Glorot, Bordes & Bengio 2011, Deep Sparse Rectifier Neural Networks",

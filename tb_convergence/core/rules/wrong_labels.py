@@ -1,11 +1,11 @@
-"""Labels that the loss cannot mean, or that the inputs say nothing about.
+"""The labels do not mean what the loss assumes, or they do not belong to the inputs.
 
-A sparse cross-entropy reads its target as the index of a class: labels that were divided by 255
-along with the images all become class 0; labels that start at 1 run out of the last class.
+A sparse cross-entropy reads its target as a class index. Labels that were divided by 255 along with
+the images all become class 0. Labels that start at 1 run past the last class.
 
-Labels paired with the wrong inputs are seen by their effect: with nothing else wrong, the loss
-comes to rest exactly where a model ends that ignores its input, at the variance of the targets
-(squared error) or at their entropy (cross-entropy).
+Labels paired with the wrong inputs show by their effect: with nothing else wrong, the loss plateaus
+exactly at that of a model that ignores its input. That is the variance of the targets for a squared
+error, and their entropy for a cross-entropy.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ BELOW: Final = 0.98
 UNEVEN: Final = 0.75
 EPOCHS: Final = 5
 ITS_OWN_SIGNS: Final = frozenset({"loss-not-decreasing", "overfitting", "underfitting"})
-"""What wrong labels look like themselves; any other finding would explain the loss as well."""
+"""Signs of wrong labels; any other finding would explain the loss as well."""
 
 
 def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
@@ -72,17 +72,16 @@ def _rests(history: RunHistory, trajectory: LossTrajectory, baseline: float) -> 
         return None
     lower = _lower_validation(history, baseline)
     text = (
-        f"The loss has come to rest at {trajectory.end:.4g}, {percent(share)} of where a model "
-        f"ends that ignores its input ({baseline:.4g}), though its weights move, and no other "
-        "check of data, gradients and weights found a reason: input and label may not belong "
-        "together."
+        f"The loss has plateaued at {trajectory.end:.4g}, {percent(share)} of the loss of a model "
+        f"that ignores its input ({baseline:.4g}), although the weights move. No other check of "
+        "data, gradients and weights found a reason, so inputs and labels may not belong together."
     )
     text += _above(history, baseline)
     if lower is not None:
         text += (
-            f" The validation loss ends lower, at {lower:.4g}: unless its targets are distributed "
-            "otherwise, a little is learned. Labels that are wrong throughout do not allow that; "
-            "where only some are wrong, the loss may fall all the same, from those that are right."
+            f" The validation loss ends lower, at {lower:.4g}. Unless its targets are distributed "
+            "differently, the model has learned a little. That is impossible if all labels are "
+            "wrong. If only some are wrong, the correct ones may still make the loss fall."
         )
     std_ratio = _std_of_predictions(history)
     return Match(
@@ -102,11 +101,13 @@ def _rests(history: RunHistory, trajectory: LossTrajectory, baseline: float) -> 
 
 
 def _above(history: RunHistory, baseline: float) -> str:
-    """A sentence on a validation loss that ends above the baseline loss; else ""."""
+    """A sentence on a validation loss that ends above the baseline loss; "" otherwise."""
     last = _last_validation(history)
     if not last > baseline:
         return ""
-    return f" The validation loss ends at {last:.4g}: what was gained is not found in other data."
+    return (
+        f" The validation loss ends at {last:.4g}, so the gain does not carry over to other data."
+    )
 
 
 def _lower_validation(history: RunHistory, baseline: float) -> float | None:
@@ -116,13 +117,13 @@ def _lower_validation(history: RunHistory, baseline: float) -> float | None:
 
 
 def _last_validation(history: RunHistory) -> float:
-    """The validation loss at the end; NaN without one."""
+    """The validation loss at the end; NaN if there is none."""
     series = history.series("validation_loss")
     return float(series.values[-1]) if series is not None and len(series) else math.nan
 
 
 def _std_of_predictions(history: RunHistory) -> float | None:
-    """Spread of the predictions over that of the targets, of those that vary the most."""
+    """Std of the predictions over that of the targets, for the columns that vary the most."""
     outputs, targets = columns_of(history, "prediction"), columns_of(history, "target")
     if outputs is None or targets is None or outputs.count != targets.count:
         return None
@@ -135,9 +136,9 @@ def _std_of_predictions(history: RunHistory) -> float | None:
 def _never_generalizes(
     history: RunHistory, trajectory: LossTrajectory, baseline: float
 ) -> Match | None:
-    """The training data are learned by heart, and not one epoch was of use on other data.
+    """The model memorized the training data, and no epoch beat the baseline on other data.
 
-    A model that overfits real relations is better than the baseline first, and worse only later.
+    A model that overfits real relations beats the baseline first, and gets worse only later.
     """
     validation = history.series("validation_loss")
     if validation is None:
@@ -157,8 +158,8 @@ def _never_generalizes(
     return Match(
         "warning", 0.5,
         f"In {len(values)} epochs the validation loss was never better than {values.min():.4g}; a "
-        f"model that ignores its input has {baseline:.4g}. Input and label may not belong "
-        "together, or the validation data are of another kind.",
+        f"model that ignores its input has {baseline:.4g}. Inputs and labels may not belong "
+        "together, or the validation data is of a different kind.",
         int(steps[0]), int(steps[-1]), _rows(history, "target"),
         (Evidence("validation_loss_over_baseline", best, NEVER,
                   int(steps[int(np.argmin(values))]), detail="(best)"),),
@@ -182,15 +183,15 @@ def _out_of_range(history: RunHistory, _: Signs) -> Match | None:
     fractional = edges[edges != np.round(edges)]
     if len(fractional):
         text = (
-            f"Labels such as {float(fractional[-1]):.3g} are not whole numbers, and are cut to "
-            f"{int(fractional[-1])}: were they scaled together with the data?"
+            f"Labels such as {float(fractional[-1]):.3g} are not whole numbers and are truncated "
+            f"to {int(fractional[-1])}. Were they scaled together with the data?"
         )
         return _match(history, text, "fractional_label", float(fractional[-1]), None,
                       "Labels are not whole numbers")
     if low < 0 or high >= classes:
         text = (
-            f"Labels go from {low:g} to {high:g}; {model.output.name} has {classes} outputs, for "
-            f"labels 0 to {classes - 1}."
+            f"Labels go from {low:g} to {high:g}, but {model.output.name} has {classes} outputs, "
+            f"for labels 0 to {classes - 1}."
         )
         return _match(history, text, "largest_label" if high >= classes else "smallest_label",
                       high if high >= classes else low,
@@ -220,43 +221,37 @@ RULE = Rule(
     thresholds=(
         Threshold(
             "loss_over_baseline", high=BASELINE,
-            source=(
-                "Loss at the end over that of a model that ignores its input: 1 - R² for a "
-                "squared error."
-            ),
+            source="At this level the model explains nothing (1 - R² for a squared error).",
         ),
         Threshold(
             "slowest_update_ratio", high=MOVES,
-            source="Update ratio that shows a model able to learn (see learning-rate-too-low).",
+            source="Updates this large show that the model can learn (see learning-rate-too-low).",
         ),
         Threshold(
             "slowest_path_length", high=STIRRED,
-            source=(
-                "Path of the slowest layer in its own size: a tenth of what the fastest must "
-                "have moved."
-            ),
+            source="A tenth of the distance that the fastest layer must have moved.",
         ),
         Threshold(
             "validation_loss_over_baseline", high=NEVER, detail="(best)",
             source=(
-                "Best validation loss over the baseline above which not one epoch was of use: a "
-                "little below it, few samples explain as much."
+                "A few samples can explain a loss slightly below the baseline. Above this, no "
+                "epoch helped on other data."
             ),
         ),
         Threshold(
             "validation_loss_over_baseline", low=BELOW, detail="(a little is learned)",
-            source=(
-                "Validation loss over the baseline loss, below which it is not just the scatter "
-                "of its shares."
-            ),
+            source="Below this, the difference is more than the scatter of the class shares.",
         ),
         Threshold(
             "largest_share", low=UNEVEN,
-            source="Share of the largest class from which validation may well have other shares.",
+            source=(
+                "With such a dominant class, the validation data may well have different class "
+                "shares."
+            ),
         ),
         Threshold(
             "epochs", high=EPOCHS,
-            source="Epochs before the validation loss is held against the baseline.",
+            source="Fewer epochs are not compared with the baseline.",
         ),
     ),
     measures=(
@@ -281,17 +276,19 @@ RULE = Rule(
     explains=("loss-not-decreasing", "non-finite-values", "overfitting", "loss-divergence",
               "underfitting", "frozen-variable"),
     advice=(
-        "Print a few pairs of input and label as they reach fit(), and see that each label is that "
-        "of its input: was one of the two shuffled, sorted or filtered without the other?",
-        "Count the labels that reach fit(): each class should be there, as often as in the source.",
-        "Small-sample fit: fit ten samples until the loss is nearly zero. Where that works, model "
-        "and loss are sound, and it is the data.",
+        "Print a few pairs of input and label as they reach fit(), and check that they match. Was "
+        "one of the two shuffled, sorted or filtered without the other?",
+        "Count the labels that reach fit(): every class should be there, as often as in the "
+        "source.",
+        "Run a small-sample fit: fit ten samples until the loss is nearly zero. If that works, the "
+        "model and the loss are sound, and the data is at fault.",
     ),
     experiment="small-sample fit",
     falsified_by=(
-        "The labels recorded are not what the loss is given.",
+        "The recorded labels are not those that the loss receives.",
         "Ten samples can be fitted, and a larger model or better features lower the loss.",
     ),
-    false_alarms=("With noise that no input explains, the best loss may be near the baseline.",),
+    false_alarms=("With noise that no input explains, even the best loss may be near the "
+                  "baseline.",),
     references=("Humbatova et al. 2020, Taxonomy of Real Faults in Deep Learning Systems, ICSE",),
 )

@@ -1,11 +1,11 @@
-"""The loss does not measure what the model is asked to do.
+"""The loss does not measure what the model should do.
 
-Five ways to tell: the pair of loss and output, or of loss and targets, cannot be right whatever the
-data; a loss that cannot be negative is, or falls without bound; the loss itself is the first thing
-that is not finite, while everything it is computed from is; and the loss's own value gives away
-how it was computed, from the moments of targets and predictions (sums where means were meant,
-every prediction compared with every target); it falls while the predictions move away from their
-targets.
+The rule has five signs. The loss cannot be right for this output or these targets, whatever the
+data. A loss that cannot be negative is negative, or falls without bound. The loss is the first
+value that is not finite, while everything it is computed from is. The value of the loss, compared
+with the moments of targets and predictions, shows how it was computed: summed instead of averaged,
+or with every prediction compared with every target. Or the loss falls while the predictions move
+away from their targets.
 """
 
 from __future__ import annotations
@@ -81,13 +81,14 @@ def _match(
     return Match(
         severity, confidence, text, first_step, max(first_step, history.last_step),
         (output.name,) if output is not None and output.name else (), evidence,
-        (advice, "Fit ten samples until the loss is nearly zero: with the right loss it is easy."),
+        (advice, "Fit ten samples until the loss is nearly zero. With the right loss, that is "
+                 "easy."),
         title, ruins,
     )
 
 
 def _one_class(history: RunHistory, _: Signs) -> Match | None:
-    """A choice among one class is no choice: the loss is 0 and so is every gradient."""
+    """With a single class there is no choice, so the loss and every gradient are 0."""
     model = configuration(history)
     output = model.output
     categorical = model.loss in CROSS_ENTROPIES - {"binary_crossentropy"}
@@ -95,21 +96,21 @@ def _one_class(history: RunHistory, _: Signs) -> Match | None:
         return None
     numbers = target_kind(history) == "numbers"
     instead = (
-        f"Use mse for numbers, without an activation of {output.name}." if numbers else
-        f"Use binary_crossentropy with a sigmoid in {output.name} for two classes, one unit per "
-        "class for more, mse for numbers."
+        f"For numbers, use mse and no activation in {output.name}." if numbers else
+        f"For two classes, use binary_crossentropy with a sigmoid in {output.name}. For more "
+        "classes, use one unit per class. For numbers, use mse."
     )
     return _match(
         history, "critical", 0.95,
-        f"{model.loss} compares classes, and {output.name} has one unit: there is no other class "
-        "to compare with.",
+        f"{model.loss} compares classes, but {output.name} has one unit, so there is no other "
+        "class to compare with.",
         instead, Evidence("output_units", 1.0, 2.0, None, output.name, detail="output"), ruins=True,
         title="Cross-entropy over a single class",
     )
 
 
 def _no_distribution(history: RunHistory, _: Signs) -> Match | None:
-    """A cross-entropy with targets that are no probabilities has no lower bound."""
+    """A cross-entropy has no lower bound if its targets are not probabilities."""
     model, targets = configuration(history), columns_of(history, "target")
     if targets is None or model.loss not in CROSS_ENTROPIES - SPARSE_LOSSES:
         return None
@@ -118,14 +119,14 @@ def _no_distribution(history: RunHistory, _: Signs) -> Match | None:
         return None
     signs_only = (low, high) == (-1.0, 1.0)
     advice = (
-        "Write the two classes as 0 and 1: y = (y + 1) / 2, or use hinge with tanh."
+        "Encode the two classes as 0 and 1: y = (y + 1) / 2. Or use hinge with tanh."
         if signs_only else
-        "Use mse (or mae, huber) for numbers; classes as 0 and 1, one column each, or "
-        "sparse_categorical_crossentropy for class numbers."
+        "For numbers, use mse (or mae, huber). For classes, use one column of 0 and 1 per class, "
+        "or sparse_categorical_crossentropy with class indices."
     )
     match = _match(
         history, "critical", 0.93,
-        f"{model.loss} expects targets in [0, 1]; these go from {span(low, high)}.", advice,
+        f"{model.loss} expects targets in [0, 1], but these range from {span(low, high)}.", advice,
         Evidence("largest_target" if high > 1.01 else "smallest_target",
                  high if high > 1.01 else low, 1.0 if high > 1.01 else 0.0),
         ruins=True,
@@ -136,7 +137,7 @@ def _no_distribution(history: RunHistory, _: Signs) -> Match | None:
 
 
 def _first_not_finite(history: RunHistory, signs: Signs) -> Match | None:
-    """Finite outputs, weights and data, and a loss that is not: the loss made it."""
+    """Outputs, weights and data are finite but the loss is not, so the loss itself caused it."""
     bad, outputs = signs.get("non-finite-values"), columns_of(history, "prediction")
     model = configuration(history)
     # Keras' own cross-entropies clip before the logarithm: where they fail, outputs do.
@@ -157,11 +158,11 @@ def _first_not_finite(history: RunHistory, signs: Signs) -> Match | None:
     needed = "(0, 1]" if low <= 0 else "(0, 1)"
     match = _match(
         history, "critical", 0.8 if step <= 10 else 0.7,
-        f"The outputs of step {step:,} are finite but lie between {low:.3g} and {high:.3g}; the "
-        f"logarithm of this loss needs values in {needed}{', 0 left out' if low == 0 else ''}, so "
-        f"the loss is {kind}.",
-        "Use Keras' own cross-entropy with from_logits=True on an output without activation; in a "
-        "loss of your own clip probabilities to [1e-7, 1 - 1e-7] before the logarithm.",
+        f"The outputs of step {step:,} are finite but lie between {low:.3g} and {high:.3g}. The "
+        "logarithm in this loss needs values in "
+        f"{needed}{', so 0 is not allowed' if low == 0 else ''}. Therefore the loss is {kind}.",
+        "Use Keras' own cross-entropy with from_logits=True on an output without activation. In a "
+        "custom loss, clip probabilities to [1e-7, 1 - 1e-7] before the logarithm.",
         *((Evidence("smallest_prediction", low, 0.0, step, side="at most"),)
           if low <= 0 else ()),
         *((Evidence("largest_prediction", high, 1.0, step, side="at least"),)
@@ -184,20 +185,21 @@ def _below_zero(history: RunHistory, _: Signs) -> Match | None:
         return None
     below = np.flatnonzero(trajectory.level < 0)
     text = (
-        f"{model.loss} of targets in its range is never negative; it is {trajectory.end:.4g}."
+        f"For targets in its range, {model.loss} is never negative, but here it is "
+        f"{trajectory.end:.4g}."
         if impossible else
-        f"The loss fell from {trajectory.start:.4g} to {trajectory.end:.4g} and has no floor: a "
-        "better value of it need not be a better model."
+        f"The loss fell from {trajectory.start:.4g} to {trajectory.end:.4g} and has no lower "
+        "bound, so a lower loss need not mean a better model."
     )
     return _match(
         history, "critical" if impossible else "warning", 0.85 if impossible else 0.6, text,
-        "Look at the sign and at the range of the targets; a loss should be smallest where "
+        "Check the sign of the loss and the range of the targets. A loss should be smallest when "
         "prediction and target agree.",
         Evidence("loss_end", trajectory.end, 0.0 if impossible else -UNBOUNDED * size,
                  int(trajectory.steps[-1])),
         first_step=int(trajectory.steps[below[0]]) if len(below) else 0,
         ruins=impossible,
-        title="The loss falls below its floor" if impossible else "The loss has no floor",
+        title="The loss falls below its minimum" if impossible else "The loss has no lower bound",
     )
 
 
@@ -210,11 +212,11 @@ def _all_against_all(history: RunHistory, _: Signs) -> Match | None:
     match = _match(
         history, "critical", 0.9,
         f"In {'all' if records == of else f'{records:,} of'} {of:,} records the loss is exactly "
-        "the mean squared difference of every prediction with every target of the batch, not of "
-        "each with its own: [N, 1] minus [N] gives [N, N]."
-        + (f" The other {of - records:,} cannot tell." if of > records else ""),
-        "Give target and prediction the same shape before they are compared: "
-        "y = tf.reshape(y, tf.shape(prediction)), or keras.losses.MeanSquaredError().",
+        "the mean squared difference between every prediction and every target of the batch, "
+        "instead of each prediction and its own target: [N, 1] minus [N] gives [N, N]."
+        + (f" The other {of - records:,} are inconclusive." if of > records else ""),
+        "Give target and prediction the same shape before you compare them: y = tf.reshape(y, "
+        "tf.shape(prediction)), or keras.losses.MeanSquaredError().",
         Evidence("pairwise_loss_records", float(records),
                  float(loss_value.RECORDS), side="at least", detail=f"of {of:,}"),
         Evidence("prediction_std_ratio", std_ratio),
@@ -237,11 +239,12 @@ def _summed(history: RunHistory, signs: Signs) -> Match | None:
     batch = f" of {size}" if size else ""
     # Adaptive steps do not depend on the size of the gradient, those of SGD are as long as it.
     plain = configuration(history).optimizer == "SGD"
-    so = " and with SGD each step as many times longer" if plain else ""
+    so = " (and so is each step of SGD)" if plain else ""
     match = _match(
         history, severity, 0.75 if suffers else 0.6 if plain else 0.55,
-        f"The loss is summed over the batch{batch}, not averaged: about {factor:.3g} times the "
-        f"mean. The gradient is as many times larger{so}, and grows with the batch size.",
+        f"The loss is summed over the batch{batch} instead of averaged, so it is about "
+        f"{factor:.3g} times the mean. The gradient is larger by the same factor{so}, and it grows "
+        "with the batch size.",
         "Average over the batch (keras.ops.mean, reduction='sum_over_batch_size'), or divide the "
         f"learning rate by {factor:.2g}.",
         Evidence("loss_over_largest_mean", factor, loss_value.SUMMED),
@@ -281,15 +284,16 @@ def _several_labels(history: RunHistory, _: Signs) -> Match | None:
     labels = float(np.mean(targets.sums)) if targets is not None else 0.0
     return _match(
         history, "info" if learns(history) else "warning", 0.7,
-        f"{model.loss} expects one class per sample; these samples have {labels:.2g} on average.",
-        "Use binary_crossentropy with sigmoid outputs where several labels may hold at once.",
+        f"{model.loss} expects one class per sample, but these samples have {labels:.2g} on "
+        "average.",
+        "Use binary_crossentropy with sigmoid outputs if several labels can apply at once.",
         Evidence("labels_per_sample", labels, 1.0),
-        title="One-class loss for several labels",
+        title="Single-label loss for multi-label targets",
     )
 
 
 def _each_class_alone(history: RunHistory, _: Signs) -> Match | None:
-    """A binary cross-entropy per class, though exactly one class holds."""
+    """A binary cross-entropy per class, although each sample has exactly one class."""
     model, output = configuration(history), configuration(history).output
     if model.loss != "binary_crossentropy" or target_kind(history) != "one-hot" or output is None:
         return None
@@ -298,19 +302,19 @@ def _each_class_alone(history: RunHistory, _: Signs) -> Match | None:
         return None
     return _match(
         history, "info" if learns(history) else "warning", 0.6,
-        f"binary_crossentropy judges each of the {units} classes alone, though exactly one of them "
-        f"holds for a sample: predicting none of them is already right for {units - 1} of {units}, "
-        "and 'accuracy' counts it so.",
+        f"binary_crossentropy judges each of the {units} classes alone, although each sample has "
+        f"exactly one class. Predicting none of them is already right for {units - 1} of {units}, "
+        "and 'accuracy' counts it that way.",
         f"Use categorical_crossentropy with softmax in {output.name}.",
         Evidence("target_classes", float(units), 3.0, side="at least"),
-        title="Binary loss for one class of many",
+        title="Binary loss for exclusive classes",
     )
 
 
 def _distance_between_classes(history: RunHistory, signs: Signs) -> Match | None:
-    """A squared error on classes works, but its gradient vanishes where the model is surely wrong.
+    """A squared error on classes works, but its gradient vanishes if the model is surely wrong.
 
-    So it is no fault by itself: only where the run does not learn is there reason to change it.
+    It is therefore no fault by itself. Only a run that does not learn is a reason to change it.
     """
     model, output = configuration(history), configuration(history).output
     kind = target_kind(history)
@@ -333,16 +337,16 @@ def _distance_between_classes(history: RunHistory, signs: Signs) -> Match | None
     )
     reason = (
         _through_the_slope(outputs, output.activation) if squashed else
-        "it punishes outputs beyond 0 and 1 even where the class is right"
+        "it penalizes outputs beyond 0 and 1 even if the class is right"
     )
     confidence = (0.3 if squashed else 0.4) if good else (0.5 if squashed else 0.6)
     return _match(
         history, severity, confidence,
-        f"{model.loss} is a distance between numbers, and the targets are "
+        f"{model.loss} is a distance between numbers, but the targets are "
         f"{'one-hot classes' if many else 'two classes, 0 and 1'}: {reason}.",
         f"Use {right}.",
         Evidence("binary_columns", float(targets.count if targets else 0)),
-        title="The loss compares classes as numbers",
+        title="The loss treats classes as numbers",
     )
 
 
@@ -383,13 +387,14 @@ def _classes_as_one_number(history: RunHistory, _: Signs) -> Match | None:
 
 
 def _through_the_slope(outputs: Columns | None, activation: str) -> str:
-    """Why a distance learns slowly behind a sigmoid or softmax, and what was seen of it.
+    """Why a distance learns slowly behind a sigmoid or softmax, and what shows it here.
 
-    Its gradient is multiplied by the slope p (1 - p), which is a quarter at most; that of a
-    cross-entropy is not. On the flat ends it is next to nothing: told where outputs reach them.
+    Its gradient is multiplied by the slope p (1 - p), which is at most a quarter. That of a
+    cross-entropy is not. On the flat ends the slope is nearly zero; the text says so if outputs
+    reach them.
     """
     squasher = activation if activation in ("softmax", "sigmoid") else "output"
-    text = f"its gradient passes the slope of the {squasher}, a quarter at most"
+    text = f"its gradient is multiplied by the slope of the {squasher}, at most a quarter"
     if outputs is None:
         return text
     late = slice(-max(1, len(outputs.steps) // 10), None)
@@ -398,12 +403,12 @@ def _through_the_slope(outputs: Columns | None, activation: str) -> str:
         return text
     # One class of many may well be at 0 while no answer is sure.
     if high > 1 - FLAT or (outputs.count == 1 and low < FLAT):
-        text += " and next to nothing where it is sure, be it right or wrong"
+        text += " and nearly zero where the model is sure, be it right or wrong"
     return f"{text} (its outputs end at {low:.3g} to {high:.3g})"
 
 
 def _useless(history: RunHistory) -> bool:
-    """Whether next to nothing was learned, held against the baseline or, else, the start."""
+    """Whether almost nothing was learned, relative to the baseline or, if unknown, the start."""
     trajectory, baseline = loss_trajectory(history), baseline_loss(history)
     if trajectory is None or trajectory.observed < 30:
         return False
@@ -424,8 +429,8 @@ RULE = Rule(
         Threshold(
             "loss_below_zero", high=UNBOUNDED,
             source=(
-                "Times the size of the loss at its start, below zero: densities above 1 give a "
-                "few, not tens."
+                "Densities above 1 make a loss negative by a few times its start, not by tens of "
+                "times."
             ),
         ),
         Threshold(
@@ -456,15 +461,12 @@ RULE = Rule(
         ),
         Threshold(
             "distance_from_edge", low=FLAT,
-            source=(
-                "Distance of an output from 0 or 1 where the slope of a sigmoid is a 25th of "
-                "its largest."
-            ),
+            source="At this distance, the slope of a sigmoid is a 25th of its maximum.",
         ),
     ),
     measures=(
         Measure(
-            "loss_below_zero", "depth of the loss below zero, over its size at the start",
+            "loss_below_zero", "depth of the loss below zero over its initial size",
             ("loss",),
         ),
         Measure(
@@ -475,8 +477,8 @@ RULE = Rule(
         Measure("class_std_over_even", "std of the numbers over that of equally frequent ones",
                 ("feature_std",), kind="target"),
         Measure("distance_from_edge", "distance of an output from 0 or 1", ("feature_max",)),
-        Measure("pairwise_loss_records", "records, {detail}, whose loss is that of all pairs"),
-        Measure("loss_over_largest_mean", "loss over the largest mean it can be", ("loss",)),
+        Measure("pairwise_loss_records", "records, {detail}, whose loss compares all pairs"),
+        Measure("loss_over_largest_mean", "loss over the largest possible mean", ("loss",)),
         Measure("labels_per_sample", "labels per sample", kind="target"),
         Measure("target_classes", "classes of a one-hot target", kind="target"),
         Measure("binary_columns", "columns that hold only 0 and 1", kind="target"),
@@ -489,13 +491,13 @@ RULE = Rule(
               "learning-rate-too-low"),
     experiment="small-sample fit",
     falsified_by=(
-        "The targets recorded are not what the loss compares the output with.",
-        "The loss is meant to be so, and a metric of the task improves with it.",
+        "The recorded targets are not those that the loss receives.",
+        "The loss is intended, and a metric of the task improves with it.",
     ),
     false_alarms=(
-        "Least squares on classes is sound, if slow (Brier score); it is information where the "
-        "run learns.",
-        "Losses of log densities may be negative by nature, by a few units.",
+        "A squared error on classes is sound but slow (Brier score). In a run that learns, it is "
+        "only informational.",
+        "Losses of log densities can be negative by a few units.",
     ),
     references=(
         "Golik, Doetsch & Ney 2013, Cross-Entropy vs. Squared Error Training, Interspeech",

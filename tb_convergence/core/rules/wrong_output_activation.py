@@ -1,9 +1,9 @@
-"""The output layer cannot produce what the loss asks of it.
+"""The output layer cannot produce what the loss needs.
 
-Targets outside the range of the output's activation; a softmax over a single unit, which is always
-1, or over targets that do not add up to 1; an activation that squashes what the loss squashes again
-(or that nobody squashes); and ReLU in front of a softmax, which throws half of the logits away: it
-is seen in the layers, or in probabilities that are equal to the last digit.
+The rule recognizes targets outside the range of the output activation, a softmax over a single unit
+(always 1) or for targets that do not add up to 1, and an activation that both the layer and the
+loss apply, or neither. It also recognizes a ReLU before a softmax, which discards half of the
+logits: the layers show it, or probabilities that are equal to the last digit.
 """
 
 from __future__ import annotations
@@ -53,13 +53,13 @@ NO_PROBABILITY: Final = frozenset(
     {"linear", "relu", "relu6", "leaky_relu", "elu", "selu", "gelu", "silu", "swish", "tanh",
      "softplus", "softsign", "exponential"}
 )
-"""Activations whose values are no probabilities, which a cross-entropy takes the logarithm of."""
+"""Activations whose values are not probabilities, as a cross-entropy needs them."""
 CUTS: Final = frozenset({"relu", "relu6"})
 COMPUTES: Final = frozenset(
     {"Dense", "Activation", "Softmax", "ReLU", "LeakyReLU", "Conv1D", "Conv2D", "Conv3D",
      "Conv1DTranspose", "Conv2DTranspose", "TimeDistributed"}
 )
-"""Output layers whose activation is all that is done to their result."""
+"""Output layers whose results nothing but their own activation changes."""
 GRAVE: Final = 0.25
 TIED_RECORDS: Final = 3
 BESIDE: Final = 0.9
@@ -109,10 +109,10 @@ def _single_softmax(history: RunHistory, output: Layer) -> Match | None:
         return None
     match = _match(
         history, output, 0.97,
-        f"{output.name} is a softmax over one unit: its output is always 1, whatever the input."
+        f"{output.name} is a softmax over one unit, so its output is always 1, whatever the input."
         + _beside_the_output(history),
-        "Use activation='sigmoid' with binary_crossentropy for two classes, or no activation for a "
-        "number.",
+        "For two classes, use activation='sigmoid' with binary_crossentropy. For a number, use no "
+        "activation.",
         (Evidence("output_units", 1.0, 2.0, None, output.name, detail="softmax"),),
         title="Softmax over a single unit", ruins=True,
     )
@@ -120,12 +120,12 @@ def _single_softmax(history: RunHistory, output: Layer) -> Match | None:
 
 
 def _beside_the_output(history: RunHistory) -> str:
-    """Why the loss falls although the output is one constant; "" where it need not be told.
+    """Why the loss falls although the output is constant; "" if it does not.
 
-    The loss of a constant output stays where it is but for the batches' shares, and no constant has
-    less than the baseline. Where the recorded loss fell below that, or by more than half without a
-    penalty that could, it was not computed from the output: on TensorFlow, Keras takes what a
-    softmax was computed from for its cross-entropies.
+    The loss of a constant output changes only with the class shares of the batches, and never falls
+    below the baseline. If the recorded loss fell below that, or by more than half without a penalty
+    that explains it, it was not computed from the output: with TensorFlow, Keras computes
+    cross-entropies from the input of the softmax.
     """
     trajectory, least = loss_trajectory(history), baseline_loss(history)
     model = configuration(history)
@@ -137,7 +137,7 @@ def _beside_the_output(history: RunHistory) -> str:
         return ""
     text = (
         f" The loss still falls from {trajectory.start:.3g} to {trajectory.end:.2g}, which a "
-        "constant output cannot do: it is not computed from this output"
+        "constant output cannot cause: it is not computed from this output"
     )
     if {"keras", "tensorflow"} <= set(model.frameworks) and model.loss in CROSS_ENTROPIES:
         text += " but, as Keras does, from the values before the softmax"
@@ -161,7 +161,7 @@ def _twice(history: RunHistory, model: Configuration, output: Layer) -> Match | 
         return _match(
             history, output, 0.9,
             f"{before.name} applies {before.activation}, and {output.name} applies "
-            f"{output.activation} to it: what is left are nearly equal values.",
+            f"{output.activation} to the result, which leaves nearly equal values.",
             f"Remove the activation of {before.name}.",
             title="Output activation applied twice",
         )
@@ -172,10 +172,9 @@ def _twice(history: RunHistory, model: Configuration, output: Layer) -> Match | 
             "has no activation")
         match = _match(
             history, output, 0.9,
-            f"{output.name} {what}, and {model.loss} expects probabilities.",
-            f"Give {output.name} "
-            f"{'sigmoid' if model.loss.startswith('binary') else 'softmax'}, or no activation and "
-            "from_logits=True in the loss.",
+            f"{output.name} {what}, but {model.loss} expects probabilities.",
+            f"Use {'sigmoid' if model.loss.startswith('binary') else 'softmax'} in {output.name}, "
+            "or no activation and from_logits=True in the loss.",
             title="Cross-entropy without probabilities",
         )
         # The slope of the logarithm is 1 / p: outputs at 0, or below, make steps of any length.
@@ -189,24 +188,24 @@ def _twice(history: RunHistory, model: Configuration, output: Layer) -> Match | 
 
 
 def _cut_by_output(history: RunHistory, model: Configuration, output: Layer) -> Match | None:
-    """ReLU in front of a loss that takes logits: half of them are out of reach."""
+    """A ReLU before a loss that takes logits: half of the logits are out of reach."""
     if not model.from_logits or output.activation not in CUTS:
         return None
     if model.loss not in CROSS_ENTROPIES:
         return None
     return _match(
         history, output, 0.85,
-        f"{output.name} applies {output.activation} to what the loss takes as logits: it throws "
-        "away negative evidence, and logits that fall below zero get no gradient.",
+        f"{output.name} applies {output.activation} to the logits that the loss takes. This "
+        "discards negative evidence, and logits below zero get no gradient.",
         f"Remove the activation of {output.name}.",
         title="Output activation cuts the logits",
     )
 
 
 def _recoverable(output: Layer) -> bool:
-    """Whether Keras finds the logits again: it does behind an activation given by its name.
+    """Whether Keras finds the logits again, as it does for an activation given by its name.
 
-    Not behind a layer that applies another at each time step.
+    It does not for a layer that applies another layer at each time step.
     """
     return output.kind in COMPUTES - {"TimeDistributed"}
 
@@ -218,8 +217,8 @@ def _cut_logits(history: RunHistory, model: Configuration, output: Layer) -> Mat
         return None
     return _match(
         history, before, 0.85,
-        f"{before.name} applies {before.activation} to the logits of the {output.activation}: "
-        "negative evidence is thrown away, and units that fall below zero get no gradient.",
+        f"{before.name} applies {before.activation} to the logits of the {output.activation}. This "
+        "discards negative evidence, and units below zero get no gradient.",
         f"Remove the activation of {before.name}.",
         title="Output activation cuts the logits",
     )
@@ -251,9 +250,9 @@ def _out_of_reach(history: RunHistory, model: Configuration, output: Layer) -> M
         severity = "info"
     return _match(
         history, output, 0.9,
-        f"{output.name} ({output.activation}) can give values from "
-        f"{span(*reach) if math.isfinite(reach[1]) else f'{reach[0]:g} up'}; "
-        f"the targets go from {span(low, high)}.",
+        f"{output.name} ({output.activation}) can output values from "
+        f"{span(*reach) if math.isfinite(reach[1]) else f'{reach[0]:g} up'}, but the targets range "
+        f"from {span(low, high)}.",
         f"Remove the activation of {output.name} (a number needs none), or scale the targets into "
         "its range.",
         (Evidence("smallest_target" if beyond else "largest_target", low if beyond else high,
@@ -264,10 +263,10 @@ def _out_of_reach(history: RunHistory, model: Configuration, output: Layer) -> M
 
 
 def _tied(history: RunHistory, output: Layer) -> Match | None:
-    """Probabilities that are equal to the last digit, sample by sample: their logits were cut at 0.
+    """Probabilities that are equal to the last digit in every sample: their logits were cut at 0.
 
-    Seen in the moments: two columns with the same mean, spread and extremes in every batch. A
-    softmax gives that only to equal logits, and distinct units are never equal by chance.
+    The moments show it: two columns with the same mean, std and extremes in every batch. A softmax
+    gives that only for equal logits, and distinct units are never equal by chance.
     """
     outputs = columns_of(history, "prediction")
     if outputs is None or outputs.count < 3 or not are_probabilities(outputs):
@@ -288,9 +287,9 @@ def _tied(history: RunHistory, output: Layer) -> Match | None:
     return _match(
         history, output, 0.85,
         f"{tied} of the {outputs.count} probabilities of {output.name} are equal to the last digit "
-        "in every batch: their logits are cut off at the same value, as by ReLU before the "
+        "in every batch. Their logits are cut off at the same value, as by a ReLU before the "
         "softmax.",
-        f"Leave the logits of {output.name} without an activation before the softmax.",
+        f"Apply no activation to the logits of {output.name} before the softmax.",
         (Evidence("tied_outputs", float(tied), 2.0, None, output.name,
                   side="at least"),),
         title="Output activation cuts the logits",
@@ -298,7 +297,7 @@ def _tied(history: RunHistory, output: Layer) -> Match | None:
 
 
 def _no_sum(history: RunHistory, output: Layer) -> Match | None:
-    """Softmax outputs add up to 1; targets that do not are out of reach."""
+    """Softmax outputs add up to 1, so targets that do not are out of reach."""
     if output.activation != "softmax" or (output.units or 0) < 2:
         return None
     targets = columns_of(history, "target")
@@ -309,21 +308,22 @@ def _no_sum(history: RunHistory, output: Layer) -> Match | None:
         return None
     several = target_kind(history) == "multi-hot"
     advice = (
-        f"Use sigmoid in {output.name} with binary_crossentropy: each label is a question of its "
-        "own." if several else f"Use no activation in {output.name} for numbers."
+        f"Use sigmoid in {output.name} with binary_crossentropy, which predicts each label "
+        "independently." if several else f"For numbers, use no activation in {output.name}."
     )
     return _match(
         history, output, 0.85,
-        f"The outputs of {output.name} (softmax) add up to 1 for every sample, its targets to "
-        f"{total:.3g}.", advice,
+        f"The outputs of {output.name} (softmax) add up to 1 for every sample, but its targets add "
+        f"up to {total:.3g}.", advice,
         (Evidence("target_sum", total, 1.0, side="other than"),),
         title="Softmax, but targets do not add up to 1",
     )
 
 
 def _not_exclusive(history: RunHistory, model: Configuration, output: Layer) -> Match | None:
-    """Sigmoids where exactly one class holds. Keras divides by their sum, so it trains, but what
-    drives the classes apart is only that division.
+    """Sigmoids, although each sample has exactly one class.
+
+    Keras divides by their sum, so training works, but only that division separates the classes.
     """
     exclusive = CROSS_ENTROPIES - {"binary_crossentropy"}
     if output.activation not in ("sigmoid", "hard_sigmoid") or model.loss not in exclusive:
@@ -333,13 +333,13 @@ def _not_exclusive(history: RunHistory, model: Configuration, output: Layer) -> 
     benign = learns(history)
     return _match(
         history, output, 0.5 if benign else 0.7,
-        f"{output.name} gives {output.units} independent probabilities (sigmoid), and {model.loss} "
-        f"expects one distribution over the classes.{FALLS if benign else ''}",
+        f"{output.name} outputs {output.units} independent probabilities (sigmoid), but "
+        f"{model.loss} expects one distribution over the classes.{FALLS if benign else ''}",
         f"Use softmax in {output.name}.",
         (Evidence("output_units", float(output.units or 0), 1.0, None, output.name,
                   detail="sigmoid"),),
         "info" if benign else "warning",
-        title="Sigmoids for classes that exclude each other",
+        title="Sigmoids for exclusive classes",
     )
 
 
@@ -357,28 +357,22 @@ RULE = Rule(
     thresholds=(
         Threshold(
             "targets_out_of_reach", high=GRAVE,
-            source=(
-                "Part of the targets' range that is out of reach; sigmoid on standardised "
-                "targets loses half."
-            ),
+            source="A sigmoid misses half of the range of standardized targets.",
         ),
         Threshold(
             "records", high=TIED_RECORDS, detail="with equal outputs",
-            source="Batches in which the columns must be equal: once could be an empty batch.",
+            source="A single batch may be empty.",
         ),
         Threshold(
             "loss_over_baseline", low=BESIDE, detail="(of a constant output)",
             source=(
-                "Loss over the baseline loss, below which a constant output cannot have it: the "
-                "rest is scatter of the batches' shares."
+                "A constant output cannot have a lower loss. The margin allows for the class "
+                "shares of batches."
             ),
         ),
         Threshold(
             "targets_out_of_reach", high=MARGIN, detail="(rounding)",
-            source=(
-                "Part of the targets' own range by which they may leave the activation's: "
-                "rounding."
-            ),
+            source="A smaller part is rounding.",
         ),
     ),
     measures=(
@@ -386,7 +380,7 @@ RULE = Rule(
             "targets_out_of_reach", "part of the targets' range that is out of reach",
             ("feature_max",), "fraction",
         ),
-        Measure("tied_outputs", "outputs that are equal throughout", kind="prediction"),
+        Measure("tied_outputs", "outputs that are always equal", kind="prediction"),
         Measure("target_sum", "sum of a sample's targets", kind="target"),
     ),
     shows=("activation_zero_fraction", "activation_saturated_fraction", "activation_batch_std"),
@@ -395,6 +389,6 @@ RULE = Rule(
               "saturated-activation", "loss-divergence", "dead-relu", "underfitting",
               "learning-rate-too-low",
               "update-ratio-out-of-range"),
-    falsified_by=("The targets recorded are not what the loss compares the output with.",),
+    falsified_by=("The recorded targets are not those that the loss receives.",),
     references=("Schoop et al. 2021, UMLAUT, CHI", "Zhang et al. 2021, AutoTrainer, ICSE"),
 )

@@ -1,9 +1,9 @@
 """Most of a kernel's gradient is exactly zero, record after record.
 
-Two cases are judged by a stricter bound, because a healthy run has such zeros too: kernels that
-read the data directly (an input that is constantly zero, the corner of an image, has no gradient),
-and very small batches (a ReLU unit is off for half of the samples, so with one sample three
-quarters of the entries between two such layers are zero).
+Healthy runs have such zeros too, so two cases need a stricter limit. Kernels that read the data
+directly get no gradient for an input that is constantly zero, such as the corner of an image. In
+very small batches, a ReLU unit is off for half of the samples, so with one sample three quarters of
+the entries between two such layers are zero.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ ALL = 0.999
 RECORDS = 5
 SOLVED = 0.99
 GATHER = frozenset({"Adam", "AdamW", "Adamax", "Nadam", "Lamb", "Lion"})
-"""Optimizers with momentum of their own."""
+"""Optimizers with built-in momentum."""
 SMALL_BATCH = 8
 
 
@@ -93,9 +93,9 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
 def _unreached_output(
     history: RunHistory, table: Table, rows: list[int], zero: Values
 ) -> Match | None:
-    """An output, one of several, whose kernel never got a gradient: the loss does not look at it.
+    """An output, one of several, whose kernel never gets a gradient: the loss ignores it.
 
-    Told however well the other outputs are learned, for the loss shows nothing of it.
+    The finding is reported however well the other outputs learn, because the loss does not show it.
     """
     ends = {layer.name for layer in configuration(history).ends}
     outputs = [index for index, row in enumerate(rows) if table.rows[row].layer in ends]
@@ -118,8 +118,8 @@ def _unreached_output(
             for index in none
         ),
         (
-            f"Check what {names[0]} weighs in the loss: a loss_weights entry of 0, a loss that is "
-            "missing in compile(), a mask or sample weights that are all zero.",
+            f"Check the weight of {names[0]} in the loss: a loss_weights entry of 0, a loss that "
+            "is missing in compile(), or a mask or sample weights that are all zero.",
         ),
         title=placed("No gradient reaches an output", names),
     )
@@ -128,7 +128,7 @@ def _unreached_output(
 def _none_at_the_start(
     history: RunHistory, table: Table, rows: list[int], zero: Values
 ) -> Match | None:
-    """No kernel gets any gradient in the first records: nothing can begin."""
+    """No kernel gets any gradient in the first records, so training cannot begin."""
     size = configuration(history).batch_size
     if int(table.steps[0]) != 0 or (size is not None and size < SMALL_BATCH):
         return None
@@ -137,26 +137,27 @@ def _none_at_the_start(
     names = layers_of(table, rows)
     return Match(
         "critical", 0.85,
-        f"No kernel gets any gradient from the first batch: {listed(names)} cannot learn.",
+        f"No kernel gets any gradient from the first batch on, so {listed(names)} cannot learn.",
         0, int(table.steps[-1]), names,
         (Evidence("gradient_zero_fraction", float(np.min(zero)), ALL, 0, side="at least",
                   detail="(smallest of the kernels)"),),
         (
-            "Follow the loss back: does it depend on the model's output (no argmax, round, cast, "
-            "stop_gradient or clip in between)? Are all units dead, or all weights zero?",
+            "Trace the loss back. Does it depend on the model's output, without argmax, round, "
+            "cast, stop_gradient or clip in between? Are all units dead, or all weights zero?",
         ),
         ruins=True, state=State(NO_GRADIENT, 0),
     )
 
 
 def _state(table: Table, zero: Values) -> State | None:
-    """Whether no kernel gets a gradient at all, of zero fractions `[S, K]`; None where one does."""
+    """Since when no kernel gets a gradient, from zero fractions `[S, K]`; None if one still does.
+    """
     since = lasting_since((np.nan_to_num(zero) >= ALL).all(axis=1))
     return State(NO_GRADIENT, int(table.steps[since])) if since < len(zero) else None
 
 
 def coasting(history: RunHistory) -> str:
-    """A sentence on weights that momentum moves on without any gradient; "" where none does."""
+    """A sentence on weights that momentum still moves without a gradient; "" if there are none."""
     table, model = history.table("variables"), configuration(history)
     if table is None or not (table.has("gradient_zero_fraction") and table.has("update_ratio")):
         return ""
@@ -174,11 +175,11 @@ def coasting(history: RunHistory) -> str:
             layers.append(table.rows[row].layer)
     if not layers:
         return ""
-    return f" Momentum went on moving {listed(layers)} until step {int(table.steps[last]):,}."
+    return f" Momentum kept moving {listed(layers)} until step {int(table.steps[last]):,}."
 
 
 def limits(history: RunHistory, kernels: int) -> NDArray[np.float64]:
-    """Zero fraction from which each of so many kernels, in order of depth, is judged; `[K]`."""
+    """Zero fraction from which each kernel is reported, for kernels in order of depth: `[K]`."""
     size = configuration(history).batch_size
     limit = np.full(kernels, ALL if size is not None and size < SMALL_BATCH else FRACTION)
     limit[:1] = ALL
@@ -186,7 +187,7 @@ def limits(history: RunHistory, kernels: int) -> NDArray[np.float64]:
 
 
 def _solved(history: RunHistory) -> bool:
-    """Whether nothing is left to learn: no gradient is then as it should be."""
+    """Whether nothing is left to learn, so that a gradient of zero is correct."""
     targets = columns_of(history, "target")
     if targets is not None and targets.constant:
         return True
@@ -195,7 +196,7 @@ def _solved(history: RunHistory) -> bool:
 
 
 def _healthy(history: RunHistory, table: Table) -> Mapping[int, Range]:
-    """A kernel that is judged only if all of its gradient is 0 has no range.
+    """Healthy zero fractions; none for a kernel that is judged only if all of its gradient is 0.
 
     A range from 0 to 99.9 % would call healthy what merely proves nothing.
     """
@@ -218,39 +219,38 @@ RULE = Rule(
         Threshold(
             "gradient_zero_fraction", high=FRACTION,
             source=(
-                "Share of zeros (DeepDiagnosis, AutoTrainer: dead neurons above 70 % zero "
-                "gradients)."
+                "DeepDiagnosis and AutoTrainer call neurons dead if more than 70 % of their "
+                "gradients are zero."
             ),
         ),
         Threshold(
             "gradient_zero_fraction", high=ALL, detail="(all)",
-            source="All entries but for a stray one: exactly zero is its own case.",
+            source="All entries except a stray one. A gradient of exactly zero is a separate case.",
         ),
         Threshold(
-            "records", high=RECORDS, detail="at the end that agree",
-            source=(
-                "Records at the end of the run that must agree: a state that lasts, not a "
-                "passing batch."
-            ),
+            "records", high=RECORDS, detail="in a row at the end of the run",
+            source="One unusual batch must not trigger the finding.",
         ),
         Threshold(
             "loss_fall", low=SOLVED,
-            source="Part of the starting loss that is gone when nothing is left to learn.",
+            source="When this part of the starting loss is gone, nothing is left to learn.",
         ),
         Threshold(
             "batch_size", high=SMALL_BATCH,
-            source="(1 - 1/4)^8 is a tenth: from here on chance explains no zeros.",
+            source=(
+                "(1 - 1/4)^8 is a tenth, so in larger batches chance does not explain the zeros."
+            ),
         ),
     ),
     shows=("gradient_zero_fraction",),
     of_sound=True,
     advice=(
-        "Find the operation that cuts the gradient: dead ReLU units, a saturated output, "
+        "Find the operation that cuts off the gradient: dead ReLU units, a saturated output, "
         "stop_gradient, argmax or a cast to integer.",
     ),
     falsified_by=(
         "The layer's weights change between records, and neither momentum nor decay moves them.",
     ),
-    false_alarms=("Embeddings and inputs that are mostly zero have sparse gradients by nature.",),
+    false_alarms=("Embeddings and mostly zero inputs have sparse gradients by nature.",),
     references=("Wardat et al. 2022, DeepDiagnosis, ICSE",),
 )
