@@ -46,17 +46,17 @@ def test_between_two_records(tmp_path: Path) -> None:
     finding = non_finite(histograms(tmp_path, range(0, 100, 10), 40))
     assert finding.first_step == 40
     assert finding.summary == (
-        "NaN arose after step 30, at step 40 at the latest: no record tells of the 9 steps "
-        "between. At step 40 it appears first in the gradient of w/kernel."
+        "NaN appeared after step 30 and no later than step 40; this log has no record of the 9 "
+        "steps between. At step 40 it appears first in the gradient of w/kernel."
     )
-    assert finding.advice[0].startswith("Look at the tensor named first")
+    assert finding.advice[0].startswith("Look at the tensor that is named first")
 
 
 def test_no_tensor_is_named_that_may_have_caught_it(tmp_path: Path) -> None:
     finding = non_finite(histograms(tmp_path, range(0, 100, 10), 40, 40))
     assert finding.summary == (
-        "NaN arose after step 30, at step 40 at the latest: no record tells of the 9 steps "
-        "between, and by then the variables held it, so where it began is not known."
+        "NaN appeared after step 30 and no later than step 40; this log has no record of the 9 "
+        "steps between. By then the variables contained it, so its origin is not known."
     )
     assert finding.advice[0].startswith("Record every step, as ConvergenceRecorder")
     assert "watch_every_step" not in " ".join(finding.advice)
@@ -72,7 +72,7 @@ def test_records_of_every_step_are_exact(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("first", "said"), [
     (0, "NaN appeared first in the gradient of w/kernel, at step 0."),
     (1, "NaN appeared first in the gradient of w/kernel, at step 1."),
-    (20, "NaN arose at step 20 at the latest: no record tells of the 20 steps before. "
+    (20, "NaN appeared no later than step 20; this log has no record of the 20 steps before. "
          "At step 20 it appears first in the gradient of w/kernel."),
 ])
 def test_the_first_record_of_all(tmp_path: Path, first: int, said: str) -> None:
@@ -86,7 +86,7 @@ def test_a_record_of_another_tensor_says_nothing_of_this_one(tmp_path: Path) -> 
             if step % 20 == 0:
                 tensorflow_2(file, "gradients/b/kernel", step, BAD if step >= 40 else SOUND)
     summary = non_finite(read(tmp_path)).summary
-    assert summary.startswith("NaN arose after step 20, at step 40 at the latest: no record")
+    assert summary.startswith("NaN appeared after step 20 and no later than step 40; this log")
 
 
 def test_a_loss_of_every_step_dates_it_though_histograms_do_not(tmp_path: Path) -> None:
@@ -101,15 +101,15 @@ def test_a_loss_now_and_then(tmp_path: Path) -> None:
         for step in range(0, 500, 50):
             file.simple("loss", step, np.inf if step >= 300 else 1.0)
     assert non_finite(read(tmp_path)).summary == (
-        "Inf arose after step 250, at step 300 at the latest: no record tells of the 49 steps "
-        "between. At step 300 it appears first in the loss."
+        "Inf appeared after step 250 and no later than step 300; this log has no record of the 49 "
+        "steps between. At step 300 it appears first in the loss."
     )
 
 
 @pytest.mark.parametrize(("every", "said"), [
     (1, "NaN or Inf appeared first in the variable w/kernel, at epoch 10."),
-    (5, "NaN or Inf arose after epoch 5, at epoch 10 at the latest: no record tells of the 4 "
-        "epochs between, and by then the variables held it, so where it began is not known."),
+    (5, "NaN or Inf appeared after epoch 5 and no later than epoch 10; this log has no record of "
+        "the 4 epochs between. By then the variables contained it, so its origin is not known."),
 ])
 def test_weights_of_keras_own_callback_count_epochs(tmp_path: Path, every: int, said: str) -> None:
     with EventFile(tmp_path / "train") as file:
@@ -137,9 +137,9 @@ def test_between_records_that_the_loader_kept(
     finding = non_finite(history)
     assert finding.first_step == seen
     assert finding.summary == (
-        f"NaN arose after step {before}, at step {seen} at the latest: no record tells of the "
-        f"{seen - before - 1} steps between. At step {seen} it appears first in the gradient of "
-        "w/kernel."
+        f"NaN appeared after step {before} and no later than step {seen}; this log has no record "
+        f"of the {seen - before - 1} steps between. At step {seen} it appears first in the "
+        "gradient of w/kernel."
     )
 
 
@@ -149,7 +149,7 @@ def test_arrays_that_were_logged_now_and_then(tmp_path: Path) -> None:
         log_health(tmp_path, step, gradients={"w/kernel": values}, variables={"w/kernel": SOUND})
     close_health(tmp_path)
     summary = non_finite(read(tmp_path)).summary
-    assert summary.startswith("NaN arose after step 250, at step 300 at the latest: no record")
+    assert summary.startswith("NaN appeared after step 250 and no later than step 300; this log")
 
 
 def test_a_cause_does_not_date_it_either(tmp_path: Path) -> None:
@@ -161,4 +161,4 @@ def test_a_cause_does_not_date_it_either(tmp_path: Path) -> None:
             file.simple("loss", step, np.nan if step >= 80 else 1.0 + step)
     (cause,) = [f for f in diagnose_history(read(tmp_path)).findings
                 if f.id == "learning-rate-too-high"]
-    assert "NaN or Inf followed by step 80" in cause.summary
+    assert "NaN or Inf appeared by step 80" in cause.summary

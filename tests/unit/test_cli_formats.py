@@ -130,7 +130,7 @@ def test_markdown_says_what_the_findings_say() -> None:
     assert "| one | ✖ critical | The input is not normalized (`unnormalized-input`) | 0 |" in source
     assert "| two | ✔ nothing found | nothing found |  |" in source
     assert "Explains `loss-not-decreasing`" in source
-    assert "* Try: Standardise every feature" in source
+    assert "* Try: Standardize every feature" in source
 
 
 # HTML ---------------------------------------------------------------------------------------------

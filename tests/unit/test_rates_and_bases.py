@@ -44,7 +44,8 @@ def test_a_rate_raised_in_mid_run_is_named_and_the_one_that_worked_advised() -> 
     loss = np.where(AT < 301, draw.falling(N), 2.3 * 1.2 ** np.clip(AT - 300.0, 0, 60))
     finding = cause(with_rates(rate, ratio, loss), "learning-rate-too-high")
     assert "raised from 0.02 to 1 at step 300" in finding.summary
-    advised = "Go back to the rate that worked until step 300: SGD(0.02, momentum=0.9)."
+    advised = (
+        "Go back to the learning rate that worked until step 300: SGD(0.02, momentum=0.9).")
     assert finding.advice[0].startswith(advised)
 
 
@@ -117,7 +118,7 @@ def test_a_frozen_base_is_fed_on_its_own_scale() -> None:
 
 def test_a_frozen_base_that_gives_the_same_for_all_samples_is_named() -> None:
     finding = cause(based(0.02), "unnormalized-input")
-    assert finding.title == "A frozen base is fed the wrong scale"
+    assert finding.title == "A frozen base gets the wrong input scale"
     assert finding.layers == ("hidden_2",)
     learned = based(0.02, loss=draw.falling())
     assert "unnormalized-input" not in [f.id for f in diagnose_history(learned).findings]

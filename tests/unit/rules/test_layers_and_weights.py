@@ -66,7 +66,7 @@ def test_heavy_dropout_on_a_narrow_layer_is_named_and_on_a_wide_one_is_not() -> 
     [
         (
             [dense("a", "x", "softmax"), dense("b", "a"), dense("o", "b", "softmax", 4)],
-            "softmax within the network", "relu",
+            "softmax inside the network", "relu",
         ),
         ([{"name": "cell", "class": "LSTM", "activation": "relu", "inputs": ["x"]},
           dense("o", "cell", "softmax", 4)], "unbounded", "tanh"),
@@ -161,12 +161,12 @@ def test_the_ratio_of_the_layers_is_the_quotient_of_what_stands_beside_it(activa
     assert first.step == last.step
     assert ratio.value == pytest.approx(1e-5, rel=1e-3)
     # Four layers: three factors of 10^(5/3) lie between the first and the last.
-    assert "a factor of 46 a layer" in findings["vanishing-gradient"].summary
+    assert "a factor of 46 per layer" in findings["vanishing-gradient"].summary
     if activation == "sigmoid":
         _, factor, near, far, *_ = findings["wrong-hidden-activation"].evidence
         assert (near.layer, far.layer) == ("first", "third")
         assert (near.value / far.value) ** (1 / 2) == pytest.approx(factor.value)
-        assert "each layer leaves" in factor.name
+        assert "each layer passes on" in factor.name
 
 
 def test_infinite_gradients_of_the_late_layers_are_no_vanishing_ones(
@@ -188,7 +188,7 @@ def test_weights_that_all_start_at_zero_are_said_to() -> None:
     tables = {**base.tables, "variables": replace(table, low=low, high=low)}
     finding = cause(replace(base, tables=tables), "poor-initialization")
     first, second, last = (row.layer for row in table.rows)
-    assert finding.summary.startswith(f"All weights start at zero in {first}, {second}: ")
+    assert finding.summary.startswith(f"All weights in {first}, {second} start at zero, so ")
     assert f"{last} starts at zero too" in finding.summary
     assert finding.layers == (first, second)
     assert {item.value for item in finding.evidence} == {0.0}
@@ -196,8 +196,8 @@ def test_weights_that_all_start_at_zero_are_said_to() -> None:
     assert limits == {("variable_std", 0.0), ("variable_mean", None)}
     # Of what its own gradient shows, not of what a last layer could do by itself.
     assert finding.summary.endswith(
-        f"{last} starts at zero too, which does no harm in a last layer.")
+        f"{last} starts at zero too, which is harmless in a last layer.")
     low[:, 2, table.columns.index("gradient_zero_fraction")] = 1.0
     tables = {**base.tables, "variables": replace(table, low=low, high=low)}
     cut_off = cause(replace(base, tables=tables), "poor-initialization").summary
-    assert "it gets no gradient either while the layers before it put out zeros." in cut_off
+    assert "the layer gets no gradient while the layers before it output zeros." in cut_off

@@ -136,7 +136,7 @@ def test_a_loss_that_rests_where_ignorance_does(loss: str, end: float, expected:
         ),
         (
             lambda: with_loss(-np.geomspace(1, 1e4, N), configured(loss={"name": "gain"})),
-            "warning", "has no floor",
+            "warning", "has no lower bound",
         ),
     ],
 )
@@ -225,7 +225,7 @@ def test_a_logarithm_of_zero_in_the_loss_is_told_from_the_outputs() -> None:
     finding = cause(with_loss(loss, history), "wrong-loss")
     assert finding.first_step == 30
     assert (
-        "between 0 and 0.9; the logarithm of this loss needs values in (0, 1], 0 left out"
+        "between 0 and 0.9. The logarithm in this loss needs values in (0, 1], so 0 is not allowed."
         in finding.summary
     )
     kept = data(labelled(0.5), outputs(0.5, 0.3, 0.0, 0.9), **classes("binary_crossentropy"))
@@ -251,8 +251,8 @@ def test_flat_ends_are_blamed_only_where_outputs_reach_them(
                                           **classes("mean_absolute_error")))
     said = cause(history, "wrong-loss").summary
     assert words in said
-    assert ("where it is sure" in said) == sure
-    assert "a quarter at most" in said
+    assert ("where the model is sure" in said) == sure
+    assert "at most a quarter" in said
 
 
 def test_softmax_logits_that_were_cut_are_seen_in_the_probabilities() -> None:

@@ -64,7 +64,7 @@ def test_a_loss_that_is_finite_again_does_not_hide_weights_that_are_not() -> Non
     history = with_loss(loss, changed("variables", variable_nonfinite_fraction=bad))
     layer = history.tables["variables"].rows[0].layer
     summary = cause(history, "non-finite-values").summary
-    assert "The loss is finite again from step 7 on, 2 at the end" in summary
-    assert f"but {layer} still has NaN or Inf" in summary
+    assert "The loss is finite again from step 7 on and ends at 2" in summary
+    assert f"but weights or gradients of {layer} still contain NaN or Inf" in summary
     skipped = with_loss(loss)
     assert "finite again" not in cause(skipped, "non-finite-values").summary

@@ -175,7 +175,7 @@ def test_the_onset_and_the_peak_of_too_large_updates_are_both_shown() -> None:
     shown = [(e.step, e.layer, round(e.value, 3), e.limit) for e in finding.evidence[:2]]
     assert shown == [(12, names[1], 7.0, 0.1), (9, names[2], 0.12, 0.1)]
     assert finding.first_step == 9
-    assert "(step 12; more than 0.1 times first at step 9, in output)" in finding.summary
+    assert "(step 12; first above 0.1 times at step 9, in output)" in finding.summary
     assert finding.layers == (names[1], names[2], names[0]), "fastest, begun first, the others"
     (loss,) = [e for e in finding.evidence if e.statistic == "loss_end_over_start"]
     # The last tenth, and the step that begins it.
@@ -204,7 +204,7 @@ def test_a_network_that_too_large_steps_killed_does_not_lack_rate() -> None:
     first, second, last = (row.layer for row in history.tables["variables"].rows)
     gone = f"most of the gradient of {first}, {second} and {last} is exactly zero, since step 3."
     assert gone in finding.summary
-    assert f"Momentum went on moving {first} and {second} until step 62." in finding.summary
+    assert f"Momentum kept moving {first} and {second} until step 62." in finding.summary
 
 
 @pytest.mark.parametrize(("rate", "found"), [(2e-3, False), (2e-5, True)])
@@ -236,9 +236,9 @@ def test_the_fastest_layer_is_named_first_and_the_step_before_the_harm() -> None
     first, second, last = (row.layer for row in history.tables["variables"].rows)
     assert finding.layers == (second, last, first)
     assert finding.evidence[0].layer == second
-    began = f"more than 0.1 times first at step 0, in {second}"
+    began = f"first above 0.1 times at step 0, in {second}"
     assert f"7 times its own size (step 69; {began})" in finding.summary
-    assert "followed at step 70" in finding.summary
+    assert "appeared at step 70" in finding.summary
 
 
 def test_no_run_is_told_that_its_rate_is_too_high_and_too_low() -> None:

@@ -31,7 +31,7 @@ def test_nan_between_unwatched_records_is_told_as_an_interval() -> None:
     (finding,) = [f for f in diagnose_history(history).findings if f.id == "non-finite-values"]
     assert finding.first_step == 219
     assert finding.summary == (
-        "NaN arose after step 199, at step 219 at the latest: the 19 steps between were not "
+        "NaN appeared after step 199 and no later than step 219; the 19 steps between were not "
         "observed. At step 219 it appears first in the loss."
     )
 
@@ -48,8 +48,8 @@ def test_nan_between_records_is_dated_by_the_losses() -> None:
     (finding,) = [f for f in diagnose_history(history).findings if f.id == "non-finite-values"]
     assert finding.first_step == 207
     assert finding.summary == (
-        "The loss became NaN at step 207; every loss before it was finite. No gradients "
-        "and no outputs of that step were recorded."
+        "The loss became NaN at step 207; every loss before it was finite. Neither gradients "
+        "nor outputs of that step were recorded."
     )
 
 
