@@ -43,7 +43,7 @@ def test_a_first_loss_that_is_not_finite_is_no_work_of_an_update(tmp_path: Path)
     loss[0] = np.inf
     found = logged(tmp_path, loss, 5, 0.25, 1.0)
     assert "learning-rate-too-high" not in found
-    assert "no update came before it" in found["non-finite-values"].advice[0]
+    assert "before any update" in found["non-finite-values"].advice[0]
 
 
 @pytest.mark.parametrize(("first_update", "said"), [(1e-3, True), (1.0, False)])

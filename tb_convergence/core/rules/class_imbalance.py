@@ -273,10 +273,8 @@ RULE = Rule(
             source="A single batch may miss the class by chance.",
         ),
         Threshold(
-            "loss_over_baseline", high=LITTLE, detail="(at places that are not padding)",
-            source=(
-                "Loss over that of a model that ignores its input, from which little was learned."
-            ),
+            "loss_over_baseline", high=LITTLE, detail="(at positions that are not padding)",
+            source="The model has then learned little beyond the padding.",
         ),
     ),
     measures=(

@@ -69,18 +69,19 @@ def _nothing_to_learn(last: int) -> Match:
     """A loss of exactly 0 before the first update and ever since: nothing asks for a change."""
     return Match(
         "warning", 0.9,
-        "The loss is exactly 0 for every batch from the first step on, before anything was "
-        "learned: every sample already satisfies it, so it has no gradient to follow.",
+        "The loss is exactly 0 for every batch from the first step on, before the model has "
+        "learned anything. Every sample already satisfies the loss, so it has no gradient.",
         0, last, (),
         (
             Evidence("loss_range", 0.0, EQUAL, side="at most"),
             Evidence("equal_loss_steps", float(last + 1), float(STEPS), side="at least"),
         ),
         (
-            "Feed what the loss can be wrong about: with a margin (contrastive, triplet, hinge), "
-            "pairs of the same class as well as pairs of different ones, and hard negatives.",
+            "Provide samples that the loss can be wrong about. With a margin loss (contrastive, "
+            "triplet, hinge), use pairs of the same class as well as pairs of different classes, "
+            "and hard negatives.",
             "Bring the outputs to the scale of the margin: L2-normalize the embeddings "
-            "(keras.layers.UnitNormalization()), or start the last layer with glorot_uniform.",
+            "(keras.layers.UnitNormalization()), or initialize the last layer with glorot_uniform.",
             "Look for a mask or sample weights that are 0 for every sample.",
         ),
         title="The loss is 0 from the first step on",
@@ -100,10 +101,8 @@ def _extremes(run: Table) -> tuple[Values, Values]:
 
 
 def _other_batches(history: RunHistory, first: int) -> bool:
-    """Whether the batches since step `first` are known to differ; one repeated batch proves
+    """Whether the batches since step `first` differ, as far as is known; one repeated batch proves
     nothing.
-
-    If inputs were not recorded, an epoch of several batches is enough: they hold different samples.
     """
     table = history.table("inputs")
     if table is None or not table.has("feature_mean"):

@@ -122,9 +122,7 @@ def _logarithm(trajectory: LossTrajectory) -> float | None:
 
 
 def _unknown_start(fall: float) -> bool:
-    """Epoch means alone do not show the first steps. A small fall may follow a large, unrecorded
-    one.
-    """
+    """Whether the loss may have fallen before the first epoch mean: yes, unless it rose since."""
     return fall > -0.02
 
 

@@ -213,13 +213,13 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
 
 
 def _before_any_update(history: RunHistory, first: _Bad, exact: int) -> tuple[str, ...]:
-    """Advice where the very first step is not finite although the data, as far as known, are."""
+    """Advice if the very first step is not finite although the data is, as far as known."""
     if first.order in (0, _VARIABLES) or exact != 0 or history.axis == "epoch":
         return ()
     return (
-        "The first step is not finite, and no update came before it: the learning rate is not the "
-        "cause. Check the scale of the inputs and of the initial weights, and the loss for a "
-        "logarithm of 0 or a division by 0.",
+        "The first step is already non-finite, before any update, so the learning rate is not the "
+        "cause. Check the scale of the inputs and of the initial weights, and look for a logarithm "
+        "of 0 or a division by 0 in the loss.",
     )
 
 

@@ -30,7 +30,7 @@ LARGE_INPUT: Final = data.LARGE_INPUT
 MANY_CLASSES: Final = 1000
 EQUAL: Final = 1e-6
 MOVED: Final = 0.3
-"""First update over weight norm from which the weights after it say little of those before."""
+"""First update over weight norm above which the weights after it no longer show how they began."""
 
 
 SUITS: Final = {"relu": "he_normal", "relu6": "he_normal", "leaky_relu": "he_normal",
@@ -101,8 +101,9 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
 def _may_be_updated(history: RunHistory, table: Table, row: int) -> bool:
     """Whether the first record may hold the weights after the first update instead of before it.
 
-    `log_health` asks its caller for the weights before the update and cannot check. It matters only
-    where the first update is large against the weights: then they no longer show how they began.
+    `log_health` asks its caller for the weights before the update and cannot check them. This
+    matters only if the first update is large relative to the weights, which then no longer show how
+    they began.
     """
     run = history.table("run")
     if run is None or run.has("window_steps") or not table.has("update_ratio"):
@@ -255,10 +256,9 @@ RULE = Rule(
             source="Models of large vocabularies start above ln C for other reasons (rare words).",
         ),
         Threshold(
-            "update_ratio", low=MOVED, detail="of the first record, where a caller wrote it",
+            "update_ratio", low=MOVED, detail="of the first record, if a caller wrote it",
             source=(
-                "First update over weight norm from which weights recorded after it would say "
-                "little of those before."
+                "After a larger update, weights recorded too late would not show how they began."
             ),
         ),
         Threshold(

@@ -20,7 +20,7 @@ from tb_convergence.core.measures import Measure
 
 DEEP: Final = 12
 ATTENTION_PARTS: Final = ("query", "key", "value", "attention_output")
-"""Dense layers inside Keras' attention layers, of which one path leads through two."""
+"""Dense layers inside Keras' attention layers, where a path leads through two of them."""
 WITHIN_ATTENTION: Final = frozenset({"EinsumDense", "Softmax", "Dropout"})
 
 
@@ -60,7 +60,7 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
 
 
 def _attention(model: Configuration) -> set[str]:
-    """Names of Keras' attention layers, which are listed by their parts; none has a skip inside."""
+    """Names of Keras' attention layers, which the model lists by parts; none has a skip inside."""
     parts: dict[str, set[str]] = {}
     for layer in model.layers:
         name, _, part = layer.name.rpartition("/")
@@ -70,7 +70,7 @@ def _attention(model: Configuration) -> set[str]:
 
 
 def _within(layer: Layer, attention: set[str]) -> bool:
-    """Whether `layer` is a part of one of `attention`; its softmax goes by a name of its own."""
+    """Whether `layer` is part of one of `attention`. The softmax inside has a name of its own."""
     if not attention or layer.kind not in WITHIN_ATTENTION:
         return False
     return not layer.parameters or layer.name.rpartition("/")[0] in attention

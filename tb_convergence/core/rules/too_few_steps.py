@@ -121,11 +121,11 @@ def _hardly_begun(history: RunHistory, trajectory: LossTrajectory, path: float) 
 def _falls_by_halves(
     history: RunHistory, trajectory: LossTrajectory, path: float
 ) -> Match | None:
-    """A short run in which batches differ too much for a slope, and whose second half is clearly
-    below the first all the same, each quarter below the one before.
+    """A short run with a loss too noisy for a slope, but with a second half clearly below the
+    first.
 
-    Twice as many losses as `_slope` looks at. A fall that ended early looks the same, but then the
-    weights have gone as far as their own size.
+    Each quarter must be below the one before. This looks at twice as many losses as `_slope`. A
+    fall that ended early looks the same, but then the weights have moved as far as their own size.
     """
     if learns(history) or len(trajectory.level) < 4 * WINDOWS:
         return None
@@ -138,9 +138,10 @@ def _falls_by_halves(
     unit = "epoch" if history.axis == "epoch" else "step"
     return Match(
         "info", 0.55,
-        f"The second half of the run has a loss {percent(fall)} below that of the first "
-        f"({second:.3g} after {first:.3g}), and the fastest layer can have moved by at most "
-        f"{percent(path)} of its size: it was still under way at {unit} {history.last_step:,}.",
+        f"The loss in the second half of the run is {percent(fall)} lower than in the first half "
+        f"({second:.3g} after {first:.3g}), and even the fastest layer can have moved by at most "
+        f"{percent(path)} of its size. At {unit} {history.last_step:,}, training was still in "
+        "progress.",
         int(trajectory.steps[-1]), int(trajectory.steps[-1]), (),
         (
             Evidence("late_loss_fall", fall, FALL, int(trajectory.steps[-1])),

@@ -35,9 +35,9 @@ STD_RATIO: Final = 100.0
 
 STILL: Final = 0.05
 PREPARE: Final = (
-    "Prepare the input as the base was trained: its own preprocess_input, or Rescaling(1/255) for "
-    "a base of your own that was trained on pixels in [0, 1] (some expect pixels from 0 to 255, "
-    "some -1 to 1, some the mean of ImageNet taken away)."
+    "Prepare the input as the frozen base expects it. Use its own preprocess_input (some expect "
+    "pixels from 0 to 255, some from -1 to 1, some with the ImageNet mean subtracted), or "
+    "Rescaling(1/255) for your own base that was trained on pixels in [0, 1]."
 )
 
 
@@ -68,10 +68,10 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
 
 
 def _large_base(history: RunHistory) -> Match | None:
-    """A frozen base that gives the layers behind it values on a large scale.
+    """A frozen base whose output is on a large scale.
 
-    The base itself is not judged by the size of its input, but what it gives is the input of what
-    is trained, and is judged as every input is.
+    The base itself is not judged by the scale of its input. Its output is the input of the trained
+    layers, and is judged like any input.
     """
     found, base = base_output(history), frozen_base(history)
     if found is None or found.size <= LARGE or learns(history):
@@ -79,18 +79,19 @@ def _large_base(history: RunHistory) -> Match | None:
     fed = _fed(history)
     large = fed is not None and float(np.max(np.hypot(*fed))) > LARGE
     cause = (
-        ": it is probably fed another scale than it was trained on" + _spoken(fed) if large else ""
+        ": the base probably gets its input on another scale than it was trained "
+        "on" + _spoken(fed) if large else ""
     )
     behind = (
-        "Standardise what the base gives: put BatchNormalization() or LayerNormalization() between "
-        f"{found.layer} and the layers that are trained."
+        "Standardize the output of the base: put BatchNormalization() or LayerNormalization() "
+        f"between {found.layer} and the trained layers."
     )
     return Match(
         "critical" if found.size > VERY_LARGE or large else "warning",
         0.9 if large else 0.7,
-        f"The frozen layers up to {found.layer} give values with a root mean square of "
-        f"{figure(found.size)}, about 1 is healthy{cause}. The layers behind them get it as their "
-        "input.",
+        f"The output of the frozen layers (up to {found.layer}) has an RMS of "
+        f"{figure(found.size)}, while about 1 is healthy{cause}. The layers after them receive it "
+        "as their input.",
         0, max(0, history.last_step), (found.layer,),
         (
             Evidence("base_output_rms", found.size, LARGE, found.step, found.layer),
@@ -98,12 +99,12 @@ def _large_base(history: RunHistory) -> Match | None:
                      detail="frozen layers before the first trained one"),
         ),
         (PREPARE, behind) if large else (behind, PREPARE),
-        title="A frozen base puts out large values",
+        title="A frozen base outputs large values",
     )
 
 
 def _fed(history: RunHistory) -> tuple[Values, Values] | None:
-    """Mean and standard deviation of each feature of the input; None where not recorded."""
+    """Mean and standard deviation of each input feature; None if they were not recorded."""
     table = history.table("inputs")
     if table is None or not (table.has("feature_mean") and table.has("feature_std")):
         return None
@@ -112,12 +113,12 @@ def _fed(history: RunHistory) -> tuple[Values, Values] | None:
 
 
 def _spoken(fed: tuple[Values, Values] | None) -> str:
-    """What a base is fed, in parentheses; "" where it is not known."""
+    """The scale of the input of a base, in parentheses; "" if it is not known."""
     if fed is None:
         return ""
     mean, std = fed
     return (
-        f" (what it is fed has a mean of {figure(float(np.mean(mean)))} and a standard "
+        f" (its input has a mean of {figure(float(np.mean(mean)))} and a standard "
         f"deviation of {figure(float(np.sqrt(np.mean(std**2))))})"
     )
 
@@ -250,7 +251,10 @@ RULE = Rule(
         ),
         Threshold(
             "base_output_rms", high=LARGE,
-            source="As of a feature: what a frozen base gives is the input of what is trained.",
+            source=(
+                "The output of a frozen base is the input of the trained layers, so the same limit "
+                "applies."
+            ),
         ),
         Threshold(
             "output_std_over_size", low=STILL,
@@ -259,7 +263,7 @@ RULE = Rule(
     ),
     measures=(
         Measure(
-            "base_output_rms", "RMS of what the frozen base gives", ("activation_std",),
+            "base_output_rms", "RMS of the output of a frozen base", ("activation_std",),
             reading=True,
         ),
         Measure(

@@ -254,7 +254,7 @@ def _summed(history: RunHistory, signs: Signs) -> Match | None:
 
 
 def _leaves_the_targets(history: RunHistory, _: Signs) -> Match | None:
-    """A loss that falls while the predictions move away from the numbers they are to be."""
+    """A loss that falls while the predictions move away from the numbers they should match."""
     found, trajectory = loss_value.distance_from_targets(history), loss_trajectory(history)
     if found is None or trajectory is None or not trajectory.fell:
         return None
@@ -265,10 +265,11 @@ def _leaves_the_targets(history: RunHistory, _: Signs) -> Match | None:
     return _match(
         history, "critical" if far else "warning", 0.85 if far else 0.7,
         f"The loss falls from {trajectory.start:.3g} to {trajectory.end:.3g} while the predictions "
-        f"leave the targets: at first they are at least {begun:.2g} standard deviations of the "
-        f"targets away, at the end {end:.3g}; a model that always predicts the mean is 1 away.",
-        "Turn the sign of the loss: it must be smallest where prediction and target agree. Return "
-        "the error itself, or the negative of a score that is to grow.",
+        "move away from the targets. Measured in standard deviations of the targets, they are at "
+        f"least {begun:.2g} away at first and {end:.3g} at the end. A model that always predicts "
+        "the mean is 1 away.",
+        "Flip the sign of the loss: it should be smallest where prediction and target agree. "
+        "Return the error itself, or the negative of a score that should grow.",
         Evidence("distance_from_targets", end, FAR, step, detail="at the end"),
         Evidence("distance_from_targets", begun, detail="at the start"),
         ruins=far,
@@ -351,12 +352,12 @@ def _distance_between_classes(history: RunHistory, signs: Signs) -> Match | None
 
 
 def _classes_as_one_number(history: RunHistory, _: Signs) -> Match | None:
-    """Numbers of classes (0 to C - 1) that one output is to hit by a distance.
+    """Class numbers (0 to C - 1) that a single output must hit, with a distance as the loss.
 
-    That puts the classes in an order, and class 3 between 2 and 4, though they may have nothing in
-    common. Ratings and counts look alike, and a distance is right for them: whether the numbers
-    are classes, the user knows. So it is a warning only where little was learned of numbers that
-    start at 0 and are all equally frequent, as classes are and counts are not.
+    That orders the classes and puts class 3 between 2 and 4, although they may have nothing in
+    common. Ratings and counts look the same, and a distance is right for them. Only the user knows
+    whether the numbers are classes. The finding is therefore a warning only if little was learned,
+    and if the numbers start at 0 and are equally frequent, as classes are and counts are not.
     """
     model, output = configuration(history), configuration(history).output
     targets = columns_of(history, "target")
@@ -374,15 +375,15 @@ def _classes_as_one_number(history: RunHistory, _: Signs) -> Match | None:
     doubtful = low == 0 and abs(flat - 1) < EVEN and not good
     return _match(
         history, "warning" if doubtful else "info", 0.55,
-        f"The targets are the whole numbers {low:g} to {high:g}, and {model.loss} takes them for "
-        f"amounts: if they number {classes} classes, it asks for the number of the class, as if "
-        f"class 1 lay between 0 and 2.{FALLS if good else ''}",
-        f"If they are classes: Dense({int(high) + 1}, activation='softmax') instead of "
+        f"The targets are the whole numbers {low:g} to {high:g}, and {model.loss} treats them as "
+        f"amounts. If they are the numbers of {classes} classes, the model has to predict the "
+        f"class number itself, as if class 1 lay between 0 and 2.{FALLS if good else ''}",
+        f"If they are classes, use Dense({int(high) + 1}, activation='softmax') instead of "
         f"{output.name}, with sparse_categorical_crossentropy. If they are amounts (counts, "
-        "ratings), leave it so.",
+        "ratings), change nothing.",
         Evidence("target_classes", float(classes), float(FEWEST_CLASSES), side="at least"),
         Evidence("class_std_over_even", flat),
-        title="Class numbers as an amount",
+        title="Class numbers treated as amounts",
     )
 
 
@@ -436,8 +437,8 @@ RULE = Rule(
         Threshold(
             "distance_from_targets", high=FAR,
             source=(
-                "Least root mean square of prediction minus target, over the targets' standard "
-                "deviation: the mean of the targets has 1, a fresh network about as much."
+                "Predicting the mean of the targets gives 1, and an untrained network about the "
+                "same."
             ),
         ),
         Threshold(
@@ -446,18 +447,15 @@ RULE = Rule(
         ),
         Threshold(
             "target_classes", high=FEWEST_CLASSES,
-            source="Whole numbers from which they have an order; two classes have none.",
+            source="Two classes have no order, so they do no harm as numbers.",
         ),
         Threshold(
             "target_classes", low=MOST_CLASSES, detail="(more are amounts)",
-            source="Whole numbers above which they are more likely amounts than classes.",
+            source="With more values, the whole numbers are more likely amounts than classes.",
         ),
         Threshold(
             "class_std_over_even", high=EVEN, detail="(distance from 1)",
-            source=(
-                "Standard deviation of the numbers over that of equally frequent ones; a tenth is "
-                "what data sets with about equal classes differ by."
-            ),
+            source="Data sets with roughly equal classes differ by about a tenth.",
         ),
         Threshold(
             "distance_from_edge", low=FLAT,
@@ -471,10 +469,11 @@ RULE = Rule(
         ),
         Measure(
             "distance_from_targets",
-            "least distance of predictions from targets in their standard deviations",
+            "smallest distance of predictions from targets, in standard deviations of the targets",
             ("feature_mean",),
         ),
-        Measure("class_std_over_even", "std of the numbers over that of equally frequent ones",
+        Measure("class_std_over_even", "std of the class numbers over that of equally frequent "
+                                       "ones",
                 ("feature_std",), kind="target"),
         Measure("distance_from_edge", "distance of an output from 0 or 1", ("feature_max",)),
         Measure("pairwise_loss_records", "records, {detail}, whose loss compares all pairs"),

@@ -148,7 +148,7 @@ def test_losses_that_ignore_the_scale_are_not_held_against_it(name: str) -> None
     history = distance(12.0)
     other = replace(history, config={**history.config, "loss": {"name": name}})
     finding = found(other, "wrong-loss")
-    assert finding is None or "leave the targets" not in finding.summary
+    assert finding is None or "away from the targets" not in finding.summary
 
 
 def numbered(values: np.ndarray, end: float) -> RunHistory:
@@ -165,7 +165,7 @@ CLASSES = np.random.default_rng(4).integers(0, 10, (N, BATCH, 1)).astype(float)
 def test_class_numbers_as_an_amount(end: float, severity: str) -> None:
     finding = found(numbered(CLASSES, end), "wrong-loss")
     assert finding is not None
-    assert (finding.severity, finding.title) == (severity, "Class numbers as an amount")
+    assert (finding.severity, finding.title) == (severity, "Class numbers treated as amounts")
     assert "Dense(10, activation='softmax')" in finding.advice[0]
 
 
@@ -269,7 +269,7 @@ def test_a_frozen_base_that_puts_out_large_values_is_named() -> None:
 
     finding = with_output(64.0, draw.flat())
     assert finding is not None
-    assert finding.title == "A frozen base puts out large values"
+    assert finding.title == "A frozen base outputs large values"
     assert "LayerNormalization" in finding.advice[0]
     assert with_output(8.0, draw.flat()) is None
     assert with_output(64.0, draw.falling()) is None
