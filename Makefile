@@ -13,10 +13,10 @@ SETUP := pyproject.toml setup.py
 LOGS := demo/logs
 
 .DEFAULT_GOAL := help
-.PHONY: help rule demo test zoo fuzz lint dist page browser clean
+.PHONY: help rule snapshots demo test zoo fuzz lint dist page browser clean
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo "  ARGS=...       further arguments: make demo ARGS='--no-serve --seed 1', make test ARGS='-k rules'"
 	@echo "  PYTHON=...     interpreter, 3.10 to 3.13 (now: $(PYTHON))"
@@ -33,6 +33,9 @@ test: $(VENV)/.test $(NODE_MODULES) page browser  ## every check and every test
 
 rule: $(VENV)/.test  ## a new diagnosis: make rule ID=my-rule ARGS="--kind cause --statistic update_ratio"
 	@$(PY) tools/new_rule.py $(ID) $(ARGS)
+
+snapshots: $(VENV)/.test  ## write the reviewed wording of the findings anew: tests/snapshots/
+	@$(PY) tools/snapshots.py $(ARGS)
 
 lint: $(VENV)/.test $(NODE_MODULES)  ## the checks that run nothing: ruff, mypy, tsc, biome
 	@$(PY) tools/check.py lint

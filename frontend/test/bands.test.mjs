@@ -37,10 +37,13 @@ test("logged histograms become named bands, the widest first", () => {
   );
   assert.deepEqual([...data.edges], [0, 10, 20, 30]);
   assert.equal(data.scale.unit, null, "sizes are alike");
-  assert.equal(sentence(data, 0), "steps 0 – 9 · all −4 … 4 · 90% −2 … 2 · half −1 … 1 · median 0");
-  assert.match(sentence(data, 1), /^steps 10 – 19 · NaN · all −3 … 3/);
-  assert.equal(sentence(data, 2), "steps 20 – 29 · no data");
-  assert.match(sentence(recordedBands(logged({ axis: "epoch" })), 0), /^epochs 0 – 9/);
+  assert.equal(
+    sentence(data, 0),
+    "steps 0 to 9 · all -4 … 4 · 90% -2 … 2 · half -1 … 1 · median 0",
+  );
+  assert.match(sentence(data, 1), /^steps 10 to 19 · NaN · all -3 … 3/);
+  assert.equal(sentence(data, 2), "steps 20 to 29 · no data");
+  assert.match(sentence(recordedBands(logged({ axis: "epoch" })), 0), /^epochs 0 to 9/);
 });
 
 const reply = (/** @type {any[]} */ columns, /** @type {any} */ over = {}) =>

@@ -128,7 +128,7 @@ test("differences in words", () => {
   assert.equal(formatDifference(Infinity, LOG), "from 0");
   assert.equal(formatDifference(-Infinity, LOG), "to 0");
   assert.equal(formatDifference(0.25, FRACTION), "+25%");
-  assert.equal(formatDifference(-0.5, { ...FRACTION, name: "mean", unit: "" }), "−0.5");
+  assert.equal(formatDifference(-0.5, { ...FRACTION, name: "mean", unit: "" }), "-0.5");
 });
 
 test("colours are centred at equal, and an exact 0 is beyond either end", () => {

@@ -296,8 +296,8 @@ test("the line beneath the map says what a cell holds", () => {
   });
   const said = [0, 1, 2, 3].map((cell) => readout(heat, rows, metric, { row: 0, cell }));
   assert.deepEqual(said, [
-    "a\\u202e/kernel · steps 0 – 9 · Gradient norm = 0.5",
-    "a\\u202e/kernel · steps 10 – 19 · NaN",
+    "a\\u202e/kernel · steps 0 to 9 · Gradient norm = 0.5",
+    "a\\u202e/kernel · steps 10 to 19 · NaN",
     "a\\u202e/kernel · step 20 · infinite, finite part 2",
     "a\\u202e/kernel · step 30 · no data",
   ]);

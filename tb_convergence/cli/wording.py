@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import shlex
 
 from tb_convergence.core.diagnosis.finding import Evidence, Finding, RunDiagnosis
-from tb_convergence.core.diagnosis.verdict import WORDS
-from tb_convergence.core.diagnosis.wording import percent
 from tb_convergence.core.gaps import Sampled, TagFamily
 from tb_convergence.core.measures import Unit
+from tb_convergence.core.text.numbers import confidence, number, percent
+from tb_convergence.core.text.phrases import counted
+from tb_convergence.core.text.severity import VERDICT_WORDS
+from tb_convergence.core.text.steps import step_range, step_word
 
 
 def printable(text: str) -> str:
@@ -21,35 +22,13 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-def number(value: float) -> str:
-    """`value` with up to four digits that matter; NaN and infinities by name.
-
-    >>> number(0.000123456), number(12345.0), number(float("-inf"))
-    ('0.0001235', '12,345', '-Inf')
-    """
-    if math.isnan(value):
-        return "NaN"
-    if math.isinf(value):
-        return "Inf" if value > 0 else "-Inf"
-    if value == int(value) and abs(value) < 1e9:
-        return f"{int(value):,}"
-    return f"{value:.4g}"
-
-
 def amount(value: float, unit: Unit | None) -> str:
-    """A number of evidence: fractions in per cent, with three digits that matter.
+    """A number of evidence: fractions in per cent.
 
     >>> amount(0.8777, "fraction"), amount(-0.0036, "fraction"), amount(0.8777, None)
-    ('87.8%', '-0.36%', '0.8777')
-    >>> amount(1e-6, "fraction"), amount(0.9999, "fraction")
-    ('less than 0.01%', 'more than 99.9%')
+    ('87.8%', '-0.36%', '0.878')
     """
-    if unit is None or not math.isfinite(value):
-        return number(value)
-    size = 100 * value
-    if 0 < size < 0.01 or 99.9 < size < 100:
-        return percent(value)
-    return f"{float(f'{size:.3g}'):,g}%"
+    return number(value) if unit is None else percent(value)
 
 
 def place(evidence: Evidence, unit: str = "step") -> str:
@@ -88,7 +67,7 @@ def about(finding: Finding, run: RunDiagnosis) -> str:
     unit, parts = unit_of(run), [f"{finding.severity} {guessed}{finding.kind}"]
     if finding is run.fix_first:
         parts.append("fix first")
-    parts.append(f"confidence {finding.confidence:.2f}")
+    parts.append(f"{confidence(finding.confidence)} sure")
     if finding.reported_step is not None:
         parts.append(f"could be told at {unit} {finding.reported_step:,}")
     if finding.recovered_step is not None:
@@ -96,16 +75,14 @@ def about(finding: Finding, run: RunDiagnosis) -> str:
     return ", ".join(parts)
 
 
-def span(finding: Finding, unit: str = "step") -> str:
+def finding_steps(finding: Finding, unit: str = "step") -> str:
     """The steps of a finding, such as "steps 40 to 200"."""
-    if finding.last_step <= finding.first_step:
-        return f"{unit} {finding.first_step:,}"
-    return f"{unit}s {finding.first_step:,} to {finding.last_step:,}"
+    return step_range(finding.first_step, finding.last_step, unit)
 
 
 def unit_of(run: RunDiagnosis) -> str:
-    """What the run's steps are called: Keras' summaries alone count epochs."""
-    return "epoch" if run.axis == "epoch" else "step"
+    """What the run's steps are called."""
+    return step_word(run.axis)
 
 
 def reached(run: RunDiagnosis) -> str:
@@ -133,21 +110,20 @@ def headline(run: RunDiagnosis) -> str:
     first = leading(run)
     if first is not None:
         return first.title
-    return WORDS[run.verdict.state] if run.last_step >= 0 else "nothing could be read"
+    return VERDICT_WORDS[run.verdict.state] if run.last_step >= 0 else "nothing could be read"
 
 
 def verdict_text(run: RunDiagnosis) -> str:
     """The verdict on a run and how many checks it rests on: "nothing found (28 of 35 checks)"."""
     verdict = run.verdict
     checks = f" ({verdict.decided} of {verdict.applicable} checks)" if verdict.applicable else ""
-    return f"{WORDS[verdict.state]}{checks}"
+    return f"{VERDICT_WORDS[verdict.state]}{checks}"
 
 
 def unjudged(run: RunDiagnosis) -> str:
     """How many rules had too little data; "" where all could be evaluated."""
     count = len(run.not_evaluated)
-    return f"{count} rule{'s' if count != 1 else ''} need{'' if count != 1 else 's'} more data" \
-        if count else ""
+    return f"{counted(count, 'rule')} need{'' if count != 1 else 's'} more data" if count else ""
 
 
 def unclear_histograms(run: RunDiagnosis) -> tuple[str, ...]:
@@ -193,11 +169,11 @@ def totals(runs: tuple[RunDiagnosis, ...]) -> str:
     """Runs by their verdict, such as "6 runs: 3 critical, 1 warning, 1 nothing found"."""
     read = [run for run in runs if run.last_step >= 0]
     found = [
-        str(run.severity) if run.verdict.state == "sick" else WORDS[run.verdict.state]
+        str(run.severity) if run.verdict.state == "sick" else VERDICT_WORDS[run.verdict.state]
         for run in read
     ]
-    order = ("critical", "warning", *WORDS.values())
+    order = ("critical", "warning", *VERDICT_WORDS.values())
     parts = [f"{found.count(one)} {one}" for one in order if one in found]
     if len(read) < len(runs):
         parts.append(f"{len(runs) - len(read)} without data")
-    return f"{len(runs)} run{'s' if len(runs) != 1 else ''}: {', '.join(parts)}"
+    return f"{counted(len(runs), 'run')}: {', '.join(parts)}"

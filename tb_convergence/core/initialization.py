@@ -19,6 +19,7 @@ from tb_convergence.core.diagnosis.configuration import initializer_settings
 from tb_convergence.core.history import RunHistory, Table
 from tb_convergence.core.rules.poor_initialization import FACTOR, RULE, fans
 from tb_convergence.core.schema import Row
+from tb_convergence.core.text.numbers import number
 
 TRUNCATED: Final = 0.87962566103423978
 """Standard deviation of a normal distribution cut at two of its own."""
@@ -143,7 +144,7 @@ def _scaled(fan: tuple[int, int], settings: Mapping[str, Any]) -> Expected | Non
     if scale is None or scale < 0 or not isinstance(mode, str) or mode not in ways:
         return None
     count, called = ways[mode]
-    return Expected(math.sqrt(scale / count), f"√({scale:g} / {called})")
+    return Expected(math.sqrt(scale / count), f"√({number(scale, 6)} / {called})")
 
 
 def _orthogonal(row: Row, settings: Mapping[str, Any]) -> Expected | None:
@@ -151,26 +152,26 @@ def _orthogonal(row: Row, settings: Mapping[str, Any]) -> Expected | None:
     if gain is None or len(row.shape) < 2 or min(row.shape) < 1:
         return None
     longer = max(math.prod(row.shape[:-1]), row.shape[-1])
-    return Expected(abs(gain) / math.sqrt(longer), f"{gain:g} / √{longer}")
+    return Expected(abs(gain) / math.sqrt(longer), f"{number(gain, 6)} / √{longer}")
 
 
 def _normal(settings: Mapping[str, Any]) -> Expected | None:
     std = _number(settings, "stddev")
-    return None if std is None or std < 0 else Expected(std, f"stddev={std:g}")
+    return None if std is None or std < 0 else Expected(std, f"stddev={number(std, 6)}")
 
 
 def _truncated(settings: Mapping[str, Any]) -> Expected | None:
     std = _number(settings, "stddev")
     if std is None or std < 0:
         return None
-    return Expected(TRUNCATED * std, f"0.88 · stddev={std:g}, cut at two of these")
+    return Expected(TRUNCATED * std, f"0.88 · stddev={number(std, 6)}, cut at two of these")
 
 
 def _uniform(settings: Mapping[str, Any]) -> Expected | None:
     low, high = _number(settings, "minval"), _number(settings, "maxval")
     if low is None or high is None or high < low:
         return None
-    width = f"{high:g} {'-' if low >= 0 else '+'} {abs(low):g}"
+    width = f"{number(high, 6)} {'-' if low >= 0 else '+'} {number(abs(low), 6)}"
     return Expected((high - low) / math.sqrt(12), f"({width}) / √12")
 
 

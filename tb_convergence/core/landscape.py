@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from tb_convergence.core.schema import PLUGIN_NAME
+from tb_convergence.core.text.numbers import number, percent
 
 SCHEMA: Final = 1
 TAG_PREFIX: Final = f"{PLUGIN_NAME}/landscape/"
@@ -258,17 +259,17 @@ def spread_text(name: str, spread: Mapping[str, Any]) -> str:
     """A mean with its standard deviation between pairs.
 
     >>> spread_text("basin_share", {"mean": 0.123, "deviation": 0.01, "values": []})
-    '12.3 % ± 1.0 %'
+    '12.3% ± 1%'
     """
     share = name in SHARES
     mean, deviation = spread["mean"], spread["deviation"]
     if mean is None:
         return "not defined"
-    first = f"{100 * mean:.1f} %" if share else _text(mean)
+    first = percent(mean) if share else _text(mean)
     if deviation is None:
         return first
-    return f"{first} ± {100 * deviation:.1f} %" if share else f"{first} ± {_text(deviation)}"
+    return f"{first} ± {percent(deviation) if share else _text(deviation)}"
 
 
 def _text(value: float | None) -> str:
-    return "not finite" if value is None else f"{value:.3g}"
+    return "not finite" if value is None else number(value)

@@ -22,6 +22,8 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any, Final, Literal, Protocol, TypeVar
 
+from tb_convergence.core.text.numbers import number, percent
+
 T_co = TypeVar("T_co", covariant=True)
 
 Group = Literal[
@@ -226,8 +228,9 @@ ACTIVATIONS: Final[tuple[Statistic, ...]] = (
     Statistic(
         "activation_dead_fraction", "activations", "Dead units", "dead", "1",
         FRACTION,
-        f"Fraction of units positive for less than {DEAD_BELOW:.0%} of the recorded inputs (moving "
-        f"average with weight {DEAD_WEIGHT:g} a record); only for ReLU-like activations.",
+        f"Fraction of units positive for less than {percent(DEAD_BELOW)} of the recorded inputs "
+        f"(moving average with weight {number(DEAD_WEIGHT, 6)} a record); only "
+        "for ReLU-like activations.",
         None, heat=True, references=("TheDeepChecker, TOSEM 2022",),
     ),
     Statistic(

@@ -47,7 +47,7 @@ def test_two_runs_of_a_log_directory(logs: Path, capsys: Read) -> None:
     text = capsys.readouterr().out
     assert "optimizer.learning_rate: A 0.01, B 0.5" in text
     assert re.search(r"✖ unnormalized-input +A none, B critical from step 0", text)
-    assert re.search(r"÷1\.0e4 +Update ratio +hidden_2 .*from step 80", text)
+    assert re.search(r"÷10,000 +Update ratio +hidden_2 .*from step 80", text)
     assert "they part at step" in text
 
 
@@ -83,7 +83,7 @@ def test_markdown_is_tables_that_hostile_names_cannot_break(logs: Path, capsys: 
     assert "* **A** fine (step 199)" in text
     assert "| optimizer.learning\\_rate | 0.01 | 0.5 |" in text
     assert re.search(r"\| ✖ .*not normalized \| none \| critical from step 0 \|", text)
-    assert re.search(r"\| ÷1.0e4 \| Update ratio \| hidden\\_2 \| .* \| 80 \|", text)
+    assert re.search(r"\| ÷10,000 \| Update ratio \| hidden\\_2 \| .* \| 80 \|", text)
     assert compare("fine", "hostile\u202e", "--logdir", str(logs), "--format", "markdown") == 0
     hostile = capsys.readouterr().out
     assert "<b>" not in hostile
@@ -105,7 +105,7 @@ def test_html_is_one_page_that_runs_nothing(logs: Path, capsys: Read) -> None:
     assert compare("fine", "sick", "--logdir", str(logs), "--format", "html") == 0
     page = capsys.readouterr().out
     assert "<td>optimizer.learning_rate<td>0.01<td>0.5</tr>" in page
-    assert re.search(r"<td>&#247;1.0e4<td>Update ratio<td>hidden_2<td>", page)
+    assert re.search(r"<td>&#247;10,000<td>Update ratio<td>hidden_2<td>", page)
 
 
 def test_a_run_against_itself(logs: Path, capsys: Read) -> None:

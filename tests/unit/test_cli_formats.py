@@ -9,14 +9,13 @@ from xml.etree import ElementTree
 
 import histories as draw
 import numpy as np
-import pytest
 import reports
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from tb_convergence.cli.formats import html, markdown, text
-from tb_convergence.cli.wording import evidence_text, number, totals
+from tb_convergence.cli.wording import evidence_text, totals
 from tb_convergence.core.diagnosis import Evidence, RunDiagnosis, diagnose_history
 
 RUNS = reports.diagnosed(
@@ -202,7 +201,7 @@ def test_which_of_several_causes_to_fix_first_is_said_in_every_format() -> None:
     for written in (text.report, markdown.report,
                     lambda runs: html.report(runs, [html.section(runs[0], None)])):
         said = " ".join(written([both]).split())
-        assert said.count("critical cause, fix first, confidence") == 1
+        assert said.count("critical cause, fix first, ") == 1
         assert said.index("fix first") < said.index("second"), "said of the first"
         assert "fix first" not in written([alone])
 
@@ -225,15 +224,6 @@ def test_the_loss_of_a_run_is_not_drawn_twice() -> None:
 
 
 # Words --------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [(0.0, "0"), (1e-7, "1e-07"), (12345.678, "1.235e+04"), (float("nan"), "NaN"), (3.0, "3"),
-     (float("inf"), "Inf"), (float("-inf"), "-Inf"), (1e12, "1e+12"), (-2500.0, "-2,500")],
-)
-def test_numbers(value: float, expected: str) -> None:
-    assert number(value) == expected
 
 
 def test_evidence_in_words() -> None:

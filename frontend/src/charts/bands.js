@@ -165,7 +165,7 @@ function resting({ data, mark, linked }) {
  */
 export function sentence({ bands, codes, first, last, axis }, cell) {
   if (cell < 0 || cell >= codes.length) return "";
-  const where = formatStepRange(first[cell], last[cell]).replace(/^step/, axis);
+  const where = formatStepRange(first[cell], last[cell], axis);
   const parts = bands
     .filter((band) => band.low[cell] !== null)
     .map((band) => {

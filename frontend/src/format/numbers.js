@@ -1,5 +1,6 @@
 /**
- * Numbers as text: the one place that decides how many digits a person sees.
+ * Numbers as text: the one place that decides how many digits a person sees. The Python package
+ * writes them alike (`core/text/numbers.py`); `tests/text_vectors.json` holds both to it.
  *
  * @import { StrictNumber } from "../types.js"
  */
@@ -18,7 +19,7 @@ export function looseNumber(value) {
 /**
  * Three significant digits, grouped integers, exponents only where zeros would have to be counted.
  *
- * `0.00012` -> "1.2e-4", `6112` -> "6,112", `0.25` -> "0.25", NaN -> "NaN", Infinity -> "∞".
+ * `0.00012` -> "1.2e-4", `6112` -> "6,112", `0.25` -> "0.25", NaN -> "NaN", Infinity -> "Inf".
  *
  * @param {number | null | undefined} value
  * @param {number} [digits]
@@ -26,16 +27,24 @@ export function looseNumber(value) {
 export function formatNumber(value, digits = 3) {
   if (value === null || value === undefined) return "–";
   if (Number.isNaN(value)) return "NaN";
-  if (!Number.isFinite(value)) return value > 0 ? "∞" : "−∞";
   if (value === 0) return "0";
-  const size = Math.abs(value);
-  if (size >= 1e6 || size < 1e-3) {
-    return scientific(value, digits);
-  }
-  if (Number.isInteger(value) || size >= 10 ** digits) {
-    return minus(String(Math.round(value)).replace(/\B(?=(\d{3})+$)/g, ","));
-  }
-  return minus(String(Number(value.toPrecision(digits))));
+  return (value < 0 ? "-" : "") + formatSize(Math.abs(value), digits);
+}
+
+/**
+ * @param {number} size Above 0.
+ * @param {number} digits
+ */
+function formatSize(size, digits) {
+  if (!Number.isFinite(size)) return "Inf";
+  if (size >= 1e6 || size < 1e-3) return scientific(size, digits);
+  if (Number.isInteger(size) || size >= 10 ** digits) return grouped(String(Math.round(size)));
+  return grouped(String(Number(size.toPrecision(digits))));
+}
+
+/** Thousands of the whole part in groups. @param {string} text */
+function grouped(text) {
+  return text.replace(/^-?\d+/, (whole) => whole.replace(/\B(?=(\d{3})+$)/g, ","));
 }
 
 /**
@@ -47,9 +56,9 @@ export function formatPercent(fraction) {
   if (fraction === null || fraction === undefined) return "–";
   if (!Number.isFinite(fraction)) return formatNumber(fraction);
   const value = fraction * 100;
-  if (value > 0 && value < 0.01) return "< 0.01%";
-  if (value > 99.9 && value < 100) return "> 99.9%";
-  return `${minus(String(Number(value.toPrecision(3))))}%`;
+  if (value > 0 && value < 0.01) return "less than 0.01%";
+  if (value > 99.9 && value < 100) return "more than 99.9%";
+  return `${formatNumber(value)}%`;
 }
 
 /**
@@ -91,7 +100,7 @@ export function formatDifference(value, statistic) {
   const signed = isFraction(statistic)
     ? formatPercent(Math.abs(value))
     : formatNumber(Math.abs(value));
-  return `${value > 0 ? "+" : "−"}${signed}`;
+  return `${value > 0 ? "+" : "-"}${signed}`;
 }
 
 /** @param {number} orders */
@@ -121,11 +130,7 @@ export function formatTick(value) {
   if (size >= 1e6 || size < 1e-3) {
     return scientific(value, 6);
   }
-  return minus(
-    String(Number(value.toPrecision(6))).replace(/^(-?)(\d+)/, (_all, sign, digits) => {
-      return sign + digits.replace(/\B(?=(\d{3})+$)/g, ",");
-    }),
-  );
+  return grouped(String(Number(value.toPrecision(6))));
 }
 
 /**
@@ -147,7 +152,7 @@ export function ordinal(place) {
  * @param {string} [plural]
  */
 export function counted(count, noun, plural = `${noun}s`) {
-  return `${formatNumber(count, 9)} ${count === 1 ? noun : plural}`;
+  return `${grouped(String(count))} ${count === 1 ? noun : plural}`;
 }
 
 /**
@@ -159,10 +164,5 @@ export function counted(count, noun, plural = `${noun}s`) {
 function scientific(value, digits) {
   const [mantissa, exponent] = value.toExponential(digits - 1).split("e");
   const short = mantissa.includes(".") ? mantissa.replace(/\.?0+$/, "") : mantissa;
-  return minus(`${short}e${Number(exponent)}`);
-}
-
-/** @param {string} text */
-function minus(text) {
-  return text.replace(/^-/, "−");
+  return `${short}e${Number(exponent)}`;
 }

@@ -25,7 +25,7 @@ export const VERDICTS = [
 export const VERDICT_WORD = {
   critical: "critical",
   warning: "warning",
-  info: "notice",
+  info: "info",
   healthy: "nothing found",
   unknown: "not decided",
   early: "too early",

@@ -54,11 +54,12 @@ function trim(value) {
 /**
  * @param {Step} first
  * @param {Step} last
+ * @param {string} [unit]
  */
-export function formatStepRange(first, last) {
+export function formatStepRange(first, last, unit = "step") {
   return first === last
-    ? `step ${formatStep(first)}`
-    : `steps ${formatStep(first)} – ${formatStep(last)}`;
+    ? `${unit} ${formatStep(first)}`
+    : `${unit}s ${formatStep(first)} to ${formatStep(last)}`;
 }
 
 /**

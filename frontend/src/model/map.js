@@ -287,7 +287,7 @@ function worstRows(rows, heat, metric, worst) {
     .slice(0, WORST_ROWS)
     .map((row) => {
       const { code, value, cell } = worst[row];
-      const said = code === NAN ? "NaN" : code === INFINITE ? "∞" : formatValue(value, metric);
+      const said = code === NAN ? "NaN" : code === INFINITE ? "Inf" : formatValue(value, metric);
       return {
         row,
         name: rows[row].name,

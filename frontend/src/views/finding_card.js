@@ -14,7 +14,7 @@ import {
   looseNumber,
 } from "../format/numbers.js";
 import { isOver, lookOf, VERDICT_WORD } from "../format/severity.js";
-import { formatStep } from "../format/steps.js";
+import { formatStep, formatStepRange } from "../format/steps.js";
 import { sign, verdictIcon } from "./icon.js";
 import { inlineName } from "./name.js";
 
@@ -125,7 +125,7 @@ function goTo(finding, how, handlers) {
  * @param {string} unit
  */
 export function spanOf({ first_step: first, last_step: last, recovered_step: over }, unit) {
-  if (over != null) return `${unit}s ${formatStep(first)} to ${formatStep(over)}`;
+  if (over != null) return formatStepRange(first, over, unit);
   return `${first === last ? "at" : "from"} ${unit} ${formatStep(first)}`;
 }
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from tb_convergence.cli.drawing.chart import Scale, finite_range
-from tb_convergence.cli.wording import number
 from tb_convergence.core.history import Values
+from tb_convergence.core.text.numbers import number
 
 FLOOR_DECADES: Final = 12
 """A logarithmic axis reaches at most so far below its top: beneath that a value is as good as 0."""

@@ -26,7 +26,6 @@ from tb_convergence.cli.drawing.series import (
     table_with,
     with_limit,
 )
-from tb_convergence.cli.wording import number
 from tb_convergence.core.diagnosis.configuration import configuration
 from tb_convergence.core.diagnosis.data import feature_scales
 from tb_convergence.core.diagnosis.finding import Evidence, Finding
@@ -34,6 +33,7 @@ from tb_convergence.core.history import RunHistory
 from tb_convergence.core.measures import Measure, find
 from tb_convergence.core.regularization import regularization_loss
 from tb_convergence.core.rules.poor_initialization import fans
+from tb_convergence.core.text.numbers import number
 
 Drawer = Callable[[RunHistory, Finding, Evidence], Picture | None]
 
@@ -86,7 +86,7 @@ def _loss(history: RunHistory, finding: Finding, item: Evidence) -> Picture | No
         return chart
     end = float(np.nanmean(values[-max(1, len(values) // 10):]))
     level = end / item.value if kind == "baseline" and item.value > 0 else float(values[0])
-    return with_limit(chart, Limit(level * item.limit, f"{item.limit:.3g} of the {kind}"))
+    return with_limit(chart, Limit(level * item.limit, f"{number(item.limit)} of the {kind}"))
 
 
 def _epochs(history: RunHistory, finding: Finding, _: Evidence) -> Picture | None:

@@ -18,12 +18,12 @@ from tb_convergence.cli.drawing.chart import (
     finite_range,
     line,
 )
-from tb_convergence.cli.wording import number
 from tb_convergence.core.diagnosis.finding import Evidence, Finding
 from tb_convergence.core.diagnosis.tables import WEIGHT_KINDS, median_over_time, weight_rows
 from tb_convergence.core.history import RunHistory, Series, Table, Values
 from tb_convergence.core.measures import UNNAMED
 from tb_convergence.core.statistics import BY_NAME
+from tb_convergence.core.text.numbers import number
 
 MAX_BARS: Final = 40
 FEATURES: Final = ("input", "target", "prediction")

@@ -15,8 +15,9 @@ import numpy as np
 
 from tb_convergence.cli.drawing.axes import Axis, value_axis
 from tb_convergence.cli.drawing.chart import Chart, Line, Picture, Profile
-from tb_convergence.cli.wording import number, printable
+from tb_convergence.cli.wording import printable
 from tb_convergence.core.history import Values
+from tb_convergence.core.text.numbers import number
 
 WIDTH: Final = 360
 HEIGHT: Final = 210

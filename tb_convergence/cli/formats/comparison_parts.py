@@ -9,10 +9,11 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
-from tb_convergence.cli.wording import number, unit_of
+from tb_convergence.cli.wording import unit_of
 from tb_convergence.core.comparison import Comparison, Difference, FindingChange, LossComparison
-from tb_convergence.core.diagnosis.wording import MARKS
 from tb_convergence.core.statistics import BY_NAME
+from tb_convergence.core.text.numbers import number, percent, rounded
+from tb_convergence.core.text.severity import SEVERITY_MARKS
 
 TITLES: Final = {name: statistic.title for name, statistic in BY_NAME.items()}
 
@@ -93,7 +94,7 @@ def worst(change: FindingChange) -> str:
 
 def mark(change: FindingChange) -> str:
     """The sign of the worse severity."""
-    return MARKS[worst(change)]
+    return SEVERITY_MARKS[worst(change)]
 
 
 def sides(change: FindingChange, comparison: Comparison) -> list[tuple[str, str]]:
@@ -161,12 +162,9 @@ def row(item: Difference) -> str:
 def orders(item: Difference) -> str:
     """How many times larger or smaller, or how much of a fraction; short enough for a column."""
     if item.statistic.endswith("_fraction"):
-        return f"{item.second - item.first:+.2f}"
+        change = item.second - item.first
+        return f"{'-' if change < 0 else '+'}{percent(abs(change))}"
     if math.isinf(item.orders):
         return "from zero" if item.orders > 0 else "to zero"
     sign = "×" if item.orders > 0 else "÷"
-    factor = 10 ** abs(item.orders)
-    if factor < 999.5:
-        return f"{sign}{factor:.3g}"
-    mantissa, _, exponent = f"{factor:.1e}".partition("e")
-    return f"{sign}{mantissa}e{int(exponent)}"
+    return f"{sign}{number(rounded(10 ** abs(item.orders)))}"

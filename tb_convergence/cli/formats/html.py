@@ -20,6 +20,7 @@ from tb_convergence.cli.questions import questions
 from tb_convergence.cli.wording import (
     about,
     amount,
+    finding_steps,
     headline,
     leading,
     limit_text,
@@ -27,17 +28,15 @@ from tb_convergence.cli.wording import (
     printable,
     reached,
     skipped_text,
-    span,
     totals,
     unit_of,
     unjudged,
     verdict_text,
 )
 from tb_convergence.core.diagnosis.finding import Finding, RunDiagnosis
-from tb_convergence.core.diagnosis.verdict import MARKS as VERDICT_MARKS
-from tb_convergence.core.diagnosis.verdict import WORDS, State
-from tb_convergence.core.diagnosis.wording import MARKS
+from tb_convergence.core.diagnosis.verdict import State
 from tb_convergence.core.history import RunHistory
+from tb_convergence.core.text.severity import SEVERITY_MARKS, VERDICT_MARKS, VERDICT_WORDS
 
 POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 _VERDICTS: Final[dict[State, str]] = {
@@ -104,8 +103,8 @@ def _badge(run: RunDiagnosis) -> str:
         return '<span class="info">? no data</span>'
     state = run.verdict.state
     if run.severity is not None and state == "sick":
-        return f'<span class="{run.severity}">{MARKS[run.severity]} {run.severity}</span>'
-    return f'<span class="{_VERDICTS[state]}">{VERDICT_MARKS[state]} {WORDS[state]}</span>'
+        return f'<span class="{run.severity}">{SEVERITY_MARKS[run.severity]} {run.severity}</span>'
+    return f'<span class="{_VERDICTS[state]}">{VERDICT_MARKS[state]} {VERDICT_WORDS[state]}</span>'
 
 
 def section(run: RunDiagnosis, history: RunHistory | None) -> str:
@@ -140,9 +139,9 @@ def _finding(
     unit = unit_of(run)
     yield f'<article class="{finding.severity}">'
     yield (
-        f"<h3>{MARKS[finding.severity]} {_text(finding.title)}</h3>"
+        f"<h3>{SEVERITY_MARKS[finding.severity]} {_text(finding.title)}</h3>"
         f'<p class="about"><code>{_text(finding.id)}</code>, {_text(about(finding, run))}, '
-        f"{_text(span(finding, unit))}</p>"
+        f"{_text(finding_steps(finding, unit))}</p>"
         f"<p>{_text(finding.summary)}</p>"
     )
     if finding.advice:
@@ -163,7 +162,7 @@ def _finding(
         yield "<h4>This explains</h4><ul>"
         for other in effects:
             yield (f"<li><code>{_text(other.id)}</code> ({_text(other.severity)}, "
-                   f"{_text(span(other, unit))}): {_text(other.summary)}</li>")
+                   f"{_text(finding_steps(other, unit))}): {_text(other.summary)}</li>")
         yield "</ul>"
     for title, texts in (("What would prove this wrong", finding.falsified_by),
                          ("References", finding.references)):

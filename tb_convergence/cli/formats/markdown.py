@@ -15,20 +15,18 @@ from tb_convergence.cli.questions import questions
 from tb_convergence.cli.wording import (
     about,
     evidence_text,
+    finding_steps,
     headline,
     leading,
     printable,
     reached,
     skipped_text,
-    span,
     totals,
     unit_of,
     unjudged,
 )
 from tb_convergence.core.diagnosis.finding import Finding, RunDiagnosis
-from tb_convergence.core.diagnosis.verdict import MARKS as VERDICT_MARKS
-from tb_convergence.core.diagnosis.verdict import WORDS
-from tb_convergence.core.diagnosis.wording import MARKS
+from tb_convergence.core.text.severity import SEVERITY_MARKS, VERDICT_MARKS, VERDICT_WORDS
 
 _BREAK: Final = "\u200b"
 """A space of no width: behind @ and # it keeps the sign visible and takes its effect away."""
@@ -86,9 +84,9 @@ def _table(runs: Sequence[RunDiagnosis]) -> str:
     for run in runs:
         first = leading(run)
         if run.severity is not None and run.verdict.state == "sick":
-            mark, state = MARKS[run.severity], str(run.severity)
+            mark, state = SEVERITY_MARKS[run.severity], str(run.severity)
         elif run.last_step >= 0:
-            mark, state = VERDICT_MARKS[run.verdict.state], WORDS[run.verdict.state]
+            mark, state = VERDICT_MARKS[run.verdict.state], VERDICT_WORDS[run.verdict.state]
         else:
             mark, state = "?", ""
         what = escaped(headline(run)) + (f" (`{first.id}`)" if first else "")
@@ -132,8 +130,8 @@ def _html(text: str) -> str:
 
 def _finding(finding: Finding, run: RunDiagnosis) -> list[str]:
     lines = [
-        f"* {MARKS[finding.severity]} **{escaped(finding.title)}** (`{finding.id}`, "
-        f"{about(finding, run)}, {span(finding, unit_of(run))})  ",
+        f"* {SEVERITY_MARKS[finding.severity]} **{escaped(finding.title)}** (`{finding.id}`, "
+        f"{about(finding, run)}, {finding_steps(finding, unit_of(run))})  ",
         f"  {escaped(finding.summary)}",
     ]
     lines += [f"  * Try: {escaped(text)}" for text in finding.advice]

@@ -20,9 +20,8 @@ from tb_convergence.cli.wording import (
     verdict_text,
 )
 from tb_convergence.core.diagnosis.finding import Finding, RunDiagnosis
-from tb_convergence.core.diagnosis.verdict import MARKS as VERDICT_MARKS
 from tb_convergence.core.diagnosis.verdict import State
-from tb_convergence.core.diagnosis.wording import MARKS
+from tb_convergence.core.text.severity import SEVERITY_MARKS, VERDICT_MARKS
 
 _COLOURS: Final = {
     "critical": "31", "warning": "33", "info": "34", "healthy": "32", "faint": "2", "strong": "1",
@@ -108,7 +107,7 @@ def _run(page: Page, run: RunDiagnosis, verbose: bool) -> None:
 
 
 def _finding(page: Page, finding: Finding, run: RunDiagnosis, verbose: bool) -> None:
-    mark = page.paint(f"{MARKS[finding.severity]} {finding.id}", finding.severity)
+    mark = page.paint(f"{SEVERITY_MARKS[finding.severity]} {finding.id}", finding.severity)
     page.line(f"  {mark}  {page.paint(about(finding, run), 'faint')}")
     page.wrapped("", finding.summary, 4)
     for evidence in finding.evidence if verbose else ():

@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from tb_convergence.core.text.numbers import number
+
 MAX_DEPTH: Final = 8
 MAX_SETTINGS: Final = 200
 MAX_TEXT: Final = 200
@@ -111,7 +113,7 @@ def _text(value: Any) -> str:
     if isinstance(value, str):
         return value[:MAX_TEXT]
     if isinstance(value, float):
-        return f"{value:.7g}"  # what float32 can tell: 0.001 is not 0.0010000000475
+        return number(value, 7)  # what float32 can tell: 0.001 is not 0.0010000000475
     try:
         return json.dumps(value)[:MAX_TEXT]
     except (TypeError, ValueError, RecursionError):

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from tb_convergence.core.diagnosis.memory import remembered
 from tb_convergence.core.history import RunHistory
+from tb_convergence.core.text.numbers import literal
 
 NORMALIZING: Final = frozenset(
     {"Normalization", "BatchNormalization", "LayerNormalization", "Rescaling", "UnitNormalization",
@@ -160,8 +161,8 @@ class Configuration:
         """The same optimizer with another learning rate; only its class where `rate` is None."""
         if not self.optimizer or rate is None:
             return self.optimizer
-        momentum = f", momentum={self.momentum:g}" if self.momentum else ""
-        return f"{self.optimizer}({rate:.{digits}g}{momentum})"
+        momentum = f", momentum={literal(self.momentum)}" if self.momentum else ""
+        return f"{self.optimizer}({literal(rate, digits)}{momentum})"
 
     def loss_of(self, output: str, position: int = 0) -> str:
         """Name of the loss of one output: by its name, else by its position; "" where unknown."""

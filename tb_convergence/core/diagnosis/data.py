@@ -22,6 +22,7 @@ from tb_convergence.core.diagnosis.configuration import (
 )
 from tb_convergence.core.diagnosis.memory import remembered
 from tb_convergence.core.history import RunHistory, Table, Values
+from tb_convergence.core.schema import Row
 
 TargetKind = Literal["binary", "one-hot", "multi-hot", "indices", "numbers"]
 
@@ -289,3 +290,15 @@ def outputs_of(model: Configuration) -> int | None:
 def _times_log(value: Values) -> Values:
     """value * ln(value), 0 at 0."""
     return np.where(value > 0, value * np.log(np.where(value > 0, value, 1.0)), 0.0)
+
+
+def features_in(row: Row) -> int:
+    """How many features of a tensor a row stands for; 1 where it says no range.
+
+    >>> features_in(Row("input[82:91]", "input", "input", (82, 91)))
+    9
+    >>> features_in(Row("pixels", "input", "input"))
+    1
+    """
+    first, last = row.shape if len(row.shape) == 2 else (0, 1)
+    return max(1, last - first)

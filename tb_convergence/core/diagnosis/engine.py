@@ -39,7 +39,6 @@ from tb_convergence.core.diagnosis.rule import Match, Rule
 from tb_convergence.core.diagnosis.severity import effect_on, reported_severity, worst
 from tb_convergence.core.diagnosis.states import State, describe_states
 from tb_convergence.core.diagnosis.tested import command_for, moved, tested_of
-from tb_convergence.core.diagnosis.wording import plain_exponents
 from tb_convergence.core.experiments import Tested
 from tb_convergence.core.history import NoStatisticError, RunHistory
 from tb_convergence.core.measures import group_of
@@ -250,7 +249,7 @@ def _finding(
         severity=severity,
         confidence=min(1.0, max(0.0, match.confidence)),
         title=match.title or rule.title,
-        summary=plain_exponents(match.summary),
+        summary=match.summary,
         first_step=match.first_step,
         last_step=match.last_step,
         layers=match.layers[:MAX_LAYERS],
@@ -259,7 +258,7 @@ def _finding(
         shows=_shown(rule, match),
         explains=explains,
         explained_by=explained_by,
-        advice=tuple(map(plain_exponents, match.advice)) or rule.advice,
+        advice=tuple(match.advice) or rule.advice,
         falsified_by=rule.falsified_by,
         references=rule.references,
         experiment=(match.experiment or rule.experiment) if match.confidence < SURE else "",

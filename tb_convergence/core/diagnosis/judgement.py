@@ -19,8 +19,9 @@ from tb_convergence.core.diagnosis.loss_trajectory import LossTrajectory, loss_t
 from tb_convergence.core.diagnosis.objective import objective
 from tb_convergence.core.diagnosis.progress import USELESS, learns
 from tb_convergence.core.diagnosis.verdict import UNKNOWN, State, Verdict
-from tb_convergence.core.diagnosis.wording import counted, figure
 from tb_convergence.core.history import RunHistory
+from tb_convergence.core.text.numbers import number
+from tb_convergence.core.text.phrases import counted
 
 RECORDS: Final = 5
 """Values of the loss below which no trend exists: the least that any rule on trends asks for."""
@@ -76,7 +77,7 @@ def _judged(
         if seen
     )
     return "nothing-found", (
-        f"The loss fell from {figure(trajectory.start)} to {figure(trajectory.end)}, and none of "
+        f"The loss fell from {number(trajectory.start)} to {number(trajectory.end)}, and none of "
         f"{decided} checks (of {applicable}), {looked} among them, found anything that needs "
         "action."
     )
@@ -114,19 +115,19 @@ def _unconvincing(history: RunHistory, trajectory: LossTrajectory) -> str:
         return "The loss is not finite at the end, and no check could say why."
     if not trajectory.fell:
         return (
-            f"The loss did not fall ({figure(trajectory.start)} at the start, "
-            f"{figure(trajectory.end)} at the end), and no check could say why."
+            f"The loss did not fall ({number(trajectory.start)} at the start, "
+            f"{number(trajectory.end)} at the end), and no check could say why."
         )
     if trajectory.end > trajectory.diverging_above:
         return (
-            f"The loss rose from {figure(trajectory.lowest)} to {figure(trajectory.end)} at the "
+            f"The loss rose from {number(trajectory.lowest)} to {number(trajectory.end)} at the "
             "end, and no check could say why."
         )
     baseline = baseline_loss(history)
     if baseline is not None and trajectory.end > USELESS * baseline and not learns(history):
         return (
-            f"The loss ends at {figure(trajectory.end)}, where a model that ignores its input is "
-            f"({figure(baseline)}), and no check could say why."
+            f"The loss ends at {number(trajectory.end)}, where a model that ignores its input is "
+            f"({number(baseline)}), and no check could say why."
         )
     return ""
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from tb_convergence.core.diagnosis.loss_trajectory import LossTrajectory, loss_trajectory
 from tb_convergence.core.diagnosis.objective import Objective, objective
-from tb_convergence.core.diagnosis.wording import figure, plain_exponents
 from tb_convergence.core.history import RunHistory
+from tb_convergence.core.text.numbers import number
 
 _TELLING: Final = 10
 """Records of a loss from which something can be said of where it is going."""
@@ -29,14 +29,14 @@ def loss_summary(history: RunHistory) -> str:
     goal = objective(history)
     with np.errstate(over="ignore", invalid="ignore"):
         if not goal.measures_progress:
-            return plain_exponents(f"{_progress(history, goal)}{_from_to(trajectory)}.")
-        return plain_exponents(f"{_training(trajectory)}{_validation(history)}.")
+            return f"{_progress(history, goal)}{_from_to(trajectory)}."
+        return f"{_training(trajectory)}{_validation(history)}."
 
 
 def _from_to(trajectory: LossTrajectory) -> str:
     """Where a loss that measures no progress began and ended."""
     return (
-        f"The loss went from {figure(float(trajectory.level[0]))} to {figure(trajectory.end)} "
+        f"The loss went from {number(float(trajectory.level[0]))} to {number(trajectory.end)} "
         "(mean of the last tenth), which does not measure progress"
     )
 
@@ -48,19 +48,19 @@ def _progress(history: RunHistory, goal: Objective) -> str:
     values = values[np.isfinite(values)]
     if not len(values):
         return ""
-    first, last = figure(float(values[0])), figure(float(values[-1]))
-    return f"The {goal.progress} went from {first} to {last} (best: {figure(values.max())}). "
+    first, last = number(float(values[0])), number(float(values[-1]))
+    return f"The {goal.progress} went from {first} to {last} (best: {number(values.max())}). "
 
 
 def _training(trajectory: LossTrajectory) -> str:
-    start, end = figure(trajectory.start), figure(trajectory.end)
+    start, end = number(trajectory.start), number(trajectory.end)
     if trajectory.observed < _TELLING:
-        start = figure(float(trajectory.level[0]))
+        start = number(float(trajectory.level[0]))
         return f"The loss began at {start}" + (f" and ended at {end}" if end != start else "")
     if trajectory.end > max(trajectory.start, trajectory.diverging_above):
         return f"The loss rose from {start} to {end} (mean of the last tenth)"
     if trajectory.end > trajectory.diverging_above:
-        lowest = figure(trajectory.lowest)
+        lowest = number(trajectory.lowest)
         return f"The loss fell from {start} to {lowest} and rose to {end} (mean of the last tenth)"
     if not trajectory.fell:
         return f"The loss stands at {end} (mean of the last tenth), about as at the start"
@@ -78,6 +78,6 @@ def _validation(history: RunHistory) -> str:
     values = np.asarray(series.values, np.float64)
     if not len(values) or not np.isfinite(values).all():
         return ""
-    last, lowest = figure(float(values[-1])), figure(float(values.min()))
+    last, lowest = number(float(values[-1])), number(float(values.min()))
     beside = ", its lowest" if last == lowest else f" (lowest: {lowest})"
     return f"; the validation loss ended at {last}{beside}"

@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from tb_convergence.core.diagnosis.wording import figure, listed
+from tb_convergence.core.text.numbers import number
+from tb_convergence.core.text.phrases import listed
 
 NO_GRADIENT: Final = "no kernel gets a gradient"
 ONE_OUTPUT: Final = "the output is the same for every input"
@@ -60,7 +61,7 @@ def describe_states(
     )
     both = {state.what for state in found} >= {NO_GRADIENT, ONE_OUTPUT}
     if both and loss is not None:
-        said += f": a loss of {figure(loss)} is that of one constant answer"
+        said += f": a loss of {number(loss)} is that of one constant answer"
     return f" {said[0].upper()}{said[1:]}."
 
 

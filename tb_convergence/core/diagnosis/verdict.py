@@ -10,16 +10,6 @@ from typing import Final, Literal
 
 State = Literal["sick", "nothing-found", "not-decided", "too-early"]
 
-MARKS: Final[dict[State, str]] = {
-    "sick": "✖", "nothing-found": "✔", "not-decided": "?", "too-early": "…",
-}
-WORDS: Final[dict[State, str]] = {
-    "sick": "needs action",
-    "nothing-found": "nothing found",
-    "not-decided": "not decided",
-    "too-early": "too early to say",
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Verdict:

@@ -11,9 +11,10 @@ from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.progress import learns
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
 from tb_convergence.core.diagnosis.tables import median_over_time
-from tb_convergence.core.diagnosis.wording import counted
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.measures import Measure
+from tb_convergence.core.text.numbers import number
+from tb_convergence.core.text.phrases import counted
 
 MASKED: Final = 1e-2
 CORRUPT: Final = ("vanishing-gradient", "exploding-gradient", "zero-gradient")
@@ -61,7 +62,7 @@ def _masked_below(history: RunHistory, layers: list[str]) -> Match | None:
     return Match(
         "info", 0.5,
         f"{layers[0]} keeps its output in range, which hides how little gradient reaches the "
-        f"{len(before)} layers before it: {ratio:.1e} of the gradient after it.",
+        f"{len(before)} layers before it: {number(ratio, 2)} of the gradient after it.",
         int(table.steps[0]), int(table.steps[-1]), tuple(layers),
         (Evidence("gradient_ratio_across_batch_norm", ratio, MASKED),),
     )

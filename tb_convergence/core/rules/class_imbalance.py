@@ -25,9 +25,9 @@ from tb_convergence.core.diagnosis.output_heads import at_any_head
 from tb_convergence.core.diagnosis.progress import LITTLE
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold, strongest
 from tb_convergence.core.diagnosis.states import ONE_OUTPUT, State
-from tb_convergence.core.diagnosis.wording import percent
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.measures import Measure
+from tb_convergence.core.text.numbers import number, percent
 
 SHARE: Final = 0.875
 REPEATS: Final = 0.1
@@ -174,7 +174,7 @@ def _one_class(history: RunHistory) -> Match | None:
 def _weights(shares: _Shares) -> str:
     """Weights inversely proportional to the shares, as scikit-learn's "balanced" mode."""
     some = [
-        f"{index}: {1 / (len(shares.of) * share):.2g}"
+        f"{index}: {number(1 / (len(shares.of) * share), 2)}"
         for index, share in enumerate(shares.of[:4]) if share > 0
     ]
     return "{" + ", ".join(some) + (", ..." if len(shares.of) > 4 else "") + "}"

@@ -11,9 +11,9 @@ from tb_convergence.core.diagnosis.dating import mostly_since
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
 from tb_convergence.core.diagnosis.tables import largest_per_record, weights_column
-from tb_convergence.core.diagnosis.wording import figure, percent
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.measures import Measure
+from tb_convergence.core.text.numbers import number, percent
 
 CLIPPED: Final = 0.5
 EXCESS: Final = 3.0
@@ -49,8 +49,8 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
             continue
         return Match(
             "warning", min(0.9, 0.5 + 0.3 * share),
-            f"{name}={limit:g} clips {percent(share)} of the steps, typically "
-            f"{figure(excess)}-fold, so the effective learning rate is that much lower than the "
+            f"{name}={number(limit, 6)} clips {percent(share)} of the steps, typically "
+            f"{number(excess)}-fold, so the effective learning rate is that much lower than the "
             "one you set.",
             int(steps[known[mostly_since(clipped) or 0]]), int(table.steps[-1]), (),
             (

@@ -15,9 +15,9 @@ from tb_convergence.core.diagnosis.dating import lasting_since
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
-from tb_convergence.core.diagnosis.wording import figure
 from tb_convergence.core.history import RunHistory, Table, Values
 from tb_convergence.core.measures import Measure
+from tb_convergence.core.text.numbers import number
 
 EQUAL: Final = 1e-5
 STEPS: Final = 20
@@ -54,7 +54,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     whole = "from the first step on" if since == 0 else f"since step {first:,}"
     return Match(
         "warning", 0.85,
-        f"The loss is {figure(level)} for every batch {whole}, whatever the batch contains. It "
+        f"The loss is {number(level)} for every batch {whole}, whatever the batch contains. It "
         "does not depend on the output, so it has no gradient.",
         first, last, (),
         (

@@ -13,6 +13,7 @@ from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
 from tb_convergence.core.diagnosis.states import ONE_OUTPUT, State
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.measures import Measure
+from tb_convergence.core.text.numbers import number
 
 STD_RATIO: Final = 1e-6
 RECORDS: Final = 5
@@ -38,7 +39,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     mean, since = float(table.column("feature_mean")[-1, rows[0]]), int(table.steps[onset])
     return Match(
         "warning", 0.85,
-        f"The model gives the same output ({mean:.4g}) for all samples of a batch.",
+        f"The model gives the same output ({number(mean, 4)}) for all samples of a batch.",
         since, int(table.steps[-1]), (),
         (Evidence("prediction_std", float(std[last].max()), STD_RATIO,
                   int(table.steps[-1])),),

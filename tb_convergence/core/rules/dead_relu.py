@@ -22,10 +22,11 @@ from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
 from tb_convergence.core.diagnosis.states import State
 from tb_convergence.core.diagnosis.tables import layers_of
 from tb_convergence.core.diagnosis.threshold import Healthy, Range
-from tb_convergence.core.diagnosis.wording import figure, listed, percent, placed
 from tb_convergence.core.history import RunHistory, Table, Values
 from tb_convergence.core.measures import Measure
 from tb_convergence.core.statistics import DEAD_BELOW, DEAD_WEIGHT
+from tb_convergence.core.text.numbers import number, percent, rounded
+from tb_convergence.core.text.phrases import listed, title_with_layers
 
 FRACTION: Final = 0.5
 NEARLY_ALL: Final = 0.9
@@ -84,7 +85,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
             *_zeros(table, onsets, silent), *_deaths(table, dead, onsets), *_of_starts(starts)
         ),
         advice=_advice(table, onsets, configuration(history), starts),
-        title=placed(RULE.title, layers),
+        title=title_with_layers(RULE.title, layers),
         benign=benign,
         state=_state(table, dead[-1], silent),
     )
@@ -142,18 +143,18 @@ def _why(starts: list[Start]) -> str:
     """Explain why units were never alive, as far as that is known."""
     low, large, empty = (_of(starts, reason) for reason in ("bias", "inputs", "weights"))
     if low:
-        values = sorted({float(f"{start.bias:.3g}") for start in low})
-        at = figure(values[0]) if len(values) == 1 else (
-            f"between {figure(values[0])} and {figure(values[-1])}")
+        values = sorted({rounded(start.bias) for start in low})
+        at = number(values[0]) if len(values) == 1 else (
+            f"between {number(values[0])} and {number(values[-1])}")
         size = max(start.size for start in low)
         return (
             f" The biases of {listed([start.layer for start in low])} start at {at}, while the "
-            f"pre-activations without bias have an RMS of at most {figure(size)}: too little to "
+            f"pre-activations without bias have an RMS of at most {number(size)}: too little to "
             "rise above zero."
         )
     if large:
         return (
-            f" The input of {large[0].layer} has an RMS of {figure(large[0].inputs)}; it should be "
+            f" The input of {large[0].layer} has an RMS of {number(large[0].inputs)}; it should be "
             "about 1."
         )
     if empty:

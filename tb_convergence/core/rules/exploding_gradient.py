@@ -23,9 +23,10 @@ from tb_convergence.core.diagnosis.tables import (
     weight_rows,
 )
 from tb_convergence.core.diagnosis.threshold import Healthy, Range
-from tb_convergence.core.diagnosis.wording import placed
 from tb_convergence.core.history import RunHistory, Table, Values
 from tb_convergence.core.measures import Measure
+from tb_convergence.core.text.numbers import number
+from tb_convergence.core.text.phrases import title_with_layers
 
 HUGE = 1e6
 GROWTH = 100.0
@@ -67,8 +68,8 @@ def _over_time(history: RunHistory, table: Table) -> Match | None:
         severity="critical",
         confidence=0.9,
         summary=(
-            f"The largest gradient norm of any layer grew from {start:.2g} to {norm[peak]:.2g} "
-            f"(step {int(steps[peak]):,}, {table.rows[loudest].layer})."
+            f"The largest gradient norm of any layer grew from {number(start, 2)} to "
+            f"{number(norm[peak], 2)} (step {int(steps[peak]):,}, {table.rows[loudest].layer})."
         ),
         first_step=int(steps[onset]),
         last_step=history.last_step,
@@ -77,7 +78,7 @@ def _over_time(history: RunHistory, table: Table) -> Match | None:
             Evidence("gradient_growth", float(norm[peak]) / max(start, 1e-300),
                      GROWTH, int(steps[peak]), table.rows[loudest].layer),
         ),
-        title=placed(RULE.title, layers_of(table, [loudest])),
+        title=title_with_layers(RULE.title, layers_of(table, [loudest])),
     )
 
 
@@ -119,7 +120,7 @@ def _over_depth(history: RunHistory, table: Table) -> Match | None:
         confidence=0.6,
         summary=(
             f"Gradients grow towards the input: mean |g| of {table.rows[rows[0]].layer} is "
-            f"{first / last:.3g} times that of {table.rows[rows[-1]].layer}."
+            f"{number(first / last)} times that of {table.rows[rows[-1]].layer}."
         ),
         first_step=int(table.steps[onset]),
         last_step=int(table.steps[-1]),

@@ -11,8 +11,8 @@ from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.progress import learns
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
 from tb_convergence.core.diagnosis.tables import layers_of
-from tb_convergence.core.diagnosis.wording import listed
 from tb_convergence.core.history import RunHistory
+from tb_convergence.core.text.phrases import listed
 
 RECORDS: Final = 5
 
@@ -38,7 +38,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     onset = min(lasting_since(seen[:, row]) for row in rows)
     names = [table.rows[row].name for row in rows]
     why = "has no gradient" if missing[rows[0]] else "has a gradient but does not change"
-    others = f" (also {listed(names[1:], thing='variable')})" if len(names) > 1 else ""
+    others = f" (also {listed(names[1:], noun='variable')})" if len(names) > 1 else ""
     # A missing gradient is a fault, however well the rest learns.
     settled = not missing.any() and learns(history)
     return Match(

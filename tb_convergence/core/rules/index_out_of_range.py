@@ -13,6 +13,7 @@ from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.history import RunHistory, Table
 from tb_convergence.core.measures import Measure
+from tb_convergence.core.text.numbers import number
 
 
 def _evaluate(history: RunHistory, _: Signs) -> Match | None:
@@ -33,8 +34,8 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         beyond = largest >= layer.entries
         return Match(
             "critical", 0.95,
-            f"{layer.name} has rows 0 to {layer.entries - 1}, but gets indices from {smallest:g} "
-            f"to {largest:g}.",
+            f"{layer.name} has rows 0 to {layer.entries - 1}, but gets indices from "
+            f"{number(smallest, 6)} to {number(largest, 6)}.",
             0, max(0, history.last_step), (layer.name,),
             (Evidence("largest_index" if beyond else "smallest_index",
                       largest if beyond else smallest,

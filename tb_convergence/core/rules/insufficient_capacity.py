@@ -22,9 +22,9 @@ from tb_convergence.core.diagnosis.progress import LITTLE
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
 from tb_convergence.core.diagnosis.step_size import BEGUN, path_length
 from tb_convergence.core.diagnosis.tables import median_over_time, weights_column
-from tb_convergence.core.diagnosis.wording import percent
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.measures import Measure
+from tb_convergence.core.text.numbers import number, percent
 
 HEALTHY: Final = (step_size.SMALL, step_size.LARGE)
 """Healthy update ratios, as in update-ratio-out-of-range."""
@@ -67,7 +67,7 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
     what = f" {narrow[1]}" if narrow else ""
     return Match(
         "info", 0.45 if narrow else 0.25,
-        f"The loss has plateaued at {trajectory.end:.4g}, {percent(share)} of "
+        f"The loss has plateaued at {number(trajectory.end, 4)}, {percent(share)} of "
         f"{reference}{order}.{what}",
         trajectory.rest_step, int(trajectory.steps[-1]), (narrow[0].name,) if narrow else (),
         (

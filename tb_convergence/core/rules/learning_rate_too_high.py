@@ -16,6 +16,7 @@ from tb_convergence.core.diagnosis import step_size
 from tb_convergence.core.diagnosis.configuration import configuration
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.first_steps import FirstSteps, first_steps
+from tb_convergence.core.diagnosis.loss_evidence import loss_over_start
 from tb_convergence.core.diagnosis.loss_trajectory import LossTrajectory, loss_trajectory
 from tb_convergence.core.diagnosis.progress import FALLS, learns
 from tb_convergence.core.diagnosis.rate_schedule import Raise, rates
@@ -27,11 +28,12 @@ from tb_convergence.core.diagnosis.tables import (
     weight_rows,
     weights_column,
 )
-from tb_convergence.core.diagnosis.wording import figure, listed, loss_over_start, percent
 from tb_convergence.core.history import RunHistory, Table, Values
 from tb_convergence.core.measures import Measure
 from tb_convergence.core.rules.non_finite_values import afterwards, came_unseen
 from tb_convergence.core.rules.zero_gradient import coasting
+from tb_convergence.core.text.numbers import number, percent, rounded
+from tb_convergence.core.text.phrases import listed
 
 RATIO: Final = step_size.LARGE
 GROWTH: Final = 2.0
@@ -108,7 +110,7 @@ def _thrown_up(history: RunHistory, trajectory: LossTrajectory | None) -> _Harm 
     if not len(high) or first <= 0:
         return None
     step, times = int(run.steps[high[0]]), float(np.nanmax(peaks[high])) / first
-    return _Harm(f"the loss shot up {times:.3g}-fold by step {step:,}", step, 0.7)
+    return _Harm(f"the loss shot up {number(times)}-fold by step {step:,}", step, 0.7)
 
 
 def _by_updates(
@@ -149,7 +151,7 @@ def _by_updates(
         implied = "" if _measured(table, begun) else "(inferred from the growth of the weights)"
         evidence.append(Evidence("first_large_update_ratio", float(ratio[begun]), RATIO, onset,
                                  first, detail=implied))
-        since = f"; first above {RATIO:g} times at step {onset:,}, in {first}"
+        since = f"; first above {number(RATIO, 6)} times at step {onset:,}, in {first}"
     if share >= LASTING:
         evidence.append(Evidence("large_update_share", share, LASTING, side="at least",
                                  detail=f"until step {harm.step:,}"))
@@ -196,7 +198,7 @@ def _thrown_off(history: RunHistory) -> Match | None:
         return None
     if begun.update_ratio <= LOST or begun.growth < GROWTH:
         return None
-    since = f"the loss shot up {figure(begun.thrown)}-fold"
+    since = f"the loss shot up {number(begun.thrown)}-fold"
     if begun.dead_since >= DIED:
         since = f"{percent(begun.dead_since)} of the units of {begun.layer} have died since"
         if begun.dead_before > 0:
@@ -207,7 +209,7 @@ def _thrown_off(history: RunHistory) -> Match | None:
         confidence=0.55 if benign else 0.7,
         summary=(
             f"The first steps changed a layer by up to {_times(begun.update_ratio)} its own size. "
-            f"By step {begun.last:,} its weights were {figure(begun.growth)} times as large, and "
+            f"By step {begun.last:,} its weights were {number(begun.growth)} times as large, and "
             f"{since}."
             + (FALLS if benign else "")
         ),
@@ -265,7 +267,7 @@ def _by_gradients(history: RunHistory, table: Table, harm: _Harm) -> Match | Non
         severity="critical",
         confidence=harm.confidence - 0.25,
         summary=(
-            f"The gradient norm grew {growth:.3g}-fold, and {harm.text}.{harm.aftermath}"
+            f"The gradient norm grew {number(growth)}-fold, and {harm.text}.{harm.aftermath}"
             f"{_raised(history, harm.step)}"
         ),
         first_step=int(table.steps[0]),
@@ -278,7 +280,7 @@ def _by_gradients(history: RunHistory, table: Table, harm: _Harm) -> Match | Non
 
 
 def _times(ratio: float) -> str:
-    return f"{figure(ratio) if ratio < 1e6 else f'{ratio:.3g}'} times"
+    return f"{number(ratio) if ratio < 1e6 else f'{number(ratio)}'} times"
 
 
 def _raise(history: RunHistory, step: int) -> Raise | None:
@@ -294,7 +296,7 @@ def _raised(history: RunHistory, step: int) -> str:
         return ""
     unit = "epoch" if history.axis == "epoch" else "step"
     return (
-        f" The learning rate was raised from {figure(found.before)} to {figure(found.after)} at "
+        f" The learning rate was raised from {number(found.before)} to {number(found.after)} at "
         f"{unit} {found.step:,}."
     )
 
@@ -309,7 +311,7 @@ def _advice(history: RunHistory, ratio: float | None, step: int) -> tuple[str, .
     raised = _raise(history, step)
     first = "Lower the learning rate by a factor of 3 to 10."
     if raised is not None:
-        back = model.with_rate(raised.before, 3) or figure(raised.before)
+        back = model.with_rate(raised.before, 3) or number(raised.before)
         unit = "epoch" if history.axis == "epoch" else "step"
         first = (
             f"Go back to the learning rate that worked until {unit} {raised.step:,}: {back}. To "
@@ -320,8 +322,8 @@ def _advice(history: RunHistory, ratio: float | None, step: int) -> tuple[str, .
         if ratio is not None and np.isfinite(ratio):
             # Down to the upper end of the healthy range, at least by ten, at most by a thousand.
             factor = min(1000.0, max(10.0, 10 ** np.ceil(np.log10(max(ratio, 1e-9) / 0.01))))
-        lower = model.with_rate(float(f"{rate / factor:.1g}")) or f"{rate / factor:.1g}"
-        now = model.with_rate(rate, 3) or figure(rate)
+        lower = model.with_rate(rounded(rate / factor, 1)) or number(rate / factor, 1)
+        now = model.with_rate(rate, 3) or number(rate)
         first = f"Lower the learning rate: {lower} instead of {now}."
     advice = (
         first,
@@ -388,7 +390,7 @@ RULE = Rule(
             ("update_ratio",), reading=True,
         ),
         Measure(
-            "large_update_share", f"share of records with an update ratio above {RATIO:g}",
+            "large_update_share", f"share of records with an update ratio above {number(RATIO, 6)}",
             ("update_ratio",), "fraction",
         ),
         Measure(

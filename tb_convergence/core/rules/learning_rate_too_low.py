@@ -11,6 +11,7 @@ from tb_convergence.core.diagnosis import step_size
 from tb_convergence.core.diagnosis.configuration import Configuration, configuration
 from tb_convergence.core.diagnosis.dating import mostly_since
 from tb_convergence.core.diagnosis.finding import Evidence
+from tb_convergence.core.diagnosis.loss_evidence import fall_of_loss, length_of
 from tb_convergence.core.diagnosis.loss_trajectory import LossTrajectory, loss_trajectory
 from tb_convergence.core.diagnosis.progress import LEARNS, learns, unfinished
 from tb_convergence.core.diagnosis.rate_schedule import DECAYED, Rates, decay_text, rates
@@ -23,15 +24,10 @@ from tb_convergence.core.diagnosis.tables import (
     weight_rows,
     weights_column,
 )
-from tb_convergence.core.diagnosis.wording import (
-    fall_of_loss,
-    figure,
-    length_of,
-    loss_moved,
-    percent,
-)
 from tb_convergence.core.history import RunHistory, Table
 from tb_convergence.core.measures import Measure
+from tb_convergence.core.text.numbers import number, percent
+from tb_convergence.core.text.phrases import loss_change
 
 RATIO: Final = step_size.SMALL
 HEALTHY: Final = 1e-3
@@ -102,9 +98,9 @@ def _tiny(
         severity="critical" if fastest < RATIO / 10 else "warning",
         confidence=min(0.95, 0.6 + 0.2 * float(np.log10(RATIO / max(fastest, 1e-12)))),
         summary=(
-            f"Even the fastest {what}, that of {layer}, changes by only {fastest:.1e} of its size "
-            f"per step (median). In {length_of(trajectory)} the loss "
-            f"{loss_moved(trajectory.fall, trajectory.chance)}."
+            f"Even the fastest {what}, that of {layer}, changes by only {number(fastest, 2)} of "
+            f"its size per step (median). In {length_of(trajectory)} the loss "
+            f"{loss_change(trajectory.fall, trajectory.chance)}."
             + (" Biases do not count, because they start at 0." if what == "kernel" else "")
         ),
         first_step=int(table.steps[onset]),
@@ -144,9 +140,9 @@ def _hardly_begun(
         severity="warning" if many else "info",
         confidence=0.65 if many else 0.45,
         summary=(
-            f"Each step changes the fastest layer by about {fastest:.1e} of its size, so in "
+            f"Each step changes the fastest layer by about {number(fastest, 2)} of its size, so in "
             f"{length_of(trajectory)} it can have moved by at most {percent(path)}. The loss "
-            f"{loss_moved(trajectory.fall, trajectory.chance)}: training has hardly begun."
+            f"{loss_change(trajectory.fall, trajectory.chance)}: training has hardly begun."
         ),
         first_step=int(table.steps[0]),
         last_step=int(table.steps[-1]),
@@ -180,7 +176,7 @@ def _slow(
         confidence=0.4,
         summary=(
             f"The loss falls smoothly but slowly, by {percent(trajectory.fall)} in "
-            f"{length_of(trajectory)}. The fastest layer changes by {fastest:.1e} of its "
+            f"{length_of(trajectory)}. The fastest layer changes by {number(fastest, 2)} of its "
             "size per step. A higher learning rate may be faster; the LR range test decides."
         ),
         first_step=int(table.steps[0]),
@@ -205,11 +201,11 @@ def _advice(history: RunHistory, fastest: float, wanted: float) -> tuple[str, ..
         rate = float(np.median(known.values))
         factor = max(3.0, 10 ** round(float(np.log10(wanted / max(fastest, 1e-12)))))
         now, new = (
-            model.with_rate(value, 1) or f"{value:.1g}" for value in (rate, rate * factor)
+            model.with_rate(value, 1) or number(value, 1) for value in (rate, rate * factor)
         )
         advice = (
-            f"Raise the learning rate about {factor:,.0f}-fold: {new} instead of {now}. Or find a "
-            f"rate with {test}"
+            f"Raise the learning rate about {number(factor)}-fold: {new} instead of {now}. Or find "
+            f"a rate with {test}"
         )
     return (advice,) if name.startswith("Adam") else (
         advice, "Or use an adaptive optimizer: Adam(1e-3)."
@@ -223,7 +219,7 @@ def _slower_decay(known: Rates, model: Configuration, test: str) -> tuple[str, .
     return (
         f"Let {what} decay over the whole training: it counts steps, not epochs (decay_steps = "
         "steps_per_epoch * epochs).",
-        f"Or train at the initial rate, {model.with_rate(highest, 3) or figure(highest)}, until "
+        f"Or train at the initial rate, {model.with_rate(highest, 3) or number(highest)}, until "
         "the loss plateaus, and decay from there.",
         f"If the initial rate was too low as well, find a better one with {test}",
     )

@@ -11,6 +11,7 @@ from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
 from tb_convergence.core.diagnosis.objective import EXPLODED, improves, objective
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.history import RunHistory
+from tb_convergence.core.text.numbers import number
 
 
 def _evaluate(history: RunHistory, _: Signs) -> Match | None:
@@ -33,8 +34,8 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         severity="critical" if trajectory.end > trajectory.start else "warning",
         confidence=0.9 if trajectory.end > 2 * abs(trajectory.start) else 0.7,
         summary=(
-            f"The loss rose from its lowest level, {trajectory.lowest:.3g}, to "
-            f"{trajectory.end:.3g}, and has stayed up since step {onset:,}."
+            f"The loss rose from its lowest level, {number(trajectory.lowest)}, to "
+            f"{number(trajectory.end)}, and has stayed up since step {onset:,}."
         ),
         first_step=onset,
         last_step=int(trajectory.steps[-1]),

@@ -13,12 +13,13 @@ import numpy as np
 
 from tb_convergence.core.diagnosis.data import baseline_loss
 from tb_convergence.core.diagnosis.finding import Evidence
+from tb_convergence.core.diagnosis.loss_evidence import fall_of_loss, length_of
 from tb_convergence.core.diagnosis.loss_trajectory import LossTrajectory, loss_trajectory
 from tb_convergence.core.diagnosis.progress import unfinished
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
-from tb_convergence.core.diagnosis.wording import fall_of_loss, length_of, percent
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.measures import Measure
+from tb_convergence.core.text.numbers import number, percent
 
 UNEVEN: Final = 0.3
 FIRST: Final = 10
@@ -50,8 +51,8 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         severity="warning",
         confidence=0.8 if trajectory.fall < 0.02 else 0.6,
         summary=(
-            f"After {length_of(trajectory)} the loss is {trajectory.end:.4g}; it began at "
-            f"{trajectory.start:.4g}."
+            f"After {length_of(trajectory)} the loss is {number(trajectory.end, 4)}; it began at "
+            f"{number(trajectory.start, 4)}."
         ),
         # It stood still from the first step on; that it does, a tenth of the run shows.
         first_step=int(trajectory.steps[0]),
@@ -99,8 +100,8 @@ def _at_chance(history: RunHistory, trajectory: LossTrajectory) -> Match | None:
         return None
     return Match(
         "warning", confidence,
-        f"After {length_of(trajectory)} the loss stays at {trajectory.end:.4g}, "
-        f"{percent(over)} of the loss of a model that ignores its input ({baseline:.4g}).",
+        f"After {length_of(trajectory)} the loss stays at {number(trajectory.end, 4)}, "
+        f"{percent(over)} of the loss of a model that ignores its input ({number(baseline, 4)}).",
         int(trajectory.steps[0]), int(trajectory.steps[-1]), (),
         (
             Evidence("loss_over_baseline", over, CHANCE,

@@ -13,9 +13,9 @@ from tb_convergence.core.diagnosis.dating import lasting_since
 from tb_convergence.core.diagnosis.finding import Evidence, Severity
 from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
-from tb_convergence.core.diagnosis.wording import percent
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.measures import Measure
+from tb_convergence.core.text.numbers import number, percent
 
 EPOCHS: Final = 8
 SWING: Final = 0.1
@@ -47,8 +47,8 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     within = (values >= half.min()) & (values <= half.max())
     return Match(
         severity, min(0.85, 0.5 + swing),
-        f"From epoch to epoch the loss changes by {percent(swing)} up or down around {level:.4g}, "
-        "without progress.",
+        f"From epoch to epoch the loss changes by {percent(swing)} up or down around "
+        f"{number(level, 4)}, without progress.",
         int(epochs.steps[lasting_since(within)]), int(epochs.steps[-1]), (),
         (
             Evidence("epoch_loss_change", swing, SWING),

@@ -18,6 +18,7 @@ from tb_convergence.core.diagnosis.progress import learns
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.measures import Measure
+from tb_convergence.core.text.numbers import number
 
 TIMES: Final = 5.0
 NOISE: Final = 10.0
@@ -58,8 +59,8 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         "warning" if len(found) >= MANY and not learns(history) else "info",
         min(0.8, 0.5 + 0.05 * len(found)),
         f"The loss of single batches shot up {len(found)} time{'s' * (len(found) > 1)}, to "
-        f"{peaks[worst]:.4g} by step {int(run.steps[worst]):,} ({times:.3g} times the level around "
-        "it), and came back.",
+        f"{number(peaks[worst], 4)} by step {int(run.steps[worst]):,} ({number(times)} times the "
+        "level around it), and came back.",
         int(run.steps[found[0]]), int(run.steps[found[-1]]), (),
         (
             Evidence("spike_height", times, TIMES, int(run.steps[worst])),

@@ -14,8 +14,8 @@ from typing import Final
 from tb_convergence.core.diagnosis.configuration import Layer, configuration
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
-from tb_convergence.core.diagnosis.wording import counted, listed, placed
 from tb_convergence.core.history import RunHistory
+from tb_convergence.core.text.phrases import counted, listed, title_with_layers
 
 COPY: Final = re.compile(
     r"target|teacher|ema|momentum|slow|old|averag|shadow|copy|lag|key|polyak", re.IGNORECASE
@@ -46,7 +46,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     copied = _copied(left, trained)
     copy = copied and all(COPY.search(f"{layer.owner} {layer.name}") for layer in left)
     parts = tuple(dict.fromkeys(layer.owner for layer in left if layer.owner))
-    where = f" (of {listed(parts, thing='part')})" if parts else ""
+    where = f" (of {listed(parts, noun='part')})" if parts else ""
     summary = (
         f"{listed(names)}{where} {'are' if len(names) > 1 else 'is'} trainable, but no optimizer "
         f"was given {'their' if len(names) > 1 else 'its'} {weights:,} weights in "
@@ -71,7 +71,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
             f"model.trainable_variables, not a part of it. Or set trainable = False on {names[0]} "
             "if it should stay as it is.",
         ),
-        title=placed(RULE.title, names),
+        title=title_with_layers(RULE.title, names),
     )
 
 

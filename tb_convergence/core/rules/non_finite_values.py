@@ -20,9 +20,10 @@ from tb_convergence.core.diagnosis.dating import NEVER, unseen_before, windows
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.memory import remembered
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
-from tb_convergence.core.diagnosis.wording import counted, figure, listed
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.measures import Measure
+from tb_convergence.core.text.numbers import number
+from tb_convergence.core.text.phrases import counted, listed
 
 _LOSS: Final = 2
 _GRADIENTS: Final = 3
@@ -267,7 +268,7 @@ def afterwards(history: RunHistory) -> str:
     if len(bad):
         finite = f"is finite again from {unit} {history.step_of(loss, int(bad[-1]) + 1):,} on"
     return (
-        f" The loss {finite} and ends at {figure(float(loss.values[-1]))}, but weights or "
+        f" The loss {finite} and ends at {number(float(loss.values[-1]))}, but weights or "
         f"gradients of {listed(layers)} still contain NaN or Inf, so the loss does not mean that "
         "the run recovered."
     )

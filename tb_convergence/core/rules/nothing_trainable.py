@@ -10,9 +10,9 @@ from __future__ import annotations
 from tb_convergence.core.diagnosis.configuration import Configuration, configuration
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
-from tb_convergence.core.diagnosis.wording import counted, listed
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.measures import Measure
+from tb_convergence.core.text.phrases import counted, listed
 
 
 def _evaluate(history: RunHistory, _: Signs) -> Match | None:

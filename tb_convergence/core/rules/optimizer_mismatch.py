@@ -20,13 +20,15 @@ from tb_convergence.core.diagnosis.configuration import (
 )
 from tb_convergence.core.diagnosis.data import columns_of
 from tb_convergence.core.diagnosis.finding import Evidence
+from tb_convergence.core.diagnosis.loss_evidence import loss_over_start
 from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
 from tb_convergence.core.diagnosis.progress import learns
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold, strongest
 from tb_convergence.core.diagnosis.tables import largest_per_record, weights_column
-from tb_convergence.core.diagnosis.wording import counted, loss_over_start, percent
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.measures import Measure
+from tb_convergence.core.text.numbers import number, percent
+from tb_convergence.core.text.phrases import counted
 
 EPSILON: Final = 1e-3
 SHORT: Final = 1e-3
@@ -62,9 +64,9 @@ def _maximized(history: RunHistory) -> Match | None:
         return None
     return Match(
         "critical", 0.8,
-        f"The loss falls from {trajectory.start:.3g} to {trajectory.end:.3g}, below any possible "
-        "minimum. It looks like a score that should be maximized, such as a log-likelihood, "
-        "without the sign changed.",
+        f"The loss falls from {number(trajectory.start)} to {number(trajectory.end)}, below any "
+        "possible minimum. It looks like a score that should be maximized, such as a "
+        "log-likelihood, without the sign changed.",
         int(trajectory.steps[0]), int(trajectory.steps[-1]), (),
         (Evidence("loss_end", trajectory.end, bound, int(trajectory.steps[-1])),),
         ("Use the negative score as the loss: -mean(log p) for a likelihood.",),
@@ -87,8 +89,9 @@ def _damped(history: RunHistory) -> Match | None:
     typical = float(np.median(finite))
     return Match(
         "critical" if typical < SHORT / 10 else "warning", 0.9,
-        f"{model.optimizer} has epsilon={epsilon:g}. Epsilon is added to the denominator of each "
-        f"step and outweighs it here, so the fastest layer changes by only {typical:.1e} of its "
+        f"{model.optimizer} has epsilon={number(epsilon, 6)}. Epsilon is added to the denominator "
+        "of each step and outweighs it here, so the fastest layer changes by only "
+        f"{number(typical, 2)} of its "
         "size per step.",
         int(table.steps[0]), int(table.steps[-1]), (),
         (Evidence("optimizer_epsilon", epsilon, EPSILON, side="at least"),
@@ -144,8 +147,9 @@ def _uphill(history: RunHistory, signs: Signs) -> Match | None:
     name = configuration(history).optimizer or "the optimizer"
     return Match(
         "critical", 0.85,
-        f"The loss rises from the first step on, from {trajectory.start:.3g} to "
-        f"{trajectory.end:.3g}, although no update exceeds {percent(float(np.max(ratio[rising])))} "
+        f"The loss rises from the first step on, from {number(trajectory.start)} to "
+        f"{number(trajectory.end)}, although no update exceeds "
+        f"{percent(float(np.max(ratio[rising])))} "
         f"of a layer's size: {name} moves uphill.",
         int(table.steps[0]), int(table.steps[-1]), (),
         (

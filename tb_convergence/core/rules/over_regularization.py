@@ -17,10 +17,11 @@ from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
 from tb_convergence.core.diagnosis.progress import USELESS, learns
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold, strongest
-from tb_convergence.core.diagnosis.wording import counted, figure, listed, part, percent
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.measures import Measure
 from tb_convergence.core.regularization import regularization_loss
+from tb_convergence.core.text.numbers import number, percent, percent_or_number
+from tb_convergence.core.text.phrases import counted, listed
 
 SHARE: Final = 0.5
 STRONG: Final = 1e-2
@@ -75,8 +76,8 @@ def _by_regularization_loss(history: RunHistory, model: Configuration) -> Match 
                      detail=kind),
         ),
         (
-            f"Remove the penalty ({kind.lower()}={heaviest.penalty:g} on {heaviest.name}) and fit "
-            "the training data first. Then add it back step by step, at 1e-5 to 1e-3.",
+            f"Remove the penalty ({kind.lower()}={number(heaviest.penalty, 6)} on {heaviest.name}) "
+            "and fit the training data first. Then add it back step by step, at 1e-5 to 1e-3.",
         ),
         title=f"{kind} penalty outweighs the data",
     )
@@ -156,8 +157,8 @@ def _by_strength(history: RunHistory, model: Configuration) -> Match | None:
         "warning", 0.8,
         f"{_penalized(names, kind, [layer, *others])}; 1e-5 to 1e-3 is usual. "
         f"{'The weights of ' + layer.name if others else 'Its weights'} shrank "
-        f"{'most, ' if others else ''}to {part(kept[layer.name])} of their first size, and the run "
-        "learns little.",
+        f"{'most, ' if others else ''}to {percent_or_number(kept[layer.name])} of their first "
+        "size, and the run learns little.",
         int(table.steps[0]), int(table.steps[-1]), tuple(names),
         (
             Evidence("regularization_strength", layer.penalty, STRONG, None, layer.name,
@@ -166,8 +167,8 @@ def _by_strength(history: RunHistory, model: Configuration) -> Match | None:
                      int(table.steps[-1]), layer.name),
         ),
         (
-            f"Remove the penalty ({kind}={layer.penalty:g} on {listed(names)}) and fit the "
-            "training data first. Then add it back step by step, at 1e-5 to 1e-3.",
+            f"Remove the penalty ({kind}={number(layer.penalty, 6)} on {listed(names)}) and fit "
+            "the training data first. Then add it back step by step, at 1e-5 to 1e-3.",
         ),
         title=f"{kind.upper()} penalty shrinks the weights",
     )
@@ -178,7 +179,7 @@ def _penalized(names: list[str], kind: str, layers: list[Layer]) -> str:
     unlike = len({(item.l1, item.l2) for item in layers}) > 1
     return (
         f"{listed(names)} {'are' if len(names) > 1 else 'is'} penalized with "
-        f"{kind}={layers[0].penalty:g}{' or similar' if unlike else ''}"
+        f"{kind}={number(layers[0].penalty, 6)}{' or similar' if unlike else ''}"
     )
 
 
@@ -194,10 +195,10 @@ def _by_dropout(history: RunHistory, model: Configuration, signs: Signs) -> Matc
     first, *others = heavy
     text = (
         f"{first.name} drops {percent(first.rate or 0)} of {first.units} units, which leaves about "
-        f"{figure(_left(first))}"
+        f"{number(_left(first))}"
     )
     text += "".join(
-        f"; {item.name} leaves about {figure(_left(item))} of {item.units}" for item in others[:2]
+        f"; {item.name} leaves about {number(_left(item))} of {item.units}" for item in others[:2]
     )
     if others[2:]:
         text += f"; likewise in {counted(len(others) - 2, 'more layer')}"

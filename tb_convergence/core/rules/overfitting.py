@@ -16,9 +16,9 @@ from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
 from tb_convergence.core.diagnosis.paired_losses import PairedLosses, paired_losses
 from tb_convergence.core.diagnosis.progress import lagging_statistics
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
-from tb_convergence.core.diagnosis.wording import figure
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.measures import Measure
+from tb_convergence.core.text.numbers import number
 
 LEAST: Final = 5
 SINCE: Final = 3
@@ -84,9 +84,9 @@ def _turned(history: RunHistory, both: PairedLosses) -> Match | None:
         severity="warning",
         confidence=min(0.95, 0.6 + 0.1 * max(0.0, rise - RISE) + 0.02 * min(since, 15)),
         summary=(
-            f"Since {unit} {at:,} the validation loss rose from {lowest:.3g} to "
-            f"{both.end_validation:.3g}, while the training loss fell from {then:.3g} to "
-            f"{both.end_training:.3g}."
+            f"Since {unit} {at:,} the validation loss rose from {number(lowest)} to "
+            f"{number(both.end_validation)}, while the training loss fell from {number(then)} to "
+            f"{number(both.end_training)}."
         ),
         first_step=at,
         last_step=last,
@@ -124,9 +124,9 @@ def _stalled(history: RunHistory, both: PairedLosses) -> Match | None:
     at, last = int(both.steps[since]), int(both.steps[-1])
     return Match(
         "warning", 0.7,
-        f"The validation loss stopped falling at {figure(float(val[since]))} ({unit} {at:,}) and "
-        f"ends at {figure(end_val)}, while the training loss fell from "
-        f"{figure(float(train[since]))} to {figure(end_train)}. What the model has learned since "
+        f"The validation loss stopped falling at {number(float(val[since]))} ({unit} {at:,}) and "
+        f"ends at {number(end_val)}, while the training loss fell from "
+        f"{number(float(train[since]))} to {number(end_train)}. What the model has learned since "
         "then does not generalize.",
         at, last, (),
         (
@@ -152,13 +152,13 @@ def _never_better(history: RunHistory, both: PairedLosses) -> Match | None:
         return None
     last = int(both.steps[-1])
     of = (
-        f"a model that ignores its input has {figure(chance)}" if baseline is not None else
-        f"the first one was {figure(chance)}"
+        f"a model that ignores its input has {number(chance)}" if baseline is not None else
+        f"the first one was {number(chance)}"
     )
     return Match(
         "warning", 0.75,
-        f"The training loss fell to {figure(both.end_training)}, but none of {len(both)} "
-        f"validation losses was better than {figure(lowest)} ({of}). Nothing that the model "
+        f"The training loss fell to {number(both.end_training)}, but none of {len(both)} "
+        f"validation losses was better than {number(lowest)} ({of}). Nothing that the model "
         "learned generalizes.",
         int(both.steps[0]), last, (),
         (

@@ -19,10 +19,11 @@ from tb_convergence.core.diagnosis.finding import Evidence, Severity
 from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
 from tb_convergence.core.diagnosis.progress import FALLS, learns
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
-from tb_convergence.core.diagnosis.wording import counted, listed
 from tb_convergence.core.history import RunHistory, Table, Values
 from tb_convergence.core.measures import Measure
 from tb_convergence.core.schema import Row
+from tb_convergence.core.text.numbers import number, rounded
+from tb_convergence.core.text.phrases import counted, listed
 
 FACTOR: Final = 10.0
 TOO_SURE: Final = 2.0
@@ -88,8 +89,8 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         "info" if benign else "warning",
         0.35 if benign else min(0.9, 0.6 + 0.25 * (abs(math.log10(ratio)) - 1)),
         f"The weights of {table.rows[row].layer} start with a standard deviation of "
-        f"{std[row]:.3g}, {_times(ratio)} what Glorot's initializer gives "
-        f"({float(std[row]) / ratio:.2g}).{FALLS if benign else ''}",
+        f"{number(std[row])}, {_times(ratio)} what Glorot's initializer gives "
+        f"({number(float(std[row]) / ratio, 2)}).{FALLS if benign else ''}",
         0, history.last_step, tuple(table.rows[r].layer for r, _ in scaled),
         tuple(Evidence("std_over_glorot", value, FACTOR if value > 1 else
                        1 / FACTOR, 0, table.rows[r].layer) for r, value in scaled),
@@ -139,14 +140,14 @@ def _equal(table: Table, constant: list[int], mean: Values) -> str:
     where = ", ".join(names[:3])
     if len(names) > 3:
         where += f" and {counted(len(names) - 3, 'more layer')}"
-    values = sorted({float(f"{mean[row]:.3g}") for row in constant if np.isfinite(mean[row])})
+    values = sorted({rounded(float(mean[row])) for row in constant if np.isfinite(mean[row])})
     at = "at one value"
     if values == [0.0]:
         at = "at zero"
     elif len(values) == 1:
-        at = f"at the same value ({values[0]:g})"
+        at = f"at the same value ({number(values[0], 6)})"
     elif values:
-        at = f"at one value per layer ({values[0]:g} to {values[-1]:g})"
+        at = f"at one value per layer ({number(values[0], 6)} to {number(values[-1], 6)})"
     return (
         f"All weights in {where} start {at}, so their units are copies of each other and stay so."
     )
@@ -197,8 +198,9 @@ def _too_sure(history: RunHistory) -> Match | None:
     benign = learns(history)
     return Match(
         "info" if benign else "warning", 0.35 if benign else 0.5,
-        f"The first loss is {trajectory.level[0]:.3g}, {times:.2g} times that of an untrained "
-        f"model ({even:.3g}): the outputs start large and wrong.",
+        f"The first loss is {number(trajectory.level[0])}, {number(times, 2)} times that of an "
+        "untrained "
+        f"model ({number(even)}): the outputs start large and wrong.",
         0, history.last_step, (model.output.name,),
         (Evidence("first_loss_over_uniform", times, TOO_SURE, 0, side="at least"),),
         title="Outputs start too large",
@@ -228,7 +230,7 @@ def _not_selfnormalizing(history: RunHistory) -> Match | None:
 
 
 def _times(ratio: float) -> str:
-    return f"{ratio:.3g} times" if ratio > 1 else f"1/{1 / ratio:.3g} of"
+    return f"{number(ratio)} times" if ratio > 1 else f"1/{number(1 / ratio)} of"
 
 
 RULE = Rule(

@@ -12,8 +12,9 @@ from tb_convergence.core.diagnosis.progress import FALLS, learns
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
 from tb_convergence.core.diagnosis.tables import layers_of
 from tb_convergence.core.diagnosis.threshold import Healthy, Range
-from tb_convergence.core.diagnosis.wording import percent, placed
 from tb_convergence.core.history import RunHistory, Table
+from tb_convergence.core.text.numbers import percent
+from tb_convergence.core.text.phrases import title_with_layers
 
 FRACTION = 0.5
 RECORDS = 5
@@ -50,7 +51,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
                      int(table.steps[-1]), table.rows[int(i)].layer)
             for i in lasting
         ),
-        title=placed(RULE.title, layers_of(table, [int(i) for i in lasting])),
+        title=title_with_layers(RULE.title, layers_of(table, [int(i) for i in lasting])),
         benign=benign,
     )
 

@@ -12,14 +12,15 @@ import numpy as np
 
 from tb_convergence.core.diagnosis.configuration import configuration
 from tb_convergence.core.diagnosis.finding import Evidence
+from tb_convergence.core.diagnosis.loss_evidence import length_of
 from tb_convergence.core.diagnosis.loss_trajectory import LossTrajectory, loss_trajectory
 from tb_convergence.core.diagnosis.paired_losses import paired_losses
 from tb_convergence.core.diagnosis.progress import learns, unfinished
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
 from tb_convergence.core.diagnosis.step_size import BEGUN, path_length
-from tb_convergence.core.diagnosis.wording import length_of, percent
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.measures import Measure
+from tb_convergence.core.text.numbers import number, percent
 
 FALL: Final = 0.1
 FEW: Final = 200
@@ -64,7 +65,7 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
     return Match(
         "info", 0.6 if trajectory.end > 0.25 * abs(trajectory.start) else 0.45,
         f"In the last {'half' if trajectory.observed < FEW else 'quarter'} of the run{since} the "
-        f"loss still fell by {percent(fall)}, to {trajectory.end:.3g}. It has not settled by "
+        f"loss still fell by {percent(fall)}, to {number(trajectory.end)}. It has not settled by "
         f"{unit} {history.last_step:,}.",
         int(trajectory.steps[-1]), int(trajectory.steps[-1]), (),
         (Evidence("late_loss_fall", fall, FALL, int(trajectory.steps[-1])),),
@@ -139,9 +140,9 @@ def _falls_by_halves(
     return Match(
         "info", 0.55,
         f"The loss in the second half of the run is {percent(fall)} lower than in the first half "
-        f"({second:.3g} after {first:.3g}), and even the fastest layer can have moved by at most "
-        f"{percent(path)} of its size. At {unit} {history.last_step:,}, training was still in "
-        "progress.",
+        f"({number(second)} after {number(first)}), and even the fastest layer can have moved by "
+        f"at most {percent(path)} of its size. At {unit} {history.last_step:,}, training was still "
+        "in progress.",
         int(trajectory.steps[-1]), int(trajectory.steps[-1]), (),
         (
             Evidence("late_loss_fall", fall, FALL, int(trajectory.steps[-1])),

@@ -18,9 +18,9 @@ from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
 from tb_convergence.core.diagnosis.paired_losses import paired_losses
 from tb_convergence.core.diagnosis.progress import LITTLE
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
-from tb_convergence.core.diagnosis.wording import percent
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.measures import Measure
+from tb_convergence.core.text.numbers import number, percent
 
 EPOCHS: Final = 6
 STANDSTILL: Final = 0.02
@@ -54,8 +54,8 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     confidence = 0.5 if not useless else 0.7 if baseline is not None else 0.6
     return Match(
         "warning" if useless else "info", confidence,
-        f"The training loss has plateaued at {lasts[0]:.4g} and the validation loss at "
-        f"{lasts[1]:.4g}, {percent(share)} of {of}. Neither falls any more.",
+        f"The training loss has plateaued at {number(lasts[0], 4)} and the validation loss at "
+        f"{number(lasts[1], 4)}, {percent(share)} of {of}. Neither falls any more.",
         begun, int(paired.steps[-1]), (),
         (
             Evidence("late_training_fall", falls[0], STANDSTILL),

@@ -18,15 +18,15 @@ from tb_convergence.core.diagnosis.configuration import (
     Configuration,
     configuration,
 )
-from tb_convergence.core.diagnosis.data import LARGE_INPUT, feature_scales
+from tb_convergence.core.diagnosis.data import LARGE_INPUT, feature_scales, features_in
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.frozen_base import base_output, frozen_base
 from tb_convergence.core.diagnosis.progress import learns
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold, strongest
 from tb_convergence.core.diagnosis.threshold import Healthy, Range
-from tb_convergence.core.diagnosis.wording import features_in, figure, percent
 from tb_convergence.core.history import RunHistory, Table, Values
 from tb_convergence.core.measures import Measure
+from tb_convergence.core.text.numbers import number, percent
 
 LARGE: Final = LARGE_INPUT
 VERY_LARGE: Final = 100.0
@@ -90,7 +90,7 @@ def _large_base(history: RunHistory) -> Match | None:
         "critical" if found.size > VERY_LARGE or large else "warning",
         0.9 if large else 0.7,
         f"The output of the frozen layers (up to {found.layer}) has an RMS of "
-        f"{figure(found.size)}, while about 1 is healthy{cause}. The layers after them receive it "
+        f"{number(found.size)}, while about 1 is healthy{cause}. The layers after them receive it "
         "as their input.",
         0, max(0, history.last_step), (found.layer,),
         (
@@ -118,8 +118,8 @@ def _spoken(fed: tuple[Values, Values] | None) -> str:
         return ""
     mean, std = fed
     return (
-        f" (its input has a mean of {figure(float(np.mean(mean)))} and a standard "
-        f"deviation of {figure(float(np.sqrt(np.mean(std**2))))})"
+        f" (its input has a mean of {number(float(np.mean(mean)))} and a standard "
+        f"deviation of {number(float(np.sqrt(np.mean(std**2))))})"
     )
 
 
@@ -174,16 +174,16 @@ def _by_scale(history: RunHistory) -> Match | None:
     small = int(np.argmin(np.where(std > 0, rms, np.inf))) if len(varying) else worst
     only = len(rows) == 1 and width == 1
     spoken = f"{table.rows[rows[worst]].layer} (one feature)" if only else name
-    text = f"The mean of {spoken} is {figure(mean[worst])} and its standard deviation "
-    text += figure(std[worst])
+    text = f"The mean of {spoken} is {number(mean[worst])} and its standard deviation "
+    text += number(std[worst])
     if uneven:
         text += f", but the standard deviation of {table.rows[rows[small]].name} is only "
-        text += figure(std[small])
+        text += number(std[small])
     if largest > LARGE:
         text += (
-            f"; its RMS, {figure(largest)}, should be about 1." if only else
+            f"; its RMS, {number(largest)}, should be about 1." if only else
             f". Of {len(rows)} {what}, {len(big)} {'have' if len(big) > 1 else 'has'} an RMS above "
-            f"{LARGE:g}."
+            f"{number(LARGE, 6)}."
         )
     else:
         text += "."

@@ -12,13 +12,14 @@ from typing import Final
 import numpy as np
 
 from tb_convergence.core.diagnosis.configuration import REGRESSION_LOSSES, configuration
-from tb_convergence.core.diagnosis.data import feature_scales
+from tb_convergence.core.diagnosis.data import feature_scales, features_in
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.progress import learns
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
-from tb_convergence.core.diagnosis.wording import features_in, figure, listed
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.measures import Measure
+from tb_convergence.core.text.numbers import number
+from tb_convergence.core.text.phrases import listed
 
 LARGE: Final = 100.0
 
@@ -46,13 +47,13 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     # Where the loss adds up several outputs, it falls with the largest, and the others are lost.
     drowned = [name for name in outputs if name != row.layer]
     also = (
-        f" In the total loss it outweighs {listed(drowned, thing='output')}." if drowned else ""
+        f" In the total loss it outweighs {listed(drowned, noun='output')}." if drowned else ""
     )
     return Match(
         "info" if learns(history) and not drowned else "warning",
         min(0.9, 0.5 + 0.15 * float(np.log10(rms[worst] / LARGE)) + 0.15 * bool(drowned)),
-        f"The mean of {what} is {figure(mean[worst])} and its standard deviation "
-        f"{figure(std[worst])}, but an untrained network outputs values of about 1.{also}",
+        f"The mean of {what} is {number(mean[worst])} and its standard deviation "
+        f"{number(std[worst])}, but an untrained network outputs values of about 1.{also}",
         0, max(0, history.last_step), (row.name,),
         (Evidence("target_rms", float(rms[worst]), LARGE),),
     )

@@ -18,8 +18,9 @@ from tb_convergence.core.diagnosis.progress import learns
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
 from tb_convergence.core.diagnosis.tables import layers_of, median_over_time, weight_rows
 from tb_convergence.core.diagnosis.threshold import Healthy, Range
-from tb_convergence.core.diagnosis.wording import counted, figure, placed
 from tb_convergence.core.history import RunHistory, Table
+from tb_convergence.core.text.numbers import number
+from tb_convergence.core.text.phrases import counted, title_with_layers
 
 LOW: Final = step_size.SMALL
 HIGH: Final = step_size.LARGE
@@ -67,7 +68,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
                      table.rows[rows[i]].layer, detail="(median)")
             for i in order
         ),
-        title=placed(
+        title=title_with_layers(
             "Updates too large for the weights" if fast else "Updates too small for the weights",
             layers_of(table, [rows[i] for i in order]),
         ),
@@ -75,7 +76,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
 
 
 def _times(ratio: float) -> str:
-    return f"{figure(ratio)} times" if ratio > HIGH else f"{ratio:.1e} of"
+    return f"{number(ratio)} times" if ratio > HIGH else f"{number(ratio, 2)} of"
 
 
 def _healthy(_: RunHistory, table: Table) -> Mapping[int, Range]:

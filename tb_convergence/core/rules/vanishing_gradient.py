@@ -13,9 +13,10 @@ from tb_convergence.core.diagnosis.finding import Evidence, Severity
 from tb_convergence.core.diagnosis.progress import learns
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
 from tb_convergence.core.diagnosis.tables import layers_of, median_over_time
-from tb_convergence.core.diagnosis.wording import placed
 from tb_convergence.core.history import RunHistory, Table, Values
 from tb_convergence.core.measures import Measure
+from tb_convergence.core.text.numbers import number
+from tb_convergence.core.text.phrases import title_with_layers
 
 RATIO = 1e-3
 AT_LEAST_LAYERS = 3
@@ -76,14 +77,14 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         severity="info" if learns(history) else severity,
         confidence=min(0.95, 0.6 + 0.1 * float(np.log10(RATIO / max(typical, 1e-12)))),
         summary=(
-            f"Mean |g| in {early} is {typical:.1e} of that in {late}, or about a factor of "
-            f"{1 / shrink:.2g} per layer."
+            f"Mean |g| in {early} is {number(typical, 2)} of that in {late}, or about a factor of "
+            f"{number(1 / shrink, 2)} per layer."
         ),
         first_step=int(table.steps[onset]),
         last_step=int(table.steps[-1]),
         layers=layers_of(table, vanished or rows[:1]),
         evidence=_evidence(table, rows, ratio, typical),
-        title=placed("Gradients vanish", layers_of(table, vanished)) if vanished else "",
+        title=title_with_layers("Gradients vanish", layers_of(table, vanished)) if vanished else "",
         benign=learns(history),
     )
 

@@ -24,9 +24,9 @@ from tb_convergence.core.diagnosis.progress import lagging_statistics
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
 from tb_convergence.core.diagnosis.step_size import BEGUN, path_length
 from tb_convergence.core.diagnosis.tables import median_over_time, weights_column
-from tb_convergence.core.diagnosis.wording import percent
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.measures import Measure
+from tb_convergence.core.text.numbers import number, percent
 
 BASELINE: Final = 0.9
 MOVES: Final = 1e-4
@@ -72,16 +72,18 @@ def _rests(history: RunHistory, trajectory: LossTrajectory, baseline: float) -> 
         return None
     lower = _lower_validation(history, baseline)
     text = (
-        f"The loss has plateaued at {trajectory.end:.4g}, {percent(share)} of the loss of a model "
-        f"that ignores its input ({baseline:.4g}), although the weights move. No other check of "
+        f"The loss has plateaued at {number(trajectory.end, 4)}, {percent(share)} of the loss of a "
+        f"model that ignores its input ({number(baseline, 4)}), although the weights move. No "
+        "other check of "
         "data, gradients and weights found a reason, so inputs and labels may not belong together."
     )
     text += _above(history, baseline)
     if lower is not None:
         text += (
-            f" The validation loss ends lower, at {lower:.4g}. Unless its targets are distributed "
-            "differently, the model has learned a little. That is impossible if all labels are "
-            "wrong. If only some are wrong, the correct ones may still make the loss fall."
+            f" The validation loss ends lower, at {number(lower, 4)}. Unless its targets are "
+            "distributed differently, the model has learned a little. That is impossible if all "
+            "labels are wrong. If only some are wrong, the correct ones may still make the loss "
+            "fall."
         )
     std_ratio = _std_of_predictions(history)
     return Match(
@@ -106,7 +108,8 @@ def _above(history: RunHistory, baseline: float) -> str:
     if not last > baseline:
         return ""
     return (
-        f" The validation loss ends at {last:.4g}, so the gain does not carry over to other data."
+        f" The validation loss ends at {number(last, 4)}, so the gain does not carry over to other "
+        "data."
     )
 
 
@@ -157,8 +160,9 @@ def _never_generalizes(
         return None
     return Match(
         "warning", 0.5,
-        f"In {len(values)} epochs the validation loss was never better than {values.min():.4g}; a "
-        f"model that ignores its input has {baseline:.4g}. Inputs and labels may not belong "
+        f"In {len(values)} epochs the validation loss was never better than "
+        f"{number(values.min(), 4)}; a model that ignores its input has {number(baseline, 4)}. "
+        "Inputs and labels may not belong "
         "together, or the validation data is of a different kind.",
         int(steps[0]), int(steps[-1]), _rows(history, "target"),
         (Evidence("validation_loss_over_baseline", best, NEVER,
@@ -183,15 +187,15 @@ def _out_of_range(history: RunHistory, _: Signs) -> Match | None:
     fractional = edges[edges != np.round(edges)]
     if len(fractional):
         text = (
-            f"Labels such as {float(fractional[-1]):.3g} are not whole numbers and are truncated "
-            f"to {int(fractional[-1])}. Were they scaled together with the data?"
+            f"Labels such as {number(float(fractional[-1]))} are not whole numbers and are "
+            f"truncated to {int(fractional[-1])}. Were they scaled together with the data?"
         )
         return _match(history, text, "fractional_label", float(fractional[-1]), None,
                       "Labels are not whole numbers")
     if low < 0 or high >= classes:
         text = (
-            f"Labels go from {low:g} to {high:g}, but {model.output.name} has {classes} outputs, "
-            f"for labels 0 to {classes - 1}."
+            f"Labels go from {number(low, 6)} to {number(high, 6)}, but {model.output.name} has "
+            f"{classes} outputs, for labels 0 to {classes - 1}."
         )
         return _match(history, text, "largest_label" if high >= classes else "smallest_label",
                       high if high >= classes else low,

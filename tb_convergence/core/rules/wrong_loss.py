@@ -37,9 +37,9 @@ from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
 from tb_convergence.core.diagnosis.output_heads import at_any_head
 from tb_convergence.core.diagnosis.progress import FALLS, learns
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold, strongest
-from tb_convergence.core.diagnosis.wording import span
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.measures import Measure
+from tb_convergence.core.text.numbers import number, number_range
 
 NEVER_NEGATIVE: Final = REGRESSION_LOSSES - {"log_cosh"} | CROSS_ENTROPIES
 UNBOUNDED: Final = 10.0
@@ -126,7 +126,8 @@ def _no_distribution(history: RunHistory, _: Signs) -> Match | None:
     )
     match = _match(
         history, "critical", 0.93,
-        f"{model.loss} expects targets in [0, 1], but these range from {span(low, high)}.", advice,
+        f"{model.loss} expects targets in [0, 1], but these range from {number_range(low, high)}.",
+        advice,
         Evidence("largest_target" if high > 1.01 else "smallest_target",
                  high if high > 1.01 else low, 1.0 if high > 1.01 else 0.0),
         ruins=True,
@@ -158,8 +159,8 @@ def _first_not_finite(history: RunHistory, signs: Signs) -> Match | None:
     needed = "(0, 1]" if low <= 0 else "(0, 1)"
     match = _match(
         history, "critical", 0.8 if step <= 10 else 0.7,
-        f"The outputs of step {step:,} are finite but lie between {low:.3g} and {high:.3g}. The "
-        "logarithm in this loss needs values in "
+        f"The outputs of step {step:,} are finite but lie between {number(low)} and "
+        f"{number(high)}. The logarithm in this loss needs values in "
         f"{needed}{', so 0 is not allowed' if low == 0 else ''}. Therefore the loss is {kind}.",
         "Use Keras' own cross-entropy with from_logits=True on an output without activation. In a "
         "custom loss, clip probabilities to [1e-7, 1 - 1e-7] before the logarithm.",
@@ -186,10 +187,10 @@ def _below_zero(history: RunHistory, _: Signs) -> Match | None:
     below = np.flatnonzero(trajectory.level < 0)
     text = (
         f"For targets in its range, {model.loss} is never negative, but here it is "
-        f"{trajectory.end:.4g}."
+        f"{number(trajectory.end, 4)}."
         if impossible else
-        f"The loss fell from {trajectory.start:.4g} to {trajectory.end:.4g} and has no lower "
-        "bound, so a lower loss need not mean a better model."
+        f"The loss fell from {number(trajectory.start, 4)} to {number(trajectory.end, 4)} and has "
+        "no lower bound, so a lower loss need not mean a better model."
     )
     return _match(
         history, "critical" if impossible else "warning", 0.85 if impossible else 0.6, text,
@@ -243,10 +244,10 @@ def _summed(history: RunHistory, signs: Signs) -> Match | None:
     match = _match(
         history, severity, 0.75 if suffers else 0.6 if plain else 0.55,
         f"The loss is summed over the batch{batch} instead of averaged, so it is about "
-        f"{factor:.3g} times the mean. The gradient is larger by the same factor{so}, and it grows "
-        "with the batch size.",
+        f"{number(factor)} times the mean. The gradient is larger by the same factor{so}, and it "
+        "grows with the batch size.",
         "Average over the batch (keras.ops.mean, reduction='sum_over_batch_size'), or divide the "
-        f"learning rate by {factor:.2g}.",
+        f"learning rate by {number(factor, 2)}.",
         Evidence("loss_over_largest_mean", factor, loss_value.SUMMED),
         title="The loss is summed over the batch",
     )
@@ -264,9 +265,10 @@ def _leaves_the_targets(history: RunHistory, _: Signs) -> Match | None:
     far = end >= VERY_FAR
     return _match(
         history, "critical" if far else "warning", 0.85 if far else 0.7,
-        f"The loss falls from {trajectory.start:.3g} to {trajectory.end:.3g} while the predictions "
-        "move away from the targets. Measured in standard deviations of the targets, they are at "
-        f"least {begun:.2g} away at first and {end:.3g} at the end. A model that always predicts "
+        f"The loss falls from {number(trajectory.start)} to {number(trajectory.end)} while the "
+        "predictions move away from the targets. Measured in standard deviations of the targets, "
+        f"they are at least {number(begun, 2)} away at first and {number(end)} at the end. A model "
+        "that always predicts "
         "the mean is 1 away.",
         "Flip the sign of the loss: it should be smallest where prediction and target agree. "
         "Return the error itself, or the negative of a score that should grow.",
@@ -285,7 +287,7 @@ def _several_labels(history: RunHistory, _: Signs) -> Match | None:
     labels = float(np.mean(targets.sums)) if targets is not None else 0.0
     return _match(
         history, "info" if learns(history) else "warning", 0.7,
-        f"{model.loss} expects one class per sample, but these samples have {labels:.2g} on "
+        f"{model.loss} expects one class per sample, but these samples have {number(labels, 2)} on "
         "average.",
         "Use binary_crossentropy with sigmoid outputs if several labels can apply at once.",
         Evidence("labels_per_sample", labels, 1.0),
@@ -375,9 +377,10 @@ def _classes_as_one_number(history: RunHistory, _: Signs) -> Match | None:
     doubtful = low == 0 and abs(flat - 1) < EVEN and not good
     return _match(
         history, "warning" if doubtful else "info", 0.55,
-        f"The targets are the whole numbers {low:g} to {high:g}, and {model.loss} treats them as "
-        f"amounts. If they are the numbers of {classes} classes, the model has to predict the "
-        f"class number itself, as if class 1 lay between 0 and 2.{FALLS if good else ''}",
+        f"The targets are the whole numbers {number(low, 6)} to {number(high, 6)}, and "
+        f"{model.loss} treats them as amounts. If they are the numbers of {classes} classes, the "
+        "model has to predict the class number itself, as if class 1 lay between 0 and "
+        f"2.{FALLS if good else ''}",
         f"If they are classes, use Dense({int(high) + 1}, activation='softmax') instead of "
         f"{output.name}, with sparse_categorical_crossentropy. If they are amounts (counts, "
         "ratings), change nothing.",
@@ -405,7 +408,7 @@ def _through_the_slope(outputs: Columns | None, activation: str) -> str:
     # One class of many may well be at 0 while no answer is sure.
     if high > 1 - FLAT or (outputs.count == 1 and low < FLAT):
         text += " and nearly zero where the model is sure, be it right or wrong"
-    return f"{text} (its outputs end at {low:.3g} to {high:.3g})"
+    return f"{text} (its outputs end at {number(low)} to {number(high)})"
 
 
 def _useless(history: RunHistory) -> bool:

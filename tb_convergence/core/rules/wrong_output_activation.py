@@ -34,9 +34,9 @@ from tb_convergence.core.diagnosis.output_heads import at_any_head
 from tb_convergence.core.diagnosis.progress import FALLS, LEARNS, learns
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold, strongest
 from tb_convergence.core.diagnosis.states import ONE_OUTPUT, State
-from tb_convergence.core.diagnosis.wording import span
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.measures import Measure
+from tb_convergence.core.text.numbers import number, number_range
 
 RANGES: Final = {
     "sigmoid": (0.0, 1.0),
@@ -136,8 +136,8 @@ def _beside_the_output(history: RunHistory) -> str:
     if trajectory.fall <= LEARNS or (penalized and not trajectory.end < BESIDE * least):
         return ""
     text = (
-        f" The loss still falls from {trajectory.start:.3g} to {trajectory.end:.2g}, which a "
-        "constant output cannot cause: it is not computed from this output"
+        f" The loss still falls from {number(trajectory.start)} to {number(trajectory.end, 2)}, "
+        "which a constant output cannot cause: it is not computed from this output"
     )
     if {"keras", "tensorflow"} <= set(model.frameworks) and model.loss in CROSS_ENTROPIES:
         text += " but, as Keras does, from the values before the softmax"
@@ -251,8 +251,8 @@ def _out_of_reach(history: RunHistory, model: Configuration, output: Layer) -> M
     return _match(
         history, output, 0.9,
         f"{output.name} ({output.activation}) can output values from "
-        f"{span(*reach) if math.isfinite(reach[1]) else f'{reach[0]:g} up'}, but the targets range "
-        f"from {span(low, high)}.",
+        f"{number_range(*reach) if math.isfinite(reach[1]) else f'{number(reach[0], 6)} up'}, but "
+        f"the targets range from {number_range(low, high)}.",
         f"Remove the activation of {output.name} (a number needs none), or scale the targets into "
         "its range.",
         (Evidence("smallest_target" if beyond else "largest_target", low if beyond else high,
@@ -314,7 +314,7 @@ def _no_sum(history: RunHistory, output: Layer) -> Match | None:
     return _match(
         history, output, 0.85,
         f"The outputs of {output.name} (softmax) add up to 1 for every sample, but its targets add "
-        f"up to {total:.3g}.", advice,
+        f"up to {number(total)}.", advice,
         (Evidence("target_sum", total, 1.0, side="other than"),),
         title="Softmax, but targets do not add up to 1",
     )

@@ -23,8 +23,9 @@ from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
 from tb_convergence.core.diagnosis.states import NO_GRADIENT, State
 from tb_convergence.core.diagnosis.tables import WEIGHT_KINDS, layers_of
 from tb_convergence.core.diagnosis.threshold import Healthy, Range
-from tb_convergence.core.diagnosis.wording import between, listed, placed
 from tb_convergence.core.history import RunHistory, Table, Values
+from tb_convergence.core.text.numbers import percent_range
+from tb_convergence.core.text.phrases import listed, title_with_layers
 
 FRACTION = 0.7
 ALL = 0.999
@@ -70,7 +71,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         severity="info" if benign else severity,
         confidence=0.9 if complete else 0.7,
         summary=(
-            f"{between(recent)} of the gradient of {listed(layers_of(table, affected))} is "
+            f"{percent_range(recent)} of the gradient of {listed(layers_of(table, affected))} is "
             f"exactly zero{whole}.{coasting(history)}{FALLS if benign else ''}"
         ),
         first_step=int(table.steps[onset]),
@@ -83,7 +84,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
                      side="at least", detail="(median since that step)")
             for index in lasting.tolist() for since in (lasting_since(bad[:, index]),)
         ),
-        title=placed(RULE.title, layers_of(table, affected)),
+        title=title_with_layers(RULE.title, layers_of(table, affected)),
         benign=benign,
         ruins=complete == len(rows) and not benign,
         state=state,
@@ -107,7 +108,7 @@ def _unreached_output(
     first, last = int(table.steps[0]), int(table.steps[-1])
     return Match(
         "warning", 0.85,
-        f"{listed(names, thing='output')} {'get' if len(names) > 1 else 'gets'} no gradient at "
+        f"{listed(names, noun='output')} {'get' if len(names) > 1 else 'gets'} no gradient at "
         "all, while other outputs do: the loss does not depend on "
         f"{'them' if len(names) > 1 else 'it'}.",
         first, last, names,
@@ -121,7 +122,7 @@ def _unreached_output(
             f"Check the weight of {names[0]} in the loss: a loss_weights entry of 0, a loss that "
             "is missing in compile(), or a mask or sample weights that are all zero.",
         ),
-        title=placed("No gradient reaches an output", names),
+        title=title_with_layers("No gradient reaches an output", names),
     )
 
 

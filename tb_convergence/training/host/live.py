@@ -20,6 +20,7 @@ from tb_convergence.core.diagnosis import Change, Finding, Monitor, diagnose_his
 from tb_convergence.core.diagnosis.finding import SEVERITIES
 from tb_convergence.core.diagnosis.monitor import OPENS_AFTER
 from tb_convergence.core.rules import RULES
+from tb_convergence.core.text.numbers import confidence
 from tb_convergence.training.host.recent_history import KeptHistory
 
 logger = logging.getLogger("tb_convergence")
@@ -223,6 +224,6 @@ def _damaged(columns: Sequence[str], values: NDArray[np.float32]) -> bool:
 def _line(finding: Finding) -> str:
     advice = f" Try: {finding.advice[0]}" if finding.advice else ""
     return (
-        f"{finding.title} ({finding.severity}, {finding.confidence:.0%} sure, "
+        f"{finding.title} ({finding.severity}, {confidence(finding.confidence)} sure, "
         f"since step {finding.first_step}). {finding.summary}{advice}"
     )

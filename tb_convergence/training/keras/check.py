@@ -17,9 +17,9 @@ import tensorflow as tf
 
 from tb_convergence.core import reductions, statistics
 from tb_convergence.core.diagnosis import Finding, RunDiagnosis, diagnose_history
-from tb_convergence.core.diagnosis.wording import MARKS
 from tb_convergence.core.history import RunHistory, Table
 from tb_convergence.core.schema import Row
+from tb_convergence.core.text.severity import SEVERITY_MARKS
 from tb_convergence.training.instep import tables
 from tb_convergence.training.instep.feature_rows import FEATURE_GROUPS, feature_rows
 from tb_convergence.training.keras import introspection, layer_rows
@@ -67,7 +67,7 @@ class Check:
         if self.failure is not None:
             lines.append(f"the model fails on this batch: {self.failure}")
         for finding in self.findings:
-            lines += [f"{MARKS[finding.severity]} {finding.id}: {finding.summary}"]
+            lines += [f"{SEVERITY_MARKS[finding.severity]} {finding.id}: {finding.summary}"]
             lines += [f"    try: {advice}" for advice in finding.advice]
         lines.append("What only training shows, ConvergenceCallback(log_dir) watches.")
         return "\n".join(lines)

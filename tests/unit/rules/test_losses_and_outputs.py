@@ -240,7 +240,7 @@ def test_a_logarithm_of_zero_in_the_loss_is_told_from_the_outputs() -> None:
     ("low", "high", "words", "sure"),
     [
         (0.31, 0.414, "its outputs end at 0.31 to 0.414", False),
-        (0.0004, 0.6, "its outputs end at 0.0004", True),
+        (0.0004, 0.6, "its outputs end at 4e-4", True),
         (0.2, 0.998, "its outputs end at 0.2", True),
     ],
 )

@@ -26,6 +26,7 @@ from histories.faults import (
 from tb_convergence.core.diagnosis import diagnose_history
 from tb_convergence.core.diagnosis.step_size import path_length
 from tb_convergence.core.history import RunHistory
+from tb_convergence.core.text.numbers import percent
 
 
 @pytest.mark.parametrize("limits", [{"clipnorm": 0.01}, {"clipvalue": 0.001}])
@@ -162,7 +163,7 @@ def test_a_rise_is_not_called_a_fall_of_nothing() -> None:
     finding = cause(low_rate(2e-6, np.linspace(2.0, 2.1, N)), "learning-rate-too-low")
     (evidence,) = [item for item in finding.evidence if item.statistic == "loss_fall"]
     assert evidence.value == pytest.approx(-0.047, abs=0.002)  # mean of the last tenth, 2.095
-    assert f"rose by {-100 * evidence.value:.1f}%" in finding.summary
+    assert f"rose by {percent(-evidence.value)}" in finding.summary
     assert "it rose" in evidence.name
 
 

@@ -1,0 +1,32 @@
+"""A loss as evidence, and the length of its trajectory in words."""
+
+from __future__ import annotations
+
+from tb_convergence.core.diagnosis.finding import Evidence
+from tb_convergence.core.diagnosis.loss_trajectory import LossTrajectory
+from tb_convergence.core.text.phrases import counted
+
+
+def fall_of_loss(trajectory: LossTrajectory, limit: float) -> Evidence:
+    """The relative fall of the loss as evidence; the name says so where it is a rise."""
+    rose = "(below 0: it rose)" if trajectory.fall < -trajectory.chance else ""
+    if -trajectory.chance <= trajectory.fall < 0:
+        rose = "(below 0, as single batches differ)"
+    return Evidence("loss_fall", trajectory.fall, limit, side="at most", detail=rose)
+
+
+def loss_over_start(trajectory: LossTrajectory) -> Evidence:
+    """The same for a loss that may have grown a millionfold; a quotient needs a start above 0."""
+    if trajectory.start <= 0:
+        return fall_of_loss(trajectory, 0.0)
+    return Evidence("loss_end_over_start", trajectory.end / trajectory.start, 1.0,
+                    side="more than")
+
+
+def length_of(trajectory: LossTrajectory) -> str:
+    """How long a training ran: "200 steps", "12 epochs", or "50 records" of unknown length."""
+    if trajectory.axis == "epoch":
+        return counted(trajectory.observed, "epoch")
+    if trajectory.elapsed is None:
+        return counted(trajectory.observed, "record")
+    return counted(trajectory.elapsed, "step")
