@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 
 from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
 from tb_convergence.core.diagnosis.memory import remembered
+from tb_convergence.core.diagnosis.rate_schedule import rates
 from tb_convergence.core.diagnosis.tables import median_over_time, weight_rows, weights_column
 from tb_convergence.core.history import RunHistory, Table, Values
 
@@ -19,6 +20,12 @@ LARGE: Final = 1e-1
 BEGUN: Final = 0.2
 """Length of the fastest layer's path, in its own size, below which training has hardly begun: what
 a fresh layer has learned when it is done is about as large as what it started from."""
+
+MOMENTUM: Final = 10.0
+"""Times that SGD with the usual momentum of 0.9 moves further than without: 1 / (1 - 0.9)."""
+NOISY: Final = 0.1
+"""Part of the rate by which Adam moves an entry whose gradient is nearly all noise: the mean of the
+last ten gradients over their size (Kingma & Ba 2015: |step| is at most about the rate)."""
 
 
 @remembered
@@ -57,3 +64,44 @@ def implied_ratio(table: Table) -> Values:
         growth = np.where(upper[:-1] > 0, norm[1:] / upper[:-1], np.nan)
         implied[1:] = np.power(growth, 1.0 / steps) - 1
     return implied
+
+
+@remembered
+def ratio_from_rate(history: RunHistory) -> tuple[Values, Values] | None:
+    """Bounds `[S, K]` of the update ratios that a learning rate allows, whatever the optimizer.
+
+    For logs that hold the rate and histograms of gradients and variables, and no updates. SGD moves
+    a variable by rate x |g|, and with momentum by up to `MOMENTUM` times that; Adam and its
+    relatives move each entry by `NOISY` x rate to rate, so a variable by that over its RMS;
+    optimizers that scale by the size of the variable move it by the rate itself. The lower bound
+    holds for gradients that are not clipped. NaN where something is undefined; None where the rate,
+    the gradients or the variables were not recorded.
+    """
+    table, known = history.table("variables"), rates(history)
+    if table is None or known is None or not len(table.steps):
+        return None
+    if not all(table.has(name) for name in ("gradient_norm", "variable_norm", "variable_std")):
+        return None
+    rate = np.array([known.at(int(step)) for step in table.steps])[:, None]
+    small, large = (
+        weights_column(table, "gradient_norm", bound).astype(np.float64)
+        for bound in ("low", "high")
+    )
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        plain = small / weights_column(table, "variable_norm", "high")
+        heavy = MOMENTUM * large / weights_column(table, "variable_norm", "low")
+        least = NOISY / _size(table, "high")
+        most = 1 / _size(table, "low")
+        low = rate * np.minimum(np.minimum(plain, least), 1.0)
+        high = rate * np.maximum(np.maximum(heavy, most), 1.0)
+    return np.where(np.isfinite(low), low, np.nan), np.where(np.isfinite(high), high, np.nan)
+
+
+def _size(table: Table, bound: Literal["low", "high"]) -> Values:
+    """Bound of the RMS of the entries of the K weights: `[S, K]`; their spread is at most that."""
+    size = weights_column(table, "variable_std", bound).astype(np.float64)
+    if bound == "high" and table.has("variable_mean"):
+        mean = np.abs(weights_column(table, "variable_mean", "high")).astype(np.float64)
+        lower = np.abs(weights_column(table, "variable_mean", "low")).astype(np.float64)
+        size = np.hypot(size, np.fmax(mean, lower))
+    return size

@@ -55,6 +55,8 @@ class _Harm:
     step: int
     confidence: float
     aftermath: str = ""
+    worse: bool = True
+    """Whether the loss became worse or ceased to be a number, rather than stood still."""
 
 
 def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
@@ -66,7 +68,7 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
         return _thrown_off(history)
     if table.has("update_ratio"):
         return strongest(_by_updates(history, table, trajectory, harm), _thrown_off(history))
-    return _by_gradients(history, table, harm)
+    return _by_rate(history, table, harm) or _by_gradients(history, table, harm)
 
 
 def _harm(history: RunHistory, trajectory: LossTrajectory | None, signs: Signs) -> _Harm | None:
@@ -88,7 +90,7 @@ def _harm(history: RunHistory, trajectory: LossTrajectory | None, signs: Signs) 
         text = f"the loss diverged from step {divergence.first_step:,}"
         return _Harm(text, divergence.first_step, 0.85)
     if trajectory is not None and "loss-not-decreasing" in signs:
-        return _Harm("the loss does not fall", int(trajectory.steps[-1]), 0.7)
+        return _Harm("the loss does not fall", int(trajectory.steps[-1]), 0.7, worse=False)
     if trajectory is not None and "loss-oscillation" in signs:
         return _Harm("the loss oscillates from epoch to epoch", int(trajectory.steps[-1]), 0.7)
     return None
@@ -259,10 +261,44 @@ def _loudest(table: Table, ratios: Values) -> str:
     return table.rows[weight_rows(table)[int(np.nanargmax(ratios))]].layer
 
 
+def _by_rate(history: RunHistory, table: Table, harm: _Harm) -> Match | None:
+    """A rate at which a step of any common optimizer is too large, where none was recorded."""
+    bounds = step_size.ratio_from_rate(history)
+    if bounds is None:
+        return None
+    least = largest_per_record(bounds[0])
+    before = np.isfinite(least) & (table.steps < harm.step)
+    if not before.any():
+        return None
+    last = int(np.flatnonzero(before)[-1])
+    if not least[last] > RATIO:
+        return None
+    step, known = int(table.steps[last]), rates(history)
+    rate = float("nan") if known is None else known.at(step)
+    layer = _loudest(table, bounds[0][last])
+    return Match(
+        severity="critical",
+        confidence=harm.confidence - 0.2,
+        summary=(
+            f"At a learning rate of {number(rate)}, a step of SGD or Adam changes {layer} by at "
+            f"least {_times(float(least[last]))} its own size at step {step:,}, unless gradients "
+            f"are clipped, and {harm.text}.{harm.aftermath}"
+        ),
+        first_step=int(table.steps[np.flatnonzero(before & (least > RATIO))[0]]),
+        last_step=history.last_step,
+        layers=(layer,),
+        evidence=(
+            Evidence("fastest_update_ratio", float(least[last]), RATIO, step, layer,
+                     detail="layer, at least"),
+        ),
+        advice=_advice(history, float(least[last]), harm.step),
+    )
+
+
 def _by_gradients(history: RunHistory, table: Table, harm: _Harm) -> Match | None:
     growth = gradient_growth(table, harm.step)
-    if growth is None or growth < 10 * GROWTH:
-        return None
+    if growth is None or growth < 10 * GROWTH or not harm.worse:
+        return None  # gradients of a loss that stands still may grow from next to nothing
     return Match(
         severity="critical",
         confidence=harm.confidence - 0.25,

@@ -16,7 +16,7 @@ from tb_convergence.core.diagnosis.loss_trajectory import LossTrajectory, loss_t
 from tb_convergence.core.diagnosis.progress import LEARNS, learns, unfinished
 from tb_convergence.core.diagnosis.rate_schedule import DECAYED, Rates, decay_text, rates
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold, strongest
-from tb_convergence.core.diagnosis.step_size import BEGUN, path_length
+from tb_convergence.core.diagnosis.step_size import BEGUN, path_length, ratio_from_rate
 from tb_convergence.core.diagnosis.tables import (
     WEIGHT_KINDS,
     largest_per_record,
@@ -24,7 +24,7 @@ from tb_convergence.core.diagnosis.tables import (
     weight_rows,
     weights_column,
 )
-from tb_convergence.core.history import RunHistory, Table
+from tb_convergence.core.history import NoStatisticError, RunHistory, Table
 from tb_convergence.core.measures import Measure
 from tb_convergence.core.text.numbers import number, percent
 from tb_convergence.core.text.phrases import loss_change
@@ -40,11 +40,15 @@ ALIVE: Final = 1e-7
 
 def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
     table, trajectory = history.table("variables"), loss_trajectory(history)
-    if table is None or trajectory is None or "loss-divergence" in signs or _died(table, signs):
+    if table is None or not (table.has("update_ratio") or ratio_from_rate(history)):
+        raise NoStatisticError("update_ratio", "variables")
+    if trajectory is None or "loss-divergence" in signs or _died(table, signs):
         return None
     bad = signs.get("non-finite-values")
     if bad is not None and bad.ruins:
         return None  # longer steps mend no NaN
+    if not table.has("update_ratio"):
+        return _by_rate(history, table, trajectory)
     ratio = median_over_time(weights_column(table, "update_ratio", "high"))
     if not np.isfinite(ratio).any():
         return None
@@ -108,6 +112,43 @@ def _tiny(
         layers=(layer,),
         evidence=(
             Evidence("fastest_update_ratio", fastest, RATIO, None, layer, detail=what),
+            fall_of_loss(trajectory, LEARNS),
+        ),
+        advice=_advice(history, fastest, 1e-3),
+    )
+
+
+def _by_rate(history: RunHistory, table: Table, trajectory: LossTrajectory) -> Match | None:
+    """A rate so low that no common optimizer moves the weights, where updates were not recorded."""
+    bounds = ratio_from_rate(history)
+    if bounds is None:
+        return None
+    most = median_over_time(bounds[1])
+    gradient = median_over_time(weights_column(table, "gradient_norm", "low"))
+    if not np.isfinite(most).any():
+        return None
+    fastest = float(np.nanmax(most))
+    if trajectory.observed < 30 or not fastest < RATIO or trajectory.fall > LEARNS:
+        return None
+    if not (gradient > 0).any():
+        return None
+    known = rates(history)
+    rate = float("nan") if known is None else float(np.median(known.values))
+    layer = table.rows[weight_rows(table)[int(np.nanargmax(most))]].layer
+    return Match(
+        severity="warning",
+        confidence=0.7,
+        summary=(
+            f"At a learning rate of {number(rate)}, neither SGD with momentum nor Adam changes a "
+            f"layer by more than {number(fastest)} of its size per step. In "
+            f"{length_of(trajectory)} the loss {loss_change(trajectory.fall, trajectory.chance)}."
+        ),
+        first_step=int(table.steps[0]),
+        last_step=int(table.steps[-1]),
+        layers=(layer,),
+        evidence=(
+            Evidence("fastest_update_ratio", fastest, RATIO, None, layer,
+                     detail=f"{_weights(table)}, at most"),
             fall_of_loss(trajectory, LEARNS),
         ),
         advice=_advice(history, fastest, 1e-3),
@@ -229,7 +270,7 @@ RULE = Rule(
     id="learning-rate-too-low",
     kind="cause",
     title="The learning rate is too low",
-    needs=("update_ratio", "loss"),
+    needs=("update_ratio|learning_rate", "loss"),
     at_least=5,
     evaluate=_evaluate,
     thresholds=(
