@@ -11,57 +11,60 @@ GROUPS: Final[dict[Group, tuple[str, str]]] = {
     "variables": ("Variables", "One row per trainable variable, in the optimizer's order."),
     "activations": (
         "Activations",
-        "One row per layer that computes something: its (first) output, over the recorded batch.",
+        "One row per layer that computes something: its (first) output for the recorded batch.",
     ),
     "inputs": (
         "Inputs, targets and predictions",
-        "One row per feature, of tensors with up to 64 features; of wider ones per contiguous "
-        "group of features. With several devices: the part of the batch on the first.",
+        "One row per feature for tensors with up to 64 features, and one row per contiguous group "
+        "of features for wider ones. With several devices, the rows cover the part of the batch on "
+        "the first device.",
     ),
     "labels": (
         "Labels",
-        "One row per class, of a model with one target and one output, up to 100 classes, where "
-        "targets are numbers of classes. Where they are one-hot, `feature_mean` tells the same.",
+        "One row per class for a model with one target and one output, if the targets are indices "
+        "of up to 100 classes. For one-hot targets, `feature_mean` gives the same information.",
     ),
-    "replicas": ("Replicas", "One row per device, where a training uses several."),
+    "replicas": ("Replicas", "One row per device, if the training uses several."),
     "magnitudes": (
         "Magnitudes",
-        "One row per trainable variable, where `distributions=True` asks for them: how the entries "
-        "of its gradient are spread over powers of two.",
+        "One row per trainable variable, only with `distributions=True`: how the entries of its "
+        "gradient are distributed over powers of two.",
     ),
-    "run": ("Run", "One row: the step as a whole."),
+    "run": ("Run", "One row for the whole step."),
     "epoch": (
         "Epoch",
-        "One row per epoch. Keras' metrics are further columns, `metric/<name>` and "
+        "One row per epoch. Keras' metrics are additional columns, `metric/<name>` and "
         "`validation_metric/<name>`.",
     ),
 }
 
 HEAD: Final = f"""# Statistics
 
-Generated from the catalogue, `tb_convergence/core/statistics.py`, by `tools/document.py`.
+This page lists every statistic that the recorder writes. `tools/document.py` generates it from the
+catalogue, `tb_convergence/core/statistics.py`.
 
-What a run of our recorder carries: one table per group and recorded step. Columns travel by name; a
-reader keeps those it does not know, and a rule that lacks one is listed as *not evaluated*. The
-last column of every table, `{CHECK_COLUMN}`, is a checksum of its row.
+The recorder writes one table per group and recorded step. Columns are identified by name. A reader
+keeps columns that it does not know. If a rule lacks a column, the report lists the rule as *not
+evaluated*. The last column of every table, `{CHECK_COLUMN}`, is a checksum of its row.
 
-* Statistics are taken over the **finite** entries. How many are not is a statistic of its own.
-* **NaN means undefined here** (no finite entry, no gradient, a ratio to a zero norm), never
-  corruption.
-* Norms neither overflow nor underflow while they are computed: entries are scaled by the largest.
-  Sums are accumulated in float32, in float64 for float64 tensors.
-* An empty tensor has 0 for all of its statistics.
-* *Window* statistics cover every step since the previous record: they are updated on the device at
-  every step."""
+* Statistics cover only the **finite** entries of a tensor. The fractions of NaN and infinite
+  entries are statistics of their own.
+* **NaN means "undefined here"** (no finite entry, no gradient, a ratio to a zero norm). It never
+  means corruption.
+* Norms cannot overflow or underflow, because entries are scaled by the largest one first. Sums are
+  accumulated in float32, or in float64 for float64 tensors.
+* All statistics of an empty tensor are 0.
+* *Window* statistics cover every step since the previous record. The device updates them at every
+  step."""
 
 
 DERIVED_TEXT: Final = (
-    "What nobody writes, because it follows from a column. The penalty's gradient is a curve "
-    "beside the layer's (`tb_convergence/core/regularization.py`). The size of a feature, from its "
-    "mean and its standard deviation, and trends are metrics of the heat map "
-    "(`tb_convergence/core/trend.py`): a zero counts as one decade below the row's smallest "
-    "positive value. At the beginning of a run the two stretches are shorter, three records at "
-    "least. Undefined where either stretch has less than half of its values."
+    "These statistics are not written, because they follow from other columns. The penalty "
+    "gradient is a curve next to the gradient of the layer (`tb_convergence/core/"
+    "regularization.py`). The root mean square of a feature and the trends are metrics of the heat "
+    "map (`tb_convergence/core/trend.py`). A trend compares two stretches of ten records, and of "
+    "at least three at the beginning of a run. It counts a zero as one decade below the smallest "
+    "positive value of the row. It is undefined if a stretch has less than half of its values."
 )
 
 
@@ -70,10 +73,10 @@ def page() -> str:
     parts = [HEAD]
     for group, statistics in CATALOGUE.items():
         title, text = GROUPS[group]
-        lines = ["| column | | what it is | unit | range |", "|---|---|---|---|---|"]
+        lines = ["| column | | definition | unit | range |", "|---|---|---|---|---|"]
         lines += [_line(statistic) for statistic in statistics]
         parts += [f"## {title}", text, "\n".join(lines)]
-    lines = ["| metric | | what it is | unit | range |", "|---|---|---|---|---|"]
+    lines = ["| metric | | definition | unit | range |", "|---|---|---|---|---|"]
     lines += [_line(statistic) for items in DERIVED.values() for _, statistic in items]
     parts += ["## Derived", DERIVED_TEXT, "\n".join(lines)]
     return "\n\n".join(parts) + "\n"

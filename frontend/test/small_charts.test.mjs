@@ -249,7 +249,7 @@ test("beside a run compared, the scale holds both, and each place says both", ()
   assert.equal(profileSheet(heat, rows, [0], metric, 1).columns.length, 5);
 });
 
-test("the profile offers gradient, update ratio and output spread where they are known", () => {
+test("the profile offers gradient, update ratio and output std where they are known", () => {
   const metric = (/** @type {string} */ name) => /** @type {any} */ ({ name });
   const groups = /** @type {any} */ ([
     { group: "variables", metrics: [metric("variable_norm"), metric("gradient_norm")] },

@@ -1,10 +1,10 @@
-"""Measures: the numbers that rules compute from statistics and hold against a limit.
+"""Measures: the numbers that rules compute from statistics and compare with a threshold.
 
-A statistic of the catalogue is recorded; a measure follows from statistics, such as the gradient
-norm over its start. Both have an id, words, and a unit here, so that evidence carries an id and a
-number, and every text and every chart follows from these.
+The recorder writes statistics. A measure is computed from statistics, such as the gradient norm
+over its start. Both have an id, a title and a unit here, so evidence consists of an id and a
+number, and every text and chart follows from them.
 
-A measure that one rule alone uses stands in that rule's file (`Rule.measures`).
+A measure that only one rule uses is declared in the file of that rule (`Rule.measures`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tb_convergence.core.statistics import BY_NAME, DERIVED, FRACTION, Statistic
 Unit = Literal["fraction"]
 
 UNNAMED: Final = "limit"
-"""What a chart calls a limit that has no name of its own."""
+"""Label of a limit without a name of its own in a chart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,15 +26,15 @@ class Measure:
     """A number that follows from recorded statistics.
 
     Attributes:
-        id: as evidence and thresholds name it; part of the JSON contract.
-        title: what a person reads, in lower case. "{detail}" marks where the detail of a piece of
-            evidence belongs; without it, a detail follows the title.
-        of: statistics that it is computed from, the most telling first. Charts draw the first.
-        unit: "fraction" of a part of a whole, or of a relative change: people read it in per cent.
-        reading: whether its values are values of `of[0]`, so that its limit can be drawn in a chart
-            of that statistic.
-        kind: kind of rows ("input", "target", "prediction", ...) that it is measured on; "" of any.
-        limit: what to call its limit in a chart.
+        id: id in evidence and thresholds; part of the JSON contract.
+        title: title in texts, in lower case. "{detail}" is replaced by the detail of a piece of
+            evidence; without it, the detail follows the title.
+        of: statistics that it is computed from, the most informative first. Charts draw the first.
+        unit: "fraction" for a part of a whole or a relative change, which is shown in per cent.
+        reading: whether its values are values of `of[0]`, so that a chart of that statistic can
+            draw its limit.
+        kind: kind of rows ("input", "target", "prediction", ...) that it covers; "" for any.
+        limit: label of its limit in a chart.
     """
 
     id: str
@@ -81,7 +81,8 @@ MEASURES: Final[tuple[Measure, ...]] = (
         reading=True,
     ),
     Measure(
-        "path_length", "path of the fastest layer over its size", ("update_ratio",), "fraction"
+        "path_length", "path length of the fastest layer over its size", ("update_ratio",),
+        "fraction",
     ),
     Measure(
         "gradient_depth_ratio", "mean |g|, first third of the layers over the last third",
@@ -120,14 +121,14 @@ MEASURES: Final[tuple[Measure, ...]] = (
 _TITLES: Final[Mapping[str, str]] = {
     "variable_mean": "mean of the variable",
     "update_ratio": "update ratio",
-    "gradient_missing": "gradient missing",
+    "gradient_missing": "missing gradient",
     "config": "configuration",
 }
-"""Words for statistics whose title does not read well within a sentence."""
+"""Titles for use in a sentence, if that of the statistic does not fit there."""
 
 
 def of_statistic(statistic: Statistic) -> Measure:
-    """A statistic of the catalogue as a measure: a reading of itself."""
+    """A statistic of the catalogue as a measure of itself."""
     fraction = statistic.unit == "1" and statistic.range == FRACTION
     title = _TITLES.get(statistic.name) or _lowered(statistic.title)
     return Measure(
@@ -136,7 +137,7 @@ def of_statistic(statistic: Statistic) -> Measure:
 
 
 def _lowered(title: str) -> str:
-    """`title` within a sentence: a name such as "NaN" keeps its capitals.
+    """`title` for use in a sentence: a name such as "NaN" keeps its capitals.
 
     >>> _lowered("Dead units"), _lowered("NaN gradients")
     ('dead units', 'NaN gradients')
@@ -163,10 +164,10 @@ _GROUPS: Final[Mapping[str, str]] = {
 
 
 def find(id_: str, own: Iterable[Measure] = ()) -> Measure | None:
-    """The measure or statistic of that id, of a rule's `own` first; None where there is none."""
+    """The measure or statistic with that id, first among `own`; None if there is none."""
     return next((measure for measure in own if measure.id == id_), None) or _KNOWN.get(id_)
 
 
 def group_of(statistic: str) -> str | None:
-    """The table that `statistic` is a column of, or is derived of; None of what is none."""
+    """The table of which `statistic` is a column or derived from one; None if it is none."""
     return _GROUPS.get(statistic)

@@ -1,18 +1,19 @@
-"""The catalogue: one record per statistic that a run can carry.
+"""The catalogue: one record per statistic that a run can contain.
 
-A record feeds everything that speaks of the statistic: the column the recorder writes, its NumPy
-twin, the metric the heat map offers, the unit in a tooltip, the row in the documentation. Adding a
-statistic is adding one record here.
+A record defines everything about a statistic: the column that the recorder writes, its NumPy twin,
+the metric in the heat map, the unit in a tooltip, and the row in the documentation. To add a
+statistic, add one record here.
 
-Columns travel by name (see `schema`), so a name is a contract: it is never reused with another
-meaning.
+The wire format identifies columns by name (see `schema`), so a name is a contract: it is never
+reused with another meaning.
 
 Two conventions hold for every statistic:
 
-* values are taken over the **finite** entries; how many entries are not finite is a statistic of
-  its own (`*_nan_fraction`, `*_inf_fraction`). A corrupted tensor so still tells its scale.
-* NaN as a *value* means "undefined here" (no finite entry, no gradient, ratio to a zero norm):
-  it is never evidence of corruption, and never drawn as such.
+* A statistic covers only the **finite** entries. The fractions of NaN and infinite entries are
+  statistics of their own (`*_nan_fraction`, `*_inf_fraction`), so a corrupted tensor still shows
+  its scale.
+* A *value* of NaN means "undefined here" (no finite entry, no gradient, a ratio to a zero norm).
+  It is never evidence of corruption, and never drawn as such.
 """
 
 from __future__ import annotations
@@ -31,15 +32,15 @@ Group = Literal[
 ]
 Scale = Literal["log10", "linear"]
 Worst = Literal["high", "low", "both"]
-"""Which end of a statistic a reader should be shown when several steps share one pixel."""
+"""Which end of a statistic to show when several steps share one pixel."""
 
 
 class Reductions(Protocol[T_co]):
-    """What is known of one tensor. `core.reductions` computes it with NumPy, the recorder in-graph.
+    """Reductions of one tensor: `core.reductions` uses NumPy, the recorder computes them in-graph.
 
-    All over the finite entries, accumulated in at least float32; a tensor without a finite entry
-    has NaN for `norm`, `max_abs`, `mean_abs`, `mean`, `std`, `minimum` and `maximum`; an empty
-    tensor has 0 for all of them. Fractions are of all entries, in [0, 1]; 0 for an empty tensor.
+    All but the fractions cover the finite entries and are accumulated in at least float32. Without
+    a finite entry, `norm`, `max_abs`, `mean_abs`, `mean`, `std`, `minimum` and `maximum` are NaN.
+    Fractions are of all entries, in [0, 1]. Everything is 0 for an empty tensor.
     """
 
     @property
@@ -73,18 +74,18 @@ class Statistic:
     Attributes:
         name: column name on the wire and in every API.
         group: which table it is a column of.
-        title: what a person reads.
+        title: name on the page and in reports.
         symbol: short mathematical form for axes.
-        unit: of the value; "1" for dimensionless.
-        range: closed interval of possible values; a value outside is damage.
+        unit: unit of the value; "1" if dimensionless.
+        range: closed interval of possible values; a value outside is corrupt.
         summary: definition, in one sentence.
         formula: from the row's `Reductions` to the value (see `core.reductions` for the rows'
-            attributes), or None where only the recorder's own state can supply it.
-        scale: how differences are best seen.
+            attributes), or None if only the recorder's own state can supply it.
+        scale: scale that shows differences best.
         worst: which end matters when values are pooled.
         heat: whether the heat map offers it.
         references: sources of the definition.
-        center: the value that is neither good nor bad, where departures to both sides matter alike.
+        center: the neutral value, if deviations in both directions matter equally.
     """
 
     name: str
@@ -108,7 +109,7 @@ REAL: Final = (-inf, inf)
 
 DEAD_BELOW: Final = 0.01
 DEAD_WEIGHT: Final = 0.1
-"""A unit is dead below this share of positive outputs; the share is averaged with this weight."""
+"""A unit is dead below this share of positive outputs; the moving average has this weight."""
 
 VARIABLES: Final[tuple[Statistic, ...]] = (
     Statistic(
@@ -144,7 +145,7 @@ VARIABLES: Final[tuple[Statistic, ...]] = (
     ),
     Statistic(
         "gradient_missing", "variables", "No gradient", "g = none", "1",
-        FRACTION, "1 where the loss does not depend on the variable (gradient None), else 0.",
+        FRACTION, "1 if the loss does not depend on the variable (gradient None), else 0.",
     ),
     Statistic(
         "variable_norm", "variables", "Variable norm", "‖w‖", "unit of the variable",
@@ -157,7 +158,7 @@ VARIABLES: Final[tuple[Statistic, ...]] = (
         lambda row: row.variable.mean,
     ),
     Statistic(
-        "variable_std", "variables", "Variable spread", "std w", "unit of the variable",
+        "variable_std", "variables", "Variable std", "std w", "unit of the variable",
         POSITIVE, "Standard deviation of the variable's entries before the update.",
         lambda row: row.variable.std, "log10", "both",
         references=("Glorot & Bengio 2010", "He et al. 2015, arXiv:1502.01852"),
@@ -169,24 +170,24 @@ VARIABLES: Final[tuple[Statistic, ...]] = (
     ),
     Statistic(
         "update_norm", "variables", "Update norm", "‖Δw‖", "unit of the variable",
-        POSITIVE, "L2 norm of new value minus old value.",
+        POSITIVE, "L2 norm of the new value minus the old one.",
         lambda row: row.update.norm, "log10", "both",
     ),
     Statistic(
         "update_ratio", "variables", "Update ratio", "‖Δw‖ / ‖w‖", "1",
         POSITIVE,
-        "Update norm over variable norm before the update; undefined for an all-zero variable.",
+        "Update norm over variable norm before the update. Undefined for an all-zero variable.",
         lambda row: row.ratio(row.update.norm, row.variable.norm), "log10", "both", True,
         ("Karpathy, CS231n notes: about 1e-3 is healthy",),
     ),
     Statistic(
         "window_gradient_norm_max", "variables", "Largest gradient norm", "max ‖g‖",
         "loss per unit of the variable", POSITIVE,
-        "Largest gradient norm among all steps since the previous record.", None, "log10",
+        "Largest gradient norm over all steps since the previous record.", None, "log10",
     ),
     Statistic(
         "window_nonfinite_steps", "variables", "Non-finite steps", "steps", "steps",
-        POSITIVE, "Steps since the previous record at which the gradient held NaN or Inf.",
+        POSITIVE, "Steps since the previous record with NaN or Inf in the gradient.",
     ),
 )
 
@@ -196,16 +197,16 @@ ACTIVATIONS: Final[tuple[Statistic, ...]] = (
         REAL, "Mean of the layer's output over the batch.", lambda row: row.output.mean,
     ),
     Statistic(
-        "activation_std", "activations", "Output spread", "std a", "unit of the output",
+        "activation_std", "activations", "Output std", "std a", "unit of the output",
         POSITIVE, "Standard deviation of the layer's output over the batch and its units.",
         lambda row: row.output.std, "log10", "both", True,
         ("Glorot & Bengio 2010",),
     ),
     Statistic(
-        "activation_batch_std", "activations", "Spread over the batch", "std over batch",
+        "activation_batch_std", "activations", "Output std over the batch", "std over batch",
         "unit of the output", POSITIVE,
-        "Standard deviation over the batch, averaged over the units: 0 when the output ignores "
-        "the input; undefined for a batch of one.", None, "log10", "low", True,
+        "Standard deviation over the batch, averaged over the units. 0 if the output ignores the "
+        "input. Undefined for a batch of one sample.", None, "log10", "low", True,
     ),
     Statistic(
         "activation_max_abs", "activations", "Largest output", "max|a|", "unit of the output",
@@ -228,16 +229,16 @@ ACTIVATIONS: Final[tuple[Statistic, ...]] = (
     Statistic(
         "activation_dead_fraction", "activations", "Dead units", "dead", "1",
         FRACTION,
-        f"Fraction of units positive for less than {percent(DEAD_BELOW)} of the recorded inputs "
-        f"(moving average with weight {number(DEAD_WEIGHT, 6)} a record); only "
-        "for ReLU-like activations.",
+        f"Fraction of units that are positive for less than {percent(DEAD_BELOW)} of the recorded "
+        f"inputs (moving average, weight {number(DEAD_WEIGHT, 6)} per record). Only for ReLU-like "
+        "activations.",
         None, heat=True, references=("TheDeepChecker, TOSEM 2022",),
     ),
     Statistic(
         "activation_saturated_fraction", "activations", "Saturated outputs", "saturated", "1",
         FRACTION,
-        "Fraction of outputs where the slope has fallen to that of a sigmoid at ±5 (tanh: ±2.5); "
-        "only for sigmoid and tanh.", None, heat=True, references=("Glorot & Bengio 2010",),
+        "Fraction of outputs where the slope has fallen to that of a sigmoid at ±5 (tanh: ±2.5). "
+        "Only for sigmoid and tanh.", None, heat=True, references=("Glorot & Bengio 2010",),
     ),
 )
 
@@ -247,7 +248,7 @@ INPUTS: Final[tuple[Statistic, ...]] = (
         REAL, "Mean over the batch.", lambda row: row.feature.mean, heat=True,
     ),
     Statistic(
-        "feature_std", "inputs", "Spread", "std x", "unit of the feature",
+        "feature_std", "inputs", "Std", "std x", "unit of the feature",
         POSITIVE, "Standard deviation over the batch.",
         lambda row: row.feature.std, "log10", "both", heat=True,
     ),
@@ -273,7 +274,7 @@ INPUTS: Final[tuple[Statistic, ...]] = (
     Statistic(
         "feature_outlier_fraction", "inputs", "Outliers", "|x - mean| > 4 std", "1",
         FRACTION, "Fraction of values more than four standard deviations from their mean in the "
-        "batch; a batch of 17 or fewer cannot show any.",
+                  "batch. A batch of 17 or fewer samples cannot have any.",
         lambda row: row.feature.outlier_fraction,
     ),
 )
@@ -281,7 +282,7 @@ INPUTS: Final[tuple[Statistic, ...]] = (
 LABELS: Final[tuple[Statistic, ...]] = (
     Statistic(
         "label_fraction", "labels", "Share of the class", "y = c", "1", FRACTION,
-        "Fraction of the batch's targets that are this class.", worst="both",
+        "Fraction of the targets in the batch that are this class.", worst="both",
     ),
 )
 
@@ -292,21 +293,23 @@ REPLICAS: Final[tuple[Statistic, ...]] = (
     ),
     Statistic(
         "replica_nonfinite", "replicas", "Non-finite on a replica", "≠ finite", "1", FRACTION,
-        "1 where the loss of one device or worker, or one of its own gradients before they were "
-        "summed over all of them, was NaN or Inf, else 0.",
+        "1 if the loss of a device or worker, or one of its gradients before they were summed over "
+        "all devices, was NaN or Inf; else 0.",
     ),
 )
 
 EXPONENTS: Final = tuple(range(-40, 18, 2))
-"""Of the powers of two against which gradient entries are held: float16 ends at 2^-24 and 2^16."""
+"""Exponents of the powers of two that gradient entries are compared with: float16 ends at 2^-24 and
+2^16.
+"""
 
 MAGNITUDES: Final[tuple[Statistic, ...]] = tuple(
     Statistic(
         f"gradient_share_from_2^{exponent}", "magnitudes", f"Gradient entries from 2^{exponent}",
         f"|g| ≥ 2^{exponent}", "1", FRACTION,
-        f"Fraction of the gradient's entries of which the absolute value is 2^{exponent} or more, "
-        "infinite ones included and NaN not; of a sample of about a thousand entries where there "
-        "are more. Undefined without a gradient.",
+        f"Fraction of gradient entries with an absolute value of at least 2^{exponent}, including "
+        "infinite ones but not NaN. Estimated from about a thousand entries if there are more. "
+        "Undefined without a gradient.",
         worst="both",
     )
     for exponent in EXPONENTS
@@ -315,61 +318,61 @@ MAGNITUDES: Final[tuple[Statistic, ...]] = tuple(
 RUN: Final[tuple[Statistic, ...]] = (
     Statistic(
         "loss", "run", "Batch loss", "L", "loss", REAL,
-        "Loss of this batch before the update, regularization included (not a running mean).",
+        "Loss of this batch before the update, including regularization (not a running mean).",
     ),
     Statistic(
-        "data_loss", "run", "Loss of the data", "L data", "loss", REAL,
-        "The batch loss without regularization; undefined where a model's own code makes the loss.",
+        "data_loss", "run", "Data loss", "L data", "loss", REAL,
+        "Batch loss without regularization. Undefined if the model's own code computes the loss.",
     ),
     Statistic(
         "regularization_loss", "run", "Regularization loss", "L reg", "loss", REAL,
-        "What regularizers and add_loss add to the batch loss; undefined where that is not known.",
+        "Part of the batch loss that regularizers and add_loss add. Undefined if unknown.",
     ),
     Statistic(
         "learning_rate", "run", "Learning rate", "α", "1", REAL,
-        "Learning rate the optimizer used at this step.", scale="log10",
+        "Learning rate that the optimizer used at this step.", scale="log10",
     ),
     Statistic(
         "gradient_global_norm", "run", "Global gradient norm", "‖g‖", "loss per unit of variable",
-        POSITIVE, "L2 norm over all gradients together, before clipping.", scale="log10",
+        POSITIVE, "L2 norm of all gradients together, before clipping.", scale="log10",
     ),
     Statistic(
         "clipped_gradient_global_norm", "run", "Clipped gradient norm", "‖clip g‖",
         "loss per unit of variable", POSITIVE,
-        "L2 norm over all gradients together, after the optimizer's clipping; undefined where it "
-        "clips nothing, accumulates gradients or runs on several devices.", scale="log10",
+        "L2 norm of all gradients together, after the optimizer's clipping. Undefined if the "
+        "optimizer does not clip, accumulates gradients or runs on several devices.", scale="log10",
         references=("Pascanu et al. 2013, arXiv:1211.5063",),
     ),
     Statistic(
         "window_clipped_fraction", "run", "Clipped steps", "clipped", "1", FRACTION,
-        "Fraction of the steps observed since the previous record, this one included, at which "
-        "clipping changed a gradient; undefined as above.",
+        "Fraction of the steps observed since the previous record (including this one) at which "
+        "clipping changed a gradient. Undefined in the same cases.",
     ),
     Statistic(
         "variable_global_norm", "run", "Global variable norm", "‖w‖", "unit of the variables",
-        POSITIVE, "L2 norm over all trainable variables before the update.", scale="log10",
+        POSITIVE, "L2 norm of all trainable variables together before the update.", scale="log10",
     ),
     Statistic(
         "update_global_norm", "run", "Global update norm", "‖Δw‖", "unit of the variables",
-        POSITIVE, "L2 norm over all updates together.", scale="log10",
+        POSITIVE, "L2 norm of all updates together.", scale="log10",
     ),
     Statistic(
         "window_steps", "run", "Steps observed", "steps", "steps", POSITIVE,
-        "Steps observed since the previous record, this one included.",
+        "Steps observed since the previous record, including this one.",
     ),
     Statistic(
         "window_unwatched_steps", "run", "Steps not observed", "unseen", "steps", POSITIVE,
-        "Steps since the previous record of which only the loss is known, if that. 0 with "
+        "Steps since the previous record for which at most the loss is known. 0 with "
         "`watch_every_step=True`, which observes every step.",
     ),
     Statistic(
-        "window_loss_steps", "run", "Losses known", "steps", "steps", POSITIVE,
-        "Steps since the previous record, this one included, whose batch loss is finite and known: "
-        "those that the mean and the range below are of.",
+        "window_loss_steps", "run", "Known losses", "steps", "steps", POSITIVE,
+        "Steps since the previous record (including this one) with a known, finite batch loss. The "
+        "mean and range below cover these steps.",
     ),
     Statistic(
         "window_loss_mean", "run", "Mean batch loss", "mean L", "loss", REAL,
-        "Mean of the finite batch losses since the previous record, this step included.",
+        "Mean of the finite batch losses since the previous record, including this step.",
     ),
     Statistic(
         "window_loss_max", "run", "Largest batch loss", "max L", "loss", REAL,
@@ -381,13 +384,13 @@ RUN: Final[tuple[Statistic, ...]] = (
     ),
     Statistic(
         "window_nonfinite_steps", "run", "Non-finite steps", "steps", "steps", POSITIVE,
-        "Steps since the previous record at which the loss or any gradient was NaN or Inf.",
+        "Steps since the previous record with NaN or Inf in the loss or any gradient.",
     ),
     Statistic(
         "first_nonfinite_age_steps", "run", "Age of the first non-finite step", "steps", "steps",
         POSITIVE,
-        "How many steps before this record the first non-finite step of the window lies; "
-        "undefined when there was none.",
+        "Number of steps between the first non-finite step of the window and this record. "
+        "Undefined if there was none.",
     ),
 )
 
@@ -423,18 +426,18 @@ DERIVED: Final[dict[Group, tuple[tuple[str, Statistic], ...]]] = {
             "gradient_norm",
             Statistic(
                 "gradient_trend", "variables", "Gradient trend", "trend", "decades", REAL,
-                "How far the median gradient norm of the last ten records lies above (+) or below "
-                "(-) that of the ten before, in decades: +1 is ten times as large.",
+                "Median gradient norm of the last ten records relative to the ten before, in "
+                "decades: +1 is ten times as large, -1 a tenth.",
                 None, "linear", "both", True, center=0.0,
             ),
         ),
         (
             "variable_norm",
             Statistic(
-                "regularization_gradient_norm", "variables", "Gradient of the penalty", "‖2·l2·w‖",
+                "regularization_gradient_norm", "variables", "Penalty gradient", "‖2·l2·w‖",
                 "loss per unit of the variable", POSITIVE,
-                "L2 norm of what an L2 penalty adds to the gradient: 2 l2 times the variable's "
-                "norm. Of kernels with such a penalty alone.",
+                "L2 norm of the gradient of an L2 penalty: 2 l2 times the variable's norm. Only "
+                "for kernels with such a penalty.",
                 None, "log10", "both",
             ),
         ),
@@ -445,7 +448,7 @@ DERIVED: Final[dict[Group, tuple[tuple[str, Statistic], ...]]] = {
             Statistic(
                 "feature_rms", "inputs", "Root mean square", "rms x", "unit of the feature",
                 POSITIVE,
-                "Root mean square over the batch: of the mean and the standard deviation together.",
+                "Root mean square over the batch, from the mean and the standard deviation.",
                 None, "log10", "both", True, ("LeCun et al. 1998, Efficient BackProp",),
             ),
         ),
@@ -455,17 +458,17 @@ DERIVED: Final[dict[Group, tuple[tuple[str, Statistic], ...]]] = {
             "activation_std",
             Statistic(
                 "activation_trend", "activations", "Output trend", "trend", "decades", REAL,
-                "How far the median output spread of the last ten records lies above (+) or below "
-                "(-) that of the ten before, in decades: +1 is ten times as large.",
+                "Median output std of the last ten records relative to the ten before, in decades: "
+                "+1 is ten times as large, -1 a tenth.",
                 None, "linear", "both", True, center=0.0,
             ),
         ),
     ),
 }
-"""Statistics that nobody writes: they follow from a column (`core.trend`, `core.regularization`), a
-root mean square from mean and standard deviation.
+"""Statistics that follow from a written column (`core.trend`, `core.regularization`,
+`feature_rms`).
 
-By group: the column, and what is derived of it.
+By group: the column, and the statistic derived from it.
 """
 
 CHECK_COLUMN: Final = "check"
@@ -482,7 +485,8 @@ def columns(group: Group) -> tuple[str, ...]:
 
 
 def find(group: str, name: str) -> Statistic | None:
-    """The record of `name` in `group`, written or derived; None for one of another writer."""
+    """The record of `name` in `group`, written or derived; None for a statistic of another writer.
+    """
     derived = (statistic for _, statistic in DERIVED.get(group, ()))  # type: ignore[call-overload]
     for statistic in (*CATALOGUE.get(group, ()), *derived):  # type: ignore[call-overload]
         if statistic.name == name:

@@ -147,7 +147,7 @@ def test_every_profile_reads_the_same_step(served: str, open_tab: Open) -> None:
         row = names.index(said.partition(" · ")[0])
         value = numbers(said.rpartition("=")[2])[0]
         assert value == pytest.approx(float(heat.values[row, 0]), rel=0.01)
-    tab.frame.get_by_role("button", name="Output spread", exact=True).click()
+    tab.frame.get_by_role("button", name="Output std", exact=True).click()
     expect(tab.frame.locator("select[name=metric]")).to_have_value("activations activation_std")
 
 

@@ -40,23 +40,24 @@ def rule(**given: object) -> Rule:
 
 
 @pytest.mark.parametrize(("given", "message"), [
-    ({"explains": ("dead-rellu",)}, "explains names 'dead-rellu', which is no rule: 'dead-relu'?"),
+    ({"explains": ("dead-rellu",)},
+     "explains names 'dead-rellu', which is not a rule: 'dead-relu'?"),
     ({"explains": ("dead-relu",), "restates": ("loss-spike",)}, "which explains does not"),
-    ({"restates": ("los-spike",)}, "restates names 'los-spike', which is no rule"),
+    ({"restates": ("los-spike",)}, "restates names 'los-spike', which is not a rule"),
     ({"excluded_by": ("none",)}, "excluded_by names 'none'"),
-    ({"needs": ("los",)}, "needs names 'los', which is no statistic"),
+    ({"needs": ("los",)}, "needs names 'los', which is not a statistic"),
     ({"needs": ("config|los",)}, "needs names 'los'"),
     ({"shows": ("gradient_nrom",)}, "shows names 'gradient_nrom'"),
-    ({"measures": (Measure("a", "a", ("no_column",)),)}, "is of 'no_column', which is no stat"),
-    ({"measures": (Measure("loss_end", "end"),)}, "measure 'loss_end' exists already"),
-    ({"measures": (Measure("a", "a"), Measure("a", "b"))}, "measure 'a' exists already"),
-    ({"measures": (Measure("a", "a", reading=True),)}, "a reading of no statistic"),
+    ({"measures": (Measure("a", "a", ("no_column",)),)}, "'no_column' in `of`, which is not a"),
+    ({"measures": (Measure("loss_end", "end"),)}, "measure 'loss_end' already exists"),
+    ({"measures": (Measure("a", "a"), Measure("a", "b"))}, "measure 'a' already exists"),
+    ({"measures": (Measure("a", "a", reading=True),)}, "is a reading, but `of` names no statistic"),
     ({"thresholds": (Threshold("no_number", high=1.0),)}, "thresholds names 'no_number'"),
     ({"thresholds": (Threshold("loss"),)}, "the threshold of 'loss' has neither low nor high"),
     ({"healthy": (Healthy("no_column", lambda history, table: {}),)}, "healthy names 'no_column'"),
     ({"id": "Mine"}, "lower-case words joined by hyphens"),
     ({"kind": "rule"}, "it is one of cause, symptom, caution"),
-    ({"title": ""}, "it has no title"),
+    ({"title": ""}, "title is empty"),
     ({"id": "dead-relu"}, "two rules have the id 'dead-relu'"),
 ])
 def test_a_wrong_id_cannot_be_built(given: dict[str, object], message: str) -> None:

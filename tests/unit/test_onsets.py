@@ -216,7 +216,7 @@ def test_rules_without_records_before_the_nan_say_so() -> None:
         item.id: item.needs for item in diagnose_history(recorded(**nan_from(2))).not_evaluated
     }
     assert missing["dead-relu"] == (
-        "5 records of activation_dead_fraction before weights or outputs were NaN (has 2)",
+        "5 records of activation_dead_fraction before weights or outputs became NaN (has 2)",
     )
 
 
@@ -262,8 +262,8 @@ def test_the_first_card_says_what_state_the_run_is_in() -> None:
         fixed("same", "symptom", state=State(ONE_OUTPUT, 25)),
     ])
     assert texts["root"] == (
-        "root. Since step 25 no kernel gets a gradient and the output is the same for every input: "
-        "a loss of 0.65 is that of one constant answer."
+        "root. Since step 25 no kernel gets a gradient and the output is the same for every input. "
+        "A loss of 0.65 is that of a constant prediction."
     )
     assert texts["between"] == "between."
 
@@ -302,7 +302,7 @@ def test_units_that_died_of_large_inputs_are_told_with_the_inputs() -> None:
     assert first.id == "unnormalized-input"
     assert first.summary.endswith(
         "Since step 3 all units of first, second and out are dead, no kernel gets a gradient and "
-        "the output is the same for every input: a loss of 0.65 is that of one constant answer."
+        "the output is the same for every input. A loss of 0.65 is that of a constant prediction."
     )
 
 

@@ -71,7 +71,7 @@ def test_a_file_is_run_once(tmp_path: Path) -> None:
      from dataclasses import replace
      from tb_convergence.core.rules import dead_relu
      RULE = replace(dead_relu.RULE, id="mine", explains=("nonsense",))
-     """, "rule 'mine': explains names 'nonsense', which is no rule"),
+     """, "rule 'mine': explains names 'nonsense', which is not a rule"),
 ])
 def test_a_file_that_cannot_be_used_is_refused_whole(
     tmp_path: Path, text: str, message: str, capsys: pytest.CaptureFixture[str]

@@ -393,14 +393,14 @@ def test_all_layers_that_are_penalized_are_named_the_one_that_shrank_most_first(
 
 @pytest.mark.parametrize(("loss", "said"), [
     (np.linspace(2.0, 1.0, 200), "fell from 1.99 to 1.05 (mean of the last tenth) and is still"),
-    (np.r_[np.linspace(2.0, 1.0, 100), np.ones(300)], "to 1 (mean of the last tenth) and has come"),
+    (np.r_[np.linspace(2.0, 1.0, 100), np.ones(300)], "to 1 (mean of the last tenth) and has plat"),
     (np.r_[np.linspace(2.0, 0.3, 150), np.linspace(0.3, 0.5, 50)],
      "fell from 1.99 to 0.459 (mean of the last tenth) and is rising again."),
-    (np.r_[np.linspace(2.0, 0.3, 100), np.linspace(0.3, 0.305, 300)], "and has come to rest."),
+    (np.r_[np.linspace(2.0, 0.3, 100), np.linspace(0.3, 0.305, 300)], "and has plateaued."),
     (np.r_[np.linspace(2.0, 0.3, 100), np.linspace(0.3, 1.5, 100)],
      "fell from 1.98 to 0.364 and rose to 1.38 (mean of the last tenth)."),
     (np.linspace(1.0, 3.0, 200), "rose from 1 to 2.9 (mean of the last tenth)"),
-    (np.ones(200), "The loss stands at 1 (mean of the last tenth), about as at the start."),
+    (np.ones(200), "The loss stays at 1 (mean of the last tenth), about where it began."),
     (np.linspace(4e-6, 1e-6, 200), "The loss fell from 3.98e-6 to 1.15e-6"),
     (np.linspace(2e200, 1e200, 200), "The loss fell from 1.99e200 to 1.05e200 (mean of the last"),
     (np.array([2.0, 1.0, 0.5]), "The loss began at "),
@@ -413,10 +413,10 @@ def test_the_course_of_a_loss_says_where_validation_ended_and_only_what_is_known
     table = draw.run_table(np.linspace(2.0, 1.0, 200))
     validation = draw.series("validation_loss", [2.0, 1.25, 1.5], [50, 100, 199])
     told = diagnose_history(draw.history(table, validation_loss=validation)).loss_summary
-    assert told.endswith("; the validation loss ended at 1.5 (lowest: 1.25).")
+    assert told.endswith(". The validation loss ended at 1.5 (lowest: 1.25).")
     best = draw.series("validation_loss", [2.0, 1.25], [100, 199])
     told = diagnose_history(draw.history(table, validation_loss=best)).loss_summary
-    assert told.endswith("; the validation loss ended at 1.25, its lowest.")
+    assert told.endswith(". The validation loss ended at 1.25, its lowest.")
     broken = draw.run_table(np.r_[np.linspace(2.0, 1.0, 200), np.nan])
     assert not diagnose_history(draw.history(broken)).loss_summary
     assert not diagnose_history(draw.history()).loss_summary
@@ -437,6 +437,6 @@ def test_a_loss_that_lies_above_its_first_batch_by_less_than_batches_differ_did_
     loss[0] = 2.28
     finding = cause(low_rate(2e-6, loss), "learning-rate-too-low")
     assert "the loss did not fall." in finding.summary
-    assert any("as single batches differ" in one.name for one in finding.evidence)
+    assert any("because single batches differ" in one.name for one in finding.evidence)
     risen = cause(low_rate(2e-6, np.linspace(2.0, 2.1, N)), "learning-rate-too-low")
     assert "the loss rose by" in risen.summary

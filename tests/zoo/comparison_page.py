@@ -28,23 +28,30 @@ TOOLS: dict[str, Tool] = {
 
 INTRODUCTION = """# Comparison
 
-The recordings of the zoo (see [accuracy](accuracy.md)) through what exists. `make zoo
-ARGS=--compare` writes this page. The packages are used as published and at their defaults, and are
-fed the scalars that a person would log. SageMaker Debugger's rules run only inside that service,
-and TheDeepChecker needs TensorFlow 1: for both, thresholds as published (or as we read them) are
-applied to the statistics that our own callback records, which is more than a log of scalars
-holds. They are simple readings, not those products. All see the same steps: those that the
-callback recorded. The rules of tb_convergence were worked on with most of
-these programs at hand, the others' were not.
+This page compares tb_convergence with other tools on the recordings of the zoo (see
+[accuracy](accuracy.md)). `make zoo ARGS=--compare` writes it.
 
-*Speaks on sick runs*: anything at all is reported. *Names the cause*: a report speaks for an
-expected cause; *first*: the earliest report does. *Quiet on healthy runs*: nothing at all is
-reported; for tb_convergence nothing of warning or worse, as reports of the others have no such
-grade, or grade what counts here as information. Intervals are Wilson's, of 95 %.
+The packages run as published, with their default settings, and receive the scalars that a user
+would log. SageMaker Debugger's rules run only inside that service, and TheDeepChecker needs
+TensorFlow 1. For these two, the published thresholds (as we read them) are applied to the
+statistics that our own callback records, which are more than a log of scalars contains. These are
+simple re-implementations, not the products themselves. All tools see the same steps: those that
+the callback recorded. The rules of tb_convergence were developed with most of these programs at
+hand; the rules of the other tools were not.
 
-Tools that report symptoms name no cause. To be fair to them, each report is granted the causes that
-its message or documentation speaks for, or else the usual ones; where several are granted, any
-counts. The tables below say which. Our own findings are granted nothing: an id counts as itself.
+* *Reports on sick runs*: the tool reports anything at all.
+* *Names the cause*: a report stands for an expected cause. *Names it first*: the earliest report
+  does.
+* *Silent on healthy runs*: the tool reports nothing at all. For tb_convergence, this means
+  nothing of severity warning or worse. The other tools have no severities, or use them for what
+  counts as information here.
+
+Intervals are 95 % Wilson intervals.
+
+Tools that report symptoms name no cause. To be fair to them, each report counts for the causes
+that its message or documentation names, or else for the usual causes. If a report counts for
+several causes, any of them is a hit. The tables below list them. Findings of tb_convergence count
+only for their own id.
 """
 
 
@@ -111,8 +118,8 @@ def _names(listed: Sequence[Judged], outcome: Outcome) -> tuple[str, ...]:
 def write(outcomes: Sequence[Outcome], cache: Cache, options: Any) -> None:
     """Run every tool that is there, print one table, and write the page."""
     histories = {str(o.task): read(cache.path(o.task)) for o in outcomes}
-    head = ("tool", "speaks on sick runs", "names the cause", "names it first",
-            "quiet on healthy runs")
+    head = ("tool", "reports on sick runs", "names the cause", "names it first",
+            "silent on healthy runs")
     rows, missing, used = [_row("tb_convergence", ours(outcomes))], [], []
     for package, tool in TOOLS.items():
         if package.strip("-") and find_spec(package) is None:
@@ -130,7 +137,7 @@ def write(outcomes: Sequence[Outcome], cache: Cache, options: Any) -> None:
         INTRODUCTION,
         f"Written on {time.strftime('%Y-%m-%d', time.gmtime())}; {about}; seeds {seeds}; "
         f"{len(outcomes)} trainings"
-        + (f", those of {len(published)} published cases among them.\n" if published else ".\n"),
+        + (f", including {len(published)} published cases.\n" if published else ".\n"),
         tables.as_markdown(rows, head) + "\n",
         *(f"{line}\n" for line in missing),
         "## How reports are read\n",
@@ -139,5 +146,5 @@ def write(outcomes: Sequence[Outcome], cache: Cache, options: Any) -> None:
         text.append(f"### {tool.name}\n\n{tool.about[0].upper()}{tool.about[1:]}.\n")
         lines = [(name, ", ".join(ids) or "none", tool.why[name])
                  for name, ids in tool.means.items()]
-        text.append(tables.as_markdown(lines, ("its report", "granted as", "why")) + "\n")
+        text.append(tables.as_markdown(lines, ("its report", "counts for", "reason")) + "\n")
     PAGE.write_text("\n".join(text).rstrip() + "\n")

@@ -35,7 +35,7 @@ const TOGETHER = [
     title: "Share of gradient entries",
     names: ["gradient_zero_fraction", "gradient_nan_fraction", "gradient_inf_fraction"],
   },
-  { id: "output", title: "Output spread", names: ["activation_std", "activation_batch_std"] },
+  { id: "output", title: "Output std", names: ["activation_std", "activation_batch_std"] },
   {
     id: "output_fractions",
     title: "Share of outputs",

@@ -1,8 +1,8 @@
-"""Builds a catalogue of rules, and refuses one that names what does not exist.
+"""Builds a catalogue of rules, and refuses a rule with a reference to something unknown.
 
-A rule names other rules (`explains`, `restates`, `excluded_by`), statistics (`needs`, `shows`) and
-measures by id. A misspelt id would silently disable what it stands for, so it raises here: when the
-catalogue is imported, or when a rule from outside is loaded.
+A rule refers to other rules (`explains`, `restates`, `excluded_by`), statistics (`needs`, `shows`)
+and measures by id. A misspelt id would silently disable the reference, so it raises here: when the
+catalogue is imported, or when an external rule is loaded.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tb_convergence.core.measures import MEASURES, find, group_of
 _ID: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _KINDS: Final = ("cause", "symptom", "caution")
 _NEEDS: Final = ("config",)
-"""Needs that are no statistic."""
+"""Needs that are not statistics."""
 
 
 class CatalogueError(ValueError):
@@ -26,15 +26,15 @@ class CatalogueError(ValueError):
 
 
 def catalogue(rules: Sequence[Rule], beside: Sequence[Rule] = ()) -> tuple[Rule, ...]:
-    """`rules` in their order, after every id they name was found.
+    """`rules` in their order, after checking every id they refer to.
 
     Args:
-        rules: to check.
-        beside: rules that are part of the catalogue already: `rules` may name them.
+        rules: rules to check.
+        beside: rules that are already part of the catalogue; `rules` may refer to them.
 
     Raises:
-        CatalogueError: a rule has an id that is taken or malformed, or names an id that no rule, no
-            statistic and no measure has.
+        CatalogueError: a rule has an id that is taken or malformed, or refers to an unknown rule,
+            statistic or measure.
     """
     taken = {rule.id for rule in beside}
     for rule in rules:
@@ -53,13 +53,13 @@ def _faults(rule: Rule, ids: set[str]) -> Iterator[str]:
     if rule.kind not in _KINDS:
         yield f"kind is {rule.kind!r}; it is one of {', '.join(_KINDS)}"
     if not rule.title:
-        yield "it has no title"
+        yield "title is empty"
     for field in ("explains", "restates", "excluded_by"):
         for name in _unknown(getattr(rule, field), ids):
-            yield f"{field} names {name!r}, which is no rule{_meant(name, ids)}"
+            yield f"{field} names {name!r}, which is not a rule{_meant(name, ids)}"
     for name in rule.restates:
         if name not in rule.explains:
-            yield f"restates names {name!r}, which explains does not"
+            yield f"restates names {name!r}, which explains does not name"
     yield from _unknown_numbers(rule)
 
 
@@ -67,12 +67,12 @@ def _unknown_numbers(rule: Rule) -> Iterator[str]:
     own = [measure.id for measure in rule.measures]
     for measure in rule.measures:
         if own.count(measure.id) > 1 or find(measure.id) is not None:
-            yield f"measure {measure.id!r} exists already: use it, or choose another id"
+            yield f"measure {measure.id!r} already exists: use it, or choose another id"
         for name in measure.of:
             if group_of(name) is None:
-                yield f"measure {measure.id!r} is of {name!r}, which is no statistic"
+                yield f"measure {measure.id!r} names {name!r} in `of`, which is not a statistic"
         if measure.reading and not measure.of:
-            yield f"measure {measure.id!r} is a reading of no statistic: say of which"
+            yield f"measure {measure.id!r} is a reading, but `of` names no statistic"
     for threshold in rule.thresholds:
         if threshold.low is None and threshold.high is None:
             yield f"the threshold of {threshold.statistic!r} has neither low nor high"
@@ -85,7 +85,7 @@ def _unknown_numbers(rule: Rule) -> Iterator[str]:
     ):
         for name in names:
             if name not in _NEEDS and find(name, rule.measures) is None:
-                yield f"{field} names {name!r}, which is no statistic{_meant(name, known)}"
+                yield f"{field} names {name!r}, which is not a statistic{_meant(name, known)}"
 
 
 def _unknown(names: Iterable[str], ids: set[str]) -> Iterator[str]:

@@ -1,12 +1,12 @@
-"""When something began, also where not every step was seen, and until when it means anything.
+"""Dates the beginning of a condition, also if not every step was seen, and the sound part of a run.
 
-A rule may need several records to be sure; what it then says began with the first of them, not with
-the record at which it became sure. And statistics of tensors that NaN has eaten are not statistics
-of the model: the zeros of a ReLU over NaN are no dead units.
+A rule may need several records to be sure. The condition then began with the first of them, not
+with the record that made the rule sure. And statistics of tensors that contain NaN are not
+statistics of the model: zeros of a ReLU over NaN are not dead units.
 
-Our recorder watches every step, or says how many it passed over. Other records stand for their own
-step and no other: histograms and scalars, `log_health` and summaries of graph mode, whether they
-were written that far apart or TensorBoard kept only some of them.
+Our recorder watches every step, or says how many it skipped. Records of other writers (histograms,
+scalars, `log_health`, summaries of graph mode) stand only for their own step, whether they were
+written that far apart or TensorBoard kept only some of them.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from tb_convergence.core.diagnosis.memory import remembered
 from tb_convergence.core.history import RunHistory, Table
 
 NEVER: Final = -1
-"""In place of a step: before everything that was recorded."""
+"""Used in place of a step: before everything that was recorded."""
 
 
 def windows(history: RunHistory) -> Table | None:
-    """The table "run" where its records say for how many steps they stand; else None."""
+    """The table "run" if its records say how many steps they cover; else None."""
     run = history.table("run")
     if run is None or not (run.has("window_steps") or run.has("window_unwatched_steps")):
         return None
@@ -33,17 +33,17 @@ def windows(history: RunHistory) -> Table | None:
 
 
 def unseen_before(history: RunHistory, step: int, sound: int) -> int | None:
-    """The last step known before `step`, where those between were not seen; None where all were.
+    """The last step known before `step` if the steps between were not seen; None if all were seen.
 
     Args:
         history: the run.
-        step: where something was seen first.
-        sound: the last record before of the same tensor, in which it was not; NEVER without one.
-            Where records say what they stand for, it does not matter.
+        step: step at which something was seen first.
+        sound: the last earlier record of the same tensor without it; NEVER if there is none.
+            Ignored if records say which steps they cover.
 
     Returns:
-        `NEVER` where nothing before `step` was seen; not for steps 0 and 1, with one of which any
-        count begins.
+        `NEVER` if nothing before `step` was seen, except for steps 0 and 1, at which counting
+            begins.
     """
     run = windows(history)
     if run is None:
@@ -73,7 +73,7 @@ def first_true(mask: Iterable[bool] | NDArray[np.bool_], length: int = 1) -> int
 
 
 def lasting_since(holds: ArrayLike) -> int:
-    """Index of the record `[S]` from which on a condition holds until the end; S where it does not.
+    """Index of the record `[S]` from which a condition holds until the end; S if it does not.
 
     >>> lasting_since([True, False, True, True]), lasting_since([True, False]), lasting_since([])
     (2, 2, 0)
@@ -84,11 +84,11 @@ def lasting_since(holds: ArrayLike) -> int:
 
 
 def mostly_since(holds: ArrayLike) -> int | None:
-    """Index of the first record `[S]` from which on, at any time, a condition held more often than
-    not.
+    """Index of the first record `[S]` since which a condition held more often than not, at all
+    times.
 
-    For what is judged by a median, which single records may lie beyond. None where there is no such
-    record; there is one where it holds in more than half of all.
+    For conditions judged by a median, which single records may violate. None if there is no such
+    record; there is one if the condition holds in more than half of all records.
 
     >>> mostly_since([True, False, False, True, True, False, True])
     3
@@ -106,8 +106,9 @@ def mostly_since(holds: ArrayLike) -> int | None:
 def sound_part(history: RunHistory) -> RunHistory:
     """The run up to the last step at which its weights and outputs were free of NaN.
 
-    The run itself where they are so at its end: a batch that was skipped leaves nothing behind. An
-    infinite output alone is no fault, as masks are made of them. Empty where none was free of it.
+    The whole run if they are free of NaN at its end, because a skipped batch leaves nothing behind.
+    An infinite output alone is no fault, because masks use infinity. Empty if no step was free of
+    NaN.
     """
     ends = [
         history.step_of(table, since)
@@ -121,7 +122,7 @@ def sound_part(history: RunHistory) -> RunHistory:
 
 
 def _corrupt_since(table: Table, column: str) -> int:
-    """Record from which on some row has such values until the end; their number where none has."""
+    """Record from which some row has such values until the end; their number if no row has."""
     low = table.column(column, "low")
     # Nearly always there is nothing to be found: the last record tells, without looking at others.
     if not (low[-1] > 0).any():

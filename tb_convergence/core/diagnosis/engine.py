@@ -94,7 +94,8 @@ def diagnose_history(history: RunHistory, rules: Sequence[Rule] | None = None) -
             continue
         except Exception:
             _LOG.exception("rule %s failed on run %r", rule.id, history.run)
-            missing.append(NotEvaluated(rule.id, ("a fix: this rule failed, see the log",)))
+            needed = "a fix of this rule, which failed (see the log)"
+            missing.append(NotEvaluated(rule.id, (needed,)))
             continue
         if match is not None:
             fired[rule.id] = _resolved(match, rule)
@@ -133,7 +134,7 @@ def _lacks(
     points = max(looked_at.points(name) for name in names)
     if points >= rule.at_least:
         return ()
-    before = "" if looked_at is history else " before weights or outputs were NaN"
+    before = "" if looked_at is history else " before weights or outputs became NaN"
     return (f"{rule.at_least} records of {' or '.join(names)}{before} (has {points})",)
 
 

@@ -1,4 +1,4 @@
-"""What a diagnosis says, as data. `as_json` is the contract of the command line and of HTTP."""
+"""The result of a diagnosis, as data. `as_json` is the contract of the command line and of HTTP."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ SEVERITIES: Final[tuple[Severity, ...]] = ("critical", "warning", "info")
 """Worst first."""
 
 GUESS: Final = 0.5
-"""Confidence up to which a finding is no likelier right than wrong."""
+"""A finding with at most this confidence is no more likely right than wrong: a guess."""
 
 READABLE: Final = 10.0
-"""Largest relative change that people read in per cent; a larger one is a factor."""
+"""Largest relative change shown in per cent; a larger one is shown as a factor."""
 
 FINDINGS_SCHEMA: Final = 1
 """Version of the JSON form."""
@@ -79,7 +79,7 @@ class Evidence:
 
     @property
     def name(self) -> str:
-        """What was measured, in words."""
+        """Title of the measure with the detail."""
         if self.measure is None:
             return f"{self.statistic.replace('_', ' ')} {self.detail}".rstrip()
         return self.measure.words(self.detail)
@@ -101,7 +101,7 @@ class Evidence:
 
     @property
     def kind(self) -> str | None:
-        """Kind of rows that it was measured on, such as "target"; None of any."""
+        """Kind of rows that the measure covers, such as "target"; None for any."""
         return (self.measure.kind or None) if self.measure is not None else None
 
 
@@ -115,13 +115,13 @@ def _side(value: float, limit: float) -> Side | None:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A rule that fired. Fields as in docs/architecture.md, section Findings.
+    """A rule that fired. For the fields, see docs/architecture.md, section Findings.
 
-    `reported_step` and `recovered_step` are known only where a run was looked at as it grew
-    (`timeline.replay`): when the finding could first be told, and when it was over. A finding that
-    is over is information. `layers` names the first of `layer_count` layers. `experiment` names
-    what would decide the matter where watching cannot; "" where the evidence is sure. `command`
-    runs it; "" where no command of ours does. `tested` is what experiments said of it.
+    `reported_step` and `recovered_step` are known only if the run was replayed as it grew
+    (`timeline.replay`): when the finding was first reported, and when it ended. A finding that
+    ended is informational. `layers` names the first of `layer_count` layers. `experiment` names the
+    experiment that would decide; "" if the evidence is certain. `command` runs it; "" if none of
+    our commands does. `tested` holds the results of experiments.
     """
 
     id: str
@@ -149,13 +149,13 @@ class Finding:
 
     @property
     def guess(self) -> bool:
-        """Whether this cause is no likelier right than wrong: a *possible* cause."""
+        """Whether this cause is no more likely right than wrong: a *possible* cause."""
         return self.kind == "cause" and self.confidence <= GUESS
 
 
 @dataclass(frozen=True, slots=True)
 class NotEvaluated:
-    """A rule that could not be decided, and the data that would decide it."""
+    """A rule that could not be evaluated, and the data that it needs."""
 
     id: str
     needs: tuple[str, ...]
@@ -163,13 +163,13 @@ class NotEvaluated:
 
 @dataclass(frozen=True, slots=True)
 class RunDiagnosis:
-    """All that is said of one run: findings in the order a person should read them.
+    """The whole report on one run, with findings in reading order.
 
-    `tag_families` are histograms that a person is asked about, or has spoken of; `recipes` say how
-    to record what `not_evaluated` needs; `sampled` is None where TensorBoard kept all;
-    `scalar_tags` say what each scalar was taken for, and `earlier_trainings` what older trainings
-    lie in the same folder; `axis` is what steps count; `loss_summary` describes the loss in one
-    sentence, "" where that is not known. `verdict` judges the run as a whole.
+    `tag_families` are histograms that the user was asked about, or has described. `recipes` show
+    how to record what `not_evaluated` needs. `sampled` is None if TensorBoard kept everything.
+    `scalar_tags` say how each scalar was interpreted. `earlier_trainings` are older trainings in
+    the same folder. `axis` is what steps count. `loss_summary` describes the loss; "" if it is
+    unknown. `verdict` judges the whole run.
     """
 
     run: str
@@ -188,19 +188,19 @@ class RunDiagnosis:
 
     @property
     def first_cause(self) -> Finding | None:
-        """The most likely root: the first finding that is a cause and not over; else None."""
+        """The most likely root: the first finding that is a cause and has not ended; else None."""
         return next(
             (f for f in self.findings if f.kind == "cause" and f.recovered_step is None), None
         )
 
     @property
     def course(self) -> str:
-        """`loss_summary` by its earlier name, which scripts and stored reports still read."""
+        """`loss_summary` under its earlier name, which scripts and stored reports still read."""
         return self.loss_summary
 
     @property
     def fix_first(self) -> Finding | None:
-        """Of several causes that need action and no other explains, the first; else None."""
+        """If several unexplained causes need action, the first of them; else None."""
         causes = [
             f for f in self.findings
             if f.kind == "cause" and f.severity != "info" and f.explained_by is None
@@ -274,7 +274,7 @@ def as_json(diagnosis: RunDiagnosis) -> dict[str, Any]:
 
 
 def sampled_json(sampled: Sampled | None) -> dict[str, int | bool] | None:
-    """What TensorBoard kept of a run; None where it kept all."""
+    """The share of a run that TensorBoard kept; None if it kept everything."""
     if sampled is None:
         return None
     return {"kept": sampled.kept, "total": sampled.total, "exact": sampled.exact}

@@ -10,24 +10,25 @@ from tb_convergence.core.scalar_tags import Framework
 FIRST_ADVICE: Final[Mapping[str, Mapping[Framework, str]]] = {
     "overfitting": {
         "lightning": (
-            'Keep the weights of the best validation: ModelCheckpoint(monitor="val_loss"), and '
-            'EarlyStopping(monitor="val_loss") to stop there.'
+            "Keep the weights of the best validation loss with "
+            "ModelCheckpoint(monitor=\"val_loss\"), and stop there with "
+            "EarlyStopping(monitor=\"val_loss\")."
         ),
         "huggingface": (
-            "Keep the weights of the best evaluation: load_best_model_at_end=True in "
-            "TrainingArguments, and EarlyStoppingCallback to stop there."
+            "Keep the weights of the best evaluation with load_best_model_at_end=True in "
+            "TrainingArguments, and stop there with EarlyStoppingCallback."
         ),
         "yolo": (
-            "Keep the weights of the best validation (weights/best.pt), and set patience=20 in "
-            "train() to stop there."
+            "Keep the weights of the best validation (weights/best.pt), and stop there with "
+            "patience=20 in train()."
         ),
         "tf1": (
-            "Keep the checkpoint of the best evaluation (with an Estimator: BestExporter, and "
-            "stop_if_no_decrease_hook to stop there)."
+            "Keep the checkpoint of the best evaluation, and stop there (with an Estimator: "
+            "BestExporter and stop_if_no_decrease_hook)."
         ),
     },
 }
-"""Rule -> framework -> what stands in place of the rule's first piece of advice."""
+"""Rule -> framework -> the text that replaces the rule's first piece of advice."""
 
 
 def fitted(rule: str, advice: tuple[str, ...], framework: Framework) -> tuple[str, ...]:

@@ -1,9 +1,9 @@
 """Decides the verdict on a run: sick, nothing found, not decided, or too early.
 
-A green verdict needs evidence, not silence. "Nothing found" says that the loss was recorded and
+A green verdict needs evidence, not silence. "Nothing found" means that the loss was recorded and
 fell, that validation loss or gradients were judged too, and that no check found anything that needs
-action. Whatever falls short of that is "not decided", or "too early" where more of the same records
-would decide it.
+action. Anything less is "not decided", or "too early" if more records of the same kind would decide
+it.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from tb_convergence.core.text.numbers import number
 from tb_convergence.core.text.phrases import counted
 
 RECORDS: Final = 5
-"""Values of the loss below which no trend exists: the least that any rule on trends asks for."""
+"""Fewer values of the loss have no trend: the least that any rule on trends needs."""
 STEPS: Final = 20
-"""Optimizer steps below which a recorded loss shows the start of a training and no more."""
+"""In fewer optimizer steps, a recorded loss shows only the start of a training."""
 FLAT_STEPS: Final = 100
-"""Steps for which a loss that has not fallen yet may only be a slow start (see `severity.FEW`)."""
+"""For this many steps, a loss that has not fallen may be a slow start (see `severity.FEW`)."""
 VALIDATIONS: Final = 5
-"""Validation losses from which a turn can be told from a bad epoch: as `overfitting` needs."""
+"""With fewer validation losses, a bad epoch looks like a turn (see `overfitting`)."""
 GRADIENT_RECORDS: Final = 5
-"""Records of gradients from which a median is not a single step's."""
+"""The median of fewer gradient records is close to that of a single step."""
 
 
 def verdict_of(
@@ -61,7 +61,7 @@ def _judged(
     trajectory = loss_trajectory(history)
     if trajectory is None:
         return "not-decided", (
-            "No loss was recorded: without one, nothing shows whether the training converges."
+            "No loss was recorded, so nothing shows whether the training converges."
         )
     short = _too_short(history, trajectory)
     if short:
@@ -77,33 +77,35 @@ def _judged(
         if seen
     )
     return "nothing-found", (
-        f"The loss fell from {number(trajectory.start)} to {number(trajectory.end)}, and none of "
-        f"{decided} checks (of {applicable}), {looked} among them, found anything that needs "
+        f"The loss fell from {number(trajectory.start)} to {number(trajectory.end)}. {decided} of "
+        f"{applicable} checks could run, including {looked}, and none found anything that needs "
         "action."
     )
 
 
 def _too_short(history: RunHistory, trajectory: LossTrajectory) -> str:
-    """Why it is too early to judge the loss; "" where it is not."""
+    """Why it is too early to judge the loss; "" if it is not."""
     values = len(trajectory.level)
     if values < RECORDS:
-        return f"{counted(values, 'value')} of the loss so far; {RECORDS} are needed for a trend."
+        return (
+            f"The log has {counted(values, 'value')} of the loss so far; a trend needs {RECORDS}."
+        )
     if trajectory.axis == "epoch":
         return ""
     densely = trajectory.observed > values or history.table("run") is not None
     steps = trajectory.observed if trajectory.elapsed is None else trajectory.elapsed
     if densely and steps < STEPS:
-        return f"{steps} training steps so far; {STEPS} are needed for a trend."
+        return f"The run has {counted(steps, 'training step')} so far; a trend needs {STEPS}."
     if densely and steps < FLAT_STEPS and not trajectory.fell:
         return (
-            f"The loss has not fallen in the first {steps} steps, which may be a "
-            f"slow start; {FLAT_STEPS} steps tell."
+            f"The loss has not fallen in the first {steps} steps. That may be a slow start; "
+            f"{FLAT_STEPS} steps will tell."
         )
     return ""
 
 
 def _unconvincing(history: RunHistory, trajectory: LossTrajectory) -> str:
-    """What of the loss forbids a green verdict although no rule fired; "" where nothing does."""
+    """What forbids a green verdict on the loss although no rule fired; "" if nothing does."""
     unread = next((one.reason for one in history.skipped if not one.tag), "")
     if unread:
         return f"Part of the run could not be read: {unread}."
@@ -112,28 +114,28 @@ def _unconvincing(history: RunHistory, trajectory: LossTrajectory) -> str:
         return f"This loss does not measure progress: {goal.why}."
     bad = trajectory.nonfinite_step
     if bad is not None and bad >= int(trajectory.steps[-1]):
-        return "The loss is not finite at the end, and no check could say why."
+        return "The loss is not finite at the end, and no check found the reason."
     if not trajectory.fell:
         return (
             f"The loss did not fall ({number(trajectory.start)} at the start, "
-            f"{number(trajectory.end)} at the end), and no check could say why."
+            f"{number(trajectory.end)} at the end), and no check found the reason."
         )
     if trajectory.end > trajectory.diverging_above:
         return (
             f"The loss rose from {number(trajectory.lowest)} to {number(trajectory.end)} at the "
-            "end, and no check could say why."
+            "end, and no check found the reason."
         )
     baseline = baseline_loss(history)
     if baseline is not None and trajectory.end > USELESS * baseline and not learns(history):
         return (
-            f"The loss ends at {number(trajectory.end)}, where a model that ignores its input is "
-            f"({number(baseline)}), and no check could say why."
+            f"The loss ends at {number(trajectory.end)}, no better than that of a model that "
+            f"ignores its input ({number(baseline)}), and no check found the reason."
         )
     return ""
 
 
 def _validations(history: RunHistory) -> int:
-    """Validation losses that are numbers: an epoch without validation is NaN in its table."""
+    """Number of finite validation losses: an epoch without validation is NaN in its table."""
     series = history.series("validation_loss")
     return 0 if series is None else int(np.isfinite(series.values).sum())
 
@@ -143,19 +145,19 @@ def _validated(history: RunHistory) -> bool:
 
 
 def _traced(history: RunHistory) -> bool:
-    """Whether gradients were recorded often enough to be judged."""
+    """Whether enough gradient records exist to judge them."""
     return history.points("gradient_norm") >= GRADIENT_RECORDS
 
 
 def _missing(history: RunHistory) -> str:
-    """Which records a green verdict would need."""
+    """Which records a green verdict needs."""
     validations = _validations(history)
     if validations:
         return (
             f"The loss falls, but {counted(validations, 'value')} of the validation loss and no "
-            f"gradients cannot rule out overfitting: {VALIDATIONS} values can."
+            f"gradients cannot rule out overfitting. {VALIDATIONS} values would."
         )
     return (
-        "The loss falls, but neither validation loss nor gradients were recorded: overfitting and "
-        "faults inside the network would not show."
+        "The loss falls, but neither validation loss nor gradients were recorded, so overfitting "
+        "and faults inside the network would not show."
     )

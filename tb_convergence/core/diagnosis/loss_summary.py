@@ -1,4 +1,4 @@
-"""How the loss of a run went, in one sentence: what a run without a finding is told by."""
+"""One sentence or two on how the loss of a run went, shown even if nothing was found."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from tb_convergence.core.history import RunHistory
 from tb_convergence.core.text.numbers import number
 
 _TELLING: Final = 10
-"""Records of a loss from which something can be said of where it is going."""
+"""Fewer records of a loss do not show a trend."""
 
 
 def loss_summary(history: RunHistory) -> str:
-    """From where to where the loss went, and whether it still falls; "" where that is not known.
+    """Start and end of the loss, and whether it still falls; "" if that is not known.
 
-    Of the training loss it is said what `LossCourse` has measured: the level at the start, the mean
-    of the last tenth of the steps, and whether the last quarter fell or rose. Of the validation
-    loss, where it was recorded, the last value and the lowest.
+    For the training loss, the text gives the level at the start, the mean of the last tenth of the
+    steps, and whether the last quarter fell or rose (see `LossTrajectory`). For a recorded
+    validation loss, it gives the last and the lowest value.
     """
     trajectory = loss_trajectory(history)
     if trajectory is None or trajectory.nonfinite_step is not None:
@@ -34,15 +34,15 @@ def loss_summary(history: RunHistory) -> str:
 
 
 def _from_to(trajectory: LossTrajectory) -> str:
-    """Where a loss that measures no progress began and ended."""
+    """Start and end of a loss that does not measure progress."""
     return (
         f"The loss went from {number(float(trajectory.level[0]))} to {number(trajectory.end)} "
-        "(mean of the last tenth), which does not measure progress"
+        "(mean of the last tenth), but it does not measure progress"
     )
 
 
 def _progress(history: RunHistory, goal: Objective) -> str:
-    """How what measures progress went, as a sentence; "" where nothing does."""
+    """How the series that measures progress went, as a sentence; "" if there is none."""
     series = None if goal.progress is None else history.scalars.get(goal.progress)
     values = np.zeros(0) if series is None else np.asarray(series.values, np.float64)
     values = values[np.isfinite(values)]
@@ -63,10 +63,10 @@ def _training(trajectory: LossTrajectory) -> str:
         lowest = number(trajectory.lowest)
         return f"The loss fell from {start} to {lowest} and rose to {end} (mean of the last tenth)"
     if not trajectory.fell:
-        return f"The loss stands at {end} (mean of the last tenth), about as at the start"
+        return f"The loss stays at {end} (mean of the last tenth), about where it began"
     goes = " and is still falling" if trajectory.still_falling else ""
     # A course that rises is settled for the rules: it no longer falls.
-    rests = " and is rising again" if trajectory.rising else " and has come to rest"
+    rests = " and is rising again" if trajectory.rising else " and has plateaued"
     goes = rests if trajectory.settled else goes
     return f"The loss fell from {start} to {end} (mean of the last tenth){goes}"
 
@@ -80,4 +80,4 @@ def _validation(history: RunHistory) -> str:
         return ""
     last, lowest = number(float(values[-1])), number(float(values.min()))
     beside = ", its lowest" if last == lowest else f" (lowest: {lowest})"
-    return f"; the validation loss ended at {last}{beside}"
+    return f". The validation loss ended at {last}{beside}"

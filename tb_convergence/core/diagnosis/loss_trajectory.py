@@ -1,4 +1,5 @@
-"""How the training loss went: its level over the steps, from the finest record there is."""
+"""The trajectory of the training loss: its level over the steps, from the finest record there is.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +16,14 @@ from tb_convergence.core.history import RunHistory, Table, Values, steps_since_r
 
 LOOKS: Final = 8
 SMOOTH: Final = 0.85
-"""Share of the last looks at which the loss fell: noise would make it half."""
+"""Share of the last records at which the loss fell; noise alone gives one half."""
 UNDIMINISHED: Final = 0.3
-"""Speed of the fall at the end over its mean; an exponential fall has that at 4 % of its height."""
+"""Speed of the fall at the end over its mean. An exponential fall reaches that at 4 % of its
+height.
+"""
 
 AT_REST: Final = 0.05
-"""Fall from one eighth of the run to the last, of its level, below which a loss is at rest."""
+"""Relative fall from one eighth of the run to the last below which a loss has plateaued."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,22 +76,25 @@ class LossTrajectory:
 
     @property
     def standstill(self) -> float:
-        """Fall that is none: what noise explains, at least a thousandth and at most a twentieth."""
+        """A fall below this is noise: two standard errors, at least a thousandth and at most a
+        twentieth.
+        """
         total = float(self.samples.sum())
         error = self.noise * math.sqrt(1 / min(3.0, total) + 1 / max(1.0, total / 10))
         return max(0.001, min(0.05, 2 * error / max(abs(self.start), 1e-30)))
 
     @property
     def chance(self) -> float:
-        """Part of the starting loss that single batches differ by: three standard deviations."""
+        """Relative difference between single batches, as three standard deviations over the start.
+        """
         return 3 * self.noise / max(abs(self.start), 1e-30)
 
     @property
     def diverging_above(self) -> float:
-        """Level that only a diverging run ends above.
+        """Only a diverging run ends above this level.
 
         Twice the lowest level (TheDeepChecker's factor), and at least half way back up to the
-        start: noise around a loss that is nearly zero doubles it all the time.
+        start, because noise doubles a loss near zero all the time.
         """
         noise_band = 4 * self.noise
         half_way = self.lowest + abs(self.start - self.lowest) / 2
@@ -98,9 +104,9 @@ class LossTrajectory:
 
     @property
     def steady_fall(self) -> bool:
-        """Whether the loss fell at nearly every late look, and no slower than before.
+        """Whether the loss fell at nearly every late record, and no more slowly than before.
 
-        However little that is: such a course is under way, not at rest.
+        Such a loss has not plateaued, however small the fall is.
         """
         if len(self.level) < 2 * LOOKS:
             return False
@@ -121,7 +127,9 @@ class LossTrajectory:
 
     @property
     def still_falling(self) -> bool:
-        """Whether it has not settled, and the last eighth fell by more than chance: two errors."""
+        """Whether the loss has not settled and its last eighth fell by more than chance (two
+        errors).
+        """
         before, after = self._late
         error = math.hypot(before.error, after.error)
         return not self.settled and before.mean - after.mean > 2 * error
@@ -135,7 +143,7 @@ class LossTrajectory:
 
     @property
     def _late(self) -> tuple[_Stretch, _Stretch]:
-        """The last eighth of the steps but one, and the last."""
+        """The last eighth but one of the steps, and the last eighth."""
         third, last = self._from(0.75), self._from(0.875)
         return (
             _Stretch.of(self.level[third:last], self.weights[third:last]),
@@ -143,7 +151,8 @@ class LossTrajectory:
         )
 
     def parts(self, count: int) -> list[tuple[float, float]]:
-        """Mean loss of each of `count` equally long parts, and its standard error; NaN of none."""
+        """Mean loss and its standard error for each of `count` equal parts; NaN for an empty part.
+        """
         ends = [self._from(index / count) for index in range(count)] + [len(self.level)]
         return [
             _Stretch.of(self.level[first:last], self.weights[first:last])
@@ -152,11 +161,11 @@ class LossTrajectory:
 
     @property
     def rest_step(self) -> int:
-        """First step from which on a course that has `settled` was at rest, as that judges it.
+        """First step from which a loss that has `settled` was on its plateau.
 
-        Every eighth of the run that begins there or later is, on average, less than a twentieth of
-        itself above the last one. At the latest the last quarter begins it, which `settled` judged;
-        at the earliest `settled_step`, until which no course can be judged.
+        Every eighth of the run that begins there or later is, on average, at most a twentieth of
+        itself above the last one. The plateau begins at the latest with the last quarter, which
+        `settled` judges, and at the earliest at `settled_step`.
         """
         mass = np.append(np.cumsum((self.level * self.weights)[::-1])[::-1], 0.0)
         left = np.append(np.cumsum(self.weights[::-1])[::-1], 0.0)
@@ -179,7 +188,7 @@ class LossTrajectory:
 
     @property
     def settled_step(self) -> int:
-        """First step after a tenth of the run: until then no course can be judged."""
+        """First step after a tenth of the run; earlier, no trajectory can be judged."""
         return int(self.steps[self._from(0.1)])
 
     def first_step_above(self, threshold: float) -> int | None:
@@ -199,7 +208,7 @@ class _Stretch(NamedTuple):
 
     @classmethod
     def of(cls, level: Values, weights: Values) -> _Stretch:
-        """Of means `level` `[S]` over as many steps as `weights` `[S]` says."""
+        """The same for means `level` `[S]` over `weights` `[S]` steps each."""
         if not len(level):
             return cls(math.nan, math.nan)
         mean = float(np.average(level, weights=weights))
@@ -208,7 +217,7 @@ class _Stretch(NamedTuple):
 
 
 def _averaged_steps(run: Table) -> NDArray[np.float64]:
-    """Steps `[S]` whose losses each record's mean is of; 1 each where none says."""
+    """Number of losses `[S]` behind the mean of each record; 1 if the records do not say."""
     observed = np.ones(len(run.steps))
     if run.has("window_steps"):
         observed = run.column("window_steps")[:, 0].astype(np.float64)
@@ -220,7 +229,7 @@ def _averaged_steps(run: Table) -> NDArray[np.float64]:
 
 @remembered
 def loss_trajectory(history: RunHistory) -> LossTrajectory | None:
-    """Course of the training loss; None where no finite loss was recorded."""
+    """Trajectory of the training loss; None if no finite loss was recorded."""
     run = history.table("run")
     if run is not None and run.has("loss") and len(run.steps):
         loss = run.column("loss")[:, 0].astype(np.float64)
@@ -247,7 +256,8 @@ def loss_trajectory(history: RunHistory) -> LossTrajectory | None:
 
 
 def _elapsed(run: Table, windows: _Windows) -> int:
-    """Training steps of a run: as its records count them, or as their step numbers tell."""
+    """Number of training steps of a run, from the counts in its records or from their step numbers.
+    """
     if run.has("window_steps"):
         return int(np.maximum(np.nan_to_num(windows.width, posinf=1.0), 1.0).sum())
     return int(run.steps[-1] - run.steps[0]) + 1
@@ -262,18 +272,18 @@ class _Windows(NamedTuple):
     seen: Values
 
     def first(self, count: int) -> _Windows:
-        """The first `count` of them."""
+        """The first `count` windows."""
         return _Windows(
             self.steps[:count], self.level[:count], self.width[:count], self.seen[:count]
         )
 
 
 def _with_epochs(history: RunHistory, run: Table, windows: _Windows) -> _Windows:
-    """The windows, with epochs' means where they are the finer record.
+    """The windows, with epoch means if they are the finer record.
 
-    A short training has few records after the first dense ones, and a mean for each of its epochs.
-    Windows are kept up to the first that is wider than an epoch. What they leave of the epoch they
-    end in follows from its mean.
+    A short training has few records after the first dense ones, but a mean for each of its epochs.
+    Windows are kept up to the first one wider than an epoch. The rest of the epoch in which they
+    end follows from its mean.
     """
     epoch = history.table("epoch")
     if epoch is None or epoch.axis != run.axis or not epoch.has("epoch_loss"):
@@ -343,7 +353,7 @@ def _trajectory(
 
 
 def _lowest(level: Values, sizes: Values) -> float:
-    """Smallest mean over a stretch of a tenth of the steps; single windows among the first ten."""
+    """Smallest mean over a tenth of the steps, or a single window among the first ten."""
     candidates = level[:10].tolist()
     # Lists: one by one, their numbers are several times as fast as an array's.
     total, reached = float(sizes.sum()), np.cumsum(sizes).tolist()
@@ -359,16 +369,15 @@ def _lowest(level: Values, sizes: Values) -> float:
 
 
 CALM: Final = 4.0
-"""Times what the loss began with, from which a loss is an explosion and no noise."""
+"""Above this multiple of the initial loss, a loss has exploded and is not noise."""
 FIRST: Final = 10
-"""Losses whose median is what a loss began with, where that is more than the first."""
+"""The median of this many losses is the initial loss, if it is above the first loss."""
 
 
 def _noise(loss: Values) -> float:
     """Robust standard deviation from successive differences, which a trend does not inflate.
 
-    Losses of an explosion are left out: what follows it would make any difference before it look
-    like chance.
+    Losses of an explosion are left out: they would make all earlier differences look like chance.
     """
     if not len(loss):
         return 0.0

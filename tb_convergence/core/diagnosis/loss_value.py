@@ -1,7 +1,7 @@
-"""What a loss's value gives away of how it was computed, by arithmetic on recorded moments.
+"""Finds out how a loss was computed, from its value and recorded moments.
 
-For a batch with targets y and predictions p, mean((y - p)^2) = var(y) + var(p) + (E y - E p)^2
-- 2 cov(y, p). The recorder has all of it but the covariance, which is bounded by the two spreads.
+For a batch with targets y and predictions p, mean((y - p)^2) = var(y) + var(p) + (E y - E p)^2 - 2
+cov(y, p). The recorder has everything but the covariance, which the two standard deviations bound.
 """
 
 from __future__ import annotations
@@ -21,15 +21,16 @@ from tb_convergence.core.diagnosis.data import (
 from tb_convergence.core.history import RunHistory, Values
 
 VARIED: Final = 0.01
-"""Spread of the predictions over that of the targets, below which a covariance is rounding."""
+"""Std of the predictions over that of the targets below which the covariance is rounding."""
 RELATIVE: Final = 0.002
-"""Part of the largest covariance there can be, within which it counts as none. By chance, without
-any relation, N samples have one of 1 / sqrt(N): as little only in batches of 250,000."""
+"""Part of the largest possible covariance that still counts as none. By chance, N unrelated samples
+have 1 / sqrt(N), so only batches of 250,000 samples have as little.
+"""
 RECORDS: Final = 5
 SCALE_FREE: Final = ("cos", "corr", "pearson", "rank", "angle", "angular")
-"""Parts of the names of losses that compare directions or orders, whatever the size."""
+"""Parts of names of losses that compare directions or orders, not sizes."""
 SUMMED: Final = 3.0
-"""Loss over the largest mean it can be; penalties and weights add to a loss, seldom so much."""
+"""Loss over the largest possible mean; penalties and weights rarely add as much."""
 
 
 def every_pair(history: RunHistory) -> tuple[int, int, float] | None:
@@ -93,10 +94,10 @@ def distance_from_targets(history: RunHistory) -> tuple[float, float, int] | Non
 
 
 def summed(history: RunHistory) -> tuple[float, int | None] | None:
-    """How many times larger the loss is than any mean of it, and the batch size; None if it is not.
+    """Factor by which the loss exceeds any possible mean, and the batch size; None if it does not.
 
-    Known for squared errors, from the bounds of the mean, and for cross-entropies of a softmax that
-    has not learned yet, whose mean is about ln C.
+    Known for squared errors, from the bounds of the mean, and for softmax cross-entropies of an
+    untrained model, whose mean is about ln C.
     """
     model = configuration(history)
     size = model.batch_size
@@ -118,7 +119,7 @@ def summed(history: RunHistory) -> tuple[float, int | None] | None:
 
 
 def _named_mean(name: str) -> bool:
-    """Keras' own losses average; one that goes by another name may do anything."""
+    """Whether the loss is Keras' own, which averages; a loss by another name may do anything."""
     return name in CROSS_ENTROPIES
 
 
@@ -135,7 +136,7 @@ def _over_largest_mean(loss: Values, targets: Columns, outputs: Columns) -> floa
 
 
 def _over_untrained(loss: Values, outputs: Columns) -> float | None:
-    """Loss of the first record over ln C, where the first outputs are still nearly even."""
+    """Loss of the first record over ln C, if the first outputs are still nearly even."""
     if int(outputs.steps[0]) != 0 or not np.isfinite(loss[0]) or outputs.high[0].max() > 0.9:
         return None
     return float(loss[0] / np.log(outputs.count))

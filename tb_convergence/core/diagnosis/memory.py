@@ -1,4 +1,4 @@
-"""What several rules ask of one run is worked out once, and kept with the run."""
+"""Computes once per run what several rules need, and stores it with the run."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ T = TypeVar("T")
 
 
 def remembered(function: Callable[[RunHistory], T]) -> Callable[[RunHistory], T]:
-    """`function` of a history, computed at its first call for that history.
+    """Cache the result of `function` for each history.
 
-    A history that was changed (`dataclasses.replace`, `until`) is another one, with a memory of its
-    own.
+    A changed history (`dataclasses.replace`, `until`) is a new one with a cache of its own.
     """
 
     @wraps(function)

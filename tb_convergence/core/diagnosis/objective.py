@@ -1,11 +1,11 @@
-"""What a training optimizes: whether its loss measures progress, and what does where it does not.
+"""What a training optimizes: whether its loss measures progress, and what does if it does not.
 
-A fall of the loss is progress in supervised learning. In reinforcement learning the data change
-with the policy, so the loss may grow while the agent learns; two adversarial networks hold each
-other's losses in balance; a critic's score and the negative log-likelihood of a density have no
-known floor; a curriculum raises the loss whenever it makes the task harder. Rules that take the
-loss for progress (`Rule.assumes_progress`) are not evaluated on those, and the verdict is "not
-decided" unless something else shows a fault.
+A falling loss is progress in supervised learning. In reinforcement learning the data changes with
+the policy, so the loss may grow while the agent learns. Two adversarial networks keep each other's
+losses in balance. A critic's score and the negative log-likelihood of a density have no known lower
+bound. A curriculum raises the loss whenever it makes the task harder. Rules that treat the loss as
+progress (`Rule.assumes_progress`) are not evaluated on such runs, and the verdict is "not decided"
+unless something else shows a fault.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ Kind = Literal[
 ]
 
 NEGATIVE: Final = 1e-6
-"""Part of the largest loss by which one must be below zero to count: less is rounding."""
+"""Part of the largest loss by which a loss must be below zero to count; less is rounding."""
 HARDER: Final = 1.01
-"""A curriculum's level over its lowest from which it has made the task harder."""
+"""Level of a curriculum over its lowest above which it has made the task harder."""
 EXPLODED: Final = 1e4
-"""Times its start, or its lowest, from which even a loss that need not fall has exploded."""
+"""Above this multiple of its start, or its lowest, even a loss that need not fall has exploded."""
 CYCLE: Final = 2.0
-"""Factor by which a rate falls, and is raised again, in a cycle worth the name."""
+"""Factor by which the learning rate of a cycle falls and rises again."""
 SAME_PEAK: Final = 1.2
 """Peak of a cycle over those before, above which the rate was raised by hand: schedules with
 restarts return to the same peak or a lower one (Loshchilov & Hutter 2017)."""
@@ -78,8 +78,8 @@ def _reinforcement(history: RunHistory) -> Objective | None:
     return Objective(
         "reinforcement",
         False,
-        "in reinforcement learning the loss follows the data that the policy collects, and may "
-        "grow while the agent learns",
+        "in reinforcement learning the loss depends on the data that the policy collects, so it "
+        "may grow while the agent learns",
         "reward" if rewarded else None,
     )
 
@@ -91,7 +91,7 @@ def _adversarial(history: RunHistory) -> Objective | None:
     return Objective(
         "adversarial",
         False,
-        "the losses of networks that are trained against each other stand in balance",
+        "networks that are trained against each other keep their losses in balance",
     )
 
 
@@ -103,7 +103,8 @@ def _several_losses(history: RunHistory) -> Objective | None:
     return Objective(
         "several-losses",
         False,
-        "several optimizers each minimize a loss of their own, and one may rise as another falls",
+        "several optimizers each minimize a loss of their own, and one may rise while another "
+        "falls",
     )
 
 
@@ -118,7 +119,8 @@ def _curriculum(history: RunHistory) -> Objective | None:
     return Objective(
         "curriculum",
         False,
-        f"{level.source} made the task harder during the run, so losses before and after differ",
+        f"{level.source} made the task harder during the run, so losses before and after are not "
+        "comparable",
     )
 
 
@@ -129,8 +131,8 @@ def _without_floor(history: RunHistory) -> Objective | None:
     return Objective(
         "no-floor",
         False,
-        "the loss is negative in places: without a known floor, its value does not tell how far "
-        "the training has come",
+        "the loss is negative in places and has no known lower bound, so its value does not show "
+        "how far the training has come",
     )
 
 
@@ -152,7 +154,8 @@ def _cyclic_rate(history: RunHistory) -> Objective | None:
     return Objective(
         "cyclic-rate",
         False,
-        "the learning rate was raised again and is still high: the loss comes down when it falls",
+        "the learning rate was raised again and is still high, so the loss is up until the rate "
+        "falls",
     )
 
 
@@ -186,8 +189,8 @@ def rate_is_raised(rate: Series) -> bool:
 def improves(history: RunHistory, name: str) -> bool:
     """Whether the series `name`, of which more is better, ends above where it began.
 
-    Means of the first and the last fifth are compared; False where there are fewer than five
-    finite values.
+    Compares the means of the first and the last fifth. False if there are fewer than five finite
+    values.
     """
     series = history.scalars.get(name)
     if series is None:

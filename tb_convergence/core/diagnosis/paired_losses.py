@@ -1,9 +1,9 @@
-"""Training and validation loss side by side, by step, whatever axes they were written on.
+"""Pairs training and validation losses by step, whatever axes they were written on.
 
 A validation loss is written at the end of an epoch or every k steps, a training loss at every step,
-every k steps or once an epoch. So each validation loss is paired with the mean of the training
-losses since the validation before it. Loops that count steps for one and epochs for the other are
-understood: a validation lies where its clock says, else where its share of the epochs lies.
+every k steps or once per epoch. Each validation loss is therefore paired with the mean of the
+training losses since the previous validation. Loops may count steps for one and epochs for the
+other. A validation then lies where its wall time says, or else where its share of the epochs lies.
 """
 
 from __future__ import annotations
@@ -17,12 +17,11 @@ from tb_convergence.core.diagnosis.memory import remembered
 from tb_convergence.core.history import RunHistory, Series, Steps, Values
 
 EPOCHS: Final = 3.0
-"""Times by which the training's steps outnumber the largest step of a validation loss, from which
-that counts epochs."""
+"""Factor by which training steps exceed the largest validation step if that counts epochs."""
 PLACED: Final = 5
-"""Validations of which the steps can be told from numbers of epochs."""
+"""Number of validations needed to tell steps from epoch numbers."""
 END: Final = 3
-"""Values whose median is the level at the end: a single epoch is noise."""
+"""The median of this many values is the level at the end; a single epoch is noise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +46,7 @@ class PairedLosses:
 
     @property
     def finite(self) -> PairedLosses:
-        """Those of them of which both are finite."""
+        """The validations at which both losses are finite."""
         known = np.isfinite(self.training) & np.isfinite(self.validation)
         return PairedLosses(
             self.steps[known], self.training[known], self.validation[known], self.axis
@@ -55,20 +54,20 @@ class PairedLosses:
 
     @property
     def end_training(self) -> float:
-        """Median of the last training losses; NaN without any."""
+        """Median of the last training losses; NaN if there are none."""
         return float(np.median(self.training[-END:])) if len(self) else float("nan")
 
     @property
     def end_validation(self) -> float:
-        """Median of the last validation losses; NaN without any."""
+        """Median of the last validation losses; NaN if there are none."""
         return float(np.median(self.validation[-END:])) if len(self) else float("nan")
 
     @property
     def noise(self) -> float:
         """Standard deviation of a validation loss around its trend, robustly estimated.
 
-        From second differences, which of independent noise have six times its variance; 0 of fewer
-        than four values.
+        Computed from second differences, which have six times the variance of independent noise; 0
+        for fewer than four values.
         """
         if len(self) < 4:
             return 0.0
@@ -78,10 +77,10 @@ class PairedLosses:
 
 @remembered
 def paired_losses(history: RunHistory) -> PairedLosses | None:
-    """Both losses of `history`; None without either, or where no two lie on one axis.
+    """Both losses of `history`; None if one is missing, or if no two share an axis.
 
-    The means of whole epochs are taken where they were recorded with the validation losses, else
-    the finest record of the training loss is averaged.
+    Uses the epoch means if they were recorded with the validation losses, otherwise the averaged
+    finest record of the training loss.
     """
     validation = history.series("validation_loss")
     if validation is None or not len(validation):
@@ -106,7 +105,7 @@ def paired_losses(history: RunHistory) -> PairedLosses | None:
 
 
 def _places(history: RunHistory, training: Series, validation: Series) -> Steps | None:
-    """Steps of `training` at which the validations were made, `[V]`; None where nothing tells."""
+    """Steps of `training` at which the validations were made, `[V]`; None if nothing tells them."""
     own, last = validation.steps, int(training.steps[-1])
     counts = last >= EPOCHS * max(int(own[-1]), 1)
     if training.axis == validation.axis and not (counts and len(own) >= PLACED):
@@ -131,7 +130,7 @@ def _reached(training: Series, clock: float) -> int:
 
 
 def _paired(training: Series, places: Steps, validation: Values) -> PairedLosses | None:
-    """Validations that have a training loss since the one before, the first since the beginning."""
+    """Validations with a training loss since the previous one (the first: since the beginning)."""
     ends = np.searchsorted(training.steps, places, side="right")
     starts = np.append(0, ends[:-1])
     kept = np.flatnonzero(ends > starts)

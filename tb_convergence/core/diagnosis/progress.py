@@ -1,4 +1,4 @@
-"""How far a training has come: whether it learns, and whether it is still under way."""
+"""How far a training has come: whether it learns, and whether it is still in progress."""
 
 from __future__ import annotations
 
@@ -10,21 +10,23 @@ from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
 from tb_convergence.core.diagnosis.memory import remembered
 from tb_convergence.core.history import RunHistory
 
-FALLS: Final = " The loss falls all the same."
-"""Said of what is odd in a run that learns."""
+FALLS: Final = " The loss still falls."
+"""Added to a finding about something unusual in a run that learns."""
 LEARNS: Final = 0.5
 """A run learns once its loss is this much below its start, and below this part of the baseline."""
 LITTLE: Final = 0.8
-"""Loss over the baseline loss (or the start) from which little was learned. Below it a loss that
-rests is as likely all that the data allow: with noise in the targets, that is often two thirds."""
+"""Above this part of the baseline loss (or of the start), little was learned. A plateau below it
+may be all that the data allows: with noise in the targets, that is often two thirds.
+"""
 USELESS: Final = 0.95
-"""Loss over that of a model that ignores its input, from which nothing was learned."""
+"""Above this part of the loss of a model that ignores its input, nothing was learned."""
 LAG_STEPS: Final = 500
 """Steps after which the moving averages of batch normalization have caught up."""
 
 
 def unfinished(history: RunHistory) -> bool:
-    """Whether fit() was asked for more steps than there are: still going on, or stopped early."""
+    """Whether fit() was asked for more steps than there are: still in progress, or stopped early.
+    """
     planned = configuration(history).planned_steps
     return history.growing or (planned is not None and history.last_step + 1 < planned)
 
@@ -32,7 +34,8 @@ def unfinished(history: RunHistory) -> bool:
 def lagging_statistics(history: RunHistory) -> bool:
     """Whether validation may be wrong only because batch normalization has not caught up yet.
 
-    It uses moving averages with a momentum of 0.99: after 500 steps 0.7 % of their start is left.
+    Validation uses moving averages with a momentum of 0.99: after 500 steps, 0.7 % of their start
+    is left.
     """
     kinds = {layer.kind for layer in configuration(history).layers}
     return "BatchNormalization" in kinds and history.last_step < LAG_STEPS
@@ -40,11 +43,11 @@ def lagging_statistics(history: RunHistory) -> bool:
 
 @remembered
 def learns(history: RunHistory) -> bool:
-    """Whether the run learns well: then an oddity does not hold it back.
+    """Whether the run learns well, so that an unusual value does not hold it back.
 
-    The loss is less than half that of a model that ignores its input, where that is known, for a
-    start that a fault threw up and the mean of the targets are soon made good; else it lost more
-    than half its value. And it did not come back up.
+    If the baseline is known, the loss must end below half of it. The start is no measure then: a
+    fault may have raised it, and the mean of the targets is learned quickly. Otherwise the loss
+    must have lost more than half of its value. In both cases it must not have come back up.
     """
     trajectory = loss_trajectory(history)
     if trajectory is None or trajectory.end > trajectory.diverging_above:

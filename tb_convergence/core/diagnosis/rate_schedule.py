@@ -110,7 +110,7 @@ def decay_text(found: Rates, unit: str = "step") -> str:
     """A sentence on a rate that has decayed; "" of one that has not.
 
     >>> decay_text(Rates(np.arange(3), np.array([0.01, 0.01, 1e-5]), "ExponentialDecay"))
-    ' ExponentialDecay lowered the rate from 0.01 to 1e-5; from step 2 on a tenth or less is left.'
+    ' ExponentialDecay lowered the rate from 0.01 to 1e-5. Since step 2 at most a tenth is left.'
     """
     step = found.decayed_step
     if step is None:
@@ -118,6 +118,6 @@ def decay_text(found: Rates, unit: str = "step") -> str:
     highest = float(found.values.max())
     who = f"{found.schedule} lowered the rate" if found.schedule else "The rate fell"
     return (
-        f" {who} from {number(highest)} to {number(found.last)}; from {unit} {step:,} on a tenth "
-        "or less is left."
+        f" {who} from {number(highest)} to {number(found.last)}. Since {unit} {step:,} at most "
+        "a tenth is left."
     )

@@ -1,4 +1,4 @@
-"""What a rule is: a declaration, and one function from a run's history to a match or None."""
+"""What a rule is: a declaration, and a function from the history of a run to a match or None."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from tb_convergence.core.measures import Measure
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """What a rule saw when it fired. Attributes as in `Finding`.
+    """What a rule found when it fired. Attributes as in `Finding`.
 
-    `severity` is how grave it is by itself, which ranks it; "info" asks for nothing. What a person
-    is told is the effect on the run (see `severity`). `ruins` is said of what leaves the run's
-    result worthless whatever its loss does.
+    `severity` is the rule's own, which ranks the finding; "info" asks for no action. The severity
+    shown to users is the effect on the run (see `severity`). `ruins` marks a finding that makes the
+    result of the run worthless, whatever its loss does.
 
-    `advice`, `experiment` and `shows` replace the rule's own where the rule can name the concrete
-    change, and `title` its headline where it can name the concrete fault.
+    `advice`, `experiment` and `shows` replace those of the rule if it can name the concrete change.
+    `title` replaces the headline if it can name the concrete fault.
 
-    `explains` are ids that this very match accounts for, beyond those of its rule; `follows` are
-    ids of causes that account for it, beyond those whose rules say so. `harmless` is said of what
-    is odd in a run that learns in spite of it.
+    `explains` are further ids that this match accounts for, in addition to those of the rule.
+    `caused_by` are further ids of causes that account for it. `benign` marks something unusual in a
+    run that learns despite it.
 
-    `judged_step` is the first step at which the finding could be told from a run without it, where
-    that is later than `first_step`: what began until then may be its cause. `state` is what the run
-    is in since then, of a finding that names one (see `states`).
+    `judged_step` is the first step at which the finding can be recognized, if that is later than
+    `first_step`: anything that began until then may be its cause. `state` is the lasting state of
+    the run, if the finding names one (see `states`).
     """
 
     severity: Severity
@@ -52,9 +52,9 @@ class Match:
 
 
 def strongest(*found: Match | None) -> Match | None:
-    """Of several forms of one fault that were seen, the one with the best evidence.
+    """The match with the best evidence among several forms of one fault.
 
-    Severity decides, then confidence, then the order given; None where none was seen.
+    Severity decides, then confidence, then the order given. None if nothing was found.
     """
     seen = [match for match in found if match is not None]
     return min(
@@ -65,7 +65,7 @@ def strongest(*found: Match | None) -> Match | None:
 __all__ = ["Healthy", "Match", "Rule", "Signs", "Threshold"]
 
 Signs = Mapping[str, Match]
-"""Rules that fired before this one, by id: symptoms for a cause; nothing for a symptom."""
+"""Rules that fired before this one, by id: symptoms for a cause, nothing for a symptom."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,31 +75,32 @@ class Rule:
     Attributes:
         id: contract; never renamed.
         kind: "cause" (what to fix), "symptom" (what was observed) or "caution".
-        title: headline, plain words.
+        title: headline in plain words.
         needs: statistics without which the rule cannot be evaluated. "a|b" means either.
-        evaluate: the match, or None where the rule does not fire. Must accept any history that has
-            what it needs, also of one point or all NaN, and never raises on data.
-        at_least: records needed of the first of `needs`.
-        measures: numbers that this rule alone computes (see `core.measures`).
-        thresholds: the numbers that it holds statistics against, each with its source.
-        healthy: the ranges of statistics that it does not object to, row by row.
-        shows: statistics that show the finding best, the best first: views open the first that they
-            have. What its evidence tells of columns of the data comes before these.
-        explains: ids this cause accounts for when they begin with it or after it.
+        evaluate: returns the match, or None if the rule does not fire. It must accept any history
+            that has what the rule needs, also with a single point or only NaN, and never raise on
+            data.
+        at_least: minimum number of records of the first of `needs`.
+        measures: numbers that only this rule computes (see `core.measures`).
+        thresholds: the numbers that it compares statistics with, each with its source.
+        healthy: healthy ranges of statistics, row by row.
+        shows: statistics that show the finding best, the best first. Views open the first one that
+            exists. Columns of the data in the evidence come before these.
+        explains: ids that this cause accounts for if they begin with it or after it.
         restates: ids among them that say the same in other words, and are explained whenever they
             began.
-        excluded_by: ids that, when they begin before or with it, account for it instead.
-        of_sound: whether what it looks at means nothing once weights or outputs are NaN: it is then
+        excluded_by: ids that account for this rule if they begin before it or with it.
+        of_sound: whether its statistics are meaningless once weights or outputs are NaN. It is then
             evaluated on the part of the run before (`dating.sound_part`).
-        assumes_progress: whether it takes the training loss for a measure of progress: it is then
-            evaluated only where `objective` says that it is one.
-        delay_steps: how long after its own first sign the earliest effect can show. A cause that
-            acts through updates has 1: statistics of a step are taken before its update.
+        assumes_progress: whether it treats the training loss as progress. It is then evaluated only
+            if `objective` says that the loss measures progress.
+        delay_steps: how long after its first sign the earliest effect can show. It is 1 for a cause
+            that acts through updates, because statistics of a step are taken before its update.
         advice: what to do, most promising first.
-        experiment: what decides the matter where watching cannot, such as "small-sample fit".
+        experiment: the experiment that decides if recorded data cannot, such as "small-sample fit".
         falsified_by: what would show that this finding is wrong.
         false_alarms: when it is known to fire on a healthy run.
-        references: sources of definition and thresholds.
+        references: sources of the definition and the thresholds.
     """
 
     id: str

@@ -1,7 +1,7 @@
-"""What a fault has left a run in, in one sentence: a loss that fell does not show it.
+"""The lasting state that a fault leaves a run in, as one sentence: the loss alone may not show it.
 
-Rules name the state that they saw; here it is told of the cause that accounts for them, so that the
-card that is read first says what has become of the run.
+Each rule names the state that it saw. The card of the cause that explains them, which is read
+first, describes these states.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def describe_states(
     )
     both = {state.what for state in found} >= {NO_GRADIENT, ONE_OUTPUT}
     if both and loss is not None:
-        said += f": a loss of {number(loss)} is that of one constant answer"
+        said += f". A loss of {number(loss)} is that of a constant prediction"
     return f" {said[0].upper()}{said[1:]}."
 
 

@@ -1,7 +1,4 @@
-"""What rules read from a table: the rows that are weights, their layers, values over time.
-
-A rule states a condition in these words; how the number is got from a table is said once, here.
-"""
+"""What rules read from a table: the rows of weights, their layers, values over time."""
 
 from __future__ import annotations
 
@@ -13,17 +10,18 @@ import numpy as np
 from tb_convergence.core.history import Bound, Table, Values
 
 WEIGHT_KINDS: Final = ("kernel", "recurrent_kernel")
-"""Rows whose scale means something: biases and gains start at 0 or 1 and move freely."""
+"""Kinds of rows whose scale is meaningful: biases and gains start at 0 or 1 and move freely."""
 
 
 def weight_rows(table: Table) -> list[int]:
-    """Rows of kernels in order of depth; all rows where no row says what it is."""
+    """Rows of kernels in order of depth; all rows if none names its kind."""
     rows = table.rows_of(*WEIGHT_KINDS)
     return rows or [i for i, row in enumerate(table.rows) if row.kind in ("", "other")]
 
 
 def median_over_time(values: Values) -> Values:
-    """Median over records of `[S, R]` -> `[R]`; NaN is left out, NaN only where nothing remains."""
+    """Median over records, `[S, R]` -> `[R]`, ignoring NaN; NaN only if a row has no other value.
+    """
     finite = np.isfinite(values)
     result = np.full(values.shape[1], np.nan)
     if not len(values):
@@ -36,10 +34,10 @@ def median_over_time(values: Values) -> Values:
 
 
 def _medians(rows: Values) -> Values:
-    """As `np.median(rows, axis=1)`, of finite values `[R, S]`, S >= 1, which it puts out of order.
+    """As `np.median(rows, axis=1)` for finite values `[R, S]`, S >= 1; reorders `rows`.
 
-    One partition at the middle, and the largest below it: NumPy partitions at both at once, which
-    takes several times as long.
+    One partition at the middle, then the largest value below it. NumPy partitions at both places at
+    once, which takes several times as long.
     """
     middle = rows.shape[1] // 2
     rows.partition(middle, axis=1)
@@ -51,7 +49,7 @@ def _medians(rows: Values) -> Values:
 
 
 def largest_per_record(values: Values) -> Values:
-    """Largest finite value of each record of `[S, R]` -> `[S]`; NaN where none is finite."""
+    """Largest finite value of each record, `[S, R]` -> `[S]`; NaN if none is finite."""
     masked = np.where(np.isfinite(values), values, -np.inf)
     if masked.shape[1] == 0:
         return np.full(len(masked), np.nan)
@@ -65,15 +63,15 @@ def weights_column(table: Table, name: str, bound: Bound = "middle") -> Values:
 
 
 def layers_of(table: Table, rows: Iterable[int]) -> tuple[str, ...]:
-    """Names of the layers of `rows`, each once, in order of depth."""
+    """Names of the layers of `rows`, without repetition, in order of depth."""
     return tuple(dict.fromkeys(table.rows[row].layer for row in rows))
 
 
 def last_segment(table: Table) -> int:
-    """Index of the record from which on every weight row has a gradient that ever has one.
+    """Index of the record since which every weight row has a gradient, if it ever has one.
 
-    A layer that is unfrozen in mid-run gets its first gradient then: what the layers that were
-    trained before had is no start to hold it against. 0 where no row begins later than the others.
+    A layer that is unfrozen during the run gets its first gradient at that point. Earlier norms of
+    the other layers are then no start to compare with. 0 if no row begins later than the others.
     """
     if not table.has("gradient_norm") or not len(table.steps):
         return 0
@@ -83,10 +81,10 @@ def last_segment(table: Table) -> int:
 
 
 def gradient_growth(table: Table, until: int) -> float | None:
-    """Largest gradient norm of a layer up to step `until`, over the first one that is above zero.
+    """Largest gradient norm of a layer up to step `until`, over the first norm above zero.
 
-    Counted since all layers that are trained have been trained (see `last_segment`). None where
-    norms were not recorded, or fewer than two are finite and above zero.
+    Covers the records in which all trained layers are trained (see `last_segment`). None if norms
+    were not recorded, or if fewer than two are finite and above zero.
     """
     if not table.has("gradient_norm"):
         return None

@@ -1,8 +1,8 @@
-"""What experiments say of findings: confirmed, refuted, or undecided, and confidence moved.
+"""Applies the results of experiments to findings: confirmed, refuted or undecided.
 
-Watching gives a guess, an experiment a measurement. So a cause that an experiment confirms is sure
-enough to act on, and one that it refutes is information and explains nothing. A symptom was
-observed; no experiment takes that back, so its confidence stays.
+A finding from recorded data is a guess, an experiment is a measurement. A cause that an experiment
+confirms is certain enough to act on. A refuted cause becomes informational and explains nothing. A
+symptom was observed, and no experiment changes that, so its confidence stays.
 """
 
 from __future__ import annotations
@@ -15,14 +15,16 @@ from tb_convergence.core.diagnosis.rule import Match, Rule
 from tb_convergence.core.experiments import ExperimentRecord, Tested, Verdict
 
 CONFIRMED: Final = 0.97
-"""Confidence of a confirmed cause: a proof over three seeds errs once in twenty, and the rule that
-named the cause before the experiment did is evidence of its own."""
+"""Confidence of a confirmed cause. A proof over three seeds errs once in twenty, and the rule that
+named the cause beforehand is further evidence.
+"""
 REFUTED: Final = 0.1
-"""Of a refuted one: an experiment on a sample may miss what the whole training has."""
+"""Confidence of a refuted cause: an experiment on a sample may miss a fault of the whole training.
+"""
 
 
 def tested_of(records: Sequence[ExperimentRecord]) -> dict[str, Tested]:
-    """The word on each diagnosis, by id: the newest that decides, else the newest."""
+    """The verdict on each diagnosis, by id: the newest that decides, otherwise the newest."""
     found: dict[str, Tested] = {}
     for record in sorted(records, key=lambda one: one.wall_time):
         for verdict in record.verdicts:
@@ -39,7 +41,7 @@ def _tested(verdict: Verdict, kind: str) -> Tested:
 def moved(
     matches: Mapping[str, Match], rules: Mapping[str, Rule], tested: Mapping[str, Tested]
 ) -> dict[str, Match]:
-    """The matches with the confidence that experiments leave them."""
+    """The matches with the confidence that the experiments leave them."""
     return {
         id_: _moved(match, tested[id_]) if id_ in tested and rules[id_].kind != "symptom" else match
         for id_, match in matches.items()
@@ -63,7 +65,7 @@ WHOLE: Final = "tb-convergence doctor train.py"
 
 
 def command_for(experiment: str, config: Mapping[str, Any]) -> str:
-    """The command that runs the experiment; "" for a run that a Keras program did not write.
+    """The command that runs the experiment; "" for a run not written by a Keras program.
 
     >>> command_for("LR range test without clipping", {"model": {}})
     'tb-convergence doctor --only lr-range-test train.py'

@@ -1,4 +1,4 @@
-"""Thresholds of a rule, and the range in which it objects to nothing, as data.
+"""Thresholds of a rule, and the range of healthy values, as data.
 
 `explain`, docs/diagnoses.md and the healthy bands of the charts follow from them.
 """
@@ -11,21 +11,21 @@ from dataclasses import dataclass
 from tb_convergence.core.history import RunHistory, Table
 
 Range = tuple[float | None, float | None]
-"""Lowest and highest value that a rule does not object to; None at an open end."""
+"""Lowest and highest healthy value; None at an open end."""
 
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """A number that a rule holds a statistic or a measure against.
+    """A number that a rule compares a statistic or a measure with.
 
     Attributes:
-        statistic: id of the statistic or of the measure (see `core.measures`).
+        statistic: id of the statistic or the measure (see `core.measures`).
         low: the rule looks for values below it.
         high: the rule looks for values above it.
         source: where the number comes from: literature, or an argument.
-        detail: what the words of the measure leave open, as in `Evidence`.
+        detail: completes the title of the measure, as in `Evidence`.
 
-    One of `low` and `high` is given, or both, where a rule looks for values outside a range.
+    Give `low`, `high`, or both if the rule looks for values outside a range.
     """
 
     statistic: str
@@ -37,12 +37,12 @@ class Threshold:
 
 @dataclass(frozen=True, slots=True)
 class Healthy:
-    """Values of one statistic that a rule does not object to, row by row.
+    """Healthy values of one statistic, row by row.
 
     Attributes:
         statistic: a column of a table.
-        ranges: from a run and a table that has the column to the range of every row that the rule
-            judges by its own size; rows that it does not judge are absent.
+        ranges: maps a run and a table with that column to the healthy range of every row that the
+            rule judges by its size. Other rows are absent.
     """
 
     statistic: str

@@ -1,4 +1,4 @@
-"""What a verdict on a run is: a state, how much it rests on, and the reason in one sentence.
+"""The verdict on a run: a state, the number of checks behind it, and the reason.
 
 `judgement` decides it.
 """
@@ -13,15 +13,15 @@ State = Literal["sick", "nothing-found", "not-decided", "too-early"]
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What is to be thought of a run as a whole.
+    """The judgement on a run as a whole.
 
     Attributes:
-        state: "sick" where a finding needs action; "nothing-found" where the loss fell, validation
-            or gradients were judged and no check objects; "too-early" where more records of the
-            same kind would decide; else "not-decided".
-        decided: checks that could be decided.
-        applicable: checks that this run could be held against.
-        why: the reason, in one sentence.
+        state: "sick" if a finding needs action; "nothing-found" if the loss fell, validation or
+            gradients were judged and no check objects; "too-early" if more records of the same
+            kind would decide; otherwise "not-decided".
+        decided: number of checks that could run.
+        applicable: number of checks that apply to this run.
+        why: the reason, in a sentence or two.
     """
 
     state: State
@@ -34,7 +34,7 @@ UNKNOWN: Final = Verdict("not-decided", 0, 0, "Nothing could be read.")
 
 
 def verdict_json(verdict: Verdict) -> dict[str, str | int]:
-    """A verdict as `diagnose --format json` and HTTP give it."""
+    """A verdict as in `diagnose --format json` and in HTTP replies."""
     return {
         "state": verdict.state,
         "decided": verdict.decided,

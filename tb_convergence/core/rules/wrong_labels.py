@@ -260,7 +260,7 @@ RULE = Rule(
     ),
     measures=(
         Measure(
-            "slowest_path_length", "path of the slowest layer over its size",
+            "slowest_path_length", "path length of the slowest layer over its size",
             ("update_ratio",), "fraction",
         ),
         Measure("largest_share", "share of the largest class", ("feature_mean",), "fraction"),

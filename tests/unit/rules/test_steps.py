@@ -155,7 +155,7 @@ def test_a_loss_that_has_come_to_rest_is_not_said_to_fall(steps: int, tau: float
     rng = np.random.default_rng(0)
     loss = 0.3 + 2 * np.exp(-np.arange(steps) / tau) + rng.normal(0, 0.006, steps)
     diagnosis = diagnose_history(with_loss(loss, draw.healthy(steps)))
-    assert "has come to rest" in diagnosis.loss_summary
+    assert "has plateaued" in diagnosis.loss_summary
     assert "too-few-steps" not in {finding.id for finding in diagnosis.findings}
 
 

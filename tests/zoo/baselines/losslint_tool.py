@@ -38,7 +38,8 @@ def run(history: RunHistory) -> list[Report]:
 
 TOOL = Tool(
     "losslint 0.4",
-    "losslint, six checks at their defaults on loss, validation loss, rate and gradient norm",
+    "losslint: six checks at their defaults on loss, validation loss, learning rate and gradient "
+    "norm",
     run,
     means={
         "nan_inf": (HIGH, "non-finite-input"),
@@ -48,10 +49,10 @@ TOOL = Tool(
         "overfit_onset": (),
     },
     why={
-        "nan_inf": "names no cause; the usual ones are granted",
+        "nan_inf": "names no cause; counts for the usual ones",
         "loss_spike": "its message asks: data shard or LR bug?",
-        "divergence": "names no cause; the usual one is granted",
+        "divergence": "names no cause; counts for the usual one",
         "stagnation": "its message: stop, or raise the LR",
-        "overfit_onset": "no cause of the catalogue",
+        "overfit_onset": "not a cause in the catalogue",
     },
 )

@@ -47,11 +47,11 @@ TOOL = Tool(
         "learning_rate": (HIGH,),
     },
     why={
-        "nan_detector": "names no cause; the usual ones are granted",
-        "loss_spike": "names no cause; the usual one is granted",
-        "gradient: gradient": "an explosion: names no cause; the usual ones are granted",
-        "gradient: vanishing": "names no cause; the usual ones are granted",
-        "plateau": "names no cause; the usual one is granted",
-        "learning_rate": "the rate jumped",
+        "nan_detector": "names no cause; counts for the usual ones",
+        "loss_spike": "names no cause; counts for the usual one",
+        "gradient: gradient": "an explosion: names no cause; counts for the usual ones",
+        "gradient: vanishing": "names no cause; counts for the usual ones",
+        "plateau": "names no cause; counts for the usual one",
+        "learning_rate": "the learning rate jumped",
     },
 )
