@@ -11,7 +11,7 @@ def fall_of_loss(trajectory: LossTrajectory, limit: float) -> Evidence:
     """The relative fall of the loss as evidence; the name says so where it is a rise."""
     rose = "(below 0: it rose)" if trajectory.fall < -trajectory.chance else ""
     if -trajectory.chance <= trajectory.fall < 0:
-        rose = "(below 0, as single batches differ)"
+        rose = "(below 0, because single batches differ)"
     return Evidence("loss_fall", trajectory.fall, limit, side="at most", detail=rose)
 
 
