@@ -6,13 +6,13 @@ The advice and the lines of code that a person is shown then fit what they train
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from tb_convergence.core.scalar_tags import Framework
 
 SIGNS: Final[tuple[tuple[Framework, str], ...]] = (
-    ("keras", r"(epoch|batch)_\w+|evaluation_\w+_vs_iterations"),
+    ("keras", r"evaluation_\w+_vs_iterations|epoch_learning_rate"),
     ("stable-baselines3", r"rollout/ep_(rew|len)_mean|time/total_timesteps"),
     ("yolo", r"x/lr\d|lr/pg\d|metrics/(mAP|precision|recall).*|(train|val)/(box|dfl|obj)_loss"),
     (
@@ -33,13 +33,24 @@ SIGNS: Final[tuple[tuple[Framework, str], ...]] = (
 _SIGNS: Final = tuple((name, re.compile(pattern)) for name, pattern in SIGNS)
 
 
-def framework_of(tags: Iterable[str]) -> Framework:
-    """The framework that wrote the scalars `tags`; "" where none of them is its own.
+_KERAS_FOLDER: Final = re.compile(r"(.*[/\\])?(train|validation)")
+_KERAS_TAG: Final = re.compile(r"(epoch|batch)_\w+")
 
-    >>> framework_of(["train/loss", "train/grad_norm"]), framework_of(["lr-Adam"])
+
+def framework_of(listed: Mapping[str, Iterable[str]]) -> Framework:
+    """The framework that wrote the scalars `listed` (run -> tags); "" where none is its own.
+
+    Keras names its scalars "epoch_..." and its folders "train" and "validation"; either alone may
+    be anybody's.
+
+    >>> framework_of({"": ["train/loss", "train/grad_norm"]}), framework_of({"r": ["lr-Adam"]})
     ('huggingface', 'lightning')
-    >>> framework_of(["Loss/train"])
-    ''
+    >>> framework_of({"a/train": ["epoch_loss"]}), framework_of({"a": ["epoch_loss"]})
+    ('keras', '')
     """
-    named = [tag for tag in tags if len(tag) <= 200]
+    tags = {run: [tag for tag in some if len(tag) <= 200] for run, some in listed.items()}
+    for run, some in tags.items():
+        if _KERAS_FOLDER.fullmatch(run) and any(map(_KERAS_TAG.fullmatch, some)):
+            return "keras"
+    named = [tag for some in tags.values() for tag in some]
     return next((name for name, sign in _SIGNS if any(map(sign.fullmatch, named))), "")

@@ -56,7 +56,7 @@ def read_recorded_histograms(
     for run in runs:
         tags = match_histograms(
             source.list_tensors(run, PLUGIN), histogram_rules(source.patterns),
-            framework_of(source.list_scalars(run)) == "keras",
+            framework_of({run: source.list_scalars(run)}) == "keras",
         )
         names = [row.name for row in tags.rows]
         if variable not in names:

@@ -141,6 +141,9 @@ def _losses(candidates: Sequence[_Candidate], choice: Choice) -> frozenset[Place
     duel = bool(generators and discriminators)
     for own in (True, False):
         losses = _of(candidates, "loss", own)
+        if acting and agents:
+            # Beside an actor and its critic, a term or a temperature's loss is not the whole.
+            losses = [one for one in losses if not one.role.part and not one.role.named]
         if not acting:
             losses += [
                 one
@@ -172,7 +175,19 @@ def _losses(candidates: Sequence[_Candidate], choice: Choice) -> frozenset[Place
         )
         if some:
             choice.ways["loss"] = [_single(one) for one in sorted(some, key=_valuable)]
+    if not choice.ways.keys() & {"loss", "epoch_loss"} and not acting:
+        for own in (True, False):
+            entropies = [one for one in candidates if one.own == own and _is_entropy(one)]
+            if len(entropies) == 1:
+                choice.ways["loss" if own else "validation_loss"] = [_single(entropies[0])]
     return frozenset(asked)
+
+
+def _is_entropy(one: _Candidate) -> bool:
+    """Whether the name says just "entropy": where nothing else is a loss, a cross-entropy."""
+    return one.role.role is None and {"entropy"} == set(tokens(one.tag)) - words.FILLER - {
+        *words.TRAINING, *words.VALIDATION,
+    }
 
 
 def _whole(one: _Candidate) -> tuple[int, bool, str]:
@@ -283,11 +298,16 @@ def _others(candidates: Sequence[_Candidate], choice: Choice) -> None:
         key=lambda one: (not one.role.total, one.tag),
     )
     steps = _of(candidates, "curriculum")
+    metrics = sorted(
+        (one for one in _of(candidates, "metric") if one.role.higher_is_better),
+        key=lambda one: (one.pace == "epoch", len(one.role.part), len(one.tag), one.tag),
+    )
     for name, found in (
         ("learning_rate", rates),
         ("reward", rewards),
         ("total_gradient_norm", norms),
         ("curriculum", steps),
+        ("metric", metrics if choice.ways and not rewards else []),
     ):
         if found:
             choice.ways[name] = [_single(one) for one in found]

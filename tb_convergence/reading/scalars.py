@@ -65,7 +65,7 @@ def read_scalars(
     listed = {member: source.list_scalars(member) for member in run.members}
     choice = wanted_scalars(source, run, listed)
     result.tags = tuple(choice.tags)
-    result.framework = framework_of(tag for tags in listed.values() for tag in tags)
+    result.framework = framework_of(listed)
     recorded = {
         column for group in ("run", "epoch") if group in tables for column in tables[group].columns
     }
@@ -87,8 +87,25 @@ def read_scalars(
         series = _series(name, picked, kept)
         if series is not None:
             result.series[name] = series
+    _drop_sparse_loss(result, chosen)
     result.series = _with_epochs(result.series, chosen)
     return result
+
+
+def _drop_sparse_loss(data: ScalarData, chosen: Mapping[str, Picked]) -> None:
+    """Leave out a loss by step that has fewer points than the means of epochs beside it.
+
+    Lightning logs every 50th step by default: of short epochs, a single one may be left.
+    """
+    by_step, by_epoch = data.series.get("loss"), data.series.get("epoch_loss")
+    if by_step is None or by_epoch is None or chosen["loss"].told:
+        return
+    if len(by_step) < len(by_epoch):
+        del data.series["loss"]
+        places = chosen["loss"].places
+        data.tags = tuple(
+            replace(one, use="spare") if (one.run, one.tag) in places else one for one in data.tags
+        )
 
 
 def _read(

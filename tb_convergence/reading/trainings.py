@@ -25,6 +25,8 @@ PAUSE_SECONDS: Final = 1_800.0
 """A shorter pause is a program that was started again at once; `restarts` folds it."""
 PAUSE_TIMES: Final = 10.0
 """Pause over the usual distance of two records: epochs that last hours are no pauses."""
+FAR_BACK: Final = 0.5
+"""Part of the steps reached below which nobody resumes: checkpoints are not so far apart."""
 MOST_PAUSES: Final = 50
 """Longest pauses that are looked at."""
 MOST_TAGS: Final = 10
@@ -96,12 +98,17 @@ def _beginnings(points: Mapping[Place, Points]) -> list[float]:
 
 
 def _begins_anew(points: Mapping[Place, Points], time: float) -> bool:
-    """Whether some series counts from the start again at `time`, after others had advanced."""
+    """Whether some series counts anew at `time`, after others had advanced.
+
+    It begins at the start again, or so far back that no checkpoint was resumed from.
+    """
     before = [one.steps[one.wall_times < time] for one in points.values()]
     if len(np.unique(np.concatenate(before))) < 2:
         return False  # a check before the first step is no training
     for one in points.values():
-        steps = one.steps[one.wall_times >= time]
+        earlier, steps = one.steps[one.wall_times < time], one.steps[one.wall_times >= time]
+        if len(steps) and len(earlier) and steps[0] < FAR_BACK * int(earlier.max()):
+            return True
         if len(steps) < 2:
             continue
         apart = float(np.median(np.abs(np.diff(steps))))

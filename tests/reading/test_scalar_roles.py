@@ -101,6 +101,16 @@ def read(*tags: str, tags_rule: str = "") -> dict[str, str]:
     (("supervised_loss", "unsupervised_loss"), {"loss": "supervised_loss + unsupervised_loss"}),
     (("supervised_loss", "l2_loss"), {"loss": "supervised_loss"}),
     (("data_loss", "pde_loss", "total_loss"), {"loss": "total_loss"}),
+    # Beside an actor and its critic neither a temperature's loss nor auxiliary terms are the loss.
+    (("actor_loss", "critic_loss", "ent_coef_loss", "ep_rew_mean"),
+     {"loss": "critic_loss", "reward": "ep_rew_mean"}),
+    (("Losses/Policy Loss", "Losses/Value Loss", "Losses/Imitation Loss", "Episode Reward"),
+     {"loss": "Losses/Value Loss", "reward": "Episode Reward"}),
+    (("train/Entropy", "val/Entropy", "Reg_loss"),
+     {"loss": "train/Entropy", "validation_loss": "val/Entropy"}),
+    (("loss", "entropy"), {"loss": "loss"}),
+    (("loss", "accuracy", "val_accuracy"), {"loss": "loss", "metric": "accuracy"}),
+    (("loss", "error_rate"), {"loss": "loss"}),
     # Sums of the same terms: validation logs one more, or lacks one of three.
     (("train/a_loss", "train/b_loss", "val/a_loss", "val/b_loss", "val/c_loss"),
      {"loss": "train/a_loss + train/b_loss", "validation_loss": "val/a_loss + val/b_loss"}),
@@ -147,10 +157,18 @@ def test_rules_are_written_as_they_are_read() -> None:
 
 
 @pytest.mark.parametrize(("tags", "name"), [
-    (["epoch_loss"], "keras"), (["train_loss_step", "epoch"], "lightning"),
+    (["epoch_loss"], ""), (["epoch_loss", "epoch_learning_rate"], "keras"),
+    (["evaluation_loss_vs_iterations"], "keras"), (["train_loss_step", "epoch"], "lightning"),
     (["train/loss", "train/grad_norm"], "huggingface"), (["x/lr0", "train/box_loss"], "yolo"),
     (["rollout/ep_rew_mean"], "stable-baselines3"), (["global_step/sec"], "tf1"),
     (["Loss/train", "lr"], ""), ([], ""),
 ])
 def test_frameworks(tags: list[str], name: str) -> None:
-    assert framework_of(tags) == name
+    assert framework_of({"run": tags}) == name
+
+
+@pytest.mark.parametrize(("run", "name"), [
+    ("a/train", "keras"), ("validation", "keras"), ("a/retrain", ""), ("train/a", ""), ("", ""),
+])
+def test_keras_is_known_by_its_folders(run: str, name: str) -> None:
+    assert framework_of({"other": ["x"], run: ["epoch_loss"]}) == name

@@ -35,6 +35,7 @@ def test_keras_runs_are_one(tmp_path: Path) -> None:
         "loss": ("batch", "batch_loss"),
         "learning_rate": ("batch", "epoch_learning_rate"),
         "validation_loss": ("batch", "epoch_loss"),
+        "metric": ("batch", "epoch_accuracy"),
     }
     assert history.scalars["epoch_loss"].values.tolist() == [3.0, 2.0, 1.0]
     assert history.scalars["validation_loss"].values.tolist() == [3.5, 2.5, 1.5]
@@ -125,3 +126,16 @@ def test_a_run_of_other_things_has_nothing(tmp_path: Path) -> None:
     assert not history.scalars
     assert not history.tables
     assert history.skipped == ()
+
+
+def test_means_of_epochs_are_read_where_steps_are_fewer(tmp_path: Path) -> None:
+    """A logger that writes every 50th step leaves one of a short training."""
+    with EventFile(tmp_path / "a") as file:
+        for epoch in range(20):
+            file.simple("train_loss_epoch", epoch, 9.0 - 0.2 * epoch)
+            file.simple("val_loss", epoch, 9.5 - 0.2 * epoch)
+        file.simple("train_loss_step", 12, 4.4)
+    history = read(tmp_path, "a")
+    assert history.scalars.keys() == {"epoch_loss", "validation_loss"}
+    assert len(history.scalars["epoch_loss"]) == 20
+    assert [one.use for one in history.scalar_tags if one.tag == "train_loss_step"] == ["spare"]

@@ -34,7 +34,7 @@ def test_the_newest_is_judged_and_the_others_are_offered(tmp_path: Path, loader:
           (3, 1e9 + 99 * HOUR, range(0, 80, 5)))
     run = diagnosed(tmp_path, loader)
     assert run.last_step == 75
-    assert "from 300 to 300" in run.loss_summary  # no number of the first two, 100 and 200
+    assert "from 301 to 300" in run.loss_summary  # no number of the first two, 100 and 200
     if loader == "python":  # the data server drops what a restart replaced
         assert run.earlier_trainings[0].first_step == 0
         assert any("earlier training" in question for question in questions(run))
@@ -62,3 +62,16 @@ def test_epochs_that_last_hours_are_no_trainings(tmp_path: Path, loader: str) ->
         for epoch in range(8):
             file.simple("loss", epoch, 1 / (epoch + 1), 1e9 + epoch * 5 * HOUR)
     assert diagnosed(tmp_path, loader).earlier_trainings == ()
+
+
+@pytest.mark.parametrize(("back_to", "last"), [(150, 150), (20, 20)])
+def test_a_step_far_back_after_a_pause_begins_another_training(
+    tmp_path: Path, back_to: int, last: int
+) -> None:
+    """One record is enough: of two trainings glued together, every sentence would be false."""
+    write(tmp_path, (1, 1e9, range(0, 200, 10)), (2, 1e9 + 9 * HOUR, range(back_to, back_to + 1)))
+    run = diagnosed(tmp_path, "python")
+    assert run.last_step == last
+    resumed = back_to > 100
+    assert len(run.earlier_trainings) == (0 if resumed else 1)
+    assert (run.verdict.state == "too-early") != resumed

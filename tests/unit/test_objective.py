@@ -58,6 +58,15 @@ CASES = {
         scalars(loss=draw.falling(), learning_rate=SCHEDULE[:160]),
         "minimized",
     ),
+    "score rises with it": (
+        scalars(loss=np.linspace(0.1, 9, 200), metric=STEPS * 1.0), "contradicted",
+    ),
+    "score rises and falls": (
+        scalars(loss=np.linspace(0.1, 9, 200), metric=100.0 - np.abs(STEPS - 100)), "minimized",
+    ),
+    "score rises while it falls": (
+        scalars(loss=draw.falling(), metric=STEPS * 1.0), "minimized",
+    ),
     "decays": (scalars(loss=draw.falling(), learning_rate=0.99**STEPS), "minimized"),
     "warm-up": (
         scalars(loss=draw.falling(), learning_rate=np.minimum(1.0, (STEPS + 1) / 50)),

@@ -50,7 +50,12 @@ def asked(*examples: str) -> TagFamily:
 RUNS: dict[str, tuple[RunHistory, tuple[Recipe, ...]]] = {
     "nothing": (RunHistory("r"), (KERAS, LOOP, TORCH, ANYTHING)),
     "a loss": (RunHistory("r", scalars={"loss": loss()}), (KERAS, LOOP, TORCH, ANYTHING)),
-    "Keras' scalars": (RunHistory("r", scalars={"loss": loss("batch")}), (KERAS,)),
+    "Keras' scalars": (
+        RunHistory("r", scalars={"loss": loss("batch")}, framework="keras"), (KERAS,)
+    ),
+    "epochs of anybody": (
+        RunHistory("r", scalars={"loss": loss("epoch")}), (KERAS, LOOP, TORCH, ANYTHING)
+    ),
     "Keras' weights": (
         RunHistory("r", {"variables": histograms("dense/kernel", axis="epoch")}), (KERAS,)
     ),

@@ -196,7 +196,7 @@ def _rank(
         states = [] if above is not None else _left_in(rule.id, matches, explained_by)
         reported_match = replace(match, summary=match.summary + _states_of(history, match, states))
         finding = _finding(rule, reported_match, severity, above, explained)
-        advice = fitted(rule.id, finding.advice, history.framework)
+        advice = fitted(finding.advice, history)
         findings.append(replace(finding, advice=advice))
     return sorted(findings, key=_reading_order)
 

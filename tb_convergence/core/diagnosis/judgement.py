@@ -76,8 +76,9 @@ def _judged(
         name for name, seen in (("the validation loss", validated), ("the gradients", traced))
         if seen
     )
+    began = float(trajectory.level[0])
     return "nothing-found", (
-        f"The loss fell from {number(trajectory.start)} to {number(trajectory.end)}. {decided} of "
+        f"The loss fell from {number(began)} to {number(trajectory.end)}. {decided} of "
         f"{applicable} checks could run, including {looked}, and none found anything that needs "
         "action."
     )
@@ -117,7 +118,7 @@ def _unconvincing(history: RunHistory, trajectory: LossTrajectory) -> str:
         return "The loss is not finite at the end, and no check found the reason."
     if not trajectory.fell:
         return (
-            f"The loss did not fall ({number(trajectory.start)} at the start, "
+            f"The loss did not fall ({number(float(trajectory.level[0]))} at the start, "
             f"{number(trajectory.end)} at the end), and no check found the reason."
         )
     if trajectory.end > trajectory.diverging_above:

@@ -11,6 +11,8 @@ from tb_convergence.core.diagnosis.objective import Objective, objective
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.text.numbers import number
 
+_RESTING: Final = 16
+"""Records of which the last eighths are more than one, so that they show whether a loss rests."""
 _TELLING: Final = 10
 """Fewer records of a loss do not show a trend."""
 
@@ -53,9 +55,8 @@ def _progress(history: RunHistory, goal: Objective) -> str:
 
 
 def _training(trajectory: LossTrajectory) -> str:
-    start, end = number(trajectory.start), number(trajectory.end)
+    start, end = number(float(trajectory.level[0])), number(trajectory.end)
     if trajectory.observed < _TELLING:
-        start = number(float(trajectory.level[0]))
         return f"The loss began at {start}" + (f" and ended at {end}" if end != start else "")
     if trajectory.end > max(trajectory.start, trajectory.diverging_above):
         return f"The loss rose from {start} to {end} (mean of the last tenth)"
@@ -66,8 +67,9 @@ def _training(trajectory: LossTrajectory) -> str:
         return f"The loss stays at {end} (mean of the last tenth), about where it began"
     goes = " and is still falling" if trajectory.still_falling else ""
     # A course that rises is settled for the rules: it no longer falls.
-    rests = " and is rising again" if trajectory.rising else " and has plateaued"
-    goes = rests if trajectory.settled else goes
+    if trajectory.settled:
+        rests = " and has plateaued" if len(trajectory.level) >= _RESTING else ""
+        goes = " and is rising again" if trajectory.rising else rests
     return f"The loss fell from {start} to {end} (mean of the last tenth){goes}"
 
 

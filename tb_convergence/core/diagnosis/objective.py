@@ -21,7 +21,7 @@ from tb_convergence.core.history import RunHistory, Series, Values
 
 Kind = Literal[
     "minimized", "reinforcement", "adversarial", "several-losses", "no-floor", "curriculum",
-    "cyclic-rate",
+    "cyclic-rate", "contradicted",
 ]
 
 NEGATIVE: Final = 1e-6
@@ -30,6 +30,10 @@ HARDER: Final = 1.01
 """Level of a curriculum over its lowest above which it has made the task harder."""
 EXPLODED: Final = 1e4
 """Above this multiple of its start, or its lowest, even a loss that need not fall has exploded."""
+MEANS: Final = 10
+"""Parts of a metric's series whose means are compared."""
+GAINED: Final = 0.8
+"""Part of its largest gain that a metric must have kept at the end to be near its best."""
 CYCLE: Final = 2.0
 """Factor by which the learning rate of a cycle falls and rises again."""
 SAME_PEAK: Final = 1.2
@@ -61,7 +65,8 @@ MINIMIZED: Final = Objective("minimized", True)
 def objective(history: RunHistory) -> Objective:
     """The objective of `history`, from the names of its scalars, its settings and its loss."""
     for look in (
-        _reinforcement, _adversarial, _several_losses, _curriculum, _without_floor, _cyclic_rate
+        _reinforcement, _adversarial, _several_losses, _curriculum, _without_floor, _cyclic_rate,
+        _contradicted,
     ):
         found = look(history)
         if found is not None:
@@ -157,6 +162,41 @@ def _cyclic_rate(history: RunHistory) -> Objective | None:
         "the learning rate was raised again and is still high, so the loss is up until the rate "
         "falls",
     )
+
+
+def _contradicted(history: RunHistory) -> Objective | None:
+    """A loss that rises while the task's own metric comes close to its best.
+
+    So it goes in reinforcement learning, whose score says nothing of its kind, and where the loss
+    is weighted anew during the run.
+    """
+    series, losses = history.scalars.get("metric"), _losses(history)
+    tenth = len(losses) // 10
+    if series is None or not tenth or losses[-tenth:].mean() <= losses[:tenth].mean():
+        return None
+    gained = _kept_gain(series)
+    if gained is None or gained < GAINED:
+        return None
+    return Objective(
+        "contradicted",
+        False,
+        f"it rises while {series.source} rises, too, and of that more is better",
+        "metric",
+    )
+
+
+def _kept_gain(series: Series) -> float | None:
+    """Part of the largest gain over the start that a series still has at its end; tenths' means.
+
+    None where it never gained, or holds fewer than `MEANS` finite values.
+    """
+    values = np.asarray(series.values, np.float64)
+    values = values[np.isfinite(values)]
+    if len(values) < MEANS:
+        return None
+    means = np.array([part.mean() for part in np.array_split(values, MEANS)])
+    gain = float(means.max() - means[0])
+    return float(means[-1] - means[0]) / gain if gain > 0 else None
 
 
 def rate_is_raised(rate: Series) -> bool:

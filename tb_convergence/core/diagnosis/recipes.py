@@ -106,9 +106,8 @@ def recipes(history: RunHistory, lacking: Sequence[str]) -> tuple[Recipe, ...]:
     known = _BY_FRAMEWORK.get(history.framework)
     if known is not None:
         return (known,)
-    axes = {series.axis for series in history.scalars.values()}
-    axes |= {table.axis for table in history.tables.values()}
-    if axes & {"epoch", "batch"}:
+    # Only Keras' weights are read as epochs; scalars that count epochs may be anybody's.
+    if {table.axis for table in history.tables.values()} & {"epoch", "batch"}:
         return (KERAS,)
     names = [row.name for table in history.tables.values() for row in table.rows]
     families = [one for one in history.tag_families if one.why != "unknown"]

@@ -148,6 +148,11 @@ def _never_better(history: RunHistory, both: PairedLosses) -> Match | None:
     chance = baseline if baseline is not None else float(both.validation[0])
     if chance <= 0 or level <= 0 or lowest < CHANCE * chance:
         return None
+    trajectory = loss_trajectory(history)
+    # A first validation far below the training's start was made when much was learned already.
+    begun = float(trajectory.level[0]) if trajectory is not None else float(both.training[0])
+    if baseline is None and chance < HALVED * begun:
+        return None
     if both.end_training > HALVED * level or both.end_training > HALVED * both.training[0]:
         return None
     last = int(both.steps[-1])

@@ -34,6 +34,7 @@ from tb_convergence.core.diagnosis.data import (
 )
 from tb_convergence.core.diagnosis.finding import Evidence, Severity
 from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
+from tb_convergence.core.diagnosis.objective import objective
 from tb_convergence.core.diagnosis.output_heads import at_any_head
 from tb_convergence.core.diagnosis.progress import FALLS, learns
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold, strongest
@@ -43,6 +44,8 @@ from tb_convergence.core.text.numbers import number, number_range
 
 NEVER_NEGATIVE: Final = REGRESSION_LOSSES - {"log_cosh"} | CROSS_ENTROPIES
 UNBOUNDED: Final = 10.0
+BELOW_ZERO: Final = ("reinforcement", "adversarial", "several-losses")
+"""Objectives among whose losses are some that fall below zero as they should."""
 FAR: Final = 3.0
 VERY_FAR: Final = 10.0
 FLAT: Final = 0.01
@@ -179,6 +182,8 @@ def _first_not_finite(history: RunHistory, signs: Signs) -> Match | None:
 def _below_zero(history: RunHistory, _: Signs) -> Match | None:
     trajectory, model = loss_trajectory(history), configuration(history)
     if trajectory is None or trajectory.observed < 5:
+        return None
+    if objective(history).kind in BELOW_ZERO:
         return None
     size = max(abs(trajectory.start), 1.0)
     impossible = model.loss in NEVER_NEGATIVE and trajectory.end < -3 * trajectory.noise - 1e-6

@@ -262,3 +262,17 @@ def test_a_loss_that_was_thrown_up_is_held_against_its_start_where_that_is_posit
     finding = cause(history, "learning-rate-too-high")
     shown = [item.value for item in finding.evidence if item.statistic == "highest_loss_over_start"]
     assert shown == pytest.approx(told)
+
+
+def test_a_first_validation_after_most_was_learned_is_not_chance() -> None:
+    """Five epochs, the first of which made nearly all of the fall: the first validation is good."""
+    epochs = draw.history(
+        loss=draw.series("loss", [0.1, 0.0038, 0.0037, 0.0036, 0.0035]),
+        validation_loss=draw.series("validation_loss", [0.0047, 0.0059, 0.0056, 0.0046, 0.0047]),
+    )
+    assert "overfitting" not in ids(epochs)
+    at_chance = draw.history(
+        loss=draw.series("loss", [2.3, 1.2, 0.6, 0.3, 0.1]),
+        validation_loss=draw.series("validation_loss", [2.3, 2.4, 2.5, 2.3, 2.6]),
+    )
+    assert "overfitting" in ids(at_chance)
