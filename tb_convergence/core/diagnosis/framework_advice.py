@@ -41,8 +41,8 @@ WORDINGS: Final[tuple[Wording, ...]] = (
         {
             "lightning": (
                 "Keep the weights of the best validation loss: "
-                'ModelCheckpoint(monitor="{validation}"), and EarlyStopping(monitor="{validation}") '
-                "to stop there."
+                'ModelCheckpoint(monitor="{validation}"); EarlyStopping(monitor="{validation}") '
+                "stops there."
             ),
             "huggingface": (
                 "Keep the weights of the best evaluation: load_best_model_at_end=True in "
