@@ -179,7 +179,7 @@ def _rank(
             # Two causes may name each other; the better one explains, never both.
             if explained_by.get(rule.id) == other.id:
                 continue
-            if other.id not in rule.restates and _comes_later(rule, match, effect):
+            if other.id not in rule.restates and _too_late(rule, match, effect):
                 continue
             if other.kind == "cause" and match.severity == "info" != effect.severity:
                 continue  # what needs no action is no reason for what does
@@ -193,7 +193,7 @@ def _rank(
     for rule, match in ordered:
         explained, above = _explained(rule.id, explained_by), explained_by.get(rule.id)
         severity = worst([severities[rule.id], *(severities[id_] for id_ in explained)])
-        states = [] if above is not None else _left_in(rule.id, matches, explained_by)
+        states = [] if above is not None else _state_text(rule.id, matches, explained_by)
         reported_match = replace(match, summary=match.summary + _states_of(history, match, states))
         finding = _finding(rule, reported_match, severity, above, explained)
         advice = fitted(finding.advice, history)
@@ -210,13 +210,13 @@ def _reading_order(finding: Finding) -> tuple[bool, bool, bool]:
     )
 
 
-def _comes_later(rule: Rule, cause: Match, effect: Match) -> bool:
+def _too_late(rule: Rule, cause: Match, effect: Match) -> bool:
     """Whether the cause began too late for what it would explain, so cannot be its cause."""
     begun = effect.first_step if effect.judged_step is None else effect.judged_step
     return cause.first_step + rule.delay_steps > begun
 
 
-def _left_in(
+def _state_text(
     cause: str, matches: Mapping[str, Match], explained_by: Mapping[str, str]
 ) -> list[State]:
     """The states of all that `cause` explains, and of what these explain in turn."""
@@ -224,7 +224,7 @@ def _left_in(
     for effect in _explained(cause, explained_by):
         state = matches[effect].state
         found += [state] if state is not None and matches[effect].severity != "info" else []
-        found += _left_in(effect, matches, explained_by)
+        found += _state_text(effect, matches, explained_by)
     return found
 
 

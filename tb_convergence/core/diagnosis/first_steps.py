@@ -24,7 +24,7 @@ class FirstSteps:
         update_ratio: the largest of a layer.
         growth: norm of a layer's weights at `last` over the first, of the layer that grew most; 0
             where no norm is known.
-        thrown: highest loss among them over the first loss.
+        peak: highest loss among them over the first loss.
         layer: the one of whose units most have died since the first record.
         dead_before, dead_since, dead: parts of its units that were dead at the first record, that
             have died since, and that are dead at the last.
@@ -34,7 +34,7 @@ class FirstSteps:
     last: int
     update_ratio: float
     growth: float
-    thrown: float
+    peak: float
     layer: str
     dead_before: float
     dead_since: float
@@ -73,7 +73,7 @@ def first_steps(history: RunHistory, until: int, least_records: int) -> FirstSte
         last=int(table.steps[early][-1]),
         update_ratio=float(np.nanmax(ratio)),
         growth=float(np.nanmax(growth, initial=0.0)),
-        thrown=peak / max(abs(float(trajectory.level[0])), 1e-30),
+        peak=peak / max(abs(float(trajectory.level[0])), 1e-30),
         layer=outputs.rows[unit].layer,
         dead_before=float(dead[0, unit]),
         dead_since=float(died[unit]),

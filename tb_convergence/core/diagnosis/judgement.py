@@ -45,11 +45,11 @@ def verdict_of(
         findings: in the order of reading.
         decided, applicable: number of checks, as in `Verdict`.
     """
-    state, why = _judged(history, findings, decided, applicable)
+    state, why = _state_and_reason(history, findings, decided, applicable)
     return Verdict(state, decided, applicable, why)
 
 
-def _judged(
+def _state_and_reason(
     history: RunHistory, findings: Sequence[Finding], decided: int, applicable: int
 ) -> tuple[State, str]:
     action = [finding for finding in findings if finding.severity != "info"]
@@ -66,10 +66,10 @@ def _judged(
     short = _too_short(history, trajectory)
     if short:
         return "too-early", short
-    doubt = _unconvincing(history, trajectory)
+    doubt = _doubt(history, trajectory)
     if doubt:
         return "not-decided", doubt
-    validated, traced = _validated(history), _traced(history)
+    validated, traced = _validated(history), _gradients_recorded(history)
     if not (validated or traced):
         return "not-decided", _missing(history)
     looked = " and ".join(
@@ -105,7 +105,7 @@ def _too_short(history: RunHistory, trajectory: LossTrajectory) -> str:
     return ""
 
 
-def _unconvincing(history: RunHistory, trajectory: LossTrajectory) -> str:
+def _doubt(history: RunHistory, trajectory: LossTrajectory) -> str:
     """What forbids a green verdict on the loss although no rule fired; "" if nothing does."""
     unread = next((one.reason for one in history.skipped if not one.tag), "")
     if unread:
@@ -145,7 +145,7 @@ def _validated(history: RunHistory) -> bool:
     return _validations(history) >= VALIDATIONS
 
 
-def _traced(history: RunHistory) -> bool:
+def _gradients_recorded(history: RunHistory) -> bool:
     """Whether enough gradient records exist to judge them."""
     return history.points("gradient_norm") >= GRADIENT_RECORDS
 

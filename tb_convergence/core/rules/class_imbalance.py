@@ -33,7 +33,7 @@ SHARE: Final = 0.875
 REPEATS: Final = 0.1
 NEARLY: Final = 0.05
 SAMPLES: Final = 100
-PLACES: Final = 4
+POSITIONS: Final = 4
 PADDED: Final = 0.5
 STUCK: Final = 0.9
 RECORDS: Final = 5
@@ -84,7 +84,7 @@ def _padding(history: RunHistory) -> Match | None:
     baseline = baseline_loss(history)
     if configuration(history).loss not in SPARSE_LOSSES or targets is None:
         return None
-    if trajectory is None or baseline is None or targets.count < PLACES:
+    if trajectory is None or baseline is None or targets.count < POSITIONS:
         return None
     if len(targets.steps) * (configuration(history).batch_size or 1) < SAMPLES:
         return None
@@ -114,7 +114,7 @@ def _padding(history: RunHistory) -> Match | None:
             "positions that are not padding.",
         ),
         title="Padding dominates the loss",
-        # What is not padding has a small part of the loss, so it falls slowly and late.
+        # The other positions are a small part of the loss, so it falls slowly and late.
         explains=("wrong-labels", "insufficient-capacity", "too-few-steps",
                   "learning-rate-too-low") if fault else (),
     )
@@ -127,9 +127,9 @@ def _one_class(history: RunHistory) -> Match | None:
     largest, classes = shares.largest, len(shares.of)
     if largest < SHARE:
         return None
-    std_ratio = _repeats(history, shares)
-    stuck = _stuck(history)
-    never = _never_named(history, shares)
+    std_ratio = _repeats_prior(history, shares)
+    stuck = _no_better_than_prior(history)
+    never = _batches_never_predicted(history, shares)
     fault = largest < 1 and ((std_ratio is not None and stuck) or never >= RECORDS)
     name, targets = shares.of.index(largest), columns_of(history, "target")
     evidence = [Evidence("largest_class_share", largest, SHARE, side="at least")]
@@ -165,7 +165,7 @@ def _one_class(history: RunHistory) -> Match | None:
             "Judge the model by precision and recall of the rare classes (or AUC), not by "
             f"accuracy: a constant prediction already gets {percent(largest)}.",
         ),
-        # Ever surer of the largest class, it is ever more wrong where the others are less rare.
+        # A model sure of the largest class is increasingly wrong on data with more of the others.
         explains=("overfitting",) if fault else (),
         state=State(ONE_OUTPUT, 0) if fault and std_ratio is not None else None,
     )
@@ -180,7 +180,7 @@ def _weights(shares: _Shares) -> str:
     return "{" + ", ".join(some) + (", ..." if len(shares.of) > 4 else "") + "}"
 
 
-def _repeats(history: RunHistory, shares: _Shares) -> float | None:
+def _repeats_prior(history: RunHistory, shares: _Shares) -> float | None:
     """Std of the outputs over that of the targets if the mean output is the prior, otherwise None.
     """
     outputs = columns_of(history, "prediction")
@@ -203,7 +203,7 @@ def _last(outputs: Columns) -> tuple[np.ndarray, np.ndarray]:
     return np.mean(outputs.mean[recent], axis=0), np.mean(outputs.std[recent], axis=0)
 
 
-def _never_named(history: RunHistory, shares: _Shares) -> int:
+def _batches_never_predicted(history: RunHistory, shares: _Shares) -> int:
     """Batches of the second half that contain a rare class and predict it for no sample.
 
     A sample predicts a class to which it gives a probability of at least 1/2. 0 if any sample
@@ -212,7 +212,7 @@ def _never_named(history: RunHistory, shares: _Shares) -> int:
     targets, outputs = columns_of(history, "target"), columns_of(history, "prediction")
     if targets is None or outputs is None or targets.mean.shape != outputs.mean.shape:
         return 0
-    # Logits have even odds at 0. Of outputs that are NaN no class is the one named.
+    # A logit of 0 is a probability of 1/2. NaN outputs predict no class.
     even = 0.0 if configuration(history).from_logits else 0.5
     late = len(targets.steps) // 2
     half = late + np.flatnonzero(np.isfinite(outputs.high[late:]).all(axis=1))
@@ -227,7 +227,7 @@ def _never_named(history: RunHistory, shares: _Shares) -> int:
     return 0 if bool((held & named).any()) else int(held.any(axis=1).sum())
 
 
-def _stuck(history: RunHistory) -> bool:
+def _no_better_than_prior(history: RunHistory) -> bool:
     """Whether the loss is no better than that of predicting the class shares."""
     trajectory, baseline = loss_trajectory(history), baseline_loss(history)
     return trajectory is not None and (baseline is None or trajectory.end > STUCK * baseline)
@@ -257,7 +257,7 @@ RULE = Rule(
             source="With 100 samples, the standard error of a share of 10 % is 3 %.",
         ),
         Threshold(
-            "target_places", high=PLACES,
+            "target_places", high=POSITIONS,
             source="A target with this many positions counts as a sequence.",
         ),
         Threshold(
@@ -298,7 +298,7 @@ RULE = Rule(
         ),
     ),
     shows=("feature_mean",),
-    # The few samples of a rare class stand out: a batch that holds one is a spike.
+    # The few samples of a rare class stand out: a batch that contains one is a spike.
     explains=("constant-output", "loss-not-decreasing", "underfitting", "loss-spike"),
     experiment="fit on balanced batches",
     falsified_by=(

@@ -45,7 +45,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     if steps < STEPS or steps < SHARE * (last + 1):
         return None
     if level == 0:
-        # A margin that everything has come to keep: learned, unless nothing was ever short of it.
+        # Every sample keeps the margin: learned, unless this was so from the start.
         never = since == 0 and first == 0 and _other_batches(history, first)
         return _nothing_to_learn(last) if never else None
     if abs(level) < SOLVED * abs(trajectory.start) or not _other_batches(history, first):

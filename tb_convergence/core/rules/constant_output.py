@@ -29,9 +29,9 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     last = slice(-RECORDS, None)
     std = table.column("feature_std")[:, rows]
     scale = np.hypot(table.column("feature_mean")[:, rows], std)
-    # A comparison with what is undefined is false.
+    # Comparisons with NaN are false.
     onset = lasting_since((std <= STD_RATIO * np.maximum(scale, STD_RATIO)).all(axis=1))
-    # A target that is constant as well deserves a constant output.
+    # A constant output is correct for a constant target.
     targets = table.rows_of("target")
     varied = not targets or bool((table.column("feature_std")[last][:, targets] > 0).any())
     if not varied or onset > len(table.steps) - RECORDS:

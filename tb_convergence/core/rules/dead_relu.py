@@ -41,7 +41,7 @@ def _lasting(dead: Values) -> dict[int, int]:
     return {row: lasting_since(bad[:, row]) for row in lasting}
 
 
-def _silent(table: Table, row: int, known: int) -> int:
+def _first_silent_record(table: Table, row: int, known: int) -> int:
     """First record in which a layer has as many zeros as its dead units produce.
 
     `known` is the record in which the moving average shows them as dead. It is returned unchanged
@@ -68,7 +68,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     share = float(dead[-1, worst])
     benign = learns(history)
     severity: Severity = "critical" if share > NEARLY_ALL else "warning"
-    silent = {row: _silent(table, row, known) for row, known in onsets.items()}
+    silent = {row: _first_silent_record(table, row, known) for row, known in onsets.items()}
     first = int(table.steps[min(silent.values())])
     layers = tuple(table.rows[row].layer for row in onsets)
     starts = _starts(history, table, onsets)
@@ -76,13 +76,15 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         severity="info" if benign else severity,
         confidence=0.5 if benign else 0.75 + 0.2 * share,
         summary=(
-            _summary(table, dead[-1], silent) + _why(starts) + (FALLS if benign else "")
+            _summary(table, dead[-1], silent) + _start_text(starts) + (FALLS if benign else "")
         ),
         first_step=first,
         last_step=int(table.steps[-1]),
         layers=layers,
         evidence=(
-            *_zeros(table, onsets, silent), *_deaths(table, dead, onsets), *_of_starts(starts)
+            *_zero_evidence(table, onsets, silent),
+            *_death_evidence(table, dead, onsets),
+            *_start_evidence(starts),
         ),
         advice=_advice(table, onsets, configuration(history), starts),
         title=title_with_layers(RULE.title, layers),
@@ -102,7 +104,7 @@ def _state(table: Table, dead: Values, silent: dict[int, int]) -> State | None:
     return State(what, int(table.steps[max(silent[row] for row in rows)]))
 
 
-def _zeros(table: Table, onsets: dict[int, int], silent: dict[int, int]) -> list[Evidence]:
+def _zero_evidence(table: Table, onsets: dict[int, int], silent: dict[int, int]) -> list[Evidence]:
     """Zero fractions of the layers whose death they date earlier than the moving average does."""
     if not table.has("activation_zero_fraction"):
         return []
@@ -114,7 +116,7 @@ def _zeros(table: Table, onsets: dict[int, int], silent: dict[int, int]) -> list
     ]
 
 
-def _deaths(table: Table, dead: Values, onsets: dict[int, int]) -> list[Evidence]:
+def _death_evidence(table: Table, dead: Values, onsets: dict[int, int]) -> list[Evidence]:
     """Dead fraction of each layer at its onset, and at the end if that differs."""
     items = []
     for row, onset in onsets.items():
@@ -135,13 +137,13 @@ def _starts(history: RunHistory, table: Table, onsets: dict[int, int]) -> list[S
     return [start_of(history, table.rows[row].layer) for row in onsets if not onsets[row]]
 
 
-def _of(starts: list[Start], reason: Reason) -> list[Start]:
+def _with_reason(starts: list[Start], reason: Reason) -> list[Start]:
     return [start for start in starts if start.reason == reason]
 
 
-def _why(starts: list[Start]) -> str:
+def _start_text(starts: list[Start]) -> str:
     """Explain why units were never alive, as far as that is known."""
-    low, large, empty = (_of(starts, reason) for reason in ("bias", "inputs", "weights"))
+    low, large, empty = (_with_reason(starts, reason) for reason in ("bias", "inputs", "weights"))
     if low:
         values = sorted({rounded(start.bias) for start in low})
         at = number(values[0]) if len(values) == 1 else (
@@ -162,10 +164,10 @@ def _why(starts: list[Start]) -> str:
     return ""
 
 
-def _of_starts(starts: list[Start]) -> list[Evidence]:
+def _start_evidence(starts: list[Start]) -> list[Evidence]:
     items = []
-    for start in _of(starts, "bias"):
-        # What enters after a layer that is dead is nothing: no size to hold a bias against.
+    for start in _with_reason(starts, "bias"):
+        # The input of a layer after a dead one is 0, so there is no size to compare the bias with.
         limit = -OUTWEIGHS * start.size if start.size > 0 else None
         items.append(Evidence("bias_mean", start.bias, limit, 0, start.layer,
                               side="at most" if limit is not None else None))
@@ -176,7 +178,7 @@ def _of_starts(starts: list[Start]) -> list[Evidence]:
             )
     items += [
         Evidence("input_rms", start.inputs, LARGE_INPUT, None, start.layer)
-        for start in _of(starts, "inputs")
+        for start in _with_reason(starts, "inputs")
     ]
     return items
 
@@ -211,7 +213,7 @@ def _advice(
     died = list(dict.fromkeys(table.rows[row].layer for row in onsets if onsets[row]))
     advice = []
     if started:
-        advice += _remedies(starts) or [_start(started, model, starts)]
+        advice += _remedies(starts) or [_initialization_advice(started, model, starts)]
         if int(table.steps[0]) > 0:
             advice.append(
                 f"Lower the learning rate if the units died before step {int(table.steps[0]):,}, "
@@ -227,7 +229,7 @@ def _advice(
 
 def _remedies(starts: list[Start]) -> list[str]:
     """Fixes for units that were never alive for a known reason; [] if no reason is known."""
-    low, large = _of(starts, "bias"), _of(starts, "inputs")
+    low, large = _with_reason(starts, "bias"), _with_reason(starts, "inputs")
     found = []
     if low:
         found.append(f"Use bias_initializer='zeros' in {listed([one.layer for one in low])}.")
@@ -238,7 +240,7 @@ def _remedies(starts: list[Start]) -> list[str]:
     return found
 
 
-def _start(names: list[str], model: Configuration, starts: list[Start]) -> str:
+def _initialization_advice(names: list[str], model: Configuration, starts: list[Start]) -> str:
     """Initialization settings to change, except those that are already set."""
     layers = [model.layer(name) for name in names]
     sound = {start.layer for start in starts if start.bias == 0}

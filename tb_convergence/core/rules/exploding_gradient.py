@@ -57,7 +57,7 @@ def _over_time(history: RunHistory, table: Table) -> Match | None:
         mean = largest_per_record(table.column("gradient_mean_abs", "low")[:, rows])[known]
         huge = mean > HUGE
     bad = (grown & (norm > FLOOR)) | huge
-    # Sustained until the values stop: a spike that recovers is not an explosion.
+    # It must last until the end of the values: a spike that recovers is not an explosion.
     if not bad[-min(3, len(bad)) :].all():
         return None
     onset = lasting_since(bad)

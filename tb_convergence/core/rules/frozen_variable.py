@@ -28,7 +28,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     if table.has("update_norm") and table.has("gradient_norm"):
         update = table.column("update_norm", "high")
         gradient = table.column("gradient_norm", "low")
-        # Moving nowhere against a gradient: rounded away, masked or a rate of zero.
+        # No update despite a gradient: it is rounded away or masked, or the rate is zero.
         resting = (update == 0) & (gradient > 0)
     missing = np.all(absent[-RECORDS:], axis=0, keepdims=True)[0]
     seen = np.where(missing, absent, resting)

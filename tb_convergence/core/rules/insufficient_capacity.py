@@ -39,7 +39,7 @@ GRADIENT_SIGNS: Final = frozenset({"vanishing-gradient", "exploding-gradient", "
 def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
     trajectory, table = loss_trajectory(history), history.table("variables")
     narrow = _narrow(configuration(history))
-    # Of a model that cannot do better, what else looks odd is how it tries.
+    # Other unusual values of a model that cannot do better are a consequence.
     own = OWN_SIGNS | {"saturated-activation", "update-ratio-out-of-range"} if narrow else OWN_SIGNS
     others = {id_ for id_, match in signs.items() if match.severity != "info"} - own
     if trajectory is None or table is None or trajectory.observed < STEPS or others:
@@ -132,7 +132,7 @@ RULE = Rule(
     ),
     shows=("update_ratio",),
     explains=("underfitting", "loss-not-decreasing", "saturated-activation"),
-    # The loss at rest is the first sign of it; the model was as small from the first step on.
+    # The plateau is the first sign, but the model was as small from the first step on.
     restates=("underfitting", "loss-not-decreasing", "saturated-activation"),
     excluded_by=("non-finite-values", "wrong-labels"),
     advice=(

@@ -30,8 +30,8 @@ from tb_convergence.core.diagnosis.tables import (
 )
 from tb_convergence.core.history import RunHistory, Table, Values
 from tb_convergence.core.measures import Measure
-from tb_convergence.core.rules.non_finite_values import afterwards, came_unseen
-from tb_convergence.core.rules.zero_gradient import coasting
+from tb_convergence.core.rules.non_finite_values import finite_loss_text, onset_unknown
+from tb_convergence.core.rules.zero_gradient import momentum_text
 from tb_convergence.core.text.numbers import number, percent, rounded
 from tb_convergence.core.text.phrases import listed
 
@@ -41,9 +41,9 @@ LASTING: Final = 0.25
 
 
 EARLY: Final = 20
-LOST: Final = 3 * RATIO
+DESTROYING: Final = 3 * RATIO
 DIED: Final = 0.3
-THROWN: Final = 3.0
+SPIKED: Final = 3.0
 RECORDS: Final = 5
 
 
@@ -54,7 +54,7 @@ class _Harm:
     text: str
     step: int
     confidence: float
-    aftermath: str = ""
+    note: str = ""
     worse: bool = True
     """Whether the loss became worse or ceased to be a number, rather than stood still."""
 
@@ -63,11 +63,11 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
     trajectory, table = loss_trajectory(history), history.table("variables")
     if table is None:
         return None
-    harm = _harm(history, trajectory, signs) or _thrown_up(history, trajectory)
+    harm = _harm(history, trajectory, signs) or _early_loss_spike(history, trajectory)
     if harm is None:
-        return _thrown_off(history)
+        return _destroyed_start(history)
     if table.has("update_ratio"):
-        return strongest(_by_updates(history, table, trajectory, harm), _thrown_off(history))
+        return strongest(_by_updates(history, table, trajectory, harm), _destroyed_start(history))
     return _by_rate(history, table, harm) or _by_gradients(history, table, harm)
 
 
@@ -75,9 +75,9 @@ def _harm(history: RunHistory, trajectory: LossTrajectory | None, signs: Signs) 
     bad = signs.get("non-finite-values")
     divergence = signs.get("loss-divergence")
     if bad is not None:
-        at = "by" if came_unseen(history) else "at"
+        at = "by" if onset_unknown(history) else "at"
         text = f"NaN or Inf appeared {at} step {bad.first_step:,}"
-        return _Harm(text, bad.first_step, 0.9, afterwards(history))
+        return _Harm(text, bad.first_step, 0.9, finite_loss_text(history))
     dead = signs.get("zero-gradient")
     if dead is not None and dead.severity == "critical" and dead.first_step > 0:
         first = "the earliest " if len({item.step for item in dead.evidence}) > 1 else ""
@@ -85,7 +85,7 @@ def _harm(history: RunHistory, trajectory: LossTrajectory | None, signs: Signs) 
             f"most of the gradient of {listed(dead.layers)} is exactly zero, {first}since step "
             f"{dead.first_step:,}"
         )
-        return _Harm(text, dead.first_step, 0.85, coasting(history))
+        return _Harm(text, dead.first_step, 0.85, momentum_text(history))
     if divergence is not None:
         text = f"the loss diverged from step {divergence.first_step:,}"
         return _Harm(text, divergence.first_step, 0.85)
@@ -96,7 +96,7 @@ def _harm(history: RunHistory, trajectory: LossTrajectory | None, signs: Signs) 
     return None
 
 
-def _thrown_up(history: RunHistory, trajectory: LossTrajectory | None) -> _Harm | None:
+def _early_loss_spike(history: RunHistory, trajectory: LossTrajectory | None) -> _Harm | None:
     """A loss that the first steps pushed far above its start, in a run that has not learned since.
     """
     run = history.table("run")
@@ -121,18 +121,18 @@ def _by_updates(
     ratios = np.fmax(weights_column(table, "update_ratio", "low"), step_size.implied_ratio(table))
     ratio = largest_per_record(ratios)
     known = np.isfinite(ratio)
-    # What a step does to the weights shows in the next: its own harm came before its update.
+    # The effect of an update shows in the next step; harm at a step precedes its update.
     before = known & (table.steps < harm.step)
-    # What is wrong at the first step was so before any update.
+    # A fault at the first step precedes every update.
     if not (before & (ratio > RATIO)).any() and harm.step > int(table.steps[0]):
         before = known & (table.steps <= harm.step)
     large = before & (ratio > RATIO)
-    raised = _raise(history, harm.step)
+    raised = _mid_run_raise(history, harm.step)
     if raised is not None and (large & (table.steps >= raised.step)).any():
-        # Until the rate was raised it did no harm, single large steps included.
+        # Before the rate was raised, it did no harm, including single large steps.
         before &= table.steps >= raised.step
         large &= before
-    # A lasting state, or the last records before the harm: one large step long ago is no cause.
+    # Large steps must last or directly precede the harm: one large step long ago is no cause.
     share = float(large.sum()) / max(1, int(before.sum()))
     recent = np.flatnonzero(before)[-3:]
     if not large.any() or (share < LASTING and not large[recent].any()):
@@ -141,23 +141,24 @@ def _by_updates(
     onset = _onset(table, begun)
     peak = int(np.flatnonzero(large)[np.argmax(ratio[large])])
     rows = weight_rows(table)
-    fastest, first = (_loudest(table, ratios[record]) for record in (peak, begun))
+    fastest, first = (_fastest_layer(table, ratios[record]) for record in (peak, begun))
     order = np.argsort(-np.nan_to_num(ratios[peak]), kind="stable").tolist()
-    loud = [rows[i] for i in order if ratios[peak][i] > RATIO]
+    too_fast = [rows[i] for i in order if ratios[peak][i] > RATIO]
     evidence = [
         Evidence("fastest_update_ratio", float(ratio[peak]), RATIO,
                  int(table.steps[peak]), fastest, detail="layer"),
     ]
     since = ""
     if begun != peak:
-        implied = "" if _measured(table, begun) else "(inferred from the growth of the weights)"
+        recorded = _update_recorded(table, begun)
+        implied = "" if recorded else "(inferred from the growth of the weights)"
         evidence.append(Evidence("first_large_update_ratio", float(ratio[begun]), RATIO, onset,
                                  first, detail=implied))
         since = f"; first above {number(RATIO, 6)} times at step {onset:,}, in {first}"
     if share >= LASTING:
         evidence.append(Evidence("large_update_share", share, LASTING, side="at least",
                                  detail=f"until step {harm.step:,}"))
-    # A loss that was thrown up may end below where it began: then it says nothing against the rate.
+    # After an early spike, a loss that ends below its start is no evidence against the rate.
     if trajectory is not None and trajectory.end > trajectory.start:
         evidence.append(loss_over_start(trajectory))
         highest = float(trajectory.level.max())
@@ -177,30 +178,30 @@ def _by_updates(
         confidence=min(0.97, harm.confidence + (0.05 if (growth or 0) > GROWTH else 0.0)),
         summary=(
             f"A single step changes a layer by up to {_times(float(ratio[peak]))} its own size "
-            f"(step {int(table.steps[peak]):,}{since}), and {harm.text}.{harm.aftermath}"
-            f"{_raised(history, onset)}"
+            f"(step {int(table.steps[peak]):,}{since}), and {harm.text}.{harm.note}"
+            f"{_raise_text(history, onset)}"
         ),
         first_step=onset,
         last_step=history.last_step,
-        # Those that the summary speaks of before the others.
-        layers=tuple(dict.fromkeys((fastest, first, *layers_of(table, loud)))),
+        # The layers in the summary come first.
+        layers=tuple(dict.fromkeys((fastest, first, *layers_of(table, too_fast)))),
         evidence=tuple(evidence),
         advice=_advice(history, float(np.median(ratio[before])), onset),
     )
 
 
-def _thrown_off(history: RunHistory) -> Match | None:
+def _destroyed_start(history: RunHistory) -> Match | None:
     """First steps so large that they destroyed the initialization.
 
     The weights are a multiple of their start, and units died or the loss shot up. A run may recover
     from that and learn, though less well than it could. The finding is then only informational.
     """
     begun = first_steps(history, EARLY, RECORDS)
-    if begun is None or (begun.dead_since < DIED and begun.thrown < THROWN):
+    if begun is None or (begun.dead_since < DIED and begun.peak < SPIKED):
         return None
-    if begun.update_ratio <= LOST or begun.growth < GROWTH:
+    if begun.update_ratio <= DESTROYING or begun.growth < GROWTH:
         return None
-    since = f"the loss shot up {number(begun.thrown)}-fold"
+    since = f"the loss shot up {number(begun.peak)}-fold"
     if begun.dead_since >= DIED:
         since = f"{percent(begun.dead_since)} of the units of {begun.layer} have died since"
         if begun.dead_before > 0:
@@ -218,14 +219,14 @@ def _thrown_off(history: RunHistory) -> Match | None:
         first_step=0,
         last_step=history.last_step,
         layers=(begun.layer,),
-        evidence=_of_lost_start(begun),
+        evidence=_destroyed_start_evidence(begun),
         advice=_advice(history, begun.update_ratio, 0),
     )
 
 
-def _of_lost_start(begun: FirstSteps) -> tuple[Evidence, ...]:
+def _destroyed_start_evidence(begun: FirstSteps) -> tuple[Evidence, ...]:
     evidence = [
-        Evidence("first_steps_update_ratio", begun.update_ratio, LOST),
+        Evidence("first_steps_update_ratio", begun.update_ratio, DESTROYING),
         Evidence("weight_growth", begun.growth, GROWTH, begun.last, side="at least"),
     ]
     if begun.dead_since >= DIED:
@@ -235,9 +236,9 @@ def _of_lost_start(begun: FirstSteps) -> tuple[Evidence, ...]:
             Evidence("activation_dead_fraction", begun.dead, None, begun.dead_at,
                      begun.layer, detail="at the end"),
         ]
-    if begun.thrown >= THROWN:
+    if begun.peak >= SPIKED:
         evidence.append(
-            Evidence("early_loss_over_first", begun.thrown, THROWN, side="at least")
+            Evidence("early_loss_over_first", begun.peak, SPIKED, side="at least")
         )
     return tuple(evidence)
 
@@ -245,18 +246,18 @@ def _of_lost_start(begun: FirstSteps) -> tuple[Evidence, ...]:
 def _onset(table: Table, record: int) -> int:
     """Step of the first large update; the earliest possible step if only weight growth proves it.
     """
-    if record == 0 or _measured(table, record):
+    if record == 0 or _update_recorded(table, record):
         return int(table.steps[record])
     return int(table.steps[record - 1]) + 1
 
 
-def _measured(table: Table, record: int) -> bool:
+def _update_recorded(table: Table, record: int) -> bool:
     """Whether the update of this record itself was large, rather than implied by weight growth."""
     direct = largest_per_record(weights_column(table, "update_ratio", "low"))[record]
     return bool(direct > RATIO)
 
 
-def _loudest(table: Table, ratios: Values) -> str:
+def _fastest_layer(table: Table, ratios: Values) -> str:
     """Layer with the largest of the ratios `[K]` of the weight rows."""
     return table.rows[weight_rows(table)[int(np.nanargmax(ratios))]].layer
 
@@ -275,14 +276,14 @@ def _by_rate(history: RunHistory, table: Table, harm: _Harm) -> Match | None:
         return None
     step, known = int(table.steps[last]), rates(history)
     rate = float("nan") if known is None else known.at(step)
-    layer = _loudest(table, bounds[0][last])
+    layer = _fastest_layer(table, bounds[0][last])
     return Match(
         severity="critical",
         confidence=harm.confidence - 0.2,
         summary=(
             f"At a learning rate of {number(rate)}, a step of SGD or Adam changes {layer} by at "
             f"least {_times(float(least[last]))} its own size at step {step:,}, unless gradients "
-            f"are clipped, and {harm.text}.{harm.aftermath}"
+            f"are clipped, and {harm.text}.{harm.note}"
         ),
         first_step=int(table.steps[np.flatnonzero(before & (least > RATIO))[0]]),
         last_step=history.last_step,
@@ -303,8 +304,8 @@ def _by_gradients(history: RunHistory, table: Table, harm: _Harm) -> Match | Non
         severity="critical",
         confidence=harm.confidence - 0.25,
         summary=(
-            f"The gradient norm grew {number(growth)}-fold, and {harm.text}.{harm.aftermath}"
-            f"{_raised(history, harm.step)}"
+            f"The gradient norm grew {number(growth)}-fold, and {harm.text}.{harm.note}"
+            f"{_raise_text(history, harm.step)}"
         ),
         first_step=int(table.steps[0]),
         last_step=history.last_step,
@@ -319,15 +320,15 @@ def _times(ratio: float) -> str:
     return f"{number(ratio) if ratio < 1e6 else f'{number(ratio)}'} times"
 
 
-def _raise(history: RunHistory, step: int) -> Raise | None:
+def _mid_run_raise(history: RunHistory, step: int) -> Raise | None:
     """The mid-run increase of the learning rate that preceded the large updates, if any."""
     found = rates(history)
     return None if found is None else found.raised_before(step + 1)
 
 
-def _raised(history: RunHistory, step: int) -> str:
+def _raise_text(history: RunHistory, step: int) -> str:
     """A sentence on a learning rate that was raised before the harm; "" if it was not."""
-    found = _raise(history, step)
+    found = _mid_run_raise(history, step)
     if found is None:
         return ""
     unit = "epoch" if history.axis == "epoch" else "step"
@@ -344,7 +345,7 @@ def _advice(history: RunHistory, ratio: float | None, step: int) -> tuple[str, .
     """
     known, model = rates(history), configuration(history)
     rate = None if known is None else known.at(step)
-    raised = _raise(history, step)
+    raised = _mid_run_raise(history, step)
     first = "Lower the learning rate by a factor of 3 to 10."
     if raised is not None:
         back = model.with_rate(raised.before, 3) or number(raised.before)
@@ -356,7 +357,7 @@ def _advice(history: RunHistory, ratio: float | None, step: int) -> tuple[str, .
     elif rate:
         factor = 10.0
         if ratio is not None and np.isfinite(ratio):
-            # Down to the upper end of the healthy range, at least by ten, at most by a thousand.
+            # Down to the upper end of the healthy range, by a factor of 10 to 1,000.
             factor = min(1000.0, max(10.0, 10 ** np.ceil(np.log10(max(ratio, 1e-9) / 0.01))))
         lower = model.with_rate(rounded(rate / factor, 1)) or number(rate / factor, 1)
         now = model.with_rate(rate, 3) or number(rate)
@@ -401,7 +402,7 @@ RULE = Rule(
             source="The first steps decide whether the initialization survives.",
         ),
         Threshold(
-            "first_steps_update_ratio", high=LOST,
+            "first_steps_update_ratio", high=DESTROYING,
             source="Such a step leaves little of the initialization; three of them undo it.",
         ),
         Threshold(
@@ -412,7 +413,7 @@ RULE = Rule(
             ),
         ),
         Threshold(
-            "early_loss_over_first", high=THROWN,
+            "early_loss_over_first", high=SPIKED,
             source="A loss this far above its start is worse than that of an untrained model.",
         ),
         Threshold(

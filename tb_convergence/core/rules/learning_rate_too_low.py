@@ -238,7 +238,7 @@ def _advice(history: RunHistory, fastest: float, wanted: float) -> tuple[str, ..
         return _slower_decay(known, model, test)
     advice = f"Find a higher learning rate with {test}"
     if known is not None and known.last > 0:
-        # Updates are proportional to the rate, so this factor brings them to what is wanted.
+        # Updates are proportional to the rate, so this factor gives the wanted ratio.
         rate = float(np.median(known.values))
         factor = max(3.0, 10 ** round(float(np.log10(wanted / max(fastest, 1e-12)))))
         now, new = (

@@ -21,7 +21,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     threshold = trajectory.diverging_above
     goal = objective(history)
     if not goal.measures_progress:
-        # Such a loss may rise in a training that goes well, but not by orders of magnitude.
+        # Such a loss may rise in a healthy training, but not by orders of magnitude.
         if goal.progress is not None and improves(history, goal.progress):
             return None
         threshold = max(threshold, EXPLODED * max(abs(trajectory.start), abs(trajectory.lowest)))

@@ -54,7 +54,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
             f"After {length_of(trajectory)} the loss is {number(trajectory.end, 4)}; it began at "
             f"{number(trajectory.start, 4)}."
         ),
-        # It stood still from the first step on; that it does, a tenth of the run shows.
+        # The loss was constant from the first step on, but only a tenth of the run shows it.
         first_step=int(trajectory.steps[0]),
         judged_step=trajectory.settled_step,
         last_step=int(trajectory.steps[-1]),

@@ -43,7 +43,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     if swing < SWING or turns < TURNS or net > NET:
         return None
     severity: Severity = "warning" if level > 0.5 * abs(trajectory.start) else "info"
-    # It has got nowhere since it lies for good in the range in which it moves in the end.
+    # There is no progress since the loss stays within its final range.
     within = (values >= half.min()) & (values <= half.max())
     return Match(
         severity, min(0.85, 0.5 + swing),

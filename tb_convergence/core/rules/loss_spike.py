@@ -38,7 +38,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     peaks = run.column(name)[:, 0].astype(np.float64)
     level = np.interp(run.steps.astype(float), trajectory.steps.astype(float), trajectory.level)
     baseline = baseline_loss(history)
-    # The level at a spike holds the spike itself: its neighbours are the measure.
+    # The level at a spike contains the spike itself, so compare with its neighbours.
     around = np.maximum(_shifted(level, 1), _shifted(level, -1))
     bound = np.maximum.reduce([
         TIMES * np.abs(around), around + NOISE * trajectory.noise,
@@ -47,7 +47,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     with np.errstate(invalid="ignore"):
         high = np.isfinite(peaks) & (peaks > bound)
     high[:1] = False
-    # One that does not come back is a divergence.
+    # A spike that does not come back is a divergence.
     back = np.flatnonzero(trajectory.level <= np.median(trajectory.level))
     until = int(trajectory.steps[back[-1]]) if len(back) else -1
     found = np.flatnonzero(high & (run.steps <= until))

@@ -30,7 +30,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         return None
     if not model.layers or len(model.layers) >= DESCRIBED:
         return None
-    # Of several optimizers the rows begin with the part that each trains: "critic: dense".
+    # With several optimizers, row names begin with the part that each trains: "critic: dense".
     given = {name for row in table.rows for name in (row.layer, row.layer.partition(": ")[2])}
     trained = [layer for layer in model.layers if layer.name in given]
     if not trained:
@@ -86,7 +86,7 @@ def _copied(left: list[Layer], trained: list[Layer]) -> bool:
 RULE = Rule(
     id="never-updated",
     kind="cause",
-    title="Trainable layers get no update",
+    title="Trainable weights are never updated",
     needs=("config", "gradient_norm|update_norm"),
     evaluate=_evaluate,
     thresholds=(

@@ -33,7 +33,7 @@ _VARIABLES: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
-class _Bad:
+class _Appearance:
     """First appearance in one kind of tensor.
 
     Attributes:
@@ -78,7 +78,7 @@ def _first_in_table(
     *,
     kinds: tuple[str, ...] = (),
     reverse: bool = False,
-) -> _Bad | None:
+) -> _Appearance | None:
     """First bad row of the first bad record; `reverse` reads rows from the output back."""
     table = history.table(group)
     if table is None:
@@ -88,7 +88,7 @@ def _first_in_table(
     if not present or not among:
         return None
     columns_low = [table.column(name, "low") for name, _ in present]
-    # Nearly always there is nothing to be found, in millions of values: no copies before that.
+    # Millions of values almost never contain anything bad, so check before making copies.
     bad = np.zeros((len(table.steps), len(among)), dtype=np.bool_)
     for low in columns_low:
         above = low > 0
@@ -107,7 +107,7 @@ def _first_in_table(
     names = dict.fromkeys(table.rows[among[place]].layer for place in places)
     known = [table.column(name, "high")[:record, row] == 0 for name, _ in present]
     sound = np.flatnonzero(np.logical_and.reduce(known))
-    return _Bad(
+    return _Appearance(
         step=history.step_of(table, record),
         sound=history.step_of(table, int(sound[-1])) if len(sound) else NEVER,
         order=order,
@@ -120,24 +120,24 @@ def _first_in_table(
     )
 
 
-def _first_in_loss(history: RunHistory) -> _Bad | None:
+def _first_in_loss(history: RunHistory) -> _Appearance | None:
     for name in ("loss", "epoch_loss"):
         series = history.series(name)
         if series is None or not len(series):
             continue
         bad = np.flatnonzero(~np.isfinite(series.values))
-        # An epoch table has NaN where a framework reported no loss at all.
+        # An epoch table has NaN if a framework reported no loss.
         if len(bad) and (name == "loss" or np.isfinite(series.values).any()):
             kind = "NaN" if np.isnan(series.values[bad[0]]) else "Inf"
             first = int(bad[0])
             sound = history.step_of(series, first - 1) if first else NEVER
-            return _Bad(history.step_of(series, first), sound, 2, "the loss", (), 1.0, kind)
+            return _Appearance(history.step_of(series, first), sound, 2, "the loss", (), 1.0, kind)
         return None
     return None
 
 
 @remembered
-def _appearances(history: RunHistory) -> tuple[_Bad, ...]:
+def _appearances(history: RunHistory) -> tuple[_Appearance, ...]:
     """First appearance in each kind of tensor, in order of time; () if everything is finite."""
     found = [
         _first_in_table(
@@ -168,18 +168,18 @@ def _appearances(history: RunHistory) -> tuple[_Bad, ...]:
     )
 
 
-def _sound_before(history: RunHistory) -> int | None:
+def _last_finite_step(history: RunHistory) -> int | None:
     """The last known step before the first bad one if the steps between were not seen; else None.
     """
     first = _appearances(history)[0]
     return unseen_before(history, _exact_step(history, first.step), first.sound)
 
 
-def came_unseen(history: RunHistory) -> bool:
+def onset_unknown(history: RunHistory) -> bool:
     """Whether a run has NaN or Inf of which the first step is unknown."""
-    if _sound_before(history) is None:
+    if _last_finite_step(history) is None:
         return False
-    return not _loss_broke(history, _exact_step(history, _appearances(history)[0].step))
+    return not _loss_dates_onset(history, _exact_step(history, _appearances(history)[0].step))
 
 
 def _evaluate(history: RunHistory, _: Signs) -> Match | None:
@@ -190,30 +190,30 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     exact = _exact_step(history, first.step)
     unit = "epoch" if history.axis == "epoch" else "step"
     others = tuple(dict.fromkeys(layer for item in bad for layer in item.layers))
-    sound = _sound_before(history)
+    sound = _last_finite_step(history)
     in_data = any(item.order == 0 for item in bad)
-    # Variables are those before the update: bad ones are the work of an earlier step.
+    # Variables are recorded before the update, so an earlier step made them bad.
     inherited = any(item.order == _VARIABLES and item.step == first.step for item in bad)
     return Match(
         severity="critical",
         confidence=1.0,
         summary=(
             f"{first.kind} appeared first in {first.what}, at {unit} {exact:,}."
-            if sound is None else _between(history, sound, exact, inherited)
-        ) + afterwards(history),
+            if sound is None else _interval_summary(history, sound, exact, inherited)
+        ) + finite_loss_text(history),
         first_step=exact,
         last_step=history.last_step,
         layers=others,
         evidence=tuple(item.evidence for item in bad),
-        advice=_go_on(history) + _before_any_update(history, first, exact) + (
-            _derivative(history, first) if sound is None
-            else _unnamed(history) if inherited and not in_data else ()
+        advice=_checkpoint_advice(history) + _before_any_update(history, first, exact) + (
+            _derivative_advice(history, first) if sound is None
+            else _record_more_advice(history) if inherited and not in_data else ()
         ),
-        ruins=_lasts(history),
+        ruins=_nonfinite_lasts(history),
     )
 
 
-def _before_any_update(history: RunHistory, first: _Bad, exact: int) -> tuple[str, ...]:
+def _before_any_update(history: RunHistory, first: _Appearance, exact: int) -> tuple[str, ...]:
     """Advice if the very first step is not finite although the data is, as far as known."""
     if first.order in (0, _VARIABLES) or exact != 0 or history.axis == "epoch":
         return ()
@@ -224,7 +224,7 @@ def _before_any_update(history: RunHistory, first: _Bad, exact: int) -> tuple[st
     )
 
 
-def _derivative(history: RunHistory, first: _Bad) -> tuple[str, ...]:
+def _derivative_advice(history: RunHistory, first: _Appearance) -> tuple[str, ...]:
     """Advice for a gradient that went bad while everything it was computed from was finite.
 
     A derivative is then infinite at a finite value. Gradients are computed from the output back, so
@@ -254,12 +254,12 @@ def _derivative(history: RunHistory, first: _Bad) -> tuple[str, ...]:
     )
 
 
-def afterwards(history: RunHistory) -> str:
+def finite_loss_text(history: RunHistory) -> str:
     """A sentence on a loss that ends finite while weights or gradients do not; "" otherwise.
 
     Such a run looks recovered, because activations and reductions can hide NaN.
     """
-    loss, layers = history.series("loss"), _bad_at_the_end(history)
+    loss, layers = history.series("loss"), _nonfinite_at_end(history)
     if loss is None or not len(loss) or not layers or not np.isfinite(loss.values[-1]):
         return ""
     bad = np.flatnonzero(~np.isfinite(loss.values))
@@ -274,7 +274,7 @@ def afterwards(history: RunHistory) -> str:
     )
 
 
-def _bad_at_the_end(history: RunHistory) -> list[str]:
+def _nonfinite_at_end(history: RunHistory) -> list[str]:
     """Layers with a non-finite weight or gradient in the last record, by depth."""
     table = history.table("variables")
     if table is None or not len(table.steps) or configuration(history).loss_scaled:
@@ -286,7 +286,7 @@ def _bad_at_the_end(history: RunHistory) -> list[str]:
     return list(dict.fromkeys(table.rows[row].layer for row in np.flatnonzero(bad).tolist()))
 
 
-def _lasts(history: RunHistory) -> bool:
+def _nonfinite_lasts(history: RunHistory) -> bool:
     """Whether the loss, a gradient or a variable is non-finite in its last record.
 
     A skipped step leaves nothing behind. Outputs that are infinite by design, such as masks, are
@@ -308,25 +308,25 @@ def _lasts(history: RunHistory) -> bool:
     )
 
 
-def _between(history: RunHistory, sound: int, seen: int, inherited: bool) -> str:
+def _interval_summary(history: RunHistory, sound: int, seen: int, inherited: bool) -> str:
     """The summary if nothing is known about the steps after `sound` and before `seen`."""
     first = _appearances(history)[0]
     unit = "epoch" if history.axis == "epoch" else "step"
     after, place = (f"after {unit} {sound:,} and ", "between") if sound != NEVER else ("", "before")
     unseen = f"{counted(seen - sound - 1, unit)} {place}"
-    # What TensorBoard dropped was written all the same: all that is known is that it is not here.
+    # TensorBoard may have dropped records, so a gap does not mean that nothing was written.
     why = f"this log has no record of the {unseen}"
     if windows(history) is not None:
         why = f"the {unseen} were not observed"
-    if _loss_broke(history, seen):
-        return _of_losses(history, sound, seen, inherited)
+    if _loss_dates_onset(history, seen):
+        return _summary_by_losses(history, sound, seen, inherited)
     when = f"{first.kind} appeared {after}no later than {unit} {seen:,}; {why}"
     if inherited:
         return f"{when}. By then the variables contained it, so its origin is not known."
     return f"{when}. At {unit} {seen:,} it appears first in {first.what}."
 
 
-def _loss_broke(history: RunHistory, step: int) -> bool:
+def _loss_dates_onset(history: RunHistory, step: int) -> bool:
     """Whether all losses before `step` are known to be finite, and that of `step` not to be.
 
     The recorder follows the loss of every step, also between its records.
@@ -338,11 +338,11 @@ def _loss_broke(history: RunHistory, step: int) -> bool:
     if record == len(run.steps):
         return False
     age = run.column("first_nonfinite_age_steps")[record, 0]
-    # Counted back to a step between two records, it can only be by the loss.
+    # Only the loss can date a step between two records.
     return bool(age > 0) or not np.isfinite(run.column("loss")[record, 0])
 
 
-def _of_losses(history: RunHistory, sound: int, broke: int, inherited: bool) -> str:
+def _summary_by_losses(history: RunHistory, sound: int, broke: int, inherited: bool) -> str:
     """The summary if the losses date the first step, and a later record names the tensor."""
     bad = _appearances(history)
     first = bad[0]
@@ -361,7 +361,7 @@ def _of_losses(history: RunHistory, sound: int, broke: int, inherited: bool) -> 
     )
 
 
-def _go_on(history: RunHistory) -> tuple[str, ...]:
+def _checkpoint_advice(history: RunHistory) -> tuple[str, ...]:
     """Advice if the recorder wrote the last finite state."""
     recorder = history.config.get("recorder")
     written = recorder.get("last_finite") if isinstance(recorder, dict) else None
@@ -377,7 +377,7 @@ def _go_on(history: RunHistory) -> tuple[str, ...]:
     )
 
 
-def _unnamed(history: RunHistory) -> tuple[str, ...]:
+def _record_more_advice(history: RunHistory) -> tuple[str, ...]:
     """Advice if the tensor that went bad first is not known."""
     way = (
         "Record every step, as ConvergenceRecorder does"

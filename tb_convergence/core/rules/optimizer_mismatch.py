@@ -43,7 +43,8 @@ SMALL: Final = 0.1
 
 def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
     return strongest(
-        _uphill(history, signs), _maximized(history), _damped(history), _crawls(history, signs)
+        _uphill(history, signs), _maximized(history), _large_epsilon(history),
+        _plain_descent(history, signs),
     )
 
 
@@ -75,7 +76,7 @@ def _maximized(history: RunHistory) -> Match | None:
     )
 
 
-def _damped(history: RunHistory) -> Match | None:
+def _large_epsilon(history: RunHistory) -> Match | None:
     """An epsilon above the root of the second moment turns Adam into slow plain gradient descent.
     """
     model, table = configuration(history), history.table("variables")
@@ -101,7 +102,7 @@ def _damped(history: RunHistory) -> Match | None:
     )
 
 
-def _crawls(history: RunHistory, signs: Signs) -> Match | None:
+def _plain_descent(history: RunHistory, signs: Signs) -> Match | None:
     """Plain gradient descent on attention or embeddings.
 
     Their gradients have heavy tails and very different scales, so one learning rate is too high for
@@ -132,8 +133,8 @@ def _uphill(history: RunHistory, signs: Signs) -> Match | None:
     table, trajectory = history.table("variables"), loss_trajectory(history)
     if table is None or trajectory is None or "loss-divergence" not in signs:
         return None
-    # Uphill from the first step: the start is as low as the loss ever was. However much batches
-    # differ, a loss that halved went downhill first.
+    # If the updates go uphill from the first step, the start is the lowest loss. However noisy
+    # the batches are, a loss that halved went downhill first.
     start = abs(trajectory.start)
     below = min(3 * trajectory.noise, HALF * start) + 0.05 * start
     if trajectory.lowest < trajectory.start - below:

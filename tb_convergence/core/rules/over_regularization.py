@@ -56,7 +56,7 @@ def _by_regularization_loss(history: RunHistory, model: Configuration) -> Match 
     share = share[np.isfinite(share)]
     if len(share) < 5:
         return None
-    # Half the loss is a verdict only where a strength is far beyond the usual 1e-5 to 1e-3.
+    # Half the loss is decisive only if a strength is far beyond the usual 1e-5 to 1e-3.
     first, last = float(share[0]), float(np.median(share[-5:]))
     layers = [layer for layer in model.layers if layer.penalty > 0]
     heaviest = max(layers, key=lambda layer: layer.penalty)

@@ -53,7 +53,7 @@ def _level(history: RunHistory, both: PairedLosses) -> float:
     baseline, trajectory = baseline_loss(history), loss_trajectory(history)
     if baseline is not None:
         return baseline
-    # The first epoch's loss already has most of the fall behind it: the start is known better.
+    # Most of the fall precedes the end of the first epoch, so use the initial loss if known.
     return max(float(both.validation[0]), trajectory.start if trajectory is not None else 0.0)
 
 
@@ -75,7 +75,7 @@ def _turned(history: RunHistory, both: PairedLosses) -> Match | None:
     highest = max(float(np.max(val[: best + 1])), start)
     fallen = highest - lowest
     undone = (both.end_validation - lowest) / max(fallen, 1e-30)
-    # A mild rise of a loss that is high is where the model stopped learning what carries over.
+    # A mild rise of a high loss shows that the model stopped learning what generalizes.
     if undone < UNDONE and not (mild and lowest > HIGH * _level(history, both)):
         return None
     unit = "epoch" if history.axis == "epoch" else "step"
@@ -118,7 +118,7 @@ def _stalled(history: RunHistory, both: PairedLosses) -> Match | None:
     near_zero = end_train < NEAR_ZERO * level and end_train < HALVED * then_train
     if not near_zero or end_val < HIGH * level or end_val < APART * max(end_train, 0.0):
         return None
-    # It has stood still since the loss first came as low as it is at the end.
+    # It has stalled since the loss was first as low as at the end.
     since = int(np.flatnonzero(val <= end_val + 2 * both.noise)[0])
     unit = "epoch" if history.axis == "epoch" else "step"
     at, last = int(both.steps[since]), int(both.steps[-1])

@@ -26,7 +26,7 @@ from tb_convergence.core.text.numbers import number, rounded
 from tb_convergence.core.text.phrases import counted, listed
 
 FACTOR: Final = 10.0
-TOO_SURE: Final = 2.0
+OVERCONFIDENT: Final = 2.0
 LARGE_INPUT: Final = data.LARGE_INPUT
 MANY_CLASSES: Final = 1000
 EQUAL: Final = 1e-6
@@ -34,7 +34,7 @@ MOVED: Final = 0.3
 """First update over weight norm above which the weights after it no longer show how they began."""
 
 
-SUITS: Final = {"relu": "he_normal", "relu6": "he_normal", "leaky_relu": "he_normal",
+INITIALIZERS: Final = {"relu": "he_normal", "relu6": "he_normal", "leaky_relu": "he_normal",
                 "elu": "he_normal", "gelu": "he_normal", "silu": "he_normal",
                 "swish": "he_normal", "selu": "lecun_normal"}
 """Initializers for the activations that Glorot's does not suit."""
@@ -62,7 +62,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         if _may_be_updated(history, table, row):
             continue
         if std[row] <= 0 or std[row] <= EQUAL * abs(mean[row]):  # the mean may be undefined
-            # The last layer alone may start at zero: its inputs differ.
+            # Only the last layer may start at zero, because its inputs differ.
             if row != rows[-1] or mean[row] != 0:
                 constant.append(row)
             continue
@@ -75,7 +75,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         severity: Severity = "info" if benign else "critical"
         return Match(
             severity, 0.95,
-            _equal(table, constant, mean) + _spared(table, constant, std, mean)
+            _equal(table, constant, mean) + _zero_last_layer_text(table, constant, std, mean)
             + (FALLS if benign else ""),
             0, history.last_step, tuple(layers),
             tuple(item for row in constant for item in _one_value(table, row, std, mean)),
@@ -83,7 +83,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
             title="Weights initialized to equal values",
         )
     if not scaled:
-        return _too_sure(history) or _not_selfnormalizing(history)
+        return _overconfident(history) or _not_selfnormalizing(history)
     row, ratio = max(scaled, key=lambda pair: abs(math.log(pair[1])))
     return Match(
         "info" if benign else "warning",
@@ -127,7 +127,7 @@ def _advice(table: Table, rows: list[int]) -> tuple[str, ...]:
     """The initializer that suits the activation of each layer, one line per initializer."""
     layers: dict[str, dict[str, None]] = {}
     for row in rows:
-        start = SUITS.get(table.rows[row].activation, "glorot_uniform (the default)")
+        start = INITIALIZERS.get(table.rows[row].activation, "glorot_uniform (the default)")
         layers.setdefault(start, {})[table.rows[row].layer] = None
     return tuple(
         f"Initialize {listed(list(names))} with {start}, biases at zero."
@@ -153,7 +153,7 @@ def _equal(table: Table, constant: list[int], mean: Values) -> str:
     )
 
 
-def _spared(table: Table, constant: list[int], std: Values, mean: Values) -> str:
+def _zero_last_layer_text(table: Table, constant: list[int], std: Values, mean: Values) -> str:
     """Why the last layer is not blamed although it starts at zero as well; "" if it does not."""
     last = table.rows_of("kernel")[-1]
     if last in constant or not (std[last] <= 0 and mean[last] == 0):
@@ -169,7 +169,7 @@ def _spared(table: Table, constant: list[int], std: Values, mean: Values) -> str
     return f" {name} starts at zero too, which is harmless in a last layer."
 
 
-def _too_sure(history: RunHistory) -> Match | None:
+def _overconfident(history: RunHistory) -> Match | None:
     """A classifier whose first loss is twice ln C or more.
 
     An untrained classifier has a loss of ln C. One that starts at twice that is confident and
@@ -184,7 +184,7 @@ def _too_sure(history: RunHistory) -> Match | None:
     if model.output is None or model.output.activation not in ("softmax", "sigmoid"):
         return None  # the loss is not that of probabilities
     scales = np.hypot(*feature_scales(inputs, inputs.rows_of("input")))
-    # Large inputs make large outputs of any weights: see unnormalized-input.
+    # With large inputs, any weights give large outputs: see unnormalized-input.
     if not len(scales) or not float(scales.max()) < LARGE_INPUT:
         return None
     if target_kind(history) == "numbers":
@@ -193,7 +193,7 @@ def _too_sure(history: RunHistory) -> Match | None:
     times = float(trajectory.level[0]) / even
     if any(layer.rate is not None and layer.rate >= 0.5 for layer in model.layers):
         return None  # dropout makes what is left as many times larger
-    if not times >= TOO_SURE or any(layer.penalty for layer in model.layers):
+    if not times >= OVERCONFIDENT or any(layer.penalty for layer in model.layers):
         return None
     benign = learns(history)
     return Match(
@@ -202,7 +202,7 @@ def _too_sure(history: RunHistory) -> Match | None:
         "untrained "
         f"model ({number(even)}): the outputs start large and wrong.",
         0, history.last_step, (model.output.name,),
-        (Evidence("first_loss_over_uniform", times, TOO_SURE, 0, side="at least"),),
+        (Evidence("first_loss_over_uniform", times, OVERCONFIDENT, 0, side="at least"),),
         title="Outputs start too large",
         shows=("activation_std",),
     )
@@ -245,7 +245,7 @@ RULE = Rule(
             source="The variance of a layer is then wrong by a factor of a hundred.",
         ),
         Threshold(
-            "first_loss_over_uniform", high=TOO_SURE,
+            "first_loss_over_uniform", high=OVERCONFIDENT,
             source=(
                 "Karpathy 2019: verify the loss at initialization. The limit is 100 % above ln C."
             ),

@@ -24,7 +24,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     table = history.table("activations")
     if table is None or not table.has("activation_saturated_fraction"):
         return None
-    # The last layer is left out: a sure classifier's output is saturated, and should be.
+    # Skip the last layer: the output of a confident classifier is saturated, as it should be.
     rows = list(range(len(table.rows) - 1))
     if not rows or len(table.steps) < RECORDS:
         return None

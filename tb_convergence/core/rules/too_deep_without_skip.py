@@ -36,7 +36,7 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
     kinds = {layer.kind for layer in model.layers}
     if len(kernels) < DEEP or kinds & (MERGING | NORMALIZING):
         return None
-    # Layers of unknown make may hold connections that the configuration does not show.
+    # Unknown layers may contain connections that the configuration does not show.
     if any(layer.inputs is None and not _within(layer, attention) for layer in model.layers):
         return None
     evidence = Evidence("layers_in_a_row", float(len(kernels)), float(DEEP), side="at least")
@@ -44,7 +44,7 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
     if sign is None:
         if learns(history) or loss_trajectory(history) is None:
             return None
-        # Depth alone is a reason to doubt; with a loss that stands still it is the first to check.
+        # Depth alone is only suspicious. With a constant loss, check it first.
         return Match(
             "warning" if stuck else "info", 0.65 if stuck else 0.45,
             f"{text}. The run {'learns nothing' if stuck else 'learns little'}.",

@@ -54,15 +54,15 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
         under_way = _falls_by_halves(history, trajectory, path)
         if under_way is not None:
             return under_way
-    # Steps of length 0 are not too few: none of any number of them would get anywhere.
+    # If steps have length 0, more of them would not help.
     if found is None and path is not None and 0 < path < BEGUN and (trajectory.elapsed or 0) < FEW:
         return _hardly_begun(history, trajectory, path)
-    # A loss that fell in the first half of that part and then came to rest has settled.
+    # A loss that fell in the first half of that part and then plateaued has settled.
     if found is None or trajectory.settled or _best_is_over(history) or _bulge(trajectory):
         return None
     fall, first = found
     unit = "epoch" if history.axis == "epoch" else "step"
-    # That part begins where the judging does; nothing sets in there. What is amiss is the end.
+    # The part begins there only for the judgement. The finding is about the end of the run.
     alike = (trajectory.axis == "epoch") == (history.axis == "epoch")
     since = f", from {unit} {first:,} on," if slope and alike else ""
     return Match(
@@ -99,7 +99,7 @@ def _bulge(trajectory: LossTrajectory) -> bool:
     weights = trajectory.weights[reached <= reached[-1] * (1 - share)]
     if len(before) < 2 * WINDOWS:
         return False
-    # Means of stretches: of many single batches one is always low.
+    # Compare means of stretches, because among many single batches one is always low.
     stretches = np.array_split(np.arange(len(before)), 2 * WINDOWS)
     lowest = min(float(np.average(before[part], weights=weights[part])) for part in stretches)
     return lowest * (1 - FALL / 2) <= trajectory.end
@@ -269,7 +269,7 @@ RULE = Rule(
     ),
     shows=("loss",),
     explains=("loss-not-decreasing", "underfitting", "update-ratio-out-of-range"),
-    # It is dated by the end of the run; they say how far the run had come by then.
+    # The finding is dated by the end of the run; the others say how far it had come by then.
     restates=("loss-not-decreasing", "underfitting", "update-ratio-out-of-range"),
     excluded_by=("overfitting",),
     experiment="train twice as long",

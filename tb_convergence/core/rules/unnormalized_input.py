@@ -41,7 +41,7 @@ PREPARE: Final = (
 )
 
 
-def _is_handled(name: str, model: Configuration) -> bool:
+def _scaled_already(name: str, model: Configuration) -> bool:
     """Whether the input `name` needs no scaling by the user.
 
     The model normalizes it itself, uses it as an index, or passes it to a frozen base that was
@@ -49,7 +49,7 @@ def _is_handled(name: str, model: Configuration) -> bool:
     """
     readers = [layer for layer in model.layers if name in (layer.inputs or ())]
     if not readers:
-        # A single input, or one whose name the layers do not tell: the first layer reads it.
+        # The first layer reads a single input, or one that no layer names.
         readers = [layer for layer in model.layers if layer.kind != "InputLayer"][:1]
     return bool(readers) and all(
         layer.kind in NORMALIZING | LOOKUP or (layer.trainable is False and layer.parameters)
@@ -60,7 +60,10 @@ def _is_handled(name: str, model: Configuration) -> bool:
 def judged(history: RunHistory, table: Table) -> list[int]:
     """Rows of `table` that are features as the model's own layers receive them."""
     model = configuration(history)
-    return [row for row in table.rows_of("input") if not _is_handled(table.rows[row].layer, model)]
+    return [
+        row for row in table.rows_of("input")
+        if not _scaled_already(table.rows[row].layer, model)
+    ]
 
 
 def _evaluate(history: RunHistory, _: Signs) -> Match | None:
@@ -76,11 +79,11 @@ def _large_base(history: RunHistory) -> Match | None:
     found, base = base_output(history), frozen_base(history)
     if found is None or found.size <= LARGE or learns(history):
         return None
-    fed = _fed(history)
+    fed = _input_scale(history)
     large = fed is not None and float(np.max(np.hypot(*fed))) > LARGE
     cause = (
         ": the base probably gets its input on another scale than it was trained "
-        "on" + _spoken(fed) if large else ""
+        "on" + _input_scale_text(fed) if large else ""
     )
     behind = (
         "Standardize the output of the base: put BatchNormalization() or LayerNormalization() "
@@ -103,7 +106,7 @@ def _large_base(history: RunHistory) -> Match | None:
     )
 
 
-def _fed(history: RunHistory) -> tuple[Values, Values] | None:
+def _input_scale(history: RunHistory) -> tuple[Values, Values] | None:
     """Mean and standard deviation of each input feature; None if they were not recorded."""
     table = history.table("inputs")
     if table is None or not (table.has("feature_mean") and table.has("feature_std")):
@@ -112,7 +115,7 @@ def _fed(history: RunHistory) -> tuple[Values, Values] | None:
     return feature_scales(table, rows) if rows else None
 
 
-def _spoken(fed: tuple[Values, Values] | None) -> str:
+def _input_scale_text(fed: tuple[Values, Values] | None) -> str:
     """The scale of the input of a base, in parentheses; "" if it is not known."""
     if fed is None:
         return ""
@@ -133,7 +136,7 @@ def _frozen_base(history: RunHistory) -> Match | None:
         f"The output of the frozen layers (up to {found.layer}) varies between samples by only "
         f"{percent(found.varies)} of its size, so the layers after it have nothing to learn from. "
         "The frozen base probably gets its input on another scale than it was trained on"
-        f"{_spoken(_fed(history))}.",
+        f"{_input_scale_text(_input_scale(history))}.",
         0, max(0, history.last_step), (found.layer,),
         (
             Evidence("output_std_over_size", found.varies,
@@ -199,7 +202,7 @@ def _by_scale(history: RunHistory) -> Match | None:
         evidence=(
             Evidence("largest_feature_rms", largest,
                      LARGE if largest > LARGE else None, None, name),
-            # Which part of it is large: the map shows that one.
+            # The part that is large, because the heat map shows it.
             Evidence("largest_feature_mean" if offset else "largest_feature_std",
                      float(mean[worst] if offset else std[worst]), None, None, name),
             *((Evidence("feature_std_ratio", std_ratio, STD_RATIO),)

@@ -44,7 +44,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         return None
     row = table.rows[rows[worst]]
     what = "the target" if len(rows) == 1 and features_in(row) == 1 else row.name
-    # Where the loss adds up several outputs, it falls with the largest, and the others are lost.
+    # A sum over several outputs falls with the largest one, and the others do not count.
     drowned = [name for name in outputs if name != row.layer]
     also = (
         f" In the total loss it outweighs {listed(drowned, noun='output')}." if drowned else ""

@@ -40,20 +40,20 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     if not np.isfinite(low).any():
         return None
     fast = [i for i in range(len(rows)) if low[i] > HIGH]
-    # No update at all is another finding: zero-gradient, frozen-variable.
+    # No update at all is a separate finding: zero-gradient, frozen-variable.
     slow = [i for i in range(len(rows)) if 0 < high[i] < LOW]
-    # A layer that lags has its own reasons (vanishing gradients); all of them, one: the rate.
+    # One slow layer has reasons of its own (vanishing gradients). If all are slow, it is the rate.
     if not fast and len(slow) < int(np.isfinite(high).sum()):
         return None
     chosen = fast or slow
     values = low if fast else high
-    # The worst first: it is the one that the summary speaks of.
+    # The worst first, because the summary names it.
     order = sorted(chosen, key=lambda i: -float(values[i]) if fast else float(values[i]))
     worst = order[0]
     value = float(values[worst])
     severity: Severity = "critical" if value > FAR_HIGH or value < FAR_LOW else "warning"
     layer = table.rows[rows[worst]].layer
-    # A median lies beyond the limit where most records do: since then, and not since it is known.
+    # The median exceeds the limit if most records do, so the finding begins with those.
     beyond = least > HIGH if fast else most < LOW
     onset = min(mostly_since(beyond[:, i]) or 0 for i in chosen)
     return Match(

@@ -30,7 +30,7 @@ def depth_ratio(table: Table, name: str, rows: list[int]) -> Values:
     """
     first, last = _thirds(table, name, rows)
     with np.errstate(invalid="ignore", divide="ignore"):
-        # As float64: a quotient of two float32 may be too small for one, and zero is no ratio.
+        # Use float64: the ratio of two float32 values may underflow to zero.
         quotient = first.astype(np.float64) / last
     known = (first > 0) & (last > 0) & np.isfinite(quotient) & np.isfinite(last)
     return np.where(known, quotient, np.nan)
@@ -68,16 +68,16 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     means = median_over_time(table.column(name, "high")[:, rows])
     largest = float(np.nanmax(means))
     vanished = [row for row, mean in zip(rows, means, strict=True) if mean < largest * RATIO]
-    # The middle of the first third lies this many layers before the middle of the last.
+    # Number of layers from the middle of the first third to the middle of the last.
     shrink = typical ** (1 / (len(rows) - _third(rows)))
     early, late = (_span(table, part) for part in (rows[: _third(rows)], rows[-_third(rows) :]))
     severity: Severity = "critical" if typical < RATIO / 10 else "warning"
     return Match(
-        # Of a run that learns, gradients vanish because there is nothing left to learn.
+        # In a run that learns, gradients vanish because nothing is left to learn.
         severity="info" if learns(history) else severity,
         confidence=min(0.95, 0.6 + 0.1 * float(np.log10(RATIO / max(typical, 1e-12)))),
         summary=(
-            f"Mean |g| in {early} is {number(typical, 2)} of that in {late}, or about a factor of "
+            f"Mean |g| in {early} is {number(typical, 2)} times that in {late}, or about a factor of "
             f"{number(1 / shrink, 2)} per layer."
         ),
         first_step=int(table.steps[onset]),

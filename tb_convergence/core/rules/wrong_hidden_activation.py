@@ -42,16 +42,16 @@ AT_LEAST_LAYERS: Final = 3
 
 def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
     return strongest(
-        _squashed(history, signs),
+        _squashing_stack(history, signs),
         _linear(history),
         _softmax(history),
         _unbounded_cell(history, signs),
         _squashed_cell(history),
-        _suspect(history),
+        _suspicious(history),
     )
 
 
-def _squashed(history: RunHistory, signs: Signs) -> Match | None:
+def _squashing_stack(history: RunHistory, signs: Signs) -> Match | None:
     table = history.table("variables")
     sign = signs.get("vanishing-gradient") or signs.get("saturated-activation")
     useless = signs.get("loss-not-decreasing") or signs.get("underfitting")
@@ -67,7 +67,7 @@ def _squashed(history: RunHistory, signs: Signs) -> Match | None:
     if {layer.kind for layer in configuration(history).layers} & MERGING:
         return None  # skip connections pass the gradient around the activations
     if sign is None:
-        # Nothing but the depth says so: the slopes of five sigmoids leave less than a thousandth.
+        # Only the depth shows it: the slopes of five sigmoids leave less than a thousandth.
         if len(rows) < DEEP_SIGMOIDS or activation not in SLOW or useless is None:
             return None
         sign = useless
@@ -94,7 +94,7 @@ def _squashed(history: RunHistory, signs: Signs) -> Match | None:
             "If you need this activation, use glorot_uniform initialization, fewer layers, skip "
             "connections or normalization layers.",
         ),
-        title=f"{_spoken(activation)} in {len(rows)} hidden layers",
+        title=f"{_display_name(activation)} in {len(rows)} hidden layers",
     )
 
 
@@ -114,7 +114,7 @@ def _per_layer(table: Table, rows: list[int]) -> list[Evidence]:
                      table.rows[rows[i]].layer, detail="(median over the records)")
             for i in (0, -1)]
     factor = float((means[0] / means[-1]) ** (1 / apart))
-    # A slope of sigmoid is 1/4 at most; where more is left, it stands there for what it is.
+    # The slope of a sigmoid is at most 1/4. A larger value is shown without a limit.
     limit = SHRUNK if factor < SHRUNK else None
     return [Evidence("gradient_left_per_layer", factor, limit), *ends]
 
@@ -124,7 +124,7 @@ def _linear(history: RunHistory) -> Match | None:
     names = tuple(dict.fromkeys(_linear_layers(model)))
     linear = [layer for layer in model.layers if layer.kind in LINEAR]
     if not names or len(names) < len(linear) - 1:
-        # A single linear layer can be meant (a low-rank bottleneck): then nothing is said.
+        # A single linear layer may be intended (a low-rank bottleneck), so it is not reported.
         return None
     return Match(
         severity="info" if learns(history) else "warning",
@@ -147,7 +147,7 @@ def _softmax(history: RunHistory) -> Match | None:
     """A softmax inside the stack: its outputs add up to 1, so the units compete for the gradient.
     """
     model = configuration(history)
-    # Attention and gates have a softmax as well, and it goes into a product, not into a layer.
+    # Attention and gates also use softmax, but its output feeds a product, not a layer.
     sources = [model.source(layer) for layer in model.layers if layer.kind in HIDDEN]
     found = [layer.name for layer in sources if layer is not None and layer.activation == "softmax"]
     names = tuple(dict.fromkeys(found))
@@ -217,7 +217,7 @@ def _squashed_cell(history: RunHistory) -> Match | None:
     )
 
 
-def _suspect(history: RunHistory) -> Match | None:
+def _suspicious(history: RunHistory) -> Match | None:
     """Activations that can be intended but often hold a run back; reported if it learns little.
 
     These are sigmoid hidden layers (a slope of at most 1/4, and outputs that are not centred at
@@ -238,7 +238,7 @@ def _suspect(history: RunHistory) -> Match | None:
             (Evidence("layer_count", float(len(names)), 0.0,
                       detail=f"hidden layers with {sigmoid[0].activation}"),),
             (f"Try activation='relu' in {', '.join(names[:4])}.",),
-            title=f"{_spoken(sigmoid[0].activation)} in hidden layers",
+            title=f"{_display_name(sigmoid[0].activation)} in hidden layers",
         )
     if not linear:
         return None
@@ -254,7 +254,7 @@ def _suspect(history: RunHistory) -> Match | None:
     )
 
 
-def _spoken(activation: str) -> str:
+def _display_name(activation: str) -> str:
     return activation.replace("_", " ").capitalize()
 
 

@@ -30,7 +30,7 @@ from tb_convergence.core.text.numbers import number, percent
 
 BASELINE: Final = 0.9
 MOVES: Final = 1e-4
-STIRRED: Final = 0.02
+MOVED: Final = 0.02
 NEVER: Final = 0.96
 BELOW: Final = 0.98
 UNEVEN: Final = 0.75
@@ -57,16 +57,16 @@ def _unrelated(history: RunHistory, signs: Signs) -> Match | None:
     path = path_length(history)
     if path is not None and path < BEGUN:
         return None  # a model that has hardly moved rests where it began
-    if float(np.nanmin(ratio)) * trajectory.observed < STIRRED:
+    if float(np.nanmin(ratio)) * trajectory.observed < MOVED:
         return None  # a layer that does not move is another fault
     if baseline is None or baseline <= 0:
         return None
-    return _rests(history, trajectory, baseline) or _never_generalizes(
+    return _at_baseline(history, trajectory, baseline) or _never_generalizes(
         history, trajectory, baseline
     )
 
 
-def _rests(history: RunHistory, trajectory: LossTrajectory, baseline: float) -> Match | None:
+def _at_baseline(history: RunHistory, trajectory: LossTrajectory, baseline: float) -> Match | None:
     share = trajectory.end / baseline
     if not BASELINE < share < 2 - BASELINE or not trajectory.settled:
         return None
@@ -77,7 +77,7 @@ def _rests(history: RunHistory, trajectory: LossTrajectory, baseline: float) -> 
         "other check of "
         "data, gradients and weights found a reason, so inputs and labels may not belong together."
     )
-    text += _above(history, baseline)
+    text += _above_baseline_text(history, baseline)
     if lower is not None:
         text += (
             f" The validation loss ends lower, at {number(lower, 4)}. Unless its targets are "
@@ -102,7 +102,7 @@ def _rests(history: RunHistory, trajectory: LossTrajectory, baseline: float) -> 
     )
 
 
-def _above(history: RunHistory, baseline: float) -> str:
+def _above_baseline_text(history: RunHistory, baseline: float) -> str:
     """A sentence on a validation loss that ends above the baseline loss; "" otherwise."""
     last = _last_validation(history)
     if not last > baseline:
@@ -232,7 +232,7 @@ RULE = Rule(
             source="Updates this large show that the model can learn (see learning-rate-too-low).",
         ),
         Threshold(
-            "slowest_path_length", high=STIRRED,
+            "slowest_path_length", high=MOVED,
             source="A tenth of the distance that the fastest layer must have moved.",
         ),
         Threshold(

@@ -62,8 +62,8 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
 
 def _of_output(history: RunHistory, signs: Signs) -> Match | None:
     checks: tuple[Check, ...] = (
-        _one_class, _no_distribution, _first_not_finite, _below_zero, _all_against_all, _summed,
-        _leaves_the_targets, _several_labels, _each_class_alone, _distance_between_classes,
+        _one_class, _no_distribution, _first_not_finite, _below_zero, _pairwise, _summed,
+        _leaves_the_targets, _several_labels, _binary_per_class, _distance_between_classes,
         _classes_as_one_number,
     )
     return strongest(*(check(history, signs) for check in checks))
@@ -136,7 +136,7 @@ def _no_distribution(history: RunHistory, _: Signs) -> Match | None:
         ruins=True,
         title="Cross-entropy of targets outside [0, 1]",
     )
-    # What has no floor is followed ever faster.
+    # A loss without a lower bound falls faster and faster.
     return replace(match, explains=("learning-rate-too-high",))
 
 
@@ -144,7 +144,7 @@ def _first_not_finite(history: RunHistory, signs: Signs) -> Match | None:
     """Outputs, weights and data are finite but the loss is not, so the loss itself caused it."""
     bad, outputs = signs.get("non-finite-values"), columns_of(history, "prediction")
     model = configuration(history)
-    # Keras' own cross-entropies clip before the logarithm: where they fail, outputs do.
+    # Keras' own cross-entropies clip before the logarithm, so if they fail, the outputs do.
     if model.from_logits or model.loss in CROSS_ENTROPIES:
         return None
     if bad is None or outputs is None or not bad.evidence:
@@ -154,11 +154,11 @@ def _first_not_finite(history: RunHistory, signs: Signs) -> Match | None:
     if not of_loss or not len(at) or not np.isfinite(outputs.mean[at[0]]).all():
         return None
     low, high = float(outputs.low[at[0]].min()), float(outputs.high[at[0]].max())
-    # A loss can overflow by the output's sheer size; a logarithm cannot.
+    # Large outputs can make a loss overflow, but not a logarithm.
     if not (low <= 0 or high >= 1) or max(abs(low), abs(high)) > 1e15:
         return None
     step, kind = bad.evidence[0].step or 0, bad.evidence[0].detail
-    # Of the output alone, or of what is left to 1 as well: then 1 itself is one too many.
+    # The logarithm is of p alone, or of 1 - p as well, which excludes p = 1.
     needed = "(0, 1]" if low <= 0 else "(0, 1)"
     match = _match(
         history, "critical", 0.8 if step <= 10 else 0.7,
@@ -174,7 +174,7 @@ def _first_not_finite(history: RunHistory, signs: Signs) -> Match | None:
         first_step=step,
         title=f"The loss takes logarithms outside {needed}",
     )
-    # Probabilities that came to be exactly 0 or 1 were driven there.
+    # Training drove the probabilities to exactly 0 or 1.
     driven = step > 0 and low >= 0 and high <= 1
     return replace(match, caused_by=("learning-rate-too-high",)) if driven else match
 
@@ -209,7 +209,7 @@ def _below_zero(history: RunHistory, _: Signs) -> Match | None:
     )
 
 
-def _all_against_all(history: RunHistory, _: Signs) -> Match | None:
+def _pairwise(history: RunHistory, _: Signs) -> Match | None:
     found = loss_value.every_pair(history)
     if found is None:
         return None
@@ -231,7 +231,7 @@ def _all_against_all(history: RunHistory, _: Signs) -> Match | None:
     )
     if outputs is None or targets is None:
         return match
-    # What shows it is that predictions are drawn together while targets are not.
+    # The sign is that predictions move together while targets do not.
     return replace(match, layers=(*outputs.names, *targets.names))
 
 
@@ -243,7 +243,7 @@ def _summed(history: RunHistory, signs: Signs) -> Match | None:
     suffers = bool({"loss-divergence", "non-finite-values", "exploding-gradient"} & set(signs))
     severity: Severity = "info" if learns(history) else "critical" if suffers else "warning"
     batch = f" of {size}" if size else ""
-    # Adaptive steps do not depend on the size of the gradient, those of SGD are as long as it.
+    # Adaptive steps do not depend on the gradient's size, SGD steps are proportional to it.
     plain = configuration(history).optimizer == "SGD"
     so = " (and so is each step of SGD)" if plain else ""
     match = _match(
@@ -300,7 +300,7 @@ def _several_labels(history: RunHistory, _: Signs) -> Match | None:
     )
 
 
-def _each_class_alone(history: RunHistory, _: Signs) -> Match | None:
+def _binary_per_class(history: RunHistory, _: Signs) -> Match | None:
     """A binary cross-entropy per class, although each sample has exactly one class."""
     model, output = configuration(history), configuration(history).output
     if model.loss != "binary_crossentropy" or target_kind(history) != "one-hot" or output is None:
@@ -335,16 +335,16 @@ def _distance_between_classes(history: RunHistory, signs: Signs) -> Match | None
     )
     many = kind == "one-hot"
     good = learns(history)
-    # Outputs of any size are compared with 0 and 1: right answers that are too sure are punished.
+    # Outputs of any size are compared with 0 and 1, so correct but large outputs are penalized.
     severity: Severity = "info"
-    if not good and (not squashed or _stuck(signs) or _useless(history)):
+    if not good and (not squashed or _stuck(signs) or _learned_nothing(history)):
         severity = "warning"
     right = (
         f"categorical_crossentropy with softmax in {output.name}" if many else
         f"binary_crossentropy with a sigmoid in {output.name}"
     )
     reason = (
-        _through_the_slope(outputs, output.activation) if squashed else
+        _slope_text(outputs, output.activation) if squashed else
         "it penalizes outputs beyond 0 and 1 even if the class is right"
     )
     confidence = (0.3 if squashed else 0.4) if good else (0.5 if squashed else 0.6)
@@ -395,7 +395,7 @@ def _classes_as_one_number(history: RunHistory, _: Signs) -> Match | None:
     )
 
 
-def _through_the_slope(outputs: Columns | None, activation: str) -> str:
+def _slope_text(outputs: Columns | None, activation: str) -> str:
     """Why a distance learns slowly behind a sigmoid or softmax, and what shows it here.
 
     Its gradient is multiplied by the slope p (1 - p), which is at most a quarter. That of a
@@ -410,13 +410,13 @@ def _through_the_slope(outputs: Columns | None, activation: str) -> str:
     low, high = float(np.min(outputs.low[late])), float(np.max(outputs.high[late]))
     if not (math.isfinite(low) and math.isfinite(high)):
         return text
-    # One class of many may well be at 0 while no answer is sure.
+    # One of many classes may well be at 0 although no prediction is confident.
     if high > 1 - FLAT or (outputs.count == 1 and low < FLAT):
         text += " and nearly zero where the model is sure, be it right or wrong"
     return f"{text} (its outputs end at {number(low)} to {number(high)})"
 
 
-def _useless(history: RunHistory) -> bool:
+def _learned_nothing(history: RunHistory) -> bool:
     """Whether almost nothing was learned, relative to the baseline or, if unknown, the start."""
     trajectory, baseline = loss_trajectory(history), baseline_loss(history)
     if trajectory is None or trajectory.observed < 30:

@@ -77,12 +77,12 @@ def _of_output(history: RunHistory, _: Signs) -> Match | None:
         return None
     return strongest(
         _single_softmax(history, output),
-        _twice(history, model, output),
+        _applied_twice(history, model, output),
         _cut_by_output(history, model, output),
         _cut_logits(history, model, output),
-        _tied(history, output),
+        _equal_probabilities(history, output),
         _out_of_reach(history, model, output),
-        _no_sum(history, output),
+        _targets_without_unit_sum(history, output),
         _not_exclusive(history, model, output),
     )
 
@@ -144,7 +144,7 @@ def _beside_the_output(history: RunHistory) -> str:
     return text + ". The predictions stay 1."
 
 
-def _twice(history: RunHistory, model: Configuration, output: Layer) -> Match | None:
+def _applied_twice(history: RunHistory, model: Configuration, output: Layer) -> Match | None:
     squashing = output.activation in ("softmax", "sigmoid")
     if model.from_logits and squashing:
         return _match(
@@ -177,9 +177,9 @@ def _twice(history: RunHistory, model: Configuration, output: Layer) -> Match | 
             "or no activation and from_logits=True in the loss.",
             title="Cross-entropy without probabilities",
         )
-        # The slope of the logarithm is 1 / p: outputs at 0, or below, make steps of any length.
+        # The slope of the logarithm is 1 / p, so outputs at or below 0 make steps of any length.
         match = replace(match, explains=("learning-rate-too-high",))
-        # Where targets are none either, or are of one class, no activation mends it.
+        # If the targets are no probabilities either, or have one class, no activation helps.
         targets = columns_of(history, "target")
         none = targets is not None and not (targets.lowest >= -0.01 and targets.highest <= 1.01)
         alone = output.units == 1 and not model.loss.startswith("binary")
@@ -243,8 +243,8 @@ def _out_of_reach(history: RunHistory, model: Configuration, output: Layer) -> M
         return None
     beyond = low < reach[0] - slack
     out = max(reach[0] - low, high - reach[1], 0.0) / max(high - low, 1e-12)
-    # A few targets out of reach cost little; a quarter of their range, or a loss that needs a
-    # probability, makes the fit impossible.
+    # A few targets out of reach cost little. A quarter of their range out of reach, or a loss that
+    # needs a probability, makes the fit impossible.
     severity: Severity = "critical"
     if out < GRAVE and model.loss in REGRESSION_LOSSES and learns(history):
         severity = "info"
@@ -262,7 +262,7 @@ def _out_of_reach(history: RunHistory, model: Configuration, output: Layer) -> M
     )
 
 
-def _tied(history: RunHistory, output: Layer) -> Match | None:
+def _equal_probabilities(history: RunHistory, output: Layer) -> Match | None:
     """Probabilities that are equal to the last digit in every sample: their logits were cut at 0.
 
     The moments show it: two columns with the same mean, std and extremes in every batch. A softmax
@@ -278,7 +278,7 @@ def _tied(history: RunHistory, output: Layer) -> Match | None:
                                               outputs.high)])
     if not np.isfinite(stats).all() or not (outputs.mean[last] > 1e-6).any():
         return None
-    # Columns that are 0 throughout are merely sure; ties are of values that mean something.
+    # Columns that are always 0 are merely confident; ties must be of informative values.
     lively = (outputs.mean[last] > 1e-6).all(axis=0)
     kinds = np.unique(stats.reshape(-1, outputs.count)[:, lively], axis=1).shape[1]
     tied = int(lively.sum()) - kinds + 1
@@ -296,7 +296,7 @@ def _tied(history: RunHistory, output: Layer) -> Match | None:
     )
 
 
-def _no_sum(history: RunHistory, output: Layer) -> Match | None:
+def _targets_without_unit_sum(history: RunHistory, output: Layer) -> Match | None:
     """Softmax outputs add up to 1, so targets that do not are out of reach."""
     if output.activation != "softmax" or (output.units or 0) < 2:
         return None

@@ -31,7 +31,7 @@ FRACTION = 0.7
 ALL = 0.999
 RECORDS = 5
 SOLVED = 0.99
-GATHER = frozenset({"Adam", "AdamW", "Adamax", "Nadam", "Lamb", "Lion"})
+WITH_MOMENTUM = frozenset({"Adam", "AdamW", "Adamax", "Nadam", "Lamb", "Lion"})
 """Optimizers with built-in momentum."""
 SMALL_BATCH = 8
 
@@ -48,10 +48,10 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     if unreached is not None:
         return unreached
     if len(table.steps) < RECORDS:
-        return _none_at_the_start(history, table, rows, zero)
+        return _no_gradient_at_start(history, table, rows, zero)
     limit = limits(history, len(rows))
     bad = np.nan_to_num(zero) >= limit
-    # Judged on how the run ends: zeros that were left behind do not hold it back now.
+    # Only the end of the run counts: earlier zeros do not hold it back now.
     lasting = np.flatnonzero(bad[-RECORDS:].all(axis=0))
     if not len(lasting):
         return None
@@ -59,11 +59,11 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     onset = min(lasting_since(bad[:, int(index)]) for index in lasting)
     recent = np.median(zero[-RECORDS:][:, lasting], axis=0)
     complete = int((recent >= ALL).sum())
-    # A network none of whose kernels gets a gradient has stopped, however far it came before.
+    # A network in which no kernel gets a gradient has stopped, however far it came before.
     benign = learns(history) and (complete < len(rows) or _solved(history))
     severity: Severity = "critical" if complete else "warning"
     state = _state(table, zero)
-    # It dates what is mostly zero; where all of it is, which a cause tells, that may be later.
+    # This dates gradients that are mostly zero. All of them may be zero only later (see `state`).
     later = state is not None and state.since > int(table.steps[onset])
     unit = "epoch" if table.axis == "epoch" else "step"
     whole = f", in every record since {unit} {state.since:,}" if state and later else ""
@@ -72,7 +72,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         confidence=0.9 if complete else 0.7,
         summary=(
             f"{percent_range(recent)} of the gradient of {listed(layers_of(table, affected))} is "
-            f"exactly zero{whole}.{coasting(history)}{FALLS if benign else ''}"
+            f"exactly zero{whole}.{momentum_text(history)}{FALLS if benign else ''}"
         ),
         first_step=int(table.steps[onset]),
         last_step=int(table.steps[-1]),
@@ -126,7 +126,7 @@ def _unreached_output(
     )
 
 
-def _none_at_the_start(
+def _no_gradient_at_start(
     history: RunHistory, table: Table, rows: list[int], zero: Values
 ) -> Match | None:
     """No kernel gets any gradient in the first records, so training cannot begin."""
@@ -157,12 +157,12 @@ def _state(table: Table, zero: Values) -> State | None:
     return State(NO_GRADIENT, int(table.steps[since])) if since < len(zero) else None
 
 
-def coasting(history: RunHistory) -> str:
+def momentum_text(history: RunHistory) -> str:
     """A sentence on weights that momentum still moves without a gradient; "" if there are none."""
     table, model = history.table("variables"), configuration(history)
     if table is None or not (table.has("gradient_zero_fraction") and table.has("update_ratio")):
         return ""
-    if not (model.optimizer in GATHER or (model.momentum or 0) > 0):
+    if not (model.optimizer in WITH_MOMENTUM or (model.momentum or 0) > 0):
         return ""
     rows = table.rows_of(*WEIGHT_KINDS)
     none = np.nan_to_num(table.column("gradient_zero_fraction", "low")[:, rows]) >= ALL
