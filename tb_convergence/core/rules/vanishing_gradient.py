@@ -77,8 +77,8 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         severity="info" if learns(history) else severity,
         confidence=min(0.95, 0.6 + 0.1 * float(np.log10(RATIO / max(typical, 1e-12)))),
         summary=(
-            f"Mean |g| in {early} is {number(typical, 2)} times that in {late}, or about a factor of "
-            f"{number(1 / shrink, 2)} per layer."
+            f"Mean |g| in {early} is {number(typical, 2)} times that in {late}, or about a factor "
+            f"of {number(1 / shrink, 2)} per layer."
         ),
         first_step=int(table.steps[onset]),
         last_step=int(table.steps[-1]),
