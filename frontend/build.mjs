@@ -3,8 +3,8 @@
  *
  *   index.js, chunk.js       the ES module TensorBoard's plugin loader imports, and what it imports
  *   later.js                 what is fetched when it is first needed: src/later.js
- *   landscape.js             likewise, the view of loss landscapes: src/landscape/
- *   index.css, later.css     the styles; index.js and later.js link them
+ *   experiments.js, landscape.js   likewise, a view each: src/experiments/, src/landscape/
+ *   index.css, later.css, ...      the styles of each
  *   THIRD_PARTY_NOTICES.txt  licences of the packages whose code is inside, from esbuild's metafile
  *
  * `node build.mjs --outdir DIR` builds elsewhere; `--dev` keeps names and adds source maps.
@@ -17,8 +17,12 @@ import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 import { minify } from "terser";
 
-/** Beyond this the build fails: the page has to open fast over a slow tunnel. */
+/** Beyond these the build fails: the page has to open fast over a slow tunnel. */
 const LIMIT_GZIP_BYTES = 80_000;
+const LIMIT_ALL_GZIP_BYTES = 145_000;
+const LIMIT_VIEW_GZIP_BYTES = 15_000;
+/** Views in files of their own: they neither weigh on the opening nor on what is fetched then. */
+const VIEWS = ["experiments", "landscape"];
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 const arguments_ = process.argv.slice(2);
@@ -76,7 +80,7 @@ const css = await build({
   entryPoints: {
     index: "src/styles/index.css",
     later: "src/styles/later.css",
-    landscape: "src/styles/landscape.css",
+    ...Object.fromEntries(VIEWS.map((view) => [view, `src/styles/${view}.css`])),
   },
   outdir: "/",
 });
@@ -84,20 +88,46 @@ const styles = css.outputFiles.map((file) => [path.basename(file.path), file.con
 const digest = createHash("sha256");
 for (const [, contents] of styles) digest.update(contents);
 const version = digest.digest("hex").slice(0, 10);
-/** A view in a file of its own, so that it neither weighs on the opening nor on what is fetched then. */
-const landscape = await build({
+/**
+ * What src/shared.js exports is in index.js already: a view takes it from there.
+ *
+ * @type {import("esbuild").Plugin}
+ */
+const shared = {
+  name: "shared",
+  setup({ onResolve }) {
+    onResolve({ filter: /./ }, ({ path: asked, resolveDir, kind }) => {
+      if (kind === "entry-point") return undefined;
+      const file = asked.startsWith(".")
+        ? path.relative(here, path.resolve(resolveDir, asked))
+        : asked;
+      return SHARED.has(file) ? { path: "./index.js", external: true } : undefined;
+    });
+  },
+};
+/** Modules that src/shared.js takes its exports from. */
+const SHARED = new Set(
+  [...readFileSync(path.join(here, "src/shared.js"), "utf8").matchAll(/from "(.+?)"/g)].map(
+    ([, from]) => (from.startsWith(".") ? path.join("src", from) : from),
+  ),
+);
+const views = await build({
   ...common,
-  entryPoints: { landscape: "src/landscape/index.js" },
+  entryPoints: Object.fromEntries(VIEWS.map((view) => [view, `src/${view}/index.js`])),
   format: "esm",
   outdir: "/",
+  plugins: [shared],
 });
 /** @type {import("esbuild").Plugin} */
 const apart = {
   name: "apart",
   setup({ onResolve }) {
-    onResolve({ filter: /landscape\/index\.js$/ }, ({ kind }) =>
-      kind === "dynamic-import" ? { path: "./landscape.js", external: true } : undefined,
-    );
+    onResolve({ filter: /\/index\.js$/ }, ({ path: asked, kind }) => {
+      const view = VIEWS.find((one) => asked.endsWith(`${one}/index.js`));
+      return view && kind === "dynamic-import"
+        ? { path: `./${view}.js`, external: true }
+        : undefined;
+    });
   },
 };
 const js = await build({
@@ -133,23 +163,45 @@ async function written({ path: name, text, contents }) {
   });
   return [path.basename(name), new TextEncoder().encode(code)];
 }
-const made = [...js.outputFiles, ...landscape.outputFiles];
+const made = [...js.outputFiles, ...views.outputFiles];
 const files = new Map(await Promise.all(made.map(written)));
-if ([...files.keys()].sort().join() !== "chunk.js,index.js,landscape.js,later.js") {
+if ([...files.keys()].sort().join() !== "chunk.js,experiments.js,index.js,landscape.js,later.js") {
   throw new Error(`the page came out as ${[...files.keys()].join(", ")}`);
 }
 for (const [name, contents] of styles) files.set(name, contents);
 
+/** A name that index.js does not export would only fail in a browser. */
+const entry = Object.entries(js.metafile.outputs).find(([name]) => name.endsWith("index.js"));
+const exported = new Set(entry?.[1].exports);
+for (const view of views.outputFiles) {
+  for (const [, names] of view.text.matchAll(/import\s*\{([^}]*)\}\s*from\s*"\.\/index\.js"/g)) {
+    const lacking = names
+      .split(",")
+      .map((name) => name.trim().split(/\s+as\s+/)[0])
+      .filter((name) => name === "render" || (name && !exported.has(name)));
+    if (lacking.length) throw new Error(`src/shared.js lacks ${lacking.join(", ")}`);
+  }
+}
 const sizes = [...files].map(([name, bytes]) => ({ name, size: gzipSync(bytes).length }));
 const sum = (/** @type {typeof sizes} */ of) => of.reduce((total, { size }) => total + size, 0);
-const size = sum(sizes.filter(({ name }) => !/^(later|landscape)\./.test(name)));
+const size = sum(sizes.filter(({ name }) => !/^(later|experiments|landscape)\./.test(name)));
 const kilobytes = (/** @type {number} */ bytes) => `${(bytes / 1000).toFixed(1)} kB gzip`;
 process.stdout.write(`to open: ${kilobytes(size)}; in all: ${kilobytes(sum(sizes))}\n`);
 if (!dev && size > LIMIT_GZIP_BYTES) {
   throw new Error(`bundle is ${size} bytes gzip, the limit is ${LIMIT_GZIP_BYTES}`);
 }
 
-const notices = packagesIn([css.metafile, js.metafile, landscape.metafile]).map(notice);
+for (const view of VIEWS) {
+  const own = sum(sizes.filter(({ name }) => name.startsWith(`${view}.`)));
+  if (!dev && own > LIMIT_VIEW_GZIP_BYTES) {
+    throw new Error(`${view} is ${own} bytes gzip, the limit is ${LIMIT_VIEW_GZIP_BYTES}`);
+  }
+}
+if (!dev && sum(sizes) > LIMIT_ALL_GZIP_BYTES) {
+  throw new Error(`all files are ${sum(sizes)} bytes gzip, the limit is ${LIMIT_ALL_GZIP_BYTES}`);
+}
+
+const notices = packagesIn([css.metafile, js.metafile, views.metafile]).map(notice);
 const head = "The page of the Convergence tab contains code of these packages.\n";
 mkdirSync(outdir, { recursive: true });
 for (const [name, bytes] of files) writeFileSync(path.join(outdir, name), bytes);

@@ -65,6 +65,7 @@ export function startApp(root, connect) {
     hover: /** @type {Hover} */ (createSignal()),
     ends: /** @type {import("./charts/line.js").Ends} */ (createSignal()),
     landscapes: api.landscapes,
+    experiments: api.experiments,
   };
 
   const loader = createLoader((name, slot) => {

@@ -6,6 +6,8 @@ import { createApi } from "./data/api.js";
 import { borrowFonts } from "./host/fonts.js";
 import { loadStyles } from "./host/styles.js";
 
+export * from "./shared.js";
+
 /** Draws the dashboard into the document. */
 export async function render() {
   document.documentElement.lang = "en";

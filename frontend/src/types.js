@@ -32,6 +32,7 @@
  * @property {number | null} latest_seconds  Wall time of the newest record.
  * @property {Record<string, string>} settings
  * @property {string} health  A letter for each stretch of steps; see data/health_line.js.
+ * @property {number} [experiments]  How many were made of it.
  * @property {string | null} error
  *
  * @typedef {object} RunsReply
@@ -76,7 +77,9 @@
  * @property {string[]} references
  * @property {Step | null} [reported_step]
  * @property {Step | null} [recovered_step]
- * @property {string | null} [experiment]
+ * @property {string | null} [experiment]  What would settle it.
+ * @property {string | null} [command]  That runs this experiment.
+ * @property {{outcome: "confirmed" | "refuted" | "undecided", reason: string, experiment: string} | null} [tested]
  *
  * @typedef {object} TagFamily  Histograms of one form of name, asked about or spoken of.
  * @property {string} pattern
@@ -351,7 +354,7 @@
  * @property {string[]} compared  Runs beside the selected one; see state/compared.js.
  * @property {string[]} hiddenRuns
  * @property {boolean} showHidden
- * @property {"diagnosis" | "runs" | "landscape"} page
+ * @property {"diagnosis" | "runs" | "experiments" | "landscape"} page
  * @property {string} runFilter  A regular expression, as in TensorBoard.
  * @property {RunState | null} runState  Only runs in this state.
  * @property {RunGrouping | null} runGroups  null: by cause where there are many.

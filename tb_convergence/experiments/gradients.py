@@ -103,7 +103,7 @@ class GradientCheck:
     def record(self) -> ExperimentRecord:
         """For the log."""
         return ExperimentRecord("gradient_check", self.summary, self.verdicts, {
-            "batch_norm": self.batch_norm,
+            "batch_norm": self.batch_norm, "tolerance": TOLERANCE,
             "layers": [{"name": one.name, "norm": one.norm, "norm_without": one.norm_without,
                         "error": one.error} for one in self.layers[:500]],
         }, self.step)

@@ -127,9 +127,11 @@ class Prescription:
                  "not_tried": one.not_tried} for one in self.candidates
             ],
             "proofs": [
-                {"changes": [change.id for change in proof.changes], "steps": proof.steps,
+                {"title": joined(proof.changes), "changes": [change.id for change in proof.changes],
+                 "lines": change_lines(proof), "steps": proof.steps,
                  "before": [sign * value for value in proof.before],
-                 "after": [sign * value for value in proof.after], "proven": proof.proven}
+                 "after": [sign * value for value in proof.after], "proven": proof.proven,
+                 "chosen": proof is self.proven}
                 for proof in self.proofs
             ],
         }, self.step)

@@ -102,6 +102,7 @@ def summary(history: RunHistory, diagnosis: RunDiagnosis) -> dict[str, Json]:
         "latest_seconds": latest_seconds(history),
         "settings": dict(main_settings(history.config)),
         "health": health_line(history),
+        "experiments": len(history.experiments),
         "error": None,
     }
 
@@ -137,6 +138,7 @@ def unread(run: str, severity: str, error: str | None = None) -> dict[str, Json]
         "latest_seconds": None,
         "settings": {},
         "health": "",
+        "experiments": 0,
         "error": error,
     }
 

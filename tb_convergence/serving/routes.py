@@ -105,6 +105,10 @@ ROUTES: Final[tuple[Route, ...]] = (
         ),
     ),
     Route(
+        "/experiments", (_RUN, _TAGS),
+        lambda service, scope, given: service.experiments(scope, given.texts["run"]),
+    ),
+    Route(
         "/landscapes", (_RUN, _TAGS),
         lambda service, scope, given: service.landscapes(scope, given.texts["run"]),
     ),

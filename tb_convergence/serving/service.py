@@ -14,7 +14,7 @@ from tb_convergence.core.diagnosis import RunDiagnosis, diagnose_history
 from tb_convergence.core.history import RunHistory, Table
 from tb_convergence.core.rules import in_force
 from tb_convergence.reading.recorded_histograms import recorded_magnitudes
-from tb_convergence.serving import comparing, landscapes, lines, payloads
+from tb_convergence.serving import comparing, experiments, landscapes, lines, payloads
 from tb_convergence.serving.cache import BusyError, Cache
 from tb_convergence.serving.derived import derived
 from tb_convergence.serving.examined import Examined, RunKey, followed
@@ -197,6 +197,13 @@ class Service:
             return histogram_document(run, table, row, recorded, width, self.limits)
 
         return self._about(scope, run, f"histogram {row} {width} {group!r}", build)
+
+    def experiments(self, scope: Scope, run: str) -> Reply:
+        """The document of `experiments`."""
+        return self._about(
+            scope, run, "experiments",
+            lambda key: experiments.experiments(self._runs.history(scope, key), self.limits),
+        )
 
     def landscapes(self, scope: Scope, run: str) -> Reply:
         """The document of `landscapes`: which there are."""

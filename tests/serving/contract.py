@@ -16,9 +16,11 @@ from urllib.parse import urlencode
 
 from werkzeug.test import Client, TestResponse
 
+from tb_convergence.serving.experiments import SHAPES
+
 PREFIX = "/data/plugin/convergence"
 ROUTES = ("runs", "findings", "series", "layers", "heatmap", "layer", "histogram",
-          "compare", "difference", "landscapes", "landscape")
+          "compare", "difference", "experiments", "landscapes", "landscape")
 MOST_BYTES = 1_000_000
 SIDES = {"more than", "less than", "at least", "at most", "exactly", "other than", None}
 NONFINITE = {"NaN", "Infinity", "-Infinity"}
@@ -114,7 +116,7 @@ def check_runs(found: dict[str, Any]) -> None:
         keys(
             entry,
             "run source_runs last_step severity verdict first counts sources sampled axis loss "
-            "latest_seconds settings health error",
+            "latest_seconds settings health experiments error",
         )
         check_step(entry["last_step"])
         assert entry["severity"] in {
@@ -143,6 +145,7 @@ def check_runs(found: dict[str, Any]) -> None:
         assert len(entry["settings"]) <= 40
         assert all(len(name) <= 200 and len(text) <= 80 for name, text in entry["settings"].items())
         assert re.fullmatch(r"([.01234abcdni]{48})?", entry["health"])
+        assert type(entry["experiments"]) is int
         assert set(entry["sources"]) <= {"recorder", "histograms", "scalars"}
         if entry["sampled"] is not None:
             keys(entry["sampled"], "kept total exact")
@@ -471,6 +474,37 @@ LISTED = {
     "name", "model", "loss", "directions", "batch_norm", "samples", "evaluations", "grid_points",
     "end_loss", "complete", "seconds", "step", "wall_time", "planes", "dimensions",
 }
+
+
+def check_experiments(found: dict[str, Any]) -> None:
+    """`experiments`"""
+    keys(found, "schema run total experiments")
+    assert len(found["experiments"]) <= found["total"]
+    for one in found["experiments"]:
+        keys(one, "kind summary step wall_time verdicts data")
+        check_step(one["step"])
+        for verdict in one["verdicts"]:
+            keys(verdict, "finding title outcome reason")
+            assert verdict["outcome"] in {"confirmed", "refuted", "undecided"}
+        if one["data"] is not None:
+            fits(one["data"], SHAPES[one["kind"]])
+
+
+def fits(value: Any, shape: Any) -> None:
+    """Whether a part of `data` is what the documentation of its kind says."""
+    if isinstance(shape, dict):
+        if value is not None:
+            assert value.keys() == shape.keys()
+            for name, part in shape.items():
+                fits(value[name], part)
+    elif isinstance(shape, list):
+        assert isinstance(value, list)
+        for item in value:
+            fits(item, shape[0])
+    elif shape == "number":
+        check_number(value)
+    else:
+        assert isinstance(value, {"text": str, "flag": bool}[shape])
 
 
 def check_landscapes(found: dict[str, Any]) -> None:

@@ -19,6 +19,7 @@ from tb_convergence.core.statistics import columns
 from tb_convergence.reading.landscapes import RecordedLandscape, RecordedLandscapes
 from tb_convergence.reading.recorded_histograms import RecordedHistograms
 from tb_convergence.serving.source import NoSuchRunError, Scope, Version
+from tests.experiment_records import every_kind
 from tests.landscape_records import line_record, plane_record
 
 START = 1_763_700_000.0
@@ -153,7 +154,7 @@ def edited(history: RunHistory, group: str, start: int, values: Mapping[str, Any
 
 def healthy() -> RunHistory:
     """Loss falls, gradients are of one scale."""
-    return trained("mlp/healthy")
+    return replace(trained("mlp/healthy"), experiments=every_kind())
 
 
 def explodes() -> RunHistory:

@@ -39,6 +39,7 @@ QUERIES: dict[str, dict[str, Any]] = {
     "layer": {"run": "mlp/explodes", "group": "variables", "row": 3},
     "histogram": {"run": "keras/histograms", "group": "variables", "row": 3},
     "compare": {"run": "mlp/explodes", "with": "mlp/healthy"},
+    "experiments": {"run": "mlp/healthy"},
     "landscapes": {"run": "mlp/healthy"},
     "landscape": {"run": "mlp/healthy", "name": "landscape"},
     "difference": {

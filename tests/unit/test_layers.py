@@ -261,8 +261,11 @@ PAGE_LAYERS: dict[str, set[str]] = {
     "state": {"format", "data"},
     "model": {"format", "charts", "data", "host", "state"},
     "export": {"format", "charts", "data", "model", "state"},
+    "experiments": {"format", "charts", "export"},
     "landscape": {"format", "charts"},
-    "views": {"format", "charts", "data", "export", "host", "landscape", "model", "state"},
+    "views": {
+        "format", "charts", "data", "experiments", "export", "host", "landscape", "model", "state",
+    },
 }
 """Folder of the page -> others whose code it may import; the files beside them may import all.
 `charts` (how to draw) and `data` (what to draw) know each other; types may come from anywhere."""

@@ -239,6 +239,11 @@ export function createApi(fetcher, always = () => ({})) {
      */
     difference: (run, other, group, metric, signal) =>
       heat("difference", { run, with: other, group, metric }, signal),
+    /**
+     * @param {string} run
+     * @returns {Promise<import("../experiments/types.js").Reply>}
+     */
+    experiments: (run) => json("experiments", { run }, NEVER),
     landscapes: {
       /**
        * @param {string} run

@@ -33,6 +33,24 @@ export const VERDICT_WORD = {
   error: "unreadable",
 };
 
+/** What an experiment says of a finding: its word and its mark. */
+/** @type {Readonly<Record<string, {word: string, mark: Verdict}>>} */
+export const OUTCOMES = {
+  confirmed: { word: "Confirmed", mark: "critical" },
+  refuted: { word: "Refuted", mark: "healthy" },
+  undecided: { word: "Undecided", mark: "unknown" },
+};
+
+/** @type {Readonly<Record<string, string>>} */
+export const EXPERIMENT_TITLE = {
+  doctor: "Doctor",
+  lr_range_test: "LR range test",
+  overfit_small_sample: "Small-sample fit",
+  ablate: "Ablation",
+  check_data: "Data check",
+  gradient_check: "Gradient check",
+};
+
 /** What a run is, in the order in which runs are listed. */
 /** @type {readonly RunState[]} */
 export const STATES = ["sick", "error", "pending", "not-decided", "too-early", "nothing-found"];

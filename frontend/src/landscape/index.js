@@ -9,7 +9,7 @@
  * @import { Listed, Place, Reply, Turn } from "./types.js"
  * @import { Choice } from "./view.js"
  */
-import { render } from "lit-html";
+import { renderInto } from "../charts/template.js";
 import { readColors } from "./colors.js";
 import { where } from "./panel.js";
 import { parcelOf } from "./save.js";
@@ -200,7 +200,7 @@ export function mount(root, host) {
       ...{ runs: props.runs, having, a, b, layout, pair, shown, scale, said: state.said },
       ...{ pairs: found.length ? pairs : 0, together: state.together, colors: colors.loss },
     };
-    render(view(page, acts), root);
+    renderInto(view(page, acts), root);
     askAround();
   }
 

@@ -30,6 +30,7 @@ import { createTimeModel } from "./time.js";
  * @property {Hover} hover
  * @property {import("../charts/line.js").Ends} ends  Of the curves of the whole run.
  * @property {import("../data/api.js").Api["landscapes"]} landscapes
+ * @property {import("../data/api.js").Api["experiments"]} experiments
  *
  * @typedef {object} Model
  * @property {{runs: RunSummary[], list: import("./run_list.js").RunList, pending: number}} runs

@@ -30,7 +30,7 @@ const MAX_LIST = 20_000;
 const VIEW = {
   compared: list("with"),
   hiddenRuns: list("hide"),
-  page: choice("view", ["diagnosis", "runs", "landscape"]),
+  page: choice("view", ["diagnosis", "runs", "experiments", "landscape"]),
   runFilter: text("runs"),
   runState: choice("state", STATES),
   runGroups: choice("by", ["cause", "verdict", "folder", "none"]),

@@ -5,7 +5,7 @@
  * @import { FindingsHandlers, Shown } from "./findings.js"
  */
 import { html, nothing } from "lit-html";
-import { spelledOut, visible } from "../format/names.js";
+import { capital, spelledOut, visible } from "../format/names.js";
 import {
   counted,
   formatConfidence,
@@ -13,7 +13,7 @@ import {
   formatPercent,
   looseNumber,
 } from "../format/numbers.js";
-import { isOver, lookOf, VERDICT_WORD } from "../format/severity.js";
+import { EXPERIMENT_TITLE, isOver, lookOf, OUTCOMES, VERDICT_WORD } from "../format/severity.js";
 import { formatStep, formatStepRange } from "../format/steps.js";
 import { sign, verdictIcon } from "./icon.js";
 import { inlineName } from "./name.js";
@@ -49,6 +49,7 @@ export function findingCard(finding, explained, how, handlers, nested = false) {
           >${sureness(finding.confidence)}${formatConfidence(finding.confidence)} sure</span>
       </p>
       <h3>${visible(finding.title)}</h3>
+      ${testedBadge(finding, handlers)}
       ${goTo(finding, how, handlers)}
     </div>
     ${where(finding, how)} ${how.elsewhere(id)}
@@ -63,6 +64,20 @@ export function findingCard(finding, explained, how, handlers, nested = false) {
         : nothing
     }
   </article>`;
+}
+
+/**
+ * What an experiment said of the finding; pressed, it shows the experiment.
+ *
+ * @param {Finding} finding
+ * @param {FindingsHandlers} handlers
+ */
+function testedBadge({ tested }, handlers) {
+  if (!tested) return nothing;
+  const { word, mark } = OUTCOMES[tested.outcome];
+  return html`<p class="tested ${tested.outcome}" data-testid="tested" data-outcome=${tested.outcome}>${verdictIcon(mark)}
+    <span>${word} by <button type="button" class="link" title="Show the experiment"
+      @click=${() => handlers.setView({ page: "experiments" })}>${EXPERIMENT_TITLE[tested.experiment] ?? "an experiment"}</button></span></p>`;
 }
 
 /** Parts of the bar that shows how sure a finding is. */
@@ -152,8 +167,8 @@ function where(finding, { unit, target }) {
   </p>`;
 }
 
-/** @type {Pick<Finding, "advice" | "experiment">} */
-const NOTHING_TO_DO = { advice: [], experiment: null };
+/** @type {Pick<Finding, "advice" | "experiment" | "command">} */
+const NOTHING_TO_DO = { advice: [], experiment: null, command: null };
 
 /**
  * @param {Finding} finding
@@ -161,8 +176,8 @@ const NOTHING_TO_DO = { advice: [], experiment: null };
  * @param {FindingsHandlers} handlers
  */
 function body(finding, how, handlers) {
-  const { evidence, falsified_by, references } = finding;
-  const { advice, experiment } = isOver(finding) ? NOTHING_TO_DO : finding;
+  const { evidence, falsified_by, references, tested } = finding;
+  const { advice, experiment, command } = isOver(finding) ? NOTHING_TO_DO : finding;
   return html`
     ${how.before(finding)}
     ${
@@ -172,8 +187,14 @@ function body(finding, how, handlers) {
         : nothing
     }
     ${
+      tested
+        ? html`<section class="try"><h4>${OUTCOMES[tested.outcome].word} by experiment</h4><p>${visible(tested.reason)}</p></section>`
+        : nothing
+    }
+    ${
       experiment
-        ? html`<section class="try"><h4>What would decide it</h4><p>${visible(experiment)}</p></section>`
+        ? html`<section class="try"><h4>What would decide it</h4><p>${capital(visible(experiment))}</p>
+          ${command ? toCopy(visible(command), handlers) : nothing}</section>`
         : nothing
     }
     ${
@@ -182,6 +203,19 @@ function body(finding, how, handlers) {
         : nothing
     }
     ${list("What would prove this wrong", falsified_by)} ${list("References", references, reference)}`;
+}
+
+/**
+ * @param {string} command
+ * @param {FindingsHandlers} handlers
+ */
+function toCopy(command, handlers) {
+  return html`<p class="command"><code tabindex="0" data-testid="command">${command}</code>
+    <button type="button" class="button" @click=${(/** @type {Event} */ event) =>
+      handlers.copy(
+        command,
+        /** @type {HTMLElement} */ (event.currentTarget),
+      )}>${sign("copy")} <span>Copy</span></button></p>`;
 }
 
 /**

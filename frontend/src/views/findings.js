@@ -19,6 +19,7 @@ import { inlineName, name } from "./name.js";
  * @typedef {object} FindingsHandlers
  * @property {() => void} redraw
  * @property {(id: string) => void} showFinding
+ * @property {(change: Partial<import("../types.js").View>) => void} setView
  * @property {(evidence: import("../types.js").Evidence, finding: Finding) => void} showEvidence
  * @property {import("./export_menu.js").ExportHandlers["exportView"]} exportView
  * @property {import("./states.js").Copy} copy

@@ -13,6 +13,7 @@ import { sign } from "./icon.js";
  * @typedef {object} FrameData
  * @property {View["page"]} page
  * @property {number} runs
+ * @property {number | null} experiments  Of the selected run; null for none.
  * @property {Live | null} live
  * @property {boolean | null} notify  null where the browser has no notifications.
  *
@@ -27,12 +28,13 @@ import { sign } from "./icon.js";
  * @param {FrameData} data
  * @param {FrameHandlers} handlers
  */
-export function pageHead({ page, runs, live, notify }, handlers) {
+export function pageHead({ page, runs, experiments, live, notify }, handlers) {
   return html`<header class="page-head">
     <h1 class="hidden-label">Convergence</h1>
     <nav class="page-tabs" aria-label="Views">
       ${tab("diagnosis", "Diagnosis", null, page, handlers)}
       ${tab("runs", "Runs", runs, page, handlers)}
+      ${tab("experiments", "Experiments", experiments, page, handlers)}
       ${tab("landscape", "Landscape", null, page, handlers)}
     </nav>
     ${live ? status(live, notify, handlers) : nothing}

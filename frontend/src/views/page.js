@@ -13,6 +13,7 @@ import { drawnAt } from "../state/evidence.js";
 import { scalarAnswers } from "../state/tags.js";
 import { targetOf } from "../state/target.js";
 import { allRuns } from "./all_runs.js";
+import { experimentsPage } from "./experiments_page.js";
 import { findingsPanel } from "./findings.js";
 import { pageFoot } from "./foot.js";
 import { pageHead } from "./frame.js";
@@ -35,7 +36,7 @@ import { content, emptyRun, failure, loading, noLayers, noRuns } from "./states.
 export function page(state, model, handlers, around) {
   const { runs } = state.slots;
   return html`
-    ${pageHead({ page: state.view.page, runs: runs.data?.runs.length ?? 0, live: model.live, notify: state.notify }, handlers)}
+    ${pageHead({ page: state.view.page, runs: runs.data?.runs.length ?? 0, experiments: model.summary?.experiments || null, live: model.live, notify: state.notify }, handlers)}
     <p class="hidden-label" aria-live="polite">${state.said}</p>
     ${
       runs.data === null
@@ -50,7 +51,9 @@ export function page(state, model, handlers, around) {
             ? allRuns(state, model, handlers)
             : state.view.page === "landscape"
               ? landscapePage(state, model, handlers, around)
-              : dashboard(state, model, handlers, around)
+              : state.view.page === "experiments"
+                ? experimentsPage(state, model, handlers, around)
+                : dashboard(state, model, handlers, around)
     }
     ${pageFoot(state.version, handlers)} ${present()?.helpDialog(shortcutsAreOn(), handlers) ?? nothing}`;
 }

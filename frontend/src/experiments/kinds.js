@@ -1,0 +1,47 @@
+/**
+ * The kinds of experiments: what each asks, and the command that runs it.
+ *
+ * @import { Kind } from "./types.js"
+ */
+
+/** @type {Record<Kind, {question: string, only: string}>} */
+export const KINDS = {
+  doctor: {
+    question: "Why does it not converge, and which change is proven to help?",
+    only: "",
+  },
+  lr_range_test: {
+    question: "At which learning rates does this model learn?",
+    only: "lr-range-test",
+  },
+  overfit_small_sample: {
+    question: "Can the model memorise 32 samples, and up to how many?",
+    only: "small-sample",
+  },
+  ablate: {
+    question: "Which single change makes it better, and by how much?",
+    only: "ablate",
+  },
+  check_data: {
+    question: "Is something wrong with the data?",
+    only: "check-data",
+  },
+  gradient_check: {
+    question: "Are the gradients right, and does batch normalization hide vanishing ones?",
+    only: "gradient-check",
+  },
+};
+
+/**
+ * The command that runs an experiment; the result lands in the folder of the run.
+ *
+ * @param {Kind} kind
+ * @param {string} run
+ */
+export function commandOf(kind, run) {
+  const { only } = KINDS[kind];
+  // What a shell could take for more than a name is left for the person to fill in.
+  const folder =
+    run === "." ? "LOGDIR" : /^[\w.][\w./-]*$/.test(run) ? `LOGDIR/${run}` : "LOGDIR/RUN";
+  return `tb-convergence doctor ${only ? `--only ${only} ` : ""}--logdir ${folder} train.py`;
+}

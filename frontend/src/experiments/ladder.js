@@ -1,0 +1,49 @@
+/**
+ * The small-sample fit: for each size, how much of it was memorised, and in how many steps.
+ *
+ * @import { Ladder, Rung } from "./types.js"
+ */
+import { html, nothing } from "lit-html";
+import { formatNumber, formatPercent } from "../format/numbers.js";
+import { amount, measureName } from "./words.js";
+
+/** @param {Ladder} data */
+export function ladder(data) {
+  const again = data.rungs.some((rung) => rung.with_adam !== null);
+  const limit = data.threshold ?? 1;
+  return html`<table class="ladder" data-testid="ladder">
+      <thead><tr><th scope="col">Samples</th><th scope="col">Memorised</th>
+        <th scope="col">${measureName(data.measure)}</th><th scope="col">Steps</th></tr></thead>
+      <tbody>${data.rungs.map((rung) => rows(rung, limit))}</tbody>
+    </table>
+    <p class="note">A bar is the share learned of what a constant answer leaves; the line is the
+      ${formatPercent(limit)} from which a sample counts as memorised.${again ? " The second bar is a fresh try with Adam at 0.001." : ""}</p>`;
+}
+
+/**
+ * @param {Rung} rung
+ * @param {number} limit
+ */
+function rows(rung, limit) {
+  return html`<tr>
+    <th scope="row">${formatNumber(rung.size)}</th>
+    <td>${bar(rung.learned, rung.memorised, limit, "as it is")}
+      ${rung.with_adam === null ? nothing : bar(rung.with_adam, rung.with_adam >= limit, limit, "with Adam", "adam")}</td>
+    <td>${amount(rung.score)}</td>
+    <td>${rung.memorised ? formatNumber(rung.steps) : html`not in ${formatNumber(rung.steps)}`}</td>
+  </tr>`;
+}
+
+/**
+ * @param {number | null} share
+ * @param {boolean} enough
+ * @param {number} limit
+ * @param {string} what
+ * @param {string} [how]
+ */
+function bar(share, enough, limit, what, how = "") {
+  const part = Math.min(1, Math.max(0, share ?? 0));
+  const said = `${what}: ${share === null ? "nothing learned" : formatPercent(part)}, ${enough ? "memorised" : "not memorised"}`;
+  return html`<span class="gauge ${how} ${enough ? "" : "short"}" title=${said}>
+    <span class="hidden-label">${said}</span><i .style=${`width:${part * 100}%`}></i><b .style=${`left:${limit * 100}%`}></b></span>`;
+}
