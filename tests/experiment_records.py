@@ -70,7 +70,10 @@ def ladder() -> ExperimentRecord:
 
 def ablation() -> ExperimentRecord:
     """One change helps, one hurts, one makes no difference, one diverges."""
-    def effect(id_: str, title: str, values: list[float], control: bool = False) -> dict[str, object]:
+
+    def effect(
+        id_: str, title: str, values: list[float], control: bool = False
+    ) -> dict[str, object]:
         change = [value - 0.62 for value in values]
         mean = math.fsum(change) / len(change)
         half = 0.03 if all(map(math.isfinite, change)) else math.inf

@@ -1,7 +1,7 @@
 """The document of `experiments`: what experiments found out about a run, checked part by part.
 
-A record's numbers were written by whoever wrote the log. Each kind has a shape; what does not fit is
-left out, so that the page draws what it gets without asking what it is.
+A record's numbers were written by whoever wrote the log. Each kind has a shape; what does not fit
+is left out, so that the page draws what it gets without asking what it is.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The view of experiments in a real TensorBoard: every kind, both themes, keyboard, empty states."""
+"""The view of experiments in a real TensorBoard: every kind, both themes, by keyboard."""
 
 from __future__ import annotations
 
