@@ -44,8 +44,8 @@ def first_step(options: Options) -> Table:
         ))
     return Table(
         "First step",
-        "Seconds of the processor until the first step of a dense network is over, tracing "
-        "included: without the callback, what the callback adds, and the ratio of the two.",
+        "CPU seconds until the end of the first step of a dense network, including tracing: "
+        "without the callback, the amount that the callback adds, and the ratio.",
         ("layers", "without", "added", "with / without"),
         lines,
     )

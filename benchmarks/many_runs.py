@@ -55,15 +55,14 @@ def many(options: Options) -> Table:
     return Table(
         "Diagnosing many runs",
         f"`tb-convergence diagnose` with the data server, on runs of {RECORDS} records of {ROWS} "
-        f"variables; without the start of the program ({empty:.1f} s) where it says so. A plain "
-        "read is `read()` of every file, from the memory in which the system keeps them; "
-        "TensorBoard's read is its data server, loaded with all runs, and every series of ours "
-        "asked for through its provider, six at a time. From disk is the same once more, of files "
-        "that the system has been told to drop from its memory, and of which it says that it has: "
-        f"a plain read of them comes at {min(speeds):,.0f} to {max(speeds):,.0f} MB/s here, which "
-        "the machine's host may hold in memory of its own. The largest count is the one before ten "
-        "times over, as links to the same files. Memory is that of all processes together, at its "
-        "most.",
+        f"variables. Columns without the start subtract the start of the program ({empty:.1f} s). "
+        "A plain read is `read()` of every file from the page cache. TensorBoard's read loads all "
+        "runs into its data server and requests every series of the plugin through its provider, "
+        "six at a time. \"From disk\" repeats this with files that the system has dropped from its "
+        f"page cache. A plain read of them reaches {min(speeds):,.0f} to {max(speeds):,.0f} MB/s "
+        "here, so the host of the machine may hold them in its own memory. The largest count "
+        "consists of ten links to each file of the one before. Memory is the maximum of all "
+        "processes together.",
         ("runs", "processes", "MB", "s", "ms per run, without the start (linear: constant)",
          "against a plain read (target <= 3)", "against TensorBoard's read",
          "from disk, ms per run", "from disk, against a plain read",

@@ -142,12 +142,13 @@ def first_answer(options: Options) -> Table:
         ))
     return Table(
         "First answer of the tab",
-        f"One run of {records:,} records of [400, 16], of which TensorBoard keeps 2,000: its "
-        "own load in seconds, and what the tab adds, with nothing computed yet: until the verdict "
-        "stands in the list of runs, and until everything the page shows at first is answered "
-        "(findings with their dates, curves, layers, a heat map). TensorBoard's own reading of "
-        "the samples is measured by itself. Ratios of the sum "
-        f"to TensorBoard's load alone, and to that with the start of its program ({start:.1f} s).",
+        f"One run has {records:,} records of [400, 16], of which TensorBoard keeps 2,000. The "
+        "table gives TensorBoard's own load time in seconds and the time that the tab adds with a "
+        "cold cache: until the verdict appears in the list of runs, and until everything that the "
+        "page shows first is answered (findings with their dates, curves, layers, a heat map). "
+        "TensorBoard's own reading of the samples is measured separately. The ratios compare the "
+        "sum with TensorBoard's load time alone, and with its load time including program start "
+        f"({start:.1f} s).",
         ("loader", "MB", "load, s", "verdict, s", "tab, s",
          "TensorBoard's own reading of the samples / load", "verdict / load (target <= 1.2)",
          "tab / load", "verdict / start and load", "tab / start and load"),
@@ -173,8 +174,8 @@ def large_run(options: Options) -> Table:
         logs.drop(folder)
     return Table(
         "A very large run",
-        f"{records:,} records of 1,000 layers (1,000 rows, 16 columns) in one file. TensorBoard "
-        "keeps 2,000 of them. Memory is that of all processes together, at its most.",
+        f"One file has {records:,} records of 1,000 layers (1,000 rows, 16 columns), of which "
+        "TensorBoard keeps 2,000. Memory is the maximum of all processes together.",
         ("program", "MB on disk", "until loaded, s", "the tab's first answers, s",
          "memory, MiB (bounded, whatever the file's size)"),
         lines,

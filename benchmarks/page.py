@@ -143,11 +143,11 @@ def page_speed(options: Options) -> Table:
                     lines += _tall(browser, address, rows, records)
     return Table(
         "The page",
-        "The tab in Chromium (headless, drawing in software) inside TensorBoard with its own "
-        "loader, on the machine that also serves it; the server has answered the same before. "
-        "Times end when the browser has painted. The clock of the first finding starts when "
-        "TensorBoard opens the tab's frame: loading the page and its styles is part of it. Memory "
-        "is that of the tab by itself, after a garbage collection, buffers included.",
+        "The tab runs in Chromium (headless, software rendering) inside TensorBoard with its own "
+        "loader, on the machine that also runs the server. The server has a warm cache. Times end "
+        "when the browser has painted. The time of the first finding starts when TensorBoard opens "
+        "the frame of the tab, so it includes loading the page and its styles. Memory is that of "
+        "the tab alone after a garbage collection, including buffers.",
         ("what", "target", "measured", ""),
         lines,
     )

@@ -128,10 +128,10 @@ def time_of_a_record(options: Options) -> Table:
         ))
     return Table(
         "Time of a record",
-        "What recording adds to a step (gradients, variables and updates; copies of the variables "
-        "and the branch included), against `tf.summary.histogram` of the same tensors and against "
-        "one `tf.nn.l2_loss` over each of them, which is as fast as memory allows. The last column "
-        "is a step that is not recorded, only watched.",
+        "Time that recording adds to a step (gradients, variables and updates, including copies of "
+        "the variables and the branch). It is compared with `tf.summary.histogram` of the same "
+        "tensors, and with one `tf.nn.l2_loss` over each of them, which is as fast as memory "
+        "allows (a sweep). The last column is a step that is only watched, not recorded.",
         ("tensors", "histograms / record (target >= 50)", "record / sweep (target <= 5)",
          "watched step / sweep"),
         lines,
@@ -155,8 +155,9 @@ def bytes_of_a_record(options: Options) -> Table:
         ))
     return Table(
         "Bytes of a record",
-        "Of one step in the event file: all columns of all variables and the run, against "
-        "histograms of the same tensors, as TensorFlow 2 and TensorFlow 1 write them.",
+        "Size of one recorded step in the event file, with all columns of all variables and of the "
+        "run, compared with histograms of the same tensors as TensorFlow 2 and TensorFlow 1 write "
+        "them.",
         ("tensors", "bytes", "of TensorFlow 2's (target <= 1/12)",
          "of TensorFlow 1's (target <= 1/36)"),
         lines,

@@ -84,11 +84,11 @@ def _processor() -> str:
 def document(tables: Sequence[Table], facts: Sequence[str]) -> str:
     """The whole page."""
     head = (
-        "# What recording costs, and how fast reading and the page are\n"
-        "Made by `make bench`. Machines are noisy, so every figure of recording is a ratio of "
-        "things that took turns in one process: median over the turns, and in brackets the middle "
-        "half of them. Those of reading stand beside TensorBoard's own on the same files, those of "
-        "the page are times, against their targets.\n\n"
+        "# Benchmarks: the cost of recording, and the speed of reading and of the page\n"
+        "`make bench` writes this page. Machines are noisy, so recording is measured as a ratio: "
+        "the alternatives take turns in one process, and each table gives the median over the "
+        "turns, with the middle half in brackets. Reading is compared with TensorBoard on the same "
+        "files. The page is measured in absolute times against targets.\n\n"
     )
     listed = "".join(f"* {fact}\n" for fact in facts)
     return head + listed + "\n" + "\n".join(table.as_markdown() for table in tables)

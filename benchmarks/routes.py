@@ -84,10 +84,10 @@ def warm(options: Options) -> Table:
                 ))
     return Table(
         "Routes, one client",
-        f"{count} runs of {records:,} records of {rows} variables in a real TensorBoard. A reply "
-        "that is asked for the first time, its runs having been examined; then asked again "
-        "(median, 99th percentile), and with the ETag of before. Bytes are those on the wire, of "
-        "the largest.",
+        f"{count} runs of {records:,} records of {rows} variables in a real TensorBoard that has "
+        "examined all runs. The table gives the time of the first request for a reply, of repeated "
+        "requests (median, 99th percentile), and of requests with the previous ETag. Bytes are the "
+        "size of the largest reply on the wire.",
         ("loader", "route", "bytes (target <= 1 MB)", "first, ms",
          "warm, median, ms (target <= 100)", "warm, p99, ms", "304, median, ms"),
         lines,
@@ -122,9 +122,9 @@ def at_once(options: Options) -> Table:
                     ))
     return Table(
         "Routes, fifty clients",
-        f"{CLIENTS} clients begin at the same moment, each with all questions of a page that opens "
-        f"on one of the {size[0]} runs; first with nothing computed, then all of it again. Memory "
-        "is that of all processes at its most, beyond what TensorBoard itself has loaded.",
+        f"{CLIENTS} clients start at the same moment. Each sends all requests of a page that opens "
+        f"on one of the {size[0]} runs, first with a cold cache, then again. Memory is the maximum "
+        "of all processes together, minus what TensorBoard itself has loaded.",
         ("loader", "", "route", "all clients done, s", "median, ms",
          "p99, ms (target, warm: <= 1,000)", "failed", "memory, MiB"),
         lines,

@@ -76,9 +76,10 @@ def short_trainings(options: Options) -> Table:
             )
     return Table(
         "Short trainings",
-        "CPU-seconds of a whole training, tracing included, without the callback; what "
-        "the callback adds; what it adds to each call of `fit` past the first tenth of them; and "
-        f"how much more memory those take. Medians of {PROCESSES} processes each.",
+        "CPU seconds of a whole training without the callback, including tracing; the seconds that "
+        "the callback adds; the time that it adds to each call of `fit` after the first tenth of "
+        f"the calls; and the memory by which those calls grow. Medians of {PROCESSES} processes "
+        "each.",
         ("network", "training", "without, s", "added, s (target <= 3)",
          "added per further call, ms",
          "memory, MiB"),

@@ -54,14 +54,14 @@ def step_time(options: Options) -> Table:
         lines.append((title, *found, debugger))
     return Table(
         "Time of a training step",
-        "Time of `fit` with each callback, against the same training without one: epochs of the "
-        "contenders take turns. The second column is wall time, the third time of the processor, "
-        "which other programs on the machine disturb less; the fourth is the same training without "
-        "a callback a second time: what it differs from 1 by is what the machine can resolve. Ours "
-        "is at its defaults, and then with watch_every_step=True; both past the seconds that are "
-        "free in every training, records included. Keras' own callback writes histograms of the "
-        "weights alone, once per epoch, here every "
-        f"{TURN_SECONDS:g} s; the debugger runs in a process of its own.",
+        "Time of `fit` with each callback, relative to the same training without one. The "
+        "alternatives take turns, epoch by epoch. The second column is wall time, the third is CPU "
+        "time, which other programs on the machine disturb less. The fourth is the same training "
+        "without a callback once more: its distance from 1 is the resolution of the measurement. "
+        "Our callback runs with default settings, and then with watch_every_step=True, both after "
+        "the seconds that every training gets for free, and including records. Keras' own callback "
+        f"only writes histograms of the weights, once per epoch, here every {TURN_SECONDS:g} s. "
+        "The debugger runs in a separate process.",
         ("network", "step, ms", "with ours, wall (target <= 1.01)", "with ours, processor",
          "without, again, processor", "own measured share",
          "with watch_every_step=True, wall",
