@@ -9,7 +9,7 @@ from tensorboard.compat.proto import event_pb2, summary_pb2, tensor_pb2, tensor_
 
 from tb_convergence.core.experiments import ExperimentRecord, encode, tag_of
 from tb_convergence.core.schema import PLUGIN_NAME
-from tb_convergence.training.host.event_file import open_events
+from tb_convergence.training.host.event_file import EventFile
 
 SUFFIX = ".convergence.experiment"
 
@@ -37,7 +37,7 @@ def write_record(log_dir: str | os.PathLike[str], record: ExperimentRecord) -> N
         wall_time=record.wall_time or time.time(), step=record.step,
         summary=summary_pb2.Summary(value=[value]),
     )
-    events = open_events(os.fspath(log_dir), 10, 120, SUFFIX)
+    events = EventFile(os.fspath(log_dir), 10, 120, SUFFIX)
     try:
         events.add_event(event)
     finally:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import shutil
 import sys
 from pathlib import Path
+from typing import BinaryIO
 
 import event_records
 import numpy as np
 import pytest
+from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+from tensorboard.compat.proto import event_pb2
 
 from tb_convergence.core.schema import Row
 from tb_convergence.training.host import event_file
@@ -27,7 +31,6 @@ def without_tensorflow(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
     writer = RunWriter(str(tmp_path / "deep" / "run"))
-    assert isinstance(writer._events, event_file._LocalEvents)
     for step in range(5):
         writer.table(TARGET, np.full((1, 1), step, np.float32), step)
     writer.close()
@@ -36,14 +39,61 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert group.series("gradient_norm") == [0, 1, 2, 3, 4]
 
 
-@pytest.mark.parametrize(("folder", "imported"), [("gs://bucket/run", False), ("local", True)])
-def test_tensorboards_own_writer_where_tensorflow_is_needed_or_there(
-    monkeypatch: pytest.MonkeyPatch, folder: str, imported: bool
+class RemoteFile(io.BytesIO):
+    """A file of another file system, which may refuse what it is sent."""
+
+    refuses = False
+    kept = b""
+
+    def flush(self) -> None:
+        if self.refuses:
+            raise ValueError("bucket not found")
+        self.kept = self.getvalue()
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> dict[str, RemoteFile]:
+    """Files that were opened at addresses such as gs://."""
+    files: dict[str, RemoteFile] = {}
+    tf = importlib.import_module("tensorboard.compat").tf
+    monkeypatch.setattr(tf.io.gfile, "makedirs", lambda folder: None)
+    monkeypatch.setattr(
+        tf.io.gfile, "GFile", lambda path, mode: files.setdefault(path, RemoteFile())
+    )
+    return files
+
+
+def test_an_address_is_written_by_its_file_system(
+    bucket: dict[str, RemoteFile], tmp_path: Path
 ) -> None:
-    if imported:
-        monkeypatch.setitem(sys.modules, "tensorflow", sys)
-    monkeypatch.setattr(event_file, "EventFileWriter", lambda *given: given)
-    assert event_file.open_events(folder, 10, 2, ".x") == (folder, 10, 2, ".x")
+    events = event_file.EventFile("gs://bucket/run", 10, 2, ".x")
+    assert list(bucket) == [events.path]
+    assert events.path.startswith("gs://bucket/run/events.out.tfevents.")
+    events.add_event(event_pb2.Event(step=3))
+    events.flush()
+    (tmp_path / "copy").write_bytes(bucket[events.path].kept)
+    assert [event.step for event in EventFileLoader(str(tmp_path / "copy")).Load()] == [0, 3]
+    events.close()
+    events.close()
+    with pytest.raises(OSError, match="is closed"):
+        events.add_event(event_pb2.Event(step=4))
+
+
+def test_a_file_system_that_fails_is_an_error_and_blocks_nobody(
+    bucket: dict[str, RemoteFile],
+) -> None:
+    events = event_file.EventFile("gs://bucket/run", 1, 0, ".x")
+    bucket[events.path].refuses = True
+
+    def record_much() -> None:
+        for step in range(1000):
+            events.add_event(event_pb2.Event(step=step))
+
+    with pytest.raises(OSError, match="could not be written: bucket not found"):
+        record_much()
+    with pytest.raises(OSError, match="bucket not found"):
+        events.flush()
+    events.close()
 
 
 class Full(io.RawIOBase):
@@ -62,9 +112,23 @@ class Full(io.RawIOBase):
         return len(part)
 
 
+class Short:
+    """A file on a disk with room for `room` bytes."""
+
+    def __init__(self, file: BinaryIO, room: int) -> None:
+        self.file, self.room = file, room
+
+    def write(self, data: bytes) -> int:
+        self.room -= (taken := self.file.write(data[: self.room]))
+        return taken
+
+    def close(self) -> None:
+        self.file.close()
+
+
 def test_nothing_is_written_behind_a_torn_record() -> None:
     disk = Full(room=15)
-    file = event_file._File(disk)  # type: ignore[arg-type]
+    file = event_file.LocalFile(disk)  # type: ignore[arg-type]
     file.write(b"0123456789")
     file.write(b"abcdefghij")
     disk.room = 100
@@ -76,20 +140,23 @@ def test_a_full_disk_begins_a_new_file_when_there_is_room(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = [0.0]
+    open_local = event_file.LocalFile
+    disks = iter([Full(room=400), None])  # the second file finds room again
+
+    def opened(file: BinaryIO) -> event_file.LocalFile:
+        disk = next(disks)
+        return open_local(file if disk is None else Short(file, disk.room))
+
+    monkeypatch.setattr(event_file, "LocalFile", opened)
     writer = RunWriter(str(tmp_path), lambda: now[0])
-    writer.table(TARGET, np.zeros((1, 1), np.float32), 0)
-    writer.flush()
-    assert writer._events is not None
-    writer._events._general_file_writer._torn = True  # as after a write that fell short
-    for step in range(1, 5):
+    for step in range(6):
         now[0] += module.LOOK_SECONDS + 1
         writer.table(TARGET, np.full((1, 1), step, np.float32), step)
-        if writer._events is not None:
-            writer.flush()
+        writer.flush()
     last = Path(writer.path)
     writer.close()
     assert len(list(tmp_path.iterdir())) == 2
     assert writer.lost > 0
     (tmp_path / "last").mkdir()
     shutil.copy(last, tmp_path / "last")
-    assert event_records.read(tmp_path / "last").variables.steps[-1] == 4
+    assert event_records.read(tmp_path / "last").variables.steps[-1] == 5

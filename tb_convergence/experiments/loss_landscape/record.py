@@ -10,7 +10,7 @@ from tensorboard.compat.proto import event_pb2, summary_pb2, tensor_pb2, tensor_
 
 from tb_convergence.core.landscape import check_name, tag_of
 from tb_convergence.core.schema import PLUGIN_NAME
-from tb_convergence.training.host.event_file import open_events
+from tb_convergence.training.host.event_file import EventFile
 
 SUFFIX = ".landscape"
 
@@ -36,7 +36,7 @@ def write_record(log_dir: str, document: dict[str, Any], step: int) -> None:
             string_val=[text.encode("utf-8", "replace")],
         ),
     )
-    events = open_events(log_dir, 10, 1, SUFFIX)
+    events = EventFile(log_dir, 10, 1, SUFFIX)
     try:
         events.add_event(
             event_pb2.Event(

@@ -25,12 +25,11 @@ from tensorboard.compat.proto import (
     tensor_shape_pb2,
     types_pb2,
 )
-from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
 from tb_convergence.core import schema
 from tb_convergence.core.schema import Row
 from tb_convergence.training.host import neighbours
-from tb_convergence.training.host.event_file import open_events
+from tb_convergence.training.host.event_file import EventFile
 
 if TYPE_CHECKING:
     from tb_convergence.training.host.live import Live
@@ -123,7 +122,7 @@ class RunWriter:
         self._patience = float(LOOK_SECONDS)
         self._reported = False
         self._configuration: tuple[Mapping[str, Any], int] | None = None
-        self._events: EventFileWriter | None = None
+        self._events: EventFile | None = None
         self._process = os.getpid()
         self.live: Live | None = None
         self._open()
@@ -147,12 +146,12 @@ class RunWriter:
         self._handed_bytes = self._expected_bytes = 0
         # Records handed over since the last look; and before it, but after the one before.
         self._pending = self._unproved = 0
-        self._events = open_events(self.log_dir, QUEUE_RECORDS, FLUSH_SECONDS, SUFFIX)
+        self._events = EventFile(self.log_dir, QUEUE_RECORDS, FLUSH_SECONDS, SUFFIX)
 
     @property
     def path(self) -> str:
         """The file being written; "" while there is none."""
-        return "" if self._events is None else str(self._events._file_name)
+        return "" if self._events is None else self._events.path
 
     def table(
         self,
