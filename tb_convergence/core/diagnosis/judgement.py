@@ -76,11 +76,9 @@ def _state_and_reason(
         name for name, seen in (("the validation loss", validated), ("the gradients", traced))
         if seen
     )
-    began = float(trajectory.level[0])
     return "nothing-found", (
-        f"The loss fell from {number(began)} to {number(trajectory.end)}. {decided} of "
-        f"{applicable} checks could run, including {looked}, and none found anything that needs "
-        "action."
+        f"{decided} of {applicable} checks could run, including {looked}, and none found anything "
+        "that needs action."
     )
 
 
