@@ -82,22 +82,6 @@ class Collector:
         """What lies between the last look and the next, such as validation, is no step."""
         self._last_end = None
 
-    @property
-    def due(self) -> int:
-        """The step to be recorded next."""
-        return self._due
-
-    def passed(self, batches: int) -> None:
-        """After `batches` batches that nobody observed: there is nothing to be read."""
-        now = time.perf_counter()
-        began, self._last_end = self._last_end, now
-        if began is not None:
-            self._cadence.saw_steps(now - began, batches)
-
-    def resume(self, step: int, batches: int) -> None:
-        """The next step to be made is `step`, of which `batches` batches have been seen."""
-        self._base, self._batches = step, batches
-
     def took(self, seconds: float) -> None:
         """Something of ours beside the records took `seconds`."""
         self._cadence.saw_look(seconds)

@@ -192,7 +192,6 @@ def _this_step(part: tables.Part, present: Sequence[bool], loss: Tensor) -> Wind
         gradient_norms=tf.gather(part.norm, places),
         gradient_bad=tf.cast(bad, tf.float32),
         steps=tf.constant(1.0),
-        unwatched=zero,
         loss_sum=tf.where(loss_bad, zero, loss),
         loss_bad=tf.cast(loss_bad, tf.float32),
         loss_max=loss,

