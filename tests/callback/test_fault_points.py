@@ -134,7 +134,9 @@ def test_any_fault_at_any_point_changes_nothing(
         np.testing.assert_array_equal(got, expected)
     lines = [r.getMessage() for r in caplog.records if r.name == "tb_convergence"]
     assert len(lines) <= 1
-    assert (callback.disabled_reason is not None) == bool(lines)
+    assert callback.disabled_reason is None or lines
+    if lines and callback.disabled_reason is None:  # the copy of the step could not be made
+        assert "records no gradients" in lines[0]
 
 
 def test_a_roll_back_that_fails_is_made_one_by_one(

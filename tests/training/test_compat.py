@@ -181,6 +181,13 @@ def test_a_train_function_may_carry_our_copies(model: Any) -> None:
     assert vars(model)["train_function"] is model.train_function
 
 
+def test_keras_own_train_function_is_known(model: Any) -> None:
+    """Without it: variables and updates are recorded, gradients and outputs are not."""
+    model.make_train_function()
+    assert compat.made_by_keras(model.train_function)
+    assert not compat.made_by_keras(lambda iterator: None)
+
+
 PRIVATE = re.compile(r"[\w)\]]\._[a-z]")
 
 

@@ -228,6 +228,11 @@ def additional_losses(model: Any) -> Any:
     return getattr(model, "_aggregate_additional_loss", None)
 
 
+def made_by_keras(function: Any) -> bool:
+    """Whether a model's train function is the one that Keras makes of its `train_step`."""
+    return str(getattr(function, "__module__", "")).startswith("keras.")
+
+
 ADDITIONAL_LOSSES = "_aggregate_additional_loss"
 """Its name, to wrap it while a step is traced."""
 

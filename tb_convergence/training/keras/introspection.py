@@ -27,6 +27,14 @@ def innermost(optimizer: Any) -> Any:
     return getattr(optimizer, "inner_optimizer", optimizer)
 
 
+def returns_running_mean(model: Any) -> bool:
+    """Whether the loss that the train function of `model` returns is Keras' mean since the epoch
+    began; a step or a function of the model's own may return anything."""
+    kind = type(model)
+    own = (kind.train_step, kind.make_train_function)
+    return own == (keras.Model.train_step, keras.Model.make_train_function)
+
+
 def batches_per_update(optimizer: Any) -> int:
     """How many batches' gradients are averaged for one update."""
     return int(getattr(innermost(optimizer), "gradient_accumulation_steps", None) or 1)

@@ -5,14 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import keras
+from typing import Any, Final
 
 from tb_convergence.training.host.guard import UnsupportedError
 from tb_convergence.training.host.step_losses import StepLosses
 from tb_convergence.training.host.writer import RunWriter
-from tb_convergence.training.keras import introspection
+from tb_convergence.training.keras import compat, introspection
 from tb_convergence.training.keras.copies import Before, Copies, copies_for, values_before
 from tb_convergence.training.keras.handback import Batch
 from tb_convergence.training.keras.last_finite import LastFinite
@@ -22,6 +20,9 @@ from tb_convergence.training.keras.rolled_back import handle_of
 from tb_convergence.training.keras.sites import Site, optimizers_of
 from tb_convergence.training.keras.step_log import StepLog
 from tb_convergence.training.keras.updates_only import UpdatesOnly
+
+MOST_OF_A_REASON: Final = 200
+"""Characters of an error that the log line repeats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +82,7 @@ class Measuring:
         before = [id(item) for item in (self._model, *self._optimizers)]
         if model is not self._model:
             self.logs = []
-            own_step = type(model).train_step is keras.Model.train_step
-            self.losses = StepLosses("running mean" if own_step else "unknown")
+            self.losses = _losses_of(model)
         self._model, self._optimizers = model, optimizers_of(model)
         self._copies = self._function = None
         if self._last_finite is not None:
@@ -206,23 +206,29 @@ class Measuring:
         began = time.perf_counter()
         assert copies.data is not None
         try:
+            if not compat.made_by_keras(self._function):
+                raise NotRehearsedError("the model trains with a train function of its own")
             copies.rehearsal = Rehearsal(self._model, copies.data, lambda _: 0, self._asked)
         except NotRehearsedError as error:
             self._only_updates(copies, str(error))
+        except UnsupportedError:
+            raise
+        except Exception as error:  # such as Python code that needs values, in an eager step
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            self._only_updates(copies, f"it cannot be traced again ({reason[:MOST_OF_A_REASON]})")
         return time.perf_counter() - began
 
     def _follow(self, sites: Sequence[Site]) -> None:
         """Have a log for each optimizer call."""
         if self.sites == list(sites):
             return
-        own_step = type(self._model).train_step is keras.Model.train_step
         steps = {log.site.name: log.last_step for log in self.logs}
         alone = len(sites) == 1
         self.logs = [
             StepLog(
                 site,
                 "" if alone else site.name,
-                self.losses if alone else StepLosses("running mean" if own_step else "unknown"),
+                self.losses if alone else _losses_of(self._model),
                 steps.get(site.name, -1),
             )
             for site in sites
@@ -248,3 +254,7 @@ class Measuring:
             if measurement is not None and measurement.batch is not None:
                 self.batch_size = measurement.batch
         return wrote
+
+
+def _losses_of(model: Any) -> StepLosses:
+    return StepLosses("running mean" if introspection.returns_running_mean(model) else "unknown")

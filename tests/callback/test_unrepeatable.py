@@ -1,0 +1,111 @@
+"""Steps of which no copy can be made: losses, variables and updates are recorded all the same."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import programs
+import pytest
+
+from tb_convergence.keras import ConvergenceCallback
+from tb_convergence.reading import open_logdir
+from tb_convergence.reading.provider import read_folded
+from tb_convergence.reading.runs import fold_runs
+
+tf = pytest.importorskip("tensorflow")
+
+
+def own_train_function(keras: Any) -> Any:
+    """A train function that is not made of `train_step`, which would train something else."""
+
+    class Own(keras.Sequential):
+        def make_train_function(self, force: bool = False) -> None:
+            @tf.function
+            def function(iterator: Any) -> dict[str, Any]:
+                x, y = next(iterator)
+                with tf.GradientTape() as tape:
+                    loss = tf.reduce_mean(tf.abs(self(x, training=True) - y))
+                gradients = tape.gradient(loss, self.trainable_variables)
+                self.optimizer.apply(gradients, self.trainable_variables)
+                return {"loss": loss}
+
+            self.train_function = function
+
+    model = Own([keras.Input((3,)), keras.layers.Dense(2)])
+    model.compile("adam", "mse")
+    return model
+
+
+def eager(keras: Any) -> Any:
+    """A step that asks tensors for their values."""
+
+    class Halved(keras.layers.Layer):
+        def call(self, x: Any) -> Any:
+            return x / 2 if float(tf.reduce_max(x)) > 1 else x
+
+    model = keras.Sequential([keras.Input((3,)), Halved(), keras.layers.Dense(2)])
+    model.compile("adam", "mse", run_eagerly=True)
+    return model
+
+
+def traced_once(keras: Any) -> Any:
+    """A step that refuses to be traced more often than Keras does."""
+
+    class Once(keras.Sequential):
+        traces = 0
+
+        def train_step(self, data: Any) -> Any:
+            if not isinstance(data[0], tf.Tensor) or data[0].shape[0] is not None:
+                return super().train_step(data)
+            type(self).traces += 1
+            if type(self).traces > 1:
+                raise RuntimeError("traced again")
+            return super().train_step(data)
+
+    model = Once([keras.Input((3,)), keras.layers.Dense(2)])
+    model.compile("adam", "mse")
+    return model
+
+
+MODELS: dict[str, tuple[Callable[[Any], Any], str]] = {
+    "own train function": (own_train_function, "train function of its own"),
+    "eager": (eager, "cannot be traced again"),
+    "traced once": (traced_once, "traced again"),
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_what_can_be_had_is_recorded(
+    keras: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    build, reason = MODELS[name]
+    rng = np.random.default_rng(0)
+    x, y = (rng.normal(size=(60, n)).astype("float32") for n in (3, 2))
+    callback = ConvergenceCallback(tmp_path, every_n_steps=4)
+    weights = []
+    with caplog.at_level(logging.WARNING, logger="tb_convergence"):
+        for callbacks in ([], [callback]):
+            keras.utils.set_random_seed(1)
+            model = build(keras)
+            data = tf.data.Dataset.from_tensor_slices((x, y)).batch(4)
+            model.fit(data, epochs=2, shuffle=False, verbose=0, callbacks=callbacks)
+            weights.append(programs.weights(model))
+    for expected, found in zip(*weights, strict=True):
+        np.testing.assert_array_equal(found, expected)
+    assert callback.disabled_reason is None
+    (line,) = [r.getMessage() for r in caplog.records if r.name == "tb_convergence"]
+    assert "records no gradients" in line
+    assert reason in line
+    with open_logdir(tmp_path, "python") as source:
+        (run,) = fold_runs(source.runs())
+        history = read_folded(source, run)
+    variables = history.tables["variables"]
+    assert (variables.column("update_norm") > 0).all()
+    assert np.isnan(variables.column("gradient_norm")).all()
+    # What a function or a step of the model's own returns need not be the loss of the batch.
+    known = np.isfinite(history.tables["run"].column("loss"))
+    assert known.all() if name == "eager" else not known.any()
