@@ -60,6 +60,7 @@ off by the same amount everywhere. If it harms one, that family differs from the
 def parts(outcomes: Sequence[Outcome]) -> Iterator[tuple[str, list[Outcome]]]:
     """The zoo's programs, the held-out sets, and the published ones."""
     kinds = {"apart": "held-out programs, first set", "reported": "held-out programs, second set",
+             "forum": "held-out programs, third set", "unusual": "healthy but unusual programs",
              "published": "published cases"}
     for name in ("zoo", *kinds.values()):
         chosen = [o for o in outcomes if kinds.get(o.family, "zoo") == name]

@@ -10,12 +10,17 @@ from zoo.families import (
     architectures_sequences,
     architectures_tables,
     ends,
+    forum_images,
+    forum_sequences,
+    forum_tables,
     inputs,
     layers,
     rates,
     reported_images,
     reported_sequences,
     reported_tables,
+    unusual_networks,
+    unusual_tables,
 )
 from zoo.program import Program
 
@@ -32,6 +37,8 @@ FAMILIES = {
     "reported": (
         *reported_images.PROGRAMS, *reported_sequences.PROGRAMS, *reported_tables.PROGRAMS
     ),
+    "forum": (*forum_images.PROGRAMS, *forum_tables.PROGRAMS, *forum_sequences.PROGRAMS),
+    "unusual": (*unusual_tables.PROGRAMS, *unusual_networks.PROGRAMS),
 }
 
 PROGRAMS: dict[str, Program] = {

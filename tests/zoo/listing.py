@@ -43,7 +43,7 @@ class Listing:
         self.skipped: list[str] = []
         self.programs: dict[str, Listed] = {
             p.name: Listed(p.name, p.family, p.architecture, p.expected, p.also, p.good, p.margin,
-                           p.why, (True, False))
+                           p.why, (False,) if p.only_healthy else (True, False))
             for p in PROGRAMS.values()
         }
         self._cases = Cases(cases, data) if cases is not None and data is not None else None

@@ -48,8 +48,7 @@ class Program:
         margin: by how much the sick program stays below its twin.
         also: causes that are true of the sick program as well: naming them first is no hit, and no
             false alarm either.
-        why: what the fault is, in one line.
-        controls: ids that may be found on the healthy one, with the reason; normally none.
+        only_healthy: whether there is no sick one: any warning on it is a false alarm.
     """
 
     name: str
@@ -60,6 +59,7 @@ class Program:
     margin: float = 0.05
     also: tuple[str, ...] = ()
     family: str = field(default="")
+    only_healthy: bool = False
 
     @property
     def why(self) -> str:
@@ -83,6 +83,13 @@ def program(
 ) -> Program:
     """A `Program` with its labels in the order of reading."""
     return Program(name, architecture, expected, build, good, also=also)
+
+
+def healthy(
+    name: str, architecture: str, build: Callable[[bool], Training], good: float
+) -> Program:
+    """A `Program` without a fault."""
+    return Program(name, architecture, (), build, good, only_healthy=True)
 
 
 def outputs(model: Any, x: Any) -> np.ndarray:
