@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 import numpy as np
@@ -9,15 +10,23 @@ import numpy as np
 from tb_convergence.core.diagnosis.configuration import configuration
 from tb_convergence.core.diagnosis.dating import mostly_since
 from tb_convergence.core.diagnosis.finding import Evidence
+from tb_convergence.core.diagnosis.rate_schedule import rates
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
-from tb_convergence.core.diagnosis.tables import largest_per_record, weights_column
-from tb_convergence.core.history import RunHistory
+from tb_convergence.core.diagnosis.step_size import HEALTHY
+from tb_convergence.core.diagnosis.tables import (
+    largest_per_record,
+    median_over_time,
+    weights_column,
+)
+from tb_convergence.core.history import RunHistory, Table
 from tb_convergence.core.measures import Measure
-from tb_convergence.core.text.numbers import number, percent
+from tb_convergence.core.text.numbers import literal, number, percent, rounded
 
 CLIPPED: Final = 0.5
 EXCESS: Final = 3.0
 RECORDS: Final = 20
+OUTLIER: Final = 3.0
+"""Times the typical gradient from which one is an outlier."""
 
 
 def _evaluate(history: RunHistory, _: Signs) -> Match | None:
@@ -57,8 +66,43 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
                 Evidence("clipped_share", share, CLIPPED),
                 Evidence("gradient_over_clip_limit", excess, EXCESS, side="at least", detail=name),
             ),
+            _advice(history, table, name, limit, excess),
         )
     return None
+
+
+def _advice(
+    history: RunHistory, table: Table, name: str, limit: float, excess: float
+) -> tuple[str, ...]:
+    """A limit that only outliers reach, and the rate that then takes healthy steps.
+
+    Steps of plain descent grow as much as the gradient does; those of adaptive methods keep their
+    length, and the rate stays.
+    """
+    model, known = configuration(history), rates(history)
+    above = rounded(OUTLIER * excess * limit, 1)
+    first = (
+        f"Set {name}={literal(above)} instead of {literal(limit)}: only outliers are larger."
+    )
+    rate = None if known is None else known.last
+    ratio = median_over_time(weights_column(table, "update_ratio")) if (
+        table.has("update_ratio")) else np.full(1, np.nan)
+    known_ratio = bool(np.isfinite(ratio).any())
+    if model.optimizer == "SGD" and rate and known_ratio:
+        unclipped = float(np.nanmax(ratio)) * excess
+        if unclipped > HEALTHY:
+            lower = rate / 10 ** math.ceil(math.log10(unclipped / HEALTHY))
+            first += (
+                f" Steps are then about {number(excess)} times as long, so lower the rate as well: "
+                f"{model.with_rate(rounded(lower, 1))} instead of {model.with_rate(rate, 3)}."
+            )
+        else:
+            first += f" The rate can stay: {model.with_rate(rate, 3)}."
+    return (
+        first,
+        "If it is still slow, find the highest stable rate without clipping (LR range test), and "
+        "go a little below it.",
+    )
 
 
 RULE = Rule(
@@ -88,10 +132,6 @@ RULE = Rule(
     ),
     shows=("gradient_norm", "gradient_global_norm"),
     explains=("loss-not-decreasing", "learning-rate-too-low", "update-ratio-out-of-range"),
-    advice=(
-        "Turn clipping off and find the highest stable learning rate. Use a slightly lower one, "
-        "and add clipping back only against outliers.",
-    ),
     experiment="LR range test without clipping",
     falsified_by=("Training at the same rate works as well without clipping.",),
     false_alarms=("With Adam, the overall scale of the gradients does not matter.",),

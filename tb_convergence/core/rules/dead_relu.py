@@ -220,8 +220,12 @@ def _advice(
                 "where the recording begins."
             )
     if died:
+        rate = model.learning_rate
+        lower = (
+            f": {model.with_rate(rate / 10, 1)} instead of {model.optimizer_text}" if rate else ""
+        )
         advice.append(
-            f"Lower the learning rate: units of {listed(died)} were alive at first and died "
+            f"Lower the learning rate{lower}. Units of {listed(died)} were alive at first and died "
             "during training."
         )
     return (*advice, "If they still die, use LeakyReLU or ELU there.")

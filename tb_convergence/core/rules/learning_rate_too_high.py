@@ -7,13 +7,14 @@ not fall. Many healthy runs begin with large updates, so these alone prove nothi
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
 from tb_convergence.core.diagnosis import step_size
-from tb_convergence.core.diagnosis.configuration import configuration
+from tb_convergence.core.diagnosis.configuration import Configuration, configuration
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.first_steps import FirstSteps, first_steps
 from tb_convergence.core.diagnosis.loss_evidence import loss_over_start
@@ -338,6 +339,23 @@ def _raise_text(history: RunHistory, step: int) -> str:
     )
 
 
+def _factor(model: Configuration, rate: float, ratio: float | None) -> float:
+    """By how much to lower `rate`, at which a step typically changes a layer by `ratio`.
+
+    Down to the upper end of the healthy range, at least by ten, at most by a thousand, in half
+    decades. Adam's default is taken where its steps come near that end: most networks train with
+    it.
+    """
+    if ratio is None or not math.isfinite(ratio) or ratio <= 0:
+        return 10.0
+    exact = min(1000.0, max(10.0, ratio / step_size.HEALTHY))
+    default = rate / step_size.ADAM
+    near = default >= 10 and ratio / default <= 3 * step_size.HEALTHY
+    if model.optimizer.startswith("Adam") and near:
+        return default
+    return rounded(10 ** (round(2 * math.log10(exact)) / 2), 1)
+
+
 def _advice(history: RunHistory, ratio: float | None, step: int) -> tuple[str, ...]:
     """Name one rate to try first, then how to search for a better one by its loss.
 
@@ -355,10 +373,7 @@ def _advice(history: RunHistory, ratio: float | None, step: int) -> tuple[str, .
             "train faster, raise it by a factor of at most 2 and watch the loss."
         )
     elif rate:
-        factor = 10.0
-        if ratio is not None and np.isfinite(ratio):
-            # Down to the upper end of the healthy range, by a factor of 10 to 1,000.
-            factor = min(1000.0, max(10.0, 10 ** np.ceil(np.log10(max(ratio, 1e-9) / 0.01))))
+        factor = _factor(model, rate, ratio)
         lower = model.with_rate(rounded(rate / factor, 1)) or number(rate / factor, 1)
         now = model.with_rate(rate, 3) or number(rate)
         first = f"Lower the learning rate: {lower} instead of {now}."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Final
 
@@ -26,7 +27,7 @@ from tb_convergence.core.diagnosis.tables import (
 )
 from tb_convergence.core.history import NoStatisticError, RunHistory, Table
 from tb_convergence.core.measures import Measure
-from tb_convergence.core.text.numbers import number, percent
+from tb_convergence.core.text.numbers import number, percent, rounded
 from tb_convergence.core.text.phrases import loss_change
 
 RATIO: Final = step_size.SMALL
@@ -36,6 +37,8 @@ SHORT: Final = step_size.LARGE / 10
 FAR: Final = 0.7
 LED_FAR: Final = 1.0
 ALIVE: Final = 1e-7
+FAR_ENOUGH: Final = 2.0
+"""Length of a layer's path, in its own size, that a whole run should be able to go."""
 
 
 def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
@@ -238,19 +241,39 @@ def _advice(history: RunHistory, fastest: float, wanted: float) -> tuple[str, ..
         return _slower_decay(known, model, test)
     advice = f"Find a higher learning rate with {test}"
     if known is not None and known.last > 0:
-        # Updates are proportional to the rate, so this factor gives the wanted ratio.
         rate = float(np.median(known.values))
-        factor = max(3.0, 10 ** round(float(np.log10(wanted / max(fastest, 1e-12)))))
+        factor = _factor(history, model, rate, fastest, wanted)
         now, new = (
             model.with_rate(value, 1) or number(value, 1) for value in (rate, rate * factor)
         )
         advice = (
-            f"Raise the learning rate about {number(factor)}-fold: {new} instead of {now}. Or find "
-            f"a rate with {test}"
+            f"Raise the learning rate about {number(factor, 2)}-fold: {new} instead of {now}. Or "
+            f"find a rate with {test}"
         )
     return (advice,) if name.startswith("Adam") else (
         advice, "Or use an adaptive optimizer: Adam(1e-3)."
     )
+
+
+def _factor(
+    history: RunHistory, model: Configuration, rate: float, fastest: float, wanted: float
+) -> float:
+    """By how much to raise `rate`, at which the fastest layer changes by `fastest` a step.
+
+    Updates are proportional to the rate. They should be at least `wanted`, and so long that a run
+    of as many steps takes a layer as far as it is large, but stay within what is healthy. Adam's
+    default is taken where it is among such rates: most networks train with it.
+    """
+    trajectory = loss_trajectory(history)
+    steps = trajectory.observed if trajectory is not None else 0
+    aim = min(step_size.HEALTHY, max(wanted, FAR_ENOUGH / max(steps, 1)))
+    factor = aim / max(fastest, 1e-12)
+    default = step_size.ADAM / rate
+    near = default > 3 and fastest * default <= step_size.HEALTHY
+    if model.optimizer.startswith("Adam") and near:
+        return default
+    # Rates are given as 1, 3, 10: the next lower one, as a step too long costs more than one short.
+    return max(3.0, rounded(10 ** (math.floor(2 * math.log10(factor) + 0.2) / 2), 1))
 
 
 def _slower_decay(known: Rates, model: Configuration, test: str) -> tuple[str, ...]:

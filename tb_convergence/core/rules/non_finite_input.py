@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.measures import Measure
+from tb_convergence.core.schema import Row
+from tb_convergence.core.text.phrases import listed
 
 
 def _evaluate(history: RunHistory, _: Signs) -> Match | None:
@@ -45,6 +49,30 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
                      table.rows[rows[worst]].name),
             Evidence("nonfinite_batches", float(len(records)), 0.0),
         ),
+        advice=_advice([table.rows[rows[int(i)]] for i in columns]),
+    )
+
+
+def _advice(bad: Sequence[Row]) -> tuple[str, ...]:
+    """Which samples to leave out, what to fill in instead, and what to look for."""
+    of_targets = all(row.kind == "target" for row in bad)
+    name = "y" if of_targets else "x"
+    if any(row.kind == "target" for row in bad) and not of_targets:
+        keep = "np.isfinite(x).all(axis=1) & np.isfinite(y).reshape(len(y), -1).all(axis=1)"
+    else:
+        keep = f"np.isfinite({name}).reshape(len({name}), -1).all(axis=1)"
+    named = listed([row.name for row in bad[:3]])
+    fill = (
+        "A missing target cannot be filled in: leave the sample out."
+        if of_targets else
+        f"Or fill {named} in: with the column's median of the training split, and a column of 0 "
+        "and 1 that says where."
+    )
+    return (
+        f"Leave out the samples that hold NaN or Inf: keep = {keep}; x, y = x[keep], y[keep]. Do "
+        "it with the validation data as well.",
+        fill,
+        "Look for what made them: a division by 0, log(0), an empty cell, a failed conversion.",
     )
 
 
@@ -65,10 +93,6 @@ RULE = Rule(
               "learning-rate-too-high", "exploding-gradient", "zero-gradient", "loss-spike",
               "dead-relu", "saturated-activation", "constant-output", "frozen-variable",
               "wrong-loss", "update-ratio-out-of-range"),
-    advice=(
-        "Clean the named columns before training: drop or impute the rows, and guard divisions and "
-        "logarithms in the preprocessing.",
-    ),
     falsified_by=("The named columns are finite in the data that the model receives.",),
     references=("Braiek & Khomh 2022, TheDeepChecker, TOSEM",),
 )

@@ -32,6 +32,9 @@ NARROW: Final = 32
 LEFT: Final = 10.0
 RATE: Final = 0.5
 
+BESIDE: Final = 0.1
+"""Part of the first loss that an added term may have, so that the data lead."""
+
 
 def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
     model = configuration(history)
@@ -118,13 +121,24 @@ def _by_added_loss(history: RunHistory, model: Configuration) -> Match | None:
                      int(loss.steps[-1]), side="at least"),
         ),
         (
-            "Reduce the weight of the added term by a factor of ten at a time, or raise its weight "
-            "from 0 over the first epochs (KL annealing).",
+            f"Multiply the added term by about {number(_lighter(begun), 1)}, so that it is a tenth "
+            "of the first loss. Or raise its weight from 0 to that over the first epochs (KL "
+            "annealing).",
             "Check how each term is averaged: a KL term summed over the batch or over units "
             "outweighs a reconstruction loss averaged over pixels.",
         ),
         title="The added loss outweighs the data",
     )
+
+
+def _lighter(share: float) -> float:
+    """Factor that makes a term of a `share` of the loss, in (0, 1], a tenth of it.
+
+    >>> round(_lighter(0.5), 3)
+    0.111
+    """
+    rest = max(1 - share, 1e-6)
+    return BESIDE / (1 - BESIDE) * rest / share
 
 
 def _by_strength(history: RunHistory, model: Configuration) -> Match | None:

@@ -18,7 +18,7 @@ from tb_convergence.core.diagnosis.progress import learns
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.measures import Measure
-from tb_convergence.core.text.numbers import number
+from tb_convergence.core.text.numbers import literal, number, rounded
 from tb_convergence.core.text.phrases import listed
 
 LARGE: Final = 100.0
@@ -56,6 +56,22 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         f"{number(std[worst])}, but an untrained network outputs values of about 1.{also}",
         0, max(0, history.last_step), (row.name,),
         (Evidence("target_rms", float(rms[worst]), LARGE),),
+        _advice(row.layer, float(mean[worst]), float(std[worst])),
+    )
+
+
+def _advice(name: str, mean: float, std: float) -> tuple[str, ...]:
+    """What to divide by, in numbers: a mean and a scale of this run, to three digits."""
+    shift, scale = rounded(mean), rounded(std if std > 0 else 1.0)
+    what = "y" if name == "target" else f"the target of {name}"
+    return (
+        f"Standardize the targets: train on ({what} - {literal(shift)}) / {literal(scale)}, the "
+        f"validation targets likewise, and turn predictions back with p * {literal(scale)} + "
+        f"{literal(shift)}. Take mean and standard deviation of the training split.",
+        "If they cannot change, let the model do it: end it with "
+        f"keras.layers.Rescaling({literal(scale)}, offset={literal(shift)}) after the last Dense "
+        f"layer, and compile with loss_weights={literal(1 / scale**2, 2)} (1 / standard deviation "
+        "** 2, for mse).",
     )
 
 
@@ -80,10 +96,6 @@ RULE = Rule(
     explains=("learning-rate-too-high", "exploding-gradient", "loss-divergence",
               "non-finite-values", "loss-not-decreasing", "dead-relu", "zero-gradient",
               "update-ratio-out-of-range", "loss-spike", "loss-oscillation"),
-    advice=(
-        "Standardize the targets with the mean and standard deviation of the training split, and "
-        "invert the scaling for predictions.",
-    ),
     experiment="fit on standardized targets",
     falsified_by=("Training is no better with standardized targets.",),
     references=("LeCun et al. 1998, Efficient BackProp",),
