@@ -225,8 +225,8 @@ def _advice(
             f": {model.with_rate(rate / 10, 1)} instead of {model.optimizer_text}" if rate else ""
         )
         advice.append(
-            f"Lower the learning rate{lower}. Units of {listed(died)} were alive at first and died "
-            "during training."
+            f"Lower the learning rate{lower}, because units of {listed(died)} were alive at first "
+            "and died during training."
         )
     return (*advice, "If they still die, use LeakyReLU or ELU there.")
 
