@@ -20,21 +20,25 @@ def add(commands: Any) -> None:
     """Add both commands to the parser's `commands`."""
     rules: argparse.ArgumentParser = commands.add_parser(
         "rules",
-        help="list every diagnosis there is, and what it needs",
-        description="Lists the catalogue: id, kind, title, and the statistics a rule needs.",
+        help="list all diagnoses and the data that they need",
+        description="List the catalogue: id, kind, title, and the statistics that each rule needs.",
     )
     rules.add_argument("--format", choices=("text", "json", "markdown"), default="text",
-                       help="how to print the list (default: text)")
+                       help="format of the list (default: text)")
     add_rules(rules)
     rules.set_defaults(command=_rules)
 
     explain: argparse.ArgumentParser = commands.add_parser(
         "explain",
-        help="say all there is to say of one diagnosis",
-        description="What a diagnosis means, what shows it, its thresholds and where they come "
-        "from, what excludes it, when it is wrong, and what to do.",
+        help="explain one diagnosis in full",
+        description=(
+            "Explain a diagnosis: what it means, the data that it needs, its thresholds with their "
+            "reasons, what excludes it, when it is wrong, and what to do."
+        ),
     )
-    explain.add_argument("id", metavar="ID", help="such as dead-relu; `rules` lists them")
+    explain.add_argument("id", metavar="ID", help=(
+        "id of a diagnosis, such as dead-relu; `rules` lists them"
+    ))
     add_rules(explain)
     explain.set_defaults(command=_explain)
 
@@ -94,7 +98,7 @@ def _explain(options: argparse.Namespace) -> int:
     if rule is None:
         near = did_you_mean(options.id, [rule.id for rule in in_force()])
         return output.complain(
-            f"no diagnosis {printable(repr(options.id[:100]))}: {near}", output.USAGE
+            f"unknown diagnosis {printable(repr(options.id[:100]))}: {near}", output.USAGE
         )
     output.emit(explanation(rule, colour=output.coloured()))
     return 0
@@ -113,7 +117,7 @@ def explanation(rule: Rule, *, colour: bool = False) -> str:
         for name, meaning in account.needed_statistics(rule)
     ])
     if rule.at_least > 1:
-        page.wrapped("- ", f"at least {rule.at_least} records of them", 4)
+        page.wrapped("- ", f"at least {rule.at_least} records", 4)
     _part(page, "thresholds", [
         f"{what} {limits}" + (f": {source}" if source else "")
         for what, limits, source in account.thresholds(rule)

@@ -23,18 +23,20 @@ def add(commands: Any) -> None:
     """Add the command to the parser's `commands`."""
     parser: argparse.ArgumentParser = commands.add_parser(
         "compare",
-        help="say what differs between two runs: set-up, findings, layers, loss",
-        description="Compares RUN_B with RUN_A: what was set differently, which findings only one "
-        "of them has, where their layers differ by half an order of magnitude or more, and from "
-        "which step on they part. Either names two runs of --logdir, or two directories with one "
-        "run each.",
-        epilog="exit status: 0 compared; 1 the data could not be had; 2 bad usage",
+        help="show how two runs differ: settings, findings, layers, loss",
+        description=(
+            "Compare RUN_B with RUN_A. The report shows different settings, findings of only one "
+            "run, layers that differ by a factor of three or more, and the step at which the runs "
+            "part. The arguments name either two runs of --logdir, or two directories with one run "
+            "each."
+        ),
+        epilog="exit status: 0 the runs were compared; 1 the data could not be read; 2 usage error",
     )
     parser.add_argument("first", metavar="RUN_A", help="a run of --logdir, or a directory")
-    parser.add_argument("second", metavar="RUN_B", help="the same of the run compared with it")
-    parser.add_argument("--logdir", metavar="DIR", help="directory TensorBoard would be given")
+    parser.add_argument("second", metavar="RUN_B", help="the run or directory to compare with it")
+    parser.add_argument("--logdir", metavar="DIR", help="the log directory, as for TensorBoard")
     parser.add_argument("--format", choices=("text", "json", "markdown", "html"), default="text",
-                        help="how to print the comparison (default: text)")
+                        help="format of the comparison (default: text)")
     parser.add_argument("--output", "-o", metavar="FILE",
                         help="write to FILE, in UTF-8 (default: standard output)")
     parser.add_argument("--verbose", "-v", action="store_true",
@@ -65,8 +67,8 @@ def run(options: argparse.Namespace) -> int:
         return output.complain(printable(str(error)), output.USAGE)
     except reading.DataUnavailableError as error:
         return output.complain(
-            f"TensorBoard's data server gave no data ({error}): try again, or with "
-            "--loader python", output.UNAVAILABLE,
+            f"TensorBoard's data server returned no data ({error}): try again, or use --loader "
+            "python", output.UNAVAILABLE,
         )
     return 0
 
@@ -100,8 +102,9 @@ def _only_run(reading: Any, path: str, options: argparse.Namespace) -> RunHistor
     found = _read(reading, path, options, choose)
     if len(names) > 1:
         raise ChoiceError(
-            f"{path!r} holds {len(names)} runs ({', '.join(map(repr, names[:3]))}"
-            f"{', ...' if len(names) > 3 else ''}): name two of them with --logdir"
+            f"{path!r} contains {len(names)} runs "
+            f"({', '.join(map(repr, names[:3]))}{', ...' if len(names) > 3 else ''}): name two of "
+            "them with --logdir"
         )
     return found[0][1]
 

@@ -11,9 +11,11 @@ def add(commands: Any) -> None:
     """Add the command to the parser's `commands`."""
     parser: argparse.ArgumentParser = commands.add_parser(
         "demo",
-        help="train sick and healthy networks on real data and open the tab",
-        description="Trains small networks on scikit-learn's digits, one for each of several "
-        "faults and a healthy one, then serves them in TensorBoard.",
+        help="train faulty and healthy networks on real data and open the tab",
+        description=(
+            "Train small networks on scikit-learn's digits, one healthy and each of the others "
+            "with one fault, then show them in TensorBoard."
+        ),
     )
     parser.add_argument("--logdir", metavar="DIR", help="where to write (default: a new directory)")
     parser.add_argument("--no-serve", action="store_true", help="train only")

@@ -33,25 +33,28 @@ def add(commands: Any) -> None:
     """Add the command to the parser's `commands`."""
     parser: argparse.ArgumentParser = commands.add_parser(
         "diagnose",
-        help="say what is wrong with each run of a log directory",
-        description="Reads every run below LOGDIR and prints its findings, causes first.",
+        help="report what is wrong with each run of a log directory",
+        description="Read every run below LOGDIR and print its findings, causes first.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("logdir", metavar="LOGDIR",
-                        help="directory TensorBoard would be given; gs:// and s3:// too")
+                        help="the log directory, as for TensorBoard; also gs:// and s3://")
     parser.add_argument("--format", choices=FORMATS, default="text",
-                        help="how to print the findings (default: text)")
+                        help="format of the findings (default: text)")
     parser.add_argument("--output", "-o", metavar="FILE",
                         help="write to FILE, in UTF-8 (default: standard output)")
     parser.add_argument("--only", action="append", default=[], metavar="RUN",
                         help="only runs whose name contains RUN, or is RUN with * for any text; "
                         "may be repeated")
     parser.add_argument("--fail-on", choices=("warning", "critical"),
-                        help="end with status 3 if a run has a finding so severe or worse")
+                        help="exit with status 3 if a run has a finding of this severity or worse")
     parser.add_argument("--over-time", action="store_true",
-                        help="look at each run as it grew, too: when could a finding first be "
-                        "told, and what did the run recover from (some twenty times the work)")
+                        help=(
+                            "also replay each run as it grew, to show when a finding could first "
+                            "be reported and what the run recovered from (about twenty times the "
+                            "work)"
+                        ))
     parser.add_argument("--jobs", "-j", type=_jobs, default=1, metavar="N",
                         help="read and judge runs in N processes (default: 1)")
     parser.add_argument("--verbose", "-v", action="store_true",
@@ -75,11 +78,15 @@ def _jobs(given: str) -> int:
 def add_reading(parser: argparse.ArgumentParser) -> None:
     """Add the options that say how to read: with which loader, and what histograms mean."""
     parser.add_argument("--loader", choices=("auto", "fast", "python"), default="auto",
-                        help="TensorBoard's data server where it is installed (auto), or one of "
-                        "its two loaders by name")
+                        help=(
+                            "TensorBoard's data server if it is installed (auto), or one of its "
+                            "two loaders by name"
+                        ))
     parser.add_argument("--tags", metavar="RULES", type=_tags, default=(),
-                        help="which histograms are gradients and which variables, where their "
-                        "names do not say: 'gradients=dW/{v},variables=W/{v}'")
+                        help=(
+                            "which histograms are gradients and which are variables, if their "
+                            "names do not say: 'gradients=dW/{v},variables=W/{v}'"
+                        ))
     add_rules(parser)
 
 
@@ -102,7 +109,7 @@ def run(options: argparse.Namespace) -> int:
         if not runs:
             wanted = options.only[-1] if options.only else ""
             return output.complain(
-                printable(f"--only {wanted!r} is no run: {did_you_mean(wanted, names)}"),
+                printable(f"--only {wanted!r} matches no run: {did_you_mean(wanted, names)}"),
                 output.USAGE,
             )
         output.emit(_report(options, runs, sections), options.output)
@@ -111,8 +118,8 @@ def run(options: argparse.Namespace) -> int:
         return output.complain(printable(str(error)), output.USAGE)
     except reading.DataUnavailableError as error:
         return output.complain(
-            f"TensorBoard's data server gave no data ({error}): try again, or with "
-            "--loader python", output.UNAVAILABLE,
+            f"TensorBoard's data server returned no data ({error}): try again, or use --loader "
+            "python", output.UNAVAILABLE,
         )
     return verdict(runs, options.fail_on) if options.fail_on else 0
 
@@ -171,7 +178,7 @@ def _complain_unused(runs: Sequence[RunDiagnosis]) -> None:
     used = {family.pattern for family in told if family.count}
     for pattern in dict.fromkeys(family.pattern for family in told):
         if pattern not in used:
-            output.complain(printable(f"--tags: no histogram fits {pattern!r}"), 0)
+            output.complain(printable(f"--tags: no histogram matches {pattern!r}"), 0)
 
 
 def _report(

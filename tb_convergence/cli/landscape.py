@@ -21,12 +21,16 @@ def add(commands: Any) -> None:
     """Add the command to the parser's `commands`."""
     parser: argparse.ArgumentParser = commands.add_parser(
         "landscape",
-        help="evaluate the loss around a saved model's weights and draw it",
-        description="Evaluates the loss of MODEL.keras on DATA.npz along a plane (or line) through "
-        "its weights, prints statistics with their spread over several pairs of directions, and "
-        "writes the surface for the tab and as a file. Needs TensorFlow.",
-        epilog="DATA.npz holds arrays x and y (or x_train and y_train; x_val and y_val, or x_test "
-        "and y_test, are used for the validation loss).",
+        help="evaluate and draw the loss around a saved model's weights",
+        description=(
+            "Evaluate the loss of MODEL.keras on DATA.npz along a plane (or line) through its "
+            "weights. The command prints statistics with their spread over several pairs of "
+            "directions, and writes the surface for the tab and to files. It needs TensorFlow."
+        ),
+        epilog=(
+            "DATA.npz contains the arrays x and y (or x_train and y_train). The arrays x_val and "
+            "y_val, or x_test and y_test, give the validation loss."
+        ),
     )
     parser.add_argument("model", metavar="MODEL.keras", help="a saved Keras model")
     parser.add_argument("data", metavar="DATA.npz", help="its samples: arrays x and y")
@@ -51,8 +55,12 @@ def add(commands: Any) -> None:
                         help="statistics at each point (default: re-estimated from the batch)")
     parser.add_argument("--loss", help="a Keras loss (default: that of the model)")
     parser.add_argument("--seed", type=int, default=0, help="(default: %(default)s)")
-    parser.add_argument("--budget", type=float, metavar="SECONDS", help="begin no point after that")
-    parser.add_argument("--resume", metavar="FILE", help="keep evaluated points here, and go on")
+    parser.add_argument("--budget", type=float, metavar="SECONDS", help=(
+        "start no point after this time"
+    ))
+    parser.add_argument("--resume", metavar="FILE", help=(
+        "save evaluated points here, and continue from them"
+    ))
     parser.set_defaults(command=run)
 
 
@@ -115,7 +123,7 @@ def _samples(name: str) -> tuple[tuple[Any, Any], tuple[Any, Any] | None]:
     training = _pair(arrays, ("x", "y"), ("x_train", "y_train"))
     if training is None:
         raise ValueError(
-            f"{name!r} holds {', '.join(sorted(arrays)) or 'nothing'}; expected x and y, or "
+            f"{name!r} contains {', '.join(sorted(arrays)) or 'nothing'}; expected x and y, or "
             "x_train and y_train"
         )
     return training, _pair(arrays, ("x_val", "y_val"), ("x_test", "y_test"))

@@ -42,30 +42,30 @@ def unclear_scalars(run: RunDiagnosis) -> Iterator[str]:
         if len(terms) > 1:
             name = "loss" if role == "loss" else "validation loss"
             yield (
-                f"The {name} is read as the sum of {_listed(terms)}; "
-                f"{_option(choice, terms[:1])} reads another one"  # type: ignore[arg-type]
+                f"The {name} is read as the sum of {_listed(terms)}; use "
+                f"{_option(choice, terms[:1])} to read another one"  # type: ignore[arg-type]
             )
     may_be = [one for one in open_ones if one.role in (*_LOSSES, "validation_loss")]
     if may_be:
         yield (
-            f"{_listed(may_be)} may be a loss, too, and {'is' if len(may_be) == 1 else 'are'} not "
-            f"read; {_option('validation', may_be[:1])} says that it is the validation loss"
+            f"{_listed(may_be)} may be a loss too, but {'is' if len(may_be) == 1 else 'are'} not "
+            f"read; use {_option('validation', may_be[:1])} if it is the validation loss"
         )
 
 
 def _no_loss(tags: Sequence[ScalarTag], open_ones: Sequence[ScalarTag]) -> Iterator[str]:
     """What to say of a run in which no scalar is read as the training loss."""
-    none = "No scalar of this run is named as its training loss"
+    none = "No scalar of this run has the name of a training loss"
     if open_ones:
         first = _option("loss", open_ones[:1])
-        yield f"{none}. It holds {_listed(open_ones)}; {first} names the loss"
+        yield f"{none}. It contains {_listed(open_ones)}; use {first} to name the loss"
         return
     others = [one for one in tags if one.role in ("metric", "validation_loss")]
     if others:
         # Nothing of these is likely: to propose one would be to propose an accuracy as the loss.
         yield (
-            f"{none}. It holds only {_listed(others)}; if another scalar is the loss, --tags "
-            "loss=NAME names it"
+            f"{none}. It contains only {_listed(others)}; if another scalar is the loss, use "
+            "--tags loss=NAME"
         )
 
 
@@ -83,8 +83,8 @@ def _listed(tags: Sequence[ScalarTag]) -> str:
 def _earlier(run: RunDiagnosis) -> Iterator[str]:
     for number, one in enumerate(run.earlier_trainings, 1):
         yield (
-            f"The folder also holds an earlier training ({_span(one)}); the newest one is judged "
-            f"unless --tags training={number} asks for it"
+            f"The folder also contains an earlier training ({_span(one)}). The newest one is "
+            f"judged unless you use --tags training={number}"
         )
 
 

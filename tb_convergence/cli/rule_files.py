@@ -12,8 +12,10 @@ def add_rules(parser: argparse.ArgumentParser) -> None:
     """Add the option. A file is run when it is read from the command line."""
     parser.add_argument(
         "--rules", action="append", default=[], metavar="FILE", type=_loaded,
-        help="a Python file with rules of your own (docs/rules.md); it is run, so name only files "
-        "that you trust; may be repeated",
+        help=(
+            "a Python file with your own rules (docs/rules.md). It is executed, so use only files "
+            "that you trust. May be repeated"
+        ),
     )
 
 

@@ -13,8 +13,8 @@ from tb_convergence.cli import output
 from tb_convergence.cli.wording import printable
 
 EXPERIMENTS = ("lr-range-test", "small-sample", "ablate", "check-data", "gradient-check")
-LOOP = ("it calls no fit of a Keras model, so nothing could be attached; in a loop of your own, "
-        'add: recorder = tb_convergence.ConvergenceRecorder("logs/run1", model) and '
+LOOP = ("it calls no fit of a Keras model, so nothing was attached; in a custom loop, add: "
+        "recorder = tb_convergence.ConvergenceRecorder(\"logs/run1\", model) and "
         "recorder.apply(optimizer, gradients, loss=loss)")
 
 
@@ -22,9 +22,11 @@ def add(commands: Any) -> None:
     """Add both commands to the parser's `commands`."""
     run: argparse.ArgumentParser = commands.add_parser(
         "run",
-        help="run a training script unchanged, with the recorder at each fit",
-        description="Runs a Python training script with ConvergenceCallback attached to each fit "
-        "of a Keras model. The script needs no changes.",
+        help="run an unchanged training script with the recorder in each fit",
+        description=(
+            "Run a Python training script with ConvergenceCallback attached to each fit of a Keras "
+            "model. The script needs no changes."
+        ),
     )
     run.add_argument("--logdir", metavar="DIR", default="logs/run",
                      help="folder of the run (default: logs/run)")
@@ -34,17 +36,21 @@ def add(commands: Any) -> None:
     doctor: argparse.ArgumentParser = commands.add_parser(
         "doctor",
         help="find out why a training script does not converge, and prove a fix",
-        description="Runs a Python training script up to its first fit, records a short training, "
-        "tries the changes that decide between the candidate causes, and proves the one that wins "
-        "over three seeds. Prints what was found, what was tried, and the changed lines.",
-        epilog="exit status: 0 a fix is proven, or nothing needs one; 1 the script calls no fit, "
-        "or nothing helped; 2 bad usage",
+        description=(
+            "Run a Python training script up to its first fit and record a short training. Then "
+            "try the changes that decide between the candidate causes, and prove the best one over "
+            "three seeds. The command prints the findings, the trials, and the changed lines."
+        ),
+        epilog=(
+            "exit status: 0 a fix is proven, or nothing needs fixing; 1 the script calls no fit, "
+            "or nothing helped; 2 usage error"
+        ),
     )
     doctor.add_argument("--seconds", type=float, metavar="N",
-                        help="budget (default: five times the training, 90 at least)")
-    doctor.add_argument("--only", choices=EXPERIMENTS, help="run this one experiment alone")
+                        help="budget (default: five times the training, at least 90)")
+    doctor.add_argument("--only", choices=EXPERIMENTS, help="run only this experiment")
     doctor.add_argument("--logdir", metavar="DIR",
-                        help="folder of a run: the recording and the verdict are written to it")
+                        help="folder of a run for the recording and the verdict")
     doctor.add_argument("--write", metavar="FILE", help="write the changed script to FILE")
     _add_script(doctor)
     doctor.set_defaults(command=_doctor)
@@ -119,7 +125,7 @@ def _told(experiments: Any, command: Sequence[str], result: Any, write: str | No
         Path(write).write_text(changed, encoding="utf-8")
         output.emit(f"Written: {printable(write)}\n")
     elif write:
-        output.complain("the change could not be written by itself: make it by hand", 0)
+        output.complain("the change could not be made automatically: make it by hand", 0)
     return 0 if result.proven is not None or "Nothing to fix" in result.summary else (
         output.UNAVAILABLE)
 

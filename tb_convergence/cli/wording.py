@@ -151,7 +151,7 @@ def _question(family: TagFamily) -> str:
         "unknown": "are named neither as weights nor as gradients",
     }[family.why]
     why = why.replace("are", "is", 1) if one and why.startswith("are") else why
-    return f"{which} {why}, so {'it is' if one else 'they are'} not read; {answers} says"
+    return f"{which} {why}, so {'it is' if one else 'they are'} not read; use {answers}"
 
 
 def skipped_text(run: RunDiagnosis) -> str:

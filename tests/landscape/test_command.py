@@ -80,4 +80,4 @@ def test_files_that_are_none_are_named(
     assert "cannot be loaded as a Keras model" in capsys.readouterr().err
     np.savez(tmp_path / "other.npz", a=np.zeros(3))
     assert main(["landscape", files[0], str(tmp_path / "other.npz")]) == 1
-    assert "holds a; expected x and y" in capsys.readouterr().err
+    assert "contains a; expected x and y" in capsys.readouterr().err

@@ -126,7 +126,7 @@ def test_hostile_names_and_settings_are_shown_as_escapes(logs: Path, capsys: Rea
     ("arguments", "words"),
     [
         (("fine", "sik", "--logdir", "{logs}"), "did you mean 'sick'?"),
-        (("{logs}", "{logs}/fine"), "holds 3 runs"),
+        (("{logs}", "{logs}/fine"), "contains 3 runs"),
         (("{logs}/fine", "{logs}/absent"), "does not exist"),
         (("fine", "sick"), "does not exist"),
         (("fine", "sick", "--logdir", "{logs}", "-o", "/no/folder/x"), "cannot write"),

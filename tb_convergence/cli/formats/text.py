@@ -101,8 +101,8 @@ def _run(page: Page, run: RunDiagnosis, verbose: bool) -> None:
     if verbose and run.not_evaluated:
         _not_evaluated(page, run)
     elif run.not_evaluated:
-        more = ", and the two lines that record it" if run.recipes else ""
-        page.line("  " + page.paint(f"{unjudged(run)} (-v shows which{more})", "faint"))
+        more = ", with the code that records the data" if run.recipes else ""
+        page.line("  " + page.paint(f"{unjudged(run)} (-v lists them{more})", "faint"))
     page.line()
 
 
