@@ -25,6 +25,8 @@ EARLY: Final = 0.5
 """Part of the run until which a schedule should still be training."""
 DECAYED: Final = 0.1
 """Rate over the largest one below which little of it is left."""
+ANNEALED: Final = 0.5
+"""Below this part of its maximum, the schedule ends the fall of the loss, not the rate itself."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from tb_convergence.core.diagnosis.loss_evidence import length_of
 from tb_convergence.core.diagnosis.loss_trajectory import LossTrajectory, loss_trajectory
 from tb_convergence.core.diagnosis.paired_losses import paired_losses
 from tb_convergence.core.diagnosis.progress import learns, unfinished
-from tb_convergence.core.diagnosis.rate_schedule import rates
+from tb_convergence.core.diagnosis.rate_schedule import ANNEALED, rates
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
 from tb_convergence.core.diagnosis.step_size import BEGUN, path_length
 from tb_convergence.core.history import RunHistory
@@ -30,8 +30,6 @@ WINDOWS: Final = 4
 VALIDATIONS: Final = 3
 PAST: Final = 0.1
 SOLVED: Final = 0.02
-ANNEALED: Final = 0.5
-"""Last rate over the largest below which the schedule, not the rate, ends the fall."""
 
 
 def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
@@ -216,8 +214,8 @@ def _advice(history: RunHistory) -> tuple[str, ...]:
     if found is not None and 0 < found.last < ANNEALED * float(found.values.max()):
         return (
             first,
-            f"The learning rate came down to {found.last:.3g} by the end: stretch its schedule "
-            "over the longer run, so that it stays high for longer.",
+            f"The learning rate fell to {number(found.last)} by the end. Stretch its schedule over "
+            "the longer run, so that it stays high for longer.",
         )
     return (first, "A higher learning rate needs fewer steps, if it stays stable.")
 
