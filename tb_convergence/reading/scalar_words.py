@@ -102,6 +102,7 @@ NOT_THE_REWARD: Final = _words(
     """
     std stddev min max len length chosen rejected margin margins accuracy accuracies scale var
     loss coef model time norm threshold count normalized intrinsic steps target best num bonus
+    curiosity gail rnd imitation
     """
 )
 """Words beside a reward that make it something else, such as its spread or a preference model's."""
@@ -119,7 +120,7 @@ METRICS_UP: Final = _words(
     accuracy acc auc auroc auprc roc f1 fscore fbeta precision prec recall map map50 ap ap50
     ap75 miou iou bleu rouge rouge1 rouge2 rougel meteor cider psnr ssim r2 top1 top5 acc1 acc5
     hits mrr ndcg kappa mcc sensitivity specificity jaccard correct em score spearman pearson
-    correlation corr inception success winrate
+    correlation corr inception success winrate elo
     """
 )
 METRICS_DOWN: Final = _words(
@@ -131,7 +132,7 @@ METRICS_DOWN: Final = _words(
 BOTH: Final = _words("dice iou ssim ap acc map")
 """Metrics that also lend their name to a loss (`dice_loss`)."""
 
-CURRICULUM: Final = _words("curriculum difficulty")
+CURRICULUM: Final = _words("curriculum difficulty lesson")
 
 COUNTERS: Final = _words(
     """

@@ -38,7 +38,12 @@ class Example:
 
 def of_series() -> dict[str, Example]:
     """Examples of the rules that tools/new_rule.py made: their series."""
-    return {id_: Example(case.scene, case.fires) for id_, case in cases().items()}
+    return {id_: Example(case.scene, _named(case.fires)) for id_, case in cases().items()}
+
+
+def _named(make: Callable[[], RunHistory]) -> Callable[[], RunHistory]:
+    """`make`, whose run is called as those of all other examples are."""
+    return lambda: replace(make(), run="example")
 
 
 def wobble(seed: int, scale: float = 0.15, rows: int | None = None) -> np.ndarray:

@@ -101,8 +101,11 @@ WORDINGS: Final[tuple[Wording, ...]] = (
 
 
 def written_by_keras(history: RunHistory) -> bool:
-    """Whether Keras or our recorder, which needs it, wrote `history`."""
-    return history.framework == "keras" or "model" in history.config
+    """Whether Keras wrote `history`, or our recorder, which needs it; `log_health` does not."""
+    if history.framework == "keras":
+        return True
+    recorded = any(table.source == "recorder" for table in history.tables.values())
+    return recorded and history.config.get("writer") != "log_health"
 
 
 def fitted(advice: tuple[str, ...], history: RunHistory) -> tuple[str, ...]:

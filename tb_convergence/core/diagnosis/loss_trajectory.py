@@ -244,15 +244,26 @@ def loss_trajectory(history: RunHistory) -> LossTrajectory | None:
         series = history.series(name)
         if series is not None and len(series):
             values = np.asarray(series.values, dtype=np.float64)
+            begun = _begun(values)
+            values, steps = values[begun:], series.steps[begun:]
             bad = np.flatnonzero(~np.isfinite(values))
-            first_bad = int(series.steps[bad[0]]) if len(bad) else None
+            first_bad = int(steps[bad[0]]) if len(bad) else None
             if np.isfinite(values).any():
                 ones = np.ones(len(values))
-                windows = _Windows(series.steps, values, ones, ones)
-                each = bool((np.diff(series.steps) == 1).all())
+                windows = _Windows(steps, values, ones, ones)
+                each = bool((np.diff(steps) == 1).all())
                 elapsed = len(values) if each and series.axis != "epoch" else None
                 return _trajectory(windows, values, series.axis, first_bad, elapsed)
     return None
+
+
+def _begun(values: Values) -> int:
+    """Index of the first loss that was computed.
+
+    Programs log exactly 0 until there is something to train on, such as a full replay buffer.
+    """
+    computed = np.flatnonzero(values != 0)
+    return int(computed[0]) if len(computed) else 0
 
 
 def _elapsed(run: Table, windows: _Windows) -> int:

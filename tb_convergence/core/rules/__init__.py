@@ -37,6 +37,7 @@ from tb_convergence.core.rules import (
     over_regularization,
     overfitting,
     poor_initialization,
+    reward_collapse,
     saturated_activation,
     too_deep_without_skip,
     too_few_steps,
@@ -92,6 +93,7 @@ RULES: Final[tuple[Rule, ...]] = catalogue((
     constant_output.RULE,
     frozen_variable.RULE,
     update_ratio_out_of_range.RULE,
+    reward_collapse.RULE,
 ))
 """Our own rules."""
 

@@ -30,6 +30,8 @@ CHANCE_STEPS: Final = 60
 EPOCHS: Final = 4
 NEAR: Final = 0.005
 CLASSES: Final = (*range(2, 11), 20, 50, 100, 1000)
+_ALIKE: Final = 0.1
+_BETWEEN: Final = 0.8
 MINIMUM_STEPS = 30
 
 
@@ -51,8 +53,8 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         severity="warning",
         confidence=0.8 if trajectory.fall < 0.02 else 0.6,
         summary=(
-            f"After {length_of(trajectory)} the loss is {number(trajectory.end, 4)}; it began at "
-            f"{number(trajectory.start, 4)}."
+            f"After {length_of(trajectory)} the loss is {number(trajectory.end, 4)}; "
+            f"{_beginning(trajectory)}."
         ),
         # The loss was constant from the first step on, but only a tenth of the run shows it.
         first_step=int(trajectory.steps[0]),
@@ -65,6 +67,16 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
             Evidence("loss_noise", trajectory.noise),
         ),
     )
+
+
+def _beginning(trajectory: LossTrajectory) -> str:
+    """Where the loss began, and how low it came in between if that is well below."""
+    start, first = number(trajectory.start, 4), float(trajectory.level[0])
+    alike = abs(first - trajectory.start) <= _ALIKE * abs(first)
+    began = f"it began at {start}" if alike else f"the first three records average {start}"
+    if 0 < trajectory.lowest < _BETWEEN * trajectory.start:
+        return f"{began}, and it had fallen to {number(trajectory.lowest, 4)} in between"
+    return began
 
 
 def _lucky_start(trajectory: LossTrajectory) -> bool:

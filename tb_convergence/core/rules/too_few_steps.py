@@ -250,6 +250,13 @@ RULE = Rule(
             source="Of many validations, a few are noise.",
         ),
         Threshold(
+            "last_rate_over_largest", low=ANNEALED,
+            source=(
+                "Learning rate at the end over its largest: below, the schedule ends the fall, and "
+                "a higher rate alone would end as low."
+            ),
+        ),
+        Threshold(
             "loss_end_over_start", high=SOLVED,
             source=(
                 "Below this part of the starting loss, more training makes no noticeable "
@@ -259,6 +266,7 @@ RULE = Rule(
     ),
     assumes_progress=True,
     measures=(
+        Measure("last_rate_over_largest", "last learning rate over largest", ("learning_rate",)),
         Measure("fall_over_error", "fall over its standard error", ("loss",)),
         Measure("windows", "windows of the last quarter"),
         Measure("validations_since_best", "validations since the best one", ("validation_loss",)),

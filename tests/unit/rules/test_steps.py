@@ -276,3 +276,17 @@ def test_a_first_validation_after_most_was_learned_is_not_chance() -> None:
         validation_loss=draw.series("validation_loss", [2.3, 2.4, 2.5, 2.3, 2.6]),
     )
     assert "overfitting" in ids(at_chance)
+
+
+def test_zeros_before_the_training_are_no_loss() -> None:
+    """A replay buffer fills first: 0 is what the program logs until it trains."""
+    loss = np.r_[np.zeros(12), 1.2 + 0.1 * np.random.default_rng(2).normal(size=60)]
+    assert "loss-divergence" not in ids(draw.history(loss=draw.series("loss", loss)))
+
+
+def test_a_loss_that_came_down_and_went_back_is_not_said_to_stand() -> None:
+    noise = 0.05 * np.random.default_rng(2).normal(size=400)
+    loss = np.where(np.arange(400) < 340, 1.4 + 0.6 * np.exp(-np.arange(400) / 15), 2.2) + noise
+    (finding,) = diagnose_history(draw.history(loss=draw.series("loss", loss))).findings
+    assert finding.id == "loss-not-decreasing"
+    assert "had fallen to 1." in finding.summary
