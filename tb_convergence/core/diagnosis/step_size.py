@@ -18,9 +18,9 @@ Karpathy, CS231n)."""
 LARGE: Final = 1e-1
 """Update over weight norm: log10 above -1 is too much (TheDeepChecker)."""
 HEALTHY: Final = LARGE / 10
-"""Update ratio up to which steps are healthy: advice on a rate aims below it."""
+"""Largest healthy update ratio: advice on a learning rate aims below it."""
 ADAM: Final = 1e-3
-"""Default learning rate of Adam and its kin (Kingma & Ba 2015)."""
+"""Default learning rate of Adam and related optimizers (Kingma & Ba 2015)."""
 BEGUN: Final = 0.2
 """Length of the fastest layer's path, in its own size, below which training has hardly begun: what
 a fresh layer has learned when it is done is about as large as what it started from."""

@@ -26,7 +26,7 @@ CLIPPED: Final = 0.5
 EXCESS: Final = 3.0
 RECORDS: Final = 20
 OUTLIER: Final = 3.0
-"""Times the typical gradient from which one is an outlier."""
+"""Above this multiple of the typical gradient, a gradient is an outlier."""
 
 
 def _evaluate(history: RunHistory, _: Signs) -> Match | None:
@@ -76,13 +76,13 @@ def _advice(
 ) -> tuple[str, ...]:
     """A limit that only outliers reach, and the rate that then takes healthy steps.
 
-    Steps of plain descent grow as much as the gradient does; those of adaptive methods keep their
-    length, and the rate stays.
+    Steps of plain gradient descent grow with the gradient. Adaptive steps keep their length, so the
+    rate stays.
     """
     model, known = configuration(history), rates(history)
     above = rounded(OUTLIER * excess * limit, 1)
     first = (
-        f"Set {name}={literal(above)} instead of {literal(limit)}: only outliers are larger."
+        f"Set {name}={literal(above)} instead of {literal(limit)}, so that it clips only outliers."
     )
     rate = None if known is None else known.last
     ratio = median_over_time(weights_column(table, "update_ratio")) if (
@@ -93,15 +93,16 @@ def _advice(
         if unclipped > HEALTHY:
             lower = rate / 10 ** math.ceil(math.log10(unclipped / HEALTHY))
             first += (
-                f" Steps are then about {number(excess)} times as long, so lower the rate as well: "
-                f"{model.with_rate(rounded(lower, 1))} instead of {model.with_rate(rate, 3)}."
+                f" Steps are then about {number(excess)} times as long, so lower the learning rate "
+                f"as well: {model.with_rate(rounded(lower, 1))} instead of "
+                f"{model.with_rate(rate, 3)}."
             )
         else:
-            first += f" The rate can stay: {model.with_rate(rate, 3)}."
+            first += f" The learning rate can stay as it is: {model.with_rate(rate, 3)}."
     return (
         first,
-        "If it is still slow, find the highest stable rate without clipping (LR range test), and "
-        "go a little below it.",
+        "If training is still slow, find the highest stable learning rate without clipping (LR "
+        "range test), and use a slightly lower one.",
     )
 
 

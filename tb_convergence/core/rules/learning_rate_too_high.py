@@ -340,11 +340,11 @@ def _raise_text(history: RunHistory, step: int) -> str:
 
 
 def _factor(model: Configuration, rate: float, ratio: float | None) -> float:
-    """By how much to lower `rate`, at which a step typically changes a layer by `ratio`.
+    """Factor by which to lower `rate`, at which a step typically changes a layer by `ratio`.
 
-    Down to the upper end of the healthy range, at least by ten, at most by a thousand, in half
-    decades. Adam's default is taken where its steps come near that end: most networks train with
-    it.
+    The new rate gives the upper end of the healthy range. The factor is 10 to 1,000, in half
+    decades. If Adam's default rate gives a similar ratio, it is taken instead, because most
+    networks train with it.
     """
     if ratio is None or not math.isfinite(ratio) or ratio <= 0:
         return 10.0

@@ -38,7 +38,7 @@ FAR: Final = 0.7
 LED_FAR: Final = 1.0
 ALIVE: Final = 1e-7
 FAR_ENOUGH: Final = 2.0
-"""Length of a layer's path, in its own size, that a whole run should be able to go."""
+"""Path length, relative to the size of a layer, that a whole run should allow."""
 
 
 def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
@@ -258,11 +258,11 @@ def _advice(history: RunHistory, fastest: float, wanted: float) -> tuple[str, ..
 def _factor(
     history: RunHistory, model: Configuration, rate: float, fastest: float, wanted: float
 ) -> float:
-    """By how much to raise `rate`, at which the fastest layer changes by `fastest` a step.
+    """Factor by which to raise `rate`, at which the fastest layer changes by `fastest` per step.
 
-    Updates are proportional to the rate. They should be at least `wanted`, and so long that a run
-    of as many steps takes a layer as far as it is large, but stay within what is healthy. Adam's
-    default is taken where it is among such rates: most networks train with it.
+    Updates are proportional to the rate. They should be at least `wanted`, and long enough that a
+    run of as many steps can move a layer by its own size, but remain healthy. If Adam's default
+    rate meets this, it is taken, because most networks train with it.
     """
     trajectory = loss_trajectory(history)
     steps = trajectory.observed if trajectory is not None else 0

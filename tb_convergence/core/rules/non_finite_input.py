@@ -63,16 +63,17 @@ def _advice(bad: Sequence[Row]) -> tuple[str, ...]:
         keep = f"np.isfinite({name}).reshape(len({name}), -1).all(axis=1)"
     named = listed([row.name for row in bad[:3]])
     fill = (
-        "A missing target cannot be filled in: leave the sample out."
+        "A missing target cannot be filled in, so leave the sample out."
         if of_targets else
-        f"Or fill {named} in: with the column's median of the training split, and a column of 0 "
-        "and 1 that says where."
+        f"Or fill in {named}: use the median of the column in the training split, and add a column "
+        "of 0 and 1 that marks the filled values."
     )
     return (
-        f"Leave out the samples that hold NaN or Inf: keep = {keep}; x, y = x[keep], y[keep]. Do "
-        "it with the validation data as well.",
+        f"Leave out the samples that contain NaN or Inf: keep = {keep}; x, y = x[keep], y[keep]. "
+        "Do the same with the validation data.",
         fill,
-        "Look for what made them: a division by 0, log(0), an empty cell, a failed conversion.",
+        "Look for the origin of the values: a division by 0, log(0), an empty cell, or a failed "
+        "conversion.",
     )
 
 

@@ -33,7 +33,7 @@ LEFT: Final = 10.0
 RATE: Final = 0.5
 
 BESIDE: Final = 0.1
-"""Part of the first loss that an added term may have, so that the data lead."""
+"""Maximum part of an added term in the first loss, so that the data dominates."""
 
 
 def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
@@ -122,7 +122,7 @@ def _by_added_loss(history: RunHistory, model: Configuration) -> Match | None:
         ),
         (
             f"Multiply the added term by about {number(_lighter(begun), 1)}, so that it is a tenth "
-            "of the first loss. Or raise its weight from 0 to that over the first epochs (KL "
+            "of the first loss. Or raise its weight from 0 to that value over the first epochs (KL "
             "annealing).",
             "Check how each term is averaged: a KL term summed over the batch or over units "
             "outweighs a reconstruction loss averaged over pixels.",

@@ -61,14 +61,14 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
 
 
 def _advice(name: str, mean: float, std: float) -> tuple[str, ...]:
-    """What to divide by, in numbers: a mean and a scale of this run, to three digits."""
+    """What to subtract and divide by, in numbers: mean and scale of this run, to three digits."""
     shift, scale = rounded(mean), rounded(std if std > 0 else 1.0)
     what = "y" if name == "target" else f"the target of {name}"
     return (
-        f"Standardize the targets: train on ({what} - {literal(shift)}) / {literal(scale)}, the "
-        f"validation targets likewise, and turn predictions back with p * {literal(scale)} + "
-        f"{literal(shift)}. Take mean and standard deviation of the training split.",
-        "If they cannot change, let the model do it: end it with "
+        f"Standardize the targets: train on ({what} - {literal(shift)}) / {literal(scale)}, do the "
+        f"same with the validation targets, and convert predictions back with p * {literal(scale)} "
+        f"+ {literal(shift)}. Compute mean and standard deviation from the training split.",
+        "If the targets cannot change, let the model scale its output: add "
         f"keras.layers.Rescaling({literal(scale)}, offset={literal(shift)}) after the last Dense "
         f"layer, and compile with loss_weights={literal(1 / scale**2, 2)} (1 / standard deviation "
         "** 2, for mse).",
