@@ -37,7 +37,7 @@ SHORT: Final = step_size.LARGE / 10
 FAR: Final = 0.7
 LED_FAR: Final = 1.0
 ALIVE: Final = 1e-7
-FAR_ENOUGH: Final = 2.0
+_FAR_ENOUGH: Final = 2.0
 """Path length, relative to the size of a layer, that a whole run should allow."""
 
 
@@ -266,7 +266,7 @@ def _factor(
     """
     trajectory = loss_trajectory(history)
     steps = trajectory.observed if trajectory is not None else 0
-    aim = min(step_size.HEALTHY, max(wanted, FAR_ENOUGH / max(steps, 1)))
+    aim = min(step_size.HEALTHY, max(wanted, _FAR_ENOUGH / max(steps, 1)))
     factor = aim / max(fastest, 1e-12)
     default = step_size.ADAM / rate
     near = default > 3 and fastest * default <= step_size.HEALTHY

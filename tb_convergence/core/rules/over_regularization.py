@@ -32,7 +32,7 @@ NARROW: Final = 32
 LEFT: Final = 10.0
 RATE: Final = 0.5
 
-BESIDE: Final = 0.1
+_BESIDE: Final = 0.1
 """Maximum part of an added term in the first loss, so that the data dominates."""
 
 
@@ -138,7 +138,7 @@ def _lighter(share: float) -> float:
     0.111
     """
     rest = max(1 - share, 1e-6)
-    return BESIDE / (1 - BESIDE) * rest / share
+    return _BESIDE / (1 - _BESIDE) * rest / share
 
 
 def _by_strength(history: RunHistory, model: Configuration) -> Match | None:

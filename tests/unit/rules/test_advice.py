@@ -62,7 +62,7 @@ def test_a_rate_is_raised_to_where_a_run_gets_somewhere(
     ("ratio", "told"),
     [
         # Unclipped, steps are a thousand times as long: 1e-6 becomes 1e-3, 1e-3 would become 1.
-        (1e-6, "The rate can stay: SGD(0.1)."),
+        (1e-6, "The learning rate can stay as it is: SGD(0.1)."),
         (1e-3, "SGD(0.001) instead of SGD(0.1)."),
     ],
 )
