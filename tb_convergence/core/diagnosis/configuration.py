@@ -1,6 +1,6 @@
-"""The run's static configuration as rules use it. The document is untrusted: read it only here.
+"""The static configuration of a run for the rules. It is untrusted, so read it only here.
 
-A field of the wrong type, or one that is missing, reads as unknown (None or ""); it never raises.
+A field that is missing or has the wrong type reads as unknown (None or ""). Reading never raises.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ PASSIVE: Final = frozenset(
 )
 """Layers that add no non-linearity between two others."""
 MERGING: Final = frozenset({"Add", "Average", "Concatenate", "Maximum", "Multiply"})
-"""Layers that bring two paths together: one of them may be a skip connection."""
+"""Layers that join two paths; one of the paths may be a skip connection."""
 SPARSE_LOSSES: Final = frozenset({"sparse_categorical_crossentropy"})
 CROSS_ENTROPIES: Final = SPARSE_LOSSES | {"categorical_crossentropy", "binary_crossentropy"}
 SQUARED_ERRORS: Final = frozenset({"mse", "mean_squared_error"})
@@ -135,9 +135,10 @@ class Configuration:
 
     @property
     def ends(self) -> tuple[Layer, ...]:
-        """Layers whose output feeds no other: the outputs, and the last layers of separate parts.
+        """Layers whose output feeds no other layer: the outputs, and the last layers of separate
+        parts.
 
-        Where connections are unknown, the last layer.
+        If connections are unknown, the last layer.
         """
         if any(layer.inputs is None for layer in self.layers):
             return self.layers[-1:]
@@ -146,7 +147,7 @@ class Configuration:
 
     @property
     def output(self) -> Layer | None:
-        """The only layer whose output feeds no other; None with several outputs."""
+        """The only layer whose output feeds no other one; None if there are several outputs."""
         if self.head:
             return self.layer(self.head)
         ends = self.ends
@@ -158,14 +159,14 @@ class Configuration:
         return self.with_rate(self.learning_rate)
 
     def with_rate(self, rate: float | None, digits: int = 6) -> str:
-        """The same optimizer with another learning rate; only its class where `rate` is None."""
+        """The same optimizer with another learning rate; only its class if `rate` is None."""
         if not self.optimizer or rate is None:
             return self.optimizer
         momentum = f", momentum={literal(self.momentum)}" if self.momentum else ""
         return f"{self.optimizer}({literal(rate, digits)}{momentum})"
 
     def loss_of(self, output: str, position: int = 0) -> str:
-        """Name of the loss of one output: by its name, else by its position; "" where unknown."""
+        """Name of the loss of one output, by its name or else by its position; "" if unknown."""
         if not self.losses:
             return self.loss
         named = dict(self.losses)
@@ -188,7 +189,7 @@ class Configuration:
         return self.layer(layer.inputs[0])
 
     def source(self, layer: Layer) -> Layer | None:
-        """As `before`, looking through layers that add no non-linearity."""
+        """As `before`, but skipping layers that add no non-linearity."""
         # Each layer of a chain is looked up once: a document may list thousands in a row.
         passed: dict[str, None] = {}
         found: Layer | None = layer
@@ -208,7 +209,7 @@ class Configuration:
         return result
 
     def hidden(self, *kinds: str) -> list[Layer]:
-        """Layers of these classes that feed another."""
+        """Layers of these classes that feed another layer."""
         ends = {layer.name for layer in self.ends}
         return [
             layer for layer in self.layers if layer.kind in kinds and layer.name not in ends
@@ -217,7 +218,7 @@ class Configuration:
 
 @remembered
 def configuration(history: RunHistory) -> Configuration:
-    """The configuration of `history`; every field unknown where none was recorded."""
+    """The configuration of `history`; every field is unknown if none was recorded."""
     document = history.config
     model = _mapping(document.get("model"))
     optimizer = _mapping(document.get("optimizer"))
@@ -294,7 +295,7 @@ _INITIALIZERS: Final = {
 
 
 def initializer_settings(history: RunHistory, layer: str, kind: str) -> Mapping[str, Any]:
-    """Settings of the initializer of one variable, as recorded; empty where unknown."""
+    """Recorded settings of the initializer of one variable; empty if unknown."""
     layers = _mapping(history.config.get("model")).get("layers")
     for item in layers if isinstance(layers, list) else ():
         found = _mapping(item)
@@ -322,7 +323,7 @@ def _flag(value: Any) -> bool | None:
 
 
 def _count(value: Any) -> int | None:
-    """A whole number, 0 included."""
+    """A whole number, or 0."""
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
 
 

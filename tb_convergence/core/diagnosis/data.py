@@ -1,7 +1,7 @@
-"""What the recorded data are: the kind of targets and of predictions, and the baseline loss.
+"""The kind of the recorded targets and predictions, and the baseline loss.
 
-Only moments of each batch are recorded, and they suffice: a column that holds nothing but 0 and 1
-has the variance m (1 - m) exactly, and one-hot rows add up to 1 in every batch.
+The recorder stores only moments of each batch, and they suffice. A column that contains only 0 and
+1 has a variance of exactly m (1 - m), and one-hot rows add up to 1 in every batch.
 """
 
 from __future__ import annotations
@@ -27,18 +27,21 @@ from tb_convergence.core.schema import Row
 TargetKind = Literal["binary", "one-hot", "multi-hot", "indices", "numbers"]
 
 LARGE_INPUT: Final = 10.0
-"""Root mean square of a feature. z-scores, [0, 1] and [-1, 1] all lie within about 1; ten times
-that multiplies the curvature of the first layer's loss by a hundred (LeCun et al. 1998, 4.3)."""
+"""Limit for the RMS of a feature.
+
+z-scores and data in [0, 1] or [-1, 1] all have an RMS of about 1. Ten times that multiplies the
+curvature of the first layer's loss by a hundred (LeCun et al. 1998, 4.3).
+"""
 MANY, PLACES = 200, 256
-"""Classes and places up to which the entropy of class numbers is bounded by their means."""
+"""Up to this many classes and positions, means of class numbers bound their entropy."""
 STEEPEST, HALVINGS = 30.0, 40
 """Slope of ln w at which all but one number in 1e13 is the first one, and steps to find it."""
 SUMS: Final = 8
-"""Batches whose sums must be whole numbers."""
+"""Number of batches whose sums must be whole numbers."""
 LARGEST_SUM: Final = 1e5
-"""Sum over a batch up to which float32 tells whole numbers from others."""
+"""Sum over a batch up to which float32 distinguishes whole numbers from others."""
 EXACT: Final = 1e-3
-"""Tolerance of identities that hold exactly but for float32."""
+"""Tolerance for identities that are exact except for float32 rounding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,29 +66,29 @@ class Columns:
 
     @property
     def count(self) -> int:
-        """Number of columns, those that were joined counted one by one."""
+        """Number of columns, counting each of the joined ones."""
         return int(self.widths.sum())
 
     @property
     def lowest(self) -> float:
-        """Smallest finite value seen; NaN without one."""
+        """Smallest finite value seen; NaN if there is none."""
         finite = self.low[np.isfinite(self.low)]
         return float(finite.min()) if len(finite) else math.nan
 
     @property
     def highest(self) -> float:
-        """Largest finite value seen; NaN without one."""
+        """Largest finite value seen; NaN if there is none."""
         finite = self.high[np.isfinite(self.high)]
         return float(finite.max()) if len(finite) else math.nan
 
     @property
     def sums(self) -> Values:
-        """Mean over the batch of the sum over a sample's columns: `[S]`, 1 for one-hot rows."""
+        """Sum over the columns of a sample, averaged over the batch: `[S]`, 1 for one-hot rows."""
         return np.asarray(self.mean @ self.widths)
 
     @property
     def constant(self) -> bool:
-        """Whether each column had one and the same value throughout."""
+        """Whether each column always had the same value."""
         return bool((self.std == 0).all() and (self.mean == self.mean[0]).all())
 
     @property
@@ -111,7 +114,7 @@ def feature_scales(table: Table, rows: list[int]) -> tuple[Values, Values]:
 
 
 def columns_of(history: RunHistory, kind: Literal["target", "prediction"]) -> Columns | None:
-    """The columns of the only "target" or "prediction"; None with none or several."""
+    """The columns of the only "target" or "prediction"; None if there are none or several."""
     return _targets(history) if kind == "target" else _predictions(history)
 
 
@@ -144,13 +147,13 @@ def _columns(history: RunHistory, kind: str) -> Columns | None:
 
 
 def _width(shape: tuple[int, ...]) -> float:
-    """Columns of a row that stands for `[start, stop)`."""
+    """Columns of a row that covers `[start, stop)`."""
     return float(max(1, shape[1] - shape[0])) if len(shape) == 2 else 1.0
 
 
 @remembered
 def target_kind(history: RunHistory) -> TargetKind | None:
-    """What the targets are; None where they were not recorded or are not finite."""
+    """Kind of the targets; None if they were not recorded or are not finite."""
     targets = columns_of(history, "target")
     if targets is None or not np.isfinite(targets.mean).all():
         return None
@@ -164,7 +167,7 @@ def target_kind(history: RunHistory) -> TargetKind | None:
 
 
 def holds_only_zero_and_one(columns: Columns) -> bool:
-    """Whether every value seen was 0 or 1: proven by the variance of each batch."""
+    """Whether every value was 0 or 1, proven by the variance of each batch."""
     edges = np.concatenate([columns.low, columns.high])
     if not np.isin(edges, (0.0, 1.0)).all() or not (columns.high == 1).any():
         return False
@@ -174,11 +177,11 @@ def holds_only_zero_and_one(columns: Columns) -> bool:
 
 @remembered
 def whole_numbers(history: RunHistory) -> bool:
-    """Whether the only target column holds whole numbers: proven by the sums over each batch.
+    """Whether the only target column contains whole numbers, proven by the sums over each batch.
 
-    The sums of whole numbers and of their squares are whole. Of other numbers that is so by chance
-    in two batches of a thousand for either sum, so that `SUMS` batches leave no doubt. The last
-    batch of an epoch is smaller than the others: one in five may be of another size.
+    Sums of whole numbers and of their squares are whole. For other numbers, that happens by chance
+    in two of a thousand batches for either sum, so `SUMS` batches leave no doubt. The last batch of
+    an epoch may be smaller: one batch in five may have another size.
     """
     targets, size = columns_of(history, "target"), configuration(history).batch_size
     if targets is None or size is None or targets.count != 1 or len(targets.steps) < SUMS:
@@ -196,7 +199,7 @@ def whole_numbers(history: RunHistory) -> bool:
 
 
 def are_probabilities(columns: Columns) -> bool:
-    """Whether rows are a distribution over the columns, as a softmax gives them."""
+    """Whether rows are a distribution over the columns, as a softmax outputs them."""
     if columns.count < 2 or not np.isfinite(columns.mean).all():
         return False
     inside = columns.lowest >= 0 and columns.highest <= 1 + EXACT
@@ -205,13 +208,13 @@ def are_probabilities(columns: Columns) -> bool:
 
 @remembered
 def baseline_loss(history: RunHistory) -> float | None:
-    """Loss of the best model that ignores its input; None for losses where it is not known here.
+    """Loss of the best model that ignores its input; None for losses for which it is unknown here.
 
-    None as well where the targets are constant, so that there is nothing to know. It is the
-    variance of the targets for a squared error; the smaller share for an absolute error of columns
-    of 0 and 1, whose median is 0 or 1; the entropy of the targets in nats for a cross-entropy. Of
-    class numbers it is that of the shares where these were recorded, else at most ln C, and
-    nothing for columns that never change, such as padding.
+    Also None for constant targets, because nothing is left to learn. It is the variance of the
+    targets for a squared error. It is the smaller share for an absolute error of columns of 0 and
+    1, whose median is 0 or 1. It is the entropy of the targets in nats for a cross-entropy. For
+    class numbers, it is the entropy of the shares if these were recorded, otherwise at most ln C,
+    and 0 for columns that never change, such as padding.
     """
     targets, loss = columns_of(history, "target"), configuration(history).loss
     if targets is None or targets.constant:
@@ -235,7 +238,7 @@ def baseline_loss(history: RunHistory) -> float | None:
 
 
 def _of_indices(history: RunHistory, targets: Columns, units: int) -> float:
-    """Entropy of class numbers as far as it is known, at most ln C."""
+    """Entropy of class numbers, or its bound, at most ln C."""
     labels = history.table("labels")
     if targets.count == 1 and labels is not None and labels.has("label_fraction"):
         shares = np.nanmean(labels.column("label_fraction").astype(np.float64), axis=0)
@@ -283,7 +286,7 @@ def largest_entropy(mean: Values, classes: Values) -> Values:
 
 
 def outputs_of(model: Configuration) -> int | None:
-    """Number of outputs; None where unknown."""
+    """Number of outputs; None if unknown."""
     return None if model.output is None else model.output.units
 
 
@@ -293,7 +296,7 @@ def _times_log(value: Values) -> Values:
 
 
 def features_in(row: Row) -> int:
-    """How many features of a tensor a row stands for; 1 where it says no range.
+    """How many features of a tensor a row covers; 1 if it gives no range.
 
     >>> features_in(Row("input[82:91]", "input", "input", (82, 91)))
     9

@@ -1,8 +1,8 @@
-"""Why ReLU units give nothing but zero before the first update: what is known of how they start.
+"""Why ReLU units output only zeros before the first update, from their recorded initial state.
 
-A unit is positive where its bias and what its weights make of the inputs add up to more than zero.
-The second has a size that follows from what is recorded, over samples and units: the root mean
-square of the weights of a unit, times that of its inputs.
+A unit is positive where its bias plus its weighted inputs exceed zero. The RMS of the weighted
+inputs over samples and units follows from the records: it is the norm of the weights of a unit
+times the RMS of its inputs.
 """
 
 from __future__ import annotations
@@ -20,8 +20,10 @@ from tb_convergence.core.history import RunHistory, Table
 Reason = Literal["bias", "inputs", "weights", "starved", ""]
 
 OUTWEIGHS: Final = 2.0
-"""Sizes of the weighted inputs by which a bias lies below zero: a normal variable is larger than
-that for 2% of the samples, and units count as dead from less than 1% on."""
+"""A bias this many sizes of the weighted inputs below zero makes units dead.
+
+A normal variable exceeds that for 2% of the samples, and units count as dead below 1%.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ class Start:
 
 
 def start_of(history: RunHistory, layer: str) -> Start:
-    """How a dense or convolutional layer starts, as far as that is recorded."""
+    """The initial state of a dense or convolutional layer, as far as it is recorded."""
     table = history.table("variables")
     if table is None or not len(table.steps) or int(table.steps[0]) != 0:
         return Start(layer, "", math.nan, math.nan, math.nan)
@@ -70,18 +72,18 @@ def _reason(
 
 
 def _row(table: Table, layer: str, kind: str) -> int | None:
-    """The only variable of that kind of a layer; None without one, or with several."""
+    """The only variable of that kind in a layer; None if there is none, or several."""
     rows = [row for row in table.rows_of(kind) if table.rows[row].layer == layer]
     return rows[0] if len(rows) == 1 else None
 
 
 def _first(table: Table, row: int | None, name: str) -> float:
-    """A statistic of a row at the first record; NaN where there is no such row or statistic."""
+    """A statistic of a row at the first record; NaN if the row or the statistic is missing."""
     return math.nan if row is None or not table.has(name) else float(table.column(name)[0, row])
 
 
 def _std_of_weights(table: Table, layer: str) -> float:
-    """Root of the sum of the squared weights of one unit, on average; NaN where unknown."""
+    """Root of the sum of the squared weights of one unit, on average; NaN if unknown."""
     row = _row(table, layer, "kernel")
     shape = () if row is None else table.rows[row].shape
     if len(shape) < 2 or shape[-1] < 1:
@@ -99,7 +101,7 @@ def _reads_data(history: RunHistory, name: str) -> bool:
 
 
 def _inputs(history: RunHistory, name: str) -> float:
-    """Root mean square of what enters a layer: the data, or the outputs at step 0 of one before."""
+    """RMS of the input of a layer: the data, or the outputs of an earlier layer at step 0."""
     if _reads_data(history, name):
         table = history.table("inputs")
         rows = table.rows_of("input") if table is not None else []

@@ -48,10 +48,10 @@ _LOG = logging.getLogger(__name__)
 _ORDER: Final = ("symptom", "caution", "cause")
 
 SURE_ENOUGH: Final = 0.7
-"""Confidence of a cause over that of another cause it may explain: a guess explains no fact."""
+"""A cause may explain another cause only if its confidence is at least this part of the other's."""
 
 SURE: Final = 0.9
-"""Confidence from which no experiment is needed to decide."""
+"""From this confidence on, no experiment is needed to decide."""
 
 MAX_LAYERS: Final = 64
 """Layers or rows named by one finding: all rows of an input, so that their number is that of the
@@ -59,13 +59,13 @@ text; a person reads a few, and a reply stays bounded."""
 
 
 def diagnose_history(history: RunHistory, rules: Sequence[Rule] | None = None) -> RunDiagnosis:
-    """All that can be said of `history`, in the order a person should read it.
+    """The whole diagnosis of `history`, in reading order.
 
-    Never raises on data: a rule that fails is reported as not evaluated, and the failure logged.
+    Never raises on data: a rule that fails is reported as not evaluated, and the failure is logged.
 
     Args:
         history: the run.
-        rules: the catalogue to apply; all rules in force by default (`core.rules.in_force`).
+        rules: the catalogue to apply; by default all rules in force (`core.rules.in_force`).
     """
     if rules is None:
         # Rules import this package for their types, so the catalogue is reached when it is needed.
@@ -120,9 +120,9 @@ def diagnose_history(history: RunHistory, rules: Sequence[Rule] | None = None) -
 def _lacks(
     rule: Rule, history: RunHistory, looked_at: RunHistory, signals: frozenset[str]
 ) -> tuple[str, ...]:
-    """What `rule` needs and `history`, with its `signals`, lacks; empty where it can be decided.
+    """What `rule` needs but `history`, with its `signals`, lacks; empty if it can be evaluated.
 
-    `looked_at` is the part of it that the rule looks at.
+    `looked_at` is the part of the history that the rule uses.
     """
     lacks = tuple(need.replace("|", " or ") for need in _absent(rule, signals))
     goal = objective(history)
@@ -139,7 +139,7 @@ def _lacks(
 
 
 def _absent(rule: Rule, signals: frozenset[str]) -> tuple[str, ...]:
-    """Those of the rule's needs of which nothing at all was recorded."""
+    """The needs of the rule for which nothing was recorded at all."""
     return tuple(
         need for need in rule.needs if not any(name in signals for name in need.split("|"))
     )
@@ -156,7 +156,7 @@ def _priority(pair: tuple[Rule, Match]) -> tuple[int, float, int]:
 
 
 def _severities(history: RunHistory, kept: Mapping[str, Match]) -> dict[str, Severity]:
-    """How severe each finding is in this run, by id."""
+    """Severity of each finding in this run, by id."""
     found = effect_on(history, kept)
     return {id_: reported_severity(match, found) for id_, match in kept.items()}
 
@@ -202,7 +202,7 @@ def _rank(
 
 
 def _reading_order(finding: Finding) -> tuple[bool, bool, bool]:
-    """Unexplained before explained; what needs action before information; causes first."""
+    """Unexplained before explained, findings that need action before information, causes first."""
     return (
         finding.explained_by is not None,
         finding.severity == "info",
@@ -211,7 +211,7 @@ def _reading_order(finding: Finding) -> tuple[bool, bool, bool]:
 
 
 def _too_late(rule: Rule, cause: Match, effect: Match) -> bool:
-    """Whether the cause began too late for what it would explain, so cannot be its cause."""
+    """Whether the cause began too late to have caused the finding."""
     begun = effect.first_step if effect.judged_step is None else effect.judged_step
     return cause.first_step + rule.delay_steps > begun
 
@@ -219,7 +219,7 @@ def _too_late(rule: Rule, cause: Match, effect: Match) -> bool:
 def _state_text(
     cause: str, matches: Mapping[str, Match], explained_by: Mapping[str, str]
 ) -> list[State]:
-    """The states of all that `cause` explains, and of what these explain in turn."""
+    """The states of all findings that `cause` explains, directly or indirectly."""
     found = []
     for effect in _explained(cause, explained_by):
         state = matches[effect].state
@@ -267,9 +267,9 @@ def _finding(
 
 
 def _resolved(match: Match, rule: Rule) -> Match:
-    """`match` with the measures that the rule itself declares.
+    """`match` with the measures that the rule declares itself.
 
-    A rule may pass on the evidence of another one, which names that rule's measures.
+    A rule may pass on the evidence of another rule, which names that rule's measures.
     """
     if not rule.measures:
         return match
@@ -281,10 +281,10 @@ def _resolved(match: Match, rule: Rule) -> Match:
 
 
 def _shown(rule: Rule, match: Match) -> tuple[str, ...]:
-    """Statistics that show this match: columns of the data that its evidence limits, then others.
+    """Statistics that show this match: the data columns in its evidence, then the rule's own.
 
-    Which column of the data is meant (the smallest, the largest, the mean) differs from match to
-    match, and only the evidence says it.
+    Which data column matters (smallest, largest, mean) differs from match to match, and only the
+    evidence says so.
     """
     columns = [
         (item.limit is None, item.measure.of[0]) for item in match.evidence
@@ -299,7 +299,8 @@ def _shown(rule: Rule, match: Match) -> tuple[str, ...]:
 def _with_experiments(
     finding: Finding, history: RunHistory, tested: Mapping[str, Tested]
 ) -> Finding:
-    """The finding with what experiments said of it, or the command for the one that would."""
+    """The finding with the results of experiments, or the command of the experiment that decides.
+    """
     word = tested.get(finding.id)
     settled = word is not None and word.outcome != "undecided"
     experiment = "" if settled else finding.experiment

@@ -1,6 +1,6 @@
-"""What the first steps did to a run: how far they threw its weights and its loss, and what died.
+"""Effect of the first steps on a run: on its weights and its loss, and which units died.
 
-Measured here; whether it was too much is judged by the rule that asks.
+This module measures. The rule that asks decides whether it was too much.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ class FirstSteps:
 
 
 def first_steps(history: RunHistory, until: int, least_records: int) -> FirstSteps | None:
-    """The steps up to `until`, as far as weights, updates, outputs and loss tell of them.
+    """The steps up to `until`, described by weights, updates, outputs and loss.
 
-    None where one of these was not recorded, or not from step 0 on, and where the units were
-    recorded fewer than `least_records` times.
+    None if one of these was not recorded, or not from step 0 on, or if units were recorded fewer
+    than `least_records` times.
     """
     trajectory, table = loss_trajectory(history), history.table("variables")
     # What NaN made of the units is no death of theirs.

@@ -1,8 +1,8 @@
-"""A trained base whose layers are frozen: which layers these are, and whether they see anything.
+"""A pre-trained base with frozen layers: which layers belong to it, and whether it sees anything.
 
-A frozen base expects the scale it was trained on, whatever that is, so its input is not judged by
-size. Fed with another scale, what it gives is nearly the same for every sample: then whatever is
-trained behind it has nothing to learn from.
+A frozen base expects the scale it was trained on, so its input is not judged by size. On another
+scale, its output is nearly the same for every sample, and the layers trained after it have nothing
+to learn from.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ class BaseOutput:
 
 @remembered
 def frozen_base(history: RunHistory) -> tuple[Layer, ...]:
-    """The frozen layers before the first that is trained, in order; () without any.
+    """The frozen layers before the first trained one, in order; () if there are none.
 
-    Layers that only prepare the data (normalization, look-up) are no base.
+    Layers that only prepare the data (normalization, look-up) are not a base.
     """
     found: list[Layer] = []
     for layer in configuration(history).layers:
@@ -52,7 +52,7 @@ def frozen_base(history: RunHistory) -> tuple[Layer, ...]:
 
 @remembered
 def base_output(history: RunHistory) -> BaseOutput | None:
-    """How much what the base gives varies over the samples; None where that was not recorded."""
+    """How the output of the base varies over the samples; None if that was not recorded."""
     base, table = frozen_base(history), history.table("activations")
     names = ("activation_mean", "activation_std", "activation_batch_std")
     if not base or table is None or not len(table.steps) or not all(map(table.has, names)):

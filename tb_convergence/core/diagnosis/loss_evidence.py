@@ -1,4 +1,4 @@
-"""A loss as evidence, and the length of its trajectory in words."""
+"""The loss as evidence, and the length of its trajectory as text."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tb_convergence.core.text.phrases import counted
 
 
 def fall_of_loss(trajectory: LossTrajectory, limit: float) -> Evidence:
-    """The relative fall of the loss as evidence; the name says so where it is a rise."""
+    """The relative fall of the loss as evidence; the detail says if it is a rise."""
     rose = "(below 0: it rose)" if trajectory.fall < -trajectory.chance else ""
     if -trajectory.chance <= trajectory.fall < 0:
         rose = "(below 0, because single batches differ)"
@@ -16,7 +16,10 @@ def fall_of_loss(trajectory: LossTrajectory, limit: float) -> Evidence:
 
 
 def loss_over_start(trajectory: LossTrajectory) -> Evidence:
-    """The same for a loss that may have grown a millionfold; a quotient needs a start above 0."""
+    """End over start as evidence, for a loss that may have grown a millionfold.
+
+    A ratio needs a start above 0; otherwise, this is `fall_of_loss`.
+    """
     if trajectory.start <= 0:
         return fall_of_loss(trajectory, 0.0)
     return Evidence("loss_end_over_start", trajectory.end / trajectory.start, 1.0,
@@ -24,7 +27,7 @@ def loss_over_start(trajectory: LossTrajectory) -> Evidence:
 
 
 def length_of(trajectory: LossTrajectory) -> str:
-    """How long a training ran: "200 steps", "12 epochs", or "50 records" of unknown length."""
+    """Length of a training: "200 steps", "12 epochs", or "50 records" if it is unknown."""
     if trajectory.axis == "epoch":
         return counted(trajectory.observed, "epoch")
     if trajectory.elapsed is None:

@@ -1,9 +1,9 @@
-"""Findings over time: when each began, when it was first told, and when it was over.
+"""Findings over time: when each began, when it was first reported, and when it ended.
 
-One look at a growing run may say what the next one takes back: a spike, a plateau. `Monitor` is fed
-one diagnosis per look, while a run trains, and holds on: a finding *opens* when two looks in
-a row report it, or at once where it is critical, and *closes* when several in a row do not. What
-comes and goes in between is one episode, not many.
+One diagnosis of a growing run may report what the next one takes back: a spike, a plateau.
+`Monitor` receives one diagnosis per look while a run trains, and applies hysteresis. A finding
+*opens* when two looks in a row report it, or at once if it is critical. It *closes* when several
+looks in a row do not report it. A finding that comes and goes in between is one episode, not many.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import Final, Literal
 from tb_convergence.core.diagnosis.finding import Finding, RunDiagnosis
 
 OPENS_AFTER: Final = 2
-"""Looks in a row that report a finding before it is told; a critical one is told at once."""
+"""Looks in a row that must report a finding before it opens; a critical one opens at once."""
 CLOSES_AFTER: Final = 3
-"""Looks in a row without a finding before it is over."""
+"""Looks in a row without a finding after which it closes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Episode:
 
     @property
     def delay_steps(self) -> int:
-        """Steps from the onset to the first report: how early the diagnosis was."""
+        """Steps from the onset to the first report: the delay of the diagnosis."""
         return max(0, self.reported_step - self.onset_step)
 
 
@@ -81,8 +81,8 @@ class _Watched:
 class Monitor:
     """Follows the findings of one growing run. Not thread-safe.
 
-    A look whose last step lies before the previous one's belongs to a training that was resumed
-    from an earlier step: what was seen so far is forgotten.
+    If the last step of a look precedes that of the previous one, the training resumed from an
+    earlier step. The monitor then forgets everything it saw.
     """
 
     def __init__(self) -> None:
@@ -91,7 +91,7 @@ class Monitor:
         self._last_step = -1
 
     def update(self, diagnosis: RunDiagnosis) -> tuple[Change, ...]:
-        """Take in one more look; what it opened, then what it closed."""
+        """Process one more look. Returns what it opened, then what it closed."""
         step = diagnosis.last_step
         if step < self._last_step:
             self._watched, self._closed = {}, []
@@ -132,7 +132,7 @@ class Monitor:
 
     @property
     def open(self) -> tuple[Finding, ...]:
-        """Findings that are open, as each was last reported, in the order they opened."""
+        """Open findings as last reported, in the order in which they opened."""
         return tuple(
             known.finding for known in self._watched.values() if known.opened_step is not None
         )

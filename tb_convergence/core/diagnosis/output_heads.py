@@ -1,9 +1,9 @@
-"""A model with several outputs, seen one output at a time.
+"""Views of a model with several outputs, one output at a time.
 
-Whether an activation, a loss and its targets fit each other is a question about one output. So each
-output of a model is turned into a history of its own: its targets and predictions, its loss (the
-epoch means of `<output>_loss`, where they were recorded), and the configuration with that output
-and that loss alone. A rule about outputs then reads every model in the same way.
+Whether an activation, a loss and its targets fit each other is a question about one output. Each
+output therefore gets a history of its own: its targets and predictions, its loss (the epoch means
+of `<output>_loss` if they were recorded), and a configuration with only that output and that loss.
+Rules about outputs then read every model in the same way.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tb_convergence.core.diagnosis.rule import Match, Signs, strongest
 from tb_convergence.core.history import RunHistory, Table
 
 MAX_HEADS: Final = 32
-"""Outputs that are looked at; detectors have a few, and a document may list any number."""
+"""Maximum number of outputs to check; detectors have a few, but a document may list any number."""
 SIDES: Final = ("target", "prediction")
 LOSSES: Final = ("loss", "epoch_loss", "validation_loss")
 
@@ -45,7 +45,7 @@ def output_heads(history: RunHistory) -> tuple[RunHistory, ...]:
 def at_any_head(
     history: RunHistory, signs: Signs, check: Callable[[RunHistory, Signs], Match | None]
 ) -> Match | None:
-    """The best of what `check` finds at one of the outputs; None where it finds nothing."""
+    """The best match that `check` finds at one of the outputs; None if it finds nothing."""
     return strongest(*(check(head, signs) for head in output_heads(history)))
 
 
@@ -72,7 +72,7 @@ def _head(history: RunHistory, inputs: Table, name: str, position: int) -> RunHi
 
 
 def _loss_of(document: Mapping[str, Any], name: str, position: int) -> Any:
-    """What the configuration says of one output's loss: by its name, else by its position."""
+    """The configured loss of one output, by its name or else by its position."""
     losses = document.get("loss")
     if isinstance(losses, list):
         return losses[position] if position < len(losses) else {}

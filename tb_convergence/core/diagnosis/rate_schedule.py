@@ -1,7 +1,7 @@
-"""How the learning rate went: which rate was in use, and where it was raised or had died.
+"""The course of the learning rate: which rate was in use, where it was raised, and where it faded.
 
-The rate that a configuration names is that of the first step, or of a call of `fit`; what matters
-is the one in use when something happened.
+The rate in a configuration is that of the first step, or of a call of `fit`. What matters is the
+rate in use when something happened.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from tb_convergence.core.history import RunHistory, Values
 from tb_convergence.core.text.numbers import number
 
 RAISED: Final = 2.0
-"""Rate over the one before from which it was raised at one place; warm-ups rise bit by bit."""
+"""Factor of a raise in one place; warm-ups rise gradually."""
 WORKED: Final = 10
-"""Records with the rate before, from which that was in use and no part of a warm-up."""
+"""Records with the earlier rate from which it was in use, and not part of a warm-up."""
 EARLY: Final = 0.5
-"""Part of the run until which a schedule should still be training."""
+"""A schedule should keep the learning rate up for at least this part of the run."""
 DECAYED: Final = 0.1
-"""Rate over the largest one below which little of it is left."""
+"""Below this part of its maximum, little of the learning rate is left."""
 ANNEALED: Final = 0.5
 """Below this part of its maximum, the schedule ends the fall of the loss, not the rate itself."""
 
@@ -62,12 +62,12 @@ class Rates:
         return float(self.values[-1])
 
     def at(self, step: int) -> float:
-        """The rate in use at `step`: that of the last record until then."""
+        """The rate in use at `step`, from the last record until then."""
         index = int(np.searchsorted(self.steps, step, side="right")) - 1
         return float(self.values[max(index, 0)])
 
     def raised_before(self, step: int) -> Raise | None:
-        """The last raise in mid-run at or before `step`; None without one."""
+        """The last mid-run raise at or before `step`; None if there is none."""
         for index in range(len(self.values) - 1, WORKED - 1, -1):
             before, after = float(self.values[index - 1]), float(self.values[index])
             if self.steps[index] > step or not 0 < RAISED * before <= after:
@@ -79,7 +79,8 @@ class Rates:
 
     @property
     def decayed_step(self) -> int | None:
-        """First step from which on the rate was below a tenth of its largest; None if it is not."""
+        """First step since which the rate has been below a tenth of its maximum; None if it is not.
+        """
         low = self.values < DECAYED * float(self.values.max())
         if not low[-1]:
             return None
@@ -88,7 +89,7 @@ class Rates:
 
     @property
     def died_early(self) -> bool:
-        """Whether a tenth of the largest rate or less was left for half of the run or more."""
+        """Whether at most a tenth of the maximum rate was left for half of the run or more."""
         step = self.decayed_step
         return step is not None and step - int(self.steps[0]) <= EARLY * int(
             self.steps[-1] - self.steps[0]
@@ -97,7 +98,7 @@ class Rates:
 
 @remembered
 def rates(history: RunHistory) -> Rates | None:
-    """The learning rates of `history`; None where none was recorded."""
+    """The learning rates of `history`; None if none was recorded."""
     series = history.series("learning_rate")
     if series is None:
         return None

@@ -1,8 +1,8 @@
-"""The two lines that record what a run lacks, for the framework that seems to have written it.
+"""Two lines of code that record what a run lacks, for the framework that seems to have written it.
 
-A run that our recorder did not write is recognised by what it holds: Keras' callback counts epochs
-and batches, PyTorch puts dots into names, TensorFlow slashes. Where nothing tells, all ways are
-offered, the most common first. docs/recording.md has each as a complete program.
+A run by another writer is recognized by its contents: Keras' callback counts epochs and batches,
+PyTorch puts dots into names, TensorFlow slashes. If nothing identifies the framework, all ways are
+offered, the most common first. docs/recording.md has a complete program for each.
 """
 
 from __future__ import annotations
@@ -93,11 +93,11 @@ _BY_FRAMEWORK: Final[Mapping[Framework, Recipe]] = {
 
 
 def recipes(history: RunHistory, lacking: Sequence[str]) -> tuple[Recipe, ...]:
-    """What to add to the training program, best guess first; () where nothing would help.
+    """Code to add to the training program, the best guess first; () if nothing would help.
 
     Args:
         history: the run.
-        lacking: what rules need and the run does not have, by name of the statistic.
+        lacking: statistics that rules need and the run does not have, by name.
     """
     if not lacking:
         return ()
@@ -119,7 +119,7 @@ def recipes(history: RunHistory, lacking: Sequence[str]) -> tuple[Recipe, ...]:
 
 
 def _beside_recorder(history: RunHistory, lacking: Sequence[str]) -> tuple[Recipe, ...]:
-    """The recorder was there: only what it was not given is missing."""
+    """For runs of the recorder: only inputs that it was not given are missing."""
     if history.config.get("writer") == "log_health":
         return (ANYTHING,)
     return (KERAS,) if "validation_loss" in lacking else ()

@@ -1,9 +1,9 @@
-"""How severe a finding is: by what became of the run, not by how odd it looks.
+"""Severity of a finding: its effect on the run, not how unusual a value looks.
 
-A rule says how grave its finding is by itself, which ranks it. What a person is told is the effect:
-one and the same rate too high is critical where the loss never came back, and a warning where the
-run learns all the same. While a run goes on, only what cannot mend itself is critical, so that
-stopping on it stops no run that recovers.
+Each rule has a severity of its own, which ranks the finding. Users see the effect on the run. The
+same excessive learning rate is critical if the loss never came back, and a warning if the run still
+learns. During a run, only a fault that will not fix itself is critical, so stopping on it never
+stops a run that would recover.
 """
 
 from __future__ import annotations
@@ -49,24 +49,26 @@ PRINCIPLE: Final = (
 )
 
 FEW: Final = 100
-"""Steps of a run of which a flat loss is no verdict yet."""
+"""In fewer steps, a constant loss is no verdict yet."""
 FEW_EPOCHS: Final = 5
-"""The same where only epochs are known."""
+"""The same if only epochs are known."""
 SEEN: Final = 5
-"""Steps (or epochs) from which there is a course to judge by."""
+"""Fewer steps (or epochs) show no trajectory to judge."""
 LASTS: Final = 20
-"""Steps above its start after which the loss of a run that goes on has not just bumped: as many as
-a start is lost or kept in."""
+"""If the loss of a run in progress is above its start for this many steps, it is no short rise.
+
+As many as the first steps that decide whether the initialization survives.
+"""
 BLOWN: Final = 1e4
-"""Times its start from which a loss does not come back, however short that is."""
+"""Above this multiple of its start a loss does not come back, however recent that is."""
 RECORDS: Final = 5
-"""Records whose median penalty is taken off the loss at the end."""
+"""The median penalty of this many records is subtracted from the loss at the end."""
 
 
 def effect_on(history: RunHistory, fired: Mapping[str, Match]) -> Severity | None:
-    """Severity of what needs action in this run: "critical" or "warning"; None where unknown.
+    """Severity of findings that need action in this run: "critical" or "warning"; None if unknown.
 
-    Unknown is what became of a run without a loss, or with only a few.
+    It is unknown for a run without a loss, or with only a few losses.
     """
     if any(match.ruins for match in fired.values()):
         return "critical"
@@ -79,15 +81,15 @@ def effect_on(history: RunHistory, fired: Mapping[str, Match]) -> Severity | Non
 
 
 def reported_severity(match: Match, found: Severity | None) -> Severity:
-    """Severity of one finding in a run whose `effect_on` was `found`."""
+    """Severity of one finding in a run with the effect `found` (see `effect_on`)."""
     own = match.severity if match.severity == "info" or found is None else found
     return at_most(own, match.confidence)
 
 
 def at_most(severity: Severity, confidence: float) -> Severity:
-    """`severity`, of a guess no more than a warning: a run is not condemned by what may be wrong.
+    """`severity`, but at most a warning for a guess: an uncertain finding must not condemn a run.
 
-    What is certain of the run, and what a guess explains, condemns it all the same.
+    Certain findings, and those that a guess explains, keep their severity.
 
     >>> at_most("critical", 0.25), at_most("critical", 0.51), at_most("info", 0.25)
     ('warning', 'critical', 'info')
@@ -96,7 +98,7 @@ def at_most(severity: Severity, confidence: float) -> Severity:
 
 
 def worst(severities: list[Severity]) -> Severity:
-    """The worst of at least one.
+    """The worst of one or more severities.
 
     >>> worst(["info", "critical", "warning"])
     'critical'
@@ -105,8 +107,9 @@ def worst(severities: list[Severity]) -> Severity:
 
 
 def _diverged(history: RunHistory, trajectory: LossTrajectory, fired: Mapping[str, Match]) -> bool:
-    """The loss left its best level, ended above its start, and there is no more to come, or none
-    that would bring it back.
+    """Whether the loss left its best level, ended above its start, and will not come back.
+
+    Either the run has ended, or the loss has been high for too long or is too high to recover.
     """
     if "loss-divergence" not in fired or trajectory.end <= trajectory.start:
         return False
@@ -136,13 +139,14 @@ def _learned_nothing(
 
 
 def _validates(history: RunHistory, limit: float) -> bool:
-    """Whether the loss on other data ended below `limit`: noise that only training has hides it."""
+    """Whether the validation loss ended below `limit`: noise in training alone may hide progress.
+    """
     series = history.series("validation_loss")
     return series is not None and len(series) > 0 and bool(series.values[-1] < limit)
 
 
 def _regularization_at_end(history: RunHistory) -> float:
-    """What penalties of the weights add to the loss at the end; 0 where it is not known."""
+    """Amount that weight penalties add to the loss at the end; 0 if unknown."""
     # Penalties are computed with this package's words, so they are reached when they are needed.
     from tb_convergence.core.regularization import regularization_loss  # noqa: PLC0415
 

@@ -16,16 +16,16 @@ from tb_convergence.core.text.phrases import listed
 NO_GRADIENT: Final = "no kernel gets a gradient"
 ONE_OUTPUT: Final = "the output is the same for every input"
 _AFTER: Final = {NO_GRADIENT: 1, ONE_OUTPUT: 2}
-"""Place among states of one step; of units that are dead, 0."""
+"""Order of states that begin at the same step; dead units have 0."""
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """A state that lasts until the end.
+    """A state that lasts until the end of the run.
 
     Attributes:
         what: a clause in the present tense.
-        since: its first step; 0 is the whole run.
+        since: its first step; 0 means the whole run.
     """
 
     what: str

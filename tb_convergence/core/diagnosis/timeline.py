@@ -1,10 +1,10 @@
-"""A recorded run looked at again as it grew: when could each finding have been told?
+"""Replays a recorded run as it grew: when could each finding have been reported?
 
-The history is cut at a few steps, each prefix is diagnosed as if nothing had come after it, and the
-diagnoses are fed to a `Monitor`. Cuts lie geometrically close at the start, where a rate that is
-too high does its harm, and never further apart than a twelfth of the run.
+The history is cut at a few steps, each prefix is diagnosed as if nothing had come after it, and a
+`Monitor` receives the diagnoses. Cuts are geometrically close at the start, where an excessive
+learning rate does its harm, and never further apart than a twelfth of the run.
 
-Costs one diagnosis per cut, so it is asked for where a run is looked at, not where runs are listed.
+This costs one diagnosis per cut, so it runs when somebody opens a run, not for every run in a list.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tb_convergence.core.diagnosis.rule import Rule
 from tb_convergence.core.history import RunHistory
 
 CUTS: Final = 24
-"""Prefixes that are diagnosed: half of them spaced geometrically, half evenly."""
+"""Number of prefixes to diagnose: half of them spaced geometrically, half evenly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Timeline:
 
 
 def cut_points(history: RunHistory, cuts: int = CUTS) -> tuple[int, ...]:
-    """Last steps of the prefixes to look at: at most `cuts` of them, the run's last step included.
+    """Last steps of the prefixes to diagnose: at most `cuts`, including the last step of the run.
 
     Empty for an empty run. Steps are those of the run's own axis (see `RunHistory.until`).
     """
@@ -102,7 +102,8 @@ def _dated(finding: Finding, episode: Episode | None) -> Finding:
 
 
 def _recovered(diagnosis: RunDiagnosis, episodes: tuple[Episode, ...]) -> list[Finding]:
-    """A note for each finding that needed action, is over, and was not replaced by another."""
+    """A note for each finding that needed action, has ended, and was not replaced by another one.
+    """
     present = {finding.id for finding in diagnosis.findings}
     standing = [
         episode for episode in episodes

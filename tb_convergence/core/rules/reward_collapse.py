@@ -1,9 +1,9 @@
-"""An agent's reward falls back, or below where it began, and stays there.
+"""The reward of an agent falls and stays low, or ends below its start.
 
-The run is cut into twenty parts, and their mean rewards are compared: the end with the best part
-and with the beginning. Single episodes and dips that recover say nothing. Where a curriculum makes
-the task harder, or agents play against themselves, the reward measures no progress, and the rule
-stays silent.
+The run is cut into twenty parts. The rule compares the mean reward of the last parts with the best
+part and with the first parts. Single episodes and dips that recover do not count. If a curriculum
+makes the task harder, or agents play against themselves, the reward does not measure progress and
+the rule does not apply.
 """
 
 from __future__ import annotations
@@ -69,8 +69,8 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     return Match(
         "warning" if clear else "info", 0.8 if clear else 0.5,
         f"The reward fell from {number(peak)} around step {int(parts.steps[best]):,} to "
-        f"{number(end)} at the end (means of a twentieth and of the last three twentieths of the "
-        "run), and did not recover.",
+        f"{number(end)} at the end, and did not recover (means over a twentieth and the last three "
+        "twentieths of the run).",
         begun, last, (),
         (
             Evidence("reward_drop", drop / max(size, 1e-30), RELATIVE, last, side="at least"),
@@ -119,48 +119,46 @@ RULE = Rule(
     thresholds=(
         Threshold(
             "reward_parts", high=PARTS,
-            source="A twentieth of a run is long enough for a mean, and short enough for a date.",
+            source="A twentieth of a run is long enough for a mean and short enough for a date.",
         ),
         Threshold(
             "reward_parts", high=LATE, detail="(at the end)",
-            source="Parts for which the good level, then the loss of it, must last.",
+            source=(
+                "The high level must last for this many parts, and so must the low level after it."
+            ),
         ),
         Threshold(
-            "rewards", high=RECORDS, source="Three records in each part, for a mean.",
+            "rewards", high=RECORDS, source="A mean needs three records in each part.",
         ),
         Threshold(
             "reward_drop", high=RELATIVE,
             source=(
-                "Fall since the best part, relative to the larger of both rewards: the agent "
-                "earns half of what it did, or less. Smaller falls are common after a change of "
-                "exploration."
+                "Relative to the larger of both rewards: the agent earns at most half of what it "
+                "did. Smaller falls are common after a change of exploration."
             ),
         ),
         Threshold(
             "reward_drop_over_error", high=ERRORS,
             source=(
-                "The same fall over the median bend of the 20 means. Of independent rewards they "
-                "spread over less than 2 bends; of rewards that wander without learning, over "
-                "more than 8 in one run of eight."
+                "The noise is the median bend of the 20 means. Independent rewards spread over "
+                "less than 2 bends. Rewards that wander without learning exceed 8 bends in one run "
+                "of eight."
             ),
         ),
         Threshold(
             "reward_drop_over_error", high=CLEAR, detail="(clear)",
-            source="The same for a warning: wandering rewards exceed it in one run of 25.",
+            source="For a warning: wandering rewards exceed it in one run of 25.",
         ),
         Threshold(
             "reward_lost", high=LOST,
-            source=(
-                "Part of the largest gain that is gone at the end. Drawdowns of half a gain that "
-                "recover are common in healthy runs (Chan et al. 2020)."
-            ),
+            source="Healthy runs often lose half of a gain and recover it (Chan et al. 2020).",
         ),
     ),
     measures=(
         Measure("reward", "reward"),
         Measure("reward_parts", "parts of the run"),
         Measure("rewards", "recorded rewards"),
-        Measure("reward_drop", "fall of the reward since its best", (), "fraction"),
+        Measure("reward_drop", "relative fall of the reward since its best part", (), "fraction"),
         Measure("reward_drop_over_error", "fall over the noise of the part means"),
         Measure("reward_lost", "part of the largest gain that was lost", (), "fraction"),
     ),
@@ -173,7 +171,7 @@ RULE = Rule(
         "raise the entropy bonus. If the value loss grew, update the target network more slowly, "
         "enlarge the replay buffer, or normalize the rewards.",
     ),
-    falsified_by=("The reward recovers when the run goes on, or with another seed.",),
+    falsified_by=("The reward recovers when training continues, or with another seed.",),
     false_alarms=(
         "The task or the reward was changed during the run.",
         "Exploration was turned up, or an intrinsic reward faded, as planned.",
