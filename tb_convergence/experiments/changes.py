@@ -18,6 +18,7 @@ from tb_convergence.experiments import edits, initial, optimizers
 from tb_convergence.experiments.edits import Edits, NotApplicableError
 from tb_convergence.experiments.sample import Sample
 from tb_convergence.experiments.task import Task
+from tb_convergence.training.keras import compat
 
 ADAM_RATE: Final = 1e-3
 SGD_RATE: Final = 1e-2
@@ -266,8 +267,7 @@ def _averaged_loss(setup: Setup) -> None:
 def compiled_with(setup: Setup, loss: Any) -> None:
     """Compile the setup's model with another loss, until its edits are undone."""
     model = setup.model
-    for name in ("loss", "_compile_loss", "_loss_tracker", "_compile_config",
-                 "_compile_metrics", "_compiled_trainable_state", "jit_compile"):
+    for name in compat.COMPILED_LOSS:
         setup.edits.put(model, name, getattr(model, name))
     model.compile(setup.optimizer, loss, run_eagerly=model.run_eagerly, auto_scale_loss=False)
     setup.same_loss = False

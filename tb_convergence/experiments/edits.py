@@ -13,7 +13,7 @@ from typing import Any, Final
 import keras
 from keras import layers
 
-from tb_convergence.experiments.state import put
+from tb_convergence.training.keras import compat
 
 RATES: Final = ("rate", "dropout", "recurrent_dropout", "stddev", "seed_dropout")
 ACTIVATION_LAYERS: Final = (
@@ -36,7 +36,7 @@ class Edits(ExitStack):
         """Set an attribute until the context ends."""
         own = name in vars(owner)
         before = getattr(owner, name)
-        put(owner, name, value)
+        compat.set_untracked(owner, name, value)
         self.callback(_back, owner, name, before, own)
 
     def call(self, layer: Any, function: Callable[..., Any]) -> None:
@@ -48,7 +48,7 @@ class Edits(ExitStack):
 
 def _back(owner: Any, name: str, before: Any, own: bool) -> None:
     if own or isinstance(getattr(type(owner), name, None), property):
-        put(owner, name, before)
+        compat.set_untracked(owner, name, before)
     else:
         object.__delattr__(owner, name)
 
@@ -62,7 +62,7 @@ def _call_back(layer: Any, own: Any) -> None:
 
 def layers_of(model: Any) -> Iterator[Any]:
     """Every layer that is no container of others by itself, cells and inner layers included."""
-    yield from model._flatten_layers(include_self=False)
+    yield from compat.layers_below(model)
 
 
 def output_layers(model: Any) -> list[Any]:
@@ -72,10 +72,10 @@ def output_layers(model: Any) -> list[Any]:
     """
     outputs = getattr(model, "outputs", None)
     if outputs:
-        found = [tensor._keras_history.operation for tensor in keras.tree.flatten(outputs)]
+        found = [compat.made_by(tensor) for tensor in keras.tree.flatten(outputs)]
         return [inner for one in found for inner in (
             output_layers(one) if isinstance(one, keras.Model) else [one])]
-    weighted = [layer for layer in layers_of(model) if layer._trainable_variables]
+    weighted = [layer for layer in layers_of(model) if compat.own_trainable_variables(layer)]
     return weighted[-1:]
 
 
@@ -106,7 +106,7 @@ def drop_penalties(edits: Edits, model: Any) -> int:
     """No L1, L2 or activity penalty; how many that removed."""
     count = 0
     for layer in layers_of(model):
-        for variable in layer._trainable_variables:
+        for variable in compat.own_trainable_variables(layer):
             if getattr(variable, "regularizer", None) is not None:
                 edits.put(variable, "regularizer", None)
                 count += 1

@@ -13,6 +13,8 @@ from typing import Any, Final
 import keras
 import numpy as np
 
+from tb_convergence.training.keras import compat
+
 ENDINGS: Final = ("kernel", "bias", "embeddings", "recurrent", "gamma", "beta", "moving_mean",
                   "moving_variance")
 TOLERANCE: Final = 5.0
@@ -31,8 +33,8 @@ class Weight:
 
 def weights_of(model: Any) -> Iterator[Weight]:
     """Every variable of every layer that holds variables itself, cells of recurrent layers too."""
-    for layer in model._flatten_layers():
-        for variable in layer._trainable_variables + layer._non_trainable_variables:
+    for layer in compat.every_layer(model):
+        for variable in compat.own_variables(layer):
             yield Weight(layer, variable, _initializer(layer, variable))
 
 

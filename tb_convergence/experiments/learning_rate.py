@@ -16,8 +16,9 @@ from tb_convergence.experiments.budget import Budget, Ended
 from tb_convergence.experiments.range_curve import Curve
 from tb_convergence.experiments.sample import order_of
 from tb_convergence.experiments.session import Settings, Subject, keep, subject
-from tb_convergence.experiments.state import all_variables, put, values_of
+from tb_convergence.experiments.state import all_variables, values_of
 from tb_convergence.experiments.stepping import Runner, seed_everything
+from tb_convergence.training.keras import compat
 
 STEPS: Final = 100
 LOWEST, HIGHEST = 1e-6, 10.0
@@ -177,7 +178,8 @@ def _test(found: Subject, own: Any, rates: NDArray[np.float64], seeds: Sequence[
     kept = model.optimizer
     in_use = optimizers.rate_of(own)
     try:
-        put(model, "optimizer", optimizers.twin(own, learning_rate=float(rates[0]), **changes))
+        stand_in = optimizers.twin(own, learning_rate=float(rates[0]), **changes)
+        compat.set_untracked(model, "optimizer", stand_in)
         model.optimizer.build(model.trainable_variables)
         for curve in _sweeps(found, rates, seeds):
             curves.append(curve)
@@ -187,7 +189,7 @@ def _test(found: Subject, own: Any, rates: NDArray[np.float64], seeds: Sequence[
     except KeyboardInterrupt:
         ended = "interrupted"
     finally:
-        put(model, "optimizer", kept)
+        compat.set_untracked(model, "optimizer", kept)
     return _told(model, own, in_use, tuple(curves), ended, found.step)
 
 

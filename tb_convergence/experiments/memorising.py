@@ -18,9 +18,10 @@ from tb_convergence.experiments import optimizers
 from tb_convergence.experiments.budget import Budget, Ended
 from tb_convergence.experiments.sample import Sample, order_of
 from tb_convergence.experiments.session import Settings, Subject, keep, subject
-from tb_convergence.experiments.state import all_variables, put, values_of
+from tb_convergence.experiments.state import all_variables, values_of
 from tb_convergence.experiments.stepping import seed_everything
 from tb_convergence.experiments.task import classes_of
+from tb_convergence.training.keras import compat
 
 SIZES: Final = (32, 128, 512)
 FIRST_STEPS: Final = 300
@@ -221,7 +222,7 @@ def climb(found: Subject, sizes: Sequence[int] = SIZES, steps: int = FIRST_STEPS
     except KeyboardInterrupt:
         ended = "interrupted"
     finally:
-        put(found.model, "optimizer", own)
+        compat.set_untracked(found.model, "optimizer", own)
         for variable, value in zip(variables, begin, strict=True):
             variable.assign(value)
     return Ladder(tuple(rungs), found.task.measure, ended, found.step, found.model.name)
@@ -252,7 +253,7 @@ def _rung(found: Subject, own: Any, begin: list[Any], variables: list[Any], size
     own_task = task.of(sample.y)
     for variable, value in zip(variables, begin, strict=True):
         variable.assign(value)
-    put(model, "optimizer", optimizers.twin(own))
+    compat.set_untracked(model, "optimizer", optimizers.twin(own))
     model.optimizer.build(model.trainable_variables)
     seed_everything(seed)
     runner = found.runner(sample)

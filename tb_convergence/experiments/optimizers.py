@@ -10,6 +10,8 @@ from typing import Any, Final
 
 import keras
 
+from tb_convergence.training.keras import compat
+
 NO_CLIPPING: Final[dict[str, Any]] = {
     "clipnorm": None, "clipvalue": None, "global_clipnorm": None
 }
@@ -39,7 +41,7 @@ def rate_of(optimizer: Any) -> float:
 
 def has_schedule(optimizer: Any) -> bool:
     """Whether the rate follows a schedule of the optimizer's own, so that it cannot be set."""
-    rate = getattr(innermost(optimizer), "_learning_rate", None)
+    rate = compat.rate_setting(innermost(optimizer))
     return not isinstance(rate, keras.Variable)
 
 
@@ -87,7 +89,7 @@ def unclipped(optimizer: Any) -> Any:
 
 def _trained(optimizer: Any) -> list[Any]:
     """The variables an optimizer was built for."""
-    return list(innermost(optimizer)._trainable_variables)
+    return list(compat.own_trainable_variables(innermost(optimizer)))
 
 
 def other(optimizer: Any, kind: type, learning_rate: float, **changes: Any) -> Any:

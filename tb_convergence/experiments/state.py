@@ -13,17 +13,10 @@ from typing import Any, Final
 import keras
 import numpy as np
 import tensorflow as tf
-from keras.src.utils.tracking import DotNotTrackScope
 
-from tb_convergence.experiments.generators import random_state_kept
 from tb_convergence.experiments.optimizers import OptimizerError, twin
+from tb_convergence.training.keras import compat
 
-COMPILED: Final = (
-    "optimizer", "loss", "compiled", "_compile_config", "_compile_loss", "_compile_metrics",
-    "_loss_tracker", "run_eagerly", "jit_compile", "steps_per_execution", "stop_training",
-    "history", "_compiled_trainable_state",
-)
-"""What `compile` and `fit` set."""
 TRACED: Final = ("train_function", "test_function", "predict_function")
 """Compiled functions hold the state of their random kernels: the body traces its own."""
 MOST_ITEMS: Final = 1000
@@ -70,7 +63,7 @@ def build(model: Any, batch: Any) -> None:
 
 def _has_outputs(model: Any) -> bool:
     """Whether all layers have their weights: a subclassed model may say so too early."""
-    return all(layer.built for layer in model._flatten_layers(include_self=False))
+    return all(layer.built for layer in compat.layers_below(model))
 
 
 @contextmanager
@@ -86,10 +79,10 @@ def untouched(model: Any, *more: Any) -> Iterator[None]:
 
     Covers: weights, statistics of batch normalization, seed generators, metrics, states of
     recurrent layers, raw `tf.Variable`s, `trainable` flags, everything `compile` sets, `history`,
-    the traced functions, and the random state of the process (see `random_state_kept`).
+    the traced functions, and the random state of the process (see `compat.random_state_kept`).
     """
     with ExitStack() as stack:
-        stack.enter_context(random_state_kept())
+        stack.enter_context(compat.random_state_kept(seeds=True))
         own = model.optimizer
         try:
             stand_in = twin(own, True)
@@ -101,7 +94,7 @@ def untouched(model: Any, *more: Any) -> Iterator[None]:
         stack.enter_context(_variables_kept([*all_variables(model), *_variables_of(more)]))
         stack.enter_context(_flags_kept(model))
         if stand_in is not None:
-            put(model, "optimizer", stand_in)
+            compat.set_untracked(model, "optimizer", stand_in)
         yield
 
 
@@ -112,7 +105,7 @@ def all_variables(model: Any) -> list[Any]:
 
     def add(variables: Iterable[Any]) -> None:
         for variable in variables:
-            inner = getattr(variable, "_value", variable)
+            inner = compat.inner_variable(variable)
             if id(inner) not in seen:
                 seen.add(id(inner))
                 found.append(variable)
@@ -121,11 +114,10 @@ def all_variables(model: Any) -> list[Any]:
     add(model.metrics_variables)
     if model.optimizer is not None:
         add(model.optimizer.variables)
-    for layer in model._flatten_layers():
-        for name, value in list(vars(layer).items()):
+    for layer in compat.every_layer(model):
+        for _, value in compat.attributes_of(layer):
             # States of recurrent layers and raw variables are in none of Keras' lists.
-            if not name.startswith(("_self_", "_obj_")):
-                add(v for v in _inside(value) if isinstance(v, (keras.Variable, tf.Variable)))
+            add(v for v in _inside(value) if isinstance(v, (keras.Variable, tf.Variable)))
     return found
 
 
@@ -157,7 +149,7 @@ def _variables_kept(variables: list[Any]) -> Iterator[None]:
 
 @contextmanager
 def _flags_kept(model: Any) -> Iterator[None]:
-    flags = [(layer, layer.trainable) for layer in model._flatten_layers()]
+    flags = [(layer, layer.trainable) for layer in compat.every_layer(model)]
     try:
         yield
     finally:
@@ -168,12 +160,12 @@ def _flags_kept(model: Any) -> Iterator[None]:
 
 @contextmanager
 def _attributes_kept(model: Any) -> Iterator[None]:
-    names = [name for name in (*COMPILED, *TRACED) if hasattr(model, name)]
+    names = [name for name in (*compat.COMPILED, *TRACED) if hasattr(model, name)]
     kept = {name: getattr(model, name) for name in names}
-    insides = [_shallow(kept[name]) for name in ("_compile_loss", "_compile_metrics")
+    insides = [_shallow(kept[name]) for name in compat.BUILT_LATE
                if kept.get(name) is not None]
     for name in TRACED:
-        put(model, name, None)
+        compat.set_untracked(model, name, None)
     try:
         yield
     finally:
@@ -181,14 +173,7 @@ def _attributes_kept(model: Any) -> Iterator[None]:
             restore()
         for name, value in kept.items():
             if getattr(model, name, None) is not value:
-                put(model, name, value)
-
-
-def put(owner: Any, name: str, value: Any) -> None:
-    """Set an attribute as `compile` does: Keras would list a metric or layer as a part of `owner`.
-    """
-    with DotNotTrackScope():
-        setattr(owner, name, value)
+                compat.set_untracked(model, name, value)
 
 
 def _shallow(target: Any) -> Any:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from tb_convergence.experiments.budget import Budget, Ended
 from tb_convergence.experiments.optimizers import innermost
 from tb_convergence.experiments.sample import Sample
-from tb_convergence.experiments.state import put
+from tb_convergence.training.keras import compat
 
 FIRST_CHUNK: Final = 4
 MOST_CHUNK: Final = 250
@@ -113,7 +113,7 @@ class Runner:
         if self._tensors is None:
             self._tensors = _tensors(self.sample.parts)
             # Metrics cost time and are not asked for; the loss has a tracker of its own.
-            put(self.model, "_compile_metrics", None)
+            compat.set_untracked(self.model, compat.METRICS, None)
         sets_rate = rates is not None
         given = tf.constant(np.zeros(len(order)) if rates is None else rates, tf.float32)
         if self.model.run_eagerly:

@@ -13,6 +13,8 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from tb_convergence.training.keras import compat
+
 Kind = Literal["classes", "binary", "labels", "values"]
 
 
@@ -108,7 +110,7 @@ def task_of(y: Any, predicted: Any, from_logits: bool = False) -> Task | None:
 def from_logits(loss: Any) -> bool:
     """Whether a compiled loss takes logits."""
     return bool(getattr(loss, "from_logits", False)
-                or getattr(loss, "_fn_kwargs", {}).get("from_logits", False))
+                or compat.loss_settings(loss).get("from_logits", False))
 
 
 def _flat(y: Any) -> NDArray[Any]:

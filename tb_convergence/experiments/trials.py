@@ -20,9 +20,10 @@ from tb_convergence.experiments.changes import LAST, Change, Setup
 from tb_convergence.experiments.edits import Edits
 from tb_convergence.experiments.sample import order_of, split
 from tb_convergence.experiments.session import Subject
-from tb_convergence.experiments.state import all_variables, put, values_of
+from tb_convergence.experiments.state import all_variables, values_of
 from tb_convergence.experiments.stepping import Runner, Trace, seed_everything
 from tb_convergence.experiments.task import Task
+from tb_convergence.training.keras import compat
 
 HELD_OUT: Final = 0.2
 """Share of the samples that is held out where no validation data are given."""
@@ -74,7 +75,7 @@ class Bench:
 
     def restore(self) -> None:
         """The model as it was."""
-        put(self.found.model, "optimizer", self.own)
+        compat.set_untracked(self.found.model, "optimizer", self.own)
         assign(self.variables, self.begin)
 
     def setup(self, edits: Edits, changes: Sequence[Change]) -> Setup:
@@ -194,7 +195,7 @@ class _Phase:
     def train(self, order: NDArray[np.int64], before: int, steps: int, budget: Budget,
               on_chunk: Any) -> Trace:
         assign(self._optimizer.variables, self._begin)
-        put(self._setup.model, "optimizer", self._optimizer)
+        compat.set_untracked(self._setup.model, "optimizer", self._optimizer)
         rates = None
         if self._setup.shape is not None:
             done = (before + np.arange(len(order))) / max(1, steps)

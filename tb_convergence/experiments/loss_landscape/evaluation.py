@@ -11,7 +11,7 @@ that artefact: losses of 1e8 where re-estimated ones stay below 10 (docs/landsca
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
@@ -27,6 +27,7 @@ from tb_convergence.experiments.loss_landscape.variables import (
     layers_of,
     normalisation_layers,
 )
+from tb_convergence.training.keras import compat
 
 BatchNorm = Literal["batch", "kept"]
 
@@ -354,30 +355,27 @@ def _estimating(layers: Sequence[Any]) -> Iterator[None]:
     """While a call is traced: `layers` normalise with the batch's statistics, and report them
     undamped as their new moving ones. Dropout and all else stay in inference mode."""
     momenta = [layer.momentum for layer in layers]
-    with _calls_replaced(layers, _in_training):
+    with _calls_replaced(layers, _in_training), ExitStack() as stack:
         try:
             for layer in layers:
                 layer.momentum = 0.0
-                object.__setattr__(layer, "_moments", _moments_of(layer))
+                stack.enter_context(compat.batch_moments_replaced(layer, _moments))
             yield
         finally:
             for layer, momentum in zip(layers, momenta, strict=True):
                 layer.momentum = momentum
-                vars(layer).pop("_moments", None)
 
 
-def _moments_of(layer: Any) -> Callable[..., Any]:
+def _moments(own: Callable[..., Any], axes_of: Callable[[], Any]) -> Callable[..., Any]:
     """Mean and variance of a batch, right in their second derivatives too.
 
     `tf.nn.moments` stops the gradient at the mean inside the variance. That leaves first
     derivatives as they are and makes second ones wrong, by about 5 % on a small network.
     """
-    own = layer._moments
-
     def moments(inputs: Any, mask: Any) -> Any:
         if mask is not None:
             return own(inputs, mask)
-        axes = layer._reduction_axes
+        axes = axes_of()
         x = tf.cast(inputs, tf.float32)
         mean = tf.reduce_mean(x, axes, keepdims=True)
         variance = tf.reduce_mean(tf.square(x - mean), axes)

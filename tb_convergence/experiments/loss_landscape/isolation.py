@@ -12,8 +12,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from tb_convergence.experiments.generators import random_state_kept
 from tb_convergence.experiments.loss_landscape.variables import layers_of
+from tb_convergence.training.keras import compat
 
 
 @contextmanager
@@ -22,7 +22,7 @@ def read_only(model: Any) -> Iterator[None]:
     variables = _variables(model)
     saved = [tf.identity(variable) for variable in variables]
     try:
-        with random_state_kept():
+        with compat.random_state_kept(seeds=True):
             yield
     finally:
         for variable, value in zip(variables, saved, strict=True):
@@ -33,9 +33,8 @@ def _variables(model: Any) -> list[Any]:
     """The model's `tf.Variable`s, also those of which Keras does not know, each once."""
     found = {id(v.value): v.value for v in model.variables}
     for layer in layers_of(model):
-        for name, value in list(vars(layer).items()):
-            if not name.startswith(("_self_", "_obj_")):
-                found |= {id(v): v for v in _inside(value)}
+        for _, value in compat.attributes_of(layer):
+            found |= {id(v): v for v in _inside(value)}
     return [variable for variable in found.values() if isinstance(variable, tf.Variable)]
 
 

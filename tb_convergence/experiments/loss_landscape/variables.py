@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
+from tb_convergence.training.keras import compat
+
 STAYS: Final = frozenset({"bias", "beta", "gamma", "moving_mean", "moving_variance"})
 """Names of variables that filter-normalised directions do not move ("biasbn" in the authors' code).
 """
@@ -34,7 +36,7 @@ def filter_axes(model: Any) -> tuple[tuple[int, ...] | None, ...]:
 
 def layers_of(model: Any) -> tuple[Any, ...]:
     """The model and every layer in it, at any depth."""
-    return tuple(model._flatten_layers(include_self=True, recursive=True))
+    return tuple(compat.every_layer(model))
 
 
 def normalisation_layers(model: Any) -> tuple[Any, ...]:

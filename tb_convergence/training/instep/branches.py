@@ -19,12 +19,6 @@ from tb_convergence.training.keras import compat
 SCOPE: Final = "tb_convergence_recorder"
 """Name scope of all our operations: an error of the compiled step that names it is ours."""
 
-UNTOUCHED: Final = {
-    "_noinline": True,
-    # Keeps the graph optimizer out: it takes longer over a record than all records of a run do.
-    "_tf_data_function": True,
-}
-
 
 def one_node(
     function: Callable[..., Any], signature: Sequence[tf.TensorSpec] | None = None
@@ -38,7 +32,7 @@ def one_node(
         function,
         input_signature=signature,
         autograph=False,
-        experimental_attributes=UNTOUCHED,
+        experimental_attributes=compat.FUNCTION_UNTOUCHED,
     )
     return made
 

@@ -16,6 +16,7 @@ from typing import Any, Final
 import tensorflow as tf
 
 from tb_convergence.training.instep.reductions import Tensor
+from tb_convergence.training.keras import compat
 
 REORDERED: Final = {
     "Mul": tf.multiply,
@@ -95,6 +96,6 @@ def _recomputed(expression: Expression, dtypes: tuple[str, ...]) -> Callable[...
         lambda *leaves: evaluate(expression, leaves),
         input_signature=[tf.TensorSpec(None, dtype) for dtype in dtypes],
         autograph=False,
-        experimental_attributes={"_noinline": True},
+        experimental_attributes=compat.FUNCTION_AS_ONE_NODE,
     )
     return shared

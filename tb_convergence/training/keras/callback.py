@@ -24,6 +24,7 @@ from tb_convergence.training.host.epochs import Epochs
 from tb_convergence.training.host.guard import Guard, UnsupportedError, weak_close
 from tb_convergence.training.host.live import OnFinding, checked_live, wanted
 from tb_convergence.training.host.writer import RunWriter
+from tb_convergence.training.keras import compat
 from tb_convergence.training.keras.trajectory_callback import TrajectoryCallback
 
 TRANSIENT: Final = frozenset(
@@ -146,10 +147,9 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
 
     def __getattr__(self, name: str) -> Any:
         # tf_keras asks its callbacks what they implement; ours implements nothing there.
-        if name.startswith("_implements_") and name.endswith("_hooks"):
-            return lambda: False
-        if name in ("_supports_tf_logs", "_chief_worker_only"):
-            return name == "_supports_tf_logs"
+        answer = compat.callback_protocol(name)
+        if answer is not None:
+            return answer
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def on_train_begin(self, logs: Any = None) -> None:

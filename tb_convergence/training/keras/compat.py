@@ -1,9 +1,9 @@
-"""Every private name of Keras and TensorFlow that the recorder relies on, and nothing else.
+"""Every private name of Keras and TensorFlow that the package relies on, and nothing else.
 
 A private name may vanish with any release. So all of them are here, each in a small function that
 says what it is for, and `tests/training/test_compat.py` holds a canary for each: it fails with the
 consequence when the name is gone. The module imports nothing else of the package, so that every
-folder of `training` may use it.
+folder of `training` may use it, and `experiments`.
 """
 
 from __future__ import annotations
@@ -11,11 +11,14 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, Final
 
 import keras
 import numpy as np
 import tensorflow as tf
+from keras.src.backend.common import global_state
+from keras.src.random.seed_generator import GLOBAL_SEED_GENERATOR
+from keras.src.utils.tracking import DotNotTrackScope
 from tensorflow.python.data.ops import iterator_ops
 from tensorflow.python.data.util import structure
 from tensorflow.python.eager import context
@@ -23,6 +26,9 @@ from tensorflow.python.framework import op_def_registry
 from tensorflow.python.ops import gen_dataset_ops, stateful_random_ops
 
 Tensor = Any
+
+NAME_COUNTERS: Final = "object_name_uids"
+"""Keras' global attribute with the number of the next layer of each kind."""
 
 
 # ---- iterators of tf.data ------------------------------------------------------------------------
@@ -135,30 +141,46 @@ def without_op_callbacks() -> Iterator[None]:
 
 
 @contextmanager
-def random_state_kept() -> Iterator[None]:
-    """Put back every global random generator and Keras' counters of names at the end."""
-    from keras.src.backend.common import global_state  # noqa: PLC0415 - slow without Keras
+def random_state_kept(*, seeds: bool = False) -> Iterator[None]:
+    """Put back every global random generator and Keras' counters of names at the end.
 
+    One thing is out of reach: a random operation that the body runs eagerly, outside any
+    `tf.function`, moves the state of its kernel, which TensorFlow does not show.
+
+    Args:
+        seeds: also put back what the body seeds, such as with `keras.utils.set_random_seed`, and
+            take away generators that it makes.
+    """
     own, numpy_state = random.getstate(), np.random.get_state()
     current = context.context()
+    seed = current._seed
     operations = getattr(current, "_rng", None)  # seeds of tf.random.normal and the like
-    seeds = None if operations is None else operations.getstate()
+    drawn = None if operations is None else operations.getstate()
     generator = stateful_random_ops.global_generator  # None until somebody asks for it
     state = None if generator is None else tf.identity(generator.state)
-    names = global_state.get_global_attribute("object_name_uids")
-    counted = None if names is None else dict(names)
+    keras_generator = global_state.get_global_attribute(GLOBAL_SEED_GENERATOR) if seeds else None
+    keras_state = None if keras_generator is None else np.array(keras_generator.state)
+    counters = global_state.get_global_attribute(NAME_COUNTERS)
+    counted = None if counters is None else dict(counters)
     try:
         yield
     finally:
+        if seeds:
+            current._seed, current._rng = seed, operations
+            stateful_random_ops.global_generator = generator
+            global_state.set_global_attribute(GLOBAL_SEED_GENERATOR, keras_generator)
+            global_state.set_global_attribute(NAME_COUNTERS, counters)
         random.setstate(own)
         np.random.set_state(numpy_state)
         if operations is not None:
-            operations.setstate(seeds)
+            operations.setstate(drawn)
         if generator is not None:
             generator.state.assign(state)
-        if names is not None:
-            names.clear()
-            names.update(counted)
+        if keras_generator is not None:
+            keras_generator.state.assign(keras_state)
+        if counters is not None:
+            counters.clear()
+            counters.update(counted)
 
 
 # ---- Keras ---------------------------------------------------------------------------------------
@@ -174,6 +196,11 @@ def every_layer(model: Any) -> list[Any]:
     return list(model._flatten_layers())
 
 
+def layers_below(model: Any) -> list[Any]:
+    """All layers in `model`, at any depth, without itself."""
+    return list(model._flatten_layers(include_self=False))
+
+
 def nested_layers(value: Any) -> list[Any]:
     """A layer and all layers in it; empty for anything else."""
     return every_layer(value) if hasattr(value, "_flatten_layers") else []
@@ -182,6 +209,24 @@ def nested_layers(value: Any) -> list[Any]:
 def own_trainable_variables(item: Any) -> Sequence[Any]:
     """Trainable variables that a layer made itself, or that an optimizer was built for."""
     return list(getattr(item, "_trainable_variables", ()))
+
+
+def own_variables(layer: Any) -> list[Any]:
+    """All variables that a layer made itself, the trainable ones first."""
+    return [*layer._trainable_variables, *layer._non_trainable_variables]
+
+
+def inner_variable(variable: Any) -> Any:
+    """The backend's variable behind one of Keras; another variable is its own."""
+    return getattr(variable, "_value", variable)
+
+
+def attributes_of(layer: Any) -> list[tuple[str, Any]]:
+    """What is stored in a layer, but for the wrappers in which Keras tracks the same once more."""
+    return [
+        (name, value) for name, value in list(vars(layer).items())
+        if not name.startswith(("_self_", "_obj_"))
+    ]
 
 
 def consumers(layer: Any) -> Sequence[Any]:
@@ -219,8 +264,8 @@ def accumulated_gradients(optimizer: Any, variables: Sequence[Any]) -> list[Any]
 
 
 def rate_setting(optimizer: Any) -> Any:
-    """The learning rate as it was set: a variable or a schedule."""
-    return optimizer._learning_rate
+    """The learning rate as it was set: a variable or a schedule; None of another optimizer."""
+    return getattr(optimizer, "_learning_rate", None)
 
 
 def additional_losses(model: Any) -> Any:
@@ -240,3 +285,61 @@ ADDITIONAL_LOSSES = "_aggregate_additional_loss"
 def named_inputs(model: Any) -> Any:
     """Inputs of a functional model, with their names."""
     return getattr(model, "_inputs", None) or getattr(model, "inputs", None)
+
+
+COMPILED: Final = (
+    "optimizer", "loss", "compiled", "_compile_config", "_compile_loss", "_compile_metrics",
+    "_loss_tracker", "run_eagerly", "jit_compile", "steps_per_execution", "stop_training",
+    "history", "_compiled_trainable_state",
+)
+"""Attributes that `compile` and `fit` set."""
+COMPILED_LOSS: Final = (
+    "loss", "_compile_loss", "_loss_tracker", "_compile_config", "_compile_metrics",
+    "_compiled_trainable_state", "jit_compile",
+)
+"""Those that compiling with another loss changes."""
+METRICS: Final = "_compile_metrics"
+"""The attribute with the metrics that the user compiled the model with."""
+BUILT_LATE: Final = ("_compile_loss", METRICS)
+"""Attributes whose objects are built at their first use."""
+
+
+def set_untracked(owner: Any, name: str, value: Any) -> None:
+    """Set an attribute as `compile` does: Keras would list a metric or layer as a part of `owner`.
+    """
+    with DotNotTrackScope():
+        setattr(owner, name, value)
+
+
+def loss_settings(loss: Any) -> dict[str, Any]:
+    """Arguments that a loss hands on to its function."""
+    return dict(getattr(loss, "_fn_kwargs", {}))
+
+
+@contextmanager
+def batch_moments_replaced(layer: Any, make: Any) -> Iterator[None]:
+    """In the block a batch normalization layer computes mean and variance with
+    `make(own function, axes)`, a function of inputs and mask."""
+    object.__setattr__(layer, "_moments", make(layer._moments, lambda: layer._reduction_axes))
+    try:
+        yield
+    finally:
+        vars(layer).pop("_moments", None)
+
+
+FUNCTION_AS_ONE_NODE: Final = {"_noinline": True}
+"""Attributes of a `tf.function` whose body the graph optimizer does not inline."""
+FUNCTION_UNTOUCHED: Final = {
+    **FUNCTION_AS_ONE_NODE,
+    # Keeps the graph optimizer out: it takes longer over a record than all records of a run do.
+    "_tf_data_function": True,
+}
+"""Attributes of a `tf.function` that the graph optimizer neither inlines nor opens."""
+
+
+def callback_protocol(name: str) -> Any:
+    """What a callback without hooks of its own answers where `tf_keras` asks it for `name`; None
+    for a name that is not of that protocol."""
+    if name.startswith("_implements_") and name.endswith("_hooks"):
+        return lambda: False
+    return {"_supports_tf_logs": True, "_chief_worker_only": False}.get(name)

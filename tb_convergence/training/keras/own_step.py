@@ -14,7 +14,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tb_convergence.training.keras import introspection
+from tb_convergence.training.keras import compat, introspection
 from tb_convergence.training.keras.patching import patched
 from tb_convergence.training.keras.sites import optimizers_of
 
@@ -39,7 +39,7 @@ def run(model: Any, batch: Any) -> tuple[float, list[Any], list[Any]]:
         def apply(grads: Any, trainable_variables: Any = None) -> None:
             variables = trainable_variables
             if variables is None:
-                variables = getattr(optimizer, "_trainable_variables", ())
+                variables = compat.own_trainable_variables(optimizer)
             for gradient, variable in zip(grads, variables, strict=False):
                 given[id(variable)] = variable, introspection.unscaled(optimizer, gradient)
 
