@@ -110,7 +110,10 @@ class Hostile:
 def test_flag_hooks_never_raise(flags: Any) -> None:
     loader = ConvergenceLoader()
     loader.define_flags(ArgumentParser())
+    before = dict(vars(flags)) if isinstance(flags, Namespace) else None
     loader.fix_flags(flags)
+    if before is not None:
+        assert vars(flags) == before, "only a dictionary of numbers is completed"
 
 
 def test_a_plugin_that_cannot_be_loaded_is_left_out_with_one_line(

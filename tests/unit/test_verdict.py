@@ -7,7 +7,7 @@ from dataclasses import replace
 import histories as draw
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tb_convergence.core.diagnosis import diagnose_history
@@ -72,11 +72,25 @@ def test_a_note_does_not_make_a_run_sick() -> None:
     assert diagnosis.verdict.state != "sick"
 
 
-@settings(deadline=None, max_examples=60)
+FALLING = [2.0 * 0.8**step for step in range(40)]
+
+
+def test_a_loss_that_falls_and_validates_is_green() -> None:
+    values = np.array(FALLING)
+    assert state(logged(values, validation_loss=values, epoch_loss=values)) == "nothing-found"
+
+
+@settings(deadline=None, max_examples=100)
 @given(
-    st.lists(st.floats(-10, 10), min_size=1, max_size=40),
+    st.lists(st.floats(-10, 10), min_size=1, max_size=40) | st.builds(
+        lambda noise: [value + change for value, change in zip(FALLING, noise, strict=False)],
+        st.lists(st.floats(-0.3, 0.3), min_size=1, max_size=40),
+    ),
     st.booleans(),
 )
+@example(FALLING, True)
+@example(FALLING, False)
+@example(FALLING[:4], True)
 def test_never_green_unless_the_loss_fell_and_something_else_was_judged(
     loss: list[float], validated: bool
 ) -> None:
