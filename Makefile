@@ -13,7 +13,7 @@ SETUP := pyproject.toml setup.py
 LOGS := demo/logs
 
 .DEFAULT_GOAL := help
-.PHONY: help rule snapshots demo test zoo fuzz lint dist page browser clean
+.PHONY: help rule snapshots demo test zoo fuzz lint versions dist page browser clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ fuzz: $(VENV)/.test  ## 50,000 damaged event files, two hours; goes on where it 
 
 bench: $(VENV)/.test  ## what recording, reading and the page cost: docs/benchmarks.md; ARGS=NAME for one table
 	@$(PY) -m benchmarks --output docs/benchmarks.md $(ARGS)
+
+versions: $(VENV)/.test  ## the plugin with old versions of TensorBoard, each in an environment of its own
+	@$(PY) tools/tensorboard_versions.py $(ARGS)
 
 dist: $(VENV)/.test  ## source archive and wheel in dist/
 	@$(PY) -m build

@@ -109,7 +109,7 @@ def told(url: str) -> set[str]:
         check(False, f"the server never read the whole run: {reply.get('last_step')}")
     listing = json.loads(ask(f"{url}/data/plugins_listing"))
     check(listing["convergence"]["enabled"], "the tab is not offered")
-    check(b"<script" in ask(f"{plugin}/index.html"), "the page is not served")
+    check(len(ask(f"{plugin}/index.js")) > 10_000, "the page is not served")
     check(len(ask(f"{plugin}/series?run=run")) > 100, "no series")
     return {finding["id"] for finding in reply["findings"]}
 

@@ -7,7 +7,8 @@
 For each version: install it and the built wheel, write logs, diagnose them on the command line, and
 serve them with both loaders. pyproject.toml requires the oldest version that passes; the whole test
 suite runs on the newest. TensorBoard 2.20 and older import `pkg_resources`, which setuptools 81
-removed, so they need an older setuptools beside them.
+removed, so they need an older setuptools beside them. Before 2.17 they use names that NumPy 2
+removed.
 """
 
 from __future__ import annotations
@@ -23,8 +24,14 @@ from typing import Final
 ROOT: Final = Path(__file__).resolve().parent.parent
 SMOKE: Final = Path(__file__).with_name("tensorboard_smoke.py")
 VERSIONS: Final = ("2.15.2", "2.18.0", "2.21.0")
-WITH_PKG_RESOURCES: Final = "setuptools<81"
 SECONDS: Final = 900
+
+
+def beside(version: str) -> list[str]:
+    """Requirements that this version of TensorBoard has and does not state."""
+    minor = tuple(int(part) for part in version.split(".")[:2])
+    old_numpy = ["numpy<2"] if minor < (2, 17) else []
+    return [*old_numpy, *(["setuptools<81"] if minor < (2, 21) else [])]
 
 
 def run(*command: str, where: Path) -> None:
@@ -57,7 +64,7 @@ def tried(version: str, wheel: Path, folder: Path) -> None:
     if not python.exists():
         run(sys.executable, "-m", "venv", str(folder), where=folder.parent)
     run(str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
-        f"tensorboard=={version}", WITH_PKG_RESOURCES, str(wheel), where=folder)
+        f"tensorboard=={version}", *beside(version), str(wheel), where=folder)
     run(str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps",
         "--force-reinstall", str(wheel), where=folder)
     run(str(python), "-W", "ignore", str(SMOKE), version, where=folder)
