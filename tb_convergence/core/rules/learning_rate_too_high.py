@@ -19,6 +19,7 @@ from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.first_steps import FirstSteps, first_steps
 from tb_convergence.core.diagnosis.loss_evidence import loss_over_start
 from tb_convergence.core.diagnosis.loss_trajectory import LossTrajectory, loss_trajectory
+from tb_convergence.core.diagnosis.optimizer_parts import part_of_layer
 from tb_convergence.core.diagnosis.progress import FALLS, learns
 from tb_convergence.core.diagnosis.rate_schedule import Raise, rates
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold, strongest
@@ -187,7 +188,9 @@ def _by_updates(
         # The layers in the summary come first.
         layers=tuple(dict.fromkeys((fastest, first, *layers_of(table, too_fast)))),
         evidence=tuple(evidence),
-        advice=_advice(history, float(np.median(ratio[before])), onset),
+        advice=_advice(
+            part_of_layer(history, fastest), float(np.median(ratio[before])), onset
+        ),
     )
 
 
@@ -221,7 +224,7 @@ def _destroyed_start(history: RunHistory) -> Match | None:
         last_step=history.last_step,
         layers=(begun.layer,),
         evidence=_destroyed_start_evidence(begun),
-        advice=_advice(history, begun.update_ratio, 0),
+        advice=_advice(part_of_layer(history, begun.layer), begun.update_ratio, 0),
     )
 
 
@@ -293,7 +296,7 @@ def _by_rate(history: RunHistory, table: Table, harm: _Harm) -> Match | None:
             Evidence("fastest_update_ratio", float(least[last]), RATIO, step, layer,
                      detail="layer, at least"),
         ),
-        advice=_advice(history, float(least[last]), harm.step),
+        advice=_advice(part_of_layer(history, layer), float(least[last]), harm.step),
     )
 
 

@@ -14,6 +14,7 @@ from tb_convergence.core.diagnosis.dating import mostly_since
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.loss_evidence import fall_of_loss, length_of
 from tb_convergence.core.diagnosis.loss_trajectory import LossTrajectory, loss_trajectory
+from tb_convergence.core.diagnosis.optimizer_parts import part_of_layer
 from tb_convergence.core.diagnosis.progress import LEARNS, learns, unfinished
 from tb_convergence.core.diagnosis.rate_schedule import DECAYED, Rates, decay_text, rates
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold, strongest
@@ -234,6 +235,8 @@ def _slow(
 
 
 def _advice(history: RunHistory, fastest: float, wanted: float) -> tuple[str, ...]:
+    table = history.table("variables")
+    history = history if table is None else part_of_layer(history, _fastest(table))
     known, model = rates(history), configuration(history)
     name = model.optimizer
     test = "the LR range test: a little below the highest rate at which the loss still falls."

@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 
 from tb_convergence.core.diagnosis import diagnose_history
-from tb_convergence.core.diagnosis.configuration import Configuration
+from tb_convergence.core.diagnosis.configuration import Configuration, configuration
+from tb_convergence.core.diagnosis.optimizer_parts import part_of_layer
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.rules import learning_rate_too_high
+from tb_convergence.core.schema import Row
 from tb_convergence.core.text.numbers import rounded
 
 N = 200
@@ -131,3 +133,33 @@ def test_a_rate_is_lowered_to_healthy_steps(
     factor = learning_rate_too_high._factor(model, rate, ratio)
     assert f"{model.with_rate(rounded(rate / factor, 1))} instead of {model.with_rate(rate)}" == (
         told)
+
+
+def test_the_rate_named_is_that_of_the_optimizer_whose_layer_moves() -> None:
+    base = run(2.0, 0.5, {"class": "Adam", "learning_rate": 0.002})
+    table = base.tables["variables"]
+    parts = ("critic", "generator", "generator")
+    rows = tuple(
+        replace(row, layer=f"{part}: {row.layer}")
+        for part, row in zip(parts, table.rows, strict=True)
+    )
+    ratio = np.tile([1e-3, 2.0, 1.0], (N, 1))
+    columns = {name: table.low[:, :, i] for i, name in enumerate(table.columns)}
+    two = draw.table(
+        "run", (Row("critic: run", "", "run"), Row("generator: run", "", "run")),
+        {"loss": np.stack([np.full(N, 0.7), 0.7 * 1.05 ** np.arange(N)], axis=1),
+         "learning_rate": np.tile([0.002, 1.0], (N, 1)), "window_steps": np.ones((N, 2))},
+    )
+    history = replace(
+        base, tables={
+            **base.tables, "run": two,
+            "variables": draw.table("variables", rows, columns | {"update_ratio": ratio}),
+        },
+        config={"optimizers": {"critic": {"class": "Adam", "learning_rate": 0.002},
+                               "generator": {"class": "Adam", "learning_rate": 1.0}}},
+    )
+    part = part_of_layer(history, "generator: hidden_2")
+    assert part.series("learning_rate").values[-1] == 1.0
+    assert configuration(part).optimizer_text == "Adam(1)"
+    assert part_of_layer(history, "elsewhere") is history
+    assert part_of_layer(base, "hidden_2") is base
