@@ -10,7 +10,11 @@ from typing import Final
 
 import numpy as np
 
-from tb_convergence.core.diagnosis.configuration import CROSS_ENTROPIES, configuration
+from tb_convergence.core.diagnosis.configuration import (
+    CROSS_ENTROPIES,
+    REGRESSION_LOSSES,
+    configuration,
+)
 from tb_convergence.core.diagnosis.data import (
     EXACT,
     Columns,
@@ -29,6 +33,10 @@ have 1 / sqrt(N), so only batches of 250,000 samples have as little.
 RECORDS: Final = 5
 SCALE_FREE: Final = ("cos", "corr", "pearson", "rank", "angle", "angular")
 """Parts of names of losses that compare directions or orders, not sizes."""
+CONSTANT: Final = 0.05
+"""Spread of an output over that of the targets, up to which it is one constant."""
+OFF_MEAN: Final = 0.5
+"""Distance of a constant from the mean, in standard deviations, from which it is a wrong one."""
 SUMMED: Final = 3.0
 """Loss over the largest possible mean; penalties and weights rarely add as much."""
 
@@ -91,6 +99,30 @@ def distance_from_targets(history: RunHistory) -> tuple[float, float, int] | Non
     if len(least) < 2 * RECORDS:
         return None
     return float(np.median(least[:RECORDS])), float(np.median(least[-RECORDS:])), int(steps[-1])
+
+
+def constant_off_the_mean(history: RunHistory) -> tuple[float, float, float] | None:
+    """The output, the mean of the targets, and their distance in the targets' standard deviations.
+
+    None unless the only output is one constant in the last records, for targets of the same kind
+    that differ, and away from their mean. Losses of Keras are left out: what they do is known.
+    """
+    targets, outputs = columns_of(history, "target"), columns_of(history, "prediction")
+    known = configuration(history).loss in CROSS_ENTROPIES | REGRESSION_LOSSES
+    if known or targets is None or outputs is None or len(outputs.steps) < RECORDS:
+        return None
+    if targets.count != 1 or outputs.count != 1 or targets.mean.shape != outputs.mean.shape:
+        return None
+    mean, std = (float(part[0]) for part in targets.overall)
+    last, spread = outputs.mean[-RECORDS:, 0], outputs.std[-RECORDS:, 0]
+    if not (std > 0 and np.isfinite(last).all() and np.isfinite(spread).all()):
+        return None
+    output = float(np.median(last))
+    # The same in all of these batches, and within each of them.
+    if max(float(spread.max()), float(np.ptp(last))) > CONSTANT * std:
+        return None
+    off = abs(output - mean) / std
+    return (output, mean, off) if off > OFF_MEAN else None
 
 
 def summed(history: RunHistory) -> tuple[float, int | None] | None:

@@ -47,6 +47,8 @@ UNBOUNDED: Final = 10.0
 BELOW_ZERO: Final = ("reinforcement", "adversarial", "several-losses")
 """Objectives among whose losses are some that fall below zero as they should."""
 FAR: Final = 3.0
+SATISFIED: Final = 0.1
+OFF_MEAN: Final = loss_value.OFF_MEAN
 VERY_FAR: Final = 10.0
 FLAT: Final = 0.01
 FEWEST_CLASSES: Final = 3
@@ -63,7 +65,8 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
 def _of_output(history: RunHistory, signs: Signs) -> Match | None:
     checks: tuple[Check, ...] = (
         _one_class, _no_distribution, _first_not_finite, _below_zero, _pairwise, _summed,
-        _leaves_the_targets, _several_labels, _binary_per_class, _distance_between_classes,
+        _leaves_the_targets, _pleased_by_a_constant, _several_labels, _binary_per_class,
+        _distance_between_classes,
         _classes_as_one_number,
     )
     return strongest(*(check(history, signs) for check in checks))
@@ -284,6 +287,31 @@ def _leaves_the_targets(history: RunHistory, _: Signs) -> Match | None:
     )
 
 
+def _pleased_by_a_constant(history: RunHistory, _: Signs) -> Match | None:
+    """A loss of one's own that is nearly 0 although the output is one constant, and a wrong one.
+
+    Targets that differ cannot all be met by one output, and the best constant is near their mean.
+    So such a loss leaves out a part of the targets, or is not computed from this output.
+    """
+    found, trajectory = loss_value.constant_off_the_mean(history), loss_trajectory(history)
+    if found is None or trajectory is None or trajectory.observed < 30:
+        return None
+    if not 0 <= trajectory.end < SATISFIED * trajectory.start:
+        return None
+    output, target, off = found
+    return _match(
+        history, "critical", 0.85,
+        f"The loss falls from {number(trajectory.start)} to {number(trajectory.end)}, although the "
+        f"output is {number(output)} for every sample and the targets average {number(target)}. "
+        "The loss does not punish this answer, so it leaves out a part of the targets.",
+        "Check that each kind of target costs something when it is missed: a log loss needs both "
+        "terms, -mean(y * log(p) + (1 - y) * log(1 - p)). Keras' own binary_crossentropy has them.",
+        Evidence("constant_off_mean", off, OFF_MEAN, int(trajectory.steps[-1])),
+        ruins=True,
+        title="A constant output satisfies the loss",
+    )
+
+
 def _several_labels(history: RunHistory, _: Signs) -> Match | None:
     model = configuration(history)
     if model.loss != "categorical_crossentropy" or target_kind(history) != "multi-hot":
@@ -443,6 +471,18 @@ RULE = Rule(
             ),
         ),
         Threshold(
+            "constant_off_mean", high=OFF_MEAN,
+            source=(
+                "Distance of a constant output from the targets' mean, in their standard "
+                "deviations: every loss that punishes all errors alike has its best constant "
+                "nearer."
+            ),
+        ),
+        Threshold(
+            "loss_end_over_start", low=SATISFIED, detail="(with a constant output)",
+            source="A constant output costs about what the run began with.",
+        ),
+        Threshold(
             "distance_from_targets", high=FAR,
             source=(
                 "Predicting the mean of the targets gives 1, and an untrained network about the "
@@ -474,6 +514,10 @@ RULE = Rule(
         Measure(
             "loss_below_zero", "depth of the loss below zero over its initial size",
             ("loss",),
+        ),
+        Measure(
+            "constant_off_mean", "distance of a constant output from the targets' mean",
+            ("feature_mean",),
         ),
         Measure(
             "distance_from_targets",

@@ -332,3 +332,29 @@ def short_run(fall: float, ratio: float) -> RunHistory:
 def test_halves_tell_what_noise_hides_from_a_slope(fall: float, ratio: float, told: bool) -> None:
     finding = found(short_run(fall, ratio), "too-few-steps")
     assert (finding is not None) == told
+
+
+def constant(output: float, end: float, name: str = "log_loss") -> RunHistory:
+    """An output that comes to be `output` for every sample, of targets 0 and 1."""
+    spread = np.linspace(0.3, 0.001, N)[:, None, None]
+    p = output + spread * draws(1)
+    return run(sides(y=("target", COIN), y1=("prediction", p)),
+               draw.falling(N, 0.9, end, noise=0.001), {"name": name},
+               [HIDDEN, layer("y", "sigmoid", 1)])
+
+
+@pytest.mark.parametrize(
+    ("output", "end", "name", "told"),
+    [
+        (1.0, 0.01, "log_loss", True),
+        (0.5, 0.01, "log_loss", False),  # the best constant there is
+        (1.0, 0.4, "log_loss", False),  # it costs something
+        (1.0, 0.01, "binary_crossentropy", False),  # known to punish it
+    ],
+)
+def test_a_constant_that_satisfies_a_loss_of_one_s_own(
+    output: float, end: float, name: str, told: bool
+) -> None:
+    finding = found(constant(output, end, name), "wrong-loss")
+    title = "A constant output satisfies the loss"
+    assert (finding is not None and finding.title == title) == told
