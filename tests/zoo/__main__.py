@@ -45,6 +45,8 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
                         help="also run other tools on the same recordings: docs/comparison.md")
     parser.add_argument("--first-contact", action="store_true",
                         help="keep the outcome of programs that the rules meet for the first time")
+    parser.add_argument("--after", action="store_true",
+                        help="keep what is measured now beside the first contact")
     parser.add_argument("--list", action="store_true", help="list the programs and end")
     parser.add_argument("--no-write", action="store_true", help="leave docs/ as it is")
     parser.add_argument("--verbose", action="store_true", help="print the findings of each run")
@@ -94,6 +96,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     _show(outcomes, failed, options)
     if options.first_contact:
         first_contact.keep(outcomes)
+    if options.after:
+        first_contact.keep_after(outcomes)
+    if options.after or options.first_contact:
+        page = accuracy_page.PAGE
+        page.write_text(first_contact.refreshed(page.read_text()))
     if options.compare:
         from zoo import comparison_page  # noqa: PLC0415 - needs tools that are not installed
 

@@ -72,3 +72,21 @@ def test_each_held_out_set_has_a_first_contact_of_its_own(
     assert "| one | dead-relu | 1/1 |" in text
     assert "| two | wrong-loss | 0/1 |" in text
     assert text.count(": 1 programs") == 2
+
+
+def test_what_came_after_stands_beside_the_first_contact(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(first_contact, "FOLDER", tmp_path / "first")
+    with pytest.raises(FileNotFoundError):
+        first_contact.keep_after(OUTCOMES[2:3])
+    first_contact.keep(OUTCOMES[2:3])
+    page = "# Accuracy\n\n## First contact\n\nold\n\n## Leave one family out\n\nkept\n"
+    before = first_contact.refreshed(page)
+    assert "old" not in before
+    assert before.endswith("## Leave one family out\n\nkept\n")
+    assert "After the rules were corrected" not in before
+    first_contact.keep_after(OUTCOMES[2:3])
+    after = first_contact.refreshed(before)
+    assert "1 of the 1 programs, among them 1 of the 1 with a miss above" in after
+    assert first_contact.refreshed(after) == after
