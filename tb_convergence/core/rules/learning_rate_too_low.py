@@ -236,7 +236,8 @@ def _slow(
 
 def _advice(history: RunHistory, fastest: float, wanted: float) -> tuple[str, ...]:
     table = history.table("variables")
-    history = history if table is None else part_of_layer(history, _fastest(table))
+    if table is not None and table.has("update_ratio"):
+        history = part_of_layer(history, _fastest(table))
     known, model = rates(history), configuration(history)
     name = model.optimizer
     test = "the LR range test: a little below the highest rate at which the loss still falls."
