@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import inf
 from typing import Final
 
@@ -74,12 +75,19 @@ def page() -> str:
     for group, statistics in CATALOGUE.items():
         title, text = GROUPS[group]
         lines = ["| column | | definition | unit | range |", "|---|---|---|---|---|"]
-        lines += [_line(statistic) for statistic in statistics]
+        lines += _magnitudes(statistics) if group == "magnitudes" else map(_line, statistics)
         parts += [f"## {title}", text, "\n".join(lines)]
     lines = ["| metric | | definition | unit | range |", "|---|---|---|---|---|"]
     lines += [_line(statistic) for items in DERIVED.values() for _, statistic in items]
     parts += ["## Derived", DERIVED_TEXT, "\n".join(lines)]
     return "\n\n".join(parts) + "\n"
+
+
+def _magnitudes(statistics: Sequence[Statistic]) -> list[str]:
+    """One row for all powers of two, whose columns differ by the exponent alone."""
+    first, second, *_, last = (statistic.name.rpartition("^")[2] for statistic in statistics)
+    line = _line(statistics[0]).replace(f"2^{first}", "2^k")
+    return [line.replace(". Estimated", f", for k = {first}, {second}, …, {last}. Estimated")]
 
 
 def _line(statistic: Statistic) -> str:

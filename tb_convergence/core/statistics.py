@@ -346,7 +346,7 @@ RUN: Final[tuple[Statistic, ...]] = (
     Statistic(
         "window_clipped_fraction", "run", "Clipped steps", "clipped", "1", FRACTION,
         "Fraction of the steps observed since the previous record (including this one) at which "
-        "clipping changed a gradient. Undefined in the same cases.",
+        "clipping changed a gradient. Undefined if the clipped gradient norm is undefined.",
     ),
     Statistic(
         "variable_global_norm", "run", "Global variable norm", "‖w‖", "unit of the variables",
