@@ -19,19 +19,32 @@ REDRAW_SECONDS: Final = 0.2
 
 @dataclass
 class Budget:
-    """Seconds that may be spent; None for no limit.
+    """Seconds and training steps that may be spent; None for no limit.
+
+    A step is one update of the weights on one batch: one evaluation of the gradient. Steps measure
+    cost where seconds depend on what else the machine does.
 
     >>> Budget(0.0).spent, Budget(None).spent
     (True, False)
+    >>> whole = Budget(steps=100)
+    >>> half = whole.part(0.5)
+    >>> half.spend(30)
+    >>> half.steps_left, whole.steps_left
+    (20, 70)
     """
 
     seconds: float | None = None
     clock: Callable[[], float] = time.monotonic
+    steps: int | None = None
+    parent: Budget | None = field(default=None, repr=False)
     began: float = field(init=False)
+    made: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
         if self.seconds is not None and not self.seconds >= 0:
             raise ValueError(f"seconds is {self.seconds!r}; expected a number >= 0, or None")
+        if self.steps is not None and not self.steps >= 0:
+            raise ValueError(f"steps is {self.steps!r}; expected a number >= 0, or None")
         self.began = self.clock()
 
     @property
@@ -45,13 +58,27 @@ class Budget:
         return float("inf") if self.seconds is None else max(0.0, self.seconds - self.taken)
 
     @property
-    def spent(self) -> bool:
-        """Whether nothing is left."""
-        return self.left <= 0.0
+    def steps_left(self) -> float:
+        """Steps that are left, here and in the budget that this is part of."""
+        own = float("inf") if self.steps is None else max(0, self.steps - self.made)
+        return own if self.parent is None else min(own, self.parent.steps_left)
 
-    def part(self, share: float) -> Budget:
-        """A budget of its own of a share of what is left."""
-        return Budget(None if self.seconds is None else self.left * share, self.clock)
+    @property
+    def spent(self) -> bool:
+        """Whether no time or no step is left."""
+        return self.left <= 0.0 or self.steps_left <= 0
+
+    def spend(self, steps: int) -> None:
+        """Count steps that were made."""
+        self.made += steps
+        if self.parent is not None:
+            self.parent.spend(steps)
+
+    def part(self, share: float = 1.0) -> Budget:
+        """A budget of its own of a share of what is left; what it spends is spent here too."""
+        return Budget(
+            None if self.seconds is None else self.left * share, self.clock,
+            None if self.steps_left == float("inf") else int(self.steps_left * share), self)
 
 
 def chosen(progress: bool | Progress) -> Progress:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from tb_convergence.core.diagnosis import Finding
 from tb_convergence.experiments.changes import BY_ID, Change, scale_of
+from tb_convergence.experiments.changes import learning_rate as at_rate
 from tb_convergence.experiments.session import Subject
 
 ALWAYS: Final = (
@@ -64,11 +65,20 @@ class Candidate:
         return bool(self.because)
 
 
+OWN_RATE: Final = "learning-rate"
+"""Stands for the program's own optimizer at a rate that a range test has yet to suggest."""
+
+
+def own_rate() -> Change:
+    """The candidate that stands for the program's own optimizer at another rate."""
+    return replace(at_rate(1.0), id=OWN_RATE, title="at another learning rate", settings={})
+
+
 def ordered(found: Subject, findings: Sequence[Finding], rates: Sequence[Change]
             ) -> list[Candidate]:
     """All candidates: those that findings speak for in the order of the findings, then the rest."""
     because: dict[str, list[str]] = {}
-    for finding in sorted(findings, key=_weight):
+    for finding in sorted(findings, key=weight):
         for change in [*rates, *BY_ID.values()]:
             named = finding.id in change.addresses
             if not change.control and (named or change.id in EFFECTS.get(finding.id, ())):
@@ -87,7 +97,8 @@ _REPLACED: Final = ("adam", "sgd", "adam-then-sgd", "elu", "warm-up", "cosine", 
 """Of these another candidate does the same: rates come from range tests."""
 
 
-def _weight(finding: Finding) -> tuple[bool, float]:
+def weight(finding: Finding) -> tuple[bool, float]:
+    """Causes first, then the surest."""
     return finding.kind != "cause", -finding.confidence
 
 

@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tb_convergence.core.experiments import ExperimentRecord, Outcome, Verdict
-from tb_convergence.experiments import optimizers, range_curve
-from tb_convergence.experiments.budget import Budget, Ended
+from tb_convergence.experiments import optimizers, range_curve, rate_comparison
+from tb_convergence.experiments.budget import Ended
 from tb_convergence.experiments.range_curve import Curve
+from tb_convergence.experiments.rate_comparison import Compared, end_loss
 from tb_convergence.experiments.sample import order_of
 from tb_convergence.experiments.session import Settings, Subject, keep, subject
 from tb_convergence.experiments.state import all_variables, values_of
-from tb_convergence.experiments.stepping import Runner, seed_everything
+from tb_convergence.experiments.stepping import seed_everything
 from tb_convergence.training.keras import compat
 
 STEPS: Final = 100
@@ -45,6 +46,9 @@ class RangeTest:
         unclipped: the same without gradient clipping, where the optimizer clips; else None.
         ended: how it ended.
         step: of the model.
+        compared: rates that were kept for a short training each; the suggestion is the best of
+            them. () where none was trained.
+        compared_steps: of each of these trainings.
     """
 
     optimizer: str
@@ -58,6 +62,8 @@ class RangeTest:
     ended: Ended = "finished"
     step: int = 0
     model: str = field(default="model")
+    compared: tuple[Compared, ...] = ()
+    compared_steps: int = 0
 
     @property
     def verdicts(self) -> tuple[Verdict, ...]:
@@ -70,7 +76,10 @@ class RangeTest:
         if self.suggested is None:
             return f"No learning rate for {self.optimizer}: {self.why_none}."
         text = f"{self.optimizer} learns best near a learning rate of {_number(self.suggested)}"
-        if self.interval is not None and self.interval[0] < self.interval[1]:
+        if self.compared:
+            text += (f" (the best of {len(self.compared)} that were kept for {self.compared_steps} "
+                     "steps each)")
+        elif self.interval is not None and self.interval[0] < self.interval[1]:
             text += f" (seeds: {_number(self.interval[0])} to {_number(self.interval[1])})"
         text += f"; the highest stable rate is {_number(self.highest_stable or 0.0)}."
         if math.isfinite(self.rate_in_use):
@@ -111,10 +120,14 @@ def lr_range_test(
     high: float = HIGHEST,
     steps: int = STEPS,
     seeds: Sequence[int] = (0, 1),
+    compare: int = STEPS,
     optimizer: Any = None,
     settings: Settings | None = None,
 ) -> RangeTest:
     """Train for a few steps while the learning rate grows, and read off which rates learn.
+
+    Then up to six rates near the one that the sweep suggests train for `compare` steps each, from
+    the same weights and on the same batches. The best of them is suggested.
 
     The model, its optimizer, and all random states are bit for bit the same afterwards. Each sweep
     begins at the model's present weights, with fresh optimizer slots.
@@ -125,6 +138,7 @@ def lr_range_test(
         batch_size: as in the training; 32 by default.
         low, high: first and last rate; they grow exponentially in `steps`.
         seeds: one sweep for each; they differ in the order of batches and in dropout.
+        compare: steps of each training that compares rates; 0 leaves the comparison out.
         optimizer: another optimizer to test instead of the model's.
         settings: seconds, progress, and the run's folder.
 
@@ -143,7 +157,7 @@ def lr_range_test(
     settings = settings or Settings()
     with subject(model, x, y, sample_weight=sample_weight, batch_size=batch_size,
                  settings=settings) as found:
-        result = sweep_subject(found, optimizer, low, high, steps, seeds)
+        result = sweep_subject(found, optimizer, low, high, steps, seeds, compare)
     keep(settings, lambda: result.record)
     return result
 
@@ -155,13 +169,14 @@ def sweep_subject(
     high: float = HIGHEST,
     steps: int = STEPS,
     seeds: Sequence[int] = (0, 1),
+    compare: int = 0,
 ) -> RangeTest:
     """The range test within an experiment that has begun; the model's weights are put back."""
     own = found.model.optimizer if optimizer is None else optimizer
     rates = np.geomspace(low, high, steps)
-    result = _test(found, own, rates, seeds)
+    result = _test(found, own, rates, seeds, compare)
     if optimizers.clips(own) and result.ended == "finished":
-        free = _test(found, own, rates, seeds[:1], **optimizers.NO_CLIPPING)
+        free = _test(found, own, rates, seeds[:1], 0, **optimizers.NO_CLIPPING)
         result = RangeTest(**{**_fields(result), "unclipped": free, "ended": free.ended})
     return result
 
@@ -170,68 +185,110 @@ def _fields(result: RangeTest) -> dict[str, Any]:
     return {name: getattr(result, name) for name in result.__dataclass_fields__}
 
 
-def _test(found: Subject, own: Any, rates: NDArray[np.float64], seeds: Sequence[int],
+def _test(found: Subject, own: Any, rates: NDArray[np.float64], seeds: Sequence[int], compare: int,
           **changes: Any) -> RangeTest:
     model = found.model
     curves: list[Curve] = []
+    compared: list[Compared] = []
     ended: Ended = "finished"
     kept = model.optimizer
     in_use = optimizers.rate_of(own)
+    trainings = _Trainings(found)
     try:
         stand_in = optimizers.twin(own, learning_rate=float(rates[0]), **changes)
         compat.set_untracked(model, "optimizer", stand_in)
         model.optimizer.build(model.trainable_variables)
-        for curve in _sweeps(found, rates, seeds):
-            curves.append(curve)
+        for place, seed in enumerate(seeds):
+            curves.append(_sweep(found, trainings, rates, seed, place, len(seeds)))
             if found.budget.spent:
                 ended = "out of time" if len(curves) < len(seeds) else "finished"
                 break
+        begin = _suggested(curves)
+        if compare and begin is not None and not found.budget.spent:
+            compared = _compared(found, trainings, begin, compare, seeds[0])
     except KeyboardInterrupt:
         ended = "interrupted"
     finally:
+        trainings.restore()
         compat.set_untracked(model, "optimizer", kept)
-    return _told(model, own, in_use, tuple(curves), ended, found.step)
+    return _told(model, own, in_use, tuple(curves), ended, found.step, compared, compare)
 
 
-def _sweeps(found: Subject, rates: NDArray[np.float64], seeds: Sequence[int]) -> Any:
-    """One curve for each seed, all from the same weights; these are put back in the end."""
-    variables = all_variables(found.model)
-    begin = values_of(variables)
-    runner = found.runner()
-    try:
-        for place, seed in enumerate(seeds):
-            for variable, value in zip(variables, begin, strict=True):
-                variable.assign(value)
-            yield _sweep(found, runner, rates, seed, place, len(seeds))
-    finally:
-        for variable, value in zip(variables, begin, strict=True):
+class _Trainings:
+    """Trainings at given rates, all from the model's present weights, traced once."""
+
+    def __init__(self, found: Subject) -> None:
+        self._found = found
+        self._variables = all_variables(found.model)
+        self._begin = values_of(self._variables)
+        self._slots: list[Any] | None = None
+        self._runner = found.runner()
+
+    def train(self, rates: NDArray[np.float64], seed: int, on_chunk: Any) -> NDArray[np.float64]:
+        """Losses `[S']` of a training at `rates` `[S]`."""
+        found, slots = self._found, self._found.model.optimizer.variables
+        self.restore()
+        self._slots = values_of(slots) if self._slots is None else self._slots
+        for variable, value in zip(slots, self._slots, strict=True):
+            variable.assign(value)
+        seed_everything(seed)
+        order = order_of(len(found.sample), found.sample.batch_size, len(rates), seed)
+        return self._runner.train(order, rates, found.budget.part(), on_chunk).losses
+
+    def restore(self) -> None:
+        """Put the weights back."""
+        for variable, value in zip(self._variables, self._begin, strict=True):
             variable.assign(value)
 
 
-def _sweep(found: Subject, runner: Runner, rates: NDArray[np.float64], seed: int, place: int,
+def _sweep(found: Subject, trainings: _Trainings, rates: NDArray[np.float64], seed: int, place: int,
            sweeps: int) -> Curve:
-    seed_everything(seed)
-    order = order_of(len(found.sample), found.sample.batch_size, len(rates), seed)
+    count = len(rates)
 
     def on_chunk(losses: NDArray[np.float64]) -> bool:
-        found.progress(place * len(rates) + len(losses), sweeps * len(rates), "LR range test")
-        return range_curve.curve_of(rates[: len(losses)], losses).diverged
+        found.progress(place * count + len(losses), sweeps * count, "LR range test")
+        return range_curve.curve_of(rates[: len(losses)], losses, count).diverged
 
-    budget = Budget(None if found.budget.seconds is None else found.budget.left)
-    trace = runner.train(order, rates, budget, on_chunk)
-    found.progress((place + 1) * len(rates), sweeps * len(rates), "LR range test")
-    return range_curve.curve_of(rates[: len(trace.losses)], trace.losses)
+    losses = trainings.train(rates, seed, on_chunk)
+    found.progress((place + 1) * count, sweeps * count, "LR range test")
+    return range_curve.curve_of(rates[: len(losses)], losses, count)
 
 
-def _told(model: Any, own: Any, in_use: float, curves: tuple[Curve, ...], ended: Ended, step: int
-          ) -> RangeTest:
+def _compared(found: Subject, trainings: _Trainings, begin: float, steps: int, seed: int
+              ) -> list[Compared]:
+    """Rates near `begin`, each kept for `steps`; fewer where the budget ends."""
+
+    def loss_at(rate: float) -> float:
+        if found.budget.spent:
+            return math.nan
+        losses = trainings.train(
+            np.full(steps, rate), seed,
+            lambda now: found.progress(min(len(now), steps - 1), steps, f"rate {_number(rate)}"))
+        found.progress(steps, steps, "")
+        cut = len(losses) < steps and bool(np.isfinite(losses).all())
+        return math.nan if cut else end_loss(losses, steps)
+
+    return rate_comparison.compare(loss_at, begin)
+
+
+def _suggested(curves: Sequence[Curve]) -> float | None:
+    """What most sweeps agree that there is: the geometric mean of their suggestions."""
+    rates = [rate for rate in map(range_curve.suggest, curves) if rate is not None]
+    return float(np.exp(np.mean(np.log(rates)))) if 2 * len(rates) > len(curves) else None
+
+
+def _told(model: Any, own: Any, in_use: float, curves: tuple[Curve, ...], ended: Ended, step: int,
+          compared: Sequence[Compared], steps: int) -> RangeTest:
     name = type(optimizers.innermost(own)).__name__
     suggestions = [rate for rate in map(range_curve.suggest, curves) if rate is not None]
     stable = [rate for rate in map(range_curve.highest_stable, curves) if rate is not None]
-    if len(suggestions) * 2 > len(curves):
+    suggested = _suggested(curves)
+    if suggested is not None:
+        best = rate_comparison.best_of(list(compared)) or suggested
+        highest = max([min(stable), *(one.rate for one in compared if one.rate == best)])
         return RangeTest(
-            name, in_use, curves, float(np.exp(np.mean(np.log(suggestions)))),
-            (min(suggestions), max(suggestions)), min(stable), "", None, ended, step, model.name)
+            name, in_use, curves, best, (min(suggestions), max(suggestions)), highest, "", None,
+            ended, step, model.name, tuple(compared), steps if compared else 0)
     return RangeTest(name, in_use, curves, None, None, None, _why(curves, ended), None, ended, step,
                      model.name)
 
@@ -294,6 +351,8 @@ def _data(result: RangeTest) -> dict[str, Any]:
         "suggested": result.suggested, "interval": result.interval,
         "highest_stable": result.highest_stable, "why_none": result.why_none,
         "ended": result.ended,
+        "compared": [{"rate": one.rate, "loss": one.loss} for one in result.compared],
+        "compared_steps": result.compared_steps,
         "curves": [
             {"rates": curve.rates, "losses": curve.losses, "smoothed": curve.smoothed,
              "diverged": curve.diverged} for curve in result.curves

@@ -25,6 +25,7 @@ class Proof:
         steps: of each training.
         difference: paired.
         proven: whether each seed with is better than each without, by what matters.
+        separate: whether it was measured on samples that the search did not look at.
     """
 
     changes: tuple[Change, ...]
@@ -33,14 +34,16 @@ class Proof:
     steps: int
     difference: Difference
     proven: bool
+    separate: bool = False
 
     def sentence(self, task: Task | None) -> str:
         """What was measured."""
         measure = "loss" if task is None else task.measure
         sign = -1 if task is None else 1
+        where = ", on samples that the search did not use" if self.separate else ""
         return (f"Trained {joined(self.changes)}, {measure} is {_values(self.after, sign)} instead "
                 f"of {_values(self.before, sign)} ({self.steps} steps, {len(self.after)} seeds "
-                "each).")
+                f"each{where}).")
 
 
 def best_proof(proofs: Sequence[Proof]) -> Proof | None:
@@ -68,6 +71,7 @@ class Prescription:
         task: what is predicted; None where it cannot be told.
         short_steps, planned_steps: of a short training, and of the user's.
         seconds: all together.
+        steps: training steps of all, the recording and its rehearsals among them.
         verdicts: what follows for diagnoses.
         optimizer, rate_in_use: of the program.
     """
@@ -86,6 +90,7 @@ class Prescription:
     model: str = "model"
     optimizer: str = ""
     rate_in_use: float = math.nan
+    steps: int = 0
 
     @property
     def proven(self) -> Proof | None:
@@ -119,7 +124,8 @@ class Prescription:
         return ExperimentRecord("doctor", self.summary, self.verdicts, {
             "measure": "loss" if self.task is None else self.task.measure,
             "unchanged": sign * self.unchanged, "short_steps": self.short_steps,
-            "planned_steps": self.planned_steps, "seconds": round(self.seconds, 1),
+            "planned_steps": self.planned_steps, "steps": self.steps,
+            "seconds": round(self.seconds, 1),
             "findings": [finding.id for finding in self.findings],
             "candidates": [
                 {"id": one.change.id, "title": one.change.title, "because": list(one.because),
@@ -129,6 +135,7 @@ class Prescription:
             "proofs": [
                 {"title": joined(proof.changes), "changes": [change.id for change in proof.changes],
                  "lines": change_lines(proof), "steps": proof.steps,
+                 "separate": proof.separate,
                  "before": [sign * value for value in proof.before],
                  "after": [sign * value for value in proof.after], "proven": proof.proven,
                  "chosen": proof is self.proven}
@@ -153,7 +160,9 @@ class Prescription:
             lines.append(f"  {said}: {proof.sentence(self.task)}")
         lines += [f"  not tried: {one.change.title}: {one.not_tried}"
                   for one in self.candidates if one.not_tried and one.because]
-        lines.append(f"  {self.seconds:.0f} s in all")
+        times = self.steps / max(1, self.planned_steps)
+        lines.append(f"  cost: {self.steps:,} training steps, {times:.1f} times the training of "
+                     f"{self.planned_steps:,}; {self.seconds:.0f} s")
         return lines
 
 
@@ -212,9 +221,10 @@ CODE = {
     "lecun-normal": ('# layers: kernel_initializer="lecun_normal", bias_initializer="zeros"',),
     "glorot-uniform": ('# layers: kernel_initializer="glorot_uniform", bias_initializer="zeros"',),
     "standardised-inputs": (
-        "normalization = keras.layers.Normalization()",
-        "normalization.adapt(x_train)",
-        "x_train, x_val = normalization(x_train), normalization(x_val)",
+        "axes = tuple(range(x_train.ndim - 1))",
+        "input_mean, input_std = x_train.mean(axes), x_train.std(axes)",
+        "input_std[input_std < 1e-6] = 1.0  # columns that do not vary",
+        "x_train, x_val = (x_train - input_mean) / input_std, (x_val - input_mean) / input_std",
     ),
     "standardised-targets": (
         "mean, std = y_train.mean(0), y_train.std(0)",

@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 SMOOTHING: Final = 0.9
-"""Weight of what was before. 0.98, which is common, lags by half a decade on 100 steps."""
+"""Weight of what was before, on 100 steps or more: it lags by ten steps. 0.98, which is common,
+lags by half a sweep. A shorter sweep is smoothed less, so that it lags by a tenth of it too."""
+LEAST_SMOOTHING: Final = 0.5
 DIVERGED: Final = 4.0
 """The curve ends where the smoothed loss is so many times its minimum (fastai)."""
 SKIPPED: Final = 0.1
@@ -37,12 +39,14 @@ class Curve:
         losses: float64 `[S]` of each step.
         smoothed: float64 `[S]`, exponential mean without its bias towards 0.
         diverged: whether the sweep ended because the loss did.
+        beta: weight of the exponential mean.
     """
 
     rates: Floats
     losses: Floats
     smoothed: Floats
     diverged: bool
+    beta: float = SMOOTHING
 
 
 def smooth(losses: Floats, beta: float = SMOOTHING) -> Floats:
@@ -58,9 +62,24 @@ def smooth(losses: Floats, beta: float = SMOOTHING) -> Floats:
     return np.array(found)
 
 
-def curve_of(rates: Floats, losses: Floats) -> Curve:
-    """A sweep as a curve: it ends before the loss is not finite or has grown too far."""
-    smoothed = smooth(losses)
+def smoothing_of(steps: int) -> float:
+    """The weight that suits a sweep of so many steps.
+
+    >>> smoothing_of(100), smoothing_of(40), smoothing_of(5)
+    (0.9, 0.75, 0.5)
+    """
+    return min(SMOOTHING, max(LEAST_SMOOTHING, 1.0 - 10.0 / steps)) if steps else SMOOTHING
+
+
+def curve_of(rates: Floats, losses: Floats, steps: int | None = None) -> Curve:
+    """A sweep as a curve: it ends before the loss is not finite or has grown too far.
+
+    Args:
+        rates, losses: float64 `[S]`, of the steps that were made.
+        steps: of the whole sweep, which decides how much it is smoothed; 100 by default.
+    """
+    beta = SMOOTHING if steps is None else smoothing_of(steps)
+    smoothed = smooth(losses, beta)
     best, end = np.inf, len(losses)
     for place, (loss, mean) in enumerate(zip(losses, smoothed, strict=True)):
         # Of a loss that may be negative no multiple says that it has grown.
@@ -70,7 +89,7 @@ def curve_of(rates: Floats, losses: Floats) -> Curve:
             break
         best = min(best, mean)
     diverged = end < len(losses)
-    return Curve(rates[:end], losses[:end], smoothed[:end], diverged)
+    return Curve(rates[:end], losses[:end], smoothed[:end], diverged, beta)
 
 
 def falls(curve: Curve) -> bool:
@@ -86,7 +105,7 @@ def falls(curve: Curve) -> bool:
     start = float(np.mean(curve.losses[:first]))
     # Differences of neighbours do not see the trend.
     scatter = float(np.std(np.diff(curve.losses[: max(first, count // 3)])) / np.sqrt(2))
-    error = scatter * np.sqrt((1 - SMOOTHING) / (1 + SMOOTHING) + 1.0 / first)
+    error = scatter * np.sqrt((1 - curve.beta) / (1 + curve.beta) + 1.0 / first)
     fall = start - float(curve.smoothed[first:].min()) if count > first else 0.0
     return bool(fall > max(LEAST_FALL * abs(start), NOISE_WIDTHS * error))
 

@@ -29,6 +29,7 @@ class Settings:
 
     Attributes:
         seconds: that it may take; None for no limit. It then ends with what it has.
+        steps: training steps that it may make; None for no limit.
         progress: True for a bar on a terminal, False for none, or a function
             `(done, total, what)`.
         log_dir: folder of the run to which the result is written; None writes nothing.
@@ -37,6 +38,7 @@ class Settings:
     seconds: float | None = None
     progress: bool | Progress = True
     log_dir: str | os.PathLike[str] | None = None
+    steps: int | None = None
 
 
 @dataclass
@@ -86,7 +88,7 @@ def subject(
         UnsupportedModelError, DataError: they cannot be experimented on.
     """
     settings = settings or Settings()
-    budget = Budget(settings.seconds)
+    budget = Budget(settings.seconds, steps=settings.steps)
     model = made(model)
     state.require_model(model)
     sample = x if isinstance(x, Sample) else gather(

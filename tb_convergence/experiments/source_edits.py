@@ -276,45 +276,54 @@ def _without(names: Sequence[str]) -> Editor:
     return edits
 
 
-def _before_fit(lines: Callable[[str, str], list[str]]) -> Editor:
-    """Lines before the first `fit`, whose data are names: those names are given new values."""
+def _before_fit(arrays: Callable[[str, str], tuple[str, list[str]]], slot: int) -> Editor:
+    """Lines before the first `fit` whose data are names: these names get new values.
+
+    `arrays` takes the names of inputs and targets. It gives the expression by which data are
+    changed (`{}` stands for them), and the lines before.
+    """
 
     def edits(source: _Source, change: Change) -> Iterator[Edit]:
         for statement in ast.walk(source.tree):
-            if not isinstance(statement, (ast.Expr, ast.Assign)) or not isinstance(
+            if not isinstance(statement, (ast.Expr, ast.Assign, ast.Return)) or not isinstance(
                     statement.value, ast.Call) or name_of(statement.value) != "fit":
                 continue
             call = statement.value
             x = call.args[0] if call.args else getattr(keyword(call, "x"), "value", None)
             y = call.args[1] if len(call.args) > 1 else getattr(keyword(call, "y"), "value", None)
             held = getattr(keyword(call, "validation_data"), "value", None)
-            if not isinstance(x, ast.Name) or not isinstance(y, ast.Name):
+            data = (x, y)[slot]
+            if data is None or y is None or (
+                    held is not None and not isinstance(held, (ast.Tuple, ast.List))):
                 return
-            if held is not None and not isinstance(held, ast.Tuple):
-                return
+            text, other = (source.text[slice(*source.span(one))] for one in (data, y))
+            expression, new = arrays(text, other)
             begin = source.place(statement.lineno, 0)
             indent = " " * statement.col_offset
-            new = lines(x.id, y.id)
             yield Edit(begin, begin, "".join(f"{indent}{line}\n" for line in new))
-            if isinstance(held, ast.Tuple):
-                part = held.elts[1 if change.slot == "targets" else 0]
-                text = source.text[slice(*source.span(part))]
-                scaled = f"normalization({text})" if change.slot == "inputs" else (
-                    f"({text} - target_mean) / target_std")
-                yield source.replace(part, scaled)
+            yield source.replace(data, expression.format(text))
+            if held is not None:
+                part = held.elts[slot]
+                yield source.replace(
+                    part, expression.format(source.text[slice(*source.span(part))]))
             return
 
     return edits
 
 
-def _normalized(x: str, y: str) -> list[str]:
-    return ["import keras", "normalization = keras.layers.Normalization()",
-            f"normalization.adapt({x})", f"{x} = normalization({x})"]
+def _standard_inputs(x: str, y: str) -> tuple[str, list[str]]:
+    return "({} - input_mean) / input_std", [
+        f"axes = tuple(range({x}.ndim - 1))",
+        f"input_mean, input_std = {x}.mean(axes), {x}.std(axes)",
+        "input_std[input_std < 1e-6] = 1.0  # columns that do not vary",
+    ]
 
 
-def _standard_targets(x: str, y: str) -> list[str]:
-    return [f"target_mean, target_std = {y}.mean(0), {y}.std(0)",
-            f"{y} = ({y} - target_mean) / target_std  # predictions: * target_std + target_mean"]
+def _standard_targets(x: str, y: str) -> tuple[str, list[str]]:
+    return "({} - target_mean) / target_std", [
+        f"target_mean, target_std = {y}.mean(0), {y}.std(0)"
+        "  # predictions: * target_std + target_mean",
+    ]
 
 
 _EDITORS: Final[dict[str, Editor]] = {
@@ -327,6 +336,6 @@ _EDITORS: Final[dict[str, Editor]] = {
     "without-dropout": _without_noise,
     "without-penalties": _without(PENALTIES),
     "without-clipping": _without(CLIPPING),
-    "standardised-inputs": _before_fit(_normalized),
-    "standardised-targets": _before_fit(_standard_targets),
+    "standardised-inputs": _before_fit(_standard_inputs, 0),
+    "standardised-targets": _before_fit(_standard_targets, 1),
 }

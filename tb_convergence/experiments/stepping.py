@@ -58,11 +58,13 @@ class Runner:
     """Trains `model` on `sample`; use it within `state.untouched`.
 
     Traced at its first use: what is edited in the model afterwards has no effect, except values of
-    variables. `seconds_per_step` is NaN before the first steps.
+    variables. `tensors` are those of `sample`, where several runners share them.
+    `seconds_per_step` is NaN before the first steps.
     """
 
     model: Any
     sample: Sample
+    tensors: Any = field(default=None, repr=False)
     seconds_per_step: float = field(default=float("nan"), init=False)
     _traced: Any = field(default=None, init=False)
     _predicts: Any = field(default=None, init=False)
@@ -93,10 +95,12 @@ class Runner:
         while len(losses) < len(order):
             if budget.spent and len(losses):
                 return Trace(losses, "out of time")
-            begin, end = len(losses), min(len(order), len(losses) + chunk)
+            allowed = max(1, min(chunk, budget.steps_left))
+            begin, end = len(losses), min(len(order), len(losses) + int(allowed))
             started = time.perf_counter()
             found = self._steps(order[begin:end], None if rates is None else rates[begin:end])
             taken = time.perf_counter() - started
+            budget.spend(len(found))
             bad = np.flatnonzero(~np.isfinite(found))
             found = found[: bad[0] + 1] if len(bad) else found
             losses = np.concatenate([losses, found])
@@ -111,7 +115,7 @@ class Runner:
 
     def _steps(self, order: Any, rates: Any) -> NDArray[np.float64]:
         if self._tensors is None:
-            self._tensors = _tensors(self.sample.parts)
+            self._tensors = tensors_of(self.sample) if self.tensors is None else self.tensors
             # Metrics cost time and are not asked for; the loss has a tracker of its own.
             compat.set_untracked(self.model, compat.METRICS, None)
         sets_rate = rates is not None
@@ -191,6 +195,11 @@ def fixed_batch(model: Any) -> int | None:
         if tensor.shape and tensor.shape[0] is not None:
             return int(tensor.shape[0])
     return None
+
+
+def tensors_of(sample: Sample) -> Any:
+    """The parts of a sample as tensors, to be shared by the runners that train on it."""
+    return _tensors(sample.parts)
 
 
 def _tensors(parts: Any) -> Any:

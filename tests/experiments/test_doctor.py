@@ -15,6 +15,11 @@ from tb_convergence.core.experiments import decode, encode
 from tb_convergence.experiments import Settings, doctor
 
 
+def patient(steps: int) -> Settings:
+    """Limited by steps alone: how busy the machine is decides nothing."""
+    return Settings(seconds=1e6, steps=steps)
+
+
 def network(optimizer: Any, bias: float = 0.0) -> Any:
     keras.utils.set_random_seed(1)
     model = keras.Sequential([
@@ -38,12 +43,14 @@ def test_a_sick_program_is_brought_to_train(build: Any, scale: float, finding: s
     x, y = models.data(0, 512)
     model = build()
     before = model.get_weights()
-    found = doctor(model, x * scale + scale, y, epochs=12, settings=Settings(seconds=200))
+    found = doctor(model, x * scale + scale, y, epochs=12, settings=patient(4000))
     assert found.proven is not None, str(found)
     assert min(found.proven.after) > max(found.proven.before)
     assert min(found.proven.after) > 0.8
     outcomes = {one.finding: one.outcome for one in found.verdicts}
     assert outcomes[finding] == "confirmed", str(found)
+    assert found.steps <= 4000, "the budget counts every step, also those of recording and proof"
+    assert all(proof.separate for proof in found.proofs), "enough samples for a split of its own"
     assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
     read = decode(encode(found.record))
     assert read.kind == "doctor"
@@ -53,7 +60,7 @@ def test_a_sick_program_is_brought_to_train(build: Any, scale: float, finding: s
 def test_a_healthy_program_has_nothing_to_fix() -> None:
     x, y = models.data(0, 512)
     found = doctor(network(keras.optimizers.Adam(5e-3)), x, y, epochs=20,
-                   settings=Settings(seconds=200))
+                   settings=patient(2500))
     assert found.proven is None, str(found)
     assert "Nothing to fix was found" in found.summary
     assert "confirmed" not in {one.outcome for one in found.verdicts}
@@ -64,12 +71,12 @@ def test_labels_without_meaning_are_not_cured() -> None:
     x, _ = models.data(0, 512)
     y = np.random.default_rng(0).integers(0, models.CLASSES, len(x))
     found = doctor(network(keras.optimizers.Adam(5e-3)), x, y, epochs=6,
-                   settings=Settings(seconds=60))
+                   settings=patient(1500))
     assert found.proven is None, str(found)
     assert "Nothing helped" in found.summary
 
 
 def test_the_doctor_leaves_no_trace() -> None:
     model = begun("Subclassed", "adam", True)
-    doctor(model, *models.data(2), epochs=1, settings=Settings(seconds=20))
+    doctor(model, *models.data(2), epochs=1, settings=patient(200))
     assert_same(model, "Subclassed", "adam", True)

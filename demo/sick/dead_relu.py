@@ -1,0 +1,26 @@
+"""Biases start at -2, so no hidden unit is ever active and no gradient reaches the weights."""
+
+import keras
+from keras import layers
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
+
+keras.utils.set_random_seed(0)
+images, labels = load_digits(return_X_y=True)
+images = images / 16.0
+x_train, x_valid, y_train, y_valid = train_test_split(
+    images, labels, test_size=0.25, random_state=0, stratify=labels
+)
+
+model = keras.Sequential(
+    [
+        keras.Input((64,)),
+        layers.Dense(64, activation="relu", bias_initializer=keras.initializers.Constant(-2.0)),
+        layers.Dense(32, activation="relu", bias_initializer=keras.initializers.Constant(-2.0)),
+        layers.Dense(10, activation="softmax"),
+    ]
+)
+model.compile(
+    keras.optimizers.Adam(1e-3), "sparse_categorical_crossentropy", metrics=["accuracy"]
+)
+model.fit(x_train, y_train, validation_data=(x_valid, y_valid), epochs=6, verbose=2)
