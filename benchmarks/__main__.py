@@ -9,8 +9,10 @@ from pathlib import Path
 
 NAMES = (
     "steps", "short", "first", "records", "bytes", "page", "opening", "routes", "clients", "runs",
-    "large",
+    "large", "landscape", "rates",
 )
+NEEDS_CASES = ("doctor",)
+"""Run only by name: with --cases and --data, which are not part of this project."""
 
 
 def main() -> int:
@@ -18,25 +20,34 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument(
         "names", nargs="*", metavar="NAME", default=list(NAMES),
-        help=f"which of {', '.join(NAMES)} to run; all by default",
+        help=f"which of {', '.join(NAMES)} to run, all by default; and {', '.join(NEEDS_CASES)}",
     )
     parser.add_argument("--quick", action="store_true", help="a minute in all, to see that it runs")
     parser.add_argument(
         "--output", type=Path,
         help="Markdown page to write; where not all are run, their tables replace those in it",
     )
+    parser.add_argument("--cases", type=Path, help="doctor: faulty programs, a JSON file")
+    parser.add_argument("--data", type=Path, help="doctor: the folder of their arrays")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2],
+                        help="doctor: of initial weights")
     arguments = parser.parse_args()
-    unknown = set(arguments.names) - set(NAMES)
+    unknown = set(arguments.names) - {*NAMES, *NEEDS_CASES}
     if unknown:
         parser.error(f"no such benchmark: {', '.join(sorted(unknown))}")
+    if set(arguments.names) & set(NEEDS_CASES) and not (arguments.cases and arguments.data):
+        parser.error("doctor needs --cases FILE and --data FOLDER")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
     # After the environment is set, and not for --help: TensorFlow takes seconds to load.
     from benchmarks import (  # noqa: PLC0415
+        doctored,
         first_step,
+        landscapes,
         many_runs,
         opening,
         page,
+        range_rules,
         records,
         routes,
         short,
@@ -61,11 +72,15 @@ def main() -> int:
         "clients": routes.at_once,
         "runs": many_runs.many,
         "large": opening.large_run,
+        "landscape": landscapes.landscapes,
+        "rates": range_rules.rates,
+        "doctor": doctored.doctored,
     }
+    options = Options(arguments.quick, arguments.cases, arguments.data, tuple(arguments.seeds))
     facts = circumstances()
     tables = []
     for name in arguments.names:
-        tables.append(programs[name](Options(quick=arguments.quick)))
+        tables.append(programs[name](options))
         sys.stdout.write(tables[-1].as_text())
         sys.stdout.flush()
     if arguments.output is not None:

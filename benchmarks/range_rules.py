@@ -1,6 +1,7 @@
 """Learning rates that range tests suggest, against a grid (B11).
 
-    python -m benchmarks.range_rules [--quick] [--output FILE]
+    python -m benchmarks rates [--quick]
+    python -m benchmarks.range_rules [--quick] [--output FILE]     # keeps the figures of each task
 
 For each task (network x data x optimizer) a grid of rates, half a decade apart, is trained in full.
 A rate's regret is (its loss - the best loss) / (loss at the start - the best loss). Every rule
@@ -18,6 +19,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from benchmarks.report import Options, Table, say
 
 STEPS = 200
 COMPARED = 100
@@ -140,8 +143,9 @@ def task(name: str, build: Any, data: Any, loss: str, optimizer: Any, steps: int
         best, best_rate = float(grid.min()), float(GRID[int(grid.argmin())])
         assign(variables, begin)
         results = [sweep_subject(found, seeds=(seed,), compare=COMPARED) for seed in SEEDS]
+        pairs = zip(map(float, GRID), map(float, grid), strict=True)
         row: dict[str, Any] = {"task": name, "best_rate": best_rate, "best": best, "start": start,
-                               "grid": dict(zip(map(float, GRID), map(float, grid), strict=True))}
+                               "grid": {str(rate): loss for rate, loss in pairs}}
         rates = {rule: [range_curve.suggest(one.curves[0], rule) for one in results]
                  for rule in range_curve.RULES}
         rates["sweep alone"] = rates.pop("suggested")
@@ -155,14 +159,15 @@ def task(name: str, build: Any, data: Any, loss: str, optimizer: Any, steps: int
 
 
 RULES = ("suggested", "sweep alone", "valley", "minimum/10", "steepest")
+TITLE = "Learning rates that a range test suggests (B11)"
 
 
-def summary(rows: list[dict[str, Any]]) -> list[str]:
-    """A Markdown table: regret and closeness to the best rate, for each rule."""
-    lines = ["| rule | steps | median regret | 90th percentile | largest | regret at most .1 | "
-             "within a factor of 3 of the best | of a rate as good as the best | no answer |",
-             "|---|---|---|---|---|---|---|---|---|"]
+def table(rows: list[dict[str, Any]]) -> Table:
+    """Regret and closeness to the best rate, for each rule."""
+    head = ("rule", "steps", "median regret", "90th percentile", "largest", "regret at most .1",
+            "within a factor of 3 of the best", "of a rate as good as the best", "no answer")
     trained = float(np.mean([count for row in rows for count in row["trained"]]))
+    lines = []
     for rule in RULES:
         pairs = [(one, row) for row in rows for one in row[rule]]
         told = [(one, row) for one, row in pairs if one is not None]
@@ -170,14 +175,17 @@ def summary(rows: list[dict[str, Any]]) -> list[str]:
         close = np.mean([_near(one[0], row["best_rate"]) for one, row in told])
         equal = np.mean([any(_near(one[0], rate) for rate in as_good(row)) for one, row in told])
         steps = 100 + (COMPARED * trained if rule == "suggested" else 0)
-        lines.append(
-            f"| {rule} | {steps:.0f} | {np.median(regret):.3f} | {np.percentile(regret, 90):.2f} | "
-            f"{regret.max():.2f} | {np.mean(regret <= 0.1):.2f} | {close:.2f} | {equal:.2f} | "
-            f"{len(pairs) - len(told)} of {len(pairs)} |")
+        lines.append((
+            rule, f"{steps:.0f}", f"{np.median(regret):.3f}", f"{np.percentile(regret, 90):.2f}",
+            f"{regret.max():.2f}", f"{np.mean(regret <= 0.1):.2f}", f"{close:.2f}",
+            f"{equal:.2f}", f"{len(pairs) - len(told)} of {len(pairs)}"))
     flat = np.mean([len(as_good(row)) for row in rows])
-    return [*lines, "", f"{len(rows)} tasks, two sweeps each, trainings of {STEPS} steps. On "
-            f"average {flat:.1f} rates of the grid are as good as the best one (regret at most "
-            ".02)."]
+    text = (f"{len(rows)} tasks (networks x data x optimizers), two sweeps each, trainings of "
+            f"{STEPS} steps. Regret is the loss above the best of a grid of half decades, in parts "
+            f"of what the best rate gains. On average {flat:.1f} rates of the grid are as good as "
+            "the best one (regret at most .02). Steps are those of one range test. Goal: within a "
+            "factor of 3 of the best rate in .90, and better than each of the published rules.")
+    return Table(TITLE, text, head, lines)
 
 
 def _near(rate: float, best: float) -> bool:
@@ -191,24 +199,42 @@ def as_good(row: dict[str, Any]) -> list[float]:
             if np.isfinite(loss) and loss - row["best"] <= 0.02 * gain]
 
 
-def main() -> int:
-    """Run all tasks and print the table."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.range_rules", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="one network, few steps")
-    parser.add_argument("--output", type=Path, help="JSON file of all figures")
-    options = parser.parse_args()
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+def measured(steps: int, tasks: int | None, output: Path | None) -> list[dict[str, Any]]:
+    """Figures of the first `tasks`; those in `output` are not measured again."""
     rows: list[dict[str, Any]] = []
+    if output is not None and output.exists():
+        rows = json.loads(output.read_text())
+    known = {row["task"]: row for row in rows}
+    rows = []
     for name, build, data, loss in networks():
         for kind, optimizer in optimizers().items():
-            rows.append(task(f"{name}, {kind}", build, data, loss, optimizer,
-                             60 if options.quick else STEPS))
-            print(json.dumps(rows[-1]), flush=True)  # noqa: T201
-            if options.output:
-                options.output.write_text(json.dumps(rows, indent=1))
-        if options.quick:
-            break
-    print("\n".join(summary(rows)))  # noqa: T201
+            full = f"{name}, {kind}"
+            say(f"range test: {full}")
+            rows.append(known.get(full) or task(full, build, data, loss, optimizer, steps))
+            if output is not None:
+                rest = [row for row in known.values() if row not in rows]
+                output.write_text(json.dumps([*rows, *rest], indent=1))
+            if tasks is not None and len(rows) >= tasks:
+                return rows
+    return rows
+
+
+def rates(options: Options) -> Table:
+    """The table of the page."""
+    return table(measured(60 if options.quick else STEPS, 1 if options.quick else None, None))
+
+
+def main() -> int:
+    """Run all tasks and print the table; what the output file holds is not trained again."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.range_rules", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="one task, few steps")
+    parser.add_argument("--tasks", type=int, help="only so many")
+    parser.add_argument("--output", type=Path, help="JSON file of all figures; goes on from it")
+    options = parser.parse_args()
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    rows = measured(60 if options.quick else STEPS, 1 if options.quick else options.tasks,
+                    options.output)
+    print(table(rows).as_markdown())  # noqa: T201
     return 0
 
 

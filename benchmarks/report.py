@@ -13,9 +13,18 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How thoroughly to measure."""
+    """How thoroughly to measure.
+
+    Attributes:
+        quick: only to see that it runs.
+        cases, data: of published faulty programs (`tests/zoo/published.py`).
+        seeds: of the doctor's programs.
+    """
 
     quick: bool = False
+    cases: Path | None = None
+    data: Path | None = None
+    seeds: tuple[int, ...] = (0, 1, 2)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,12 @@
 """Loss landscapes with and without skip connections, on real images: figure, table, and records.
 
-    python demo/landscape.py [--logdir DIR] [--seed N] [--docs docs]
+    python demo/landscape.py [--quick] [--logdir DIR] [--seed N] [--docs docs]
 
 Trains residual networks of 20 and of 56 layers on scikit-learn's digits, each also without its
 skip connections (the deep one without them twice, the second time three times as long), and
-evaluates the loss around each. It takes ten minutes or more on two cores. The log directory keeps
-what was computed: run it again, and it goes on where it was.
+evaluates the loss around each. It takes ten minutes or more on two cores; `--quick` takes the two
+networks of 20 layers, few epochs and a coarse grid, which is about a minute. The log directory
+keeps what was computed: run it again, and it goes on where it was.
 
 Then `tensorboard --logdir DIR` shows the surfaces in the tab Convergence, under Landscape.
 """
@@ -43,12 +44,23 @@ NETWORKS = (
     Network("resnet20", 20, True, 30),
     Network("resnet20-no-skip", 20, False, 30),
 )
-PAIRS = 3
-POINTS = 25
 SAMPLES = 512
 
 
-def compute(network: Network, logdir: str, seed: int, told: Any) -> None:
+@dataclass(frozen=True)
+class Effort:
+    """How long each network is trained, in parts of its epochs, and how its surface is evaluated.
+    """
+
+    epochs: float = 1.0
+    pairs: int = 3
+    points: int = 25
+
+
+WHOLE, QUICK = Effort(), Effort(0.2, 1, 13)
+
+
+def compute(network: Network, logdir: str, seed: int, effort: Effort, told: Any) -> None:
     """Train one network and evaluate the loss around it; what is already there is kept."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import keras  # noqa: PLC0415  # in the worker: TensorFlow takes seconds to import
@@ -72,14 +84,15 @@ def compute(network: Network, logdir: str, seed: int, told: Any) -> None:
         model = keras.saving.load_model(file)
     else:
         model = networks.network(network.depth, network.skip, seed)
-        steps = network.epochs * -(-len(data[0]) // networks.BATCH)
+        epochs = max(1, round(effort.epochs * network.epochs))
+        steps = epochs * -(-len(data[0]) // networks.BATCH)
 
         class Report(keras.callbacks.Callback):
             def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-                told.put((network.name, 0.4 * (epoch + 1) / network.epochs, "training"))
+                told.put((network.name, 0.4 * (epoch + 1) / epochs, "training"))
 
         networks.train(
-            model, data, network.epochs, [TrajectoryCallback(folder), Report()]
+            model, data, epochs, [TrajectoryCallback(folder), Report()]
         )
         model.save(file)
         told.put((network.name, 0.4, f"trained {steps} steps"))
@@ -90,10 +103,10 @@ def compute(network: Network, logdir: str, seed: int, told: Any) -> None:
             (network.name, begin + (end - begin) * done / max(1, total), what)
         )
 
-    common: dict[str, Any] = {"samples": SAMPLES, "points": POINTS, "seed": seed}
+    common: dict[str, Any] = {"samples": SAMPLES, "points": effort.points, "seed": seed}
     test = data[2], data[3]
     random = landscape(
-        model, data[:2], validation_data=test, pairs=PAIRS, progress=progress(0.4, 0.85),
+        model, data[:2], validation_data=test, pairs=effort.pairs, progress=progress(0.4, 0.85),
         resume=folder / "random.points.npz", **common,
     )
     random.save(folder / "random.json", "random directions")
@@ -113,9 +126,9 @@ def compute(network: Network, logdir: str, seed: int, told: Any) -> None:
     told.put((network.name, 1.0, "done"))
 
 
-def draw_bar(state: dict[str, tuple[float, str]], began: float) -> None:
+def draw_bar(state: dict[str, tuple[float, str]], count: int, began: float) -> None:
     """One line on a terminal: all networks together, and what is being done."""
-    part = sum(done for done, _ in state.values()) / len(NETWORKS)
+    part = sum(done for done, _ in state.values()) / count
     filled = int(30 * part)
     busy = ", ".join(f"{name}: {what}" for name, (done, what) in state.items() if done < 1)
     bar = f"[{'#' * filled}{' ' * (30 - filled)}] {part:4.0%}"
@@ -133,7 +146,17 @@ def main() -> int:
     parser.add_argument("--docs", help="also write docs/landscape.md's table and figure there")
     parser.add_argument("--workers", type=int, default=min(2, os.cpu_count() or 1),
                         help="processes (default: %(default)s)")
+    parser.add_argument("--networks", nargs="+", metavar="NAME",
+                        choices=[network.name for network in NETWORKS],
+                        help=f"of {', '.join(network.name for network in NETWORKS)}; default: all")
+    parser.add_argument("--quick", action="store_true",
+                        help="20 layers, few epochs, a coarse grid: about a minute")
     given = parser.parse_args()
+    if given.quick and given.docs:
+        parser.error("--quick is for a look; the table of the docs needs the whole comparison")
+    names = given.networks or ["resnet20", "resnet20-no-skip"] * given.quick
+    chosen = [network for network in NETWORKS if network.name in names or not names]
+    effort = QUICK if given.quick else WHOLE
     began = time.monotonic()
     state: dict[str, tuple[float, str]] = {}
     with Manager() as manager, ProcessPoolExecutor(
@@ -141,21 +164,21 @@ def main() -> int:
     ) as pool:
         told = manager.Queue()
         jobs = {
-            pool.submit(compute, network, given.logdir, given.seed, told): network
-            for network in NETWORKS
+            pool.submit(compute, network, given.logdir, given.seed, effort, told): network
+            for network in chosen
         }
         while not all(job.done() for job in jobs):
             time.sleep(0.5)
             while not told.empty():
                 name, done, what = told.get()
                 state[name] = done, what
-            draw_bar(state, began)
+            draw_bar(state, len(chosen), began)
         for job in as_completed(jobs):
             job.result()
     sys.stderr.write("\n" if sys.stderr.isatty() else "")
     from landscape_report import report  # noqa: PLC0415
 
-    print(report(Path(given.logdir), [network.name for network in NETWORKS],
+    print(report(Path(given.logdir), [network.name for network in chosen], given.seed,
                  None if given.docs is None else Path(given.docs)))
     taken = time.monotonic() - began
     print(f"{taken:.0f} s. See the surfaces:  tensorboard --logdir {given.logdir}")

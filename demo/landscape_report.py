@@ -16,11 +16,22 @@ TITLES = {
     "resnet20": "20 layers, skip connections",
     "resnet20-no-skip": "20 layers, none",
 }
-BEGIN, END = "<!-- table: demo/landscape.py -->", "<!-- end of table -->"
+END = "<!-- end of table -->"
 
 
-def report(logdir: Path, names: list[str], docs: Path | None) -> str:
-    """The table as Markdown; with `docs`, also written into its landscape.md and figure."""
+def begin_of(seed: int) -> str:
+    """What stands before the table of a training seed in docs/landscape.md."""
+    return f"<!-- table: demo/landscape.py --seed {seed} -->"
+
+
+def report(logdir: Path, names: list[str], seed: int, docs: Path | None) -> str:
+    """The table as Markdown; with `docs`, also written into its landscape.md.
+
+    The figure is that of seed 0.
+
+    Raises:
+        ValueError: landscape.md has no place for a table of this seed.
+    """
     rows = [
         "| network | test error | basin share | non-convex share | mean ratio of curvatures | "
         "width at ln 10 | roughness of log loss | lambda_max |",
@@ -35,13 +46,16 @@ def report(logdir: Path, names: list[str], docs: Path | None) -> str:
         drawn.append((TITLES[name], record))
     table = "\n".join(rows)
     if docs is not None:
-        (docs / "images").mkdir(parents=True, exist_ok=True)
-        (docs / "images" / "landscape.svg").write_text(figure(drawn), encoding="utf-8")
+        if not seed:
+            (docs / "images").mkdir(parents=True, exist_ok=True)
+            (docs / "images" / "landscape.svg").write_text(figure(drawn), encoding="utf-8")
         page = docs / "landscape.md"
         text = page.read_text(encoding="utf-8")
-        before, _, rest = text.partition(BEGIN)
+        before, found, rest = text.partition(begin_of(seed))
         _, _, after = rest.partition(END)
-        page.write_text(f"{before}{BEGIN}\n{table}\n{END}{after}", encoding="utf-8")
+        if not found:
+            raise ValueError(f"{page} has no line {begin_of(seed)!r}")
+        page.write_text(f"{before}{found}\n{table}\n{END}{after}", encoding="utf-8")
     return table
 
 

@@ -7,6 +7,7 @@ import json
 import sys
 import zipfile
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy as np
 
 from tb_convergence.cli.progress import progress_bar
 
-FORMATS = (".html", ".svg", ".json")
+FORMATS = (".html", ".svg", ".png", ".json")
 
 
 def add(commands: Any) -> None:
@@ -40,7 +41,8 @@ def add(commands: Any) -> None:
     )
     parser.add_argument(
         "-o", "--output", metavar="FILE", action="append", default=[],
-        help="write a picture or the record: .html, .svg or .json; may be repeated",
+        help="write a picture or the record: .html, .svg, .png (needs matplotlib) or .json; "
+        "may be repeated",
     )
     parser.add_argument("--directions", choices=("random", "path", "between", "hessian"))
     parser.add_argument("--path", metavar="DIR", help="a run's folder with trajectory.npz, or a "
@@ -69,6 +71,9 @@ def run(options: argparse.Namespace) -> int:
     for name in options.output:
         if Path(name).suffix.lower() not in FORMATS:
             return _fail(f"--output {name}: expected a name that ends in {', '.join(FORMATS)}", 2)
+        if name.lower().endswith(".png") and find_spec("matplotlib") is None:
+            return _fail(f"--output {name}: a PNG needs matplotlib: pip install matplotlib (.svg "
+                         "and .html do not)", 2)
     try:
         training, validation = _samples(options.data)
         surface = import_module("tb_convergence.experiments.loss_landscape")
@@ -102,6 +107,10 @@ def _write(file: Path, document: dict[str, Any]) -> None:
     picture = import_module("tb_convergence.experiments.loss_landscape.picture")
     titled = [(str(document["name"]), document)]
     kind = file.suffix.lower()
+    if kind == ".png":
+        charts = import_module("tb_convergence.experiments.loss_landscape.charts")
+        file.write_bytes(charts.png(document))
+        return
     if kind == ".json":
         text = json.dumps(document, allow_nan=False, ensure_ascii=False) + "\n"
     else:

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from tb_convergence.experiments.ablation import Ablation
     from tb_convergence.experiments.learning_rate import RangeTest
     from tb_convergence.experiments.memorising import Ladder
+    from tb_convergence.experiments.prescription import Prescription
 
 
 def axes(ax: Any) -> Any:
@@ -70,4 +71,32 @@ def draw_ablation(result: Ablation, ax: Any = None) -> Any:
     ax.set_yticks(range(len(shown)), [effect.change.title for effect in shown])
     ax.axvline(0.0, color="0.8")
     ax.set_xlabel(f"difference in {result.measure}")
+    return ax
+
+
+def draw_prescription(result: Prescription, ax: Any = None) -> Any:
+    """A dot for each short training, and for each proof the seeds with (filled) and without.
+
+    What diverged has a line and no dot.
+    """
+    ax = axes(ax)
+    sign = -1 if result.task is None else 1
+    tried = sorted((one for one in result.candidates if one.value is not None),
+                   key=lambda one: one.value or 0.0)
+    rows = [("unchanged", result.unchanged), *((one.change.title, one.value) for one in tried)]
+    for place, (_, value) in enumerate(rows):
+        if value is not None and math.isfinite(value):
+            ax.plot([sign * value], [place], "o", color="tab:blue" if place else "0.5")
+    names = [name for name, _ in rows]
+    for proof in result.proofs:
+        place = len(names)
+        colour = "tab:green" if proof.proven else "0.5"
+        for values, fill in ((proof.before, "none"), (proof.after, "full")):
+            fine = [sign * value for value in values if math.isfinite(value)]
+            ax.plot(fine, [place] * len(fine), "o", color=colour, fillstyle=fill)
+        names.append(f"{'proven' if proof.proven else 'not proven'}, {proof.steps} steps: "
+                     + ", ".join(change.title for change in proof.changes))
+    ax.set_yticks(range(len(names)), names)
+    measure = "loss" if result.task is None else result.task.measure
+    ax.set_xlabel(f"{measure} on held-out samples ({result.short_steps} steps where not stated)")
     return ax

@@ -143,6 +143,16 @@ class Prescription:
             ],
         }, self.step)
 
+    def plot(self, ax: Any = None) -> Any:
+        """Draw what was tried and what was proven, higher is better; returns the axes.
+
+        Raises:
+            ImportError: matplotlib is not installed.
+        """
+        from tb_convergence.experiments.plots import draw_prescription  # noqa: PLC0415 - optional
+
+        return draw_prescription(self, ax)
+
     def __str__(self) -> str:
         return "\n".join([f"Doctor, {self.model}: {self.summary}", *self.lines()])
 

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 keras = pytest.importorskip("keras")
+pytest.importorskip("matplotlib")
+Image = pytest.importorskip("PIL.Image")
 
 from tb_convergence.cli import main  # noqa: E402
 from tb_convergence.core.landscape import parse  # noqa: E402
@@ -34,14 +36,19 @@ def files(tmp_path: Path) -> tuple[str, str]:
 def test_it_writes_record_picture_and_summary(
     files: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    outputs = [tmp_path / name for name in ("a.html", "a.svg", "a.json")]
+    outputs = [tmp_path / name for name in ("a.html", "a.svg", "a.json", "a.png")]
     options = [part for file in outputs for part in ("--output", str(file))]
     run = tmp_path / "logs" / "run"
     assert main([
         "landscape", *files, "--points", "9", "--pairs", "2", "--logdir", str(run), *options,
     ]) == 0
     assert "Basin share" in capsys.readouterr().out
-    page, picture, record = (file.read_text(encoding="utf-8") for file in outputs)
+    page, picture, record = (file.read_text(encoding="utf-8") for file in outputs[:3])
+    with Image.open(outputs[3]) as chart:
+        chart.load()
+        assert chart.format == "PNG"
+        assert chart.width > chart.height, "two pairs stand side by side"
+        assert len(chart.convert("RGB").getcolors(1 << 20) or ()) > 20, "contours are drawn"
     document = parse(record.encode())
     assert set(document["planes"][0]["values"]) == {"loss", "validation_loss"}
     assert ET.fromstring(picture).tag.endswith("svg")
@@ -52,10 +59,18 @@ def test_it_writes_record_picture_and_summary(
     assert json.loads(record)["batch_norm"] == "none"
 
 
+def test_a_png_without_matplotlib_is_refused_before_anything_is_computed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("tb_convergence.cli.landscape.find_spec", lambda name: None)
+    assert main(["landscape", "absent.keras", "absent.npz", "--output", "a.png"]) == 2
+    assert "pip install matplotlib" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "words"),
     [
-        (["--output", "a.png"], 2, "ends in .html"),
+        (["--output", "a.gif"], 2, "ends in .html"),
         (["--loss", "nonsense"], 1, "nonsense"),
         (["--directions", "between"], 1, "needs other="),
         (["--path", "/nowhere"], 1, "no folder with"),

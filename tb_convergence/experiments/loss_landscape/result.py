@@ -152,6 +152,16 @@ class Landscape:
 
         write_record(os.fspath(log_dir), self.document(name), step)
 
+    def plot(self, pair: int = 0, ax: Any = None) -> Any:
+        """Draw the contours of one pair of directions, with the path; returns the axes.
+
+        Raises:
+            ImportError: matplotlib is not installed.
+        """
+        from tb_convergence.experiments.loss_landscape.charts import draw_plane  # noqa: PLC0415
+
+        return draw_plane(_plane_document(self.planes[pair]), ax)
+
     def summary(self) -> str:
         """The statistics as text, one line each."""
         from tb_convergence.core.landscape import describe  # noqa: PLC0415
