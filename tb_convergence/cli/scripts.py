@@ -48,6 +48,9 @@ def add(commands: Any) -> None:
     )
     doctor.add_argument("--seconds", type=float, metavar="N",
                         help="budget (default: five times the training, at least 90)")
+    doctor.add_argument("--steps", type=int, metavar="N",
+                        help="budget in training steps (default: five times the training, at "
+                        "least 6,000)")
     doctor.add_argument("--only", choices=EXPERIMENTS, help="run only this experiment")
     doctor.add_argument("--logdir", metavar="DIR",
                         help="folder of a run for the recording and the verdict")
@@ -100,7 +103,7 @@ def _doctor(options: argparse.Namespace) -> int:
         return output.complain(printable(wrong), output.USAGE)
     experiments = import_module("tb_convergence.experiments.script_doctor")
     settings = import_module("tb_convergence.experiments.session").Settings(
-        options.seconds, True, options.logdir)
+        options.seconds, True, options.logdir, options.steps)
     try:
         result = experiments.doctor_script(command, settings, options.only or "")
     except ValueError as error:

@@ -95,6 +95,8 @@ def ordered(found: Subject, findings: Sequence[Finding], rates: Sequence[Change]
 _REPLACED: Final = ("adam", "sgd", "adam-then-sgd", "elu", "warm-up", "cosine", "flat-rate",
                     "lecun-normal", "shuffled-labels")
 """Of these another candidate does the same: rates come from range tests."""
+LATE: Final = frozenset({"overfitting"})
+"""Findings that show late, as the changes do that address them: trials are as long as can be."""
 
 
 def weight(finding: Finding) -> tuple[bool, float]:

@@ -20,6 +20,8 @@ from tb_convergence.experiments.sample import Sample
 from tb_convergence.experiments.task import Task
 from tb_convergence.training.keras import compat
 
+PENALTY: Final = 1e-2
+"""Factor of the L2 penalty that is tried against overfitting: Keras' default."""
 ADAM_RATE: Final = 1e-3
 SGD_RATE: Final = 1e-2
 WARM_UP: Final = 0.1
@@ -96,6 +98,12 @@ def _without_penalties(setup: Setup) -> None:
         count += 1
     if not count:
         raise NotApplicableError("the model has no L1, L2, or weight decay")
+    setup.same_loss = False
+
+
+def _with_penalty(setup: Setup) -> None:
+    if not edits.add_penalties(setup.edits, setup.model, keras.regularizers.L2(PENALTY)):
+        raise NotApplicableError("every kernel has a penalty already")
     setup.same_loss = False
 
 
@@ -326,6 +334,8 @@ CHANGES: Final[tuple[Change, ...]] = (
            ("over-regularization", "underfitting")),
     Change("without-penalties", "without L1, L2, and weight decay", _without_penalties, "penalty",
            ("over-regularization", "underfitting")),
+    Change("with-penalty", f"with an L2 penalty of {PENALTY:g} on the kernels", _with_penalty,
+           "penalty", ("overfitting",)),
     Change("without-clipping", "without gradient clipping", _without_clipping, "clipping",
            ("clipping-hides-learning-rate",)),
     Change("without-batch-norm", "without batch normalization", _without_batch_norm, "norm",

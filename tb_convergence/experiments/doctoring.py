@@ -19,7 +19,7 @@ import keras
 from tb_convergence.core.diagnosis import Finding
 from tb_convergence.experiments import optimizers
 from tb_convergence.experiments.budget import Budget
-from tb_convergence.experiments.candidates import Candidate, ordered, own_rate, weight
+from tb_convergence.experiments.candidates import LATE, Candidate, ordered, own_rate, weight
 from tb_convergence.experiments.changes import optimizer as with_optimizer
 from tb_convergence.experiments.confirmation import verdicts
 from tb_convergence.experiments.prescription import Prescription, Proof, best_proof
@@ -92,7 +92,9 @@ def examine(found: Subject, planned: int, settings: Settings) -> Prescription:
     findings, seconds_per_step = record(found, bench, planned, settings, budget)
     if settings.seconds is None:
         budget.seconds = budget.taken + max(FLOOR_SECONDS, TIMES * seconds_per_step * planned)
-    short = int(min(LONGEST, planned, max(SHORTEST, steps * PART)))
+    late = any(finding.id in LATE for finding in findings)
+    short = LONGEST if late else max(SHORTEST, int(steps * PART))
+    short = min(LONGEST, planned, short)
     search = Search(found, bench, budget.part(1 - PROOF_SHARE), short)
     pool: list[Candidate] = []
     proofs: list[Proof] = []

@@ -120,6 +120,17 @@ def drop_penalties(edits: Edits, model: Any) -> int:
     return count
 
 
+def add_penalties(edits: Edits, model: Any, penalty: Any) -> int:
+    """Give kernels without a penalty this one; how many got it."""
+    count = 0
+    for layer in layers_of(model):
+        for variable in layer._trainable_variables:
+            if len(variable.shape) > 1 and getattr(variable, "regularizer", None) is None:
+                edits.put(variable, "regularizer", penalty)
+                count += 1
+    return count
+
+
 def _identity(inputs: Any, *arguments: Any, **options: Any) -> Any:
     return inputs
 

@@ -10,7 +10,7 @@ from typing import Any
 from tb_convergence.core.diagnosis import Finding
 from tb_convergence.core.experiments import ExperimentRecord, Verdict
 from tb_convergence.experiments.candidates import Candidate
-from tb_convergence.experiments.changes import Change
+from tb_convergence.experiments.changes import PENALTY, Change
 from tb_convergence.experiments.intervals import MATTERS, Difference
 from tb_convergence.experiments.task import Task
 
@@ -222,6 +222,7 @@ CODE = {
     "without-dropout": ("# remove the Dropout and noise layers",),
     "without-penalties": ("# remove kernel_regularizer=..., activity_regularizer=..., weight_decay",
                           ),
+    "with-penalty": (f"# layers: kernel_regularizer=keras.regularizers.L2({PENALTY:g})",),
     "without-clipping": ("# remove clipnorm=..., clipvalue=..., global_clipnorm=...",),
     "without-batch-norm": ("# remove the BatchNormalization layers",),
     "relu": ('# hidden layers: activation="relu"',),

@@ -71,9 +71,8 @@ def compare(loss_at: Callable[[float], float], begin: float, most: int = MOST) -
             known[place] = loss_at(begin * FACTOR**place)
         return known.get(place, math.nan)
 
-    best, direction = 0, 1
-    if not at(1) < at(0):
-        direction = -1
+    best, begun = 0, at(0)  # first: the budget may allow no other
+    direction = 1 if at(1) < begun else -1
     # A rate that diverges is left downwards, also where the next one diverges too.
     while at(best + direction) < at(best) or (
             direction < 0 and at(best) == at(best + direction) == math.inf):

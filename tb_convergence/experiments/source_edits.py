@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tb_convergence.experiments.changes import Change
+from tb_convergence.experiments.changes import PENALTY, Change
 
 NOISE: Final = ("Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D",
                 "GaussianNoise", "GaussianDropout", "AlphaDropout")
@@ -236,6 +236,13 @@ def _activation(name: str) -> Editor:
     return edits
 
 
+def _with_penalty(source: _Source, change: Change) -> Iterator[Edit]:
+    for call in source.calls():
+        if name_of(call) in WEIGHTED and keyword(call, "kernel_regularizer") is None:
+            yield source.added(
+                call, f"kernel_regularizer={_keras(source)}.regularizers.L2({PENALTY:g})")
+
+
 def _initializer(name: str) -> Editor:
     def edits(source: _Source, change: Change) -> Iterator[Edit]:
         for call in source.calls():
@@ -336,6 +343,7 @@ _EDITORS: Final[dict[str, Editor]] = {
     "without-dropout": _without_noise,
     "without-penalties": _without(PENALTIES),
     "without-clipping": _without(CLIPPING),
+    "with-penalty": _with_penalty,
     "standardised-inputs": _before_fit(_standard_inputs, 0),
     "standardised-targets": _before_fit(_standard_targets, 1),
 }

@@ -109,6 +109,8 @@ SCRIPT = textwrap.dedent('''
         (BY_ID["he-normal"], '"ones"', 'kernel_initializer="he_normal"'),
         (BY_ID["without-dropout"], "Dropout(0.9)", "Dropout(0.0)"),
         (BY_ID["without-penalties"], ', kernel_regularizer="l2"', '2, activation="softmax")'),
+        (BY_ID["with-penalty"], 'Dense(8, activation="sigmoid", bias_initializer="ones")',
+         'bias_initializer="ones", kernel_regularizer=keras.regularizers.L2(0.01))'),
         (BY_ID["without-clipping"], ", clipnorm=1.0", "SGD(learning_rate=10.0)"),
         (BY_ID["standardised-inputs"], "(xv, yv)", "((xv - input_mean) / input_std, yv)"),
         (BY_ID["standardised-targets"], "(xv, yv)", "(xv, (yv - target_mean) / target_std)"),
