@@ -1,0 +1,280 @@
+"""`label_errors`: which labels look wrong, by predictions of models that did not see them.
+
+Confident learning (Northcutt et al. 2021, arXiv:1911.00068), as cleanlab implements it, decides how
+many labels are wrong and which: it compares each label with the prediction of a model that was
+trained on the other folds. They are ranked by the area under the margin (Pleiss et al. 2020,
+arXiv:2001.10528): how far the label's own score lies above the highest other one, averaged over the
+epochs of one normal training. A wrong label is learned last.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tb_convergence.core.experiments import ExperimentRecord
+from tb_convergence.experiments import initial, optimizers
+from tb_convergence.experiments.budget import Ended
+from tb_convergence.experiments.sample import DataError, order_of
+from tb_convergence.experiments.session import Settings, Subject, keep, subject
+from tb_convergence.experiments.state import all_variables, put, values_of
+from tb_convergence.experiments.stepping import Runner, seed_everything
+from tb_convergence.experiments.task import Task, classes_of
+from tb_convergence.experiments.trials import assign
+
+FOLDS: Final = 5
+EPOCHS: Final = 15
+SHOWN: Final = 20
+"""Samples that the text and the log name, the most suspicious first."""
+NEEDED: Final = 'label_errors needs cleanlab: pip install "tensorboard-plugin-convergence[labels]"'
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """A sample whose label looks wrong.
+
+    Attributes:
+        row: in the sample, from 0.
+        label, predicted: class numbers.
+        confidence: probability that models which did not see it give to its label.
+        margin: area under the margin; negative where another class is usually preferred.
+    """
+
+    row: int
+    label: int
+    predicted: int
+    confidence: float
+    margin: float
+
+
+@dataclass(frozen=True)
+class LabelErrors:
+    """What `label_errors` found.
+
+    Attributes:
+        suspects: the lowest margin first.
+        samples: how many were looked at.
+        accuracy: of the predictions from other folds. Where it is low, nothing can be said.
+        ended: how it ended; there are suspects only where it finished.
+    """
+
+    suspects: tuple[Suspect, ...]
+    samples: int
+    accuracy: float
+    baseline: float
+    ended: Ended = "finished"
+    step: int = 0
+    model: str = "model"
+
+    @property
+    def summary(self) -> str:
+        """One or two sentences."""
+        if self.ended != "finished":
+            return f"Labels were not judged ({self.ended})."
+        if self.accuracy <= self.baseline:
+            return (f"Labels cannot be judged: a model trained on the other folds predicts them no "
+                    f"better (accuracy {self.accuracy:.2g}) than the commonest class.")
+        if not self.suspects:
+            return f"No label of {self.samples} looks wrong."
+        share = len(self.suspects) / self.samples
+        rows = ", ".join(str(one.row) for one in self.suspects[:SHOWN])
+        more = "" if len(self.suspects) <= SHOWN else f" and {len(self.suspects) - SHOWN} more"
+        return (f"{len(self.suspects)} of {self.samples} labels ({share:.1%}) look wrong: samples "
+                f"{rows}{more}.")
+
+    def __str__(self) -> str:
+        lines = [f"Labels of {self.model}: {self.summary}"]
+        lines += [f"  sample {one.row}: labelled {one.label}, predicted {one.predicted} "
+                  f"(its label gets {one.confidence:.2g}, margin {one.margin:.2g})"
+                  for one in self.suspects[:SHOWN]]
+        return "\n".join(lines)
+
+    @property
+    def record(self) -> ExperimentRecord:
+        """For the log: a data check of its own, with one issue where labels look wrong."""
+        issues = [] if not self.suspects else [{
+            "id": "label-errors", "severity": "warning", "where": "y", "message": self.summary,
+            "advice": "look at these samples; correct their labels or leave them out",
+            "finding": ""}]
+        return ExperimentRecord("check_data", self.summary, (), {
+            "samples": self.samples, "whole": True,
+            "checked": ["label errors"] if self.ended == "finished" else [],
+            "issues": issues, "accuracy": self.accuracy,
+            "suspects": [{"row": one.row, "label": one.label, "predicted": one.predicted,
+                          "confidence": one.confidence, "margin": one.margin}
+                         for one in self.suspects[:SHOWN]],
+        }, self.step)
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw margin over confidence of the suspects; returns the axes.
+
+        Raises:
+            ImportError: matplotlib is not installed.
+        """
+        from tb_convergence.experiments.plots import axes  # noqa: PLC0415 - optional
+
+        ax = axes(ax)
+        ax.plot([one.confidence for one in self.suspects], [one.margin for one in self.suspects],
+                "o", color="tab:red")
+        ax.set_xlabel("probability of the label, from other folds")
+        ax.set_ylabel("area under the margin")
+        return ax
+
+
+def label_errors(
+    model: Any,
+    x: Any,
+    y: Any = None,
+    *,
+    batch_size: int | None = None,
+    epochs: int = EPOCHS,
+    folds: int = FOLDS,
+    settings: Settings | None = None,
+) -> LabelErrors:
+    """Find labels that look wrong, by training on the others.
+
+    The model, its optimizer, and all random states are bit for bit the same afterwards.
+
+    Args:
+        model: a compiled classifier, or a function that builds one. Its training must work: of a
+            model that learns nothing, nothing follows for the labels.
+        x, y, batch_size: as `fit` takes them; at most 20,000 samples are used.
+        epochs: of each training; there are `folds` + 1.
+        folds: parts that take turns in being predicted.
+        settings: seconds, steps, progress, and the run's folder.
+
+    Raises:
+        ImportError: cleanlab is not installed.
+        ValueError: model or data cannot be used, or the task is not to tell classes apart.
+    """
+    try:
+        from cleanlab.filter import find_label_issues  # noqa: PLC0415 - optional
+    except ImportError as error:
+        raise ImportError(NEEDED) from error
+    settings = settings or Settings()
+    with subject(model, x, y, batch_size=batch_size, settings=settings) as found:
+        task = found.task
+        if task is None or task.kind != "classes":
+            raise DataError("label errors are found for classes; these targets are "
+                            f"{'unknown' if task is None else task.kind}")
+        labels = classes_of(np.asarray(found.sample.y), task)
+        if folds < 2 or int(np.bincount(labels)[np.unique(labels)].min()) < folds:
+            raise DataError(f"folds is {folds}: expected 2 or more, and that many samples of each "
+                            "class")
+        result = _judged(found, task, labels, epochs, folds, find_label_issues)
+    keep(settings, lambda: result.record)
+    return result
+
+
+def _judged(found: Subject, task: Task, labels: NDArray[np.int64], epochs: int, folds: int,
+            find: Any) -> LabelErrors:
+    trainer = _Trainer(found, task, epochs, folds + 1)
+    try:
+        outside = np.zeros((len(labels), task.outputs))
+        part = _parts(labels, folds)
+        for fold in range(folds):
+            outside[part == fold] = trainer.run(np.flatnonzero(part != fold))[0][part == fold]
+        _, margins = trainer.run(np.arange(len(labels)), labels)
+    except KeyboardInterrupt:
+        return _nothing(found, task, len(labels), "interrupted")
+    finally:
+        trainer.restore()
+    if found.budget.spent:
+        return _nothing(found, task, len(labels), "out of time")
+    accuracy = float(np.mean(outside.argmax(1) == labels))
+    rows = np.zeros(0, np.int64)
+    if accuracy > task.baseline:
+        rows = np.asarray(find(labels, outside, return_indices_ranked_by="self_confidence",
+                               n_jobs=1), np.int64)
+    rows = rows[np.argsort(margins[rows], kind="stable")]
+    suspects = tuple(
+        Suspect(int(row), int(labels[row]), int(outside[row].argmax()),
+                float(outside[row, labels[row]]), float(margins[row])) for row in rows)
+    return LabelErrors(suspects, len(labels), accuracy, task.baseline, "finished", found.step,
+                       found.model.name)
+
+
+def _nothing(found: Subject, task: Task, samples: int, ended: Ended) -> LabelErrors:
+    return LabelErrors((), samples, float("nan"), task.baseline, ended, found.step,
+                       found.model.name)
+
+
+def _parts(labels: NDArray[np.int64], folds: int) -> NDArray[np.int64]:
+    """Fold of each sample `[N]`, every class spread evenly over the folds."""
+    order = np.argsort(labels + np.random.default_rng(0).uniform(0, 0.5, len(labels)))
+    part = np.zeros(len(labels), np.int64)
+    part[order] = np.arange(len(labels)) % folds
+    return part
+
+
+class _Trainer:
+    """Trainings of the model on parts of the samples, each from new weights; traced once."""
+
+    def __init__(self, found: Subject, task: Task, epochs: int, trainings: int) -> None:
+        self._found, self._task, self._epochs = found, task, epochs
+        self._planned, self._done = epochs * trainings, 0
+        self._variables = all_variables(found.model)
+        self._begin = values_of(self._variables)
+        self._own = found.model.optimizer
+        put(found.model, "optimizer", optimizers.twin(self._own))
+        found.model.optimizer.build(found.model.trainable_variables)
+        self._slots = values_of(found.model.optimizer.variables)
+        self._runner = Runner(found.model, found.sample)
+
+    def run(self, rows: NDArray[np.intp], labels: NDArray[np.int64] | None = None
+            ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Probabilities `[N, C]` of all samples after a training on `rows`; with `labels` also
+        the mean margin `[N]` of each over the epochs, else zeros."""
+        model, seed = self._found.model, self._done
+        assign(self._variables, self._begin)
+        assign(model.optimizer.variables, self._slots)
+        initial.redraw(model, seed + 1)
+        initial.reseed(model, seed)
+        seed_everything(seed)
+        size = min(self._found.sample.batch_size, len(rows))
+        per_epoch = len(rows) // size
+        margins = np.zeros(len(self._found.sample))
+        for epoch in range(self._epochs):
+            order = rows[order_of(len(rows), size, per_epoch, seed * self._epochs + epoch)]
+            self._runner.train(order.astype(np.int64), None, self._found.budget.part())
+            if labels is not None:
+                margins += _margins(self._outputs(), labels) / self._epochs
+            self._done += 1
+            self._found.progress(min(self._done, self._planned - 1), self._planned, "labels")
+            if self._found.budget.spent:
+                break
+        return _probabilities(self._outputs()), margins
+
+    def _outputs(self) -> NDArray[np.float64]:
+        return np.asarray(self._runner.predict(), np.float64).reshape(-1, self._task.outputs)
+
+    def restore(self) -> None:
+        """The model as it was."""
+        put(self._found.model, "optimizer", self._own)
+        assign(self._variables, self._begin)
+        self._found.progress(self._planned, self._planned, "")
+
+
+def _margins(outputs: NDArray[np.float64], labels: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Score of the label less the highest other one, `[N]`."""
+    rows = np.arange(len(labels))
+    others = outputs.copy()
+    others[rows, labels] = -np.inf
+    return np.asarray(outputs[rows, labels] - others.max(1))
+
+
+def _probabilities(outputs: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Softmax of logits; what sums to 1 already is left as it is.
+
+    >>> _probabilities(np.array([[0.25, 0.75]]))
+    array([[0.25, 0.75]])
+    >>> _probabilities(np.array([[0.0, 0.0]]))
+    array([[0.5, 0.5]])
+    """
+    if outputs.min() >= 0 and np.allclose(outputs.sum(1), 1.0, atol=1e-3):
+        return outputs
+    raised = np.exp(outputs - outputs.max(1, keepdims=True))
+    return np.asarray(raised / raised.sum(1, keepdims=True))
