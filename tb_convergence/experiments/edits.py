@@ -124,7 +124,7 @@ def add_penalties(edits: Edits, model: Any, penalty: Any) -> int:
     """Give kernels without a penalty this one; how many got it."""
     count = 0
     for layer in layers_of(model):
-        for variable in layer._trainable_variables:
+        for variable in compat.own_trainable_variables(layer):
             if len(variable.shape) > 1 and getattr(variable, "regularizer", None) is None:
                 edits.put(variable, "regularizer", penalty)
                 count += 1

@@ -20,10 +20,11 @@ from tb_convergence.experiments import initial, optimizers
 from tb_convergence.experiments.budget import Ended
 from tb_convergence.experiments.sample import DataError, order_of
 from tb_convergence.experiments.session import Settings, Subject, keep, subject
-from tb_convergence.experiments.state import all_variables, put, values_of
+from tb_convergence.experiments.state import all_variables, values_of
 from tb_convergence.experiments.stepping import Runner, seed_everything
 from tb_convergence.experiments.task import Task, classes_of
 from tb_convergence.experiments.trials import assign
+from tb_convergence.training.keras import compat
 
 FOLDS: Final = 5
 EPOCHS: Final = 15
@@ -219,7 +220,7 @@ class _Trainer:
         self._variables = all_variables(found.model)
         self._begin = values_of(self._variables)
         self._own = found.model.optimizer
-        put(found.model, "optimizer", optimizers.twin(self._own))
+        compat.set_untracked(found.model, "optimizer", optimizers.twin(self._own))
         found.model.optimizer.build(found.model.trainable_variables)
         self._slots = values_of(found.model.optimizer.variables)
         self._runner = Runner(found.model, found.sample)
@@ -253,7 +254,7 @@ class _Trainer:
 
     def restore(self) -> None:
         """The model as it was."""
-        put(self._found.model, "optimizer", self._own)
+        compat.set_untracked(self._found.model, "optimizer", self._own)
         assign(self._variables, self._begin)
         self._found.progress(self._planned, self._planned, "")
 
