@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from tb_convergence.core.experiments import ExperimentRecord, Verdict
+from tb_convergence.core.experiments import ExperimentRecord, ExperimentVerdict
 
 START = 1_700_000_000.0
 
@@ -34,9 +34,9 @@ def range_test(clipped: bool = True) -> ExperimentRecord:
         "lr_range_test",
         "SGD learns best near a learning rate of 0.02 (seeds: 0.014 to 0.027); the highest stable "
         "rate is 0.1. The model uses 0.5.",
-        (Verdict("learning-rate-too-high", "confirmed",
+        (ExperimentVerdict("learning-rate-too-high", "confirmed",
                  "The rate in use, 0.5, is 5 times the highest stable rate, 0.1."),
-         Verdict("learning-rate-too-low", "refuted",
+         ExperimentVerdict("learning-rate-too-low", "refuted",
                  "The rate in use, 0.5, is above the highest stable rate, 0.1.")),
         data, 516, START + 60,
     )
@@ -58,7 +58,8 @@ def ladder() -> ExperimentRecord:
         "overfit_small_sample",
         "The model memorises 32 samples but not 128 in that time (accuracy 0.41 on 128 samples "
         "after 300 steps).",
-        (Verdict("insufficient-capacity", "undecided", "The model memorises 32 samples."),),
+        (ExperimentVerdict(
+            "insufficient-capacity", "undecided", "The model memorises 32 samples."),),
         {"measure": "accuracy", "ended": "finished", "threshold": 0.9, "rungs": [
             {"size": 32, "score": 1.0, "learned": 1.0, "steps": 80, "memorised": True,
              "with_adam": None},
@@ -85,9 +86,10 @@ def ablation() -> ExperimentRecord:
         "ablate",
         "Trained with standardised inputs, accuracy is 0.9 instead of 0.62 (+0.25 to +0.31; 200 "
         "steps, 3 seeds).",
-        (Verdict("unnormalized-input", "confirmed",
+        (ExperimentVerdict("unnormalized-input", "confirmed",
                  "Trained with standardised inputs, accuracy is 0.9 instead of 0.62."),
-         Verdict("dropout-too-high", "refuted", "Trained without dropout, accuracy is 0.61.")),
+         ExperimentVerdict(
+             "dropout-too-high", "refuted", "Trained without dropout, accuracy is 0.61.")),
         {"measure": "accuracy", "steps": 200, "baseline": 0.1, "ended": "finished",
          "unchanged": [0.61, 0.62, 0.63], "effects": [
              effect("standardised-inputs", "with standardised inputs", [0.89, 0.9, 0.91]),
@@ -112,7 +114,8 @@ def gradients() -> ExperimentRecord:
         "gradient_check",
         "40 variables: the gradient of dense_1/bias is off by 40% against finite differences; "
         "batch normalization hides gradients that change a thousandfold over depth.",
-        (Verdict("batch-norm-masks-gradients", "confirmed", "Batch normalization hides it."),),
+        (ExperimentVerdict(
+            "batch-norm-masks-gradients", "confirmed", "Batch normalization hides it."),),
         {"batch_norm": True, "tolerance": 0.1, "layers": layers}, 516, START + 200,
     )
 
@@ -121,7 +124,8 @@ def data_check() -> ExperimentRecord:
     """One critical issue and one warning."""
     return ExperimentRecord(
         "check_data", "x: the columns differ 2,000-fold in scale and 1 more (all 1400 samples).",
-        (Verdict("unnormalized-input", "confirmed", "x: the columns differ 2,000-fold in scale."),),
+        (ExperimentVerdict(
+            "unnormalized-input", "confirmed", "x: the columns differ 2,000-fold in scale."),),
         {"samples": 1400, "whole": True, "checked": ["finite", "scale", "order", "balance"],
          "issues": [
              {"id": "scale-spread", "severity": "critical", "where": "x",
@@ -150,8 +154,8 @@ def prescription(helped: bool = True) -> ExperimentRecord:
                "Nothing helped: 2 changes were tried, and none is proven to be better.")
     return ExperimentRecord(
         "doctor", summary,
-        (Verdict("unnormalized-input", "confirmed", summary),
-         Verdict("learning-rate-too-high", "refuted", "At 0.02, accuracy is 0.61."))
+        (ExperimentVerdict("unnormalized-input", "confirmed", summary),
+         ExperimentVerdict("learning-rate-too-high", "refuted", "At 0.02, accuracy is 0.61."))
         if helped else (),
         {"measure": "accuracy", "unchanged": 0.6, "short_steps": 129, "planned_steps": 516,
          "seconds": 84.2, "findings": ["unnormalized-input"], "diff": "",

@@ -41,7 +41,7 @@ PLAIN, DEFAULTS, EVERYTHING = "plain", "defaults", "everything"
 OPTIONS: dict[str, dict[str, Any]] = {
     DEFAULTS: {},
     EVERYTHING: {
-        "every_n_steps": 1, "keep_last_finite": True, "distributions": True, "live": True,
+        "every_n_steps": 1, "keep_last_finite": True, "gradient_histograms": True, "live": True,
         "trajectory": True,
     },
 }

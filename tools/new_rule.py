@@ -37,7 +37,7 @@ from typing import Final
 
 import numpy as np
 
-from tb_convergence.core.diagnosis.dating import mostly_since
+from tb_convergence.core.diagnosis.onsets import mostly_since
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
 from tb_convergence.core.history import RunHistory

@@ -28,8 +28,8 @@ GROUPS: Final[dict[Group, tuple[str, str]]] = {
     "replicas": ("Replicas", "One row per device, if the training uses several."),
     "magnitudes": (
         "Magnitudes",
-        "One row per trainable variable, only with `distributions=True`: how the entries of its "
-        "gradient are distributed over powers of two.",
+        "One row per trainable variable, only with `gradient_histograms=True`: a histogram of its "
+        "gradient's entries over powers of two.",
     ),
     "run": ("Run", "One row for the whole step."),
     "epoch": (

@@ -25,13 +25,13 @@ import { listenToShortcuts } from "./host/shortcuts.js";
 import { followTheme } from "./host/theme.js";
 import { setTitle } from "./host/title.js";
 import { createModel } from "./model/model.js";
+import { announcement } from "./state/announcements.js";
 import { movesOn, readLink, writeLink } from "./state/link.js";
 import { newsOf } from "./state/news.js";
-import { announcement } from "./state/said.js";
+import { inRenderOrder } from "./state/render_order.js";
 import { settle, showFinding } from "./state/selection.js";
 import { DEFAULT_VIEW, initialState, linkedState } from "./state/state.js";
 import { scalarAnswers, soundTags, withScalars } from "./state/tags.js";
-import { inTurn } from "./state/turns.js";
 import { page } from "./views/page.js";
 
 /** @type {Record<string, string>} */
@@ -250,7 +250,7 @@ export function startApp(root, connect) {
     // Nobody sees it, and nothing can be measured: drawn when the tab is shown.
     undrawn = isHidden();
     if (undrawn) return;
-    const turn = inTurn(state.slots, drawn, patient);
+    const turn = inRenderOrder(state.slots, drawn, patient);
     drawn = turn.slots;
     const shown = { ...state, slots: drawn };
     render(page(shown, model(shown, around, turn.beneath), handlers, around), root);

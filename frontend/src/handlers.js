@@ -2,7 +2,7 @@
  * What a person can do on the page: each handler turns one action into a change of the state.
  *
  * @import { Place } from "./charts/heat.js"
- * @import { Format, View as ExportedView } from "./export/parcel.js"
+ * @import { Format, View as ExportedView } from "./export/export_file.js"
  * @import { Role, ScalarRole } from "./state/tags.js"
  * @import { State } from "./state/state.js"
  * @import { Evidence, Finding, Group, Selection, TagFamily, View } from "./types.js"
@@ -287,7 +287,7 @@ export function createHandlers({ current, change, again, refresh, model, around 
       const page = { state: current(), model: model(), around };
       const rest = await later().catch(() => null);
       if (!rest) return change({ said: "The export could not be fetched. Reload the page." });
-      const file = await rest.parcel(view, format, panel, page);
+      const file = await rest.exportFile(view, format, panel, page);
       if (file) download(file.name, file.blob);
       change({ said: file ? `Saved ${file.name}.` : "There is nothing to export yet." });
     },

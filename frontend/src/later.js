@@ -1,7 +1,7 @@
 /**
  * What the page does not need to open: fetched as one file when any of it is first asked for.
  */
-export { parcel } from "./export/parcel.js";
+export { exportFile } from "./export/export_file.js";
 export { createDetailModel } from "./model/detail.js";
 export { createDifferenceModel } from "./model/difference.js";
 export { askPanel } from "./views/ask.js";

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { INFINITE, NAN, NO_DATA, VALUE } from "../src/data/decode.js";
 import { csv } from "../src/export/csv.js";
-import { fileName } from "../src/export/parcel.js";
+import { fileName } from "../src/export/export_file.js";
 import {
   compareSheet,
   curvesSheet,

@@ -33,7 +33,7 @@ OUTCOMES: Final = get_args(Outcome)
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class ExperimentVerdict:
     """What an experiment says of one diagnosis.
 
     Attributes:
@@ -62,7 +62,7 @@ class ExperimentRecord:
 
     kind: str
     summary: str
-    verdicts: tuple[Verdict, ...] = ()
+    verdicts: tuple[ExperimentVerdict, ...] = ()
     data: Mapping[str, Any] = field(default_factory=dict)
     step: int = 0
     wall_time: float = 0.0
@@ -153,10 +153,10 @@ def _refused(name: str) -> float:
     raise ValueError(f"{name} is no JSON")
 
 
-def _verdict(item: Any) -> Verdict:
+def _verdict(item: Any) -> ExperimentVerdict:
     if not isinstance(item, dict) or item.get("outcome") not in OUTCOMES:
         raise SchemaError(f"verdict refused: {str(item)[:80]}")
-    return Verdict(str(item.get("finding", ""))[:100], item["outcome"],
+    return ExperimentVerdict(str(item.get("finding", ""))[:100], item["outcome"],
                    str(item.get("reason", ""))[:MAX_REASON])
 
 

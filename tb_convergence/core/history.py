@@ -181,7 +181,7 @@ class RunHistory:
     experiments: tuple[ExperimentRecord, ...] = ()
     growing: bool = False
     memory: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
-    """What was derived from it (see `diagnosis.memory`); never copied to another history."""
+    """What was derived from it (see `diagnosis.memoization`); never copied to another history."""
 
     @property
     def last_step(self) -> int:

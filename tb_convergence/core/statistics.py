@@ -434,7 +434,7 @@ DERIVED: Final[dict[Group, tuple[tuple[str, Statistic], ...]]] = {
         (
             "variable_norm",
             Statistic(
-                "regularization_gradient_norm", "variables", "Penalty gradient", "‖2·l2·w‖",
+                "regularization_gradient_norm", "variables", "Regularization gradient", "‖2·l2·w‖",
                 "loss per unit of the variable", POSITIVE,
                 "L2 norm of the gradient of an L2 penalty: 2 l2 times the variable's norm. Only "
                 "for kernels with such a penalty.",

@@ -8,7 +8,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tb_convergence.core.experiments import ExperimentRecord, Outcome, Verdict
+from tb_convergence.core.experiments import ExperimentRecord, ExperimentVerdict, Outcome
 from tb_convergence.experiments import intervals
 from tb_convergence.experiments.budget import Ended
 from tb_convergence.experiments.changes import BY_ID, CHANGES, Change
@@ -97,9 +97,9 @@ class Ablation:
                 f"{_value(now)} ({_interval(best.difference)}; {trained}).")
 
     @property
-    def verdicts(self) -> tuple[Verdict, ...]:
+    def verdicts(self) -> tuple[ExperimentVerdict, ...]:
         """What follows for diagnoses: the clearest word on each."""
-        found: dict[str, Verdict] = {}
+        found: dict[str, ExperimentVerdict] = {}
         for effect in self.effects:
             for verdict in _verdicts(effect, self):
                 known = found.get(verdict.finding)
@@ -269,7 +269,7 @@ def compared(
         found.model.name)
 
 
-def _verdicts(effect: Effect, result: Ablation) -> list[Verdict]:
+def _verdicts(effect: Effect, result: Ablation) -> list[ExperimentVerdict]:
     difference = effect.difference
     values = [value_of(one, result.task) for one in effect.trials]
     why = (f"Trained {effect.change.title}, {result.measure} is {_value(_mean(values))} instead "
@@ -277,13 +277,13 @@ def _verdicts(effect: Effect, result: Ablation) -> list[Verdict]:
     if effect.change.control:
         # Without right labels it is worse: the right ones carry what the model learns.
         known: Outcome = "refuted" if difference.hurts else "undecided"
-        return [Verdict(id_, known, why) for id_ in effect.change.addresses]
+        return [ExperimentVerdict(id_, known, why) for id_ in effect.change.addresses]
     outcome: Outcome = "undecided"
     if difference.helps and difference.mean > intervals.MATTERS * _unit(result):
         outcome = "confirmed"
     elif difference.high < intervals.MATTERS * _unit(result) and _learns(result, values):
         outcome = "refuted"
-    return [Verdict(id_, outcome, why) for id_ in effect.change.addresses]
+    return [ExperimentVerdict(id_, outcome, why) for id_ in effect.change.addresses]
 
 
 def _learns(result: Ablation, values: Sequence[float]) -> bool:

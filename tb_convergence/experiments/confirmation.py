@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from tb_convergence.core.diagnosis import Finding
-from tb_convergence.core.experiments import Outcome, Verdict
+from tb_convergence.core.experiments import ExperimentVerdict, Outcome
 from tb_convergence.experiments import optimizers
 from tb_convergence.experiments.candidates import Candidate
 from tb_convergence.experiments.changes import Change
@@ -41,7 +41,7 @@ _CLEARER: Final = {"refuted": 0, "undecided": 1, "confirmed": 2}
 
 
 def verdicts(search: Search, findings: Sequence[Finding], candidates: Sequence[Candidate],
-              proven: Proof | None) -> Iterator[Verdict]:
+              proven: Proof | None) -> Iterator[ExperimentVerdict]:
     """What the doctor says of each diagnosis that a candidate addresses."""
     said: dict[str, tuple[Outcome, str]] = {}
     helping = set() if proven is None else {change.id for change in proven.changes}
@@ -64,7 +64,7 @@ def verdicts(search: Search, findings: Sequence[Finding], candidates: Sequence[C
                 said[id_] = (outcome, why)
     said |= _of_optimizer(search, candidates)
     for id_, (outcome, why) in said.items():
-        yield Verdict(id_, outcome, why)
+        yield ExperimentVerdict(id_, outcome, why)
 
 
 def _outcome(search: Search, value: float) -> Outcome:

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from tb_convergence.core.experiments import ExperimentRecord, Verdict
+from tb_convergence.core.experiments import ExperimentRecord, ExperimentVerdict
 from tb_convergence.experiments.budget import Budget
 from tb_convergence.experiments.changes import scale_of
 from tb_convergence.experiments.edits import layers_of
@@ -86,16 +86,18 @@ class DataCheck:
         return f"{first.where}: {first.message}{more} ({part} {self.samples} samples)."
 
     @property
-    def verdicts(self) -> tuple[Verdict, ...]:
+    def verdicts(self) -> tuple[ExperimentVerdict, ...]:
         """What follows for diagnoses; what is clean is refuted."""
         found = {
-            issue.finding: Verdict(issue.finding, "confirmed", f"{issue.where}: {issue.message}.")
+            issue.finding: ExperimentVerdict(
+                issue.finding, "confirmed", f"{issue.where}: {issue.message}."
+            )
             for issue in reversed(self.issues) if issue.finding and issue.severity != "info"
         }
         for check, finding in REFUTES.items():
             if check in self.checked and finding not in found and not any(
                     issue.finding == finding for issue in self.issues):
-                found[finding] = Verdict(
+                found[finding] = ExperimentVerdict(
                     finding, "refuted", f"{self.samples} samples show nothing of the kind.")
         return tuple(found.values())
 

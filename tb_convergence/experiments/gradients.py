@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 import tensorflow as tf
 
-from tb_convergence.core.experiments import ExperimentRecord, Outcome, Verdict
+from tb_convergence.core.experiments import ExperimentRecord, ExperimentVerdict, Outcome
 from tb_convergence.experiments.edits import Edits, drop_batch_norm
 from tb_convergence.experiments.session import Settings, Subject, first_rows, keep, subject
 
@@ -84,12 +84,12 @@ class GradientCheck:
         return text + "."
 
     @property
-    def verdicts(self) -> tuple[Verdict, ...]:
+    def verdicts(self) -> tuple[ExperimentVerdict, ...]:
         """What follows for diagnoses."""
         if not self.batch_norm:
             return ()
         outcome: Outcome = "confirmed" if self.masked else "refuted"
-        return (Verdict("batch-norm-masks-gradients", outcome, self.summary),)
+        return (ExperimentVerdict("batch-norm-masks-gradients", outcome, self.summary),)
 
     def __str__(self) -> str:
         lines = [f"Gradients of {self.model}: {self.summary}"]

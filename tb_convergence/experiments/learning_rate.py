@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tb_convergence.core.experiments import ExperimentRecord, Outcome, Verdict
+from tb_convergence.core.experiments import ExperimentRecord, ExperimentVerdict, Outcome
 from tb_convergence.experiments import optimizers, range_curve, rate_comparison
 from tb_convergence.experiments.budget import Ended
 from tb_convergence.experiments.range_curve import Curve
@@ -66,7 +66,7 @@ class RangeTest:
     compared_steps: int = 0
 
     @property
-    def verdicts(self) -> tuple[Verdict, ...]:
+    def verdicts(self) -> tuple[ExperimentVerdict, ...]:
         """What follows for the diagnoses of the learning rate."""
         return _verdicts(self)
 
@@ -302,19 +302,19 @@ def _why(curves: tuple[Curve, ...], ended: Ended) -> str:
             "wrong")
 
 
-def _verdicts(result: RangeTest) -> tuple[Verdict, ...]:
+def _verdicts(result: RangeTest) -> tuple[ExperimentVerdict, ...]:
     high, low = "learning-rate-too-high", "learning-rate-too-low"
     if not result.curves or result.ended != "finished":
         return ()
     if result.suggested is None and result.unclipped is None:
         why = f"{result.why_none[0].upper()}{result.why_none[1:]}."
-        return Verdict(high, "refuted", why), Verdict(low, "refuted", why)
+        return ExperimentVerdict(high, "refuted", why), ExperimentVerdict(low, "refuted", why)
     if not math.isfinite(result.rate_in_use):
         return ()
     return (*_rate_verdicts(result, high, low), *_clipping_verdict(result))
 
 
-def _rate_verdicts(result: RangeTest, high: str, low: str) -> tuple[Verdict, ...]:
+def _rate_verdicts(result: RangeTest, high: str, low: str) -> tuple[ExperimentVerdict, ...]:
     rate, best, stable = result.rate_in_use, result.suggested, result.highest_stable
     if best is None or stable is None:
         return ()
@@ -330,16 +330,16 @@ def _rate_verdicts(result: RangeTest, high: str, low: str) -> tuple[Verdict, ...
         too_low = "confirmed"
     elif rate * LOW >= best:
         too_low = "refuted"
-    return Verdict(high, too_high, why), Verdict(low, too_low, why)
+    return ExperimentVerdict(high, too_high, why), ExperimentVerdict(low, too_low, why)
 
 
-def _clipping_verdict(result: RangeTest) -> tuple[Verdict, ...]:
+def _clipping_verdict(result: RangeTest) -> tuple[ExperimentVerdict, ...]:
     """With clipping, a rate that is not stable by itself seems to be."""
     free = None if result.unclipped is None else result.unclipped.highest_stable
     if free is None:
         return ()
     hides = result.rate_in_use > free
-    return (Verdict(
+    return (ExperimentVerdict(
         "clipping-hides-learning-rate", "confirmed" if hides else "refuted",
         f"Without clipping the highest stable rate is {_number(free)}; in use is "
         f"{_number(result.rate_in_use)}."),)

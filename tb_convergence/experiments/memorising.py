@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 import keras
 import numpy as np
 
-from tb_convergence.core.experiments import ExperimentRecord, Outcome, Verdict
+from tb_convergence.core.experiments import ExperimentRecord, ExperimentVerdict, Outcome
 from tb_convergence.experiments import optimizers
 from tb_convergence.experiments.budget import Budget, Ended
 from tb_convergence.experiments.sample import Sample, order_of
@@ -111,21 +111,21 @@ class Ladder:
         return f"The model {held} but not {last.size} in that time ({reached})."
 
     @property
-    def verdicts(self) -> tuple[Verdict, ...]:
+    def verdicts(self) -> tuple[ExperimentVerdict, ...]:
         """What follows for diagnoses."""
         if not self.rungs:
             return ()
         why = self.summary
         if self.broken == "training":
-            return (Verdict("insufficient-capacity", "refuted", why),)
+            return (ExperimentVerdict("insufficient-capacity", "refuted", why),)
         if self.broken == "model":
-            return (Verdict("learning-rate-too-low", "refuted", why),
-                    Verdict("insufficient-capacity", "undecided", why))
+            return (ExperimentVerdict("learning-rate-too-low", "refuted", why),
+                    ExperimentVerdict("insufficient-capacity", "undecided", why))
         if self.memorised:
             whole: Outcome = "refuted" if self.rungs[-1].memorised else "undecided"
             return (
-                *(Verdict(id_, "refuted", why) for id_ in EXCLUDED),
-                Verdict("insufficient-capacity", whole, why),
+                *(ExperimentVerdict(id_, "refuted", why) for id_ in EXCLUDED),
+                ExperimentVerdict("insufficient-capacity", whole, why),
             )
         return ()
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tb_convergence.core.diagnosis import Finding
-from tb_convergence.core.experiments import ExperimentRecord, Verdict
+from tb_convergence.core.experiments import ExperimentRecord, ExperimentVerdict
 from tb_convergence.experiments.candidates import Candidate
 from tb_convergence.experiments.changes import PENALTY, Change
 from tb_convergence.experiments.intervals import MATTERS, Difference
@@ -84,7 +84,7 @@ class Prescription:
     short_steps: int
     planned_steps: int
     seconds: float
-    verdicts: tuple[Verdict, ...] = ()
+    verdicts: tuple[ExperimentVerdict, ...] = ()
     interrupted: bool = False
     step: int = 0
     model: str = "model"

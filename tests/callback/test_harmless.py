@@ -44,7 +44,7 @@ def assert_harmless(keras: Any, tmp_path: Path, model: str, **settings: Any) -> 
             if not watched:
                 patch.setattr(cadence_module, "DENSE_STEPS", 1)
             callback = ConvergenceCallback(
-                folder, every_n_steps=2, watch_every_step=watched, distributions=True
+                folder, every_n_steps=2, watch_every_step=watched, gradient_histograms=True
             )
             observed = programs.weights(programs.train(keras, model, [callback], **settings))
         for first, second in zip(without, observed, strict=True):

@@ -7,7 +7,7 @@ from pathlib import Path
 import both_loaders
 import pytest
 
-from tb_convergence.core.experiments import ExperimentRecord, Verdict
+from tb_convergence.core.experiments import ExperimentRecord, ExperimentVerdict
 from tb_convergence.experiments import records
 from tb_convergence.experiments.records import write_record
 from tb_convergence.reading.records import MOST_EXPERIMENTS
@@ -15,7 +15,8 @@ from tb_convergence.reading.records import MOST_EXPERIMENTS
 
 def test_records_are_read_oldest_first(tmp_path: Path) -> None:
     first = ExperimentRecord("lr_range_test", "0.01 is best", (
-        Verdict("learning-rate-too-low", "confirmed", "1e-6 in use"),), {"suggested": 0.01}, 3, 1e9)
+        ExperimentVerdict("learning-rate-too-low", "confirmed", "1e-6 in use"),),
+        {"suggested": 0.01}, 3, 1e9)
     second = ExperimentRecord("ablate", "nothing helps", step=3, wall_time=1e9 + 5)
     for record in (first, second):
         write_record(tmp_path / "run", record)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from tb_convergence.core.diagnosis.dating import first_true
+from tb_convergence.core.diagnosis.onsets import first_true
 from tb_convergence.core.history import Axis, RunHistory, Series, Table
 from tb_convergence.core.schema import Row
 from tb_convergence.reading.restarts import fold_restarts

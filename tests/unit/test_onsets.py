@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tb_convergence.core.diagnosis import Finding, Match, Rule, diagnose_history, replay
-from tb_convergence.core.diagnosis.dating import lasting_since, mostly_since, sound_part
-from tb_convergence.core.diagnosis.states import NO_GRADIENT, ONE_OUTPUT, State
+from tb_convergence.core.diagnosis.end_states import NO_GRADIENT, ONE_OUTPUT, EndState
+from tb_convergence.core.diagnosis.onsets import lasting_since, mostly_since, sound_part
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.schema import Row
 
@@ -258,8 +258,8 @@ def test_the_first_card_says_what_state_the_run_is_in() -> None:
     texts = said([
         fixed("root", explains=("between",)),
         fixed("between", explains=("stuck", "same")),
-        fixed("stuck", "symptom", state=State(NO_GRADIENT, 25)),
-        fixed("same", "symptom", state=State(ONE_OUTPUT, 25)),
+        fixed("stuck", "symptom", state=EndState(NO_GRADIENT, 25)),
+        fixed("same", "symptom", state=EndState(ONE_OUTPUT, 25)),
     ])
     assert texts["root"] == (
         "root. Since step 25 no kernel gets a gradient and the output is the same for every input. "
@@ -270,8 +270,8 @@ def test_the_first_card_says_what_state_the_run_is_in() -> None:
 
 def test_a_state_that_the_cause_speaks_of_is_not_told_again() -> None:
     texts = said([
-        fixed("root", explains=("same",), state=State(ONE_OUTPUT, 0)),
-        fixed("same", "symptom", state=State(ONE_OUTPUT, 3)),
+        fixed("root", explains=("same",), state=EndState(ONE_OUTPUT, 0)),
+        fixed("same", "symptom", state=EndState(ONE_OUTPUT, 3)),
     ])
     assert texts["root"] == "root."
 
@@ -280,7 +280,7 @@ def test_a_constant_output_alone_says_nothing_of_the_loss() -> None:
     """It may be computed from something else, as Keras' is from the values before a softmax."""
     texts = said([
         fixed("root", explains=("same",)),
-        fixed("same", "symptom", state=State(ONE_OUTPUT, 0)),
+        fixed("same", "symptom", state=EndState(ONE_OUTPUT, 0)),
     ])
     assert texts["root"] == "root. From the first step on the output is the same for every input."
 

@@ -10,7 +10,7 @@ import pytest
 
 from tb_convergence.core.diagnosis import Finding, diagnose_history
 from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
-from tb_convergence.core.diagnosis.tables import last_segment
+from tb_convergence.core.diagnosis.table_columns import last_segment
 from tb_convergence.core.history import RunHistory
 
 N = 100

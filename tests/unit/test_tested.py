@@ -17,8 +17,8 @@ from tb_convergence.core.experiments import (
     KINDS,
     MAX_BYTES,
     ExperimentRecord,
+    ExperimentVerdict,
     Outcome,
-    Verdict,
     decode,
     encode,
 )
@@ -31,8 +31,8 @@ def rule(id_: str, kind: str = "cause", confidence: float = 0.6, **more: object)
 
 
 def record(outcome: Outcome, finding: str = "guess", time: float = 0.0) -> ExperimentRecord:
-    return ExperimentRecord("ablate", "it was tried", (Verdict(finding, outcome, "0.9, not 0.1"),),
-                            wall_time=time)
+    verdict = ExperimentVerdict(finding, outcome, "0.9, not 0.1")
+    return ExperimentRecord("ablate", "it was tried", (verdict,), wall_time=time)
 
 
 def diagnosed(*records: ExperimentRecord, rules: list[Rule] | None = None):

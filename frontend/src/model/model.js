@@ -70,7 +70,7 @@ export function createModel() {
    * @param {State} state
    * @param {Surroundings} around
    * @param {State["slots"]["heat"]} beneath  The map as the views beneath it know it: while a new one
-   *   is painted, the one before; see state/turns.js.
+   *   is painted, the one before; see state/render_order.js.
    * @returns {Model}
    */
   return (state, around, beneath = state.slots.heat) => {

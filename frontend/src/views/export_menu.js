@@ -1,7 +1,7 @@
 /**
  * The menu by which a view is taken away as a picture or as data.
  *
- * @import { Format, View } from "../export/parcel.js"
+ * @import { Format, View } from "../export/export_file.js"
  */
 import { html } from "lit-html";
 import { sign } from "./icon.js";

@@ -19,7 +19,7 @@ from tb_convergence.cli.drawing.chart import (
     line,
 )
 from tb_convergence.core.diagnosis.finding import Evidence, Finding
-from tb_convergence.core.diagnosis.tables import WEIGHT_KINDS, median_over_time, weight_rows
+from tb_convergence.core.diagnosis.table_columns import WEIGHT_KINDS, median_over_time, weight_rows
 from tb_convergence.core.history import RunHistory, Series, Table, Values
 from tb_convergence.core.measures import UNNAMED
 from tb_convergence.core.statistics import BY_NAME

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tb_convergence.core.comparison.pairing import pair_rows, pair_steps
-from tb_convergence.core.diagnosis.tables import weight_rows
+from tb_convergence.core.diagnosis.table_columns import weight_rows
 from tb_convergence.core.history import RunHistory, Table, Values
 
 ORDERS: Final = 0.5

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from tb_convergence.core.comparison.differences import LASTING, orders_apart
 from tb_convergence.core.comparison.pairing import pair_steps
-from tb_convergence.core.diagnosis.dating import first_true
 from tb_convergence.core.diagnosis.loss_trajectory import LossTrajectory, loss_trajectory
+from tb_convergence.core.diagnosis.onsets import first_true
 from tb_convergence.core.history import RunHistory, Values
 
 NOISES: Final = 3.0

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from tb_convergence.core.diagnosis.memory import remembered
+from tb_convergence.core.diagnosis.memoization import memoized
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.text.numbers import literal
 
@@ -216,7 +216,7 @@ class Configuration:
         ]
 
 
-@remembered
+@memoized
 def configuration(history: RunHistory) -> Configuration:
     """The configuration of `history`; every field is unknown if none was recorded."""
     document = history.config

@@ -20,7 +20,7 @@ from tb_convergence.core.diagnosis.configuration import (
     Configuration,
     configuration,
 )
-from tb_convergence.core.diagnosis.memory import remembered
+from tb_convergence.core.diagnosis.memoization import memoized
 from tb_convergence.core.history import RunHistory, Table, Values
 from tb_convergence.core.schema import Row
 
@@ -118,12 +118,12 @@ def columns_of(history: RunHistory, kind: Literal["target", "prediction"]) -> Co
     return _targets(history) if kind == "target" else _predictions(history)
 
 
-@remembered
+@memoized
 def _targets(history: RunHistory) -> Columns | None:
     return _columns(history, "target")
 
 
-@remembered
+@memoized
 def _predictions(history: RunHistory) -> Columns | None:
     return _columns(history, "prediction")
 
@@ -151,7 +151,7 @@ def _width(shape: tuple[int, ...]) -> float:
     return float(max(1, shape[1] - shape[0])) if len(shape) == 2 else 1.0
 
 
-@remembered
+@memoized
 def target_kind(history: RunHistory) -> TargetKind | None:
     """Kind of the targets; None if they were not recorded or are not finite."""
     targets = columns_of(history, "target")
@@ -175,7 +175,7 @@ def holds_only_zero_and_one(columns: Columns) -> bool:
     return bool((np.abs(columns.std**2 - expected) < EXACT).all())
 
 
-@remembered
+@memoized
 def whole_numbers(history: RunHistory) -> bool:
     """Whether the only target column contains whole numbers, proven by the sums over each batch.
 
@@ -206,7 +206,7 @@ def are_probabilities(columns: Columns) -> bool:
     return bool(inside and (np.abs(columns.sums - 1) < EXACT).all())
 
 
-@remembered
+@memoized
 def baseline_loss(history: RunHistory) -> float | None:
     """Loss of the best model that ignores its input; None for losses for which it is unknown here.
 

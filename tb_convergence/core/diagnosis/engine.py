@@ -21,7 +21,7 @@ from typing import Final
 
 import numpy as np
 
-from tb_convergence.core.diagnosis.dating import sound_part
+from tb_convergence.core.diagnosis.end_states import EndState, describe_states
 from tb_convergence.core.diagnosis.finding import (
     SEVERITIES,
     Finding,
@@ -34,10 +34,10 @@ from tb_convergence.core.diagnosis.judgement import verdict_of
 from tb_convergence.core.diagnosis.loss_summary import loss_summary
 from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
 from tb_convergence.core.diagnosis.objective import objective
+from tb_convergence.core.diagnosis.onsets import sound_part
 from tb_convergence.core.diagnosis.recipes import recipes
 from tb_convergence.core.diagnosis.rule import Match, Rule
 from tb_convergence.core.diagnosis.severity import effect_on, reported_severity, worst
-from tb_convergence.core.diagnosis.states import State, describe_states
 from tb_convergence.core.diagnosis.tested import command_for, moved, tested_of
 from tb_convergence.core.experiments import Tested
 from tb_convergence.core.history import NoStatisticError, RunHistory
@@ -218,7 +218,7 @@ def _too_late(rule: Rule, cause: Match, effect: Match) -> bool:
 
 def _state_text(
     cause: str, matches: Mapping[str, Match], explained_by: Mapping[str, str]
-) -> list[State]:
+) -> list[EndState]:
     """The states of all findings that `cause` explains, directly or indirectly."""
     found = []
     for effect in _explained(cause, explained_by):
@@ -228,7 +228,7 @@ def _state_text(
     return found
 
 
-def _states_of(history: RunHistory, match: Match, states: list[State]) -> str:
+def _states_of(history: RunHistory, match: Match, states: list[EndState]) -> str:
     trajectory = loss_trajectory(history)
     known = trajectory is not None and trajectory.nonfinite_step is None
     loss = trajectory.end if trajectory is not None and known else None

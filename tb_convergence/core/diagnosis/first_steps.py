@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tb_convergence.core.diagnosis.dating import sound_part
 from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
-from tb_convergence.core.diagnosis.tables import largest_per_record, weights_column
+from tb_convergence.core.diagnosis.onsets import sound_part
+from tb_convergence.core.diagnosis.table_columns import largest_per_record, weights_column
 from tb_convergence.core.history import RunHistory
 
 

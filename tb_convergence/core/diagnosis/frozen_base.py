@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from tb_convergence.core.diagnosis.configuration import LOOKUP, NORMALIZING, Layer, configuration
-from tb_convergence.core.diagnosis.memory import remembered
-from tb_convergence.core.diagnosis.tables import median_over_time
+from tb_convergence.core.diagnosis.memoization import memoized
+from tb_convergence.core.diagnosis.table_columns import median_over_time
 from tb_convergence.core.history import RunHistory
 
 
@@ -34,7 +34,7 @@ class BaseOutput:
     step: int
 
 
-@remembered
+@memoized
 def frozen_base(history: RunHistory) -> tuple[Layer, ...]:
     """The frozen layers before the first trained one, in order; () if there are none.
 
@@ -50,7 +50,7 @@ def frozen_base(history: RunHistory) -> tuple[Layer, ...]:
     return ()  # nothing behind it is trained: that is another fault
 
 
-@remembered
+@memoized
 def base_output(history: RunHistory) -> BaseOutput | None:
     """How the output of the base varies over the samples; None if that was not recorded."""
     base, table = frozen_base(history), history.table("activations")

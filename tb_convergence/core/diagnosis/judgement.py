@@ -17,7 +17,7 @@ from tb_convergence.core.diagnosis.data import baseline_loss
 from tb_convergence.core.diagnosis.finding import Finding
 from tb_convergence.core.diagnosis.loss_trajectory import LossTrajectory, loss_trajectory
 from tb_convergence.core.diagnosis.objective import objective
-from tb_convergence.core.diagnosis.progress import USELESS, learns
+from tb_convergence.core.diagnosis.training_progress import USELESS, learns
 from tb_convergence.core.diagnosis.verdict import UNKNOWN, State, Verdict
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.text.numbers import number

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tb_convergence.core.diagnosis.memory import remembered
+from tb_convergence.core.diagnosis.memoization import memoized
 from tb_convergence.core.history import RunHistory, Table, Values, steps_since_record
 
 LOOKS: Final = 8
@@ -227,7 +227,7 @@ def _averaged_steps(run: Table) -> NDArray[np.float64]:
     return observed
 
 
-@remembered
+@memoized
 def loss_trajectory(history: RunHistory) -> LossTrajectory | None:
     """Trajectory of the training loss; None if no finite loss was recorded."""
     run = history.table("run")

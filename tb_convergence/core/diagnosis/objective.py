@@ -16,7 +16,7 @@ from typing import Final, Literal
 import numpy as np
 
 from tb_convergence.core.diagnosis.configuration import configuration
-from tb_convergence.core.diagnosis.memory import remembered
+from tb_convergence.core.diagnosis.memoization import memoized
 from tb_convergence.core.history import RunHistory, Series, Values
 
 Kind = Literal[
@@ -61,7 +61,7 @@ class Objective:
 MINIMIZED: Final = Objective("minimized", True)
 
 
-@remembered
+@memoized
 def objective(history: RunHistory) -> Objective:
     """The objective of `history`, from the names of its scalars, its settings and its loss."""
     for look in (

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from tb_convergence.core.diagnosis.configuration import configuration
-from tb_convergence.core.diagnosis.memory import remembered
+from tb_convergence.core.diagnosis.memoization import memoized
 from tb_convergence.core.diagnosis.rule import Match, Signs, strongest
 from tb_convergence.core.history import RunHistory, Table
 
@@ -23,7 +23,7 @@ SIDES: Final = ("target", "prediction")
 LOSSES: Final = ("loss", "epoch_loss", "validation_loss")
 
 
-@remembered
+@memoized
 def output_heads(history: RunHistory) -> tuple[RunHistory, ...]:
     """One history per output, in the order of the targets; `history` itself with one output.
 

@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from tb_convergence.core.diagnosis.memory import remembered
+from tb_convergence.core.diagnosis.memoization import memoized
 from tb_convergence.core.history import RunHistory, Series, Steps, Values
 
 EPOCHS: Final = 3.0
@@ -75,7 +75,7 @@ class PairedLosses:
         return float(1.4826 * np.median(np.abs(bends)) / np.sqrt(6))
 
 
-@remembered
+@memoized
 def paired_losses(history: RunHistory) -> PairedLosses | None:
     """Both losses of `history`; None if one is missing, or if no two share an axis.
 

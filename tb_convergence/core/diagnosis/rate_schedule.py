@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tb_convergence.core.diagnosis.configuration import configuration
-from tb_convergence.core.diagnosis.memory import remembered
+from tb_convergence.core.diagnosis.memoization import memoized
 from tb_convergence.core.history import RunHistory, Values
 from tb_convergence.core.text.numbers import number
 
@@ -96,7 +96,7 @@ class Rates:
         )
 
 
-@remembered
+@memoized
 def rates(history: RunHistory) -> Rates | None:
     """The learning rates of `history`; None if none was recorded."""
     series = history.series("learning_rate")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from tb_convergence.core.diagnosis.end_states import EndState
 from tb_convergence.core.diagnosis.finding import SEVERITIES, Evidence, Kind, Severity
-from tb_convergence.core.diagnosis.states import State
 from tb_convergence.core.diagnosis.threshold import Healthy, Threshold
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.measures import Measure
@@ -47,7 +47,7 @@ class Match:
     caused_by: tuple[str, ...] = ()
     benign: bool = False
     judged_step: int | None = None
-    state: State | None = None
+    state: EndState | None = None
     shows: tuple[str, ...] = ()
 
 

@@ -18,8 +18,8 @@ from tb_convergence.core.diagnosis.data import baseline_loss
 from tb_convergence.core.diagnosis.finding import GUESS, SEVERITIES, Severity
 from tb_convergence.core.diagnosis.loss_trajectory import LossTrajectory, loss_trajectory
 from tb_convergence.core.diagnosis.objective import objective
-from tb_convergence.core.diagnosis.progress import USELESS, unfinished
 from tb_convergence.core.diagnosis.rule import Match
+from tb_convergence.core.diagnosis.training_progress import USELESS, unfinished
 from tb_convergence.core.history import RunHistory
 
 MEANING: Final[Mapping[Severity, str]] = {

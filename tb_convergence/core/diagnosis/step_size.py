@@ -7,9 +7,13 @@ from typing import Final, Literal
 import numpy as np
 
 from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
-from tb_convergence.core.diagnosis.memory import remembered
+from tb_convergence.core.diagnosis.memoization import memoized
 from tb_convergence.core.diagnosis.rate_schedule import rates
-from tb_convergence.core.diagnosis.tables import median_over_time, weight_rows, weights_column
+from tb_convergence.core.diagnosis.table_columns import (
+    median_over_time,
+    weight_rows,
+    weights_column,
+)
 from tb_convergence.core.history import RunHistory, Table, Values
 
 SMALL: Final = 1e-4
@@ -32,7 +36,7 @@ NOISY: Final = 0.1
 last ten gradients over their size (Kingma & Ba 2015: |step| is at most about the rate)."""
 
 
-@remembered
+@memoized
 def path_length(history: RunHistory) -> float | None:
     """How far the fastest layer can have moved in all, in units of its size; None where unknown.
 
@@ -70,7 +74,7 @@ def implied_ratio(table: Table) -> Values:
     return implied
 
 
-@remembered
+@memoized
 def ratio_from_rate(history: RunHistory) -> tuple[Values, Values] | None:
     """Bounds `[S, K]` of the update ratios that a learning rate allows, whatever the optimizer.
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from tb_convergence.core.diagnosis.rule import Match, Rule
-from tb_convergence.core.experiments import ExperimentRecord, Tested, Verdict
+from tb_convergence.core.experiments import ExperimentRecord, ExperimentVerdict, Tested
 
 CONFIRMED: Final = 0.97
 """Confidence of a confirmed cause. A proof over three seeds errs once in twenty, and the rule that
@@ -34,7 +34,7 @@ def tested_of(records: Sequence[ExperimentRecord]) -> dict[str, Tested]:
     return found
 
 
-def _tested(verdict: Verdict, kind: str) -> Tested:
+def _tested(verdict: ExperimentVerdict, kind: str) -> Tested:
     return Tested(verdict.outcome, verdict.reason, kind)
 
 

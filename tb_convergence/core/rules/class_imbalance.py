@@ -19,12 +19,12 @@ from tb_convergence.core.diagnosis.data import (
     holds_only_zero_and_one,
     target_kind,
 )
+from tb_convergence.core.diagnosis.end_states import ONE_OUTPUT, EndState
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
 from tb_convergence.core.diagnosis.output_heads import at_any_head
-from tb_convergence.core.diagnosis.progress import LITTLE
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold, strongest
-from tb_convergence.core.diagnosis.states import ONE_OUTPUT, State
+from tb_convergence.core.diagnosis.training_progress import LITTLE
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.measures import Measure
 from tb_convergence.core.text.numbers import number, percent
@@ -167,7 +167,7 @@ def _one_class(history: RunHistory) -> Match | None:
         ),
         # A model sure of the largest class is increasingly wrong on data with more of the others.
         explains=("overfitting",) if fault else (),
-        state=State(ONE_OUTPUT, 0) if fault and std_ratio is not None else None,
+        state=EndState(ONE_OUTPUT, 0) if fault and std_ratio is not None else None,
     )
 
 

@@ -8,12 +8,12 @@ from typing import Final
 import numpy as np
 
 from tb_convergence.core.diagnosis.configuration import configuration
-from tb_convergence.core.diagnosis.dating import mostly_since
 from tb_convergence.core.diagnosis.finding import Evidence
+from tb_convergence.core.diagnosis.onsets import mostly_since
 from tb_convergence.core.diagnosis.rate_schedule import rates
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
 from tb_convergence.core.diagnosis.step_size import HEALTHY
-from tb_convergence.core.diagnosis.tables import (
+from tb_convergence.core.diagnosis.table_columns import (
     largest_per_record,
     median_over_time,
     weights_column,

@@ -11,9 +11,9 @@ from typing import Final
 
 import numpy as np
 
-from tb_convergence.core.diagnosis.dating import lasting_since
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
+from tb_convergence.core.diagnosis.onsets import lasting_since
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
 from tb_convergence.core.history import RunHistory, Table, Values
 from tb_convergence.core.measures import Measure

@@ -7,10 +7,10 @@ from typing import Final
 import numpy as np
 
 from tb_convergence.core.diagnosis.configuration import configuration
-from tb_convergence.core.diagnosis.dating import lasting_since
+from tb_convergence.core.diagnosis.end_states import ONE_OUTPUT, EndState
 from tb_convergence.core.diagnosis.finding import Evidence
+from tb_convergence.core.diagnosis.onsets import lasting_since
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
-from tb_convergence.core.diagnosis.states import ONE_OUTPUT, State
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.measures import Measure
 from tb_convergence.core.text.numbers import number
@@ -43,7 +43,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         since, int(table.steps[-1]), (),
         (Evidence("prediction_std", float(std[last].max()), STD_RATIO,
                   int(table.steps[-1])),),
-        state=State(ONE_OUTPUT, since),
+        state=EndState(ONE_OUTPUT, since),
     )
 
 

@@ -14,14 +14,14 @@ import numpy as np
 
 from tb_convergence.core.diagnosis.configuration import Configuration, configuration
 from tb_convergence.core.diagnosis.data import LARGE_INPUT
-from tb_convergence.core.diagnosis.dating import lasting_since
 from tb_convergence.core.diagnosis.dead_starts import OUTWEIGHS, Reason, Start, start_of
+from tb_convergence.core.diagnosis.end_states import EndState
 from tb_convergence.core.diagnosis.finding import Evidence, Severity
-from tb_convergence.core.diagnosis.progress import FALLS, learns
+from tb_convergence.core.diagnosis.onsets import lasting_since
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
-from tb_convergence.core.diagnosis.states import State
-from tb_convergence.core.diagnosis.tables import layers_of
+from tb_convergence.core.diagnosis.table_columns import layers_of
 from tb_convergence.core.diagnosis.threshold import Healthy, Range
+from tb_convergence.core.diagnosis.training_progress import FALLS, learns
 from tb_convergence.core.history import RunHistory, Table, Values
 from tb_convergence.core.measures import Measure
 from tb_convergence.core.statistics import DEAD_BELOW, DEAD_WEIGHT
@@ -93,7 +93,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     )
 
 
-def _state(table: Table, dead: Values, silent: dict[int, int]) -> State | None:
+def _state(table: Table, dead: Values, silent: dict[int, int]) -> EndState | None:
     """The state of layers without a single live unit, from `dead` `[R]` at the end; None without
     one.
     """
@@ -101,7 +101,7 @@ def _state(table: Table, dead: Values, silent: dict[int, int]) -> State | None:
     if not rows:
         return None
     what = f"all units of {listed(layers_of(table, rows))} are dead"
-    return State(what, int(table.steps[max(silent[row] for row in rows)]))
+    return EndState(what, int(table.steps[max(silent[row] for row in rows)]))
 
 
 def _zero_evidence(table: Table, onsets: dict[int, int], silent: dict[int, int]) -> list[Evidence]:

@@ -11,11 +11,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from tb_convergence.core.diagnosis.dating import lasting_since, mostly_since
 from tb_convergence.core.diagnosis.finding import Evidence
-from tb_convergence.core.diagnosis.progress import learns
+from tb_convergence.core.diagnosis.onsets import lasting_since, mostly_since
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
-from tb_convergence.core.diagnosis.tables import (
+from tb_convergence.core.diagnosis.table_columns import (
     largest_per_record,
     last_segment,
     layers_of,
@@ -23,6 +22,7 @@ from tb_convergence.core.diagnosis.tables import (
     weight_rows,
 )
 from tb_convergence.core.diagnosis.threshold import Healthy, Range
+from tb_convergence.core.diagnosis.training_progress import learns
 from tb_convergence.core.history import RunHistory, Table, Values
 from tb_convergence.core.measures import Measure
 from tb_convergence.core.text.numbers import number

@@ -6,11 +6,11 @@ from typing import Final
 
 import numpy as np
 
-from tb_convergence.core.diagnosis.dating import lasting_since
 from tb_convergence.core.diagnosis.finding import Evidence
-from tb_convergence.core.diagnosis.progress import learns
+from tb_convergence.core.diagnosis.onsets import lasting_since
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
-from tb_convergence.core.diagnosis.tables import layers_of
+from tb_convergence.core.diagnosis.table_columns import layers_of
+from tb_convergence.core.diagnosis.training_progress import learns
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.text.phrases import listed
 

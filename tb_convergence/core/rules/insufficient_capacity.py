@@ -18,10 +18,10 @@ from tb_convergence.core.diagnosis.configuration import Configuration, Layer, co
 from tb_convergence.core.diagnosis.data import baseline_loss
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
-from tb_convergence.core.diagnosis.progress import LITTLE
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
 from tb_convergence.core.diagnosis.step_size import BEGUN, path_length
-from tb_convergence.core.diagnosis.tables import median_over_time, weights_column
+from tb_convergence.core.diagnosis.table_columns import median_over_time, weights_column
+from tb_convergence.core.diagnosis.training_progress import LITTLE
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.measures import Measure
 from tb_convergence.core.text.numbers import number, percent

@@ -20,16 +20,16 @@ from tb_convergence.core.diagnosis.first_steps import FirstSteps, first_steps
 from tb_convergence.core.diagnosis.loss_evidence import loss_over_start
 from tb_convergence.core.diagnosis.loss_trajectory import LossTrajectory, loss_trajectory
 from tb_convergence.core.diagnosis.optimizer_parts import part_of_layer
-from tb_convergence.core.diagnosis.progress import FALLS, learns
 from tb_convergence.core.diagnosis.rate_schedule import Raise, rates
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold, strongest
-from tb_convergence.core.diagnosis.tables import (
+from tb_convergence.core.diagnosis.table_columns import (
     gradient_growth,
     largest_per_record,
     layers_of,
     weight_rows,
     weights_column,
 )
+from tb_convergence.core.diagnosis.training_progress import FALLS, learns
 from tb_convergence.core.history import RunHistory, Table, Values
 from tb_convergence.core.measures import Measure
 from tb_convergence.core.rules.non_finite_values import finite_loss_text, onset_unknown

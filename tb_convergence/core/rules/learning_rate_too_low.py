@@ -10,22 +10,22 @@ import numpy as np
 
 from tb_convergence.core.diagnosis import step_size
 from tb_convergence.core.diagnosis.configuration import Configuration, configuration
-from tb_convergence.core.diagnosis.dating import mostly_since
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.loss_evidence import fall_of_loss, length_of
 from tb_convergence.core.diagnosis.loss_trajectory import LossTrajectory, loss_trajectory
+from tb_convergence.core.diagnosis.onsets import mostly_since
 from tb_convergence.core.diagnosis.optimizer_parts import part_of_layer
-from tb_convergence.core.diagnosis.progress import LEARNS, learns, unfinished
 from tb_convergence.core.diagnosis.rate_schedule import DECAYED, Rates, decay_text, rates
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold, strongest
 from tb_convergence.core.diagnosis.step_size import BEGUN, path_length, ratio_from_rate
-from tb_convergence.core.diagnosis.tables import (
+from tb_convergence.core.diagnosis.table_columns import (
     WEIGHT_KINDS,
     largest_per_record,
     median_over_time,
     weight_rows,
     weights_column,
 )
+from tb_convergence.core.diagnosis.training_progress import LEARNS, learns, unfinished
 from tb_convergence.core.history import NoStatisticError, RunHistory, Table
 from tb_convergence.core.measures import Measure
 from tb_convergence.core.text.numbers import number, percent, rounded

@@ -16,9 +16,9 @@ from typing import Final
 import numpy as np
 
 from tb_convergence.core.diagnosis.configuration import configuration
-from tb_convergence.core.diagnosis.dating import NEVER, unseen_before, windows
 from tb_convergence.core.diagnosis.finding import Evidence
-from tb_convergence.core.diagnosis.memory import remembered
+from tb_convergence.core.diagnosis.memoization import memoized
+from tb_convergence.core.diagnosis.onsets import NEVER, unseen_before, windows
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.measures import Measure
@@ -136,7 +136,7 @@ def _first_in_loss(history: RunHistory) -> _Appearance | None:
     return None
 
 
-@remembered
+@memoized
 def _appearances(history: RunHistory) -> tuple[_Appearance, ...]:
     """First appearance in each kind of tensor, in order of time; () if everything is finite."""
     found = [

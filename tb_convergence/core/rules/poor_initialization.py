@@ -17,8 +17,8 @@ from tb_convergence.core.diagnosis.configuration import CROSS_ENTROPIES, configu
 from tb_convergence.core.diagnosis.data import columns_of, feature_scales, target_kind
 from tb_convergence.core.diagnosis.finding import Evidence, Severity
 from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
-from tb_convergence.core.diagnosis.progress import FALLS, learns
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
+from tb_convergence.core.diagnosis.training_progress import FALLS, learns
 from tb_convergence.core.history import RunHistory, Table, Values
 from tb_convergence.core.measures import Measure
 from tb_convergence.core.schema import Row

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from tb_convergence.core.diagnosis.dating import lasting_since
 from tb_convergence.core.diagnosis.finding import Evidence
-from tb_convergence.core.diagnosis.progress import FALLS, learns
+from tb_convergence.core.diagnosis.onsets import lasting_since
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
-from tb_convergence.core.diagnosis.tables import layers_of
+from tb_convergence.core.diagnosis.table_columns import layers_of
 from tb_convergence.core.diagnosis.threshold import Healthy, Range
+from tb_convergence.core.diagnosis.training_progress import FALLS, learns
 from tb_convergence.core.history import RunHistory, Table
 from tb_convergence.core.text.numbers import percent
 from tb_convergence.core.text.phrases import title_with_layers

@@ -16,10 +16,10 @@ from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.loss_evidence import length_of
 from tb_convergence.core.diagnosis.loss_trajectory import LossTrajectory, loss_trajectory
 from tb_convergence.core.diagnosis.paired_losses import paired_losses
-from tb_convergence.core.diagnosis.progress import learns, unfinished
 from tb_convergence.core.diagnosis.rate_schedule import ANNEALED, rates
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
 from tb_convergence.core.diagnosis.step_size import BEGUN, path_length
+from tb_convergence.core.diagnosis.training_progress import learns, unfinished
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.measures import Measure
 from tb_convergence.core.text.numbers import number, percent

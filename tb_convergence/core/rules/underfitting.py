@@ -10,21 +10,21 @@ from typing import Final
 
 import numpy as np
 
-from tb_convergence.core.diagnosis import progress
+from tb_convergence.core.diagnosis import training_progress
 from tb_convergence.core.diagnosis.data import baseline_loss
-from tb_convergence.core.diagnosis.dating import mostly_since
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
+from tb_convergence.core.diagnosis.onsets import mostly_since
 from tb_convergence.core.diagnosis.paired_losses import paired_losses
-from tb_convergence.core.diagnosis.progress import LITTLE
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
+from tb_convergence.core.diagnosis.training_progress import LITTLE
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.measures import Measure
 from tb_convergence.core.text.numbers import number, percent
 
 EPOCHS: Final = 6
 STANDSTILL: Final = 0.02
-USELESS: Final = progress.USELESS
+USELESS: Final = training_progress.USELESS
 
 
 def _evaluate(history: RunHistory, _: Signs) -> Match | None:

@@ -21,9 +21,9 @@ from tb_convergence.core.diagnosis.configuration import (
 from tb_convergence.core.diagnosis.data import LARGE_INPUT, feature_scales, features_in
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.frozen_base import base_output, frozen_base
-from tb_convergence.core.diagnosis.progress import learns
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold, strongest
 from tb_convergence.core.diagnosis.threshold import Healthy, Range
+from tb_convergence.core.diagnosis.training_progress import learns
 from tb_convergence.core.history import RunHistory, Table, Values
 from tb_convergence.core.measures import Measure
 from tb_convergence.core.text.numbers import number, percent

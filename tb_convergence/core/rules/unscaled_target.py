@@ -14,8 +14,8 @@ import numpy as np
 from tb_convergence.core.diagnosis.configuration import REGRESSION_LOSSES, configuration
 from tb_convergence.core.diagnosis.data import feature_scales, features_in
 from tb_convergence.core.diagnosis.finding import Evidence
-from tb_convergence.core.diagnosis.progress import learns
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
+from tb_convergence.core.diagnosis.training_progress import learns
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.measures import Measure
 from tb_convergence.core.text.numbers import literal, number, rounded

@@ -12,12 +12,12 @@ from typing import Final
 import numpy as np
 
 from tb_convergence.core.diagnosis import step_size
-from tb_convergence.core.diagnosis.dating import mostly_since
 from tb_convergence.core.diagnosis.finding import Evidence, Severity
-from tb_convergence.core.diagnosis.progress import learns
+from tb_convergence.core.diagnosis.onsets import mostly_since
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
-from tb_convergence.core.diagnosis.tables import layers_of, median_over_time, weight_rows
+from tb_convergence.core.diagnosis.table_columns import layers_of, median_over_time, weight_rows
 from tb_convergence.core.diagnosis.threshold import Healthy, Range
+from tb_convergence.core.diagnosis.training_progress import learns
 from tb_convergence.core.history import RunHistory, Table
 from tb_convergence.core.text.numbers import number
 from tb_convergence.core.text.phrases import counted, title_with_layers

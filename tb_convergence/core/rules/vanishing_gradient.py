@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from tb_convergence.core.diagnosis.dating import mostly_since
 from tb_convergence.core.diagnosis.finding import Evidence, Severity
-from tb_convergence.core.diagnosis.progress import learns
+from tb_convergence.core.diagnosis.onsets import mostly_since
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
-from tb_convergence.core.diagnosis.tables import layers_of, median_over_time
+from tb_convergence.core.diagnosis.table_columns import layers_of, median_over_time
+from tb_convergence.core.diagnosis.training_progress import learns
 from tb_convergence.core.history import RunHistory, Table, Values
 from tb_convergence.core.measures import Measure
 from tb_convergence.core.text.numbers import number

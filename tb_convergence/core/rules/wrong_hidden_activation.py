@@ -16,9 +16,9 @@ from tb_convergence.core.diagnosis.configuration import MERGING, Configuration, 
 from tb_convergence.core.diagnosis.data import baseline_loss
 from tb_convergence.core.diagnosis.finding import Evidence, Severity
 from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
-from tb_convergence.core.diagnosis.progress import learns
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold, strongest
-from tb_convergence.core.diagnosis.tables import median_over_time
+from tb_convergence.core.diagnosis.table_columns import median_over_time
+from tb_convergence.core.diagnosis.training_progress import learns
 from tb_convergence.core.history import RunHistory, Table
 from tb_convergence.core.measures import Measure
 

@@ -28,12 +28,12 @@ from tb_convergence.core.diagnosis.data import (
     columns_of,
     target_kind,
 )
+from tb_convergence.core.diagnosis.end_states import ONE_OUTPUT, EndState
 from tb_convergence.core.diagnosis.finding import Evidence, Severity
 from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
 from tb_convergence.core.diagnosis.output_heads import at_any_head
-from tb_convergence.core.diagnosis.progress import FALLS, LEARNS, learns
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold, strongest
-from tb_convergence.core.diagnosis.states import ONE_OUTPUT, State
+from tb_convergence.core.diagnosis.training_progress import FALLS, LEARNS, learns
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.measures import Measure
 from tb_convergence.core.text.numbers import number, number_range
@@ -116,7 +116,7 @@ def _single_softmax(history: RunHistory, output: Layer) -> Match | None:
         (Evidence("output_units", 1.0, 2.0, None, output.name, detail="softmax"),),
         title="Softmax over a single unit", ruins=True,
     )
-    return replace(match, state=State(ONE_OUTPUT, 0))
+    return replace(match, state=EndState(ONE_OUTPUT, 0))
 
 
 def _beside_the_output(history: RunHistory) -> str:

@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 
 from tb_convergence.core.diagnosis.configuration import configuration
 from tb_convergence.core.diagnosis.data import columns_of
-from tb_convergence.core.diagnosis.dating import lasting_since
+from tb_convergence.core.diagnosis.end_states import NO_GRADIENT, EndState
 from tb_convergence.core.diagnosis.finding import Evidence, Severity
 from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
-from tb_convergence.core.diagnosis.progress import FALLS, learns
+from tb_convergence.core.diagnosis.onsets import lasting_since
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
-from tb_convergence.core.diagnosis.states import NO_GRADIENT, State
-from tb_convergence.core.diagnosis.tables import WEIGHT_KINDS, layers_of
+from tb_convergence.core.diagnosis.table_columns import WEIGHT_KINDS, layers_of
 from tb_convergence.core.diagnosis.threshold import Healthy, Range
+from tb_convergence.core.diagnosis.training_progress import FALLS, learns
 from tb_convergence.core.history import RunHistory, Table, Values
 from tb_convergence.core.text.numbers import percent_range
 from tb_convergence.core.text.phrases import listed, title_with_layers
@@ -146,15 +146,15 @@ def _no_gradient_at_start(
             "Trace the loss back. Does it depend on the model's output, without argmax, round, "
             "cast, stop_gradient or clip in between? Are all units dead, or all weights zero?",
         ),
-        ruins=True, state=State(NO_GRADIENT, 0),
+        ruins=True, state=EndState(NO_GRADIENT, 0),
     )
 
 
-def _state(table: Table, zero: Values) -> State | None:
+def _state(table: Table, zero: Values) -> EndState | None:
     """Since when no kernel gets a gradient, from zero fractions `[S, K]`; None if one still does.
     """
     since = lasting_since((np.nan_to_num(zero) >= ALL).all(axis=1))
-    return State(NO_GRADIENT, int(table.steps[since])) if since < len(zero) else None
+    return EndState(NO_GRADIENT, int(table.steps[since])) if since < len(zero) else None
 
 
 def momentum_text(history: RunHistory) -> str:

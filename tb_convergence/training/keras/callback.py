@@ -56,8 +56,8 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
             holds NaN where one does. Not with `watch_every_step`.
         activations: record the outputs of layers.
         inputs: record inputs, targets and predictions per feature.
-        distributions: record how the magnitudes of each gradient's entries are spread, of a sample
-            of about a thousand of them. The tab draws it over steps.
+        gradient_histograms: record a histogram of the magnitudes of each gradient's entries, from a
+            sample of about a thousand of them. The tab draws it over steps.
         live: diagnose while training, and log one line when a finding appears and when it is over.
         on_finding: called with each finding that appears (implies `live`).
         stop_on: severities ("critical") or ids of findings at which training stops (implies
@@ -86,7 +86,7 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
         keep_last_finite: bool = False,
         activations: bool = True,
         inputs: bool = True,
-        distributions: bool = False,
+        gradient_histograms: bool = False,
         live: bool = False,
         on_finding: OnFinding | None = None,
         stop_on: Collection[str] = (),
@@ -100,7 +100,7 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
         self.keep_last_finite = bool(keep_last_finite)
         self.activations = bool(activations)
         self.inputs = bool(inputs)
-        self.distributions = bool(distributions)
+        self.gradient_histograms = bool(gradient_histograms)
         self.live = bool(live)
         self.on_finding = on_finding
         self.stop_on = checked_live(on_finding, stop_on)
@@ -230,7 +230,7 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
         from tb_convergence.training.keras.rehearsal import Asked  # noqa: PLC0415
 
         if self._beside is None:
-            asked = Asked(self.activations, self.inputs, self.distributions)
+            asked = Asked(self.activations, self.inputs, self.gradient_histograms)
             cadence = Cadence(self.overhead, self.every_n_steps)
             if self.keep_last_finite:
                 self._last_finite = LastFinite(self.log_dir, self._guard.say)
@@ -254,7 +254,7 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
             lambda optimizer: self._numbering.first_step(self.model, optimizer),
             activations=self.activations,
             inputs=self.inputs,
-            distributions=self.distributions,
+            gradient_histograms=self.gradient_histograms,
             guard=self._guard,
             failed=lambda: self.disabled_reason is not None,
             disable=self._guard.disable,

@@ -49,7 +49,7 @@ class Session:
         *,
         activations: bool,
         inputs: bool,
-        distributions: bool,
+        gradient_histograms: bool,
         guard: Guard,
         failed: Callable[[], bool],
         disable: Callable[[str], None],
@@ -66,7 +66,7 @@ class Session:
         self._first_step = first_step(model.optimizer)
         self._observer = Observer(
             model, guard, first_step,
-            activations=activations, inputs=inputs, distributions=distributions,
+            activations=activations, inputs=inputs, gradient_histograms=gradient_histograms,
         )
         self._collectors: list[Collector] = []
         self._batches: int | None = None

@@ -74,7 +74,7 @@ class Observer:
         *,
         activations: bool,
         inputs: bool,
-        distributions: bool,
+        gradient_histograms: bool,
     ) -> None:
         self.sites: list[Site] = []
         self._model = model
@@ -82,7 +82,7 @@ class Observer:
         self._first_step = first_step
         self._activations = activations
         self._inputs = inputs
-        self._distributions = distributions
+        self._gradient_histograms = gradient_histograms
         self._features = Features()
         self._optimizers = optimizers_of(model)
         self._adds_regularization = introspection.adds_regularization(model)
@@ -223,7 +223,7 @@ class Observer:
             trace.loss = loss
             if table is not None:
                 trace.tables["replicas"] = lambda: table
-            if self._distributions:
+            if self._gradient_histograms:
                 trace.tables["magnitudes"] = lambda: magnitudes.table(gradients, scaling.factor)
             regularization = self._regularization(seen) if count == 1 else None
             if loss is not None and regularization is not None:
@@ -294,7 +294,7 @@ class Observer:
         described = layer_rows.variable_rows(self._model, site.variables)
         recorded = Rows(
             described, tuple(outputs), features, layer_rows.replica_rows(count), classes,
-            described if self._distributions else (),
+            described if self._gradient_histograms else (),
         )
         return recorded, units
 

@@ -62,7 +62,7 @@ class Asked:
 
     activations: bool
     inputs: bool
-    distributions: bool
+    gradient_histograms: bool
 
 
 class RehearsedObserver(Observer):
@@ -81,7 +81,7 @@ class RehearsedObserver(Observer):
             first_step,
             activations=asked.activations,
             inputs=asked.inputs,
-            distributions=asked.distributions,
+            gradient_histograms=asked.gradient_histograms,
         )
         self.graph: Any = None
         self._updates = updates
@@ -124,7 +124,7 @@ class RehearsedObserver(Observer):
                 return
             trace = self._trace(site, seen)
             trace.loss = self._loss(seen, variables, scaling.factor)
-            if self._distributions:
+            if self._gradient_histograms:
                 trace.tables["magnitudes"] = lambda: magnitudes.table(gradients, scaling.factor)
             parts = self._regularization(seen)
             if trace.loss is not None and parts is not None:

@@ -51,7 +51,7 @@ class LoopRun:
         first_step: int | None,
         overhead: float,
         every_n_steps: int | None,
-        distributions: bool = False,
+        gradient_histograms: bool = False,
         live: bool = False,
         on_finding: OnFinding | None = None,
         stop_on: Collection[str] = (),
@@ -62,7 +62,7 @@ class LoopRun:
         self._first_step = first_step
         self._overhead = overhead
         self._every_n_steps = every_n_steps
-        self._distributions = distributions
+        self._gradient_histograms = gradient_histograms
         self._lock = threading.RLock()
         self._watches: dict[tuple[int, ...], Watch] = {}
         self._kept: list[Any] = []  # an `id` is only unique as long as its object lives
@@ -149,7 +149,7 @@ class LoopRun:
             first = self._first(optimizer)
             self._watches[key] = Watch(
                 self._model, variables, first, collect, self._turn, self.guard,
-                distributions=self._distributions,
+                gradient_histograms=self._gradient_histograms,
             )
             self._kept.append(tuple(variables))
             self._optimizer = self._optimizer or optimizer

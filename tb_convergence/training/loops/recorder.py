@@ -40,7 +40,8 @@ class ConvergenceRecorder:
             over all of it, and the last step is among them.
         first_step: number of the first step, of a training that is resumed. By default what the
             optimizer's `iterations` says, or 0.
-        overhead, every_n_steps, distributions: as for `tb_convergence.keras.ConvergenceCallback`.
+        overhead, every_n_steps, gradient_histograms: as for
+            `tb_convergence.keras.ConvergenceCallback`.
         live, on_finding, stop_on: likewise; what asks the loop to stop is `should_stop`.
 
     Raises:
@@ -69,7 +70,7 @@ class ConvergenceRecorder:
         first_step: int | None = None,
         overhead: float = 0.01,
         every_n_steps: int | None = None,
-        distributions: bool = False,
+        gradient_histograms: bool = False,
         live: bool = False,
         on_finding: OnFinding | None = None,
         stop_on: Collection[str] = (),
@@ -95,7 +96,7 @@ class ConvergenceRecorder:
             first_step=None if first_step is None else int(first_step),
             overhead=checked_overhead(overhead),
             every_n_steps=checked_interval(every_n_steps),
-            distributions=bool(distributions),
+            gradient_histograms=bool(gradient_histograms),
             live=bool(live),
             on_finding=on_finding,
             stop_on=checked_live(on_finding, stop_on),

@@ -76,7 +76,7 @@ class Watch:
         turn: Callable[[Collector, int], None],
         guard: Callable[[Callable[[], Any]], Any],
         *,
-        distributions: bool = False,
+        gradient_histograms: bool = False,
     ) -> None:
         self.recorder: Recorder | None = None
         self.replicas = 1
@@ -86,7 +86,7 @@ class Watch:
         self._first_step = first_step
         self._turn = turn
         self._guard = guard
-        self._distributions = distributions
+        self._gradient_histograms = gradient_histograms
         self._features = Features()
         self._outputs: dict[str, int] = {}
         self._called = False
@@ -124,7 +124,7 @@ class Watch:
             else:
                 gradients, trace.loss, table = together
                 trace.tables["replicas"] = lambda: table
-            if self._distributions:
+            if self._gradient_histograms:
                 trace.tables["magnitudes"] = lambda: magnitudes.table(gradients, scaling.factor)
             return self.recorder.before(
                 trace,
@@ -170,7 +170,7 @@ class Watch:
         _, self.replicas = replicas.here()
         recorded = Rows(
             described, tuple(outputs), features, layer_rows.replica_rows(self.replicas),
-            magnitudes=described if self._distributions else (),
+            magnitudes=described if self._gradient_histograms else (),
         )
         present = [dense(gradient) is not None for gradient in gradients]
         return outside_of_trace(

@@ -22,7 +22,7 @@ from hypothesis.extra import numpy as hnp
 from tb_convergence.core.diagnosis import Evidence, diagnose_history
 from tb_convergence.core.diagnosis.finding import as_json
 from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
-from tb_convergence.core.diagnosis.tables import median_over_time
+from tb_convergence.core.diagnosis.table_columns import median_over_time
 from tb_convergence.core.diagnosis.timeline import cut_points
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.rules import RULES

@@ -54,7 +54,7 @@ def test_shares_are_those_of_the_gradient(
     if scaled:
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer, initial_scale=256.0)
     model.compile(optimizer, "mse", jit_compile=jit_compile)
-    callback = ConvergenceCallback(tmp_path, distributions=True)
+    callback = ConvergenceCallback(tmp_path, gradient_histograms=True)
     model.fit(x, y, batch_size=BATCH, verbose=0, callbacks=[callback])
     assert callback.disabled_reason is None
     history = read(tmp_path)
@@ -87,7 +87,7 @@ def test_gradients_of_all_kinds(keras: Any, tmp_path: Path) -> None:
     unused = tf.Variable(1.0, name="unused")
     broken = tf.Variable(tf.zeros([2]), name="broken")
     values = tf.constant([[1.0, 2.0, 4.0, 8.0], [0.5, 0.5, 0.5, 0.5]])
-    recorder = ConvergenceRecorder(tmp_path, [words, unused, broken], distributions=True)
+    recorder = ConvergenceRecorder(tmp_path, [words, unused, broken], gradient_histograms=True)
 
     @tf.function  # type: ignore[untyped-decorator]
     def step() -> None:

@@ -28,7 +28,7 @@ const BENEATH = /** @type {const} */ ([
  *   now; the map as the views beneath are to know it; whether something waits for the next frame;
  *   whether something waits for the map.
  */
-export function inTurn(slots, drawn, patient) {
+export function inRenderOrder(slots, drawn, patient) {
   const coming = patient && drawn.heat.data === null && slots.heat.status === "loading";
   const map = coming || isNew(slots.heat, drawn.heat);
   const findings = isNew(slots.findings, drawn.findings) && drawn.findings.data === null;

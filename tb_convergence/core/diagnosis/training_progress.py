@@ -7,7 +7,7 @@ from typing import Final
 from tb_convergence.core.diagnosis.configuration import configuration
 from tb_convergence.core.diagnosis.data import baseline_loss
 from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
-from tb_convergence.core.diagnosis.memory import remembered
+from tb_convergence.core.diagnosis.memoization import memoized
 from tb_convergence.core.history import RunHistory
 
 FALLS: Final = " The loss still falls."
@@ -41,7 +41,7 @@ def lagging_statistics(history: RunHistory) -> bool:
     return "BatchNormalization" in kinds and history.last_step < LAG_STEPS
 
 
-@remembered
+@memoized
 def learns(history: RunHistory) -> bool:
     """Whether the run learns well, so that an unusual value does not hold it back.
 

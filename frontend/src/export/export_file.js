@@ -41,7 +41,7 @@ import {
  * @param {{state: State, model: Model, around: Surroundings}} page
  * @returns {Promise<{name: string, blob: Blob} | null>}
  */
-export async function parcel(view, format, panel, { state, model, around }) {
+export async function exportFile(view, format, panel, { state, model, around }) {
   const content = contentOf(view, state, model);
   if (!content) return null;
   const run = view === "runs" ? "" : (state.selection.run ?? "");

@@ -17,7 +17,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tb_convergence.core.diagnosis.memory import remembered
+from tb_convergence.core.diagnosis.memoization import memoized
 from tb_convergence.core.history import RunHistory, Table
 
 NEVER: Final = -1
@@ -102,7 +102,7 @@ def mostly_since(holds: ArrayLike) -> int | None:
     return int(found[0]) if len(found) else None
 
 
-@remembered
+@memoized
 def sound_part(history: RunHistory) -> RunHistory:
     """The run up to the last step at which its weights and outputs were free of NaN.
 

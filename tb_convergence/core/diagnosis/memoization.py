@@ -11,7 +11,7 @@ from tb_convergence.core.history import RunHistory
 T = TypeVar("T")
 
 
-def remembered(function: Callable[[RunHistory], T]) -> Callable[[RunHistory], T]:
+def memoized(function: Callable[[RunHistory], T]) -> Callable[[RunHistory], T]:
     """Cache the result of `function` for each history.
 
     A changed history (`dataclasses.replace`, `until`) is a new one with a cache of its own.

@@ -20,7 +20,7 @@ _AFTER: Final = {NO_GRADIENT: 1, ONE_OUTPUT: 2}
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class EndState:
     """A state that lasts until the end of the run.
 
     Attributes:
@@ -33,7 +33,7 @@ class State:
 
 
 def describe_states(
-    states: Iterable[State], known: State | None, loss: float | None, unit: str
+    states: Iterable[EndState], known: EndState | None, loss: float | None, unit: str
 ) -> str:
     """A sentence on the states that a cause explains, the earliest first; "" without any.
 
@@ -43,9 +43,9 @@ def describe_states(
         loss: at the end; None where it is not known.
         unit: what steps count, "step" or "epoch".
 
-    >>> describe_states([State(ONE_OUTPUT, 25), State(NO_GRADIENT, 3)], None, None, "step")
+    >>> describe_states([EndState(ONE_OUTPUT, 25), EndState(NO_GRADIENT, 3)], None, None, "step")
     ' Since step 3 no kernel gets a gradient; since step 25 the output is the same for every input.'
-    >>> describe_states([State(ONE_OUTPUT, 0)], State(ONE_OUTPUT, 0), 0.65, "step")
+    >>> describe_states([EndState(ONE_OUTPUT, 0)], EndState(ONE_OUTPUT, 0), 0.65, "step")
     ''
     """
     found = [state for state in states if known is None or state.what != known.what]

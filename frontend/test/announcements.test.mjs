@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ApiError } from "../src/data/api.js";
 import { emptySlot } from "../src/data/loader.js";
-import { announcement } from "../src/state/said.js";
+import { announcement } from "../src/state/announcements.js";
 
 /** @param {any} data */
 const ready = (data) => ({
