@@ -47,7 +47,7 @@ def test_a_snippet_runs_as_it_stands(tmp_path: Path, name: str) -> None:
         capture_output=True, text=True, cwd=tmp_path, env=environment, check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert "records no more" not in done.stderr
+    assert "stops recording" not in done.stderr
     history = records.only(tmp_path / "logs")
     assert set(history.tables) == RUNS[name]
     assert len(history.tables["variables"].steps) >= (1 if name == "live" else 10)

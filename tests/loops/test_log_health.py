@@ -214,4 +214,4 @@ def test_a_folder_that_cannot_be_written_is_said_once(
         for step in range(3):
             log_health(tmp_path / "taken" / "run", step, loss=1.0)
     assert len(caplog.records) == 1
-    assert "records no more" in caplog.text
+    assert "stops recording" in caplog.text

@@ -180,5 +180,5 @@ def test_a_loop_on_several_replicas_goes_on_unrecorded(tmp_path: Path) -> None:
             env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
         )
         assert done.returncode == 0, done.stderr
-        found.append((json.loads(done.stdout), done.stderr.count("records no more")))
+        found.append((json.loads(done.stdout), done.stderr.count("stops recording")))
     assert found[0] == (found[1][0], 1)

@@ -204,13 +204,13 @@ class Live:
         if not self._complained:
             self._complained = True
             logger.warning(
-                "on_finding raised %s: %s; the training goes on", type(error).__name__, error
+                "on_finding raised %s: %s; the training continues", type(error).__name__, error
             )
 
     def _give_up(self, error: Exception) -> None:
         self._failed = True
         logger.warning(
-            "no more findings while training (records are written on): %s: %s",
+            "live findings stop, recording continues: %s: %s",
             type(error).__name__, error,
         )
 

@@ -178,7 +178,7 @@ class _Log:
         except Exception as error:
             self._failed = True
             logger.warning(
-                "log_health records no more in %s: %s: %s",
+                "log_health stops recording in %s: %s: %s",
                 self._log_dir, type(error).__name__, error,
             )
 
