@@ -137,7 +137,11 @@ def _losses(candidates: Sequence[_Candidate], choice: Choice) -> frozenset[Place
         one for one in agents if generators and set(one.role.part) & words.CRITIC
     ]
     rewarded = any(one.role.role == "reward" for one in candidates)
-    acting = rewarded or len({one.role.part for one in agents}) > 1
+    acting = (
+        rewarded
+        or len({one.role.part for one in agents}) > 1
+        or any(set(one.role.part) & words.AGENT_ALGORITHMS for one in agents)
+    )
     duel = bool(generators and discriminators)
     for own in (True, False):
         losses = _of(candidates, "loss", own)

@@ -81,7 +81,10 @@ DISCRIMINATOR: Final = _words("d disc dis discrim discriminator netd")
 CRITIC: Final = _words("critic")
 """A discriminator beside a generator, an agent's value network beside an actor."""
 
-AGENT: Final = _words(
+AGENT_ALGORITHMS: Final = _words("ppo sac dqn ddqn a2c a3c ddpg td3 trpo reinforce")
+"""Names of algorithms: what they minimize is a reinforcement learner's, even where it is alone."""
+
+AGENT: Final = AGENT_ALGORITHMS | _words(
     """
     policy policygradient actor pg pi vf td q qf qf1 qf2 q1 q2 entropy ent surrogate surr
     temperature alpha advantage valuefunction

@@ -40,6 +40,7 @@ CASES = [
     *((tag, "learning_rate", None) for tag in listed(RATES)),
     *((tag, "reward", None) for tag in listed(REWARDS)),
     *((tag, "agent_loss", None) for tag in listed(AGENTS)),
+    ("ppo/clip_objective", "agent_loss", None), ("losses/dqn_loss", "agent_loss", None),
     *((tag, "other", None) for tag in listed(OTHERS)),
     *((tag, "discriminator_loss", None) for tag in ("d_loss", "Loss/D", "errD", "D_loss_real")),
     *((tag, "generator_loss", None) for tag in ("g_loss", "Loss/G", "errG", "gen_loss")),

@@ -60,8 +60,9 @@ export function verdictCard(reply, summary, series) {
 function title(state, open, all) {
   if (all === 0) return "Too little is recorded to say";
   if (open === 0) return `No finding in ${counted(all, "check")}`;
-  if (state === "too-early")
-    return `Nothing found so far, ${open} of ${counted(all, "check")} undecided`;
+  // "Nothing found" in large letters reads as good news, which only that verdict is.
+  if (state === "too-early") return `${open} of ${counted(all, "check")} cannot run yet`;
+  if (state === "not-decided") return `${open} of ${counted(all, "check")} could not run`;
   return `Nothing found, ${open} of ${counted(all, "check")} undecided`;
 }
 
