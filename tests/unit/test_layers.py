@@ -19,7 +19,7 @@ TRAINER = NUMBERS | {"tensorboard", "tensorflow", "keras"}
 
 ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "core": ({"core"}, NUMBERS),
-    "training": ({"core", "training"}, TRAINER),
+    "training": ({"core", "training", "rule_plugins"}, TRAINER),
     "experiments": ({"core", "training", "experiments"}, TRAINER | {"matplotlib", "cleanlab"}),
     "keras": ({"training"}, set()),
     "v1": ({"training"}, set()),

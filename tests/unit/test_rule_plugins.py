@@ -20,7 +20,10 @@ from tensorboard.summary.writer.event_file_writer import EventFileWriter
 from tb_convergence import cli, rule_plugins
 from tb_convergence.core import rules
 from tb_convergence.core.diagnosis import diagnose_history
+from tb_convergence.core.schema import Row
 from tb_convergence.rule_plugins import RuleFileError, load_file
+from tb_convergence.training.host.live import checked_live, wanted
+from tb_convergence.training.host.writer import channel
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "rules.md"
 
@@ -155,3 +158,44 @@ def test_tensorboard_ignores_a_file_that_fails(
     rule_plugins.load_files([str(bad), str(good)])
     assert [rule.id for rule in rules.in_force()][-1] == "rate-of-nothing"
     assert "rules are ignored" in caplog.text
+
+
+def watched(stop_on: frozenset[str]) -> tuple[list[str], bool]:
+    """Findings that a training with a tiny rate is told of, and whether it was stopped."""
+    told: list[str] = []
+    stopped: list[bool] = []
+    live = wanted(
+        "run", False, lambda finding: told.append(finding.id), stop_on,
+        lambda: stopped.append(True), 0.01,
+    )
+    assert live is not None
+    run = channel("run", (Row("run", "run", "run"),), ("loss", "learning_rate", "window_steps"))
+    for step in range(200):
+        values = np.array([[2.3 + 0.01 * (-1) ** step, 1e-9, 1.0]], np.float32)
+        live.record(run.content, values, step, float(step))
+        live.look()
+    live.look(last=True)
+    return told, bool(stopped)
+
+
+def test_a_training_is_stopped_on_a_rule_of_a_file(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"'rate-of-nothing'.*load_file"):
+        checked_live(None, {"rate-of-nothing"})
+    load_file(rule_file(tmp_path, example()))
+    told, stopped = watched(checked_live(None, {"rate-of-nothing"}))
+    assert "rate-of-nothing" in told
+    assert stopped
+
+
+def test_a_training_is_told_of_rules_of_installed_packages(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    rule_file(tmp_path, example())
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "my_rules", raising=False)
+    points = [EntryPoint("mine", "my_rules", rule_plugins.GROUP)]
+    monkeypatch.setattr(rule_plugins, "entry_points", lambda group: points)
+    told, stopped = watched(frozenset())
+    assert "rate-of-nothing" in told
+    assert not stopped
+    assert checked_live(None, {"rate-of-nothing"}) == {"rate-of-nothing"}

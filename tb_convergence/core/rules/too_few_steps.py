@@ -32,8 +32,9 @@ VALIDATIONS: Final = 3
 PAST: Final = 0.1
 SOLVED: Final = 0.02
 LONGER: Final = 3
-MOST_TIMES_LONGER: Final = 20
-ENOUGH: Final = 2.0
+_MOST_TIMES_LONGER: Final = 20
+"""Longer trainings than this are no advice: something else holds the run back."""
+_ENOUGH: Final = 2.0
 """Path of the fastest layer, in its own size, after which a fresh layer has usually learned."""
 
 
@@ -208,7 +209,7 @@ def _times_longer(history: RunHistory) -> int:
     path = path_length(history)
     if path is None or path <= 0:
         return LONGER
-    return int(min(MOST_TIMES_LONGER, max(LONGER, math.ceil(ENOUGH / path))))
+    return int(min(_MOST_TIMES_LONGER, max(LONGER, math.ceil(_ENOUGH / path))))
 
 
 def _advice(history: RunHistory) -> tuple[str, ...]:

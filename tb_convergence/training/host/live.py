@@ -10,16 +10,18 @@ import logging
 import os
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from difflib import get_close_matches
 from math import ceil
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tb_convergence import rule_plugins
 from tb_convergence.core.diagnosis import Change, Finding, Monitor, diagnose_history
 from tb_convergence.core.diagnosis.finding import SEVERITIES
 from tb_convergence.core.diagnosis.monitor import OPENS_AFTER
-from tb_convergence.core.rules import RULES
+from tb_convergence.core.rules import in_force
 from tb_convergence.core.text.numbers import confidence
 from tb_convergence.training.host.recent_history import KeptHistory
 
@@ -50,6 +52,7 @@ def wanted(
     """A `Live` where anything was asked of one; None where not."""
     if not (live or on_finding is not None or stop_on):
         return None
+    rule_plugins.load_installed()  # rules of a file are in force once the program has loaded it
     return Live(
         log_dir, on_finding=on_finding, stop_on=stop_on, stop=stop, overhead=overhead
     )
@@ -67,12 +70,17 @@ def checked_live(on_finding: Any, stop_on: Any) -> frozenset[str]:
     if isinstance(stop_on, str):
         raise TypeError(f"stop_on is {stop_on!r}; expected a set, such as {{{stop_on!r}}}")
     chosen = frozenset(stop_on or ())
-    known = {*SEVERITIES, *(rule.id for rule in RULES)}
+    if not chosen:
+        return chosen
+    rule_plugins.load_installed()
+    known = {*SEVERITIES, *(rule.id for rule in in_force())}
     unknown = sorted(str(item) for item in chosen - known)
     if unknown:
+        close = get_close_matches(unknown[0], known, 1)
         raise ValueError(
-            f"stop_on has {unknown[0]!r}; expected severities ({', '.join(SEVERITIES)}) "
-            "or ids of diagnoses"
+            f"stop_on has {unknown[0]!r}; expected severities ({', '.join(SEVERITIES)}) or ids of "
+            f"diagnoses{f' (did you mean {close[0]!r}?)' if close else ''}. Load a file of your "
+            "own rules before: tb_convergence.rule_plugins.load_file(path)"
         )
     return chosen
 
