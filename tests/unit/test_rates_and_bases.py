@@ -77,6 +77,34 @@ def test_a_schedule_that_is_over_too_soon_is_named(schedule: str) -> None:
     assert "SGD(0.01, momentum=0.9)" in finding.advice[1]
 
 
+def test_a_schedule_that_is_over_at_once_is_dated_between_records() -> None:
+    """Records are dense at first only: the median of them says nothing of the run."""
+    at = np.array([*range(10), 19, 359])
+    rate = 0.1 * 0.9**at.astype(float)
+    history = with_rates(
+        rate, 0.08 * rate, np.linspace(2.3, 2.2, len(at)),
+        learning_rate={"class": "ExponentialDecay", "config": {}},
+    )
+    moved = {
+        group: replace(table, steps=at, wall_times=at.astype(float))
+        for group, table in history.tables.items()
+    }
+    moved["run"] = draw.table(
+        "run", moved["run"].rows,
+        {"loss": np.linspace(2.3, 2.2, len(at)), "learning_rate": rate,
+         "window_loss_mean": np.linspace(2.3, 2.2, len(at)),
+         "window_steps": np.diff(at, prepend=-1).astype(float)}, at,
+    )
+    history = replace(history, tables=moved)
+    found = rates(history)
+    assert found is not None
+    assert found.decayed_step == 22  # 0.9^22 is the first below a tenth
+    assert found.died_at_once
+    finding = cause(history, "learning-rate-too-low")
+    assert finding.severity != "info"
+    assert "Since step 22" in finding.summary
+
+
 def test_a_schedule_that_ends_with_the_training_is_not_blamed() -> None:
     rate = 0.01 * (1 + np.cos(np.pi * AT / N)) / 2
     history = with_rates(rate, 5e-5 * np.ones(N), np.linspace(2.3, 2.2, N))

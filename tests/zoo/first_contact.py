@@ -95,7 +95,8 @@ def _section(record: dict[str, Any]) -> str:
         [
             f"### {record['date']}: {len(record['rows'])} programs\n",
             f"The rules met these held-out programs for the first time (seeds {seeds}). These are "
-            "the best estimates for unseen programs; failures were studied afterwards.\n",
+            "the best estimates for unseen programs; failures were studied afterwards."
+            + (f" {record['note']}" if record.get("note") else "") + "\n",
             tables.as_markdown(record["figures"], ("", "share, with its interval")),
             "",
             tables.as_markdown(record["rows"], tables.HEAD[:-1]),

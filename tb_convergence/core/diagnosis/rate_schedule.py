@@ -23,6 +23,8 @@ WORKED: Final = 10
 """Records with the earlier rate from which it was in use, and not part of a warm-up."""
 EARLY: Final = 0.5
 """A schedule should keep the learning rate up for at least this part of the run."""
+AT_ONCE: Final = 0.1
+"""Part of the run in which no schedule should be over: warm-ups alone take as long."""
 DECAYED: Final = 0.1
 """Below this part of its maximum, little of the learning rate is left."""
 ANNEALED: Final = 0.5
@@ -85,7 +87,29 @@ class Rates:
         if not low[-1]:
             return None
         above = np.flatnonzero(~low)
-        return int(self.steps[above[-1] + 1 if len(above) else 0])
+        if not len(above):
+            return int(self.steps[0])
+        last = int(above[-1])
+        return self._crossed(last) if self.schedule else int(self.steps[last + 1])
+
+    def _crossed(self, last: int) -> int:
+        """Step between record `last` and the next at which a schedule passed a tenth.
+
+        Logarithms are interpolated, which is exact for an exponential decay.
+        """
+        steps = self.steps[last : last + 2].astype(np.float64)
+        rates = np.log(np.maximum(self.values[last : last + 2].astype(np.float64), 1e-30))
+        wanted = np.log(DECAYED * float(self.values.max()))
+        share = (rates[0] - wanted) / max(float(rates[0] - rates[1]), 1e-30)
+        return int(np.ceil(steps[0] + min(max(share, 0.0), 1.0) * (steps[1] - steps[0])))
+
+    @property
+    def died_at_once(self) -> bool:
+        """Whether the rate had decayed within the first tenth of the run."""
+        step = self.decayed_step
+        return step is not None and step - int(self.steps[0]) <= AT_ONCE * int(
+            self.steps[-1] - self.steps[0]
+        )
 
     @property
     def died_early(self) -> bool:

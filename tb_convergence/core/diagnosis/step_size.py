@@ -52,7 +52,21 @@ def path_length(history: RunHistory) -> float | None:
         return None
     recorded = weights_column(table, "update_ratio", "low").astype(np.float64)
     covered = np.where(np.isfinite(recorded), recorded, 0.0).sum(axis=0)
-    return max(float(np.nanmax(ratio)) * trajectory.elapsed, float(covered.max(initial=0.0)))
+    typical = float(np.nanmax(ratio)) * trajectory.elapsed
+    return max(min(typical, _longest_path(table, recorded)), float(covered.max(initial=0.0)))
+
+
+def _longest_path(table: Table, ratio: Values) -> float:
+    """Path of the fastest row if each step went as far as the larger of the records around it.
+
+    The first steps are recorded densely, so a median over the records says little of a run whose
+    rate has decayed since. Infinite where a ratio is undefined.
+    """
+    if len(table.steps) < 2:
+        return np.inf
+    between = np.diff(table.steps).astype(np.float64)[:, None] * np.maximum(ratio[:-1], ratio[1:])
+    total = between.sum(axis=0)
+    return float(total.max(initial=0.0)) if np.isfinite(total).all() else np.inf
 
 
 def implied_ratio(table: Table) -> Values:

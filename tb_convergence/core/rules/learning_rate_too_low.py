@@ -65,6 +65,7 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
         _tiny(history, table, trajectory, fastest),
         _hardly_begun(history, table, trajectory, fastest),
         _slow(history, table, trajectory, fastest),
+        _died_at_once(history, table, trajectory, fastest),
     )
     known = rates(history)
     if found is None or known is None or not known.died_early:
@@ -201,6 +202,37 @@ def _hardly_begun(
     )
 
 
+def _died_at_once(
+    history: RunHistory, table: Table, trajectory: LossTrajectory, fastest: float
+) -> Match | None:
+    """A schedule that was over in the first tenth of a run that has not learned.
+
+    The first steps are recorded densely, so what is typical of the records is not of the run.
+    """
+    known = rates(history)
+    if known is None or not known.died_at_once or trajectory.observed < 30 or learns(history):
+        return None
+    if unfinished(history) or trajectory.fall > LEARNS:
+        return None
+    path = path_length(history)
+    return Match(
+        severity="warning",
+        confidence=0.8,
+        summary=(
+            f"The learning rate is nearly gone for most of the run, and the loss "
+            f"{loss_change(trajectory.fall, trajectory.chance)}."
+        ),
+        first_step=known.decayed_step or 0,
+        last_step=int(table.steps[-1]),
+        layers=(),
+        evidence=(
+            fall_of_loss(trajectory, LEARNS),
+            *((Evidence("path_length", path),) if path is not None else ()),
+        ),
+        advice=_advice(history, fastest, 3e-3),
+    )
+
+
 def _slow(
     history: RunHistory, table: Table, trajectory: LossTrajectory, fastest: float
 ) -> Match | None:
@@ -236,8 +268,10 @@ def _slow(
 
 def _advice(history: RunHistory, fastest: float, wanted: float) -> tuple[str, ...]:
     table = history.table("variables")
-    if table is not None and table.has("update_ratio"):
-        history = part_of_layer(history, _fastest(table))
+    if table is not None and len(table.steps) and table.has("update_ratio"):
+        ratio = median_over_time(weights_column(table, "update_ratio", "high"))
+        if np.isfinite(ratio).any():
+            history = part_of_layer(history, _fastest(table))
     known, model = rates(history), configuration(history)
     name = model.optimizer
     test = "the LR range test: a little below the highest rate at which the loss still falls."

@@ -16,7 +16,7 @@ from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.loss_evidence import fall_of_loss, length_of
 from tb_convergence.core.diagnosis.loss_trajectory import LossTrajectory, loss_trajectory
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
-from tb_convergence.core.diagnosis.training_progress import unfinished
+from tb_convergence.core.diagnosis.training_progress import learns, unfinished
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.measures import Measure
 from tb_convergence.core.text.numbers import number, percent
@@ -49,12 +49,15 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         return None  # that is more than standing still: see loss-divergence
     if _lucky_start(trajectory):
         return None
+    # Trained weights that go on training may well rest where they are.
+    low = learns(history)
     return Match(
-        severity="warning",
+        severity="info" if low else "warning",
         confidence=0.8 if trajectory.fall < 0.02 else 0.6,
         summary=(
             f"After {length_of(trajectory)} the loss is {number(trajectory.end, 4)}; "
             f"{_beginning(trajectory)}."
+            + (" That is low already, as of weights that were trained before." if low else "")
         ),
         # The loss was constant from the first step on, but only a tenth of the run shows it.
         first_step=int(trajectory.steps[0]),

@@ -11,10 +11,16 @@ from typing import Final
 
 import numpy as np
 
-from tb_convergence.core.diagnosis.configuration import REGRESSION_LOSSES, configuration
+from tb_convergence.core.diagnosis.configuration import (
+    REGRESSION_LOSSES,
+    SQUARED_ERRORS,
+    configuration,
+)
 from tb_convergence.core.diagnosis.data import feature_scales, features_in
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
+from tb_convergence.core.diagnosis.step_size import LARGE as LARGE_STEP
+from tb_convergence.core.diagnosis.table_columns import largest_per_record, weights_column
 from tb_convergence.core.diagnosis.training_progress import learns
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.measures import Measure
@@ -49,15 +55,33 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     also = (
         f" In the total loss it outweighs {listed(drowned, noun='output')}." if drowned else ""
     )
+    confidence = min(0.9, 0.5 + 0.15 * float(np.log10(rms[worst] / LARGE)) + 0.15 * bool(drowned))
+    if _makes_steps_too_long(history, float(rms[worst])):
+        confidence = max(confidence, 0.8)
     return Match(
         "info" if learns(history) and not drowned else "warning",
-        min(0.9, 0.5 + 0.15 * float(np.log10(rms[worst] / LARGE)) + 0.15 * bool(drowned)),
+        confidence,
         f"The mean of {what} is {number(mean[worst])} and its standard deviation "
         f"{number(std[worst])}, but an untrained network outputs values of about 1.{also}",
         0, max(0, history.last_step), (row.name,),
         (Evidence("target_rms", float(rms[worst]), LARGE),),
         _advice(row.layer, float(mean[worst]), float(std[worst])),
     )
+
+
+def _makes_steps_too_long(history: RunHistory, size: float) -> bool:
+    """Whether the first step is too long with targets of this size, and healthy with scaled ones.
+
+    A fresh network puts out about 0, so the gradient of a squared error is as many times larger as
+    the targets are, and so is a step of plain descent.
+    """
+    table, model = history.table("variables"), configuration(history)
+    if table is None or not table.has("update_ratio") or not len(table.steps):
+        return False
+    if model.optimizer != "SGD" or model.loss not in SQUARED_ERRORS or int(table.steps[0]) != 0:
+        return False
+    first = float(largest_per_record(weights_column(table, "update_ratio", "low"))[0])
+    return first > LARGE_STEP >= first / size
 
 
 def _advice(name: str, mean: float, std: float) -> tuple[str, ...]:

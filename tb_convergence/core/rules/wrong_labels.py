@@ -20,6 +20,7 @@ from tb_convergence.core.diagnosis.data import baseline_loss, columns_of, target
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.loss_trajectory import LossTrajectory, loss_trajectory
 from tb_convergence.core.diagnosis.output_heads import at_any_head
+from tb_convergence.core.diagnosis.rate_schedule import rates
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
 from tb_convergence.core.diagnosis.step_size import BEGUN, path_length
 from tb_convergence.core.diagnosis.table_columns import median_over_time, weights_column
@@ -50,6 +51,9 @@ def _unrelated(history: RunHistory, signs: Signs) -> Match | None:
     others = {id_ for id_, match in signs.items() if match.severity != "info"}
     if not variables.has("update_ratio") or others - ITS_OWN_SIGNS:
         return None
+    known = rates(history)
+    if known is not None and known.died_early:
+        return None  # a loss whose rate is gone rests where it is, whatever the labels
     baseline = baseline_loss(history)
     ratio = median_over_time(weights_column(variables, "update_ratio"))
     if not np.isfinite(ratio).any() or float(np.nanmax(ratio)) <= MOVES:

@@ -407,9 +407,9 @@ def _classes_as_one_number(history: RunHistory, _: Signs) -> Match | None:
     even = math.sqrt((classes**2 - 1) / 12)
     flat = float(targets.overall[1][0]) / even
     good = learns(history)
-    doubtful = low == 0 and abs(flat - 1) < EVEN and not good
+    like_classes = low == 0 and abs(flat - 1) < EVEN
     return _match(
-        history, "warning" if doubtful else "info", 0.55,
+        history, "warning" if like_classes and not good else "info", 0.65 if like_classes else 0.5,
         f"The targets are the whole numbers {number(low, 6)} to {number(high, 6)}, and "
         f"{model.loss} treats them as amounts. If they are the numbers of {classes} classes, the "
         "model has to predict the class number itself, as if class 1 lay between 0 and "

@@ -163,3 +163,25 @@ def test_the_rate_named_is_that_of_the_optimizer_whose_layer_moves() -> None:
     assert configuration(part).optimizer_text == "Adam(1)"
     assert part_of_layer(history, "elsewhere") is history
     assert part_of_layer(base, "hidden_2") is base
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "ratio", "told"),
+    [
+        ("SGD", 0.9, True),  # scaled, the step would be 0.9 / 101 of the layer
+        ("SGD", 0.05, False),  # it is healthy as it is
+        ("SGD", 50.0, False),  # it would be too long all the same
+        ("Adam", 0.9, False),  # its steps do not grow with the gradient
+    ],
+)
+def test_targets_account_for_a_first_step_that_they_make_too_long(
+    optimizer: str, ratio: float, told: bool
+) -> None:
+    steps = run(ratio, 0.5, {"class": optimizer, "learning_rate": 0.1})
+    base = with_rows("target", feature_mean=87.0, feature_std=51.6)
+    history = replace(
+        base, config={**steps.config, "loss": {"name": "mse"}},
+        tables={**base.tables, "variables": steps.tables["variables"]},
+    )
+    finding = next(f for f in diagnose_history(history).findings if f.id == "unscaled-target")
+    assert (finding.confidence >= 0.8) == told

@@ -358,3 +358,14 @@ def test_a_constant_that_satisfies_a_loss_of_one_s_own(
     finding = found(constant(output, end, name), "wrong-loss")
     title = "A constant output satisfies the loss"
     assert (finding is not None and finding.title == title) == told
+
+
+@pytest.mark.parametrize(("level", "severity"), [(0.18, "info"), (0.66, "critical")])
+def test_trained_weights_may_rest_at_a_low_loss(level: float, severity: str) -> None:
+    """Targets 0 and 1: ln 2 is what a model pays that ignores its input."""
+    history = run(sides(y=("target", np.tile(COIN, (4, 1, 1))[: 2 * N])),
+                  draw.flat(2 * N, level, 0.01),
+                  {"name": "binary_crossentropy"}, [HIDDEN, layer("y", "sigmoid", 1)])
+    finding = found(history, "loss-not-decreasing")
+    assert finding is not None
+    assert finding.severity == severity
