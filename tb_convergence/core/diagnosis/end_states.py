@@ -35,12 +35,12 @@ class EndState:
 def describe_states(
     states: Iterable[EndState], known: EndState | None, loss: float | None, unit: str
 ) -> str:
-    """A sentence on the states that a cause explains, the earliest first; "" without any.
+    """A sentence on the states that a cause explains, the earliest first; "" if there are none.
 
     Args:
-        states: of what it explains.
-        known: the one that the cause itself speaks of already.
-        loss: at the end; None where it is not known.
+        states: states of the findings that it explains.
+        known: the state that the cause itself already mentions.
+        loss: the loss at the end; None if it is not known.
         unit: what steps count, "step" or "epoch".
 
     >>> describe_states([EndState(ONE_OUTPUT, 25), EndState(NO_GRADIENT, 3)], None, None, "step")

@@ -34,9 +34,9 @@ RECORDS: Final = 5
 SCALE_FREE: Final = ("cos", "corr", "pearson", "rank", "angle", "angular")
 """Parts of names of losses that compare directions or orders, not sizes."""
 CONSTANT: Final = 0.05
-"""Spread of an output over that of the targets, up to which it is one constant."""
+"""Std of an output over that of the targets up to which the output counts as constant."""
 OFF_MEAN: Final = 0.5
-"""Distance of a constant from the mean, in standard deviations, from which it is a wrong one."""
+"""A constant this many standard deviations from the mean is a wrong one."""
 SUMMED: Final = 3.0
 """Loss over the largest possible mean; penalties and weights rarely add as much."""
 
@@ -104,8 +104,8 @@ def distance_from_targets(history: RunHistory) -> tuple[float, float, int] | Non
 def constant_off_the_mean(history: RunHistory) -> tuple[float, float, float] | None:
     """The output, the mean of the targets, and their distance in the targets' standard deviations.
 
-    None unless the only output is one constant in the last records, for targets of the same kind
-    that differ, and away from their mean. Losses of Keras are left out: what they do is known.
+    None unless the only output is constant in the last records, and away from the mean of targets
+    of the same kind that differ. Losses of Keras are skipped, because their behaviour is known.
     """
     targets, outputs = columns_of(history, "target"), columns_of(history, "prediction")
     known = configuration(history).loss in CROSS_ENTROPIES | REGRESSION_LOSSES

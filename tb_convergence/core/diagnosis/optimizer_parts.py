@@ -1,4 +1,4 @@
-"""A model with several optimizers, seen from one of them: its rates, its settings, its loss."""
+"""Views of a model with several optimizers, one at a time: its rates, its settings, its loss."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import numpy as np
 from tb_convergence.core.history import RunHistory, Table
 
 PREFIX: Final = ": "
-"""What stands between the part of a model and the name of a layer, or of the row of its run."""
+"""Separator between the part of a model and the name of a layer, or of the row of its run."""
 
 
 def part_of_layer(history: RunHistory, layer: str) -> RunHistory:
-    """`history` with the run table and the optimizer of the part that `layer` belongs to.
+    """`history` with only the run table and the optimizer of the part that `layer` belongs to.
 
-    The history itself where there is one optimizer, or where `layer` names no part.
+    Returned unchanged if there is one optimizer, or if `layer` names no part.
     """
     run, optimizers = history.tables.get("run"), history.config.get("optimizers")
     if run is None or len(run.rows) < 2 or not isinstance(optimizers, Mapping):
@@ -33,7 +33,7 @@ def part_of_layer(history: RunHistory, layer: str) -> RunHistory:
 
 
 def _only_row(table: Table, index: int) -> Table:
-    """One row of `table`, at the records that hold something of it."""
+    """One row of `table`, at the records that contain something of it."""
     low, high = table.low[:, [index]], table.high[:, [index]]
     kept = ~np.isnan(low).all(axis=(1, 2))
     low = low[kept]

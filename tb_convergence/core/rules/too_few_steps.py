@@ -33,9 +33,9 @@ PAST: Final = 0.1
 SOLVED: Final = 0.02
 LONGER: Final = 3
 _MOST_TIMES_LONGER: Final = 20
-"""Longer trainings than this are no advice: something else holds the run back."""
+"""Longer trainings are no useful advice: something else holds the run back."""
 _ENOUGH: Final = 2.0
-"""Path of the fastest layer, in its own size, after which a fresh layer has usually learned."""
+"""After this path length of the fastest layer, a fresh layer has usually learned."""
 
 
 def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
@@ -201,10 +201,11 @@ def _few_windows(trajectory: LossTrajectory) -> tuple[float, int] | None:
 
 
 def _times_longer(history: RunHistory) -> int:
-    """How many times as long to train: early stopping ends what takes less.
+    """Factor by which to train longer; early stopping ends a run that needs less.
 
-    At least three times: a run that still falls in its last half is not over in as long again. A
-    run whose weights have gone a part of their own size needs as many runs to go twice that far.
+    The factor is at least three: a run that still falls in its last half needs more than the same
+    time again. A run whose weights have moved by a part of their size needs enough time to move
+    twice their size.
     """
     path = path_length(history)
     if path is None or path <= 0:
@@ -219,7 +220,7 @@ def _advice(history: RunHistory) -> tuple[str, ...]:
     if isinstance(epochs, int) and epochs > 0:
         first = (
             f"Train longer: epochs={_times_longer(history) * epochs} or more instead of {epochs}, "
-            "with EarlyStopping(patience=10, restore_best_weights=True), which ends it in time."
+            "with EarlyStopping(patience=10, restore_best_weights=True) to stop in time."
         )
     if each == 1 and isinstance(epochs, int):
         size = f" (now {model.batch_size})" if model.batch_size else ""

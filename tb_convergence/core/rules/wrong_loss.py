@@ -288,10 +288,10 @@ def _leaves_the_targets(history: RunHistory, _: Signs) -> Match | None:
 
 
 def _pleased_by_a_constant(history: RunHistory, _: Signs) -> Match | None:
-    """A loss of one's own that is nearly 0 although the output is one constant, and a wrong one.
+    """A custom loss that is nearly 0 although the output is a wrong constant.
 
-    Targets that differ cannot all be met by one output, and the best constant is near their mean.
-    So such a loss leaves out a part of the targets, or is not computed from this output.
+    One output cannot match targets that differ, and the best constant is near their mean. So such a
+    loss ignores a part of the targets, or is not computed from this output.
     """
     found, trajectory = loss_value.constant_off_the_mean(history), loss_trajectory(history)
     if found is None or trajectory is None or trajectory.observed < 30:
@@ -303,9 +303,9 @@ def _pleased_by_a_constant(history: RunHistory, _: Signs) -> Match | None:
         history, "critical", 0.85,
         f"The loss falls from {number(trajectory.start)} to {number(trajectory.end)}, although the "
         f"output is {number(output)} for every sample and the targets average {number(target)}. "
-        "The loss does not punish this answer, so it leaves out a part of the targets.",
-        "Check that each kind of target costs something when it is missed: a log loss needs both "
-        "terms, -mean(y * log(p) + (1 - y) * log(1 - p)). Keras' own binary_crossentropy has them.",
+        "The loss does not penalize this answer, so it ignores a part of the targets.",
+        "Check that the loss penalizes a miss of each kind of target. A log loss needs both terms, "
+        "-mean(y * log(p) + (1 - y) * log(1 - p)); Keras' own binary_crossentropy has them.",
         Evidence("constant_off_mean", off, OFF_MEAN, int(trajectory.steps[-1])),
         ruins=True,
         title="A constant output satisfies the loss",
@@ -473,14 +473,13 @@ RULE = Rule(
         Threshold(
             "constant_off_mean", high=OFF_MEAN,
             source=(
-                "Distance of a constant output from the targets' mean, in their standard "
-                "deviations: every loss that punishes all errors alike has its best constant "
-                "nearer."
+                "In standard deviations of the targets. For any loss that penalizes all errors "
+                "alike, the best constant is nearer to the mean."
             ),
         ),
         Threshold(
             "loss_end_over_start", low=SATISFIED, detail="(with a constant output)",
-            source="A constant output costs about what the run began with.",
+            source="Predicting a constant costs about as much as the initial loss.",
         ),
         Threshold(
             "distance_from_targets", high=FAR,
@@ -516,7 +515,7 @@ RULE = Rule(
             ("loss",),
         ),
         Measure(
-            "constant_off_mean", "distance of a constant output from the targets' mean",
+            "constant_off_mean", "distance of a constant output from the mean of the targets",
             ("feature_mean",),
         ),
         Measure(
