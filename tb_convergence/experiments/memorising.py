@@ -102,7 +102,8 @@ class Ladder:
             return f"The model memorises {last.size} samples ({reached})."
         if self.broken == "training":
             return (f"The training cannot memorise {last.size} samples ({reached}), but Adam at "
-                    f"{SAFE_RATE:g} can: the optimizer or its rate is wrong, the model is not.")
+                    f"{SAFE_RATE:g} can. So the model is able to: the optimizer, its learning "
+                    "rate or the scale of the data is in the way.")
         if self.broken == "model":
             return (f"The model cannot memorise {last.size} samples ({reached}), with Adam at "
                     f"{SAFE_RATE:g} neither: look at the output, the loss, the initial weights and "

@@ -116,22 +116,22 @@ function verdict({ loss, diverges_at: apart, axes }) {
   const first =
     apart === null
       ? "No statistic lies apart for long."
-      : html`The first lasting difference of any statistic is at <b>${common(axes)} ${formatStep(apart)}</b>.`;
+      : html`The first lasting difference in any statistic of a layer is at <b>${common(axes)} ${formatStep(apart)}</b>.`;
   if (loss === null) {
     return html`The losses cannot be compared: not both runs have one that counts the same steps. ${first}`;
   }
   const { axis } = loss;
   const gap = loss.largest_gap_steps
-    ? `, up to ${counted(loss.largest_gap_steps, axis)} apart`
+    ? `, at most ${counted(loss.largest_gap_steps, axis)} between the two records`
     : "";
   const values = html`Towards ${axis} ${formatStep(loss.last_step)}: A <b>${number(loss.first)}</b>,
     B <b>${number(loss.second)}</b>${factor(loss.orders)}
-    <span class="soft">(${counted(loss.compared, `common ${axis}`)}${gap})</span>.`;
+    <span class="soft">(${counted(loss.compared, axis)} compared${gap})</span>.`;
   if (loss.diverges_at !== null)
-    return html`The losses part at <b>${axis} ${formatStep(loss.diverges_at)}</b>. ${values} ${first}`;
+    return html`The losses separate at <b>${axis} ${formatStep(loss.diverges_at)}</b>. ${values} ${first}`;
   return loss.one_kind
-    ? html`The losses do not part by more than their noise. ${values} ${first}`
-    : html`The losses are of different kinds: neither level tells anything of the other. ${values} ${first}`;
+    ? html`The losses differ by no more than their noise. ${values} ${first}`
+    : html`The losses are of different kinds, so their levels cannot be compared. ${values} ${first}`;
 }
 
 /**

@@ -110,16 +110,16 @@ def sides(change: FindingChange, comparison: Comparison) -> list[tuple[str, str]
 
 
 def loss_notes(loss: LossComparison | None) -> tuple[str, ...]:
-    """Where the losses end, and where they part."""
+    """Where the losses end, and where they separate."""
     if loss is None:
         return ("not compared: no loss of both runs counts the same steps",)
-    gap = f", up to {loss.largest_gap_steps:,} apart" if loss.largest_gap_steps else ""
+    gap = f", records at most {loss.largest_gap_steps:,} apart" if loss.largest_gap_steps else ""
     if loss.diverges_at is not None:
-        parting = f"they part at {loss.axis} {loss.diverges_at:,}"
+        parting = f"they separate at {loss.axis} {loss.diverges_at:,}"
     elif loss.one_kind:
-        parting = "the two do not part by more than their noise"
+        parting = "they differ by no more than their noise"
     else:
-        parting = "they are of different kinds: neither level tells anything of the other"
+        parting = "they are of different kinds, so their levels cannot be compared"
     return (
         f"towards {loss.axis} {loss.last_step:,}: A {number(loss.first)}, "
         f"B {number(loss.second)} ({loss.compared:,} {loss.axis}s compared{gap})",
