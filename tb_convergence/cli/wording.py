@@ -166,14 +166,14 @@ def skipped_text(run: RunDiagnosis) -> str:
 
 
 def totals(runs: tuple[RunDiagnosis, ...]) -> str:
-    """Runs by their verdict, such as "6 runs: 3 critical, 1 warning, 1 nothing found"."""
+    """Runs by their verdict, such as "6 runs: 4 sick (3 critical), 2 nothing found"."""
     read = [run for run in runs if run.last_step >= 0]
-    found = [
-        str(run.severity) if run.verdict.state == "sick" else VERDICT_WORDS[run.verdict.state]
-        for run in read
-    ]
-    order = ("critical", "warning", *VERDICT_WORDS.values())
-    parts = [f"{found.count(one)} {one}" for one in order if one in found]
+    parts = []
+    for state, word in VERDICT_WORDS.items():
+        those = [run for run in read if run.verdict.state == state]
+        critical = sum(run.severity == "critical" for run in those)
+        if those:
+            parts.append(f"{len(those)} {word}" + (f" ({critical} critical)" if critical else ""))
     if len(read) < len(runs):
         parts.append(f"{len(runs) - len(read)} without data")
     return f"{counted(len(runs), 'run')}: {', '.join(parts)}"

@@ -181,17 +181,24 @@ def _losses(candidates: Sequence[_Candidate], choice: Choice) -> frozenset[Place
             choice.ways["loss"] = [_single(one) for one in sorted(some, key=_valuable)]
     if not choice.ways.keys() & {"loss", "epoch_loss"} and not acting:
         for own in (True, False):
-            entropies = [one for one in candidates if one.own == own and _is_entropy(one)]
-            if len(entropies) == 1:
-                choice.ways["loss" if own else "validation_loss"] = [_single(entropies[0])]
+            nameless = [one for one in candidates if one.own == own and _is_nameless(one)]
+            if len(nameless) == 1:
+                choice.ways["loss" if own else "validation_loss"] = [_single(nameless[0])]
     return frozenset(asked)
 
 
-def _is_entropy(one: _Candidate) -> bool:
-    """Whether the name says just "entropy": where nothing else is a loss, a cross-entropy."""
-    return one.role.role is None and {"entropy"} == set(tokens(one.tag)) - words.FILLER - {
-        *words.TRAINING, *words.VALIDATION,
-    }
+def _is_nameless(one: _Candidate) -> bool:
+    """Whether the name says only "entropy", or of which data it is: "train_epoch_average".
+
+    Where nothing else is a loss, the first is a cross-entropy, and the second the loss.
+    """
+    found = set(tokens(one.tag))
+    # "train_epoch" counts; "train_epoch_average" is the average of something.
+    if one.role.role is not None and not (one.role.role == "other" and found & words.AVERAGES):
+        return False
+    said = found - words.FILLER - words.PER_EPOCH - words.PER_STEP
+    rest = said - words.TRAINING - {*words.VALIDATION}
+    return rest == {"entropy"} or (not rest and bool(said))
 
 
 def _whole(one: _Candidate) -> tuple[int, bool, str]:

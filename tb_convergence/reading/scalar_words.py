@@ -66,6 +66,8 @@ FILLER: Final = _words(
 )
 """Words that tell nothing of which loss it is."""
 
+AVERAGES: Final = _words("avg average averaged mean running smoothed")
+
 NOT_THE_VALUE: Final = _words(
     """
     scale scaler weight weights coef coeff coefs coefficient ratio std stdev stddev var variance

@@ -110,6 +110,12 @@ def read(*tags: str, tags_rule: str = "") -> dict[str, str]:
     (("train/Entropy", "val/Entropy", "Reg_loss"),
      {"loss": "train/Entropy", "validation_loss": "val/Entropy"}),
     (("loss", "entropy"), {"loss": "loss"}),
+    (("training_epoch_average", "validation_epoch_average"),
+     {"loss": "training_epoch_average", "validation_loss": "validation_epoch_average"}),
+    (("train", "val", "lr"),
+     {"loss": "train", "validation_loss": "val", "learning_rate": "lr"}),
+    (("train", "train_mean"), {}),  # which of the two nobody knows
+    (("train_epoch", "val_epoch", "train_time"), {}),
     (("loss", "accuracy", "val_accuracy"), {"loss": "loss", "metric": "accuracy"}),
     (("loss", "error_rate"), {"loss": "loss"}),
     # Sums of the same terms: validation logs one more, or lacks one of three.

@@ -64,7 +64,7 @@ def test_text_puts_the_symptom_beneath_its_cause(logs: Path, capsys: Read) -> No
     assert text.index("unnormalized-input") < text.index("explains loss-not-decreasing")
     assert "try: Standardize" in text
     assert "✔ nothing found" in text
-    assert "2 runs: 1 critical, 1 nothing found" in text
+    assert "2 runs: 1 sick (1 critical), 1 nothing found" in text
     assert "\x1b[" not in text, "no colour when the output is not a terminal"
 
 

@@ -236,5 +236,5 @@ def test_evidence_in_words() -> None:
 def test_totals() -> None:
     (fine,) = reports.diagnosed(reports.fine())
     lost = diagnose_history(draw.history())
-    expected = "3 runs: 1 critical, 1 nothing found, 1 without data"
+    expected = "3 runs: 1 sick (1 critical), 1 nothing found, 1 without data"
     assert totals((RUNS[0], fine, lost)) == expected

@@ -85,9 +85,10 @@ def report(
 
 def _run(page: Page, run: RunDiagnosis, verbose: bool) -> None:
     page.line(f"{printable(run.run)}  {page.paint(f'({reached(run)})', 'faint')}")
-    if run.verdict.state != "sick" and run.last_step >= 0:
+    if run.last_step >= 0:
         mark = VERDICT_MARKS[run.verdict.state]
         page.line("  " + page.paint(f"{mark} {verdict_text(run)}", _VERDICTS[run.verdict.state]))
+    if run.verdict.state != "sick" and run.last_step >= 0:
         page.wrapped("", run.verdict.why, 4)
         if run.loss_summary:
             page.wrapped("", run.loss_summary, 4)
