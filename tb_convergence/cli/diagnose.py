@@ -22,10 +22,11 @@ MAX_JOBS = 256
 EPILOG = """\
 exit status:
   0  the runs were read (with --fail-on: and none has such a finding)
-  1  data could not be had: TensorBoard's data server was lost; with --fail-on also when a run
-     could not be read or holds no data, for then nobody knows
-  2  bad usage: an unknown option, no such directory, no run chosen, a file that cannot be written
-  3  --fail-on: a run has a finding of that severity or worse
+  1  data is missing: TensorBoard's data server was lost, or with --fail-on a run is unreadable or
+     contains no data, so its state is unknown
+  2  usage error: unknown option, no such directory, no matching run, or a file that cannot be
+     written
+  3  with --fail-on: a run has a finding of that severity or worse
 """
 
 

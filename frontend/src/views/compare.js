@@ -162,7 +162,7 @@ function factor(orders) {
  */
 function settings({ settings: found }, data) {
   if (found === null) {
-    return html`<p class="soft">Not known: not both runs recorded their configuration.</p>`;
+    return html`<p class="soft">Unknown: at least one run did not record its configuration.</p>`;
   }
   if (found.length === 0) return html`<p class="soft">Nothing that was recorded.</p>`;
   return folded(

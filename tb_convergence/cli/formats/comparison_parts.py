@@ -60,8 +60,8 @@ def _settings(comparison: Comparison) -> Part:
 def settings_notes(comparison: Comparison) -> tuple[str, ...]:
     """Why no setting is listed; empty where some are."""
     if comparison.settings is None:
-        return ("not known: not both runs recorded their configuration",)
-    return () if comparison.settings else ("nothing that was recorded",)
+        return ("unknown: at least one run did not record its configuration",)
+    return () if comparison.settings else ("none of the recorded settings",)
 
 
 def setting(text: str | None) -> str:
@@ -112,7 +112,7 @@ def sides(change: FindingChange, comparison: Comparison) -> list[tuple[str, str]
 def loss_notes(loss: LossComparison | None) -> tuple[str, ...]:
     """Where the losses end, and where they separate."""
     if loss is None:
-        return ("not compared: no loss of both runs counts the same steps",)
+        return ("not compared: the runs have no loss on the same axis",)
     gap = f", records at most {loss.largest_gap_steps:,} apart" if loss.largest_gap_steps else ""
     if loss.diverges_at is not None:
         parting = f"they separate at {loss.axis} {loss.diverges_at:,}"
@@ -127,7 +127,7 @@ def loss_notes(loss: LossComparison | None) -> tuple[str, ...]:
     )
 
 
-NONE_APART: Final = "none by half an order of magnitude or more"
+NONE_APART: Final = "none by a factor of 3.2 or more"
 
 
 def _statistics(comparison: Comparison) -> Part:

@@ -1,4 +1,4 @@
-"""Steps so large that they leave the region where the gradient is a valid guide.
+"""The steps are so large that they leave the region where the gradient is a valid guide.
 
 The finding needs two signs: updates that are large relative to the weights (or growing gradients,
 if updates were not recorded), *and* a loss that suffers: it diverges, becomes non-finite, or does

@@ -1,4 +1,4 @@
-"""Steps too small to make progress: the gradients are healthy, but the weights hardly change."""
+"""The steps are too small: the gradients are healthy, but the weights hardly change."""
 
 from __future__ import annotations
 
@@ -348,7 +348,7 @@ RULE = Rule(
             source="In a shorter run, the number of steps may be the problem rather than the rate.",
         ),
         Threshold(
-            "fastest_update_ratio", low=SHORT, detail="layer, if the loss falls smoothly",
+            "fastest_update_ratio", low=SHORT, detail="layer (if the loss falls smoothly)",
             source=(
                 "A tenth of the ratio at which steps become too large leaves room for a higher "
                 "rate."

@@ -284,7 +284,7 @@ RULE = Rule(
             source="The steepest slope of a sigmoid is 1/4.",
         ),
         Threshold(
-            "layers", high=DEEP_SIGMOIDS, detail="with sigmoid, without any other sign",
+            "layers", high=DEEP_SIGMOIDS, detail="with sigmoid (without any other sign)",
             source="(1/4)^5 is 1e-3, the limit of vanishing-gradient.",
         ),
         Threshold(
