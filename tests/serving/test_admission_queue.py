@@ -37,8 +37,8 @@ def test_keys_are_admitted_in_order() -> None:
             done.result()
     assert most == 2
     assert sorted(order) == sorted(number % 10 for number in range(60))
-    assert not queue._here
-    assert not queue._queue
+    with queue.at(100, 0), queue.at(101, 0):  # nobody is left inside, and nobody waits
+        assert queue.look(0) is None
 
 
 def test_who_asks_about_a_key_that_is_there_joins_in() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import shutil
 from pathlib import Path
 
@@ -137,7 +138,9 @@ def test_a_file_that_does_not_grow_is_given_up_and_tried_again_later_and_later(
     assert event_records.read(last).variables.steps[-30:] == list(range(1000, 1030))
 
 
-def test_the_size_of_the_file_is_what_was_handed_over(tmp_path: Path) -> None:
+def test_the_size_of_the_file_is_what_was_handed_over(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     clock = Clock()
     writer = RunWriter(str(tmp_path), clock)
     target = channel("variables", ROWS, ("gradient_norm", "update_norm"))
@@ -148,11 +151,15 @@ def test_the_size_of_the_file_is_what_was_handed_over(tmp_path: Path) -> None:
     assert 0 < header < 200, "the file's first event is not counted, so it must be small"
     clock.now += 2 * module.LOOK_SECONDS
     writer.table(target, TABLE, 50)
-    assert writer._expected_bytes > 0
-    assert writer._problem() is None
-    Path(writer.path).write_bytes(b"")
-    assert "stopped growing" in str(writer._problem())
+    assert writer.lost == 0
+    assert lost_file_messages(caplog) == []
+    os.truncate(writer.path, 0)
+    clock.now += 2 * module.LOOK_SECONDS
+    writer.table(target, TABLE, 51)
     writer.close()
+    (message,) = lost_file_messages(caplog)
+    assert "stopped growing" in message
+    assert writer.lost > 0
 
 
 def test_a_dead_writing_thread_costs_records_not_the_training(
