@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from tb_convergence.core.experiments import ExperimentRecord, ExperimentVerdict, Outcome
+from tb_convergence.core.text.numbers import number, signed
 from tb_convergence.experiments import intervals
 from tb_convergence.experiments.budget import Ended
 from tb_convergence.experiments.changes import BY_ID, CHANGES, Change
@@ -308,7 +309,7 @@ def _value(value: float) -> str:
     >>> _value(0.91234), _value(-math.inf)
     ('0.912', 'diverged')
     """
-    return f"{value:.3g}" if math.isfinite(value) else "diverged" if value < 0 else "?"
+    return number(value) if math.isfinite(value) else "diverged" if value < 0 else "?"
 
 
 def _interval(difference: Difference) -> str:
@@ -318,7 +319,8 @@ def _interval(difference: Difference) -> str:
     """
     if not math.isfinite(difference.mean):
         return "one of them diverges"
-    text = f"difference {difference.mean:+.2g}"
+    text = f"difference {signed(difference.mean, 2)}"
     if math.isfinite(difference.low):
-        text += f", 95% interval {difference.low:+.2g} to {difference.high:+.2g}"
+        text += (f", 95% interval {signed(difference.low, 2)} to "
+                 f"{signed(difference.high, 2)}")
     return text

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from tb_convergence.core.diagnosis import Finding
+from tb_convergence.core.text.numbers import number
 from tb_convergence.experiments.changes import BY_ID, Change, scale_of
 from tb_convergence.experiments.changes import learning_rate as at_rate
 from tb_convergence.experiments.session import Subject
@@ -126,11 +127,11 @@ def odd_scale(array: Any) -> str:
         return ""
     std, mean = np.atleast_1d(scale.std), np.abs(np.atleast_1d(scale.mean))
     if float(std.max()) > WIDE or float(mean.max()) > WIDE:
-        return f"inputs reach a mean of {mean.max():.3g} and a deviation of {std.max():.3g}"
+        return f"inputs reach a mean of {number(mean.max())} and a deviation of {number(std.max())}"
     varying = std[std > 0]
     # Against the median: columns that hardly vary, as the corners of images, do no harm.
     if varying.size > 1 and float(varying.max() / np.median(varying)) > WIDE:
-        return (f"the deviation of one input is {varying.max() / np.median(varying):.3g} times "
+        return (f"the deviation of one input is {number(varying.max() / np.median(varying))} times "
                 "the median")
     return ""
 

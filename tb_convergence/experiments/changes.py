@@ -14,6 +14,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tb_convergence.core.text.numbers import number
 from tb_convergence.experiments import edits, initial, optimizers
 from tb_convergence.experiments.edits import Edits, NotApplicableError
 from tb_convergence.experiments.sample import Sample
@@ -166,7 +167,9 @@ def _optimizer(kind: type, rate: float, **settings: Any) -> Callable[[Setup], No
     def apply(setup: Setup) -> None:
         if type(optimizers.innermost(setup.optimizer)) is kind and np.isclose(
                 optimizers.rate_of(setup.optimizer), rate, rtol=1e-3):
-            raise NotApplicableError(f"it is trained with {kind.__name__} at {rate:g} already")
+            raise NotApplicableError(
+                f"it is trained with {kind.__name__} at {number(rate, 6)} already"
+            )
         setup.optimizer = optimizers.other(setup.optimizer, kind, rate, **settings)
 
     return apply
@@ -334,8 +337,8 @@ CHANGES: Final[tuple[Change, ...]] = (
            ("over-regularization", "underfitting")),
     Change("without-penalties", "without L1, L2, and weight decay", _without_penalties, "penalty",
            ("over-regularization", "underfitting")),
-    Change("with-penalty", f"with an L2 penalty of {PENALTY:g} on the kernels", _with_penalty,
-           "penalty", ("overfitting",)),
+    Change("with-penalty", f"with an L2 penalty of {number(PENALTY, 6)} on the kernels",
+           _with_penalty, "penalty", ("overfitting",)),
     Change("without-clipping", "without gradient clipping", _without_clipping, "clipping",
            ("clipping-hides-learning-rate",)),
     Change("without-batch-norm", "without batch normalization", _without_batch_norm, "norm",
@@ -352,10 +355,11 @@ CHANGES: Final[tuple[Change, ...]] = (
            _initializer("lecun_normal"), "initial", ("poor-initialization",)),
     Change("glorot-uniform", "with glorot_uniform kernels and zero biases",
            _initializer("glorot_uniform"), "initial", ("poor-initialization", "dead-relu")),
-    Change("adam", f"with Adam at {ADAM_RATE:g}", _optimizer(keras.optimizers.Adam, ADAM_RATE),
-           "rate", ("optimizer-mismatch", "learning-rate-too-high", "learning-rate-too-low"),
+    Change("adam", f"with Adam at {number(ADAM_RATE, 6)}",
+           _optimizer(keras.optimizers.Adam, ADAM_RATE), "rate",
+           ("optimizer-mismatch", "learning-rate-too-high", "learning-rate-too-low"),
            settings={"optimizer": "Adam", "learning_rate": ADAM_RATE}),
-    Change("sgd", f"with SGD at {SGD_RATE:g}, momentum 0.9",
+    Change("sgd", f"with SGD at {number(SGD_RATE, 6)}, momentum 0.9",
            _optimizer(keras.optimizers.SGD, SGD_RATE, momentum=0.9), "rate",
            ("optimizer-mismatch",),
            settings={"optimizer": "SGD", "learning_rate": SGD_RATE, "momentum": 0.9}),

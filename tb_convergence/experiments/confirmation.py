@@ -8,6 +8,7 @@ from typing import Final
 
 from tb_convergence.core.diagnosis import Finding
 from tb_convergence.core.experiments import ExperimentVerdict, Outcome
+from tb_convergence.core.text.numbers import number
 from tb_convergence.experiments import optimizers
 from tb_convergence.experiments.candidates import Candidate
 from tb_convergence.experiments.changes import Change
@@ -28,8 +29,8 @@ def _of_optimizer(search: Search, candidates: Sequence[Candidate]
     if task is None or not others or others[0] is None:
         return {}
     mine = max([search.unchanged, *(value for value in own if value is not None)])
-    why = (f"{search.steps} steps with Adam give {others[0]:.3g}, with the program's optimizer "
-           f"{mine:.3g} at its best rate.")
+    why = (f"{search.steps} steps with Adam give {number(others[0])}, with the program's optimizer "
+           f"{number(mine)} at its best rate.")
     gain = task.learned(others[0]) - (task.learned(mine) if math.isfinite(mine) else 0.0)
     if gain > CLEARLY:
         return {"optimizer-mismatch": ("confirmed", why)}
@@ -56,8 +57,8 @@ def verdicts(search: Search, findings: Sequence[Finding], candidates: Sequence[C
         if one.value is None or one.change.id in helping:
             continue
         outcome = _outcome(search, one.value)
-        why = (f"{search.steps} steps {one.change.title} give {one.value:.3g}, unchanged "
-               f"{search.unchanged:.3g}.")
+        why = (f"{search.steps} steps {one.change.title} give {number(one.value)}, unchanged "
+               f"{number(search.unchanged)}.")
         for id_ in addressed(one.change, rate):
             known = said.get(id_)
             if known is None or _CLEARER[outcome] > _CLEARER[known[0]]:

@@ -13,6 +13,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from tb_convergence.core.experiments import ExperimentRecord, ExperimentVerdict
+from tb_convergence.core.text.numbers import number, percent
 from tb_convergence.experiments.budget import Budget
 from tb_convergence.experiments.changes import scale_of
 from tb_convergence.experiments.edits import layers_of
@@ -248,8 +249,8 @@ def _scale(name: str, array: NDArray[Any]) -> Iterator[Issue]:
         column = int(np.argmax(np.maximum(std, mean)))
         yield Issue(
             "scale", "warning", name,
-            f"column {column} has mean {np.atleast_1d(scale.mean)[column]:.3g} and deviation "
-            f"{std[column]:.3g}; networks expect about 0 and 1",
+            f"column {column} has mean {number(np.atleast_1d(scale.mean)[column])} and deviation "
+            f"{number(std[column])}; networks expect about 0 and 1",
             "put the normalizer of this result in front: check.normalizers[0]",
             "unnormalized-input")
 
@@ -282,8 +283,8 @@ def _outliers(name: str, array: NDArray[Any]) -> Iterator[Issue]:
         row = int(np.argmax(np.where(far[:, worst], np.abs(columns[:, worst] - median[worst]), 0)))
         yield Issue(
             "outliers", "warning", name,
-            f"{int(far[:, worst].sum())} values of column {worst} lie beyond {OUTLIER:g} "
-            f"deviations, the largest {columns[row, worst]:.3g}",
+            f"{int(far[:, worst].sum())} values of column {worst} lie beyond {number(OUTLIER, 6)} "
+            f"deviations, the largest {number(columns[row, worst])}",
             "clip them, or take the logarithm of this column", "")
 
 
@@ -297,7 +298,7 @@ def _other_scale(sample: Sample, held: Sample) -> Iterator[Issue]:
         if not 1 / WIDE < ratio < WIDE:
             yield Issue(
                 "validation-scale", "critical", "validation",
-                f"inputs vary {ratio:.3g} times as much as those of the training",
+                f"inputs vary {number(ratio)} times as much as those of the training",
                 "prepare both in the same way", "unnormalized-input")
 
 
@@ -317,7 +318,7 @@ def _labels(target: NDArray[Any], task: Task | None, with_model: bool) -> Iterat
     """Labels against the output of the model."""
     values = np.unique(target[np.isfinite(target)] if target.dtype.kind == "f" else target)
     if len(values) == 1:
-        yield Issue("one-label", "critical", "y", f"every target is {values[0]:g}",
+        yield Issue("one-label", "critical", "y", f"every target is {number(values[0], 6)}",
                     "look at how the targets are read", "wrong-labels")
     steps = np.diff(values)
     divided = (len(values) > 1 and target.dtype.kind == "f" and values[0] == 0
@@ -334,7 +335,8 @@ def _labels(target: NDArray[Any], task: Task | None, with_model: bool) -> Iterat
         return
     if values[-1] >= task.outputs or values[0] < 0:
         yield Issue("labels-out-of-range", "critical", "y",
-                    f"classes from {values[0]:g} to {values[-1]:g}, the output has {task.outputs}",
+                    f"classes from {number(values[0], 6)} to {number(values[-1], 6)}, the output "
+                    f"has {task.outputs}",
                     "number the classes from 0, and give the output one unit for each",
                     "wrong-labels")
 
@@ -346,7 +348,8 @@ def _target_scale(target: NDArray[Any]) -> Iterator[Issue]:
     std, mean = float(np.max(scale.std)), float(np.max(np.abs(scale.mean)))
     if std > WIDE or mean > WIDE * max(1.0, std):
         yield Issue("target-scale", "warning", "y",
-                    f"targets have mean {mean:.3g} and deviation {std:.3g}; outputs begin near 0",
+                    f"targets have mean {number(mean)} and deviation {number(std)}; outputs begin "
+                    "near 0",
                     "standardise them: (y - y.mean(0)) / y.std(0)", "unscaled-target")
 
 
@@ -384,8 +387,9 @@ def _order(classes: NDArray[np.int64], sample: Sample) -> Iterator[Issue]:
     error = np.sqrt(max(share * (1 - share), 1e-12) * pairs)
     if pairs > 20 and same > pairs * share + 5 * error and same > 0.5 * pairs:
         yield Issue("ordered", "warning", "y",
-                    f"{same / pairs:.0%} of neighbours have the same class; at random "
-                    f"{share:.0%} would", "dataset.shuffle(number of samples) before batch(...)",
+                    f"{percent(same / pairs)} of neighbours have the same class; at random "
+                    f"{percent(share)} would", "dataset.shuffle(number of samples) before "
+                    "batch(...)",
                     "unshuffled-batches")
 
 
@@ -414,8 +418,8 @@ def _in_step(sample: Sample, classes: NDArray[np.int64]) -> Iterator[Issue]:
     if agree < chance + 2 * error:
         yield Issue(
             "out-of-step", "info", "x and y",
-            f"nearest neighbours share a class in {agree:.1%}, by chance {chance:.1%}: inputs and "
-            "labels may be out of step, or shuffled apart",
+            f"nearest neighbours share a class in {percent(agree)}, by chance {percent(chance)}: "
+            "inputs and labels may be out of step, or shuffled apart",
             "look at some pairs; shuffle both with one permutation", "wrong-labels")
 
 

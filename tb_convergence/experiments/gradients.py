@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from tb_convergence.core.experiments import ExperimentRecord, ExperimentVerdict, Outcome
+from tb_convergence.core.text.numbers import number, percent
 from tb_convergence.experiments.edits import Edits, drop_batch_norm
 from tb_convergence.experiments.session import Settings, Subject, first_rows, keep, subject
 
@@ -73,10 +74,10 @@ class GradientCheck:
         checked = [one.error for one in self.layers if np.isfinite(one.error)]
         if self.wrong:
             worst = max(self.wrong, key=lambda one: one.error)
-            text += (f": the gradient of {worst.name} is off by {worst.error:.0%} against finite "
-                     "differences")
+            text += (f": the gradient of {worst.name} is off by {percent(worst.error)} against "
+                     "finite differences")
         elif checked:
-            text += f": gradients agree with finite differences (worst {max(checked):.1%})"
+            text += f": gradients agree with finite differences (worst {percent(max(checked))})"
         if self.masked:
             text += "; batch normalization hides gradients that change a thousandfold over depth"
         elif self.batch_norm:
@@ -94,9 +95,9 @@ class GradientCheck:
     def __str__(self) -> str:
         lines = [f"Gradients of {self.model}: {self.summary}"]
         for one in self.layers:
-            without = f", without batch norm {one.norm_without:.2e}" if self.batch_norm else ""
-            error = f", error {one.error:.1%}" if np.isfinite(one.error) else ""
-            lines.append(f"  {one.name}: {one.norm:.2e}{without}{error}")
+            without = f", without batch norm {number(one.norm_without)}" if self.batch_norm else ""
+            error = f", error {percent(one.error)}" if np.isfinite(one.error) else ""
+            lines.append(f"  {one.name}: {number(one.norm)}{without}{error}")
         return "\n".join(lines)
 
     @property

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tb_convergence.core.experiments import ExperimentRecord
+from tb_convergence.core.text.numbers import number, percent
 from tb_convergence.experiments import initial, optimizers
 from tb_convergence.experiments.budget import Ended
 from tb_convergence.experiments.sample import DataError, order_of
@@ -77,19 +78,19 @@ class LabelErrors:
             return f"Labels were not judged ({self.ended})."
         if self.accuracy <= self.baseline:
             return (f"Labels cannot be judged: a model trained on the other folds predicts them no "
-                    f"better (accuracy {self.accuracy:.2g}) than the commonest class.")
+                    f"better (accuracy {number(self.accuracy, 2)}) than the commonest class.")
         if not self.suspects:
             return f"No label of {self.samples} looks wrong."
         share = len(self.suspects) / self.samples
         rows = ", ".join(str(one.row) for one in self.suspects[:SHOWN])
         more = "" if len(self.suspects) <= SHOWN else f" and {len(self.suspects) - SHOWN} more"
-        return (f"{len(self.suspects)} of {self.samples} labels ({share:.1%}) look wrong: samples "
-                f"{rows}{more}.")
+        return (f"{len(self.suspects)} of {self.samples} labels ({percent(share)}) look wrong: "
+                f"samples {rows}{more}.")
 
     def __str__(self) -> str:
         lines = [f"Labels of {self.model}: {self.summary}"]
         lines += [f"  sample {one.row}: labelled {one.label}, predicted {one.predicted} "
-                  f"(its label gets {one.confidence:.2g}, margin {one.margin:.2g})"
+                  f"(its label gets {number(one.confidence, 2)}, margin {number(one.margin, 2)})"
                   for one in self.suspects[:SHOWN]]
         return "\n".join(lines)
 

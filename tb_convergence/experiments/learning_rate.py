@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tb_convergence.core.experiments import ExperimentRecord, ExperimentVerdict, Outcome
+from tb_convergence.core.text.numbers import number
 from tb_convergence.experiments import optimizers, range_curve, rate_comparison
 from tb_convergence.experiments.budget import Ended
 from tb_convergence.experiments.range_curve import Curve
@@ -367,4 +368,4 @@ def _number(value: float) -> str:
     >>> _number(0.001234), _number(0.5)
     ('0.0012', '0.5')
     """
-    return f"{value:.2g}"
+    return number(value, 2)

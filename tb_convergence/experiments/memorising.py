@@ -14,6 +14,7 @@ import keras
 import numpy as np
 
 from tb_convergence.core.experiments import ExperimentRecord, ExperimentVerdict, Outcome
+from tb_convergence.core.text.numbers import number
 from tb_convergence.experiments import optimizers
 from tb_convergence.experiments.budget import Budget, Ended
 from tb_convergence.experiments.sample import Sample, order_of
@@ -97,17 +98,18 @@ class Ladder:
         if not self.rungs:
             return f"No small sample was fitted ({self.ended if self.measure else 'unknown task'})."
         last = self.rungs[-1]
-        reached = f"{self.measure} {last.score:.3g} on {last.size} samples after {last.steps} steps"
+        reached = (f"{self.measure} {number(last.score)} on {last.size} samples after "
+                   f"{last.steps} steps")
         if last.memorised:
             return f"The model memorises {last.size} samples ({reached})."
         if self.broken == "training":
             return (f"The training cannot memorise {last.size} samples ({reached}), but Adam at "
-                    f"{SAFE_RATE:g} can. So the model is able to: the optimizer, its learning "
-                    "rate or the scale of the data is in the way.")
+                    f"{number(SAFE_RATE, 6)} can. So the model is able to: the optimizer, its "
+                    "learning rate or the scale of the data is in the way.")
         if self.broken == "model":
             return (f"The model cannot memorise {last.size} samples ({reached}), with Adam at "
-                    f"{SAFE_RATE:g} neither: look at the output, the loss, the initial weights and "
-                    "the scale of the inputs.")
+                    f"{number(SAFE_RATE, 6)} neither: look at the output, the loss, the initial "
+                    "weights and the scale of the inputs.")
         held = f"memorises {self.memorised} samples" if self.memorised else "was not decided"
         return f"The model {held} but not {last.size} in that time ({reached})."
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from tb_convergence.core.diagnosis import Finding
 from tb_convergence.core.experiments import ExperimentRecord, ExperimentVerdict
+from tb_convergence.core.text.numbers import number
 from tb_convergence.experiments.candidates import Candidate
 from tb_convergence.experiments.changes import PENALTY, Change
 from tb_convergence.experiments.intervals import MATTERS, Difference
@@ -108,7 +109,8 @@ class Prescription:
         text = f"Nothing helped: {tried} changes were tried, and none is proven to be better."
         if self.task is not None and self.task.learned(self.best_before) >= 0.9:
             text = ("Nothing to fix was found: the program as it is reaches "
-                    f"{self.task.measure} {self.best_before:.3g}, and none of {tried} changes is "
+                    f"{self.task.measure} {number(self.best_before)}, and none of {tried} changes "
+                    "is "
                     "proven to be better.")
         return text
 
@@ -189,7 +191,7 @@ def joined(changes: Sequence[Change]) -> str:
 def _value(value: float, task: Task | None) -> str:
     if not math.isfinite(value):
         return "diverged"
-    return f"loss {-value:.4g}" if task is None else f"{task.measure} {value:.3g}"
+    return f"loss {number(-value, 4)}" if task is None else f"{task.measure} {number(value)}"
 
 
 def _values(values: Sequence[float], sign: int) -> str:
@@ -197,7 +199,7 @@ def _values(values: Sequence[float], sign: int) -> str:
     if not fine:
         return "not finite"
     low, high = min(fine), max(fine)
-    text = f"{low:.3g}" if f"{low:.3g}" == f"{high:.3g}" else f"{low:.3g} to {high:.3g}"
+    text = number(low) if number(low) == number(high) else f"{number(low)} to {number(high)}"
     return text if len(fine) == len(values) else f"{text} or not finite"
 
 

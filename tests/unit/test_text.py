@@ -100,7 +100,12 @@ def loose_formats(tree: ast.AST) -> Iterator[int]:
 
 
 SPEAKING = sorted(
-    path for part in ("core", "cli/formats", "training/host/live.py", "cli/wording.py")
+    path for part in (
+        "core", "cli/formats", "cli/wording.py", "training/host/live.py",
+        "experiments/ablation.py", "experiments/confirmation.py", "experiments/data_check.py",
+        "experiments/gradients.py", "experiments/memorising.py",
+        "experiments/loss_landscape/sharpness.py",
+    )
     for path in ((ROOT / "tb_convergence" / part).rglob("*.py")
                  if not part.endswith(".py") else [ROOT / "tb_convergence" / part])
     if path.parent.name != "text"

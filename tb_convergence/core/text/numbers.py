@@ -58,6 +58,16 @@ def _rounded(size: float, digits: int) -> Decimal:
     return Context(prec=digits, rounding=ROUND_HALF_UP).create_decimal(Decimal(size))
 
 
+def signed(value: float, digits: int = 3) -> str:
+    """As `number`, with a sign on what is above zero too.
+
+    >>> signed(0.25), signed(-0.25), signed(0.0)
+    ('+0.25', '-0.25', '0')
+    """
+    text = number(value, digits)
+    return f"+{text}" if value > 0 else text
+
+
 def literal(value: float, digits: int = 6) -> str:
     """`value` as Python code that a user may copy: no groups of thousands.
 

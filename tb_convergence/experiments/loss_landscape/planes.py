@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from tb_convergence.core.text.numbers import number
 from tb_convergence.experiments.loss_landscape.checkpoints import trajectory_from, weights_of
 from tb_convergence.experiments.loss_landscape.directions import (
     DirectionError,
@@ -114,8 +115,8 @@ def _random(
     if all(axes is None for axes in filters):
         raise DirectionError("the model has no filters to move: only biases or normalisation")
     plans = []
-    for number in range(request.pairs or 3):
-        pair = random_pair(weights, filters, request.seed + number, request.dimensions)
+    for index in range(request.pairs or 3):
+        pair = random_pair(weights, filters, request.seed + index, request.dimensions)
         extent = ((-request.radius, request.radius),) * request.dimensions
         route = None if trajectory is None else project(trajectory, weights, pair)
         plans.append(Plan(pair, extent, "length of each filter", route))
@@ -179,7 +180,7 @@ def _curved(
     pair = Directions("hessian", scaled, labels, seed=request.seed)
     route = None if trajectory is None else project(trajectory, weights, pair)
     extent = ((-request.radius, request.radius),) * request.dimensions
-    return Plan(pair, extent, f"{length:.3g} in weights (L2)", route)
+    return Plan(pair, extent, f"{number(length)} in weights (L2)", route)
 
 
 def _shaped(vector: NDArray[np.float64], weights: Weights) -> Weights:

@@ -19,6 +19,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from tb_convergence.core.text.numbers import number
+
 Vector = NDArray[np.float64]
 Product = Callable[[Vector], Vector]
 """A vector `[D]` -> the Hessian times it."""
@@ -167,23 +169,25 @@ def judge_rate(largest: float, rate: float | None, plain_gradient_descent: bool)
     if rate is None:
         return RateVerdict(
             "not decided", limit,
-            f"Plain gradient descent is stable here below a learning rate of {limit:.3g}. "
+            f"Plain gradient descent is stable here below a learning rate of {number(limit)}. "
             "The optimizer's own rate is not known.",
         )
     if not plain_gradient_descent:
         return RateVerdict(
             "not decided", limit,
-            f"The limit 2 / lambda_max = {limit:.3g} holds for gradient descent without momentum. "
-            "This optimizer is a different one, so the limit does not judge its learning rate.",
+            f"The limit 2 / lambda_max = {number(limit)} holds for gradient descent without "
+            "momentum. This optimizer is a different one, so the limit does not judge its learning "
+            "rate.",
         )
     if rate < limit:
         return RateVerdict(
             "acquitted", limit,
-            f"The learning rate {rate:.3g} is below 2 / lambda_max = {limit:.3g}: it is not what "
-            "keeps gradient descent from converging at these weights.",
+            f"The learning rate {number(rate)} is below 2 / lambda_max = {number(limit)}: it is "
+            "not what keeps gradient descent from converging at these weights.",
         )
     return RateVerdict(
         "not decided", limit,
-        f"The learning rate {rate:.3g} is {rate / limit:.2g} times 2 / lambda_max = {limit:.3g}. "
-        "That alone proves nothing: healthy trainings begin at 1.2 to 60 times the limit.",
+        f"The learning rate {number(rate)} is {number(rate / limit, 2)} times 2 / lambda_max = "
+        f"{number(limit)}. That alone proves nothing: healthy trainings begin at 1.2 to 60 times "
+        "the limit.",
     )
