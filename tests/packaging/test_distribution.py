@@ -117,7 +117,7 @@ def test_the_wheel_s_metadata(wheel: Path) -> None:
         points = packed.read(entries).decode()
     required = [line for line in text.splitlines() if line.startswith("Requires-Dist")]
     plain = sorted(line.split(": ")[1] for line in required if "extra ==" not in line)
-    assert plain == ["numpy>=1.26", "protobuf", "tensorboard<3,>=2.21"]
+    assert plain == ["numpy>=1.26", "protobuf", "tensorboard<3,>=2.15"]
     assert "Requires-Python: >=3.10" in text
     assert "License-Expression: Apache-2.0" in text
     assert "convergence = tb_convergence.serving.loader:ConvergenceLoader" in points
