@@ -21,10 +21,17 @@ Remedy = Callable[[Training, re.Match[str]], Training]
 NUMBER = r"[-+\d.,e]*\d"
 
 
-def apply(training: Training, advice: str) -> Training | None:
-    """`training` with the advice followed; None where it asks for what a person has to decide."""
+def apply(training: Training, advice: str, layers: tuple[str, ...] = ()) -> Training | None:
+    """`training` with the advice followed; None where it asks for what a person has to decide.
+
+    Args:
+        training: the sick program.
+        advice: one piece of advice.
+        layers: of the finding, for advice that names none of its own.
+    """
+    named = f"{advice} (in {', '.join(layers)})"
     for pattern, remedy in REMEDIES:
-        found = re.search(pattern, advice)
+        found = re.search(pattern, named)
         if found:
             return remedy(training, found)
     return None
@@ -148,6 +155,15 @@ def _no_dropout(training: Training, _: re.Match[str]) -> Training:
     return _compiled(training)
 
 
+def _trainable(training: Training, _: re.Match[str]) -> Training:
+    training.model.trainable = True
+    return _compiled(training)
+
+
+def _without_padding(training: Training, _: re.Match[str]) -> Training:
+    return _compiled(training, loss=keras.losses.SparseCategoricalCrossentropy(ignore_class=0))
+
+
 def _shuffled(training: Training, _: re.Match[str]) -> Training:
     return replace(training, shuffle=True)
 
@@ -179,6 +195,9 @@ REMEDIES: tuple[tuple[str, Remedy], ...] = (
     (r"Set activation='(?P<activation>relu)' in (?P<layers>[\w, /]+)\.", _activation),
     (r"Use activation='(?P<activation>relu)' with kernel_initializer='he_normal' in "
      r"(?P<layers>\S+( \.\.\. \S+)?)\.", _activation),
+    (r"use activation='(?P<activation>sigmoid)' with \w+\..*\(in (?P<layers>\w+)\)", _activation),
+    (r"Set trainable = True on the layers", _trainable),
+    (r"Exclude padding from the loss: .*ignore_class=0", _without_padding),
     (r"Remove the activation of (?P<layers>\w+)", _activation),
     (r"Initialize (?P<layers>.+?) with (?P<start>\w+)( \(the default\))?, biases at zero",
      _initialized),
