@@ -190,7 +190,7 @@ class Configuration:
 
     def source(self, layer: Layer) -> Layer | None:
         """As `before`, but skipping layers that add no non-linearity."""
-        # Each layer of a chain is looked up once: a document may list thousands in a row.
+        # Look up each layer of a chain once, because a document may list thousands.
         passed: dict[str, None] = {}
         found: Layer | None = layer
         result: Layer | None = None

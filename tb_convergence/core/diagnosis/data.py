@@ -191,7 +191,7 @@ def whole_numbers(history: RunHistory) -> bool:
         return False
     mean, std = targets.mean[:, 0], targets.std[:, 0]
     sums = np.stack([mean * size, (mean**2 + std**2) * size])
-    # float32 moments of numbers up to 100 in batches of 1,000 are known to 0.1 or so at worst.
+    # float32 moments of numbers up to 100 in batches of 1,000 are accurate to about 0.1.
     if not np.isfinite(sums).all() or np.abs(sums).max() > LARGEST_SUM:
         return False
     whole = (np.abs(sums - np.round(sums)) < EXACT + np.abs(sums) * 1e-6).all(axis=0)
@@ -244,12 +244,12 @@ def _of_indices(history: RunHistory, targets: Columns, units: int) -> float:
         shares = np.nanmean(labels.column("label_fraction").astype(np.float64), axis=0)
         if np.isfinite(shares).all() and abs(float(shares.sum()) - 1) < EXACT:
             return float(-np.sum(_times_log(shares)))
-    # A column of which only the range is known has at most as many classes as that has numbers.
+    # If only the range of a column is known, it bounds the number of classes.
     low, high = targets.low.min(axis=0), targets.high.max(axis=0)
     classes = np.where(np.isfinite(high - low), np.clip(high - low + 1, 1, units), units)
     share = targets.widths / targets.widths.sum()
     entropy = np.log(classes)
-    # Of columns that were joined, the mean entropy is at most that of them all together.
+    # The mean entropy of joined columns is at most their joint entropy.
     some = np.flatnonzero((classes > 1) & (classes <= MANY))[:PLACES]
     if len(some):
         mean = targets.overall[0][some] - low[some]

@@ -61,7 +61,7 @@ def start_of(history: RunHistory, layer: str) -> Start:
 def _reason(
     history: RunHistory, layer: str, bias: float, weights: float, inputs: float
 ) -> Reason:
-    # A comparison with what is not known is false.
+    # Comparisons with NaN are false.
     if bias < 0 and bias <= -OUTWEIGHS * weights * inputs:
         return "bias"
     if weights == 0 and bias <= 0:

@@ -51,7 +51,7 @@ def describe_states(
     found = [state for state in states if known is None or state.what != known.what]
     if not found:
         return ""
-    # Of one step, the reason before what follows from it.
+    # Among states of the same step, the reason precedes its consequence.
     found.sort(key=lambda state: (state.since, _AFTER.get(state.what, 0)))
     clauses: dict[int, list[str]] = {}
     for state in found:

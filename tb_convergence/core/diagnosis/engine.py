@@ -1,15 +1,15 @@
-"""Evaluates every rule on a run's history and ranks what fired.
+"""Evaluates every rule on the history of a run and ranks what fired.
 
-The order of reasoning:
+The engine works in this order:
 
-1. symptoms are evaluated on the history alone; cautions and causes see which symptoms fired;
-2. a rule that lacks data is listed as not evaluated, with what it needs;
-3. a finding whose rival (`excluded_by`) began before it or with it is dropped;
-4. causes are ranked: worse severity, then higher confidence, then earlier onset. A cause that a
-   better cause explains is attached to it, as is every symptom: one fault gives one story;
-5. what is only information comes after everything that needs action, causes included;
-6. what needs action is as severe as its effect on the run (`severity`), and what it has left the
-   run in is told with the cause (`states`).
+1. Symptoms are evaluated on the history alone. Cautions and causes see which symptoms fired.
+2. A rule that lacks data is listed as not evaluated, with the data that it needs.
+3. A finding is dropped if one of its rivals (`excluded_by`) began before it or with it.
+4. Causes are ranked by severity, then confidence, then onset. A cause that a better cause explains
+   is attached to that cause, as is every symptom: one fault gives one story.
+5. Findings that need action come before information, including causes.
+6. A finding that needs action gets the severity of its effect on the run (`severity`). The cause
+   also describes the state in which it left the run (`end_states`).
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def diagnose_history(history: RunHistory, rules: Sequence[Rule] | None = None) -
         rules: the catalogue to apply; by default all rules in force (`core.rules.in_force`).
     """
     if rules is None:
-        # Rules import this package for their types, so the catalogue is reached when it is needed.
+        # Rules import this package for their types, so import the catalogue only when needed.
         from tb_convergence.core.rules import in_force  # noqa: PLC0415
 
         rules = in_force()
@@ -84,12 +84,12 @@ def diagnose_history(history: RunHistory, rules: Sequence[Rule] | None = None) -
             lacking += [name for need in _absent(rule, signals) for name in need.split("|")]
             continue
         try:
-            # A log may hold any float32: a sum beyond the largest is infinite, and what is then
-            # subtracted from infinity undefined. Both compare as they should.
+            # A log may contain any float32. Sums may overflow to infinity, and differences of
+            # infinities are NaN. Both compare correctly.
             with np.errstate(over="ignore", invalid="ignore"):
                 match = rule.evaluate(looked_at, fired)
         except NoStatisticError as error:
-            # What it needs was recorded, but of something else or without what belongs to it.
+            # Its data was recorded, but for something else, or incompletely.
             missing.append(NotEvaluated(rule.id, (error.name,)))
             continue
         except Exception:

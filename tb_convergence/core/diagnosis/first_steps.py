@@ -49,7 +49,7 @@ def first_steps(history: RunHistory, until: int, least_records: int) -> FirstSte
     than `least_records` times.
     """
     trajectory, table = loss_trajectory(history), history.table("variables")
-    # What NaN made of the units is no death of theirs.
+    # Units that became NaN are not dead.
     outputs = sound_part(history).table("activations")
     if trajectory is None or table is None or outputs is None:
         return None

@@ -38,7 +38,7 @@ GRADIENT_RECORDS: Final = 5
 def verdict_of(
     history: RunHistory, findings: Sequence[Finding], decided: int, applicable: int
 ) -> Verdict:
-    """The verdict on `history`, of which `findings` are told.
+    """The verdict on `history` with its `findings`.
 
     Args:
         history: the run.

@@ -27,7 +27,7 @@ def loss_summary(history: RunHistory) -> str:
     trajectory = loss_trajectory(history)
     if trajectory is None or trajectory.nonfinite_step is not None:
         return ""
-    # The square of a huge loss is infinite, and then nothing is beyond chance.
+    # The square of a huge loss is infinite, so no change exceeds chance.
     goal = objective(history)
     with np.errstate(over="ignore", invalid="ignore"):
         if not goal.measures_progress:
@@ -66,7 +66,7 @@ def _training(trajectory: LossTrajectory) -> str:
     if not trajectory.fell:
         return f"The loss stays at {end} (mean of the last tenth), about where it began"
     goes = " and is still falling" if trajectory.still_falling else ""
-    # A course that rises is settled for the rules: it no longer falls.
+    # For the rules, a rising loss counts as settled, because it no longer falls.
     if trajectory.settled:
         rests = " and has plateaued" if len(trajectory.level) >= _RESTING else ""
         goes = " and is rising again" if trajectory.rising else rests

@@ -173,7 +173,7 @@ class LossTrajectory:
         last = self._from(0.875)
         after = float(mass[last] / left[last])
         starts = np.arange(latest)
-        # The windows that an eighth of the run from each start on ends with, that one included.
+        # For each start, the last window of the eighth of the run that begins there.
         ends = np.searchsorted(total - left[1:], total - left[:latest] + total / 8) + 1
         ends = np.minimum(ends, last)
         eighths = (mass[starts] - mass[ends]) / (left[starts] - left[ends])
@@ -316,7 +316,7 @@ def _with_epochs(history: RunHistory, run: Table, windows: _Windows) -> _Windows
     if sizes[0] > seen:
         levels[0] = (levels[0] * sizes[0] - known) / (sizes[0] - seen)
     rest = np.append(max(1.0, sizes[0] - seen), sizes[1:])
-    # An epoch's mean is of all its steps, whoever else observed them.
+    # The mean of an epoch covers all of its steps.
     sizes[0] = max(1.0, sizes[0] - float(np.nansum(kept.width[inside])))
     return _Windows(
         np.concatenate([kept.steps, ends[later]]),
@@ -340,7 +340,7 @@ def _trajectory(
     finite = np.isfinite(levels)
     if not finite.any():
         return None
-    # A file may say anything of how long its windows are: a length that is no number counts as 1.
+    # A file may contain any window length; an invalid one counts as 1.
     width, seen = (
         np.maximum(np.nan_to_num(v, posinf=1.0), 1.0) for v in (windows.width, windows.seen)
     )
@@ -366,7 +366,7 @@ def _trajectory(
 def _lowest(level: Values, sizes: Values) -> float:
     """Smallest mean over a tenth of the steps, or a single window among the first ten."""
     candidates = level[:10].tolist()
-    # Lists: one by one, their numbers are several times as fast as an array's.
+    # Lists, because element access is several times faster than in arrays.
     total, reached = float(sizes.sum()), np.cumsum(sizes).tolist()
     mass = np.cumsum(level * sizes).tolist()
     start = 0

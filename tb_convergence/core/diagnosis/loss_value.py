@@ -56,7 +56,7 @@ def every_pair(history: RunHistory) -> tuple[int, int, float] | None:
     y, p = targets.std[:, 0], outputs.std[:, 0]
     gap = (targets.mean[:, 0] - outputs.mean[:, 0]) ** 2
     largest = 2 * y * p
-    # A covariance must show above float32's rounding of the whole.
+    # The covariance must exceed the float32 rounding of the whole.
     telling = (p > VARIED * y) & (y > 0) & (RELATIVE * largest > 1e-5 * (y**2 + p**2 + gap))
     telling &= np.isfinite(loss)
     if telling.sum() < RECORDS:
@@ -118,7 +118,7 @@ def constant_off_the_mean(history: RunHistory) -> tuple[float, float, float] | N
     if not (std > 0 and np.isfinite(last).all() and np.isfinite(spread).all()):
         return None
     output = float(np.median(last))
-    # The same in all of these batches, and within each of them.
+    # The same in all of these batches and within each of them.
     if max(float(spread.max()), float(np.ptp(last))) > CONSTANT * std:
         return None
     off = abs(output - mean) / std
@@ -144,7 +144,7 @@ def summed(history: RunHistory) -> tuple[float, int | None] | None:
         factor = _over_untrained(loss, outputs)
     if factor is None or factor < SUMMED:
         return None
-    # A sum over the batch, perhaps over the columns as well, and no other factor.
+    # A sum over the batch, perhaps also over the columns, without other factors.
     if size is not None and not size / 4 < factor < 2 * size * targets.count:
         return None
     return factor, size

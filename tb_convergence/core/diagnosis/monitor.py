@@ -104,7 +104,7 @@ class Monitor:
     def _see(self, finding: Finding, step: int) -> Change | None:
         known = self._watched.get(finding.id)
         if known is None or (known.opened_step is None and known.missed):
-            # Dated by its first report: a later one may move the onset to where it now stands.
+            # Keep the onset of the first report, because a later one may move it.
             known = _Watched(finding, finding.first_step, step)
             self._watched[finding.id] = known
         known.finding, known.seen, known.missed = finding, known.seen + 1, 0

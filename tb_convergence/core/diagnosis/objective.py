@@ -77,7 +77,7 @@ def objective(history: RunHistory) -> Objective:
 def _reinforcement(history: RunHistory) -> Objective | None:
     rewarded = bool(history.points("reward"))
     losses = sum(one.role == "agent_loss" for one in history.scalar_tags)
-    # One loss with such a name may be anything; an agent has several, or a reward.
+    # A single loss with such a name may be anything. An agent has several, or a reward.
     if not rewarded and losses < 2:
         return None
     return Objective(

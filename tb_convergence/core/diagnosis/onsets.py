@@ -124,7 +124,7 @@ def sound_part(history: RunHistory) -> RunHistory:
 def _corrupt_since(table: Table, column: str) -> int:
     """Record from which some row has such values until the end; their number if no row has."""
     low = table.column(column, "low")
-    # Nearly always there is nothing to be found: the last record tells, without looking at others.
+    # Usually there is nothing to find, and the last record alone shows it.
     if not (low[-1] > 0).any():
         return len(low)
     return lasting_since((low > 0).any(axis=1))

@@ -117,7 +117,7 @@ def _places(history: RunHistory, training: Series, validation: Series) -> Steps 
         return by_clock
     if training.axis == validation.axis and not (np.diff(own) == 1).all():
         return own  # sparse steps of a training whose validation ended early
-    # Epochs are equally long, and the last ends with the training.
+    # Epochs are equally long, and the last one ends with the training.
     first = int(own[0]) - 1 if own[0] > 0 else -1
     share = (own - first) / max(int(own[-1]) - first, 1)
     return np.maximum(np.round(share * (last + 1)).astype(np.int64) - 1, 0)

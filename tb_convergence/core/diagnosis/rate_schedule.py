@@ -74,7 +74,7 @@ class Rates:
             before, after = float(self.values[index - 1]), float(self.values[index])
             if self.steps[index] > step or not 0 < RAISED * before <= after:
                 continue
-            # What was in use until then, and not the foot of a warm-up.
+            # The rate in use until then, not the start of a warm-up.
             if (self.values[index - WORKED : index] <= before * RAISED).all():
                 return Raise(int(self.steps[index]), before, after)
         return None

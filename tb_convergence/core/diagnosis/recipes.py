@@ -106,7 +106,7 @@ def recipes(history: RunHistory, lacking: Sequence[str]) -> tuple[Recipe, ...]:
     known = _BY_FRAMEWORK.get(history.framework)
     if known is not None:
         return (known,)
-    # Only Keras' weights are read as epochs; scalars that count epochs may be anybody's.
+    # Only Keras' weights are read as epochs. Any framework may write scalars per epoch.
     if {table.axis for table in history.tables.values()} & {"epoch", "batch"}:
         return (KERAS,)
     names = [row.name for table in history.tables.values() for row in table.rows]

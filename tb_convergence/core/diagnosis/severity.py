@@ -132,7 +132,7 @@ def _learned_nothing(
     baseline = baseline_loss(history)
     if baseline is None or baseline <= 0:
         return "loss-not-decreasing" in fired
-    # A loss that is high and still falls comes from far away, and is on its way.
+    # A high loss that still falls started far away and has not arrived yet.
     rests = not trajectory.fell or trajectory.settled
     useless = trajectory.end - _regularization_at_end(history) > USELESS * baseline
     return rests and useless and not _validates(history, USELESS * baseline)
@@ -147,7 +147,7 @@ def _validates(history: RunHistory, limit: float) -> bool:
 
 def _regularization_at_end(history: RunHistory) -> float:
     """Amount that weight penalties add to the loss at the end; 0 if unknown."""
-    # Penalties are computed with this package's words, so they are reached when they are needed.
+    # The regularization module imports this package, so import it only when needed.
     from tb_convergence.core.regularization import regularization_loss  # noqa: PLC0415
 
     table, model = history.table("variables"), configuration(history)

@@ -80,7 +80,7 @@ def replay(
     for point in points[:-1]:
         monitor.update(diagnose_history(history.until(point), rules))
     if points:
-        # The last look counts as often as opening takes: what it reports needs no second one.
+        # The last look counts twice, so its findings open without a second report.
         for _ in range(OPENS_AFTER):
             monitor.update(diagnosis)
     reported = {episode.id: episode for episode in monitor.episodes}
@@ -97,7 +97,7 @@ def timeline(history: RunHistory, rules: Sequence[Rule] | None = None) -> tuple[
 def _dated(finding: Finding, episode: Episode | None) -> Finding:
     if episode is None:
         return finding
-    # What is dated by the end of a run was told of earlier ends before, and not of this one.
+    # A finding dated by the end of the run was reported for earlier ends, not for this one.
     return replace(finding, reported_step=max(finding.first_step, episode.reported_step))
 
 
@@ -114,7 +114,7 @@ def _recovered(diagnosis: RunDiagnosis, episodes: tuple[Episode, ...]) -> list[F
         over, finding = episode.closed_step, episode.finding
         if over is None or episode.id in present or finding.severity == "info":
             continue
-        # One story may give way to a better one: that is no recovery.
+        # A better explanation may replace a finding, which is no recovery.
         if any(other.reported_step >= episode.reported_step for other in standing):
             continue
         notes[episode.id] = replace(

@@ -77,7 +77,7 @@ RULES: Final[tuple[Rule, ...]] = catalogue((
     insufficient_capacity.RULE,
     too_few_steps.RULE,
     optimizer_mismatch.RULE,
-    wrong_labels.RULE,  # after the others: it speaks where nothing else is wrong
+    wrong_labels.RULE,  # after the others: it fires only if nothing else is wrong
     batch_norm_masks_gradients.RULE,
     non_finite_values.RULE,
     loss_not_decreasing.RULE,

@@ -303,7 +303,7 @@ def _by_rate(history: RunHistory, table: Table, harm: _Harm) -> Match | None:
 def _by_gradients(history: RunHistory, table: Table, harm: _Harm) -> Match | None:
     growth = gradient_growth(table, harm.step)
     if growth is None or growth < 10 * GROWTH or not harm.worse:
-        return None  # gradients of a loss that stands still may grow from next to nothing
+        return None  # gradients of a constant loss may grow from almost zero
     return Match(
         severity="critical",
         confidence=harm.confidence - 0.25,

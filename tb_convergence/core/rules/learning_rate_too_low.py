@@ -50,7 +50,7 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
         return None
     bad = signs.get("non-finite-values")
     if bad is not None and bad.ruins:
-        return None  # longer steps mend no NaN
+        return None  # longer steps do not fix NaN
     if not table.has("update_ratio"):
         return _by_rate(history, table, trajectory)
     ratio = median_over_time(weights_column(table, "update_ratio", "high"))

@@ -49,7 +49,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         return None  # that is more than standing still: see loss-divergence
     if _lucky_start(trajectory):
         return None
-    # Trained weights that go on training may well rest where they are.
+    # Trained weights may well stay where they are when training continues.
     low = learns(history)
     return Match(
         severity="info" if low else "warning",

@@ -176,7 +176,7 @@ def _last_finite_step(history: RunHistory) -> int | None:
 
 
 def onset_unknown(history: RunHistory) -> bool:
-    """Whether a run has NaN or Inf of which the first step is unknown."""
+    """Whether a run has NaN or Inf whose first step is unknown."""
     if _last_finite_step(history) is None:
         return False
     return not _loss_dates_onset(history, _exact_step(history, _appearances(history)[0].step))

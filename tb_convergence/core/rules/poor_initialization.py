@@ -192,7 +192,7 @@ def _overconfident(history: RunHistory) -> Match | None:
     even = math.log(max(2, outputs.count))
     times = float(trajectory.level[0]) / even
     if any(layer.rate is not None and layer.rate >= 0.5 for layer in model.layers):
-        return None  # dropout makes what is left as many times larger
+        return None  # dropout scales up the remaining outputs
     if not times >= OVERCONFIDENT or any(layer.penalty for layer in model.layers):
         return None
     benign = learns(history)

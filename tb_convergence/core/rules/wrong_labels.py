@@ -53,14 +53,14 @@ def _unrelated(history: RunHistory, signs: Signs) -> Match | None:
         return None
     known = rates(history)
     if known is not None and known.died_early:
-        return None  # a loss whose rate is gone rests where it is, whatever the labels
+        return None  # without a learning rate, a loss plateaus whatever the labels
     baseline = baseline_loss(history)
     ratio = median_over_time(weights_column(variables, "update_ratio"))
     if not np.isfinite(ratio).any() or float(np.nanmax(ratio)) <= MOVES:
         return None
     path = path_length(history)
     if path is not None and path < BEGUN:
-        return None  # a model that has hardly moved rests where it began
+        return None  # a model that has hardly moved stays at its initial loss
     if float(np.nanmin(ratio)) * trajectory.observed < MOVED:
         return None  # a layer that does not move is another fault
     if baseline is None or baseline <= 0:
