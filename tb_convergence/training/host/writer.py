@@ -1,8 +1,8 @@
 """Event file of one run: our tables as TensorBoard's own events, written outside the train step.
 
-We write the protocol buffers ourselves, with TensorBoard's `EventFileWriter`: independent of
-TensorFlow, of default writers and of `tf.summary`'s step; and metadata is written once per tag,
-where `tf.summary` would repeat it in every event.
+We write the protocol buffers ourselves: independent of TensorFlow, of default writers and of
+`tf.summary`'s step; and metadata is written once per tag, where `tf.summary` would repeat it in
+every event.
 """
 
 from __future__ import annotations
