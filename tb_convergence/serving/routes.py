@@ -14,6 +14,7 @@ from typing import Any, Final
 import numpy as np
 from tensorboard import errors, plugin_util
 from tensorboard.backend import http_util
+from werkzeug.http import unquote_etag
 from werkzeug.wrappers import Request, Response
 
 from tb_convergence.serving.assets import Asset
@@ -188,7 +189,8 @@ def _application(path: str, answer: Callable[[Request], Reply]) -> WsgiApp:
 
 def _respond(request: Request, reply: Reply) -> Response:
     headers = [("ETag", reply.etag), ("Vary", "Accept-Encoding")]
-    if _known(request.headers.get("If-None-Match", ""), reply.etag):
+    tag, _ = unquote_etag(reply.etag)
+    if request.if_none_match.contains_weak(tag):
         return Response(
             status=304,
             headers=[
@@ -202,12 +204,6 @@ def _respond(request: Request, reply: Reply) -> Response:
         request, reply.packed, reply.content_type, content_encoding="gzip", headers=headers
     )
     return response
-
-
-def _known(header: str, etag: str) -> bool:
-    """Whether an If-None-Match header names `etag`; weak comparison, as RFC 9110 asks."""
-    tags = {tag.strip().removeprefix("W/") for tag in header.split(",")}
-    return etag.removeprefix("W/") in tags or tags == {"*"}
 
 
 def _refusal(request: Request, refused: RefusedError) -> Response:
