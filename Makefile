@@ -13,7 +13,7 @@ SETUP := pyproject.toml setup.py
 LOGS := demo/logs
 
 .DEFAULT_GOAL := help
-.PHONY: help rule snapshots demo test zoo fuzz lint versions dist page browser clean
+.PHONY: help rule snapshots demo test zoo identity fuzz lint versions dist page browser clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ lint: $(VENV)/.test $(NODE_MODULES)  ## the checks that run nothing: ruff, mypy,
 zoo: $(VENV)/.test  ## 90 sick programs and their twins, three seeds: is the right cause named?
 	@PYTHONPATH=$(CURDIR):$(CURDIR)/tests TF_CPP_MIN_LOG_LEVEL=3 $(PY) -m zoo \
 	  $(if $(CASES),--cases '$(CASES)') $(if $(DATA),--data '$(DATA)') $(ARGS)
+
+identity: $(VENV)/.test  ## 38 programs trained with and without the callback, compared bit for bit; ARGS='vae lora'
+	@PYTHONPATH=$(CURDIR) $(PY) -m tests.identity --corpus $(ARGS)
 
 fuzz: $(VENV)/.test  ## 50,000 damaged event files, two hours; goes on where it was stopped
 	@PYTHONPATH=$(CURDIR) $(PY) -m tests.fuzzing $(ARGS)

@@ -33,7 +33,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-SCRIPTS = Path(__file__).parent / "scripts"
+ROOT = Path(__file__).resolve().parents[1]
+SCRIPTS = ROOT / "tests" / "scripts"
 
 PLAIN, DEFAULTS, EVERYTHING = "plain", "defaults", "everything"
 """How a script is run: without us; with us at the defaults; with every option, before others."""
@@ -128,7 +129,8 @@ def state(model: Any, history: Any, error: BaseException | None) -> dict[str, st
         found[f"history {name}"] = digest(np.asarray(values, np.float64))
     found["error"] = "" if error is None else f"{type(error).__name__}"
     function = vars(model).get("train_function")
-    found["train function"] = getattr(function, "__qualname__", type(function).__name__)
+    if error is None:  # an error of another callback may come between us and Keras
+        found["train function"] = getattr(function, "__qualname__", type(function).__name__)
     found["random of Python"] = hashed(random.getstate())
     found["random of NumPy"] = digest(np.random.get_state()[1])
     found["random of TensorFlow"] = hashed(context.context()._rng.getstate())
@@ -167,6 +169,7 @@ def results(names: dict[str, Any]) -> dict[str, str]:
 def execute(script: str, arguments: Sequence[str], kind: str, folder: str) -> Report:
     """Run a script in this process; what each call of `fit` left behind."""
     import keras  # noqa: PLC0415
+    import tensorflow as tf  # noqa: PLC0415
 
     from tb_convergence.keras import ConvergenceCallback  # noqa: PLC0415
 
@@ -200,6 +203,8 @@ def execute(script: str, arguments: Sequence[str], kind: str, folder: str) -> Re
     keras.backend.clear_session()
     keras.config.set_dtype_policy("float32")
     keras.utils.set_random_seed(0)
+    # By default its seed differs in every process.
+    tf.random.set_global_generator(tf.random.Generator.from_seed(0))
     keras.Model.fit = fit
     sys.argv = [script, *arguments]
     sys.path.insert(0, os.path.dirname(os.path.abspath(script)))
@@ -227,8 +232,10 @@ def run(kind: str, scripts: Sequence[str], arguments: Sequence[str] = ()) -> lis
         path = Path(folder) / "reports.json"
         command = [sys.executable, "-m", "tests.identity", "--report", str(path), "--as", kind]
         command += ["--several", str(len(scripts)), *scripts, *arguments]
+        path_list = filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])
+        environment = {**os.environ, **ENVIRONMENT, "PYTHONPATH": os.pathsep.join(path_list)}
         done = subprocess.run(
-            command, env={**os.environ, **ENVIRONMENT}, capture_output=True, text=True, check=False
+            command, env=environment, capture_output=True, text=True, check=False
         )
         if not path.exists():
             sys.exit(f"{scripts[0]} did not run:\n{done.stderr[-2000:]}")

@@ -28,6 +28,7 @@ class ArrayReductions:
     nan_fraction: float
     inf_fraction: float
     outlier_fraction: float = 0.0
+    kurtosis: float = float("nan")
 
 
 EMPTY = ArrayReductions(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
@@ -44,6 +45,8 @@ def reduce(values: ArrayLike) -> ArrayReductions:
     5.0
     >>> reduce([3.0, -4.0, 0.0, float("nan")]).zero_fraction
     0.25
+    >>> reduce([1.0, -1.0, 1.0]).kurtosis, reduce([0.0, 0.0, 0.0, 1e-300]).kurtosis
+    (1.0, 4.0)
     >>> reduce([1e300, 1e300]).norm == 1e300 * 2**0.5
     True
     """
@@ -68,9 +71,10 @@ def reduce(values: ArrayLike) -> ArrayReductions:
     # A power of two, so that scaling itself rounds nothing.
     scale = float(np.exp2(np.clip(np.floor(np.log2(largest)), -1022, 1023)))
     scaled = finite / scale
+    squares = scaled * scaled
     away = np.abs(scaled - np.mean(scaled)) > OUTLIER * np.std(scaled)
     return ArrayReductions(
-        float(np.sqrt(np.sum(scaled * scaled))) * scale,
+        float(np.sqrt(np.sum(squares))) * scale,
         largest,
         float(np.mean(np.abs(scaled))) * scale,
         float(np.mean(scaled)) * scale,
@@ -79,4 +83,5 @@ def reduce(values: ArrayLike) -> ArrayReductions:
         float(finite.max()),
         *fractions,
         float(np.count_nonzero(away)) / array.size,
+        float(np.mean(squares * squares) / np.mean(squares) ** 2),
     )

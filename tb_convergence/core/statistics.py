@@ -41,6 +41,12 @@ class Reductions(Protocol[T_co]):
     All but the fractions cover the finite entries and are accumulated in at least float32. Without
     a finite entry, `norm`, `max_abs`, `mean_abs`, `mean`, `std`, `minimum` and `maximum` are NaN.
     Fractions are of all entries, in [0, 1]. Everything is 0 for an empty tensor.
+
+    `kurtosis` of n entries is `n Σx⁴ / (Σx²)²`, about zero and not about the mean: NaN where no
+    entry differs from zero. Neither sum cancels, so float32 is enough. Both add up over the parts
+    of a tensor, replicas, or steps, and both follow from what is recorded:
+    `Σx² = n (mean² + std²) = norm²` and `Σx⁴ = kurtosis (Σx²)² / n`. So records of parts give the
+    exact kurtosis of the whole, which the moments about different means would not.
     """
 
     @property
@@ -53,6 +59,8 @@ class Reductions(Protocol[T_co]):
     def mean(self) -> T_co: ...
     @property
     def std(self) -> T_co: ...
+    @property
+    def kurtosis(self) -> T_co: ...
     @property
     def minimum(self) -> T_co: ...
     @property
@@ -129,6 +137,15 @@ VARIABLES: Final[tuple[Statistic, ...]] = (
         lambda row: row.gradient.mean_abs, "log10", "both",
     ),
     Statistic(
+        "gradient_kurtosis", "variables", "Gradient kurtosis", "n Σg⁴ / (Σg²)²", "1",
+        POSITIVE,
+        "Mean fourth power of the gradient's entries over the square of their mean square: 1 where "
+        "all are equally large, 3 for normal ones, up to the number of entries where a few hold "
+        "all of the gradient. Undefined for an all-zero gradient.",
+        lambda row: row.gradient.kurtosis, "log10", "high", True,
+        ("Simsekli et al. 2019, arXiv:1901.06053",),
+    ),
+    Statistic(
         "gradient_zero_fraction", "variables", "Zero gradients", "g = 0", "1",
         FRACTION, "Fraction of the gradient's entries that are exactly zero.",
         lambda row: row.gradient.zero_fraction, heat=True,
@@ -181,6 +198,14 @@ VARIABLES: Final[tuple[Statistic, ...]] = (
         ("Karpathy, CS231n notes: about 1e-3 is healthy",),
     ),
     Statistic(
+        "effective_rate", "variables", "Effective rate", "‖Δw‖ / ‖g‖",
+        "unit of the variable squared per loss", POSITIVE,
+        "Update norm over gradient norm: the learning rate times what clipping, momentum and the "
+        "optimizer's adaptive scaling make of it. Undefined for an all-zero gradient.",
+        lambda row: row.ratio(row.update.norm, row.gradient.norm), "log10", "both", True,
+        ("Kingma & Ba 2015, arXiv:1412.6980, section 2.1",),
+    ),
+    Statistic(
         "window_gradient_norm_max", "variables", "Largest gradient norm", "max ‖g‖",
         "loss per unit of the variable", POSITIVE,
         "Largest gradient norm over all steps since the previous record.", None, "log10",
@@ -211,6 +236,15 @@ ACTIVATIONS: Final[tuple[Statistic, ...]] = (
     Statistic(
         "activation_max_abs", "activations", "Largest output", "max|a|", "unit of the output",
         POSITIVE, "Largest absolute output.", lambda row: row.output.max_abs, "log10",
+    ),
+    Statistic(
+        "activation_kurtosis", "activations", "Output kurtosis", "n Σa⁴ / (Σa²)²", "1",
+        POSITIVE,
+        "Mean fourth power of the layer's outputs over the square of their mean square: 1 where "
+        "all are equally large, 3 for normal ones, hundreds where a few outputs are far larger "
+        "than the rest. Undefined where all outputs are zero.",
+        lambda row: row.output.kurtosis, "log10", "high", True,
+        ("He et al. 2024, arXiv:2405.19279",),
     ),
     Statistic(
         "activation_zero_fraction", "activations", "Zero outputs", "a = 0", "1",

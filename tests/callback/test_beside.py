@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -217,8 +218,32 @@ def numerics_checked(keras: Any, callbacks: list[Any]) -> Any:
         tf.debugging.disable_check_numerics()
 
 
+def deterministic(keras: Any, callbacks: list[Any]) -> Any:
+    config = pytest.importorskip("tensorflow.python.framework.config")
+    config.enable_op_determinism()
+    try:
+        return rate_between(keras, callbacks)
+    finally:
+        config.disable_op_determinism()
+
+
+def functions_run_eagerly(keras: Any, callbacks: list[Any]) -> Any:
+    tf = pytest.importorskip("tensorflow")
+    tf.config.run_functions_eagerly(True)
+    try:
+        with warnings.catch_warnings():  # TensorFlow says that data pipelines stay compiled
+            warnings.simplefilter("ignore", UserWarning)
+            return rate_between(keras, callbacks)
+    finally:
+        tf.config.run_functions_eagerly(False)
+
+
 @pytest.mark.parametrize(
-    "train", [unfrozen, adapted, frozen_between, rate_between, numerics_checked]
+    "train",
+    [
+        unfrozen, adapted, frozen_between, rate_between, numerics_checked, deterministic,
+        functions_run_eagerly,
+    ],
 )
 def test_what_others_do_is_left_alone(
     keras: Any, tmp_path: Path, train: Callable[[Any, list[Any]], Any]
@@ -345,3 +370,37 @@ def test_a_step_with_effects_is_not_repeated(
     assert (variables.column("update_norm") > 0).all()
     assert np.isnan(variables.column("gradient_norm")).all()
     assert np.isfinite(history.tables["run"].column("loss")).all()
+
+
+def test_a_model_that_nobody_built_is_recorded_from_its_first_step(
+    keras: Any, tmp_path: Path
+) -> None:
+    class Own(keras.Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.hidden, self.out = keras.layers.Dense(4, "relu"), keras.layers.Dense(1)
+
+        def call(self, x: Any) -> Any:
+            return self.out(self.hidden(x))
+
+    class OwnStep(Own):
+        def train_step(self, data: Any) -> Any:
+            tf = pytest.importorskip("tensorflow")
+            x, y = data["x"], data["y"]
+            with tf.GradientTape() as tape:
+                loss = tf.reduce_mean((self(x, training=True) - y) ** 2)
+            self.optimizer.apply(
+                tape.gradient(loss, self.trainable_variables), self.trainable_variables
+            )
+            return {"loss": loss}
+
+    x = np.random.default_rng(0).normal(size=(12, 3)).astype("float32")
+    for kind, data in ((Own, (x, x[:, :1])), (OwnStep, ({"x": x, "y": x[:, :1]},))):
+        model = kind()
+        model.compile("adam", "mse")
+        callback = ConvergenceCallback(tmp_path / kind.__name__)
+        model.fit(*data, batch_size=2, verbose=0, callbacks=[callback])
+        assert callback.disabled_reason is None
+        table = read(tmp_path / kind.__name__).tables["variables"]
+        assert table.steps[0] == 0
+        assert (table.column("gradient_norm")[0] >= 0).all()

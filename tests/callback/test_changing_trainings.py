@@ -187,3 +187,32 @@ def test_its_folder_is_deleted(
     history = read(folder)
     assert history.tables["run"].steps[-1] == 4 * BATCHES - 1
     assert history.config["optimizer"]["class"] == "Adam", "written again into the new file"
+
+
+def test_a_changed_set_of_trained_variables_is_told(keras: Any, tmp_path: Path) -> None:
+    """Frozen by a callback in the second epoch, low-rank weights between two calls of fit."""
+    layers = keras.layers
+    model = keras.Sequential(
+        [keras.Input((3,)), layers.Dense(4, name="base"), layers.Dense(1, name="head")]
+    )
+    model.compile("sgd", "mse")
+    freeze = keras.callbacks.LambdaCallback(
+        on_epoch_begin=lambda epoch, logs: setattr(model.layers[0], "trainable", epoch != 1)
+    )
+    x, y = np.ones((20, 3), "float32"), np.ones((20, 1), "float32")
+    callback = ConvergenceCallback(tmp_path)
+    model.fit(x, y, batch_size=2, epochs=2, verbose=0, callbacks=[callback, freeze])
+    model.layers[1].enable_lora(2)
+    model.compile("sgd", "mse")
+    model.fit(x, y, batch_size=2, verbose=0, callbacks=[callback])
+    assert callback.disabled_reason is None
+    first, second = read(tmp_path).config["trainable_changes"]
+    assert (first["step"], first["now_trained"]) == (10, [])
+    assert [path.split("/")[-2:] for path in first["no_longer_trained"]] == [
+        ["base", "kernel"], ["base", "bias"],
+    ]
+    assert second["step"] == 20
+    assert [path.split("/")[-1] for path in second["now_trained"]] == [
+        "lora_kernel_a", "lora_kernel_b",
+    ]
+    assert [path.split("/")[-2:] for path in second["no_longer_trained"]] == [["head", "kernel"]]

@@ -67,6 +67,8 @@ def test_one_step_against_the_closed_form(
                 "variable_mean": value.mean(),
                 "variable_std": value.std(),
                 "update_norm": 0.1 * np.linalg.norm(gradient),
+                "gradient_kurtosis": np.mean(gradient**4) / np.mean(gradient**2) ** 2,
+                "effective_rate": 0.1,
             }
             if np.any(value):
                 norm = np.linalg.norm(value)
@@ -116,6 +118,7 @@ def test_activations_against_a_forward_pass(keras: Any, tmp_path: Path) -> None:
         "activation_std": hidden.std(),
         "activation_batch_std": hidden.std(axis=0).mean(),
         "activation_max_abs": hidden.max(),
+        "activation_kurtosis": np.mean(hidden**4) / np.mean(hidden**2) ** 2,
         "activation_zero_fraction": (hidden == 0).mean(),
         "activation_dead_fraction": ((hidden > 0).mean(axis=0) < 0.01).mean(),
     }

@@ -30,11 +30,13 @@ def halves() -> tuple[Any, Any]:
     return x, y
 
 
-def train(strategy: Any, folder: Path | None, mode: str) -> list[Any]:
+def train(strategy: Any, folder: Path | None, mode: str, fault: bool = False) -> list[Any]:
+    """Weights before and after. With `fault` the process that writes cannot record."""
     import keras  # noqa: PLC0415 - after the environment is set
     import tensorflow as tf  # noqa: PLC0415
 
     from tb_convergence import ConvergenceRecorder  # noqa: PLC0415
+    from tb_convergence.training.instep import replicas  # noqa: PLC0415
 
     keras.utils.set_random_seed(3)
     with strategy.scope():
@@ -45,6 +47,8 @@ def train(strategy: Any, folder: Path | None, mode: str) -> list[Any]:
         if folder is not None:
             recorder = ConvergenceRecorder(folder, model, every_n_steps=5)
             assert recorder.disabled_reason is None, recorder.disabled_reason
+            if fault and replicas.is_chief(strategy):
+                recorder._run.guard.disable("planted fault")
     start = [np.array(w) for w in model.get_weights()]
 
     def replica_step(x: Any, y: Any) -> Any:
@@ -74,7 +78,7 @@ def train(strategy: Any, folder: Path | None, mode: str) -> list[Any]:
     if recorder is not None:
         recorder.epoch(loss=1.0)
         recorder.close()
-        assert recorder.disabled_reason is None, recorder.disabled_reason
+        assert fault or recorder.disabled_reason is None, recorder.disabled_reason
     return [*start, *[np.array(w) for w in model.get_weights()]]
 
 
@@ -104,6 +108,9 @@ def main(folder: Path, index: str = "", *addresses: str) -> None:
         for expected, found in zip(plain, recorded, strict=True):
             np.testing.assert_array_equal(found, expected, err_msg=mode)
         np.savez(folder / f"weights-{os.getpid()}.npz", *plain)
+    failing = train(strategy, folder / "fault", mode, fault=True)
+    for expected, found in zip(plain, failing, strict=True):
+        np.testing.assert_array_equal(found, expected, err_msg="fault")
     sys.stdout.write("trained alike\n")
     sys.stdout.flush()
     os._exit(0)  # the other worker may be gone: no waiting for it

@@ -66,7 +66,7 @@ def assert_equal(found: dict[str, float], expected: ArrayReductions, relative: f
     scale = 0.0 if np.isnan(expected.max_abs) else expected.max_abs
     for name, value in found.items():
         wanted = getattr(expected, name)
-        absolute = relative * (1.0 if name.endswith("fraction") else scale)
+        absolute = relative * (1.0 if name.endswith(("fraction", "kurtosis")) else scale)
         with np.errstate(over="ignore"):
             wanted = float(np.float32(wanted))
         assert value == pytest.approx(wanted, rel=relative, abs=absolute, nan_ok=True), name

@@ -22,7 +22,7 @@ from tb_convergence.core import rules
 from tb_convergence.core.diagnosis import diagnose_history
 from tb_convergence.core.schema import Row
 from tb_convergence.rule_plugins import RuleFileError, load_file
-from tb_convergence.training.host.live import checked_live, wanted
+from tb_convergence.training.host.live_options import checked_live, wanted
 from tb_convergence.training.host.writer import channel
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "rules.md"

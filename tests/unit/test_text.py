@@ -102,6 +102,7 @@ def loose_formats(tree: ast.AST) -> Iterator[int]:
 SPEAKING = sorted(
     path for part in (
         "core", "cli/formats", "cli/wording.py", "training/host/live.py",
+        "training/host/live_options.py",
         "experiments/ablation.py", "experiments/confirmation.py", "experiments/data_check.py",
         "experiments/gradients.py", "experiments/memorising.py",
         "experiments/loss_landscape/sharpness.py",

@@ -10,19 +10,16 @@ import logging
 import os
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from difflib import get_close_matches
 from math import ceil
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tb_convergence import rule_plugins
 from tb_convergence.core.diagnosis import Change, Finding, Monitor, diagnose_history
-from tb_convergence.core.diagnosis.finding import SEVERITIES
 from tb_convergence.core.diagnosis.monitor import OPENS_AFTER
-from tb_convergence.core.rules import in_force
 from tb_convergence.core.text.numbers import confidence
+from tb_convergence.training.host.live_options import OnFinding
 from tb_convergence.training.host.recent_history import KeptHistory
 
 logger = logging.getLogger("tb_convergence")
@@ -37,52 +34,6 @@ FREE_SECONDS: Final = 1.0
 _DAMAGE: Final = (
     "gradient_nan_fraction", "gradient_inf_fraction", "variable_nonfinite_fraction"
 )
-
-OnFinding = Callable[[Finding], Any]
-
-
-def wanted(
-    log_dir: str,
-    live: bool,
-    on_finding: OnFinding | None,
-    stop_on: Collection[str],
-    stop: Callable[[], None],
-    overhead: float,
-) -> Live | None:
-    """A `Live` where anything was asked of one; None where not."""
-    if not (live or on_finding is not None or stop_on):
-        return None
-    rule_plugins.load_installed()  # rules of a file are in force once the program has loaded it
-    return Live(
-        log_dir, on_finding=on_finding, stop_on=stop_on, stop=stop, overhead=overhead
-    )
-
-
-def checked_live(on_finding: Any, stop_on: Any) -> frozenset[str]:
-    """`stop_on` as a set.
-
-    Raises:
-        TypeError: `on_finding` cannot be called, or `stop_on` is one text.
-        ValueError: `stop_on` names neither a severity nor a diagnosis.
-    """
-    if on_finding is not None and not callable(on_finding):
-        raise TypeError(f"on_finding is {on_finding!r}; expected a function of one finding")
-    if isinstance(stop_on, str):
-        raise TypeError(f"stop_on is {stop_on!r}; expected a set, such as {{{stop_on!r}}}")
-    chosen = frozenset(stop_on or ())
-    if not chosen:
-        return chosen
-    rule_plugins.load_installed()
-    known = {*SEVERITIES, *(rule.id for rule in in_force())}
-    unknown = sorted(str(item) for item in chosen - known)
-    if unknown:
-        close = get_close_matches(unknown[0], known, 1)
-        raise ValueError(
-            f"stop_on has {unknown[0]!r}; expected severities ({', '.join(SEVERITIES)}) or ids of "
-            f"diagnoses{f' (did you mean {close[0]!r}?)' if close else ''}. Load a file of your "
-            "own rules before: tb_convergence.rule_plugins.load_file(path)"
-        )
-    return chosen
 
 
 class Live:

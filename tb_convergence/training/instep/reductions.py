@@ -169,6 +169,19 @@ class Fast:
         return tf.sqrt(tf.math.divide_no_nan(squares, self.size))
 
     @cached_property
+    def kurtosis(self) -> Tensor:
+        # Of entries over their root mean square, which is ordinary: none of them is larger than
+        # the root of their number.
+        mean = tf.math.divide_no_nan(self.square_sum, self.size)
+        inverse = tf.math.rsqrt(tf.where(mean > 0, mean, tf.ones_like(mean)))
+        fourth = self._square_sum(tf.square(self.values * self._spread(inverse)))
+        return self._nonzero(mean, tf.math.divide_no_nan(fourth, self.size))
+
+    def _nonzero(self, squares: Tensor, found: Tensor) -> Tensor:
+        """`found`; NaN where `squares` is not positive."""
+        return tf.where(squares > 0, found, tf.constant(float("nan"), self.dtype))
+
+    @cached_property
     def minimum(self) -> Tensor:
         return self._extreme(tf.reduce_min, self.values)
 
@@ -322,6 +335,14 @@ class Exact(Fast):
         squares = self._square_sum(deviations) + self._left_out * tf.square(mean_scaled)
         variance = tf.math.divide_no_nan(squares, self._finite_count)
         return self._defined(tf.sqrt(variance) * self._scale)
+
+    @cached_property
+    def kurtosis(self) -> Tensor:
+        # The largest entry is scaled to 1, so neither sum is less than 1 where any is not 0.
+        second = self._square_sum(self._scaled)
+        fourth = self._square_sum(tf.square(self._scaled))
+        found = self._finite_count * tf.math.divide_no_nan(fourth, tf.square(second))
+        return self._nonzero(second, found)
 
     @cached_property
     def minimum(self) -> Tensor:

@@ -6,7 +6,9 @@ is put back. So the training never depends on what happens here: whatever fails 
 that was pulled reaches Keras' function exactly once.
 
 `model.train_function` is ours from just before a call to the moment it is called, and at no other
-time: what else happens between steps, an interruption too, finds Keras' own.
+time: what else happens between steps, an interruption too, finds Keras' own. If another callback
+raises in just that moment, ours stays until the next call, which restores Keras' own and records
+nothing where it belongs to another call of `fit`.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final
 
 import tensorflow as tf
@@ -74,6 +77,7 @@ class Beside:
         self._cadence = cadence
         self._guard = guard
         self._plain: Function | None = None
+        self._history: Any = None
         self._pending: list[Any] = []
         self._ready = False
         self._free = 0
@@ -120,7 +124,7 @@ class Beside:
     def begin(self, model: Any) -> None:
         """A call of `fit` begins."""
         self._disarm()
-        self.model, self._plain = model, None
+        self.model, self._plain, self._history = model, None, vars(model).get("history")
         self._pending, self._mark, self._free = [], None, 0
         if self._measuring.begin(model):
             self._due_call = self._calls
@@ -177,6 +181,9 @@ class Beside:
         plain = self._plain
         assert plain is not None
         vars(self.model)["train_function"] = plain
+        if vars(self.model).get("history") is not self._history:  # a later call of fit, not ours
+            self.end()
+            return plain(iterator)
         if self._free:  # as a rule: nothing of ours but this
             self._free -= 1
             return self._pass(plain, iterator)
@@ -264,7 +271,8 @@ class Beside:
             if place:
                 self._hand(plain, block[:place], iterator, data)
             before = self._ours(lambda: self._measuring.before(copies))
-            logs = own = self._hand(plain, [block[place]], iterator, data)
+            with self._noting(before):
+                logs = own = self._hand(plain, [block[place]], iterator, data)
             rest = block[place + 1 :]
             if before is not None:
                 batch, made = block[place], place + 1
@@ -323,6 +331,14 @@ class Beside:
         except BaseException:
             data.discard()
             raise
+
+    @staticmethod
+    def _noting(before: Before | None) -> AbstractContextManager[Any]:
+        """While a step makes variables, their first values are noted."""
+        if before is None or before.known is None:
+            return nullcontext()
+        scope: AbstractContextManager[Any] = tf.variable_creator_scope(before.note)
+        return scope
 
     def _place_in_block(self) -> int:
         """Which batch of the next block to record: of an accumulated update, its last."""

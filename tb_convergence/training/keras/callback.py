@@ -22,14 +22,15 @@ from tb_convergence.training.host.arguments import (
 from tb_convergence.training.host.cadence import Cadence
 from tb_convergence.training.host.epochs import Epochs
 from tb_convergence.training.host.guard import Guard, UnsupportedError, weak_close
-from tb_convergence.training.host.live import OnFinding, checked_live, wanted
+from tb_convergence.training.host.live_options import OnFinding, checked_live, wanted
 from tb_convergence.training.host.writer import RunWriter
 from tb_convergence.training.keras import compat
+from tb_convergence.training.keras.trainable_changes import TrainableChanges
 from tb_convergence.training.keras.trajectory_callback import TrajectoryCallback
 
 TRANSIENT: Final = frozenset(
     {"_guard", "_session", "_beside", "_writer", "_closing", "_epochs", "_facts", "_numbering"}
-    | {"_last_finite"}
+    | {"_last_finite", "_trainable"}
     | {"_expected", "_model", "_foreign", "params"}
 )
 """Attributes that belong to the training in progress."""
@@ -118,6 +119,7 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
         self._epochs = Epochs()
         self._facts: dict[str, Any] = {}
         self._last_finite: Any = None
+        self._trainable = TrainableChanges()
         self._expected = False
         self._foreign = False
 
@@ -173,6 +175,8 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
         """Tell the session that the batch to come is its own."""
         session = self._session
         if session is not None:
+            if not batch:
+                self._guard(self._follow_trainable)
             session.arm()
             if "batch_size" not in self._facts and session.batch_size is not None:
                 self._guard(lambda: self._describe(batch_size=session.batch_size))
@@ -273,6 +277,11 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
             self._expected = True
             self._session.expect((epochs - epoch) * steps)
         self._session.begin_epoch()
+
+    def _follow_trainable(self) -> None:
+        """At the first batch of an epoch, when all callbacks have changed what they change."""
+        if self._trainable.look(self.model, self._session.last_step + 1):
+            self._describe(trainable_changes=list(self._trainable.found))
 
     def _end_epoch(self, logs: dict[str, Any]) -> None:
         began = time.perf_counter()

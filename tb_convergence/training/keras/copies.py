@@ -6,8 +6,10 @@ calls of `fit` and over callbacks, until the model is compiled again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from inspect import isfunction
 from typing import Any, Final
 
 import tensorflow as tf
@@ -79,19 +81,38 @@ class Before:
         numbers: of the step, by `id` of the optimizer.
         values: of the variables that the copy touches, once it is known which.
         known: values by `id` of the handle, before it is.
+        created: what variables that the step itself makes begin with, by `id` of the handle.
     """
 
     numbers: dict[int, int]
     values: list[Any] = field(default_factory=list)
     known: dict[int, Any] | None = None
+    created: dict[int, Any] = field(default_factory=dict)
+
+    def note(self, create: Callable[..., Any], **settings: Any) -> Any:
+        """To be a `tf.variable_creator_scope` around the step: it makes variables as without us,
+        and we note their first values, where these are numbers already while the step is traced."""
+        initial, values = settings.get("initial_value"), []
+        if isfunction(initial):
+
+            def noted() -> Any:
+                values.append(initial())
+                return values[-1]
+
+            settings["initial_value"] = noted
+        variable = create(**settings)
+        with suppress(Exception):
+            if hasattr(values[-1], "numpy"):
+                self.created[id(variable.handle)] = values[-1]
+        return variable
 
     def complete(self, rehearsal: Rehearsal, model: Any, optimizers: Sequence[Any]) -> bool:
         """Find `values`; False where a variable is newer than the step, so its value is not
         known.
 
-        Keras makes the variables of optimizers and metrics in the first step. The optimizer knows
-        what its own begin with; those of metrics change nothing that is measured, so any value of
-        theirs does.
+        Keras makes the variables of optimizers and metrics in the first step, and those of a
+        model that nobody built. The optimizer knows what its own begin with; those of metrics
+        change nothing that is measured, so any value of theirs does.
         """
         if self.known is None:
             return True
@@ -106,7 +127,7 @@ class Before:
         for handle in rehearsal.touched.handles:
             value = self.known.get(id(handle))
             if value is None:
-                value = fresh.get(id(handle))
+                value = fresh.get(id(handle), self.created.get(id(handle)))
             if value is None:
                 return False
             self.values.append(value)

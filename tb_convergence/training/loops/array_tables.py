@@ -97,6 +97,8 @@ def _given(column: str, parts: Mapping[str, Arrays | None]) -> bool:
     part, _, rest = column.partition("_")
     if rest == "ratio":
         return parts["update"] is not None and parts["variable"] is not None
+    if column == "effective_rate":
+        return parts["update"] is not None and parts["gradient"] is not None
     return parts.get(part) is not None
 
 

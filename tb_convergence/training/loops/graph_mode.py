@@ -130,7 +130,8 @@ def _known(group: statistics.Group, updates: Sequence[Any] | None) -> list[str]:
     """Columns that one step of a graph can tell."""
 
     def told(statistic: statistics.Statistic) -> bool:
-        if statistic.name.startswith("update_") and updates is None:
+        compares = statistic.name.startswith("update_") or statistic.name == "effective_rate"
+        if compares and updates is None:
             return False
         return statistic.formula is not None or statistic.name == "gradient_missing"
 

@@ -19,7 +19,7 @@ from tb_convergence.training.host.cadence import Cadence
 from tb_convergence.training.host.collector import Collector
 from tb_convergence.training.host.epochs import Epochs
 from tb_convergence.training.host.guard import Guard, UnsupportedError
-from tb_convergence.training.host.live import OnFinding, wanted
+from tb_convergence.training.host.live_options import OnFinding, wanted
 from tb_convergence.training.host.writer import RunWriter
 from tb_convergence.training.instep import replicas
 from tb_convergence.training.instep.recorder import SCOPE, Plan, Recorder, outside_of_trace

@@ -20,7 +20,7 @@ from tb_convergence.training.host.arguments import (
     checked_log_dir,
     checked_overhead,
 )
-from tb_convergence.training.host.live import OnFinding, checked_live
+from tb_convergence.training.host.live_options import OnFinding, checked_live
 from tb_convergence.training.loops.loop_run import LoopRun
 from tb_convergence.training.loops.watch import Shown
 

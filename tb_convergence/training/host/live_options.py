@@ -1,0 +1,68 @@
+"""What a training asks of its live findings, checked before they are needed.
+
+A training that asks for none, as most do, never imports the rules: that takes half a second of the
+three that recording a short training may cost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tb_convergence.core.diagnosis import Finding
+    from tb_convergence.training.host.live import Live
+
+OnFinding = Callable[["Finding"], Any]
+
+
+def wanted(
+    log_dir: str,
+    live: bool,
+    on_finding: OnFinding | None,
+    stop_on: Collection[str],
+    stop: Callable[[], None],
+    overhead: float,
+) -> Live | None:
+    """A `Live` where anything was asked of one; None where not."""
+    if not (live or on_finding is not None or stop_on):
+        return None
+    from tb_convergence import rule_plugins  # noqa: PLC0415 - see above
+    from tb_convergence.training.host.live import Live  # noqa: PLC0415
+
+    rule_plugins.load_installed()  # rules of a file are in force once the program has loaded it
+    return Live(
+        log_dir, on_finding=on_finding, stop_on=stop_on, stop=stop, overhead=overhead
+    )
+
+
+def checked_live(on_finding: Any, stop_on: Any) -> frozenset[str]:
+    """`stop_on` as a set.
+
+    Raises:
+        TypeError: `on_finding` cannot be called, or `stop_on` is one text.
+        ValueError: `stop_on` names neither a severity nor a diagnosis.
+    """
+    if on_finding is not None and not callable(on_finding):
+        raise TypeError(f"on_finding is {on_finding!r}; expected a function of one finding")
+    if isinstance(stop_on, str):
+        raise TypeError(f"stop_on is {stop_on!r}; expected a set, such as {{{stop_on!r}}}")
+    chosen = frozenset(stop_on or ())
+    if not chosen:
+        return chosen
+    from tb_convergence import rule_plugins  # noqa: PLC0415 - see above
+    from tb_convergence.core.diagnosis.finding import SEVERITIES  # noqa: PLC0415
+    from tb_convergence.core.rules import in_force  # noqa: PLC0415
+
+    rule_plugins.load_installed()
+    known = {*SEVERITIES, *(rule.id for rule in in_force())}
+    unknown = sorted(str(item) for item in chosen - known)
+    if unknown:
+        close = get_close_matches(unknown[0], known, 1)
+        raise ValueError(
+            f"stop_on has {unknown[0]!r}; expected severities ({', '.join(SEVERITIES)}) or ids of "
+            f"diagnoses{f' (did you mean {close[0]!r}?)' if close else ''}. Load a file of your "
+            "own rules before: tb_convergence.rule_plugins.load_file(path)"
+        )
+    return chosen
