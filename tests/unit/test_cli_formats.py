@@ -238,3 +238,9 @@ def test_totals() -> None:
     lost = diagnose_history(draw.history())
     expected = "3 runs: 1 sick (1 critical), 1 nothing found, 1 without data"
     assert totals((RUNS[0], fine, lost)) == expected
+
+
+def test_a_run_without_data_says_how_to_read_more() -> None:
+    lost = diagnose_history(draw.history())
+    assert "try --loader python" in " ".join(text.report((lost,)).split())
+    assert "--loader" not in text.report((RUNS[0],))

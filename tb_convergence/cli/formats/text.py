@@ -32,6 +32,12 @@ _VERDICTS: Final[dict[State, str]] = {
 }
 """Colour of each verdict; only "nothing found" is green."""
 
+NOTHING_READ: Final = (
+    "No loss, histogram or recording could be read here. If TensorBoard shows scalars of this run, "
+    "try --loader python: TensorBoard's data server reads only float32 scalars."
+)
+"""What is said of a run without any data."""
+
 
 class Page:
     """Collects lines; knows the width and whether colour may be used."""
@@ -95,8 +101,11 @@ def _run(page: Page, run: RunDiagnosis, verbose: bool) -> None:
     for finding in run.findings:
         if finding.explained_by is None:
             _finding(page, finding, run, verbose)
-    for question in questions(run):
+    asked = questions(run)
+    for question in asked:
         page.wrapped("? ", question, 2)
+    if run.last_step < 0 and not asked and not run.skipped:
+        page.wrapped("", NOTHING_READ, 2)
     if run.skipped:
         page.wrapped("", skipped_text(run), 2)
     if verbose and run.not_evaluated:
