@@ -42,8 +42,8 @@ nobody here has seen.
 Intervals are 95 % Wilson intervals. Runs of one program with different seeds resemble each other,
 so the intervals are narrower than they should be.
 
-How the diagnosis does on event files that strangers published, whatever wrote them, is on a page of its
-own: [public logs](development/public_logs.md).
+How the diagnosis does on event files that strangers published, whatever wrote them, is on a page
+of its own: [public logs](development/public_logs.md).
 """
 
 LEFT_OUT = """## Leave one family out
