@@ -60,8 +60,8 @@ evaluated*. The last column of every table, `{CHECK_COLUMN}`, is a checksum of i
 
 
 DERIVED_TEXT: Final = (
-    "These statistics are not written, because they follow from other columns. The penalty "
-    "gradient is a curve next to the gradient of the layer (`tb_convergence/core/"
+    "These statistics are not written, because they follow from other columns. The "
+    "regularization gradient is a curve next to the gradient of the layer (`tb_convergence/core/"
     "regularization.py`). The root mean square of a feature and the trends are metrics of the heat "
     "map (`tb_convergence/core/trend.py`). A trend compares two stretches of ten records, and of "
     "at least three at the beginning of a run. It counts a zero as one decade below the smallest "

@@ -279,7 +279,7 @@ def test_a_penalized_kernel_has_a_curve_of_the_penaltys_gradient(exact: bool) ->
     norm = table.column("variable_norm", "low")[0, 0]
     assert penalized["low"][0] == pytest.approx(norm / 2)
     assert penalized["high"] is None if exact else penalized["high"][0] == pytest.approx(norm)
-    assert penalized["title"] == "Penalty gradient"
+    assert penalized["title"] == "Regularization gradient"
 
 
 def test_the_trend_is_offered_where_there_are_records_enough(client: Client) -> None:
