@@ -30,7 +30,7 @@ test("a run is running while its records come, then silent, then old", () => {
   assert.equal(live.text, "running");
   assert.equal(live.more, `last record 12 s ago · step 214 · read ${clockTime(NOW - 2)}`);
   assert.equal(liveOf(run(61), 1, clock).state, "silent");
-  assert.equal(liveOf(run(840), 1, clock).text, "silent for 14 min");
+  assert.equal(liveOf(run(840), 1, clock).text, "no record for 14 min");
   assert.equal(liveOf(run(4000), 1, clock).text, "last record 1 h ago");
   assert.equal(liveOf(run(200), 30, clock).state, "running", "ten usual gaps are no silence");
   assert.equal(liveOf(run(301), 30, clock).state, "silent");

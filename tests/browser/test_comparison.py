@@ -255,7 +255,7 @@ def test_a_finding_says_whether_the_other_run_has_it(served: str, open_tab: Open
     }
     findings = tab.get("findings", run=SICK)["findings"]
     first = tab.find("finding", id=findings[0]["id"])
-    expected = "Also in" if findings[0]["id"] in both else "Not in"
+    expected = "Also in" if findings[0]["id"] in both else "Not found in"
     expect(first.locator(".where", has_text="deep-sigmoid").first).to_contain_text(expected)
 
 

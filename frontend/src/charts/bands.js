@@ -258,10 +258,10 @@ function hatch(context, code, { heat }) {
   const inner = tile.getContext("2d");
   const [ground, mark] =
     code === NAN ? [heat.nan, heat.nanMark] : [heat.infinite, heat.infiniteMark];
-  for (let x = 0; inner && x < size; x += 3) {
-    for (let y = 0; y < size; y += 3) {
+  for (let x = 0; inner && x < size; x += 1) {
+    for (let y = 0; y < size; y += 1) {
       inner.fillStyle = `rgb(${(isMark(code, x, y, 3) ? mark : ground).join(" ")})`;
-      inner.fillRect(x, y, 3, 3);
+      inner.fillRect(x, y, 1, 1);
     }
   }
   return context.createPattern(tile, "repeat") ?? `rgb(${ground.join(" ")})`;

@@ -18,8 +18,9 @@ export function doctor({ summary, verdicts, data }, copy) {
   const proof = found.proofs.find((one) => one.chosen) ?? found.proofs.find((one) => one.proven);
   const causes = verdicts.filter(({ outcome }) => outcome === "confirmed");
   const excluded = verdicts.filter(({ outcome }) => outcome === "refuted");
-  const title =
-    causes[0]?.title ?? (proof ? `Train ${proof.title}` : "No change is proven to help");
+  const tries = found.candidates.some(({ value }) => value !== null);
+  const none = tries ? "No change is proven to help" : "No change could be tried";
+  const title = causes[0]?.title ?? (proof ? `Train ${proof.title}` : none);
   return html`<div class="verdict-head ${proof ? "found" : ""}">
       <p class="eyebrow">${icon(proof ? "critical" : "unknown")} Doctor’s verdict${proof ? ": cause and proven change" : ""}</p>
       <h2>${visible(title)}</h2>

@@ -67,7 +67,7 @@ export function liveOf(run, gap, { now, read, away }) {
   if (silence <= Math.max(OLD_SECONDS, 2 * long)) {
     return {
       state: "silent",
-      text: `silent for ${ago}`,
+      text: `no record for ${ago}`,
       more: [at, when].filter(Boolean).join(" · "),
       title,
     };

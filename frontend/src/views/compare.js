@@ -188,7 +188,8 @@ function breakable(path) {
 
 /** @param {string | null} text */
 function setting(text) {
-  return text === null ? html`<span class="soft">none</span>` : inlineName(text);
+  if (text === null) return html`<span class="soft">none</span>`;
+  return inlineName(/^\d{4,15}$/.test(text) ? formatStep(Number(text)) : text);
 }
 
 /**

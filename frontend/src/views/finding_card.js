@@ -76,7 +76,7 @@ function testedBadge({ tested }, handlers) {
   if (!tested) return nothing;
   const { word, mark } = OUTCOMES[tested.outcome];
   return html`<p class="tested ${tested.outcome}" data-testid="tested" data-outcome=${tested.outcome}>${verdictIcon(mark)}
-    <span>${word} by <button type="button" class="link" title="Show the experiment"
+    <span>${word} by experiment: <button type="button" class="link" title="Show the experiment"
       @click=${() => handlers.setView({ page: "experiments" })}>${EXPERIMENT_TITLE[tested.experiment] ?? "an experiment"}</button></span></p>`;
 }
 

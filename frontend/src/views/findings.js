@@ -177,7 +177,7 @@ function elsewhere(id, compared) {
   const there = both ? "both" : compared.findings.find((one) => one.id === id)?.second;
   if (there === undefined) return nothing;
   const said = new Map([
-    ["none", "Not in"],
+    ["none", "Not found in"],
     ["not evaluated", "Could not be checked in"],
   ]).get(there);
   return html`<p class="where">${said ?? "Also in"} ${inlineName(compared.with)}</p>`;

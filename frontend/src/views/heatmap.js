@@ -64,8 +64,8 @@ export function heatPanel(data, handlers) {
       ${metricChoice(data, handlers)} ${shadeChoice(data, handlers)} ${orderChoice(data, handlers)}
       <div class="map-tools">
       <label class="search">${sign("search")}<span class="hidden-label">Filter rows by name</span>
-        <input type="search" placeholder="Filter: attn|mlp" .value=${view.filter}
-          title="Words that must all occur; | for alternatives, * for anything"
+        <input type="search" placeholder="Filter rows" .value=${view.filter}
+          title="Words that must all occur; | for alternatives, * for anything: attn|mlp"
           @input=${(/** @type {InputEvent} */ event) =>
             handlers.setView({
               filter: /** @type {HTMLInputElement} */ (event.target).value,

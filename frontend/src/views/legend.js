@@ -101,6 +101,13 @@ function arrange(element, ends) {
     return { item, height, wanted: end === undefined ? Infinity : end - 10 };
   });
   items.sort((a, b) => a.wanted - b.wanted);
+  // A chart is at least as tall as the names beside it: they never lie over what is below.
+  const sum = items.reduce((all, { height }) => all + height + GAP, Math.max(0, ends.top - 8));
+  const needed = `${sum}px`;
+  const chart = element.parentElement;
+  if (chart && chart.style.getPropertyValue("--names") !== needed) {
+    chart.style.setProperty("--names", needed);
+  }
   const tops = stacked(items, ends.top - 8, ends.top + ends.height + 22);
   for (const [index, { item }] of items.entries()) {
     item.style.setProperty("--y", `${tops[index]}px`);

@@ -73,15 +73,13 @@ export function lossPanel(data, handlers) {
 }
 
 /**
- * How to read the curves: which line is which, and what the marks on the edge are.
+ * What the marks on the edge of the plot are.
  *
  * @param {LossData} data
  */
-function how({ chart, edges, negative }) {
-  const smoothed = chart.lines.some((line) => line.alpha !== undefined);
-  return html`<span class="soft small legend-edges">${
-    smoothed ? html`<span class="wide-only">Thin line: recorded. Thick: smoothed.</span>` : nothing
-  }${edgeKey(edges, negative)}</span>`;
+function how({ edges, negative }) {
+  if (edges.length === 0) return nothing;
+  return html`<span class="soft small legend-edges">${edgeKey(edges, negative)}</span>`;
 }
 
 /**
@@ -112,7 +110,7 @@ function chartChoice(data, handlers) {
  * @param {LossHandlers} handlers
  */
 function smoothing(view, handlers) {
-  return html`<label class="field">Smoothing
+  return html`<label class="field" title="Thin line: as recorded. Thick line: smoothed.">Smoothing
     <input type="range" min="0" max="0.99" step="0.01" .value=${String(view.smoothing)}
       @input=${(/** @type {Event} */ event) =>
         handlers.setView({

@@ -265,12 +265,19 @@ function runRow(row, index, { longest, all, groups }, data, handlers) {
     <td class="number ${loss !== null && !Number.isFinite(loss) ? "lost" : ""}">${formatNumber(loss)}</td>
     <td class="col-changed" title=${changed.join("\n")}>${
       changed.length
-        ? changed.map((one) => html`<code class="setting">${one}</code>`)
+        ? html`${changed.slice(0, CHIPS).map((one) => html`<code class="setting">${one}</code>`)}${
+            changed.length > CHIPS
+              ? html`<span class="soft">+${changed.length - CHIPS}</span>`
+              : nothing
+          }`
         : html`<span class="soft">${Object.keys(run.settings ?? {}).length ? "nothing" : "not recorded"}</span>`
     }</td>
     <td class="col-health">${healthLine(row, longest)}</td>
   </tr>`;
 }
+
+/** Settings that are named; the others are counted. */
+const CHIPS = 2;
 
 /** Of a health line: a box about as wide as its column, to which it is stretched. */
 const WIDE = 300;

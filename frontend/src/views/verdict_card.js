@@ -39,8 +39,8 @@ export function verdictCard(reply, summary, series) {
       <p class="eyebrow ${mark}">${verdictIcon(mark)}<span>${STATE_WORD[state]}</span></p>
       <h3>${title(state, all - decided, stepNumber(reply.last_step) < 0 ? 0 : all)}</h3>
     </div>
-    ${verdict?.why ? html`<p class="summary" data-testid="why">${visible(verdict.why)}</p>` : nothing}
     ${reply.loss_summary ? html`<p class="summary" data-testid="loss-summary">${visible(reply.loss_summary)}</p>` : nothing}
+    ${verdict?.why ? html`<p class="summary" data-testid="why">${visible(unsaid(verdict.why, reply.loss_summary))}</p>` : nothing}
     ${suspected.length ? suspicion(suspected) : nothing}
     ${all > 0 && stepNumber(reply.last_step) >= 0 ? coverage(reply, decided, all) : nothing}
     ${
@@ -50,6 +50,17 @@ export function verdictCard(reply, summary, series) {
             “nothing found” only where the loss and either validation or gradients were judged.</p>`
     }
   </article>`;
+}
+
+/**
+ * The reason of the verdict without a first sentence that the line above begins with as well.
+ *
+ * @param {string} why
+ * @param {string} said
+ */
+export function unsaid(why, said) {
+  const end = why.indexOf(". ") + 1;
+  return end > 0 && said.startsWith(why.slice(0, end - 1)) ? why.slice(end + 1) : why;
 }
 
 /**
