@@ -15,6 +15,7 @@ import { createRecovery } from "./data/recovery.js";
 import { wanted } from "./data/wanted.js";
 import { createHandlers } from "./handlers.js";
 import { onArrival, readHash, writeHash } from "./host/address.js";
+import { copyNamesWhole } from "./host/clipboard.js";
 import { createFullScreen } from "./host/full_screen.js";
 import { remembered } from "./host/memory.js";
 import { notifies, notify } from "./host/notify.js";
@@ -322,6 +323,7 @@ export function startApp(root, connect) {
     }
   }, CLOCK_MILLISECONDS);
   listenToShortcuts(root, handlers);
+  copyNamesWhole(root);
   const measure = () => {
     const [width, height] = [root.clientWidth, window.innerHeight];
     const { size } = state;

@@ -14,6 +14,7 @@ import { copyText } from "./host/clipboard.js";
 import { download } from "./host/download.js";
 import { later } from "./host/later.js";
 import { remember } from "./host/memory.js";
+import { noteOn } from "./host/notes.js";
 import { switchNotifications } from "./host/notify.js";
 import { openHelp, switchShortcuts, toPlace } from "./host/shortcuts.js";
 import { zoomOn } from "./model/window.js";
@@ -55,6 +56,8 @@ export function createHandlers({ current, change, again, refresh, model, around 
     select,
     ...ofRuns,
     redraw: () => change({}),
+    /** @param {string} said */
+    say: (said) => change({ said }),
     async showHelp() {
       await later().catch(() => null);
       change({});
@@ -284,7 +287,8 @@ export function createHandlers({ current, change, again, refresh, model, around 
      * @param {HTMLElement} panel
      */
     async exportView(view, format, panel) {
-      const page = { state: current(), model: model(), around };
+      const note = noteOn(current().selection.run ?? "");
+      const page = { state: current(), model: model(), around, note };
       const rest = await later().catch(() => null);
       if (!rest) return change({ said: "The export could not be fetched. Reload the page." });
       const file = await rest.exportFile(view, format, panel, page);

@@ -10,6 +10,7 @@ export { comparePanel, pairNote } from "./views/compare.js";
 export { helpDialog } from "./views/help.js";
 export { layerPanel } from "./views/layer_panel.js";
 export { besideRow } from "./views/map_choice.js";
+export { runNote } from "./views/note.js";
 export { lossPicker } from "./views/picker.js";
 export { pins } from "./views/pins.js";
 export { runsTable } from "./views/runs_table.js";

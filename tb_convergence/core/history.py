@@ -163,6 +163,7 @@ class RunHistory:
         earlier_trainings: older trainings in the same folder, of which nothing else here tells.
         framework: what seems to have written its scalars; "" where nothing tells.
         experiments: results of experiments that were written into its folder, oldest first.
+        hparams: hyperparameters that TensorBoard's hparams plugin was told, as texts by name.
         growing: whether it is known that more is to come, as while it trains.
     """
 
@@ -179,6 +180,7 @@ class RunHistory:
     earlier_trainings: tuple[EarlierTraining, ...] = ()
     framework: Framework = ""
     experiments: tuple[ExperimentRecord, ...] = ()
+    hparams: Mapping[str, str] = field(default_factory=dict)
     growing: bool = False
     memory: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
     """What was derived from it (see `diagnosis.memoization`); never copied to another history."""

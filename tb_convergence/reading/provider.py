@@ -9,6 +9,7 @@ from tb_convergence.core.gaps import Skipped
 from tb_convergence.core.history import RunHistory
 from tb_convergence.reading.axis_alignment import aligned, all_aligned, clock_of
 from tb_convergence.reading.histograms import HistogramData, read_histograms
+from tb_convergence.reading.hparams import read_hparams
 from tb_convergence.reading.patterns import TagRule
 from tb_convergence.reading.reasons import summed
 from tb_convergence.reading.records import read_records
@@ -97,6 +98,7 @@ def read_folded(source: DataSource, run: FoldedRun) -> RunHistory:
         scalars=all_aligned(scalars.series, clock),
         config=recorder.config,
         experiments=recorder.experiments,
+        hparams=read_hparams(source, run.members),
         skipped=summed(
             (*problems, *recorder.skipped, *histograms.skipped, *scalars.skipped)
         ),

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from tb_convergence.core.comparison import main_settings
+from tb_convergence.core.comparison.settings import MAX_MAIN
 from tb_convergence.core.diagnosis.finding import (
     SEVERITIES,
     RunDiagnosis,
@@ -100,11 +101,17 @@ def summary(history: RunHistory, diagnosis: RunDiagnosis) -> dict[str, Json]:
         "axis": history.axis,
         "loss": last_loss(history),
         "latest_seconds": latest_seconds(history),
-        "settings": dict(main_settings(history.config)),
+        "settings": settings(history),
         "health": health_line(history),
         "experiments": len(history.experiments),
         "error": None,
     }
+
+
+def settings(history: RunHistory) -> dict[str, Json]:
+    """What was chosen for the run: from its configuration, and hyperparameters that were logged."""
+    logged = {f"hparams.{name}": text for name, text in history.hparams.items()}
+    return dict(list({**logged, **main_settings(history.config)}.items())[:MAX_MAIN])
 
 
 def last_loss(history: RunHistory) -> Json:

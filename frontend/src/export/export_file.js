@@ -38,11 +38,12 @@ import {
  * @param {View} view
  * @param {Format} format
  * @param {HTMLElement} panel
- * @param {{state: State, model: Model, around: Surroundings}} page
+ * @param {{state: State, model: Model, around: Surroundings, note: string}} page  `note`: a person's own
+ *   on the run.
  * @returns {Promise<{name: string, blob: Blob} | null>}
  */
-export async function exportFile(view, format, panel, { state, model, around }) {
-  const content = contentOf(view, state, model);
+export async function exportFile(view, format, panel, { state, model, around, note }) {
+  const content = contentOf(view, state, model, note);
   if (!content) return null;
   const run = view === "runs" ? "" : (state.selection.run ?? "");
   const { title, entries } = content.caption;
@@ -64,15 +65,17 @@ export async function exportFile(view, format, panel, { state, model, around }) 
  * @param {View} view
  * @param {State} state
  * @param {Model} model
+ * @param {string} note
  * @returns {Content | null}
  */
-function contentOf(view, { slots, view: how }, model) {
+function contentOf(view, { slots, view: how }, model, note) {
   switch (view) {
     case "findings": {
       const reply = slots.findings.data;
       if (!reply) return null;
       const caption = { title: "Findings", entries: [] };
-      return { sheet: findingsSheet(reply.findings), document: reply, caption };
+      const document = note ? { ...reply, note } : reply;
+      return { sheet: findingsSheet(reply.findings), document, caption };
     }
     case "runs": {
       const { list } = model.runs;

@@ -21,6 +21,29 @@ export async function copyText(text, button) {
   }
 }
 
+/**
+ * A name is two boxes, its head and its end; a browser copies a line break between them. Without it,
+ * a name can be pasted into a terminal.
+ *
+ * @param {HTMLElement} root
+ */
+export function copyNamesWhole(root) {
+  root.addEventListener("copy", (event) => {
+    const selection = window.getSelection();
+    if (!selection || !event.clipboardData) return;
+    const before = selection.toString();
+    let text = before;
+    for (const name of root.querySelectorAll(".name")) {
+      if (!selection.containsNode(name, true)) continue;
+      const [head, tail] = [...name.children].map((part) => part.textContent ?? "");
+      if (head && tail) text = text.replaceAll(`${head}\n${tail}`, head + tail);
+    }
+    if (text === before) return;
+    event.clipboardData.setData("text/plain", text);
+    event.preventDefault();
+  });
+}
+
 /** @param {HTMLElement} button */
 function acknowledge(button) {
   button.classList.add("done");

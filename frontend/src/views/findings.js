@@ -19,6 +19,7 @@ import { inlineName, name } from "./name.js";
  * @typedef {object} FindingsHandlers
  * @property {() => void} redraw
  * @property {(id: string) => void} showFinding
+ * @property {(said: string) => void} say  To screen readers.
  * @property {(change: Partial<import("../types.js").View>) => void} setView
  * @property {(evidence: import("../types.js").Evidence, finding: Finding) => void} showEvidence
  * @property {import("./export_menu.js").ExportHandlers["exportView"]} exportView
@@ -246,6 +247,7 @@ function heading(reply, summary, { color, mark }, handlers) {
     <h2><i class="dot ${mark}" .style=${`background:${color}`}></i>${name(reply.run)}</h2>
     ${exportMenu("findings", "the findings", ["csv", "json"], handlers)}
     <p class="facts">${facts.map((fact) => html`<span>${fact}</span>`)}</p>
+    ${withLater(({ runNote }) => runNote(reply.run, handlers.say), handlers.redraw, nothing)}
   </header>`;
 }
 

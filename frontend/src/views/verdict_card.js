@@ -129,6 +129,16 @@ function bar(decided, groups) {
   </div>`;
 }
 
+/** Needs that the lines to add do not meet: time, or data of another kind. */
+const BEYOND = new Set(["records", "other"]);
+
+/** @param {FindingsReply["not_evaluated"]} open */
+function decides(open) {
+  const met = openGroups(open).filter(({ need }) => !BEYOND.has(need));
+  const count = met.reduce((sum, { ids }) => sum + ids.length, 0);
+  return `With these lines, up to ${count} of the ${counted(open.length, "open check")} can be decided.`;
+}
+
 /**
  * The lines that record what open checks need, for any run.
  *
@@ -140,6 +150,7 @@ export function openChecks({ not_evaluated: open, recipes }, { copy }, unfolded)
   if (open.length === 0) return nothing;
   return html`<details class="aside" data-testid="not-evaluated" ?open=${unfolded}>
     <summary>What decides ${open.length === 1 ? "the open check" : `the ${open.length} open checks`}</summary>
+    ${recipes.length ? html`<p>${decides(open)}</p>` : nothing}
     ${recipes.map(
       ({ title: with_, lines }) => html`<h4 class="recipe">Add these lines: ${visible(with_)}</h4>
         ${snippet(copy, lines)}`,
