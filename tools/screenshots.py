@@ -51,7 +51,7 @@ class View:
 
     Attributes:
         name: of the file.
-        logs: which server: "demo", "large", "histograms" or "none".
+        logs: which server: "demo", "large", "histograms", "experiments" or "none".
         state: of the page, as its link says it.
         part: what of the page is shown; "" for the window as it is.
         size: of the window.
@@ -96,6 +96,8 @@ VIEWS = (
           "row": "sequential/dense_1/kernel"}, ".layer :has(> .histogram)", (1360, 2000)),
     View("profile", "demo", {"run": "deep-sigmoid", "group": "variables",
                              "metric": "gradient_norm", "tab": "profile"}, ".layer", TALL),
+    View("experiments", "experiments", {"run": "sgd-unscaled-input", "view": "experiments"},
+         size=(1360, 1180)),
     View("names", "histograms", {"run": "own-names"}, size=(1360, 820)),
     View("keys", "demo", {"run": "healthy"}, "#help", (1360, 900), _open_dialog),
     View("empty", "none", {}, size=(1360, 620)),
@@ -175,6 +177,7 @@ def write_logs(kind: str, demo: Path, folder: Path) -> Path:
     programs = {
         "large": ["-m", "benchmarks.large_logs", str(made), "--runs", "8", "--records", "600"],
         "histograms": [str(ROOT / "tools" / "screenshot_logs.py"), str(made)],
+        "experiments": [str(ROOT / "tools" / "experiment_logs.py"), str(made)],
     }
     if kind in programs:
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
