@@ -1,4 +1,4 @@
-"""A person's note on a run stays in the browser and goes with the findings; names are copied whole."""
+"""A note on a run stays in the browser and goes with the findings; names are copied whole."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ def test_a_note_is_kept_and_exported(
     note.get_by_role("textbox").press("Tab")
     expect(tab.said()).to_have_text("The note is kept in this browser.")
     tab.select("other")
-    expect(tab.find("run-note").get_by_role("textbox")).to_have_value("")
+    expect(tab.find("run-note").locator("textarea")).to_have_value("")
     tab.page.reload()
     tab = Tab(tab.page, address, "convergence")
     tab.select(NAME)
-    expect(tab.find("run-note").get_by_role("textbox")).to_have_value("<b>try</b> 0.001")
+    expect(tab.find("run-note").locator("textarea")).to_have_value("<b>try</b> 0.001")
     with tab.page.expect_download() as waiting:
         tab.find("export-findings").locator("summary").click()
         tab.find("export-findings").get_by_role("button", name="JSON").click()
