@@ -39,8 +39,6 @@ def test_a_note_is_kept_and_exported(
     expect(tab.said()).to_have_text("The note is kept in this browser.")
     tab.select("other")
     expect(tab.find("run-note").locator("textarea")).to_have_value("")
-    tab.page.reload()
-    tab = Tab(tab.page, address, "convergence")
     tab.select(NAME)
     expect(tab.find("run-note").locator("textarea")).to_have_value("<b>try</b> 0.001")
     with tab.page.expect_download() as waiting:
