@@ -26,7 +26,8 @@ def range_test(clipped: bool = True) -> ExperimentRecord:
     data = {
         "optimizer": "SGD", "rate_in_use": 0.5, "suggested": 0.02, "interval": [0.014, 0.027],
         "highest_stable": 0.1, "why_none": "", "ended": "finished", "curves": curves,
-        "unclipped": None,
+        "compared": [{"rate": 0.02, "loss": 0.71}, {"rate": 0.05, "loss": 0.84}],
+        "compared_steps": 120, "unclipped": None,
     }
     if clipped:
         data["unclipped"] = {**data, "highest_stable": 0.04, "suggested": 0.01}
@@ -147,7 +148,7 @@ def prescription(helped: bool = True) -> ExperimentRecord:
                   "normalization.adapt(x_train)",
                   "x_train, x_val = normalization(x_train), normalization(x_val)"],
         "steps": 516, "before": [0.61, 0.62, 0.63], "after": [0.94, 0.95, 0.95],
-        "proven": helped, "chosen": helped,
+        "separate": True, "proven": helped, "chosen": helped,
     }
     summary = ("Trained with standardised inputs, accuracy is 0.94 to 0.95 instead of 0.61 to 0.63 "
                "(516 steps, 3 seeds each)." if helped else
@@ -158,7 +159,7 @@ def prescription(helped: bool = True) -> ExperimentRecord:
          ExperimentVerdict("learning-rate-too-high", "refuted", "At 0.02, accuracy is 0.61."))
         if helped else (),
         {"measure": "accuracy", "unchanged": 0.6, "short_steps": 129, "planned_steps": 516,
-         "seconds": 84.2, "findings": ["unnormalized-input"], "diff": "",
+         "steps": 2064, "seconds": 84.2, "findings": ["unnormalized-input"], "diff": "",
          "candidates": [
              {"id": "standardised-inputs", "title": "with standardised inputs",
               "because": ["unnormalized-input"], "value": 0.9, "not_tried": ""},

@@ -28,6 +28,7 @@ TEXT: Final = 8_000
 _SWEEP: Final[dict[str, Any]] = {
     "optimizer": "text", "rate_in_use": "number", "suggested": "number", "interval": ["number"],
     "highest_stable": "number", "why_none": "text", "ended": "text",
+    "compared": [{"rate": "number", "loss": "number"}], "compared_steps": "number",
     "curves": [{"rates": ["number"], "losses": ["number"], "smoothed": ["number"],
                 "diverged": "flag"}],
 }
@@ -58,11 +59,12 @@ SHAPES: Final[Mapping[str, dict[str, Any]]] = {
     },
     "doctor": {
         "measure": "text", "unchanged": "number", "short_steps": "number",
-        "planned_steps": "number", "seconds": "number", "findings": ["text"], "diff": "text",
+        "planned_steps": "number", "steps": "number", "seconds": "number", "findings": ["text"],
+        "diff": "text",
         "candidates": [{"id": "text", "title": "text", "because": ["text"], "value": "number",
                         "not_tried": "text"}],
         "proofs": [{"title": "text", "changes": ["text"], "lines": ["text"], "steps": "number",
-                    "before": ["number"], "after": ["number"], "proven": "flag",
+                    "separate": "flag", "before": ["number"], "after": ["number"], "proven": "flag",
                     "chosen": "flag"}],
     },
 }
