@@ -53,8 +53,8 @@ def judged(training: Any, changes: Any, rival: int | None = None
 
     With `rival` the changes are those that a random search with this seed takes.
     """
+    from tb_convergence.experiments.bench import Bench  # noqa: PLC0415
     from tb_convergence.experiments.session import subject  # noqa: PLC0415
-    from tb_convergence.experiments.trials import Bench  # noqa: PLC0415
 
     with subject(training.model, training.x, training.y, batch_size=training.batch_size,
                  validation_data=training.validation or (training.x, training.y)) as found:
@@ -78,12 +78,12 @@ def judged(training: Any, changes: Any, rival: int | None = None
 def random_changes(found: Any, seed: int) -> list[Any]:
     """The unchanged program, and four times one or two changes that it leaves room for."""
     from tb_convergence.experiments import optimizers  # noqa: PLC0415
+    from tb_convergence.experiments.bench import Bench  # noqa: PLC0415
     from tb_convergence.experiments.changes import (  # noqa: PLC0415
         CHANGES,
         learning_rate,
     )
     from tb_convergence.experiments.edits import Edits, NotApplicableError  # noqa: PLC0415
-    from tb_convergence.experiments.trials import Bench  # noqa: PLC0415
 
     random, bench = np.random.default_rng(seed), Bench(found)
     now = optimizers.rate_of(found.model.optimizer)

@@ -1,7 +1,7 @@
 """How fast a landscape is computed, and how many points it needs (B10).
 
 A residual network of 8 layers (He et al. 2016: one block per stage, batch normalisation, 4 channels
-wide) on 128 images of 32 x 32 pixels, trained for a few epochs. It is small so that the benchmark
+wide) on 64 images of 32 x 32 pixels, trained for a few epochs. It is small so that the benchmark
 takes minutes; the table states its size.
 
 * Points per second: `set_weights` and one `evaluate` per point, against the compiled evaluation of
@@ -20,7 +20,7 @@ import numpy as np
 
 from benchmarks.report import Options, Table, say
 
-SAMPLES = 128
+SAMPLES = 64
 SIZE = 32
 WIDTH = 4
 BLOCKS = 1

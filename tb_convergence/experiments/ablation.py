@@ -11,13 +11,14 @@ from typing import Any, Final
 from tb_convergence.core.experiments import ExperimentRecord, ExperimentVerdict, Outcome
 from tb_convergence.core.text.numbers import number, signed
 from tb_convergence.experiments import intervals
+from tb_convergence.experiments.bench import Bench
 from tb_convergence.experiments.budget import Ended
 from tb_convergence.experiments.changes import BY_ID, CHANGES, Change
 from tb_convergence.experiments.edits import NotApplicableError
 from tb_convergence.experiments.intervals import Difference, paired
 from tb_convergence.experiments.session import Settings, Subject, keep, subject
 from tb_convergence.experiments.task import Task
-from tb_convergence.experiments.trials import Bench, Trial, value_of
+from tb_convergence.experiments.trials import Trial, value_of
 
 STEPS: Final = 300
 SEEDS: Final = (0, 1, 2)

@@ -18,6 +18,7 @@ import keras
 
 from tb_convergence.core.diagnosis import Finding
 from tb_convergence.experiments import optimizers
+from tb_convergence.experiments.bench import Bench
 from tb_convergence.experiments.budget import Budget
 from tb_convergence.experiments.candidates import LATE, Candidate, ordered, own_rate, weight
 from tb_convergence.experiments.changes import optimizer as with_optimizer
@@ -27,7 +28,6 @@ from tb_convergence.experiments.proving import prove
 from tb_convergence.experiments.recording import record
 from tb_convergence.experiments.search import Search, finalists, searched
 from tb_convergence.experiments.session import Settings, Subject, keep, subject
-from tb_convergence.experiments.trials import Bench
 
 TIMES: Final = 5
 FLOOR_SECONDS: Final = 90.0

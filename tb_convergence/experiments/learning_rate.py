@@ -10,12 +10,17 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tb_convergence.core.experiments import ExperimentRecord, ExperimentVerdict, Outcome
-from tb_convergence.core.text.numbers import number
-from tb_convergence.experiments import optimizers, range_curve, rate_comparison
+from tb_convergence.core.experiments import ExperimentRecord, ExperimentVerdict
+from tb_convergence.experiments import (
+    optimizers,
+    range_curve,
+    rate_comparison,
+    rate_verdicts,
+)
 from tb_convergence.experiments.budget import Ended
 from tb_convergence.experiments.range_curve import Curve
 from tb_convergence.experiments.rate_comparison import Compared, end_loss
+from tb_convergence.experiments.rate_verdicts import rate_text
 from tb_convergence.experiments.sample import order_of
 from tb_convergence.experiments.session import Settings, Subject, keep, subject
 from tb_convergence.experiments.state import all_variables, values_of
@@ -24,12 +29,6 @@ from tb_convergence.training.keras import compat
 
 STEPS: Final = 100
 LOWEST, HIGHEST = 1e-6, 10.0
-NEAR: Final = 3.0
-"""A rate up to so many times the suggested one is not too high: the curve is no sharper."""
-LOW: Final = 10.0
-MUCH_TOO_LOW: Final = 100.0
-"""Within a decade below the suggested rate, a rate is not too low: a sweep of a hundred steps
-prefers the fastest start, which Adam's usual 1e-3 often is ten times below. Two decades are."""
 
 
 @dataclass(frozen=True)
@@ -69,25 +68,25 @@ class RangeTest:
     @property
     def verdicts(self) -> tuple[ExperimentVerdict, ...]:
         """What follows for the diagnoses of the learning rate."""
-        return _verdicts(self)
+        return rate_verdicts.verdicts(self)
 
     @property
     def summary(self) -> str:
         """One or two sentences."""
         if self.suggested is None:
             return f"No learning rate for {self.optimizer}: {self.why_none}."
-        text = f"{self.optimizer} learns best near a learning rate of {_number(self.suggested)}"
+        text = f"{self.optimizer} learns best near a learning rate of {rate_text(self.suggested)}"
         if self.compared:
             text += (f" (the best of {len(self.compared)} that were kept for {self.compared_steps} "
                      "steps each)")
         elif self.interval is not None and self.interval[0] < self.interval[1]:
-            text += f" (seeds: {_number(self.interval[0])} to {_number(self.interval[1])})"
-        text += f"; the highest stable rate is {_number(self.highest_stable or 0.0)}."
+            text += f" (seeds: {rate_text(self.interval[0])} to {rate_text(self.interval[1])})"
+        text += f"; the highest stable rate is {rate_text(self.highest_stable or 0.0)}."
         if math.isfinite(self.rate_in_use):
-            text += f" The model uses {_number(self.rate_in_use)}."
+            text += f" The model uses {rate_text(self.rate_in_use)}."
         if self.unclipped is not None and self.unclipped.highest_stable is not None:
             text += (" Without clipping the highest stable rate is "
-                     f"{_number(self.unclipped.highest_stable)}.")
+                     f"{rate_text(self.unclipped.highest_stable)}.")
         return text
 
     def __str__(self) -> str:
@@ -264,7 +263,7 @@ def _compared(found: Subject, trainings: _Trainings, begin: float, steps: int, s
             return math.nan
         losses = trainings.train(
             np.full(steps, rate), seed,
-            lambda now: found.progress(min(len(now), steps - 1), steps, f"rate {_number(rate)}"))
+            lambda now: found.progress(min(len(now), steps - 1), steps, f"rate {rate_text(rate)}"))
         found.progress(steps, steps, "")
         cut = len(losses) < steps and bool(np.isfinite(losses).all())
         return math.nan if cut else end_loss(losses, steps)
@@ -303,49 +302,6 @@ def _why(curves: tuple[Curve, ...], ended: Ended) -> str:
             "wrong")
 
 
-def _verdicts(result: RangeTest) -> tuple[ExperimentVerdict, ...]:
-    high, low = "learning-rate-too-high", "learning-rate-too-low"
-    if not result.curves or result.ended != "finished":
-        return ()
-    if result.suggested is None and result.unclipped is None:
-        why = f"{result.why_none[0].upper()}{result.why_none[1:]}."
-        return ExperimentVerdict(high, "refuted", why), ExperimentVerdict(low, "refuted", why)
-    if not math.isfinite(result.rate_in_use):
-        return ()
-    return (*_rate_verdicts(result, high, low), *_clipping_verdict(result))
-
-
-def _rate_verdicts(result: RangeTest, high: str, low: str) -> tuple[ExperimentVerdict, ...]:
-    rate, best, stable = result.rate_in_use, result.suggested, result.highest_stable
-    if best is None or stable is None:
-        return ()
-    why = (f"In use is {_number(rate)}, suggested {_number(best)}, and the highest stable rate is "
-           f"{_number(stable)}.")
-    too_high: Outcome = "undecided"
-    if rate > stable:
-        too_high = "confirmed"
-    elif rate <= NEAR * best:
-        too_high = "refuted"
-    too_low: Outcome = "undecided"
-    if rate * MUCH_TOO_LOW <= best:
-        too_low = "confirmed"
-    elif rate * LOW >= best:
-        too_low = "refuted"
-    return ExperimentVerdict(high, too_high, why), ExperimentVerdict(low, too_low, why)
-
-
-def _clipping_verdict(result: RangeTest) -> tuple[ExperimentVerdict, ...]:
-    """With clipping, a rate that is not stable by itself seems to be."""
-    free = None if result.unclipped is None else result.unclipped.highest_stable
-    if free is None:
-        return ()
-    hides = result.rate_in_use > free
-    return (ExperimentVerdict(
-        "clipping-hides-learning-rate", "confirmed" if hides else "refuted",
-        f"Without clipping the highest stable rate is {_number(free)}; in use is "
-        f"{_number(result.rate_in_use)}."),)
-
-
 def _data(result: RangeTest) -> dict[str, Any]:
     return {
         "optimizer": result.optimizer, "rate_in_use": result.rate_in_use,
@@ -360,12 +316,3 @@ def _data(result: RangeTest) -> dict[str, Any]:
         ],
         "unclipped": None if result.unclipped is None else _data(result.unclipped),
     }
-
-
-def _number(value: float) -> str:
-    """Two digits that matter.
-
-    >>> _number(0.001234), _number(0.5)
-    ('0.0012', '0.5')
-    """
-    return number(value, 2)

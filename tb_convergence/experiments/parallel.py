@@ -17,13 +17,14 @@ from typing import Any
 import keras
 
 from tb_convergence.experiments.ablation import Ablation, compared
+from tb_convergence.experiments.bench import Bench
 from tb_convergence.experiments.budget import Ended
 from tb_convergence.experiments.changes import BY_ID, Change
 from tb_convergence.experiments.edits import NotApplicableError
 from tb_convergence.experiments.sample import Sample
 from tb_convergence.experiments.session import Subject, first_rows, subject
 from tb_convergence.experiments.state import UnsupportedModelError
-from tb_convergence.experiments.trials import Bench, Trial
+from tb_convergence.experiments.trials import Trial
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ import keras
 import numpy as np
 
 from tb_convergence.core.diagnosis import Finding
+from tb_convergence.experiments.bench import Bench
 from tb_convergence.experiments.budget import Budget
 from tb_convergence.experiments.session import Settings, Subject
-from tb_convergence.experiments.trials import Bench
 
 RECORDED_STEPS: Final = 400
 """Steps after which the rules have what they need: their windows hold some twenty records."""

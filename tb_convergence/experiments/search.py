@@ -16,6 +16,7 @@ from typing import Final
 import numpy as np
 
 from tb_convergence.experiments import range_curve
+from tb_convergence.experiments.bench import Bench
 from tb_convergence.experiments.budget import Budget
 from tb_convergence.experiments.candidates import OWN_RATE, Candidate, same_slot
 from tb_convergence.experiments.changes import Change
@@ -23,7 +24,7 @@ from tb_convergence.experiments.changes import learning_rate as at_rate
 from tb_convergence.experiments.edits import NotApplicableError
 from tb_convergence.experiments.intervals import MATTERS
 from tb_convergence.experiments.session import Subject
-from tb_convergence.experiments.trials import Bench, value_of
+from tb_convergence.experiments.trials import value_of
 
 Changes = tuple[Change, ...]
 

@@ -1,16 +1,14 @@
-"""Trainings of one program in variants: same weights, same batches, one thing changed.
+"""One training of a program in a variant: same weights, same batches, one thing changed.
 
-Everything is judged on held-out samples, by the task's own measure; where the task is not known, by
-the loss, as long as no change touches it.
+It is judged on held-out samples, by the task's own measure; where the task is not known, by the
+loss, as long as no change touches it.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any
 
 import keras
 import numpy as np
@@ -19,28 +17,15 @@ from numpy.typing import NDArray
 
 from tb_convergence.experiments import initial, optimizers
 from tb_convergence.experiments.budget import Budget
-from tb_convergence.experiments.changes import LAST, Change, Setup
-from tb_convergence.experiments.edits import Edits, NotApplicableError
+from tb_convergence.experiments.changes import LAST, Setup
+from tb_convergence.experiments.edits import NotApplicableError
 from tb_convergence.experiments.range_curve import Curve, curve_of
-from tb_convergence.experiments.sample import order_of, split
+from tb_convergence.experiments.sample import order_of
 from tb_convergence.experiments.session import Subject
-from tb_convergence.experiments.state import all_variables, values_of
-from tb_convergence.experiments.stepping import Runner, Trace, seed_everything, tensors_of
+from tb_convergence.experiments.state import values_of
+from tb_convergence.experiments.stepping import Runner, Trace, seed_everything
 from tb_convergence.experiments.task import Task
 from tb_convergence.training.keras import compat
-
-HELD_OUT: Final = 0.2
-"""Share of the samples that is held out where no validation data are given."""
-FEWEST_HELD_OUT: Final = 20
-"""With fewer held-out samples one of them is more than 5 %: trainings are judged on the samples
-they see instead, which is what a person without validation data looks at."""
-JUDGED: Final = 4096
-"""Held-out samples that are looked at, at most."""
-FEWEST_APART: Final = 40
-"""Held-out samples from which half is kept for the proof: half of fewer tell nothing by themselves.
-"""
-KEPT_TRACES: Final = 8
-"""Traced trainings that a bench keeps; the least recently used is dropped first."""
 
 
 @dataclass(frozen=True)
@@ -73,142 +58,13 @@ class Trial:
         return len(self.losses)
 
 
-class Bench:
-    """Runs trials of a subject; the model's weights are put back after each.
-
-    Args:
-        apart: keep half of the held-out samples for `Trial.proof`, so that a search which picks
-            the best of many trials does not judge its own choice.
-        reuse: keep traced trainings, so that trials which differ in rate, seed, or length alone
-            are traced once.
-
-    Attributes:
-        train, held_out: samples; the same where there are too few to hold any out.
-        separate: whether `Trial.proof` is measured on samples of its own.
-    """
-
-    def __init__(self, found: Subject, *, apart: bool = False, reuse: bool = False) -> None:
-        self.found = found
-        held = found.held_out
-        if held is not None:
-            self.train, self.held_out = found.sample, held
-        elif HELD_OUT * len(found.sample) < FEWEST_HELD_OUT:
-            self.train = self.held_out = found.sample
-        else:
-            self.train, self.held_out = split(found.sample, HELD_OUT)
-        if len(self.held_out) > JUDGED:
-            self.held_out = self.held_out.take(np.arange(JUDGED))
-        self.separate = apart and len(self.held_out) >= FEWEST_APART
-        self.own = found.model.optimizer
-        self.variables = all_variables(found.model)
-        self.begin = values_of(self.variables)
-        self.seconds_per_step = 0.0
-        self._rows = _halves(len(self.held_out)) if self.separate else (None, None)
-        self._reuse = reuse
-        self._trainings: OrderedDict[tuple[Any, ...], _Training] = OrderedDict()
-        self._tensors: Any = None
-
-    def restore(self) -> None:
-        """The model as it was."""
-        compat.set_untracked(self.found.model, "optimizer", self.own)
-        assign(self.variables, self.begin)
-
-    def setup(self, edits: Edits, changes: Sequence[Change]) -> Setup:
-        """A training with `changes`, ready to begin.
-
-        Raises:
-            NotApplicableError: one of them leaves nothing to change.
-        """
-        found = Setup(
-            edits, self.found.model, self.train, self.held_out, self.found.task,
-            optimizers.twin(self.own), shuffle=self.train.shuffled)
-        for change in changes:
-            change.apply(found)
-        return found
-
-    def run(self, changes: Sequence[Change], seeds: Sequence[int], steps: int,
-            budget: Budget | None = None) -> list[Trial]:
-        """One trial for each seed, traced once.
-
-        Args:
-            budget: when it is spent the trial ends early, and no further one begins.
-
-        Raises:
-            NotApplicableError: one of the changes leaves nothing to change.
-        """
-        trials: list[Trial] = []
-        budget = budget or self.found.budget.part()
-        with self._training(changes) as training:
-            for seed in seeds:
-                if trials and budget.spent:
-                    break
-                trials.append(training.run(seed, steps, budget, self.found))
-                self.seconds_per_step = training.seconds_per_step or self.seconds_per_step
-        return trials
-
-    def sweep(self, changes: Sequence[Change], rates: NDArray[np.float64],
-              budget: Budget | None = None) -> Curve:
-        """A range test of the program with `changes`, from its own start.
-
-        Raises:
-            NotApplicableError: one of the changes leaves nothing to change, or the optimizer's rate
-                cannot be set.
-        """
-        with self._training(changes) as training:
-            return training.sweep(rates, budget or self.found.budget.part(), self.found)
-
-    @contextmanager
-    def _training(self, changes: Sequence[Change]) -> Iterator[_Training]:
-        """A training with `changes`, traced before where one differs in its rate alone."""
-        self.restore()
-        try:
-            with Edits() as edits:
-                setup = self.setup(edits, changes)
-                key = _traced_as(changes, setup)
-                training = self._trainings.pop(key, None) if self._reuse else None
-                if training is None:
-                    training = _Training(setup, self.variables, self.begin, self._rows,
-                                         self._shared(setup))
-                training.adopt(setup)
-                yield training
-                if self._reuse:
-                    self._trainings[key] = training
-                    while len(self._trainings) > KEPT_TRACES:
-                        self._trainings.popitem(last=False)
-        finally:
-            self.restore()
-
-    def _shared(self, setup: Setup) -> Any:
-        """Tensors of the unchanged training samples: one copy for all trainings."""
-        if setup.train is not self.train:
-            return None
-        if self._tensors is None:
-            self._tensors = tensors_of(self.train)
-        return self._tensors
-
-
-def _halves(count: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    rows = np.random.default_rng(1).permutation(count)
-    return np.sort(rows[: count // 2]), np.sort(rows[count // 2 :])
-
-
-def _traced_as(changes: Sequence[Change], setup: Setup) -> tuple[Any, ...]:
-    """What trainings have in common that one trace serves: all but the learning rate."""
-    parts: list[Any] = []
-    for change in changes:
-        settings = {k: v for k, v in change.settings.items() if k != "learning_rate"}
-        if settings or "learning_rate" not in change.settings:
-            parts.append((change.id if not settings else "", *sorted(settings.items())))
-    return (*parts, optimizers.has_schedule(setup.optimizer))
-
-
 def assign(variables: Sequence[Any], values: Sequence[Any]) -> None:
     """Give each variable its value."""
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)
 
 
-class _Training:
+class Training:
     """A setup that is traced once, and trained once for each seed, rate and length."""
 
     def __init__(self, setup: Setup, variables: Sequence[Any], begin: Sequence[Any],
