@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tb_convergence.experiments.ablation import Ablation, ablate
+    from tb_convergence.experiments.confident_learning import LabelErrors, label_errors
     from tb_convergence.experiments.data_check import DataCheck, check_data
     from tb_convergence.experiments.doctoring import doctor
     from tb_convergence.experiments.gradients import GradientCheck, gradient_check
-    from tb_convergence.experiments.label_errors import LabelErrors, label_errors
     from tb_convergence.experiments.learning_rate import RangeTest, lr_range_test
     from tb_convergence.experiments.loss_landscape import Landscape, TrajectoryCallback, landscape
     from tb_convergence.experiments.memorising import Ladder, overfit_small_sample
@@ -27,7 +27,7 @@ _PUBLIC = {
     "Ablation": "tb_convergence.experiments.ablation",
     "DataCheck": "tb_convergence.experiments.data_check",
     "GradientCheck": "tb_convergence.experiments.gradients",
-    "LabelErrors": "tb_convergence.experiments.label_errors",
+    "LabelErrors": "tb_convergence.experiments.confident_learning",
     "Ladder": "tb_convergence.experiments.memorising",
     "Landscape": "tb_convergence.experiments.loss_landscape",
     "Prescription": "tb_convergence.experiments.prescription",
@@ -38,7 +38,7 @@ _PUBLIC = {
     "check_data": "tb_convergence.experiments.data_check",
     "doctor": "tb_convergence.experiments.doctoring",
     "gradient_check": "tb_convergence.experiments.gradients",
-    "label_errors": "tb_convergence.experiments.label_errors",
+    "label_errors": "tb_convergence.experiments.confident_learning",
     "landscape": "tb_convergence.experiments.loss_landscape",
     "lr_range_test": "tb_convergence.experiments.learning_rate",
     "overfit_small_sample": "tb_convergence.experiments.memorising",
