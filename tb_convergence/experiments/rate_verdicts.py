@@ -36,8 +36,8 @@ def _rate_verdicts(result: RangeTest, high: str, low: str) -> tuple[ExperimentVe
     rate, best, stable = result.rate_in_use, result.suggested, result.highest_stable
     if best is None or stable is None:
         return ()
-    why = (f"In use is {rate_text(rate)}, suggested {rate_text(best)}, and the highest stable rate is "
-           f"{rate_text(stable)}.")
+    why = (f"In use is {rate_text(rate)}, suggested {rate_text(best)}, and the highest stable rate "
+           f"is {rate_text(stable)}.")
     too_high: Outcome = "undecided"
     if rate > stable:
         too_high = "confirmed"
