@@ -58,7 +58,7 @@ def test_no_tensor_is_named_that_may_have_caught_it(tmp_path: Path) -> None:
         "NaN appeared after step 30 and no later than step 40; this log has no record of the 9 "
         "steps between. By then the variables contained it, so its origin is not known."
     )
-    assert finding.advice[0].startswith("Record every step, as ConvergenceRecorder")
+    assert finding.advice[0].startswith("Log the loss and the gradient norm of every step")
     assert "watch_every_step" not in " ".join(finding.advice)
 
 
