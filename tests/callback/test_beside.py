@@ -258,7 +258,10 @@ def test_what_others_do_is_left_alone(
 # ---- many trainings ---------------------------------------------------------------------------
 
 
-def test_a_loop_of_fits_is_one_trace_one_run_and_one_file(keras: Any, tmp_path: Path) -> None:
+def test_a_loop_of_fits_is_one_trace_one_run_and_one_file(
+    keras: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cadence, "FREE_SETUP_SECONDS", 1e9)  # however busy the machine is
     plain, recorded = Counted(keras), Counted(keras)
     callback = ConvergenceCallback(tmp_path)
     for _ in range(30):
