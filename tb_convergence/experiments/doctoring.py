@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -57,6 +57,7 @@ def doctor(
     steps_per_epoch: int | None = None,
     shuffle: bool = True,
     settings: Settings | None = None,
+    diff_of: Callable[[Prescription], str] | None = None,
 ) -> Prescription:
     """Find out why a training does not converge, and prove what makes it.
 
@@ -69,6 +70,7 @@ def doctor(
         settings: steps and seconds (by default five times the training's; 6,000 steps and 90
             seconds at least), progress, and the run's folder: the recording and the verdict are
             written to it.
+        diff_of: makes the diff of the user's script for the record, from what was found.
 
     Raises:
         ValueError: model or data cannot be used; the message says why.
@@ -79,6 +81,8 @@ def doctor(
         found.sample = replace(found.sample, shuffled=found.sample.shuffled and shuffle)
         per_epoch = steps_per_epoch or max(1, len(found.sample) // found.sample.batch_size)
         result = examine(found, max(1, epochs * per_epoch), settings)
+    if diff_of is not None:
+        result = replace(result, diff=diff_of(result))
     keep(settings, lambda: result.record)
     return result
 

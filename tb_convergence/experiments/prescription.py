@@ -75,6 +75,7 @@ class Prescription:
         steps: training steps of all, the recording and its rehearsals among them.
         verdicts: what follows for diagnoses.
         optimizer, rate_in_use: of the program.
+        diff: the proven change as a diff of the script that was examined; "" where none is known.
     """
 
     findings: tuple[Finding, ...]
@@ -92,6 +93,7 @@ class Prescription:
     optimizer: str = ""
     rate_in_use: float = math.nan
     steps: int = 0
+    diff: str = ""
 
     @property
     def proven(self) -> Proof | None:
@@ -106,6 +108,8 @@ class Prescription:
         if self.interrupted:
             return "Interrupted before anything was proven."
         tried = sum(one.value is not None for one in self.candidates)
+        if tried == 0:
+            return "No change could be tried within the budget."
         text = f"Nothing helped: {tried} changes were tried, and none is proven to be better."
         if self.task is not None and self.task.learned(self.best_before) >= 0.9:
             text = ("Nothing to fix was found: the program as it is reaches "
@@ -143,6 +147,7 @@ class Prescription:
                  "chosen": proof is self.proven}
                 for proof in self.proofs
             ],
+            **({"diff": self.diff} if self.diff else {}),
         }, self.step)
 
     def plot(self, ax: Any = None) -> Any:

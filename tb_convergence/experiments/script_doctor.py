@@ -34,8 +34,10 @@ def sample_of(fit: Fit) -> tuple[Sample, Sample | None]:
     return sample, held_out_of(held)
 
 
-def examine_fit(fit: Fit, settings: Settings, only: str = "") -> Any:
-    """The doctor's result for a call of `fit`, or that of the experiment `only`."""
+def examine_fit(
+    fit: Fit, settings: Settings, only: str = "", command: Sequence[str] = ("-m",)
+) -> Any:
+    """The doctor's result for a call of `fit` in the script `command`, or that of `only`."""
     sample, held = sample_of(fit)
     if only == "lr-range-test":
         return lr_range_test(fit.model, sample, settings=settings)
@@ -57,7 +59,7 @@ def examine_fit(fit: Fit, settings: Settings, only: str = "") -> Any:
     return doctor(
         fit.model, sample, validation_data=held, epochs=int(given.get("epochs") or 1),
         steps_per_epoch=given.get("steps_per_epoch"), shuffle=bool(given.get("shuffle", True)),
-        settings=settings)
+        settings=settings, diff_of=lambda result: patch(command, result)[0])
 
 
 def doctor_script(command: Sequence[str], settings: Settings, only: str = "") -> Any:
@@ -69,7 +71,7 @@ def doctor_script(command: Sequence[str], settings: Settings, only: str = "") ->
     results: list[Any] = []
 
     def on_fit(fit: Fit) -> Any:
-        results.append(examine_fit(fit, settings, only))
+        results.append(examine_fit(fit, settings, only, command))
         raise StopScriptError
 
     run(command, on_fit)

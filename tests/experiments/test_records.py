@@ -36,7 +36,7 @@ def results() -> dict[str, ExperimentRecord]:
         Ablation((), (Effect(change, (), difference),), (("elu", "why"),), None, 100).record,
         GradientCheck((LayerGradient("a", 1.0, 1.0, 0.0),), True).record,
         DataCheck((Issue("a", "info", "x", "odd", "look"),), 10, True, ("finite",)).record,
-        Prescription((), (), (proof,), 0.1, None, 50, 100, 1.0).record,
+        Prescription((), (), (proof,), 0.1, None, 50, 100, 1.0, diff="-a\n+b\n").record,
     )
     return {record.kind: record for record in found}
 
