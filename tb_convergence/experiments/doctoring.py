@@ -68,8 +68,8 @@ def doctor(
         x, y, validation_data, sample_weight, class_weight, batch_size, epochs, steps_per_epoch,
             shuffle: as the call of `fit` that disappoints.
         settings: steps and seconds (by default five times the training's; 6,000 steps and 90
-            seconds at least), progress, and the run's folder: the recording and the verdict are
-            written to it.
+            seconds at least), progress, and the run's folder: the verdict is written to it, and so
+            is the recording unless the folder holds a run.
         diff_of: makes the diff of the user's script for the record, from what was found.
 
     Raises:

@@ -38,7 +38,9 @@ def record(found: Subject, bench: Bench, planned: int, settings: Settings, budge
     epochs = max(1, round(steps / per_epoch))
     clock = _Clock(found, steps)
     with tempfile.TemporaryDirectory() as scratch, _silent_logger():
-        folder = settings.log_dir or os.path.join(scratch, "run")
+        folder = settings.log_dir
+        if folder is None or holds_a_run(folder):
+            folder = os.path.join(scratch, "run")
         callback = ConvergenceCallback(
             folder, every_n_steps=max(1, steps // RECORDS),
             on_finding=lambda finding: findings.setdefault(finding.id, finding))
@@ -55,6 +57,20 @@ def record(found: Subject, bench: Bench, planned: int, settings: Settings, budge
             bench.restore()
     budget.spend(clock.steps + min(clock.steps, DENSE + RECORDS))
     return list(findings.values()), clock.per_step
+
+
+def holds_a_run(folder: str | os.PathLike[str]) -> bool:
+    """Whether `folder` holds event files, so that a recording there would restart its run.
+
+    A bucket is taken to hold one: it is not looked into.
+    """
+    if "://" in os.fspath(folder):
+        return True
+    try:
+        with os.scandir(folder) as entries:
+            return any("tfevents" in entry.name for entry in entries)
+    except OSError:
+        return False
 
 
 RECORDS: Final = 60

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from tb_convergence.experiments.learning_rate import RangeTest
 from tb_convergence.experiments.memorising import Ladder, Rung
 from tb_convergence.experiments.prescription import Prescription, Proof
 from tb_convergence.experiments.range_curve import Curve
+from tb_convergence.experiments.recording import holds_a_run
 from tb_convergence.serving.experiments import SHAPES, shaped
 from tests import experiment_records
 
@@ -66,3 +68,11 @@ def test_records_of_other_tests_have_the_form_of_real_ones(kind: str) -> None:
     (made,) = (one for one in experiment_records.every_kind() if one.kind == kind)
     real = json.loads(encode(results()[kind]))["data"]
     assert names(real) <= names(json.loads(encode(made))["data"])
+
+
+def test_a_folder_that_holds_a_run_is_not_recorded_into(tmp_path: Path) -> None:
+    assert not holds_a_run(tmp_path / "missing")
+    assert not holds_a_run(tmp_path)
+    (tmp_path / "events.out.tfevents.1.host.1.0").write_bytes(b"")
+    assert holds_a_run(tmp_path)
+    assert holds_a_run("gs://bucket/run")
