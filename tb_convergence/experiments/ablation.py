@@ -282,7 +282,10 @@ def _verdicts(effect: Effect, result: Ablation) -> list[ExperimentVerdict]:
         return [ExperimentVerdict(id_, known, why) for id_ in effect.change.addresses]
     outcome: Outcome = "undecided"
     if difference.helps and difference.mean > intervals.MATTERS * _unit(result):
-        outcome = "confirmed"
+        # Another optimizer at a rate of its own helps where the rate was too high, too low, or the
+        # optimizer wrong: it cannot be all of these, and the trial does not tell which.
+        several = effect.change.slot == "rate" and len(effect.change.addresses) > 1
+        outcome = "undecided" if several else "confirmed"
     elif difference.high < intervals.MATTERS * _unit(result) and _learns(result, values):
         outcome = "refuted"
     return [ExperimentVerdict(id_, outcome, why) for id_ in effect.change.addresses]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from types import SimpleNamespace
 from typing import Any
 
 import keras
@@ -16,10 +17,13 @@ from test_untouched import assert_same, begun
 
 from tb_convergence.core.experiments import decode, encode
 from tb_convergence.experiments import Settings, ablate
+from tb_convergence.experiments.ablation import compared
+from tb_convergence.experiments.changes import BY_ID
 from tb_convergence.experiments.edits import Edits, drop_batch_norm, set_hidden_activation
 from tb_convergence.experiments.initial import fresh_layers, redraw
 from tb_convergence.experiments.intervals import paired
 from tb_convergence.experiments.state import UnsupportedModelError
+from tb_convergence.experiments.trials import Trial
 
 SEEDS = (0, 1, 2)
 
@@ -36,6 +40,24 @@ def network(*, drop: float = 0.0, activation: str = "relu", bias: float = 0.0, d
     ])
     model.compile(keras.optimizers.Adam(1e-2), "sparse_categorical_crossentropy")
     return model
+
+
+def trials(loss: float) -> list[Trial]:
+    return [Trial(seed, math.nan, loss, np.array([loss]), False, True) for seed in SEEDS]
+
+
+@pytest.mark.parametrize(("loss", "expected"), [(0.1, "undecided"), (1.0, "refuted")])
+def test_another_optimizer_that_helps_does_not_tell_what_was_wrong(
+    loss: float, expected: str
+) -> None:
+    """Adam helps where the rate was too high, and where it was too low: not both can be true."""
+    subject = SimpleNamespace(task=None, step=0, model=SimpleNamespace(name="m"))
+    tried = [(BY_ID[id_], trials(loss)) for id_ in ("adam", "standardised-inputs")]
+    found = compared(subject, trials(1.0), tried, [], 10, "finished")  # type: ignore[arg-type]
+    for cause in BY_ID["adam"].addresses:
+        assert outcome(found, cause) == expected
+    if expected == "undecided":
+        assert outcome(found, "unnormalized-input") == "confirmed"
 
 
 def outcome(found: Any, finding: str) -> str:
