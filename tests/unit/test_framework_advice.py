@@ -83,7 +83,7 @@ def test_a_callback_watches_the_scalar_that_the_run_logs() -> None:
 def test_each_wording_stands_in_the_advice_of_a_rule(wording: Wording) -> None:
     """A rule whose advice is reworded must be reworded here too."""
     advice = [piece for rule in RULES for piece in rule.advice]
-    advice += non_finite_values._unnamed(RunHistory("r"))
+    advice += non_finite_values._record_more_advice(RunHistory("r"))
     assert any(wording.keras in piece for piece in advice)
     assert not ONLY_KERAS.search(wording.any)
     assert wording.keras not in fitted((wording.keras,), RunHistory("r"))[0]
