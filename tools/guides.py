@@ -62,8 +62,12 @@ def drawn(name: str, before: str, after: str) -> None:
         for part, style in zip(PARTS, ("--", "-"), strict=True):
             values = losses(printed)[part]
             ax.plot(range(1, len(values) + 1), values, style, label=part)
-        if any(map(math.isnan, losses(printed)["loss"])):
-            ax.text(0.5, 0.5, "NaN from here on", transform=ax.transAxes)
+        # Without a finite value, matplotlib would put the axis around 0.
+        ax.set_xlim(0.75, len(losses(printed)["loss"]) + 0.25)
+        bad = [number for number, value in enumerate(losses(printed)["loss"], 1)
+               if math.isnan(value)]
+        if bad:
+            ax.text(0.5, 0.5, f"NaN from epoch {bad[0]} on", ha="center", transform=ax.transAxes)
         ax.set_title(title)
         ax.set_xlabel("epoch")
         ax.set_yscale("log")
