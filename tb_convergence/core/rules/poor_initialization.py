@@ -50,7 +50,8 @@ def fans(row: Row) -> tuple[int, int] | None:
 
 def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     table = history.table("variables")
-    if table is None or not len(table.steps) or int(table.steps[0]) != 0:
+    # A model that is built by its first batch is first recorded at the second.
+    if table is None or not len(table.steps) or int(table.steps[0]) > 1:
         return None
     rows = table.rows_of("kernel")
     std, mean = table.column("variable_std")[0], table.column("variable_mean")[0]
@@ -93,7 +94,8 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         f"({number(float(std[row]) / ratio, 2)}).{FALLS if benign else ''}",
         0, history.last_step, tuple(table.rows[r].layer for r, _ in scaled),
         tuple(Evidence("std_over_glorot", value, FACTOR if value > 1 else
-                       1 / FACTOR, 0, table.rows[r].layer) for r, value in scaled),
+                       1 / FACTOR, int(table.steps[0]), table.rows[r].layer)
+              for r, value in scaled),
         _advice(table, [r for r, _ in scaled]),
         title=f"Weights initialized too {'large' if ratio > 1 else 'small'}",
     )
@@ -102,12 +104,13 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
 def _may_be_updated(history: RunHistory, table: Table, row: int) -> bool:
     """Whether the first record may hold the weights after the first update instead of before it.
 
-    `log_health` asks its caller for the weights before the update and cannot check them. This
-    matters only if the first update is large relative to the weights, which then no longer show how
-    they began.
+    `log_health` asks its caller for the weights before the update and cannot check them, and a
+    record of the second step holds those after the first. This matters only if the updates are
+    large relative to the weights, which then no longer show how they began.
     """
     run = history.table("run")
-    if run is None or run.has("window_steps") or not table.has("update_ratio"):
+    before = int(table.steps[0]) == 0 and (run is None or run.has("window_steps"))
+    if before or not table.has("update_ratio"):
         return False
     return float(table.column("update_ratio", "high")[0, row]) > MOVED
 
@@ -116,10 +119,11 @@ def _one_value(table: Table, row: int, std: Values, mean: Values) -> list[Eviden
     """Std of weights that all have one value, and that value."""
     layer = table.rows[row].layer
     limit = EQUAL * abs(float(mean[row])) if np.isfinite(mean[row]) else 0.0
-    items = [Evidence("variable_std", float(std[row]), limit, 0, layer,
+    first = int(table.steps[0])
+    items = [Evidence("variable_std", float(std[row]), limit, first, layer,
                       side="at most" if limit else "exactly")]
     if np.isfinite(mean[row]):
-        items.append(Evidence("variable_mean", float(mean[row]), None, 0, layer))
+        items.append(Evidence("variable_mean", float(mean[row]), None, first, layer))
     return items
 
 

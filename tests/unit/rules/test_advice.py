@@ -166,22 +166,25 @@ def test_the_rate_named_is_that_of_the_optimizer_whose_layer_moves() -> None:
 
 
 @pytest.mark.parametrize(
-    ("optimizer", "ratio", "told"),
+    ("optimizer", "ratio", "first", "told"),
     [
-        ("SGD", 0.9, True),  # scaled, the step would be 0.9 / 101 of the layer
-        ("SGD", 0.05, False),  # it is healthy as it is
-        ("SGD", 50.0, False),  # it would be too long all the same
-        ("Adam", 0.9, False),  # its steps do not grow with the gradient
+        ("SGD", 0.9, 0, True),  # scaled, the step would be 0.9 / 101 of the layer
+        ("SGD", 0.9, 1, True),  # of a model that its first batch builds
+        ("SGD", 0.9, 2, False),  # no first step any more
+        ("SGD", 0.05, 0, False),  # it is healthy as it is
+        ("SGD", 50.0, 0, False),  # it would be too long all the same
+        ("Adam", 0.9, 0, False),  # its steps do not grow with the gradient
     ],
 )
 def test_targets_account_for_a_first_step_that_they_make_too_long(
-    optimizer: str, ratio: float, told: bool
+    optimizer: str, ratio: float, first: int, told: bool
 ) -> None:
     steps = run(ratio, 0.5, {"class": optimizer, "learning_rate": 0.1})
+    variables = steps.tables["variables"]
     base = with_rows("target", feature_mean=87.0, feature_std=51.6)
     history = replace(
         base, config={**steps.config, "loss": {"name": "mse"}},
-        tables={**base.tables, "variables": steps.tables["variables"]},
+        tables={**base.tables, "variables": replace(variables, steps=variables.steps + first)},
     )
     finding = next(f for f in diagnose_history(history).findings if f.id == "unscaled-target")
     assert (finding.confidence >= 0.8) == told

@@ -201,3 +201,21 @@ def test_weights_that_all_start_at_zero_are_said_to() -> None:
     tables = {**base.tables, "variables": replace(table, low=low, high=low)}
     cut_off = cause(replace(base, tables=tables), "poor-initialization").summary
     assert "the layer gets no gradient while the layers before it output zeros." in cut_off
+
+
+@pytest.mark.parametrize(
+    ("first", "update", "told"),
+    [(0, 0.01, True), (1, 0.01, True), (1, 0.9, False), (2, 0.01, False)],
+)
+def test_weights_recorded_after_one_small_update_still_show_how_they_began(
+    first: int, update: float, told: bool
+) -> None:
+    """A model without an input shape is built by its first batch and recorded from the second."""
+    base = changed("variables", started(9.0), update_ratio=np.full(N, update))
+    table = base.tables["variables"]
+    later = replace(table, steps=table.steps + first)
+    history = replace(base, tables={**base.tables, "variables": later})
+    assert ("poor-initialization" in ids(history)) == told
+    if told:
+        steps = {item.step for item in cause(history, "poor-initialization").evidence}
+        assert steps == {first}
