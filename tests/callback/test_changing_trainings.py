@@ -216,3 +216,28 @@ def test_a_changed_set_of_trained_variables_is_told(keras: Any, tmp_path: Path) 
         "lora_kernel_a", "lora_kernel_b",
     ]
     assert [path.split("/")[-2:] for path in second["no_longer_trained"]] == [["head", "kernel"]]
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_the_first_step_of_a_model_that_its_first_batch_builds_is_recorded(
+    keras: Any, tmp_path: Path, optimizer: str
+) -> None:
+    """Its weights are drawn inside the traced step; a twin that is built before has the same."""
+    data = words()
+
+    def unbuilt() -> Any:
+        keras.utils.set_random_seed(2)
+        layers = keras.layers
+        return keras.Sequential([layers.Embedding(20, 4), layers.LSTM(5), layers.Dense(1)])
+
+    twin, model = unbuilt(), unbuilt()
+    twin.build((None, 3))
+    model.compile(optimizer, "mse")
+    model.fit(*data, batch_size=BATCH, verbose=0, callbacks=[ConvergenceCallback(tmp_path)])
+    table = read(tmp_path).tables["variables"]
+    assert int(table.steps[0]) == 0
+    np.testing.assert_allclose(
+        table.column("variable_std")[0], [v.numpy().std() for v in twin.trainable_variables],
+        rtol=1e-5, atol=1e-7,
+    )
+    assert np.isfinite(table.column("gradient_norm")[0]).all()

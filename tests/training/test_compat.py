@@ -276,6 +276,38 @@ def test_a_function_stays_one_node(attributes: dict[str, bool]) -> None:
     assert all(definition.attr[name].b for name in attributes)
 
 
+def test_initializers_that_can_be_asked_again_are_known() -> None:
+    """Without it: models that their first batch builds are first recorded at the second step."""
+    counting = keras.random.SeedGenerator(1)
+
+    class Own(keras.initializers.Initializer):
+        def __call__(self, shape: Any, dtype: Any = None) -> Any:
+            raise AssertionError("it may count its calls")
+
+    initializers = keras.initializers
+    for name in ("glorot_uniform", "he_normal", "orthogonal", "zeros", "ones"):
+        assert compat.draws_the_same(initializers.get(name)), name
+    for other in (initializers.RandomNormal(seed=counting), Own(), lambda *_, **__: 0, None):
+        assert not compat.draws_the_same(other)
+    seen: list[Any] = []
+
+    @tf.function
+    def step(x: Any) -> Any:
+        if not layer.built:
+            with tf.variable_creator_scope(noting):
+                layer.build(x.shape)
+        return layer(x)
+
+    def noting(create: Any, **settings: Any) -> Any:
+        seen.append(compat.repeated_initial_value(settings["initial_value"]))
+        return create(**settings)
+
+    layer = keras.layers.Dense(3, kernel_initializer="he_normal")
+    step(tf.ones((2, 4)))
+    for value, variable in zip(seen, layer.variables, strict=True):
+        np.testing.assert_allclose(value, variable.numpy(), rtol=1e-6)
+
+
 def test_other_frameworks_callbacks_are_answered() -> None:
     """Without it: tf_keras ends in an error where one line should say what to do."""
     assert compat.callback_protocol("_implements_train_batch_hooks")() is False

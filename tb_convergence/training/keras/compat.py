@@ -11,6 +11,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from inspect import getclosurevars, isfunction
 from typing import Any, Final
 
 import keras
@@ -214,6 +215,34 @@ def own_trainable_variables(item: Any) -> Sequence[Any]:
 def own_variables(layer: Any) -> list[Any]:
     """All variables that a layer made itself, the trainable ones first."""
     return [*layer._trainable_variables, *layer._non_trainable_variables]
+
+
+def draws_the_same(initializer: Any) -> bool:
+    """Whether an initializer gives the same values at each call, and nothing notices the call.
+
+    True for those of Keras, seeded by a number, as they are unless somebody hands in a
+    `SeedGenerator`, which counts its calls; and for the bias of LSTM layers, which Keras puts
+    together from another initializer. Anything else may count its calls, too.
+    """
+    if isinstance(initializer, keras.initializers.Initializer):
+        known = type(initializer).__module__.startswith("keras.")
+        return known and isinstance(getattr(initializer, "seed", 0), int)
+    if not isfunction(initializer) or not initializer.__module__.startswith("keras.src.layers.rnn"):
+        return False
+    cell = getclosurevars(initializer).nonlocals.get("self")
+    return draws_the_same(getattr(cell, "bias_initializer", None))
+
+
+def repeated_initial_value(make: Any) -> Any:
+    """What the function `make` of a new variable of Keras gives, drawn once more, now; None where
+    that could be noticed.
+    """
+    if not isfunction(make) or not draws_the_same(
+        getclosurevars(make).nonlocals.get("initializer")
+    ):
+        return None
+    with tf.init_scope():
+        return make()
 
 
 def inner_variable(variable: Any) -> Any:

@@ -15,6 +15,7 @@ from typing import Any, Final
 import tensorflow as tf
 
 from tb_convergence.training.keras import introspection
+from tb_convergence.training.keras.compat import repeated_initial_value
 from tb_convergence.training.keras.handback import HandBack
 from tb_convergence.training.keras.rehearsal import Asked, Rehearsal
 from tb_convergence.training.keras.rolled_back import handle_of, state_of
@@ -102,8 +103,10 @@ class Before:
             settings["initial_value"] = noted
         variable = create(**settings)
         with suppress(Exception):
-            if hasattr(values[-1], "numpy"):
-                self.created[id(variable.handle)] = values[-1]
+            # A layer that its first batch builds draws its weights inside the traced step.
+            value = values[-1] if hasattr(values[-1], "numpy") else repeated_initial_value(initial)
+            if hasattr(value, "numpy"):
+                self.created[id(variable.handle)] = value
         return variable
 
     def complete(self, rehearsal: Rehearsal, model: Any, optimizers: Sequence[Any]) -> bool:
