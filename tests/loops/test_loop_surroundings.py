@@ -172,7 +172,7 @@ print(json.dumps([w.tolist() for w in model.get_weights()]))
 """
 
 
-def test_a_loop_on_several_replicas_goes_on_unrecorded(tmp_path: Path) -> None:
+def test_a_recorder_made_outside_the_scope_records_all_replicas(tmp_path: Path) -> None:
     found = []
     for folder in (str(tmp_path / "logs"), ""):
         done = subprocess.run(
@@ -181,4 +181,7 @@ def test_a_loop_on_several_replicas_goes_on_unrecorded(tmp_path: Path) -> None:
         )
         assert done.returncode == 0, done.stderr
         found.append((json.loads(done.stdout), done.stderr.count("stops recording")))
-    assert found[0] == (found[1][0], 1)
+    assert found[0] == (found[1][0], 0)
+    tables = records.only(tmp_path / "logs").tables
+    assert [row.name for row in tables["replicas"].rows] == ["replica 0", "replica 1"]
+    assert tables["variables"].steps.tolist() == [0, 1, 2]

@@ -25,7 +25,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 STATIC = "tb_convergence/serving/static/"
 PAGE = {
-    "index.js", "chunk.js", "later.js", "landscape.js", "index.css", "later.css", "landscape.css",
+    "index.js", "chunk.js", "later.js", "landscape.js", "experiments.js",
+    "index.css", "later.css", "landscape.css", "experiments.css",
     "THIRD_PARTY_NOTICES.txt",
 }
 BUILD = "import sys, {backend} as b; print(b.build_{what}(sys.argv[1]))"

@@ -123,6 +123,6 @@ def test_a_document_beyond_the_limit_is_refused() -> None:
 
 def test_the_text_says_numbers_with_their_spread() -> None:
     text = describe(plane_record())
-    assert "Basin share: 41.0 % ± 1.4 %" in text
+    assert "Basin share: 41% ± 1.41%" in text
     assert "The learning rate 0.1 is below" in text
     assert "400 evaluations for 1,250 grid points" in text

@@ -129,8 +129,9 @@ def _remote(log_dir: str, path: str) -> _Writable:
 
 def _local(log_dir: str, path: str) -> _Writable:
     os.makedirs(log_dir, exist_ok=True)
-    # Unbuffered: what a thread has written is in the file, and a failure shows at once.
-    return LocalFile(open(path, "wb", buffering=0))
+    # Unbuffered: what a thread has written is in the file, and a failure shows at once. Appending:
+    # after somebody has emptied the file, its size shows it, and no hole of zeros hides it.
+    return LocalFile(open(path, "ab", buffering=0))
 
 
 class LocalFile:
