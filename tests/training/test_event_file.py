@@ -160,3 +160,16 @@ def test_a_full_disk_begins_a_new_file_when_there_is_room(
     (tmp_path / "last").mkdir()
     shutil.copy(last, tmp_path / "last")
     assert event_records.read(tmp_path / "last").variables.steps[-1] == 5
+
+
+def test_the_order_of_names_is_that_of_their_making(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """TensorBoard reads a run's files by name; within one second only the number differs."""
+    monkeypatch.setattr(event_file.time, "time", lambda: 1_700_000_000.0)
+    made = []
+    for _ in range(12):
+        file = event_file.EventFile(str(tmp_path), 10, 1.0, "")
+        file.close()
+        made.append(file.path)
+    assert made == sorted(made)

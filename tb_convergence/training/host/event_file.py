@@ -20,7 +20,8 @@ from tensorboard.compat.proto import event_pb2
 from tensorboard.summary.writer.record_writer import RecordWriter
 
 _NUMBERS: Final = itertools.count()
-"""Tells files apart that this process begins within one second."""
+"""Tells files apart that this process begins within one second. TensorBoard reads the files of a
+run by name, so the number has leading zeros: the tenth file comes after the ninth."""
 
 
 class _Writable(Protocol):
@@ -50,7 +51,7 @@ class EventFile:
     ) -> None:
         name = (
             f"events.out.tfevents.{int(time.time()):010d}.{socket.gethostname()}"
-            f".{os.getpid()}.{next(_NUMBERS)}{suffix}"
+            f".{os.getpid()}.{next(_NUMBERS):06d}{suffix}"
         )
         self.path = os.path.join(log_dir, name)
         self._file = _remote(log_dir, self.path) if "://" in log_dir else _local(log_dir, self.path)
