@@ -64,7 +64,8 @@ def test_a_run_is_compared_by_the_list_in_the_bar(served: str, open_tab: Open) -
     for setting in said["settings"]:
         row = tab.find("compare-settings").locator("tbody tr", has_text=setting["name"]).first
         for side in ("first", "second"):
-            expect(row).to_contain_text(setting[side] or "none")
+            value = setting[side] or "none"
+            expect(row).to_contain_text(f"{int(value):,}" if value.isdecimal() else value)
     listed = tab.find("compare-findings").locator(".changes li")
     expect(listed).to_have_count(len(said["findings"]) + len(said["shared"]))
     rows = tab.find("compare-statistics").locator("tbody tr")

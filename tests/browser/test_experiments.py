@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -111,6 +112,7 @@ def test_a_verdict_leads_to_its_finding_and_back(chromium: Browser, address: str
     else:
         frame.get_by_test_id("page-experiments").click()
     expect(frame.get_by_test_id("experiment").first).to_be_visible()
+    expect(page).to_have_url(re.compile("view=experiments"))  # it is written a moment later
     page.go_back()
     expect(frame.get_by_test_id("experiments")).to_have_count(0)
     page.close()
