@@ -3,21 +3,11 @@
  * TensorBoard's storage is shared: keys have a prefix.
  */
 
+import { keepPair, keptPairs } from "./pairs.js";
+
 const KEY = "tb_convergence.scalars";
 /** Sets of names that are remembered; the oldest is forgotten first. */
 const MOST = 20;
-
-/** @returns {[string, string][]} Names, and what was said of them; the newest last. */
-function entries() {
-  try {
-    const kept = JSON.parse(localStorage.getItem(KEY) ?? "[]");
-    const sound = (/** @type {unknown} */ one) =>
-      Array.isArray(one) && one.length === 2 && one.every((text) => typeof text === "string");
-    return Array.isArray(kept) ? kept.filter(sound) : [];
-  } catch {
-    return [];
-  }
-}
 
 /** @param {string[]} names  */
 function key(names) {
@@ -30,7 +20,7 @@ function key(names) {
  */
 export function remembered(names) {
   const wanted = key(names);
-  return entries().findLast(([one]) => one === wanted)?.[1] ?? "";
+  return keptPairs(KEY).findLast(([one]) => one === wanted)?.[1] ?? "";
 }
 
 /**
@@ -38,12 +28,6 @@ export function remembered(names) {
  * @param {string} said "" forgets.
  */
 export function remember(names, said) {
-  try {
-    const wanted = key(names);
-    const rest = entries().filter(([one]) => one !== wanted);
-    const next = said ? [...rest, [wanted, said]] : rest;
-    localStorage.setItem(KEY, JSON.stringify(next.slice(-MOST)));
-  } catch {
-    // Storage is full or forbidden: the link still holds the answer.
-  }
+  // If it is not kept, the link still holds the answer.
+  keepPair(KEY, key(names), said, MOST);
 }
