@@ -1,6 +1,6 @@
 """How fast a landscape is computed, and how many points it needs (B10).
 
-A residual network of 8 layers (He et al. 2016: one block per stage, batch normalisation, 4 channels
+A residual network of 8 layers (He et al. 2016: one block per stage, batch normalization, 4 channels
 wide) on 64 images of 32 x 32 pixels, trained for a few epochs. It is small so that the benchmark
 takes minutes; the table states its size.
 
@@ -154,7 +154,7 @@ def landscapes(options: Options) -> Table:
     return Table(
         TITLE,
         f"A residual network of {6 * BLOCKS + 2} layers with {size:,} weights, {SAMPLES} images of "
-        f"{SIZE} x {SIZE} pixels in one batch, one pair of filter-normalised directions. Points "
+        f"{SIZE} x {SIZE} pixels in one batch, one pair of filter-normalized directions. Points "
         f"per CPU-second, {turns} turns of {each} points; the losses of the first two ways differ "
         f"by {apart:.0e} at most, relatively, and evaluated points of both grids by {agree:.0e}. "
         "Goal: 3 times as fast, and a third of the evaluations for contours right to 2 %.",

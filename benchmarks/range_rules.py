@@ -5,7 +5,7 @@
 
 For each task (network x data x optimizer) a grid of rates, half a decade apart, is trained in full.
 A rate's regret is (its loss - the best loss) / (loss at the start - the best loss). Every rule
-reads the same sweeps of 100 steps; "suggested" then compares neighbouring rates in short trainings,
+reads the same sweeps of 100 steps; "suggested" then compares neighboring rates in short trainings,
 as `lr_range_test` does. Beside each rule stands what it costs in training steps.
 """
 
@@ -27,7 +27,7 @@ COMPARED = 100
 GRID = 10.0 ** np.arange(-5, 1.01, 0.5)
 SEEDS = (2, 3)
 FACTOR = 3.2
-"""Within this factor of the best rate of a grid of half decades, whose neighbours are 3.16 away."""
+"""Within this factor of the best rate of a grid of half decades, whose neighbors are 3.16 away."""
 
 
 def digits() -> tuple[Any, Any]:

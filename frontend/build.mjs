@@ -5,7 +5,7 @@
  *   later.js                 what is fetched when it is first needed: src/later.js
  *   experiments.js, landscape.js   likewise, a view each: src/experiments/, src/landscape/
  *   index.css, later.css, ...      the styles of each
- *   THIRD_PARTY_NOTICES.txt  licences of the packages whose code is inside, from esbuild's metafile
+ *   THIRD_PARTY_NOTICES.txt  licenses of the packages whose code is inside, from esbuild's metafile
  *
  * `node build.mjs --outdir DIR` builds elsewhere; `--dev` keeps names and adds source maps.
  */
@@ -70,7 +70,7 @@ function notice(folder) {
     readFileSync(path.join(absolute, "package.json"), "utf8"),
   );
   const file = readdirSync(absolute).find((entry) => /^licen[cs]e(\.(md|txt))?$/i.test(entry));
-  if (!file) throw new Error(`${name} ${version} carries no licence file: it cannot be bundled`);
+  if (!file) throw new Error(`${name} ${version} carries no license file: it cannot be bundled`);
   const text = readFileSync(path.join(absolute, file), "utf8").trim();
   return `${name} ${version} (${license})\n\n${text}\n`;
 }

@@ -54,13 +54,13 @@ def no_answer() -> ExperimentRecord:
 
 
 def ladder() -> ExperimentRecord:
-    """32 samples are memorised, 128 are not."""
+    """32 samples are memorized, 128 are not."""
     return ExperimentRecord(
         "overfit_small_sample",
-        "The model memorises 32 samples but not 128 in that time (accuracy 0.41 on 128 samples "
+        "The model memorizes 32 samples but not 128 in that time (accuracy 0.41 on 128 samples "
         "after 300 steps).",
         (ExperimentVerdict(
-            "insufficient-capacity", "undecided", "The model memorises 32 samples."),),
+            "insufficient-capacity", "undecided", "The model memorizes 32 samples."),),
         {"measure": "accuracy", "ended": "finished", "threshold": 0.9, "rungs": [
             {"size": 32, "score": 1.0, "learned": 1.0, "steps": 80, "memorised": True,
              "with_adam": None},
@@ -85,15 +85,15 @@ def ablation() -> ExperimentRecord:
 
     return ExperimentRecord(
         "ablate",
-        "Trained with standardised inputs, accuracy is 0.9 instead of 0.62 (+0.25 to +0.31; 200 "
+        "Trained with standardized inputs, accuracy is 0.9 instead of 0.62 (+0.25 to +0.31; 200 "
         "steps, 3 seeds).",
         (ExperimentVerdict("unnormalized-input", "confirmed",
-                 "Trained with standardised inputs, accuracy is 0.9 instead of 0.62."),
+                 "Trained with standardized inputs, accuracy is 0.9 instead of 0.62."),
          ExperimentVerdict(
              "dropout-too-high", "refuted", "Trained without dropout, accuracy is 0.61.")),
         {"measure": "accuracy", "steps": 200, "baseline": 0.1, "ended": "finished",
          "unchanged": [0.61, 0.62, 0.63], "effects": [
-             effect("standardised-inputs", "with standardised inputs", [0.89, 0.9, 0.91]),
+             effect("standardised-inputs", "with standardized inputs", [0.89, 0.9, 0.91]),
              effect("without-dropout", "without dropout", [0.6, 0.61, 0.63]),
              effect("shuffled-labels", "on shuffled labels", [0.1, 0.11, 0.1], control=True),
              effect("without-clipping", "without gradient clipping",
@@ -143,14 +143,14 @@ def data_check() -> ExperimentRecord:
 def prescription(helped: bool = True) -> ExperimentRecord:
     """The doctor's verdict: one change proven, or nothing."""
     proof = {
-        "title": "with standardised inputs", "changes": ["standardised-inputs"],
+        "title": "with standardized inputs", "changes": ["standardised-inputs"],
         "lines": ["normalization = keras.layers.Normalization()",
                   "normalization.adapt(x_train)",
                   "x_train, x_val = normalization(x_train), normalization(x_val)"],
         "steps": 516, "before": [0.61, 0.62, 0.63], "after": [0.94, 0.95, 0.95],
         "separate": True, "proven": helped, "chosen": helped,
     }
-    summary = ("Trained with standardised inputs, accuracy is 0.94 to 0.95 instead of 0.61 to 0.63 "
+    summary = ("Trained with standardized inputs, accuracy is 0.94 to 0.95 instead of 0.61 to 0.63 "
                "(516 steps, 3 seeds each)." if helped else
                "Nothing helped: 2 changes were tried, and none is proven to be better.")
     return ExperimentRecord(
@@ -161,7 +161,7 @@ def prescription(helped: bool = True) -> ExperimentRecord:
         {"measure": "accuracy", "unchanged": 0.6, "short_steps": 129, "planned_steps": 516,
          "steps": 2064, "seconds": 84.2, "findings": ["unnormalized-input"], "diff": "",
          "candidates": [
-             {"id": "standardised-inputs", "title": "with standardised inputs",
+             {"id": "standardised-inputs", "title": "with standardized inputs",
               "because": ["unnormalized-input"], "value": 0.9, "not_tried": ""},
              {"id": "learning-rate", "title": "at learning rate 0.02", "because": [],
               "value": 0.61, "not_tried": ""},

@@ -41,7 +41,7 @@ def provide(destination: Path, with_digest: bool = False) -> list[Path]:
 
     Args:
         destination: any folder; may be the one in the source tree.
-        with_digest: also write the digest, so that the bundle can be recognised as current.
+        with_digest: also write the digest, so that the bundle can be recognized as current.
 
     Returns:
         The files of the bundle, without the digest.
@@ -108,7 +108,7 @@ def _build(folder: Path) -> Path:
         shutil.copyfile(FRONTEND / path, target)
     built = folder / STATIC
     built.mkdir(parents=True)
-    # The package's version and licence may go into the bundle.
+    # The package's version and license may go into the bundle.
     shutil.copyfile(ROOT / "LICENSE", folder / "LICENSE")
     shutil.copyfile(ROOT / "tb_convergence/__init__.py", folder / "tb_convergence/__init__.py")
     try:

@@ -6,7 +6,7 @@
 
 Writes docs/images/NAME-light.png and NAME-dark.png. The page is built first, so that it is the
 current one; runs that the demo does not have are trained and written beside it. Needs Pillow, which
-takes the pictures' colours down to what they need. Look at them before they are committed.
+takes the pictures' colors down to what they need. Look at them before they are committed.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ IMAGES = ROOT / "docs" / "images"
 LIMIT_BYTES = 2_000_000
 """Of all pictures of the tab together."""
 
-COLOURS = 256
+COLORS = 256
 DARK = "localStorage.setItem('_tb_global_settings', JSON.stringify({theme: 'dark'}))"
 THEMES = ("light", "dark")
 MARGIN = 8
@@ -141,11 +141,11 @@ def picture(chromium: Browser, address: str, view: View, theme: str) -> bytes:
 
 
 def _smaller(png: bytes) -> bytes:
-    """The same picture with as many colours as it needs: a third of the bytes."""
+    """The same picture with as many colors as it needs: a third of the bytes."""
     image = Image.open(io.BytesIO(png)).convert("RGB")
-    # Rare colours, such as a run's dot, count as much as common ones.
+    # Rare colors, such as a run's dot, count as much as common ones.
     method = Image.Quantize.MAXCOVERAGE
-    reduced = image.quantize(COLOURS, method=method, kmeans=1, dither=Image.Dither.NONE)
+    reduced = image.quantize(COLORS, method=method, kmeans=1, dither=Image.Dither.NONE)
     out = io.BytesIO()
     reduced.save(out, "PNG", optimize=True)
     return out.getvalue()

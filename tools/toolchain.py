@@ -94,7 +94,7 @@ def on_path() -> Toolchain | None:
 
 
 def _npm_scripts(npm: Path) -> tuple[Path, ...]:
-    """Where `npm-cli.js` may lie, given the `npm` on PATH: a link to it, or its neighbour."""
+    """Where `npm-cli.js` may lie, given the `npm` on PATH: a link to it, or its neighbor."""
     target = npm.resolve()
     beside = npm.parent / "node_modules" / "npm" / "bin" / "npm-cli.js"
     return (target, beside) if target.suffix == ".js" else (beside,)

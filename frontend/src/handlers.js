@@ -78,7 +78,7 @@ export function createHandlers({ current, change, again, refresh, model, around 
      */
     nextRun(by) {
       const shown = model().runs.list.shown.map((one) => one.run);
-      const next = neighbour(shown, current().selection.run, by);
+      const next = neighbor(shown, current().selection.run, by);
       if (next !== null) ofRuns.selectRun(next);
     },
 
@@ -91,7 +91,7 @@ export function createHandlers({ current, change, again, refresh, model, around 
       const { heads, explained } = tree(findings());
       const listed = heads.flatMap((head) => [head, ...(explained.get(head.id) ?? [])]);
       const ids = listed.map((finding) => finding.id);
-      const next = neighbour(ids, current().selection.finding, by);
+      const next = neighbor(ids, current().selection.finding, by);
       if (next !== null) handlers.showFinding(next);
     },
 
@@ -331,7 +331,7 @@ function rowNamed({ rows }, name) {
  * @param {number} by
  * @returns {string | null} null at the ends and in an empty list.
  */
-export function neighbour(list, from, by) {
+export function neighbor(list, from, by) {
   const at = from === null ? -1 : list.indexOf(from);
   return at < 0 ? (list[0] ?? null) : (list[at + by] ?? null);
 }

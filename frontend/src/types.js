@@ -9,7 +9,7 @@
  * @typedef {Severity | "healthy" | "unknown" | "early" | "pending" | "error"} Verdict  A mark: severity, or the verdict on a run.
  * @typedef {"sick" | "nothing-found" | "not-decided" | "too-early" | "pending" | "error"} RunState
  *
- * @typedef {object} Judgement  What is said of a run as a whole.
+ * @typedef {object} Judgment  What is said of a run as a whole.
  * @property {"sick" | "nothing-found" | "not-decided" | "too-early"} state
  * @property {number} decided  Checks that had the data they need.
  * @property {number} applicable
@@ -22,7 +22,7 @@
  * @property {string[]} source_runs
  * @property {Step} last_step
  * @property {Severity | "healthy" | "unknown" | "pending"} severity
- * @property {Judgement | null} [verdict]
+ * @property {Judgment | null} [verdict]
  * @property {{id: string, kind: string, title: string, rule_title: string, first_step: Step, layers: string[], layer_count: number} | null} first
  * @property {{critical: number, warning: number, info: number}} counts
  * @property {string[]} sources
@@ -112,7 +112,7 @@
  * @property {Step} last_step
  * @property {"step" | "batch" | "epoch"} axis  What steps count.
  * @property {string} loss_summary  How the loss went, in a sentence.
- * @property {Judgement} [verdict]
+ * @property {Judgment} [verdict]
  * @property {string | null} fix_first  Of several causes the one to begin with.
  * @property {Finding[]} findings
  * @property {number} evaluated
@@ -342,7 +342,7 @@
  * @property {boolean} outliers  Whether the y axis leaves out what lies far from the rest.
  * @property {"time" | "map" | null} full  The panel that covers the page.
  * @property {Order} order
- * @property {"health" | "value" | null} shade  What the map's colours say; null: health, where it shows
+ * @property {"health" | "value" | null} shade  What the map's colors say; null: health, where it shows
  *   something of the selected finding.
  * @property {string} filter
  * @property {"layer" | "profile"} tab

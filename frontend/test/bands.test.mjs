@@ -181,7 +181,7 @@ test("a scale for both signs tells small sizes apart beside large ones", () => {
   assert.ok(point.low < 3 && point.high > 3);
 });
 
-test("a diverging scale has its middle at the metric's centre", () => {
+test("a diverging scale has its middle at the metric's center", () => {
   const metric = /** @type {any} */ ({
     name: "gradient_trend",
     unit: "d",

@@ -1,4 +1,4 @@
-/** Runs beside each other: which they are, how rows are paired, how differences are said and coloured. */
+/** Runs beside each other: which they are, how rows are paired, how differences are said and colored. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { between, packed, shades } from "../src/charts/color_scale.js";
@@ -88,12 +88,12 @@ test("only runs that are there, readable and shown are compared; the others are 
   assert.deepEqual(missingRuns(null, ["a"], all), []);
 });
 
-test("runs in one chart have colours of their own, the selected one its usual", () => {
+test("runs in one chart have colors of their own, the selected one its usual", () => {
   const all = runs(...Array.from({ length: 9 }, (_, index) => `r${index}`));
   const color = colorOf(placesOf(all, null), [all[7], all[8]], "r0", "light");
   const usual = colorOf(placesOf(all, null), [], null, "light");
   assert.equal(color("r0"), usual("r0"));
-  assert.equal(usual("r7"), usual("r0"), "TensorBoard's colours come round again");
+  assert.equal(usual("r7"), usual("r0"), "TensorBoard's colors come round again");
   assert.equal(new Set(["r0", "r7", "r8"].map(color)).size, 3);
 });
 
@@ -131,7 +131,7 @@ test("differences in words", () => {
   assert.equal(formatDifference(-0.5, { ...FRACTION, name: "mean", unit: "" }), "-0.5");
 });
 
-test("colours are centred at equal, and an exact 0 is beyond either end", () => {
+test("colors are centered at equal, and an exact 0 is beyond either end", () => {
   const map = heat([[-1, 4, Infinity]], [[0, 0, 0]]);
   const range = differenceRange(map, LOG);
   assert.deepEqual([range.low, range.high], [-4, 4]);
@@ -227,7 +227,7 @@ const series = (/** @type {string} */ name, axis = "step") =>
     nonfinite: [],
   });
 
-test("curves of other runs: in their colour, on the same axis, switched off as one", () => {
+test("curves of other runs: in their color, on the same axis, switched off as one", () => {
   const overlays = [
     { run: "b", reply: { series: [series("loss"), series("learning_rate")] }, error: null },
     { run: "c", reply: { series: [series("epoch_loss", "epoch")] }, error: null },
@@ -365,7 +365,7 @@ test("a hidden run is not shown first", () => {
   assert.equal(settle(emptySelection(), { ...data, hidden: ["a", "b"] }).run, "a");
 });
 
-test("runs have TensorBoard's colours: by their place in its list, a folded run by its name", () => {
+test("runs have TensorBoard's colors: by their place in its list, a folded run by its name", () => {
   const all = /** @type {any} */ ([
     { run: "a", source_runs: ["a", "a/train"] },
     { run: "b", source_runs: ["b/train", "b/validation"] },

@@ -32,7 +32,7 @@ test("levels lie between the extremes, ascending, and are shared by all planes",
   assert.ok(scaleOf([plane(() => 2.3)]).high > 2.3, "a plateau has a scale too");
 });
 
-test("heights and colours grow with the loss, and end at the scale", () => {
+test("heights and colors grow with the loss, and end at the scale", () => {
   const scale = scaleOf([bowl]);
   const losses = [0, 1, 1.5, 4, 1e9, null];
   const heights = losses.map((loss) => heightOf(loss, scale));
@@ -42,10 +42,10 @@ test("heights and colours grow with the loss, and end at the scale", () => {
   );
   assert.equal(heights[0], 0);
   assert.equal(heights.at(-1), 1);
-  const colours = losses.map((loss) => colorIndex(loss, scale));
+  const colors = losses.map((loss) => colorIndex(loss, scale));
   assert.deepEqual(
-    colours,
-    [...colours].sort((a, b) => a - b),
+    colors,
+    [...colors].sort((a, b) => a - b),
   );
 });
 

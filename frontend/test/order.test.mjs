@@ -1,8 +1,8 @@
-/** Which rows are shown, in which order; which of them are labelled. */
+/** Which rows are shown, in which order; which of them are labeled. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { moved } from "../src/charts/heat.js";
-import { heatLayout, labelled, rowAt, wantedHeight } from "../src/charts/heat_layout.js";
+import { heatLayout, labeled, rowAt, wantedHeight } from "../src/charts/heat_layout.js";
 import { matcher, shownRows } from "../src/charts/order.js";
 
 const rows = ["block_2/mlp", "block_10/attn", "head", "block_2/attn"].map(
@@ -72,14 +72,14 @@ test("labels never touch, and what matters has one", () => {
     [8, 2],
     [300, 1],
   ]);
-  const chosen = labelled(400, 360, 14, (position) => important.get(position) ?? 0);
+  const chosen = labeled(400, 360, 14, (position) => important.get(position) ?? 0);
   for (let index = 1; index < chosen.length; index += 1) {
     assert.ok((chosen[index] - chosen[index - 1]) * (360 / 400) >= 14);
   }
   assert.ok(chosen.includes(8) && chosen.includes(300));
-  assert.ok(!chosen.includes(7), "its neighbour matters more");
+  assert.ok(!chosen.includes(7), "its neighbor matters more");
   assert.ok(chosen.length > 15);
-  assert.equal(labelled(12, 360, 14, () => 0).length, 12);
+  assert.equal(labeled(12, 360, 14, () => 0).length, 12);
 });
 
 test("a map is as tall as its rows need, within its room", () => {

@@ -1,4 +1,4 @@
-/** Colours: the scale, its range, and single pixels of a painted map. */
+/** Colors: the scale, its range, and single pixels of a painted map. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CIVIDIS } from "../src/charts/cividis.js";
@@ -108,8 +108,8 @@ test("sizes over orders of magnitude stand on a logarithmic scale, shares and si
   assert.equal(rangeOf([40, 90, 140], MEAN).log, false, "within two decades");
   assert.equal(rangeOf([...wide, -1], MEAN).log, false, "signed");
   assert.equal(rangeOf([0.001, 0.5, 1], MEAN).log, false, "parts of 1");
-  const centred = { ...MEAN, center: 0 };
-  assert.equal(rangeOf(wide, centred).log, false);
+  const centered = { ...MEAN, center: 0 };
+  assert.equal(rangeOf(wide, centered).log, false);
   const heat = decodeHeat(heatBytes({ values: [wide] }));
   const signed = rangeOf([-1, 140], MEAN);
   const both = sharedRange(heat, range, signed);
@@ -140,7 +140,7 @@ test("single pixels: values on the scale, the rest as patterns outside it", () =
   assert.deepEqual(at(3), [...COLORS.nan, 255]);
 });
 
-test("a cell of many pixels has one colour if it holds a value, and its whole pattern if not", () => {
+test("a cell of many pixels has one color if it holds a value, and its whole pattern if not", () => {
   const grid = {
     width: 2,
     height: 2,
@@ -159,7 +159,7 @@ test("a cell of many pixels has one colour if it holds a value, and its whole pa
   }
 });
 
-test("the patterns differ in shape, not only in colour", () => {
+test("the patterns differ in shape, not only in color", () => {
   for (const unit of [1, 2, 3, 6]) {
     const shape = (/** @type {number} */ code) =>
       Array.from({ length: 4096 }, (_, at) => isMark(code, at % 64, at >> 6, unit)).join();
@@ -170,7 +170,7 @@ test("the patterns differ in shape, not only in colour", () => {
   }
 });
 
-test("distances from limits are painted in nine colours, rows without limit in dots", () => {
+test("distances from limits are painted in nine colors, rows without limit in dots", () => {
   const grid = {
     width: 5,
     height: 1,
@@ -187,7 +187,7 @@ test("distances from limits are painted in nine colours, rows without limit in d
   assert.ok([COLORS.free, COLORS.freeMark].some((color) => String(color) === String(at(4))));
 });
 
-test("no value is painted in a colour of the marks", () => {
+test("no value is painted in a color of the marks", () => {
   const marks = new Set(Object.values(COLORS).map(String));
   for (let step = 0; step <= 255; step += 1) assert.ok(!marks.has(String(cividis(step / 255))));
 });
@@ -253,7 +253,7 @@ test("the end of the scale says that there is more beyond it", () => {
   assert.deepEqual(labels(true, true), ["≤ -8", "100", "≥ 180"]);
 });
 
-test("labels of the colour scale never touch: exactly 0 and the ends come first", () => {
+test("labels of the color scale never touch: exactly 0 and the ends come first", () => {
   // As in a map of three rows: a bar of 60 pixels, six decades.
   const place = (/** @type {number} */ value) => Math.min(61, 40 - 10 * Math.log10(value));
   const range = { low: 0.01, high: 96, clippedLow: false, clippedHigh: true };
@@ -269,7 +269,7 @@ test("labels of the colour scale never touch: exactly 0 and the ends come first"
   assert.equal(close[0].text, "1");
 });
 
-test("colour and shape of a run's dot repeat only after twenty-eight runs", () => {
+test("color and shape of a run's dot repeat only after twenty-eight runs", () => {
   for (const theme of /** @type {const} */ (["light", "dark"])) {
     const dots = Array.from({ length: 29 }, (_, at) => `${runColor(at, theme)} ${runMark(at)}`);
     assert.equal(new Set(dots.slice(0, 28)).size, 28);

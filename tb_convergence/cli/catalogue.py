@@ -78,7 +78,7 @@ def markdown_table() -> str:
 
 
 def _listing() -> str:
-    page = Page(output.coloured())
+    page = Page(output.colored())
     width = max(len(rule.id) for rule in in_force())
     for kind, what in account.KINDS.items():
         rules = [rule for rule in in_force() if rule.kind == kind]
@@ -100,13 +100,13 @@ def _explain(options: argparse.Namespace) -> int:
         return output.complain(
             f"unknown diagnosis {printable(repr(options.id[:100]))}: {near}", output.USAGE
         )
-    output.emit(explanation(rule, colour=output.coloured()))
+    output.emit(explanation(rule, color=output.colored()))
     return 0
 
 
-def explanation(rule: Rule, *, colour: bool = False) -> str:
+def explanation(rule: Rule, *, color: bool = False) -> str:
     """All there is to say of `rule`, for the terminal."""
-    page = Page(colour)
+    page = Page(color)
     page.line(page.paint(rule.id, "strong") + f"  ({rule.kind}: {account.KINDS[rule.kind]})")
     page.wrapped("", f"{rule.title}.", 2)
     for paragraph in account.story(rule):

@@ -60,7 +60,7 @@ def run(options: argparse.Namespace) -> int:
         else:
             text = comparison_text.report(
                 result, names=(options.first, options.second),
-                colour=options.output is None and output.coloured(), verbose=options.verbose,
+                color=options.output is None and output.colored(), verbose=options.verbose,
             )
         output.emit(text, options.output)
     except (reading.LogdirError, output.OutputError, ChoiceError) as error:

@@ -191,8 +191,8 @@ def _report(
         return markdown.report(runs)
     if options.format == "html":
         return str(import_module("tb_convergence.cli.formats.html").report(runs, sections))
-    colour = options.output is None and output.coloured()
-    return text.report(runs, colour=colour, verbose=options.verbose)
+    color = options.output is None and output.colored()
+    return text.report(runs, color=color, verbose=options.verbose)
 
 
 def verdict(runs: Sequence[RunDiagnosis], fail_on: str) -> int:

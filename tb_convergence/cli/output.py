@@ -47,6 +47,6 @@ def complain(message: str, status: int) -> int:
     return status
 
 
-def coloured() -> bool:
-    """Whether standard output is a terminal whose user has not asked for no colour."""
+def colored() -> bool:
+    """Whether standard output is a terminal whose user has not asked for no color."""
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR")

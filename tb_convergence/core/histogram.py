@@ -2,7 +2,7 @@
 
 A histogram's rows are (left edge, right edge, count). Both loaders drop the sums that TensorFlow 1
 and PyTorch write, so every statistic is bounded by what is left: an entry lies somewhere in its
-bucket. What the loaders disagree in is normalised away first: the Python loader gives float32 and
+bucket. What the loaders disagree in is normalized away first: the Python loader gives float32 and
 trims empty ends, the fast one keeps empty and even backward rows.
 
 Known limits, all of them of the format:
@@ -111,7 +111,7 @@ def intervals(histograms: Sequence[NDArray[Any]]) -> Intervals:
     >>> [round(float(bound[0]), 6) for bound in found.of("norm")]
     [2.0, 4.0]
     """
-    whole = normalised(histograms)
+    whole = normalized(histograms)
     counts, known, buckets = whole.counts, whole.known, whole.buckets
     low = np.full((len(counts), len(STATISTICS)), np.nan)
     high = np.full((len(counts), len(STATISTICS)), np.nan)
@@ -128,7 +128,7 @@ def intervals(histograms: Sequence[NDArray[Any]]) -> Intervals:
 
 
 @dataclass(frozen=True, slots=True)
-class Normalised:
+class Normalized:
     """S histograms of one tensor without what the loaders disagree in.
 
     Attributes:
@@ -144,7 +144,7 @@ class Normalised:
     buckets: Buckets
 
 
-def normalised(histograms: Sequence[NDArray[Any]]) -> Normalised:
+def normalized(histograms: Sequence[NDArray[Any]]) -> Normalized:
     """`histograms`, S arrays `[k, 3]`, in one form.
 
     Raises:
@@ -167,7 +167,7 @@ def normalised(histograms: Sequence[NDArray[Any]]) -> Normalised:
     known = (counts > 0) & np.isfinite(ends).all(axis=1)
     used = known[owner] & (rows[:, 2] > 0)
     buckets = Buckets.of(rows[used], owner[used], ends[known], rounding[known])
-    return Normalised(counts, ends, known, buckets)
+    return Normalized(counts, ends, known, buckets)
 
 
 def _sums(owner: NDArray[np.intp], values: NDArray[Any], owners: int) -> Float:
@@ -193,7 +193,7 @@ def _bound_nonfinite(low: Float, high: Float, counts: Float, ends: Float, size: 
 
 @dataclass(frozen=True, slots=True)
 class Buckets:
-    """Rows of H histograms one after the other, normalised: finite ends, counts above zero.
+    """Rows of H histograms one after the other, normalized: finite ends, counts above zero.
 
     Attributes:
         left, right, count: float64 `[K]`, edges relative to `scale`, left <= right.
@@ -223,7 +223,7 @@ class Buckets:
     def of(
         cls, rows: Float, owner: NDArray[np.intp], ends: Float, rounding: Float
     ) -> Buckets:
-        """Normalise `rows` `[K, 3]`, counts above zero; `ends` `[H, 2]` are finite.
+        """Normalize `rows` `[K, 3]`, counts above zero; `ends` `[H, 2]` are finite.
 
         `owner` `[K]` grows, but numbers histograms that have no row here, too.
         """

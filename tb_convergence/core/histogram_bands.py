@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tb_convergence.core.histogram import UNCOUNTED_ABOVE, Buckets, Float, normalised
+from tb_convergence.core.histogram import UNCOUNTED_ABOVE, Buckets, Float, normalized
 
 SHARES: Final = (1.0, 0.9, 0.5, 0.0)
 """Central shares of the entries; 1 is everything, 0 the median."""
@@ -50,7 +50,7 @@ def bands_over_time(
     >>> one.low.round(6).tolist(), one.high.round(6).tolist()
     ([[0.0, 1.0]], [[5.0, 2.0]])
     """
-    whole = normalised(histograms)
+    whole = normalized(histograms)
     shape = (len(whole.counts), len(shares))
     low, high = np.full(shape, np.nan), np.full(shape, np.nan)
     for place, share in enumerate(shares):

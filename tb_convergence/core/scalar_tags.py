@@ -29,7 +29,7 @@ Use = Literal["read", "part", "told", "spare", "asked"]
 """What became of a scalar.
 
 "read": its series is in the history. "part": it is one term of a loss that is read as a sum.
-"told": read because a person named it. "spare": recognised, and a better one was read in its place.
+"told": read because a person named it. "spare": recognized, and a better one was read in its place.
 "asked": it may be a loss, and its name does not say which.
 """
 

@@ -19,7 +19,7 @@ protobuf version of the person who installs us::
     }
     message Row {
       string name = 1;              // path of the variable, layer or feature; any text
-      string layer = 2;             // the layer a user recognises
+      string layer = 2;             // the layer a user recognizes
       string kind = 3;              // "kernel", "bias", ... | "output" | "input", "target", ...
       repeated int64 shape = 4;
       string dtype = 5;
@@ -66,7 +66,7 @@ class Row:
 
     Attributes:
         name: path of the variable, name of the layer or of the feature; any text.
-        layer: the layer a user recognises; equal to `name` for layers.
+        layer: the layer a user recognizes; equal to `name` for layers.
         kind: role: "kernel", "bias", "gamma", "beta", "embedding", "recurrent_kernel", "other" for
             variables; "output" for layers; "input", "target", "prediction" for data.
         shape: static shape; () for a scalar. For features: (first, last + 1) of the group.

@@ -27,7 +27,7 @@ def run(
     Args:
         logdir: where to write; None for a new temporary directory.
         seed: varies the split of the data, the initial weights and the order of the batches.
-        serve: start TensorBoard afterwards; otherwise print the commands to look at the runs.
+        serve: start TensorBoard afterward; otherwise print the commands to look at the runs.
         port: port of TensorBoard; None for 6006, or the next free one.
 
     Returns:

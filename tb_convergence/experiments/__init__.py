@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tb_convergence.experiments.gradients import GradientCheck, gradient_check
     from tb_convergence.experiments.learning_rate import RangeTest, lr_range_test
     from tb_convergence.experiments.loss_landscape import Landscape, TrajectoryCallback, landscape
-    from tb_convergence.experiments.memorising import Ladder, overfit_small_sample
+    from tb_convergence.experiments.memorizing import Ladder, overfit_small_sample
     from tb_convergence.experiments.prescription import Prescription
     from tb_convergence.experiments.session import Settings
     from tb_convergence.experiments.state import untouched
@@ -28,7 +28,7 @@ _PUBLIC = {
     "DataCheck": "tb_convergence.experiments.data_check",
     "GradientCheck": "tb_convergence.experiments.gradients",
     "LabelErrors": "tb_convergence.experiments.confident_learning",
-    "Ladder": "tb_convergence.experiments.memorising",
+    "Ladder": "tb_convergence.experiments.memorizing",
     "Landscape": "tb_convergence.experiments.loss_landscape",
     "Prescription": "tb_convergence.experiments.prescription",
     "RangeTest": "tb_convergence.experiments.learning_rate",
@@ -41,7 +41,7 @@ _PUBLIC = {
     "label_errors": "tb_convergence.experiments.confident_learning",
     "landscape": "tb_convergence.experiments.loss_landscape",
     "lr_range_test": "tb_convergence.experiments.learning_rate",
-    "overfit_small_sample": "tb_convergence.experiments.memorising",
+    "overfit_small_sample": "tb_convergence.experiments.memorizing",
     "untouched": "tb_convergence.experiments.state",
 }
 

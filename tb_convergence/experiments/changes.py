@@ -219,7 +219,7 @@ def optimizer(kind: type, rate: float, **settings: Any) -> Change:
 # ---- data, outputs and loss -----------------------------------------------------------------
 
 
-def _standardised_inputs(setup: Setup) -> None:
+def _standardized_inputs(setup: Setup) -> None:
     if any(isinstance(layer, keras.layers.Embedding) for layer in edits.layers_of(setup.model)):
         raise NotApplicableError("the inputs are token ids: an embedding looks them up")
     scales = tf.nest.map_structure(scale_of, setup.train.x)
@@ -257,7 +257,7 @@ def scaled(x: Any, scales: Any) -> Any:
             (array - scale.mean) / scale.std, np.float32), x, scales)
 
 
-def _standardised_targets(setup: Setup) -> None:
+def _standardized_targets(setup: Setup) -> None:
     if setup.task is None or setup.task.kind != "values":
         raise NotApplicableError("the targets are no single array of values")
     scale = scale_of(np.asarray(setup.train.y))
@@ -369,9 +369,9 @@ CHANGES: Final[tuple[Change, ...]] = (
            _shape(lambda done: min(1.0, (done + 1e-3) / WARM_UP)), "schedule"),
     Change("cosine", "with a cosine schedule to 0",
            _shape(lambda done: 0.5 * (1 + float(np.cos(np.pi * done)))), "schedule"),
-    Change("standardised-inputs", "on standardised inputs", _standardised_inputs, "inputs",
+    Change("standardised-inputs", "on standardized inputs", _standardized_inputs, "inputs",
            ("unnormalized-input",)),
-    Change("standardised-targets", "on standardised targets", _standardised_targets, "targets",
+    Change("standardised-targets", "on standardized targets", _standardized_targets, "targets",
            ("unscaled-target",)),
     Change("averaged-loss", "with the loss averaged over the batch", _averaged_loss, "loss",
            ("learning-rate-too-high", "wrong-loss")),

@@ -89,7 +89,7 @@ class LabelErrors:
 
     def __str__(self) -> str:
         lines = [f"Labels of {self.model}: {self.summary}"]
-        lines += [f"  sample {one.row}: labelled {one.label}, predicted {one.predicted} "
+        lines += [f"  sample {one.row}: labeled {one.label}, predicted {one.predicted} "
                   f"(its label gets {number(one.confidence, 2)}, margin {number(one.margin, 2)})"
                   for one in self.suspects[:SHOWN]]
         return "\n".join(lines)
@@ -138,7 +138,7 @@ def label_errors(
 ) -> LabelErrors:
     """Find labels that look wrong, by training on the others.
 
-    The model, its optimizer, and all random states are bit for bit the same afterwards.
+    The model, its optimizer, and all random states are bit for bit the same afterward.
 
     Args:
         model: a compiled classifier, or a function that builds one. Its training must work: of a

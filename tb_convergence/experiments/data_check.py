@@ -31,9 +31,9 @@ IMBALANCE: Final = 10.0
 MANY: Final = 0.01
 """Share of the samples from which duplicates are told."""
 ORDERED_CHANCE: Final = 1e-6
-NEIGHBOURS: Final = 5
+NEIGHBORS: Final = 5
 JUDGED: Final = 1000
-"""Samples whose neighbours are looked for."""
+"""Samples whose neighbors are looked for."""
 
 Severity = Literal["critical", "warning", "info"]
 
@@ -350,7 +350,7 @@ def _target_scale(target: NDArray[Any]) -> Iterator[Issue]:
         yield Issue("target-scale", "warning", "y",
                     f"targets have mean {number(mean)} and deviation {number(std)}; outputs begin "
                     "near 0",
-                    "standardise them: (y - y.mean(0)) / y.std(0)", "unscaled-target")
+                    "standardize them: (y - y.mean(0)) / y.std(0)", "unscaled-target")
 
 
 def _classes(target: NDArray[Any]) -> NDArray[np.int64] | None:
@@ -378,7 +378,7 @@ def _balance(classes: NDArray[np.int64]) -> Iterator[Issue]:
 
 
 def _order(classes: NDArray[np.int64], sample: Sample) -> Iterator[Issue]:
-    """Whether neighbours have the same class more often than in a random order."""
+    """Whether neighbors have the same class more often than in a random order."""
     if sample.shuffled and sample.whole:
         return  # `fit` shuffles arrays
     _, counts = np.unique(classes, return_counts=True)
@@ -387,14 +387,14 @@ def _order(classes: NDArray[np.int64], sample: Sample) -> Iterator[Issue]:
     error = np.sqrt(max(share * (1 - share), 1e-12) * pairs)
     if pairs > 20 and same > pairs * share + 5 * error and same > 0.5 * pairs:
         yield Issue("ordered", "warning", "y",
-                    f"{percent(same / pairs)} of neighbours have the same class; at random "
+                    f"{percent(same / pairs)} of neighbors have the same class; at random "
                     f"{percent(share)} would", "dataset.shuffle(number of samples) before "
                     "batch(...)",
                     "unshuffled-batches")
 
 
 def _in_step(sample: Sample, classes: NDArray[np.int64]) -> Iterator[Issue]:
-    """Whether the nearest neighbours of a sample share its class more often than chance.
+    """Whether the nearest neighbors of a sample share its class more often than chance.
 
     That they do not is no proof: classes may be told by what no distance shows.
     """
@@ -410,7 +410,7 @@ def _in_step(sample: Sample, classes: NDArray[np.int64]) -> Iterator[Issue]:
     asked = flat[:JUDGED]
     distance = (asked**2).sum(1)[:, None] - 2 * asked @ flat.T + (flat**2).sum(1)[None]
     distance[np.arange(len(asked)), np.arange(len(asked))] = np.inf
-    near = np.argpartition(distance, NEIGHBOURS, axis=1)[:, :NEIGHBOURS]
+    near = np.argpartition(distance, NEIGHBORS, axis=1)[:, :NEIGHBORS]
     agree = float(np.mean(known[near] == known[:len(asked), None]))
     _, counts = np.unique(known, return_counts=True)
     chance = float(np.sum((counts / counts.sum()) ** 2))
@@ -418,7 +418,7 @@ def _in_step(sample: Sample, classes: NDArray[np.int64]) -> Iterator[Issue]:
     if agree < chance + 2 * error:
         yield Issue(
             "out-of-step", "info", "x and y",
-            f"nearest neighbours share a class in {percent(agree)}, by chance {percent(chance)}: "
+            f"nearest neighbors share a class in {percent(agree)}, by chance {percent(chance)}: "
             "inputs and labels may be out of step, or shuffled apart",
             "look at some pairs; shuffle both with one permutation", "wrong-labels")
 

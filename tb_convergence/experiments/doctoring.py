@@ -61,7 +61,7 @@ def doctor(
 ) -> Prescription:
     """Find out why a training does not converge, and prove what makes it.
 
-    The model, its optimizer, and all random states are bit for bit the same afterwards.
+    The model, its optimizer, and all random states are bit for bit the same afterward.
 
     Args:
         model: a compiled Keras model, or a function that builds one.

@@ -1,7 +1,7 @@
 """Edits of a live model that can be taken back: what an ablation changes, one attribute at a time.
 
 Attributes are edited in place, which reaches layers at any depth, also of subclassed models that
-cannot be cloned. Whoever edits must trace anew afterwards; `stepping.Runner` does at its first use.
+cannot be cloned. Whoever edits must trace anew afterward; `stepping.Runner` does at its first use.
 """
 
 from __future__ import annotations

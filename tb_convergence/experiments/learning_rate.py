@@ -129,7 +129,7 @@ def lr_range_test(
     Then up to six rates near the one that the sweep suggests train for `compare` steps each, from
     the same weights and on the same batches. The best of them is suggested.
 
-    The model, its optimizer, and all random states are bit for bit the same afterwards. Each sweep
+    The model, its optimizer, and all random states are bit for bit the same afterward. Each sweep
     begins at the model's present weights, with fresh optimizer slots.
 
     Args:

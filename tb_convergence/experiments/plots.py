@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tb_convergence.experiments.ablation import Ablation
     from tb_convergence.experiments.learning_rate import RangeTest
-    from tb_convergence.experiments.memorising import Ladder
+    from tb_convergence.experiments.memorizing import Ladder
     from tb_convergence.experiments.prescription import Prescription
 
 
@@ -34,13 +34,13 @@ def draw_range_test(result: RangeTest, ax: Any = None) -> Any:
         ax.plot(curve.rates, curve.losses, color="0.8", linewidth=0.7)
         ax.plot(curve.rates, curve.smoothed, color="tab:blue",
                 label="loss, smoothed" if place == 0 else None)
-    for rate, name, colour in (
+    for rate, name, color in (
         (result.rate_in_use, "in use", "tab:orange"),
         (result.suggested, "suggested", "tab:green"),
         (result.highest_stable, "highest stable", "tab:red"),
     ):
         if rate is not None and math.isfinite(rate):
-            ax.axvline(rate, color=colour, linestyle="--", label=f"{name}: {rate:.2g}")
+            ax.axvline(rate, color=color, linestyle="--", label=f"{name}: {rate:.2g}")
     ax.set_xscale("log")
     ax.set_xlabel("learning rate")
     ax.set_ylabel("loss of the step")
@@ -52,8 +52,8 @@ def draw_ladder(result: Ladder, ax: Any = None) -> Any:
     """The share that was learned for each number of samples, and the limit."""
     ax = axes(ax)
     names = [str(rung.size) for rung in result.rungs]
-    colours = ["tab:green" if rung.memorised else "tab:red" for rung in result.rungs]
-    ax.bar(names, [rung.score for rung in result.rungs], color=colours)
+    colors = ["tab:green" if rung.memorised else "tab:red" for rung in result.rungs]
+    ax.bar(names, [rung.score for rung in result.rungs], color=colors)
     ax.set_xlabel("samples")
     ax.set_ylabel(f"{result.measure} on these samples")
     return ax
@@ -65,9 +65,9 @@ def draw_ablation(result: Ablation, ax: Any = None) -> Any:
     shown = [one for one in result.effects if math.isfinite(one.difference.mean)][::-1]
     for place, effect in enumerate(shown):
         one = effect.difference
-        colour = "tab:green" if one.helps else "tab:red" if one.hurts else "0.6"
+        color = "tab:green" if one.helps else "tab:red" if one.hurts else "0.6"
         width = [[one.mean - one.low], [one.high - one.mean]] if math.isfinite(one.low) else None
-        ax.errorbar([one.mean], [place], xerr=width, fmt="o", color=colour)
+        ax.errorbar([one.mean], [place], xerr=width, fmt="o", color=color)
     ax.set_yticks(range(len(shown)), [effect.change.title for effect in shown])
     ax.axvline(0.0, color="0.8")
     ax.set_xlabel(f"difference in {result.measure}")
@@ -90,10 +90,10 @@ def draw_prescription(result: Prescription, ax: Any = None) -> Any:
     names = [name for name, _ in rows]
     for proof in result.proofs:
         place = len(names)
-        colour = "tab:green" if proof.proven else "0.5"
+        color = "tab:green" if proof.proven else "0.5"
         for values, fill in ((proof.before, "none"), (proof.after, "full")):
             fine = [sign * value for value in values if math.isfinite(value)]
-            ax.plot(fine, [place] * len(fine), "o", color=colour, fillstyle=fill)
+            ax.plot(fine, [place] * len(fine), "o", color=color, fillstyle=fill)
         names.append(f"{'proven' if proof.proven else 'not proven'}, {proof.steps} steps: "
                      + ", ".join(change.title for change in proof.changes))
     ax.set_yticks(range(len(names)), names)

@@ -37,7 +37,7 @@ class Curve:
     Attributes:
         rates: float64 `[S]`, increasing.
         losses: float64 `[S]` of each step.
-        smoothed: float64 `[S]`, exponential mean without its bias towards 0.
+        smoothed: float64 `[S]`, exponential mean without its bias toward 0.
         diverged: whether the sweep ended because the loss did.
         beta: weight of the exponential mean.
     """
@@ -103,7 +103,7 @@ def falls(curve: Curve) -> bool:
         return False
     first = max(3, int(SKIPPED * count))
     start = float(np.mean(curve.losses[:first]))
-    # Differences of neighbours do not see the trend.
+    # Differences of neighbors do not see the trend.
     scatter = float(np.std(np.diff(curve.losses[: max(first, count // 3)])) / np.sqrt(2))
     error = scatter * np.sqrt((1 - curve.beta) / (1 + curve.beta) + 1.0 / first)
     fall = start - float(curve.smoothed[first:].min()) if count > first else 0.0

@@ -3,8 +3,8 @@
 A sweep changes its rate with every step, so it shows which rates make progress in one step from
 weights that other rates made. A training keeps its rate. Its best rate is usually higher than where
 the curve of the sweep falls, and lower than where it is least. So the suggestion of the sweep is
-only where the comparison begins: neighbouring rates train from the same weights on the same
-batches, and the search follows the better one until both neighbours are worse.
+only where the comparison begins: neighboring rates train from the same weights on the same
+batches, and the search follows the better one until both neighbors are worse.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 FACTOR: Final = math.sqrt(10.0)
-"""Between neighbours: half a decade. The loss hardly changes within less (docs/experiments.md)."""
+"""Between neighbors: half a decade. The loss hardly changes within less (docs/experiments.md)."""
 MOST: Final = 6
 """Rates that are trained at most: two and a half decades."""
 JUDGED: Final = 0.25
@@ -52,7 +52,7 @@ def end_loss(losses: NDArray[np.float64], planned: int) -> float:
 
 
 def compare(loss_at: Callable[[float], float], begin: float, most: int = MOST) -> list[Compared]:
-    """Train neighbouring rates, from `begin` towards lower losses; by rate, lowest first.
+    """Train neighboring rates, from `begin` toward lower losses; by rate, lowest first.
 
     Args:
         loss_at: loss at the end of a short training at a rate; NaN where it could not be made,

@@ -8,7 +8,7 @@ from typing import Any
 
 from tb_convergence.experiments.doctoring import doctor
 from tb_convergence.experiments.learning_rate import lr_range_test
-from tb_convergence.experiments.memorising import overfit_small_sample
+from tb_convergence.experiments.memorizing import overfit_small_sample
 from tb_convergence.experiments.prescription import Prescription, change_lines
 from tb_convergence.experiments.sample import Sample, gather
 from tb_convergence.experiments.script import Fit, StopScriptError, run

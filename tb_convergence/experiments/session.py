@@ -78,7 +78,7 @@ def subject(
     settings: Settings | None = None,
     most: int = MOST_SAMPLES,
 ) -> Iterator[Subject]:
-    """The model and its data for one experiment; afterwards the model is as it was.
+    """The model and its data for one experiment; afterward the model is as it was.
 
     Args:
         model: compiled, or a function without arguments that makes a compiled model.

@@ -57,7 +57,7 @@ class Trace:
 class Runner:
     """Trains `model` on `sample`; use it within `state.untouched`.
 
-    Traced at its first use: what is edited in the model afterwards has no effect, except values of
+    Traced at its first use: what is edited in the model afterward has no effect, except values of
     variables. `tensors` are those of `sample`, where several runners share them.
     `seconds_per_step` is NaN before the first steps.
     """

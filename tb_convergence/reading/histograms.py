@@ -80,7 +80,7 @@ def read_histograms(
 ) -> HistogramData:
     """The table of variables from the histograms in TensorBoard's runs `runs`.
 
-    The first run that has recognisable histograms is read; several runs of one training do not
+    The first run that has recognizable histograms is read; several runs of one training do not
     share them. `framework` is what wrote the run's scalars.
     """
     result = HistogramData()

@@ -26,7 +26,7 @@ JUDGED: Final[dict[str, tuple[str, ...]]] = {
 """Statistics with a limit, by group."""
 
 FACTORS: Final = (2.0, 10.0, 100.0)
-"""Times outside the band at which the next colour begins; the map uses the same."""
+"""Times outside the band at which the next color begins; the map uses the same."""
 
 SHARES: Final = (0.25, 0.5, 0.75)
 """The same for a fraction, as shares of the way from its limit to 1: it cannot be 100 times 0.5."""

@@ -184,7 +184,7 @@ def serve() -> Iterator[Callable[..., str]]:
 
 @pytest.fixture
 def open_tab(chromium: Browser, serve: Callable[..., str]) -> Iterator[Callable[..., Tab]]:
-    """Opens the tab of a TensorBoard; afterwards nothing may have gone wrong in the page.
+    """Opens the tab of a TensorBoard; afterward nothing may have gone wrong in the page.
 
     Depends on `serve` so that pages are closed before their server goes.
     """

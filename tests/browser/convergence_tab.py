@@ -91,7 +91,7 @@ class Tab:
         self.frame.locator("select[name=metric]").select_option(f"{group} {metric}", force=True)
 
     def shade(self, by: str) -> None:
-        """What the heat map's colours say: "health" or "value"."""
+        """What the heat map's colors say: "health" or "value"."""
         self.frame.locator(f'input[name=shade][value="{by}"]').check(force=True)
 
     def settle(self) -> None:

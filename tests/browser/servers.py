@@ -23,7 +23,7 @@ def free_port() -> int:
 
 @contextmanager
 def tensorboard(logdir: Path, *arguments: str, port: int | None = None) -> Iterator[str]:
-    """Address of a TensorBoard that serves `logdir`; ended afterwards."""
+    """Address of a TensorBoard that serves `logdir`; ended afterward."""
     port = free_port() if port is None else port
     starter = [sys.executable, str(ROOT / "tests" / "serving" / "start_tensorboard.py")]
     command = [*starter, "--logdir", str(logdir), "--port", str(port), "--host", "127.0.0.1"]

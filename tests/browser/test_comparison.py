@@ -70,7 +70,7 @@ def test_a_run_is_compared_by_the_list_in_the_bar(served: str, open_tab: Open) -
     expect(listed).to_have_count(len(said["findings"]) + len(said["shared"]))
     rows = tab.find("compare-statistics").locator("tbody tr")
     expect(rows).to_have_count(len(said["differences"]))
-    # Both losses, each in its run's colour.
+    # Both losses, each in its run's color.
     legend = tab.frame.locator(".legend-item")
     expect(legend.filter(has_text=WELL)).to_be_visible()
     keys = [line.get_attribute("stroke") for line in tab.frame.locator(".legend .key line").all()]
@@ -97,7 +97,7 @@ def test_the_bar_is_used_with_the_keyboard_alone(served: str, open_tab: Open) ->
     tab.page.keyboard.press("x")
     expect(tab.find("run-chip", run=names[3])).to_have_count(0)
     expect(tab.find("comparison")).to_have_count(0)
-    # The keyboard's place is a neighbour, not lost.
+    # The keyboard's place is a neighbor, not lost.
     assert tab.frame.evaluate("document.activeElement.dataset.run") == names[4]
     expect(tab.find("hidden-runs")).to_have_text("1 hidden")
     tab.find("hidden-runs").click()
@@ -315,7 +315,7 @@ def test_the_output_beside_a_layer_is_compared_as_well(served: str, open_tab: Op
     beside = tab.frame.locator(".beside ~ .small-charts .small-values").first
     expect(beside.locator(".dot").first).to_be_visible()
     colors = beside.locator(".dot").evaluate_all("all => all.map(one => one.style.background)")
-    assert len(set(colors)) == 2, "one colour a run"
+    assert len(set(colors)) == 2, "one color a run"
 
 
 def test_to_swap_keeps_what_is_looked_at(served: str, open_tab: Open) -> None:

@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 import pytest
 from convergence_tab import Tab
 from playwright.sync_api import Locator, expect
-from test_pixels import colour, pixels, where
+from test_pixels import color, pixels, where
 
 Open = Callable[..., Tab]
 SICK = "learning-rate-too-high"
@@ -43,7 +43,7 @@ def box_of(one: Locator) -> dict[str, float]:
 def test_the_map_opens_by_health_and_dots_rows_without_a_limit(
     served: str, open_tab: Open
 ) -> None:
-    """Coloured by size, blameless biases glowed and sick rows were dark."""
+    """Colored by size, blameless biases glowed and sick rows were dark."""
     tab = opened(open_tab, served)
     expect(tab.frame.locator("input[name=shade][value=health]")).to_be_checked()
     picture = pixels(tab.find("heatmap"))
@@ -51,8 +51,8 @@ def test_the_map_opens_by_health_and_dots_rows_without_a_limit(
     each = (picture.shape[0] - 40) / rows
     band = [picture[int(16 + row * each) + 3:int(16 + (row + 1) * each) - 2, LEFT + 24:-RIGHT]
             for row in range(rows)]
-    above = [colour(tab, f"--cell-above-{level}") for level in (1, 2, 3, 4)]
-    neutral, free = colour(tab, "--cell-healthy"), colour(tab, "--heat-free-mark")
+    above = [color(tab, f"--cell-above-{level}") for level in (1, 2, 3, 4)]
+    neutral, free = color(tab, "--cell-healthy"), color(tab, "--heat-free-mark")
     for kernel, bias in zip(band[0::2], band[1::2], strict=True):
         assert where(kernel, neutral).any(), "within its limits before the loss explodes"
         assert sum(where(kernel, one).any() for one in above) >= 3, "and ever further outside"

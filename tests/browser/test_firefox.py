@@ -33,7 +33,7 @@ def firefox() -> Iterator[Firefox]:
 
 @pytest.fixture
 def tab(firefox: Firefox, served: str) -> Iterator[Firefox]:
-    """Inside the tab with a sick run on screen; afterwards nothing may have been complained of."""
+    """Inside the tab with a sick run on screen; afterward nothing may have been complained of."""
     firefox.open("about:blank")
     firefox.privileged("Services.console.reset()")
     firefox.open(f"{served}/#convergence&p.convergence.run={RUN}")
@@ -69,7 +69,7 @@ def test_the_diagnosis_and_every_view_are_there(tab: Firefox, screenshots: Path)
 def test_nan_is_a_pattern_here_too(tab: Firefox) -> None:
     tab.run("""document.querySelector("input[value='variables gradient_norm']").click()""")
     tab.wait("!document.querySelector('.heat-frame.pending')")
-    colours = tab.run("""
+    colors = tab.run("""
       const style = getComputedStyle(document.querySelector("#convergence"));
       const wanted = ["--heat-nan", "--heat-nan-mark"].map((name) => {
         const hex = style.getPropertyValue(name).trim();
@@ -83,8 +83,8 @@ def test_nan_is_a_pattern_here_too(tab: Firefox) -> None:
         if (place >= 0) counts[place] += 1;
       }
       return counts""")
-    assert min(colours) > 1_000
-    assert 0.5 < colours[0] / colours[1] < 2, "a chequer: half of it each"
+    assert min(colors) > 1_000
+    assert 0.5 < colors[0] / colors[1] < 2, "a chequer: half of it each"
 
 
 def test_the_map_is_read_and_opened_by_keys(tab: Firefox) -> None:

@@ -13,7 +13,7 @@ from playwright.sync_api import Locator
 Open = Callable[..., Tab]
 NAMES = 152
 """Width of the gutter in which rows are named, beside the cells (`model/layout.js`)."""
-Colour = tuple[int, int, int]
+Color = tuple[int, int, int]
 
 
 def said_at(tab: Tab, canvas: Locator, x: float, y: float) -> str:
@@ -104,7 +104,7 @@ def test_rows_run_from_input_to_output_and_steps_from_left_to_right(
     assert cell(heat, steps[-1]) >= len(heat.last_steps) - 3
 
 
-def test_nan_is_a_pattern_in_colours_no_value_has(served: str, open_tab: Open) -> None:
+def test_nan_is_a_pattern_in_colors_no_value_has(served: str, open_tab: Open) -> None:
     tab = open_tab(served)
     run, group, metric = "learning-rate-too-high", "variables", "gradient_norm"
     tab.select(run)
@@ -125,14 +125,14 @@ def test_nan_is_a_pattern_in_colours_no_value_has(served: str, open_tab: Open) -
             assert kinds[x] == (heat.codes[row, cell(heat, place[1])] == NAN)
     # The mark of the cell under the pointer is not of the map.
     tab.page.mouse.move(0, 0)
-    nan: set[Colour] = set()
-    values: set[Colour] = set()
+    nan: set[Color] = set()
+    values: set[Color] = set()
     places = list(kinds)
     for before, x, after in zip(places, places[1:], places[2:], strict=False):
         # Where both begin, a patch holds pixels of both.
         if kinds[before] == kinds[x] == kinds[after]:
-            (nan if kinds[x] else values).update(colours(canvas, x, y))
-    assert len(nan) >= 2, "a pattern has two colours at least: hue alone is not seen by everyone"
+            (nan if kinds[x] else values).update(colors(canvas, x, y))
+    assert len(nan) >= 2, "a pattern has two colors at least: hue alone is not seen by everyone"
     assert len(values) >= 2, "the scale was seen too"
     assert nan.isdisjoint(values)
 
@@ -149,8 +149,8 @@ def middle_of_row(tab: Tab, canvas: Locator, name: str, box: Any) -> float:
     return at[len(at) // 2]
 
 
-def colours(canvas: Locator, x: float, y: float) -> set[Colour]:
-    """Colours of the pixels of a 3 x 5 patch around (x, y) in CSS pixels."""
+def colors(canvas: Locator, x: float, y: float) -> set[Color]:
+    """Colors of the pixels of a 3 x 5 patch around (x, y) in CSS pixels."""
     data = canvas.evaluate(
         """(canvas, [x, y]) => {
           const scale = canvas.width / canvas.clientWidth;

@@ -50,7 +50,7 @@ def address(source: SampleSource) -> Iterator[str]:
 def page(
     chromium: Browser, address: str, request: pytest.FixtureRequest
 ) -> Iterator[Page]:
-    """The page, opened; afterwards nothing may have run, been refused, or gone wrong."""
+    """The page, opened; afterward nothing may have run, been refused, or gone wrong."""
     opened = chromium.new_page(viewport={"width": 1440, "height": 1100})
     troubles: list[str] = []
     bites = "policy_bites" in request.node.name

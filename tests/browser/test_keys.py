@@ -94,7 +94,7 @@ def test_marks_beside_the_rows_have_a_key_where_there_are_any(served: str, open_
     assert tab.barriers() == []
 
 
-def test_the_healthy_range_stands_beside_the_colour_scale(served: str, open_tab: Open) -> None:
+def test_the_healthy_range_stands_beside_the_color_scale(served: str, open_tab: Open) -> None:
     """Of dead units up to a half is healthy: the lower half of the scale from 0 to 100%."""
     tab = open_tab(served)
     tab.select("dead-relu")

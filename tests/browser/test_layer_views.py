@@ -235,7 +235,7 @@ def test_a_layer_says_how_it_started_and_shows_its_output(served: str, open_tab:
     expect(panel.locator("h3")).to_contain_text(kernel)
     expect(tab.find("initialization")).to_contain_text("That is what HeNormal draws: ")
     expect(panel).to_contain_text("Output of")
-    expect(tab.find("neighbours")).to_contain_text("After:")
+    expect(tab.find("neighbors")).to_contain_text("After:")
     # No histogram was logged here: what is drawn says so.
     expect(tab.find("histogram").first).to_be_visible()
     expect(panel).to_contain_text("No histogram was logged")

@@ -39,8 +39,8 @@ def pixels(canvas: Locator) -> Pixels:
     return flat.reshape(size[0], size[1], 3)
 
 
-def colour(tab: Tab, name: str) -> NDArray[np.uint8]:
-    """A colour of the theme, by the name of its custom property."""
+def color(tab: Tab, name: str) -> NDArray[np.uint8]:
+    """A color of the theme, by the name of its custom property."""
     text = tab.frame.evaluate(
         f"getComputedStyle(document.querySelector('#convergence')).getPropertyValue('{name}')"
     ).strip()
@@ -71,15 +71,15 @@ def test_one_bad_layer_among_two_thousand_is_seen(golden: str, open_tab: Open) -
     tab = open_tab(golden)
     picture = shown(tab, "tall")
     assert picture.shape[0] - TOP - AXIS < logs.TALL_ROWS / 2, "rows share pixels"
-    nan = where(picture, colour(tab, "--heat-nan"))
-    mark = where(picture, colour(tab, "--heat-nan-mark"))
+    nan = where(picture, color(tab, "--heat-nan"))
+    mark = where(picture, color(tab, "--heat-nan-mark"))
     lines = np.flatnonzero((nan | mark).sum(axis=1) > 100)
     begin, end = height_of(logs.BAD_ROW, logs.TALL_ROWS, picture)
     assert 1 <= len(lines) <= 2, "it is drawn, and nothing else is"
     assert int(begin) - 1 <= lines[0] <= lines[-1] <= int(end) + 1
     for part in (nan, mark):
         across = part[lines[0]]
-        assert across.sum() > 100, "a pattern of two colours, from the first step to the last"
+        assert across.sum() > 100, "a pattern of two colors, from the first step to the last"
 
 
 def test_one_spike_among_ten_thousand_records_is_seen(golden: str, open_tab: Open) -> None:
@@ -101,7 +101,7 @@ def test_one_spike_among_ten_thousand_records_is_seen(golden: str, open_tab: Ope
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_what_is_no_value_is_a_pattern_of_its_own(golden: str, open_tab: Open, theme: str) -> None:
-    """NaN, infinite and missing differ in colour and in shape, from each other and from values."""
+    """NaN, infinite and missing differ in color and in shape, from each other and from values."""
     tab = open_tab(golden, theme=theme)
     picture = shown(tab, "patterns")
     names = {
@@ -117,17 +117,17 @@ def test_what_is_no_value_is_a_pattern_of_its_own(golden: str, open_tab: Open, t
         first = 4 * logs.PATTERNS.index(kind) + 1
         begin, end = height_of(first, count, picture)
         box = picture[int(begin) + 2 : int(end) - 1, middle + 6 : right - 6]
-        is_ground, is_mark = where(box, colour(tab, ground)), where(box, colour(tab, mark))
-        assert (is_ground | is_mark).all(), f"{kind}: nothing but its two colours"
+        is_ground, is_mark = where(box, color(tab, ground)), where(box, color(tab, mark))
+        assert (is_ground | is_mark).all(), f"{kind}: nothing but its two colors"
         assert is_mark.any(), kind
         assert is_ground.any(), kind
         shapes[kind] = is_mark[:10, :40]
         before = picture[int(begin) + 2 : int(end) - 1, left + 6 : middle - 6]
-        assert not where(before, colour(tab, ground)).any(), f"{kind}: before, it was a value"
+        assert not where(before, color(tab, ground)).any(), f"{kind}: before, it was a value"
     seen = [tuple(shape.ravel().tolist()) for shape in shapes.values()]
-    assert len(set(seen)) == len(seen), "told apart without colour"
+    assert len(set(seen)) == len(seen), "told apart without color"
     values = picture[int(height_of(1, count, picture)[0]) + 2, middle + 6 : right - 6]
-    assert len({tuple(pixel) for pixel in values.tolist()}) == 1, "a constant is one colour"
+    assert len({tuple(pixel) for pixel in values.tolist()}) == 1, "a constant is one color"
 
 
 def test_the_legend_names_the_patterns_that_occur(golden: str, open_tab: Open) -> None:

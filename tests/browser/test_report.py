@@ -90,7 +90,7 @@ def test_the_dark_page_is_dark(chromium: Browser, report: str) -> None:
     assert _brightness(dark) + 100 < 200 < _brightness(dark_ink)
 
 
-def _brightness(colour: str) -> float:
+def _brightness(color: str) -> float:
     """Mean of the channels of "rgb(1, 2, 3)"."""
-    channels = colour[colour.index("(") + 1 : -1].split(",")
+    channels = color[color.index("(") + 1 : -1].split(",")
     return sum(float(channel) for channel in channels[:3]) / 3

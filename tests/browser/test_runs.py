@@ -186,7 +186,7 @@ def test_a_run_that_a_link_names_is_in_view_among_many(
     assert tab.frame.evaluate(
         "document.scrollingElement.scrollWidth - document.scrollingElement.clientWidth"
     ) == 0
-    # Colours repeat after seven runs; dot and colour together do not.
+    # Colors repeat after seven runs; dot and color together do not.
     tab.find("all-runs").click()
     dots = tab.frame.locator(".run-row .dot").evaluate_all(
         "all => all.map(one => `${one.className} ${one.style.background}`)"

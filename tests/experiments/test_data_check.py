@@ -15,11 +15,11 @@ from tb_convergence.experiments import check_data
 
 
 def classes(count: int = 600, kinds: int = 4) -> tuple[np.ndarray, np.ndarray]:
-    """Clusters: neighbours share a class."""
+    """Clusters: neighbors share a class."""
     random = np.random.default_rng(0)
     y = random.integers(0, kinds, count)
-    centres = np.random.default_rng(1).normal(size=(kinds, 8))
-    return (centres[y] + 0.3 * random.normal(size=(count, 8))).astype("float32"), y
+    centers = np.random.default_rng(1).normal(size=(kinds, 8))
+    return (centers[y] + 0.3 * random.normal(size=(count, 8))).astype("float32"), y
 
 
 def ids(found: Any) -> set[str]:

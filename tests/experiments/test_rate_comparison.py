@@ -1,4 +1,4 @@
-"""Neighbouring rates are compared until both neighbours of the best one are worse."""
+"""Neighboring rates are compared until both neighbors of the best one are worse."""
 
 from __future__ import annotations
 

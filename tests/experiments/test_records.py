@@ -16,7 +16,7 @@ from tb_convergence.experiments.data_check import DataCheck, Issue
 from tb_convergence.experiments.gradients import GradientCheck, LayerGradient
 from tb_convergence.experiments.intervals import Difference
 from tb_convergence.experiments.learning_rate import RangeTest
-from tb_convergence.experiments.memorising import Ladder, Rung
+from tb_convergence.experiments.memorizing import Ladder, Rung
 from tb_convergence.experiments.prescription import Prescription, Proof
 from tb_convergence.experiments.range_curve import Curve
 from tb_convergence.experiments.recording import holds_a_run

@@ -268,7 +268,7 @@ def data(
     return replace(base, config=config, tables={**base.tables, "inputs": table})
 
 
-def labelled(share: float) -> dict[str, list[float]]:
+def labeled(share: float) -> dict[str, list[float]]:
     """One column of 0 and 1, with the given share of ones."""
     return {"mean": [share], "std": [np.sqrt(share * (1 - share))], "min": [0.0], "max": [1.0]}
 
@@ -290,7 +290,7 @@ def classes(loss: str, activation: str = "sigmoid", units: int = 1, **more: obje
 
 def imbalanced(share: float, spread: float = 0.001) -> RunHistory:
     """A classifier that repeats the share of its rare class."""
-    history = data(labelled(share), outputs(share, spread, 0.0, 1.0),
+    history = data(labeled(share), outputs(share, spread, 0.0, 1.0),
                    **classes("binary_crossentropy"))
     entropy = -share * np.log(share) - (1 - share) * np.log(1 - share)
     return with_loss(draw.flat(level=entropy, noise=0.001), history)

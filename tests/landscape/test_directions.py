@@ -1,4 +1,4 @@
-"""Filter normalisation, planes and principal components against independent arithmetic."""
+"""Filter normalization, planes and principal components against independent arithmetic."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_each_filter_is_scaled_as_in_the_papers_code(
 
 @given(st.integers(0, 1000), st.floats(1e-3, 1e3))
 def test_a_direction_scales_with_its_filters(seed: int, factor: float) -> None:
-    """What filter normalisation is for: rescaling the weights leaves the picture as it is."""
+    """What filter normalization is for: rescaling the weights leaves the picture as it is."""
     weight = np.random.default_rng(0).normal(size=(4, 3))
     scaled = weight * np.array([factor, 1.0, 1.0])
     one, other = (random_pair([w], [(1,)], seed).vectors[0][0] for w in (weight, scaled))

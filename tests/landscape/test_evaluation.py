@@ -62,7 +62,7 @@ def test_a_linear_network_is_the_quadratic_it_should_be() -> None:
 
 
 def batch_norm_twin(surface: Surface, point: np.ndarray, vectors: Any, batch: int) -> float:
-    """Dense, batch normalisation with the batch's own statistics, softmax: in NumPy, float64."""
+    """Dense, batch normalization with the batch's own statistics, softmax: in NumPy, float64."""
     kernel, bias, gamma, beta, last, offset = moved(surface, point, vectors)
     x = surface.training.x.reshape(-1, 5).astype("float64")
     labels = surface.training.y.reshape(-1)
@@ -77,7 +77,7 @@ def batch_norm_twin(surface: Surface, point: np.ndarray, vectors: Any, batch: in
     return float(np.mean(losses))
 
 
-def normalised_network(activation: str = "relu") -> Any:
+def normalized_network(activation: str = "relu") -> Any:
     keras.utils.set_random_seed(4)
     return keras.Sequential([
         keras.Input((5,)), LAYERS.Dense(8), LAYERS.BatchNormalization(),
@@ -89,17 +89,17 @@ def normalised_network(activation: str = "relu") -> Any:
 SPARSE = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
 
-def test_batch_normalisation_is_re_estimated_from_each_batch_and_dropout_is_off() -> None:
-    model = normalised_network()
+def test_batch_normalization_is_re_estimated_from_each_batch_and_dropout_is_off() -> None:
+    model = normalized_network()
     surface = surface_of(model, LABELS, SPARSE, batch=48)
     vectors = directions_for(model)
-    assert surface.normalised == 1
+    assert surface.normalized == 1
     expected = [batch_norm_twin(surface, point, vectors, 48) for point in POINTS]
     np.testing.assert_allclose(surface.at(POINTS, vectors)[:, 0], expected, rtol=1e-4)
 
 
 def test_kept_statistics_are_those_of_evaluate() -> None:
-    model = normalised_network()
+    model = normalized_network()
     model.compile("sgd", SPARSE, metrics=["accuracy"])
     model.fit(X, LABELS, epochs=2, verbose=0)
     surface = surface_of(model, LABELS, SPARSE, batch_norm="kept")
@@ -108,8 +108,8 @@ def test_kept_statistics_are_those_of_evaluate() -> None:
 
 
 def test_validation_uses_the_statistics_of_the_training_samples_at_that_point() -> None:
-    """A validation batch of one sample would normalise itself to zero."""
-    model = normalised_network()
+    """A validation batch of one sample would normalize itself to zero."""
+    model = normalized_network()
     one = batches_of((X[:1], LABELS[:1]), 1, 1)
     surface = surface_of(model, LABELS, SPARSE, validation=one)
     vectors = directions_for(model)
@@ -124,7 +124,7 @@ def test_validation_uses_the_statistics_of_the_training_samples_at_that_point() 
 
 
 class FineTuned(keras.Model):
-    """Calls its normalisation for inference, whatever it is called for."""
+    """Calls its normalization for inference, whatever it is called for."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -139,14 +139,14 @@ def test_a_layer_that_does_not_train_on_batches_keeps_its_statistics() -> None:
     """A program that calls it for inference is respected, and so is a freeze."""
     tuned = FineTuned()
     tuned(X[:2])
-    assert surface_of(tuned, LABELS, SPARSE).normalised == 0
-    frozen = normalised_network()
+    assert surface_of(tuned, LABELS, SPARSE).normalized == 0
+    frozen = normalized_network()
     frozen.layers[1].trainable = False
-    assert surface_of(frozen, LABELS, SPARSE).normalised == 0
+    assert surface_of(frozen, LABELS, SPARSE).normalized == 0
 
 
-def test_layers_are_their_own_again_afterwards() -> None:
-    model = normalised_network()
+def test_layers_are_their_own_again_afterward() -> None:
+    model = normalized_network()
     surface = surface_of(model, LABELS, SPARSE)
     surface.at(POINTS[:1], directions_for(model))
     layer = model.layers[1]

@@ -17,7 +17,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (frontend / "src").mkdir(parents=True)
     (frontend / "package.json").write_text('{"name": "page", "version": "0.0.0"}')
     (frontend / "src" / "index.js").write_text("export function render() {}\n")
-    (tmp_path / "LICENSE").write_text("licence")
+    (tmp_path / "LICENSE").write_text("license")
     (tmp_path / "tb_convergence").mkdir()
     (tmp_path / "tb_convergence" / "__init__.py").write_text("")
     monkeypatch.setattr(bundle, "ROOT", tmp_path)

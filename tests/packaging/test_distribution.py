@@ -131,7 +131,7 @@ def test_no_lock_file_names_a_host() -> None:
         assert [name for name, entry in packages.items() if "resolved" in entry] == []
 
 
-def test_the_licence_is_the_plain_apache_licence() -> None:
+def test_the_license_is_the_plain_apache_license() -> None:
     digest = hashlib.sha256((ROOT / "LICENSE").read_bytes()).hexdigest()
     assert digest == "cfc7749b96f63bd31c3c42b5c471bf756814053e847c10f3eb003417bc523d30"
 

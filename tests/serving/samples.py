@@ -189,7 +189,7 @@ def explodes() -> RunHistory:
 
 
 def vanishes() -> RunHistory:
-    """A deep sigmoid network: gradients shrink by a factor of four a layer towards the input."""
+    """A deep sigmoid network: gradients shrink by a factor of four a layer toward the input."""
     return edited(
         trained("deep/vanishes", layers=16, records=600, seed=2, activation="sigmoid",
                 gradient=lambda t, depth: 0.5 * 10 ** (-9 * (1 - depth)),

@@ -20,7 +20,7 @@ from tests.serving.samples import SampleSource
 FILES = {
     "index.js": b"export function render() {}\n",
     "index.css": b"body { margin: 0 }\n",
-    "THIRD_PARTY_NOTICES.txt": b"licences\n",
+    "THIRD_PARTY_NOTICES.txt": b"licenses\n",
     "chunk-AB_12.js": b"export {};\n",
 }
 

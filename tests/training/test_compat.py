@@ -256,7 +256,7 @@ def test_batch_normalization_asks_for_its_moments() -> None:
 
 
 def test_seeds_are_put_back() -> None:
-    """Without it: an experiment changes what the user's program draws afterwards."""
+    """Without it: an experiment changes what the user's program draws afterward."""
     keras.utils.set_random_seed(5)
     with compat.random_state_kept(seeds=True):
         keras.utils.set_random_seed(99)

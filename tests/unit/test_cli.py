@@ -65,7 +65,7 @@ def test_text_puts_the_symptom_beneath_its_cause(logs: Path, capsys: Read) -> No
     assert "try: Standardize" in text
     assert "✔ nothing found" in text
     assert "2 runs: 1 sick (1 critical), 1 nothing found" in text
-    assert "\x1b[" not in text, "no colour when the output is not a terminal"
+    assert "\x1b[" not in text, "no color when the output is not a terminal"
 
 
 def test_verbose_shows_evidence_and_what_was_not_evaluated(logs: Path, capsys: Read) -> None:

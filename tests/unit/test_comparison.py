@@ -370,7 +370,7 @@ def test_a_layer_that_is_set_up_or_fed_differently() -> None:
     assert found == [("b.activation", "relu", "tanh"), ("c.inputs", "1", "0")]
 
 
-def test_an_inserted_layer_is_named_without_its_neighbours() -> None:
+def test_an_inserted_layer_is_named_without_its_neighbors() -> None:
     first = model(layer("a", "x"), layer("b", "a"))
     second = model(layer("a", "x"), layer("drop", "a", **{"class": "Dropout", "rate": 0.5}),
                    layer("b", "drop"))

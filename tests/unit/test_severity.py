@@ -37,7 +37,7 @@ def rising(steps: int, times: float) -> np.ndarray:
 
 
 def bump(height: float) -> np.ndarray:
-    """A loss that is thrown up at the start and falls far below it afterwards."""
+    """A loss that is thrown up at the start and falls far below it afterward."""
     loss = draw.falling(N)
     loss[3:12] = height
     return loss

@@ -104,7 +104,7 @@ SPEAKING = sorted(
         "core", "cli/formats", "cli/wording.py", "training/host/live.py",
         "training/host/live_options.py",
         "experiments/ablation.py", "experiments/confirmation.py", "experiments/data_check.py",
-        "experiments/gradients.py", "experiments/memorising.py",
+        "experiments/gradients.py", "experiments/memorizing.py",
         "experiments/loss_landscape/sharpness.py",
     )
     for path in ((ROOT / "tb_convergence" / part).rglob("*.py")

@@ -19,7 +19,7 @@ from histories.faults import (
     dense,
     dropout,
     imbalanced,
-    labelled,
+    labeled,
     low_rate,
     model,
     outputs,
@@ -234,7 +234,7 @@ def test_the_initializer_advised_suits_the_activation(activation: str, advised: 
 
 
 def test_a_class_that_is_never_predicted_is_named() -> None:
-    history = data(labelled(0.1), outputs(0.2, 0.1, 0.0, 0.45), **classes("binary_crossentropy"))
+    history = data(labeled(0.1), outputs(0.2, 0.1, 0.0, 0.45), **classes("binary_crossentropy"))
     finding = cause(with_loss(draw.flat(), history), "class-imbalance")
     assert finding.summary == (
         "Class 0 makes up 90% of the recorded samples (2 classes). In the second half of the "
@@ -251,14 +251,14 @@ KERAS = {"framework": {"keras": "3", "tensorflow": "2"}}
 @pytest.mark.parametrize(
     ("loss", "history", "told", "keras"),
     [
-        (draw.falling(), data(labelled(0.5), ONE, **classes("binary_crossentropy", "softmax"),
+        (draw.falling(), data(labeled(0.5), ONE, **classes("binary_crossentropy", "softmax"),
                               **KERAS), True, True),
-        (draw.falling(), data(labelled(0.5), ONE, **classes("binary_crossentropy", "softmax")),
+        (draw.falling(), data(labeled(0.5), ONE, **classes("binary_crossentropy", "softmax")),
          True, False),
-        (draw.flat(level=7.6), data(labelled(0.5), ONE,
+        (draw.flat(level=7.6), data(labeled(0.5), ONE,
                                     **classes("binary_crossentropy", "softmax"), **KERAS),
          False, False),
-        (draw.falling(), data(labelled(0.5), {}, **classes("binary_crossentropy", "softmax"),
+        (draw.falling(), data(labeled(0.5), {}, **classes("binary_crossentropy", "softmax"),
                               **KERAS), False, False),
     ],
 )

@@ -11,7 +11,7 @@ from zoo.outcome import GRAVE, Outcome
 
 STEPS = 200
 PRIOR = 1.0
-"""Strength of the pull towards the stated confidence: a family may have few findings."""
+"""Strength of the pull toward the stated confidence: a family may have few findings."""
 
 
 def verdicts(outcomes: Sequence[Outcome]) -> list[tuple[float, bool]]:

@@ -1,7 +1,7 @@
 """How held-out programs fared when the rules first met them, kept in one file per family.
 
 A held-out set can be used once. `python -m zoo --only 'reported-*' --first-contact` records the
-outcome before anyone who works on the rules has seen it. Afterwards the programs may be learned
+outcome before anyone who works on the rules has seen it. Afterward the programs may be learned
 from, and what is measured on them later is too optimistic, like the rest.
 """
 
@@ -95,7 +95,7 @@ def _section(record: dict[str, Any]) -> str:
         [
             f"### {record['date']}: {len(record['rows'])} programs\n",
             f"The rules met these held-out programs for the first time (seeds {seeds}). These are "
-            "the best estimates for unseen programs; failures were studied afterwards."
+            "the best estimates for unseen programs; failures were studied afterward."
             + (f" {record['note']}" if record.get("note") else "") + "\n",
             tables.as_markdown(record["figures"], ("", "share, with its interval")),
             "",

@@ -109,7 +109,7 @@ def accuracy(x: Any, y: Any) -> Callable[[Any], float]:
 
 
 def balanced_accuracy(x: Any, y: Any) -> Callable[[Any], float]:
-    """Judge: mean over the two classes of the share that is recognised; 0.5 is ignorance."""
+    """Judge: mean over the two classes of the share that is recognized; 0.5 is ignorance."""
 
     def judge(model: Any) -> float:
         guess = outputs(model, x)[:, 0] > 0.5

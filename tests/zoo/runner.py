@@ -19,7 +19,7 @@ from zoo.cache import ROOT, Cache
 from zoo.task import Task
 
 PER_CHILD, AT_LEAST = 8, 2
-"""Trainings of one process, fewer towards the end: starting TensorFlow takes as long as one."""
+"""Trainings of one process, fewer toward the end: starting TensorFlow takes as long as one."""
 LONGEST_SECONDS = 600
 """Silence after which a child is ended; a training takes a hundredth of it."""
 WIDTH = 28

@@ -1,7 +1,7 @@
 /**
- * Scales of colours, each given by evenly spaced stops and linear in between.
+ * Scales of colors, each given by evenly spaced stops and linear in between.
  *
- * Differences run from blue for less to orange for more, which the common colour vision deficiencies
+ * Differences run from blue for less to orange for more, which the common color vision deficiencies
  * tell apart, over the theme's own neutral for equal: its stops are named in the style sheet. Both
  * arms are equally light at equal distance, so that size reads without hue. All else is cividis.
  */

@@ -28,7 +28,7 @@ import { fitCanvas, watchSize } from "./size.js";
  * @property {number[]} order  Row indices to show.
  * @property {Metric} metric
  * @property {ColorRange} range
- * @property {Health | null} health  Colours say the distance from limits; null: the value itself.
+ * @property {Health | null} health  Colors say the distance from limits; null: the value itself.
  * @property {Float64Array} edges  `[cells + 1]`, where cells lie on the x axis.
  * @property {Axis} axis
  * @property {Map<number, RowMark>} marks  By row index: rows that findings name.

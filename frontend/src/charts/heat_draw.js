@@ -1,5 +1,5 @@
 /**
- * What surrounds and overlies the heat map's cells: labels, ticks, the colour scale, the cross-hair.
+ * What surrounds and overlies the heat map's cells: labels, ticks, the color scale, the cross-hair.
  * Coordinates are CSS pixels.
  *
  * @import { HeatLayout } from "./heat_layout.js"
@@ -12,7 +12,7 @@ import { badness, outline as contour, VERDICT_PATH } from "../format/severity.js
 import { CIVIDIS } from "./cividis.js";
 import { between } from "./color_scale.js";
 import { shape } from "./drawings.js";
-import { labelled } from "./heat_layout.js";
+import { labeled } from "./heat_layout.js";
 import { xTicks } from "./line_scales.js";
 import { ABOVE_ZERO, linearTicks, logTicks } from "./ranges.js";
 
@@ -45,7 +45,7 @@ export function drawLabels(context, layout, props) {
   const common = commonPath(rows.map((row) => row.name));
   const longest = names.reduce((a, b) => (b.length > a.length ? b : a), "");
   const path = measured(longest) > room ? common : "";
-  for (const position of labelled(order.length, layout.height, LABEL_SPACING, importance)) {
+  for (const position of labeled(order.length, layout.height, LABEL_SPACING, importance)) {
     const row = order[position];
     const mark = marks.get(row);
     const y = layout.top + (position + 0.5) * each;
@@ -105,7 +105,7 @@ export function drawAxis(context, layout, { extent, palette, axis }) {
 }
 
 /**
- * The colour scale in the right gutter, with its ticks.
+ * The color scale in the right gutter, with its ticks.
  *
  * @param {CanvasRenderingContext2D} context
  * @param {HeatLayout} layout
@@ -158,7 +158,7 @@ export function drawScale(context, layout, { range, metric, palette, gutter }) {
 }
 
 /**
- * The healthy range beside the colour scale, as charts of curves show it: a band, or where only one
+ * The healthy range beside the color scale, as charts of curves show it: a band, or where only one
  * end is known, that end.
  *
  * @param {CanvasRenderingContext2D} context
@@ -193,12 +193,12 @@ function drawHealthy(context, { x, top, height }, { low, high }, place, palette)
   context.restore();
 }
 
-/** Labels of the colour scale closer than this, in CSS pixels, would touch. */
+/** Labels of the color scale closer than this, in CSS pixels, would touch. */
 const SCALE_SPACING = 12;
 
 /**
- * The colour scale's labels. An end beyond which there are values says so, in place of the ticks
- * near it: the colour there is that of everything beyond, too.
+ * The color scale's labels. An end beyond which there are values says so, in place of the ticks
+ * near it: the color there is that of everything beyond, too.
  *
  * @param {number[]} ticks
  * @param {Pick<import("./ranges.js").ColorRange, "low" | "high" | "clippedLow" | "clippedHigh">} range
@@ -256,7 +256,7 @@ export function drawOverlay(context, layout, props, place, hovered) {
     /** @type {number[]} */ dash,
   ) => {
     if (!inside(at)) return;
-    // The ground's colour beneath: seen on dark cells as on light ones.
+    // The ground's color beneath: seen on dark cells as on light ones.
     for (const [width, stroke] of /** @type {const} */ ([
       [3, `${palette.card}b0`],
       [1.25, color],
@@ -299,7 +299,7 @@ export function drawOverlay(context, layout, props, place, hovered) {
   }
 }
 
-/** Rows thinner than this would vanish, with their neighbours, beneath an outline. */
+/** Rows thinner than this would vanish, with their neighbors, beneath an outline. */
 const THIN = 7;
 
 /**

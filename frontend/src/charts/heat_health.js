@@ -1,5 +1,5 @@
 /**
- * What the map says beside the cells while its colours are health: a tick in each row where it first
+ * What the map says beside the cells while its colors are health: a tick in each row where it first
  * leaves its limits, and at the right when that is and in which order.
  *
  * @import { Health } from "./health.js"
@@ -8,7 +8,7 @@
  */
 import { ordinal } from "../format/numbers.js";
 import { formatStepShort, stepNumber } from "../format/steps.js";
-import { labelled } from "./heat_layout.js";
+import { labeled } from "./heat_layout.js";
 
 const FONT_PIXELS = 11;
 const LABEL_SPACING = 14;
@@ -82,7 +82,7 @@ function drawOrder(
   context.font = `${FONT_PIXELS}px ${palette.font}`;
   context.fillStyle = palette.soft;
   if (wide) context.fillText(crossing, left, layout.top - 8, gutter.right - GAP);
-  for (const position of labelled(order.length, layout.height, LABEL_SPACING, importance)) {
+  for (const position of labeled(order.length, layout.height, LABEL_SPACING, importance)) {
     const row = order[position];
     const y = layout.top + (position + 0.5) * each + 0.5;
     const cell = health.first[row];

@@ -62,7 +62,7 @@ export function rowAt(y, count, height) {
  * @param {(position: number) => number} importance 0 for an ordinary row.
  * @returns {number[]} Positions, increasing.
  */
-export function labelled(count, height, spacing, importance) {
+export function labeled(count, height, spacing, importance) {
   const each = height / count;
   if (each >= spacing) return Array.from({ length: count }, (_, index) => index);
   const stride = Math.max(1, Math.ceil(spacing / each));

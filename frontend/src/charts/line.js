@@ -122,7 +122,7 @@ export function createLineChart() {
     const text = props?.read?.(x) ?? "";
     plate.hidden = text === "";
     plate.textContent = text;
-    // Towards the middle: there is always room for it.
+    // Toward the middle: there is always room for it.
     plate.classList.toggle("before", left > frame.plot.width / 2);
   }
 

@@ -12,7 +12,7 @@ import { levelOf } from "./health.js";
 import { positionIn } from "./ranges.js";
 
 /**
- * Colours as `[r, g, b]`.
+ * Colors as `[r, g, b]`.
  *
  * @typedef {object} HeatColors
  * @property {[number, number, number]} nan
@@ -30,7 +30,7 @@ import { positionIn } from "./ranges.js";
 const SEQUENTIAL = shades(CIVIDIS);
 
 /**
- * Patterns tell what is not a value apart without colour: NaN has rising stripes, infinity broad
+ * Patterns tell what is not a value apart without color: NaN has rising stripes, infinity broad
  * falling ones, a row without a limit dots, missing data sparse dots.
  *
  * @param {number} code
@@ -109,7 +109,7 @@ export function paint(grid, down, across, range, colors, unit) {
 }
 
 /**
- * The colour of each cell that holds a value; 0 for the others.
+ * The color of each cell that holds a value; 0 for the others.
  *
  * @param {Grid} grid
  * @param {ColorRange} range

@@ -1,5 +1,5 @@
 /**
- * The theme's colours for canvases, read from the custom properties of the style sheet, so that
+ * The theme's colors for canvases, read from the custom properties of the style sheet, so that
  * they are named in one place.
  *
  * @import { HeatColors } from "./paint.js"
@@ -19,7 +19,7 @@
  * @property {string} nanGround  Behind what is not finite.
  * @property {string} inverseInk  Text and lines on inverse ground.
  * @property {string} inverseLine
- * @property {string[]} series  Colours for several lines of one chart.
+ * @property {string[]} series  Colors for several lines of one chart.
  * @property {Record<Verdict, string>} verdict
  * @property {HeatColors} heat
  * @property {string} font
@@ -94,7 +94,7 @@ export function channels(hex) {
   ];
 }
 
-/** TensorBoard's own colours for runs: `[light, dark]`. */
+/** TensorBoard's own colors for runs: `[light, dark]`. */
 const RUN_COLORS = [
   ["#425066", "#8e98a3"],
   ["#0e9bb0", "#12b5cb"],
@@ -105,11 +105,11 @@ const RUN_COLORS = [
   ["#e8710a", "#f08a33"],
 ];
 
-/** Which of the palette's series stands out best beside each run colour. */
+/** Which of the palette's series stands out best beside each run color. */
 const PARTNERS = [1, 1, 2, 3, 1, 3, 0];
 
 /**
- * A colour for a second curve of a run, of another hue than the first.
+ * A color for a second curve of a run, of another hue than the first.
  *
  * @param {number} index Of the run.
  * @param {Palette} palette
@@ -119,7 +119,7 @@ export function partnerColor(index, palette) {
 }
 
 /**
- * All colours of runs, the one of the run at `index` first.
+ * All colors of runs, the one of the run at `index` first.
  *
  * @param {number} index
  * @param {"light" | "dark"} theme
@@ -128,11 +128,11 @@ export function runColors(index, theme) {
   return RUN_COLORS.map((_pair, at) => runColor(index + at, theme));
 }
 
-/** Shapes of the dot of a run: one for each time the colours begin anew. */
+/** Shapes of the dot of a run: one for each time the colors begin anew. */
 const RUN_MARKS = ["", "square", "diamond", "triangle"];
 
 /**
- * The shape of a run's dot, by its place in the list: colours repeat after a few runs, colour and
+ * The shape of a run's dot, by its place in the list: colors repeat after a few runs, color and
  * shape together after four times as many. "" is round.
  *
  * @param {number} index
@@ -142,7 +142,7 @@ export function runMark(index) {
 }
 
 /**
- * The colour of a run, by its place in the list; that of no run is the first.
+ * The color of a run, by its place in the list; that of no run is the first.
  *
  * @param {number} index
  * @param {"light" | "dark"} theme

@@ -43,7 +43,7 @@ export function badnessOf(worst, log, center) {
 
 /**
  * Which cells each of `pixels` shows: of more cells than pixels each is shown once, of fewer each
- * by the pixels whose centres lie in it.
+ * by the pixels whose centers lie in it.
  *
  * @param {number} count Cells, evenly spread over the pixels.
  * @param {number} pixels
@@ -78,7 +78,7 @@ export function axisSpans(edges, low, high, pixels) {
     const left = (edges[cell] - low) * scale;
     const right = (edges[cell + 1] - low) * scale;
     if (right <= 0 || left >= pixels) continue;
-    // Pixels whose centre lies in the cell; the nearest one if there is none.
+    // Pixels whose center lies in the cell; the nearest one if there is none.
     let first = Math.ceil(left - 0.5);
     let last = Math.ceil(right - 0.5) - 1;
     if (last < first) {
@@ -96,8 +96,8 @@ export function axisSpans(edges, low, high, pixels) {
 }
 
 /**
- * Where there are fewer cells than pixels, neighbouring pixels show one cell: it is pooled, and its
- * colour found, once.
+ * Where there are fewer cells than pixels, neighboring pixels show one cell: it is pooled, and its
+ * color found, once.
  *
  * @param {Int32Array} spans `[2 * pixels]`
  * @returns {Spread}

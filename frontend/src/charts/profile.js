@@ -2,7 +2,7 @@
  * A statistic from input to output at one step, on a canvas: a dot for each layer, what it went
  * through over all steps as a shadow behind it, the healthy range as a band. What is not finite
  * stands on the upper edge as in the heat map, what is unknown leaves a gap. Beside it the same of
- * another run, in its colour, on the same scale.
+ * another run, in its color, on the same scale.
  *
  * @import { Heat, Metric, Row } from "../types.js"
  * @import { Palette } from "./palette.js"

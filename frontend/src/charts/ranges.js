@@ -14,7 +14,7 @@ import { isFraction } from "../format/numbers.js";
  * @property {boolean} clippedLow  Whether values lie below `low`.
  * @property {boolean} clippedHigh
  * @property {boolean} zeros  Whether an exact 0 occurs on a logarithmic scale.
- * @property {boolean} [difference]  Of two runs: colours to both sides of equal.
+ * @property {boolean} [difference]  Of two runs: colors to both sides of equal.
  * @property {boolean} [diverging]  Whether the middle is neutral and both ends matter.
  */
 
@@ -23,7 +23,7 @@ const TRIM = 0.01;
 const SAMPLE = 5_000;
 
 /**
- * The range of a heat map's colours: 0 to 1 for fractions, else the cells' values without the
+ * The range of a heat map's colors: 0 to 1 for fractions, else the cells' values without the
  * outermost per cent; at least one decade on a logarithmic scale. On that stand also values that are
  * none of them negative, not all of them parts of 1, and spread over more than two decades: on a linear
  * one, all but the largest look alike.
@@ -90,7 +90,7 @@ function around(center, sample, minimum, maximum) {
 }
 
 /**
- * One range for the maps of two runs, so that a colour means the same in both.
+ * One range for the maps of two runs, so that a color means the same in both.
  *
  * @param {Heat} heat
  * @param {ColorRange} here  Its own.
@@ -148,11 +148,11 @@ function widen(low, high, log) {
   return [low * 10 ** (-missing / 2), high * 10 ** (missing / 2)];
 }
 
-/** Where positive values begin on a logarithmic colour scale that has to show zeros as well. */
+/** Where positive values begin on a logarithmic color scale that has to show zeros as well. */
 export const ABOVE_ZERO = 0.16;
 
 /**
- * Tells the position of a value on the colour scale, 0 to 1. An exact zero on a logarithmic scale is
+ * Tells the position of a value on the color scale, 0 to 1. An exact zero on a logarithmic scale is
  * 0, and everything above it is kept clear of it.
  *
  * @param {ColorRange} range

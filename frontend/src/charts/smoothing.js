@@ -20,7 +20,7 @@ const EARLY = 0.1;
  * So a stretch that is recorded ten times as often is as smooth a line as the others, not a saw, and
  * after a long gap the past is forgotten. `usual` is such that two of three steps stand in gaps no
  * longer; of evenly recorded values each keeps `weight` of the past, which is TensorBoard's smoothing.
- * Towards the beginning it is shorter, a tenth of the steps so far, but no shorter than the gap: a loss
+ * Toward the beginning it is shorter, a tenth of the steps so far, but no shorter than the gap: a loss
  * that falls or explodes in the first steps is followed.
  *
  * Points that are not finite are passed through and leave the average alone; a constant series is

@@ -13,7 +13,7 @@ import { stepNumber } from "../format/steps.js";
  * @typedef {object} Colors
  * @property {string} run
  * @property {string} partner  Of its validation.
- * @property {boolean} [beside]  Whether several runs stand in the chart: then colour tells which.
+ * @property {boolean} [beside]  Whether several runs stand in the chart: then color tells which.
  */
 
 /** Curves of the loss chart, in the order of the legend; the learning rate has its own scale. */
@@ -214,7 +214,7 @@ function styleOf({ name, title, axis }, index, { run, partner, beside }, palette
   }
 }
 
-/** Of norms, where colour tells runs apart. */
+/** Of norms, where color tells runs apart. */
 const DASHES = [[], [6, 4], [2, 3]];
 
 export const LABELS = new Map([

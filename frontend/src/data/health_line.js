@@ -3,7 +3,7 @@
  * `runs`). Equal letters beside each other are one piece.
  */
 
-/** @type {Readonly<Record<string, string>>} Name of the colour, by letter. */
+/** @type {Readonly<Record<string, string>>} Name of the color, by letter. */
 const LEVELS = {
   0: "within",
   1: "above-1",

@@ -15,7 +15,7 @@ export const KINDS = {
     only: "lr-range-test",
   },
   overfit_small_sample: {
-    question: "Can the model memorise 32 samples, and up to how many?",
+    question: "Can the model memorize 32 samples, and up to how many?",
     only: "small-sample",
   },
   ablate: {

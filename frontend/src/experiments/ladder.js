@@ -1,5 +1,5 @@
 /**
- * The small-sample fit: for each size, how much of it was memorised, and in how many steps.
+ * The small-sample fit: for each size, how much of it was memorized, and in how many steps.
  *
  * @import { Ladder, Rung } from "./types.js"
  */
@@ -12,12 +12,12 @@ export function ladder(data) {
   const again = data.rungs.some((rung) => rung.with_adam !== null);
   const limit = data.threshold ?? 1;
   return html`<table class="ladder" data-testid="ladder">
-      <thead><tr><th scope="col">Samples</th><th scope="col">Memorised</th>
+      <thead><tr><th scope="col">Samples</th><th scope="col">Memorized</th>
         <th scope="col">${measureName(data.measure)}</th><th scope="col">Steps</th></tr></thead>
       <tbody>${data.rungs.map((rung) => rows(rung, limit))}</tbody>
     </table>
     <p class="note">A bar is the share learned of what a constant answer leaves; the line is the
-      ${formatPercent(limit)} from which a sample counts as memorised.${again ? " The second bar is a fresh try with Adam at 0.001." : ""}</p>`;
+      ${formatPercent(limit)} from which a sample counts as memorized.${again ? " The second bar is a fresh try with Adam at 0.001." : ""}</p>`;
 }
 
 /**
@@ -43,7 +43,7 @@ function rows(rung, limit) {
  */
 function bar(share, enough, limit, what, how = "") {
   const part = Math.min(1, Math.max(0, share ?? 0));
-  const said = `${what}: ${share === null ? "nothing learned" : formatPercent(part)}, ${enough ? "memorised" : "not memorised"}`;
+  const said = `${what}: ${share === null ? "nothing learned" : formatPercent(part)}, ${enough ? "memorized" : "not memorized"}`;
   return html`<span class="gauge ${how} ${enough ? "" : "short"}" title=${said}>
     <span class="hidden-label">${said}</span><i .style=${`width:${part * 100}%`}></i><b .style=${`left:${limit * 100}%`}></b></span>`;
 }

@@ -35,7 +35,7 @@ const WORDS = [
   ".ramp-how",
   ".marks li",
 ].join();
-/** Small patches of colour, as the page shows them. */
+/** Small patches of color, as the page shows them. */
 const PATCHES = ".ramp .cell, .marks .swatch, .marks .crossing";
 /** Signs beside them, outlines of our own. */
 const SIGNS = ".marks svg.icon";

@@ -1,5 +1,5 @@
 /**
- * Severity in words and shapes. Colour is never the only sign: each has a shape of its own.
+ * Severity in words and shapes. Color is never the only sign: each has a shape of its own.
  *
  * @import { Finding, RunState, RunSummary, Verdict } from "../types.js"
  */

@@ -1,5 +1,5 @@
 /**
- * Borrows TensorBoard's own typeface, so that the tab looks like its neighbours. Its files lie on
+ * Borrows TensorBoard's own typeface, so that the tab looks like its neighbors. Its files lie on
  * the same server; elsewhere the system's typeface stands in.
  */
 

@@ -11,7 +11,7 @@ const GET_RUNS = "experimental.GetRuns";
 /**
  * @param {() => void} reloaded
  * @param {(names: string[]) => void} [listed] Told the names of TensorBoard's runs, in its own order:
- *   by their place in it runs have their colours there.
+ *   by their place in it runs have their colors there.
  * @returns {() => void} Stops listening.
  */
 export function onReload(reloaded, listed = () => {}) {

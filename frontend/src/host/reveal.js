@@ -44,7 +44,7 @@ function scrollTo(element) {
 
 /** The selected run's. */
 const CHIP = '.chip[aria-pressed="true"]';
-/** Beyond the edge of the strip, in CSS pixels: enough of the neighbour to see that there is one. */
+/** Beyond the edge of the strip, in CSS pixels: enough of the neighbor to see that there is one. */
 const ROOM = 48;
 
 /**

@@ -1,5 +1,5 @@
 /**
- * Colours of the drawings, from the style sheet: they follow the theme.
+ * Colors of the drawings, from the style sheet: they follow the theme.
  *
  * @typedef {object} Colors
  * @property {string[]} loss  From the lowest loss to the highest.

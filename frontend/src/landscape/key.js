@@ -1,4 +1,4 @@
-/** Parts of the colour key, as SVG. */
+/** Parts of the color key, as SVG. */
 import { svg } from "lit-html";
 
 /**

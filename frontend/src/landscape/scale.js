@@ -4,16 +4,16 @@
  * @import { Plane } from "./types.js"
  */
 
-/** Colours of the loss levels; the style sheet has so many. */
+/** Colors of the loss levels; the style sheet has so many. */
 export const COLORS = 9;
 /** Losses below this are drawn as this: a logarithm needs a positive number. */
 export const FLOOR = 1e-6;
-/** Of the losses on screen; what is higher is drawn in the highest colour. */
+/** Of the losses on screen; what is higher is drawn in the highest color. */
 const HIGHEST = 0.98;
 
 /**
  * @typedef {object} Scale
- * @property {number[]} levels  Ascending, one fewer than colours.
+ * @property {number[]} levels  Ascending, one fewer than colors.
  * @property {number} low  Loss at the bottom of the surface.
  * @property {number} high  Loss at its top.
  */
@@ -42,7 +42,7 @@ export function scaleOf(planes) {
 }
 
 /**
- * Two significant digits, three where that would make neighbours equal.
+ * Two significant digits, three where that would make neighbors equal.
  *
  * @param {number} value
  */
@@ -64,7 +64,7 @@ export function heightOf(loss, { low, high }) {
 }
 
 /**
- * Which colour a loss has: 0 the lowest.
+ * Which color a loss has: 0 the lowest.
  *
  * @param {number | null} loss
  * @param {Scale} scale

@@ -182,7 +182,7 @@ function head({ shown, scale, colors }) {
  */
 function key({ levels }, colors, both) {
   const wide = 264 / (levels.length + 1);
-  return html`<svg class="key" viewBox="0 0 400 34" role="img" aria-label="Loss by colour, from ${formatNumber(levels[0], 2)} to ${formatNumber(levels.at(-1) ?? 0, 2)}">
+  return html`<svg class="key" viewBox="0 0 400 34" role="img" aria-label="Loss by color, from ${formatNumber(levels[0], 2)} to ${formatNumber(levels.at(-1) ?? 0, 2)}">
     ${[...levels, 0].map((_, at) => keyPart(colors[at], at * wide, wide))}
     ${levels.map((level, at) => keyText(formatNumber(level, 2), (at + 1) * wide))}
     ${keyText(both ? "loss, one scale for both" : "loss", 272, 11, "start")}

@@ -1,5 +1,5 @@
 /**
- * The runs beside the selected one: who they are, their colours, and what each view is given of
+ * The runs beside the selected one: who they are, their colors, and what each view is given of
  * the one compared in detail.
  *
  * @import { Pairs } from "../data/pairs.js"
@@ -78,7 +78,7 @@ export function createBesideModel() {
 const NOTHING = { reply: null, group: null, pairs: null, map: null };
 
 /**
- * Places of runs by name, from which their colours follow: TensorBoard's own where it says its order. Of
+ * Places of runs by name, from which their colors follow: TensorBoard's own where it says its order. Of
  * a run that was read from several of TensorBoard's, that of the one of its name, else of the first.
  *
  * @param {RunSummary[]} runs
@@ -135,7 +135,7 @@ function standingOverlays(overlays, runs) {
 }
 
 /**
- * Colours of runs by name. Those that stand in one chart differ, whatever their place in the list;
+ * Colors of runs by name. Those that stand in one chart differ, whatever their place in the list;
  * the selected one keeps its own.
  *
  * @param {Map<string, number>} places

@@ -1,6 +1,6 @@
 /**
  * What the panel of the selected layer is given: its charts, how it is spread and how it started,
- * its neighbours, and the profile over depth.
+ * its neighbors, and the profile over depth.
  *
  * @import { Line } from "../charts/line.js"
  * @import { Palette } from "../charts/palette.js"
@@ -33,7 +33,7 @@ import { overlaid } from "./overlaid.js";
  *
  * @typedef {Omit<ProfileProps, "selectedRow" | "onOpen">} ProfileModel
  *
- * @typedef {object} Neighbour  A row of the same kind in the layer before or after.
+ * @typedef {object} Neighbor  A row of the same kind in the layer before or after.
  * @property {number} row
  * @property {string} name
  * @property {number} code
@@ -50,7 +50,7 @@ export function createDetailModel() {
   const marking = memo(marksOf);
   const further = Array.from({ length: FURTHER }, createDepth);
   const otherCounterpart = memo(overlaid);
-  const neighbouring = memo(neighboursOf);
+  const neighboring = memo(neighborsOf);
   const placing = memo(placed);
   const placingBeside = memo(placed);
 
@@ -143,7 +143,7 @@ export function createDetailModel() {
       },
       besideBands: beside && otherBands(beside, null),
       metric,
-      neighbours: group && row >= 0 ? neighbouring(group, row, heat, cell) : null,
+      neighbors: group && row >= 0 ? neighboring(group, row, heat, cell) : null,
       ...(heat && group && metric && cell >= 0
         ? alongDepth(
             heat,
@@ -340,9 +340,9 @@ function marksOf(heat, rows, zero, other, partners) {
  * @param {number} row
  * @param {Heat | null} heat
  * @param {number} cell
- * @returns {{before: Neighbour | null, after: Neighbour | null}}
+ * @returns {{before: Neighbor | null, after: Neighbor | null}}
  */
-export function neighboursOf({ rows }, row, heat, cell) {
+export function neighborsOf({ rows }, row, heat, cell) {
   const here = rows[row];
   const search = (/** @type {number} */ by) => {
     for (let at = row + by; at >= 0 && at < rows.length; at += by) {

@@ -1,6 +1,6 @@
 /**
- * What the heat map is given while it shows how two runs differ: the rows that both have, colours
- * centred at equal.
+ * What the heat map is given while it shows how two runs differ: the rows that both have, colors
+ * centered at equal.
  *
  * @import { Place } from "../charts/heat.js"
  * @import { ColorRange } from "../charts/ranges.js"
@@ -22,7 +22,7 @@ const WORST_ROWS = 12;
 const TRIM = 0.01;
 
 /**
- * The colours' range, the same to both sides of equal: at least a factor of ten, or a tenth of all
+ * The colors' range, the same to both sides of equal: at least a factor of ten, or a tenth of all
  * entries, so that noise does not look like a difference.
  *
  * @param {Heat} heat

@@ -3,7 +3,7 @@
  *
  * @typedef {object} Gutters
  * @property {number} left  Names of the map's rows, ticks of the curves.
- * @property {number} right  First crossings or colour scale of the map, names of the curves.
+ * @property {number} right  First crossings or color scale of the map, names of the curves.
  */
 
 /** Below this page width curves are named above the chart, not at their ends; as in styles/charts.css. */

@@ -1,5 +1,5 @@
 /**
- * What the heat map is given: the rows in their order, colours, marks.
+ * What the heat map is given: the rows in their order, colors, marks.
  *
  * @import { HeatProps, RowMark } from "../charts/heat.js"
  * @import { ColorRange } from "../charts/ranges.js"
@@ -45,7 +45,7 @@ import { codesOf, cut, differenceCells, headingOf, OWN_AXIS, overallOf } from ".
  * @typedef {object} MapBeside  What a map needs of the run compared in detail.
  * @property {string} run
  * @property {(number | null)[]} partners  Its row for each row of the group.
- * @property {Heat | null} heat  Of the same metric, for colours in common.
+ * @property {Heat | null} heat  Of the same metric, for colors in common.
  * @property {Heat | null} difference
  *
  * @typedef {object} MapModel
@@ -196,7 +196,7 @@ export function createMapModel() {
 }
 
 /**
- * Whether the colours say health. A map that is neutral all over would contradict a finding that is
+ * Whether the colors say health. A map that is neutral all over would contradict a finding that is
  * looked at: unless it is asked for, its values are shown then.
  *
  * @param {View["shade"]} shade
@@ -259,7 +259,7 @@ function worstOf(heat, metric, { low, high, log }) {
 }
 
 /**
- * The colours of a map beside another run's.
+ * The colors of a map beside another run's.
  *
  * @param {Heat} heat
  * @param {ColorRange} own

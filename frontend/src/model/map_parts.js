@@ -36,7 +36,7 @@ export const OWN_AXIS = {
 };
 
 /**
- * The cells in view: of them the colour scale is made, so that zooming in rescales it.
+ * The cells in view: of them the color scale is made, so that zooming in rescales it.
  *
  * @param {Heat} heat
  * @param {Float64Array} edges  On the x axis.

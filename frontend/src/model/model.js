@@ -165,7 +165,7 @@ const NO_FINDINGS = [];
 const NO_GROUPS = [];
 
 /**
- * A map must fit the rows on screen: one of another run or group cannot be labelled.
+ * A map must fit the rows on screen: one of another run or group cannot be labeled.
  *
  * @param {State["slots"]["heat"]} slot
  * @param {Group | null} group

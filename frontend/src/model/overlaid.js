@@ -1,5 +1,5 @@
 /**
- * The charts of a row for two runs at once: each run in its colour, columns of one chart told apart
+ * The charts of a row for two runs at once: each run in its color, columns of one chart told apart
  * by dashes, one scale for both.
  *
  * @import { Line } from "../charts/line.js"
@@ -15,7 +15,7 @@ const DASHES = [[], [5, 4], [2, 3], [8, 3, 2, 3], [1, 3]];
  * @param {LayerReply} reply
  * @param {LayerReply} theirs  The same row of the other run.
  * @param {string} own
- * @param {string} other  Colours.
+ * @param {string} other  Colors.
  * @returns {SmallModel}
  */
 export function overlaid(reply, theirs, own, other) {

@@ -1,5 +1,5 @@
 /**
- * Curves of the runs beside the selected one, on its axis and scales, each run in its colour.
+ * Curves of the runs beside the selected one, on its axis and scales, each run in its color.
  *
  * @import { Line } from "../charts/line.js"
  * @import { Palette } from "../charts/palette.js"

@@ -33,7 +33,7 @@ export function allRuns(state, { runs: { runs, list }, beside }, handlers) {
             height: size.height,
             colors:
               state.hostRuns === null
-                ? "Colours are this page's own: TensorBoard does not say its order of runs."
+                ? "Colors are this page's own: TensorBoard does not say its order of runs."
                 : "",
           },
           handlers,

@@ -70,7 +70,7 @@ export function comparePanel(data, handlers) {
 }
 
 /**
- * What a run is called in the tables: a letter in its colour.
+ * What a run is called in the tables: a letter in its color.
  *
  * @param {"A" | "B"} which
  * @param {string} color
@@ -124,7 +124,7 @@ function verdict({ loss, diverges_at: apart, axes }) {
   const gap = loss.largest_gap_steps
     ? `, at most ${counted(loss.largest_gap_steps, axis)} between the two records`
     : "";
-  const values = html`Towards ${axis} ${formatStep(loss.last_step)}: A <b>${number(loss.first)}</b>,
+  const values = html`Toward ${axis} ${formatStep(loss.last_step)}: A <b>${number(loss.first)}</b>,
     B <b>${number(loss.second)}</b>${factor(loss.orders)}
     <span class="soft">(${counted(loss.compared, axis)} compared${gap})</span>.`;
   if (loss.diverges_at !== null)

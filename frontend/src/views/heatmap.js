@@ -35,7 +35,7 @@ import { createReadout } from "./readout.js";
  * @property {Hover} hover
  * @property {boolean} pending  Whether `map` is of the metric before.
  * @property {{run: string, other: string, name: string, note: unknown} | null} beside  While another
- *   run is compared: both colours, its name, and which rows have no partner.
+ *   run is compared: both colors, its name, and which rows have no partner.
  *
  * @typedef {object} HeatHandlers
  * @property {(change: Partial<View>) => void} setView
@@ -92,7 +92,7 @@ export function heatPanel(data, handlers) {
 }
 
 /**
- * What the colours say. A statistic that no rule judges by its size has no health.
+ * What the colors say. A statistic that no rule judges by its size has no health.
  *
  * @param {HeatData} data
  * @param {HeatHandlers} handlers
@@ -104,7 +104,7 @@ function shadeChoice({ view, limited, beside, pending, map }, { setView }) {
   const why = off
     ? "No rule declares limits for this statistic"
     : "Distance from the limits that rules declare";
-  return html`<fieldset class="segments" data-testid="shade"><legend class="hidden-label">Colours</legend>
+  return html`<fieldset class="segments" data-testid="shade"><legend class="hidden-label">Colors</legend>
     <label title=${why}><input type="radio" name="shade" value="health" .checked=${health} ?disabled=${off}
       @change=${() => setView({ shade: "health" })} /><span>Health</span></label>
     <label title="The values themselves"><input type="radio" name="shade" value="value" .checked=${!health}
@@ -154,7 +154,7 @@ function healthKey({ health }, metric) {
     )}</span><span class="ramp-marks">${marks.map((mark) => html`<span>${mark}</span>`)}</span><span class="ramp-how">${how(side)}</span></span>`;
   };
   const name = one ? healthyRange(bands[0], metric) : "within its limits";
-  return html`<div class="health-key" role="group" aria-label="Colours: distance from the limits">
+  return html`<div class="health-key" role="group" aria-label="Colors: distance from the limits">
     ${has("low") ? ramp("below") : nothing}
     <span class="ramp middle"><i class="cell healthy"></i><span class="ramp-name">${name}</span></span>
     ${has("high") ? ramp("above") : nothing}
@@ -281,7 +281,7 @@ export function readout(heat, rows, metric, { row, cell }) {
 }
 
 /**
- * The key: marks beside the rows, in the cells and on the colour scale, as far as they occur.
+ * The key: marks beside the rows, in the cells and on the color scale, as far as they occur.
  *
  * @param {HeatData} data
  */
@@ -306,7 +306,7 @@ function marks({ codes: { nan, infinite, none, free }, map, metric }) {
 /**
  * @param {HeatProps} map
  * @param {Metric} metric
- * @returns {unknown} null without a healthy range, or where its only end is off the colour scale and
+ * @returns {unknown} null without a healthy range, or where its only end is off the color scale and
  *   some values are beyond it all the same: then nothing is drawn that a key could name.
  */
 function healthyKey({ heat, range }, metric) {

@@ -97,7 +97,7 @@ function strip({ low, high, expected, healthy }) {
   const [left, right] = [x(low), x(high)];
   const ticks = [expected?.std, healthy?.low, healthy?.high].flatMap((value) => value || []);
   // What is expected is said first: a label that would touch it is left out, its tick is not.
-  const labelled = ticks.filter((value, index) =>
+  const labeled = ticks.filter((value, index) =>
     ticks.slice(0, index).every((other) => Math.abs(x(value) - x(other)) >= LABEL_WIDTH),
   );
   return html`<svg class="strip" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img"
@@ -113,7 +113,7 @@ function strip({ low, high, expected, healthy }) {
       (value) =>
         svg`<line class="tick" x1=${x(value)} x2=${x(value)} y1=${MIDDLE - 9} y2=${MIDDLE + 11}></line>`,
     )}
-    ${labelled.map(
+    ${labeled.map(
       (value) =>
         svg`<text x=${x(value)} y=${HEIGHT - 4} text-anchor="middle">${formatNumber(value, 2)}</text>`,
     )}

@@ -1,7 +1,7 @@
 /**
- * The selected row: what it is, its neighbours, and its statistics over steps.
+ * The selected row: what it is, its neighbors, and its statistics over steps.
  *
- * @import { Neighbour } from "../model/detail.js"
+ * @import { Neighbor } from "../model/detail.js"
  * @import { LineProps } from "../charts/line.js"
  * @import { SmallChart } from "../data/small_charts.js"
  * @import { LayerState } from "../data/layer_state.js"
@@ -30,8 +30,8 @@ import { inlineName, name } from "./name.js";
  * @property {number} index
  * @property {number} count  Rows of the group.
  * @property {{group: string, index: number, label: string}[]} siblings  Rows of the same layer.
- * @property {{before: Neighbour | null, after: Neighbour | null} | null} neighbours
- * @property {Metric | null} metric  Of the neighbours' values.
+ * @property {{before: Neighbor | null, after: Neighbor | null} | null} neighbors
+ * @property {Metric | null} metric  Of the neighbors' values.
  * @property {LayerState | null} state
  * @property {Verdict | null} verdict  Of the finding that names the row.
  * @property {string} unit  What a step is called.
@@ -60,7 +60,7 @@ import { inlineName, name } from "./name.js";
  * @param {LayerHandlers} handlers
  */
 export function layerHead(data, handlers) {
-  const { row, index, count, siblings, neighbours, metric } = data;
+  const { row, index, count, siblings, neighbors, metric } = data;
   const go = (
     /** @type {number} */ by,
     /** @type {"previous" | "next"} */ icon,
@@ -71,8 +71,8 @@ export function layerHead(data, handlers) {
       @click=${() => handlers.openRow(index + by, null)}>${sign(icon)}</button>`;
   return html`<div class="layer-head ${toneOf(data)}">
     <div class="layer-title">
-      ${go(-1, "previous", "Previous row, towards the input")}
-      ${go(1, "next", "Next row, towards the output")}
+      ${go(-1, "previous", "Previous row, toward the input")}
+      ${go(1, "next", "Next row, toward the output")}
       <h3>${name(row.name)}</h3>
       <span class="soft place">${index + 1} of ${count}</span>
       <span class="spring"></span>${exportMenu("layer", "the layer", ["png", "svg", "csv", "json"], handlers)}
@@ -86,7 +86,7 @@ export function layerHead(data, handlers) {
         : nothing
     }</p>
     ${data.state ? stateLine(data, data.state) : nothing}
-    ${neighbours ? neighbourLinks(neighbours, metric, handlers) : nothing}
+    ${neighbors ? neighborLinks(neighbors, metric, handlers) : nothing}
   </div>`;
 }
 
@@ -132,23 +132,23 @@ function stateLine(data, state) {
 /**
  * The layers before and after, with what the heat map says of them at the selected step.
  *
- * @param {NonNullable<LayerHead["neighbours"]>} neighbours
+ * @param {NonNullable<LayerHead["neighbors"]>} neighbors
  * @param {Metric | null} metric
  * @param {LayerHandlers} handlers
  */
-function neighbourLinks({ before, after }, metric, handlers) {
-  const link = (/** @type {Neighbour} */ one) => html`<button type="button" class="link"
+function neighborLinks({ before, after }, metric, handlers) {
+  const link = (/** @type {Neighbor} */ one) => html`<button type="button" class="link"
       @click=${() => handlers.openRow(one.row, null)}>${inlineName(one.name)}</button>${
         metric ? html` <span class="soft">${told(one, metric)}</span>` : nothing
       }`;
   if (!before && !after) return nothing;
-  return html`<p class="siblings" data-testid="neighbours">
+  return html`<p class="siblings" data-testid="neighbors">
     ${before ? html`<span><span class="soft">Before:</span> ${link(before)}</span>` : nothing}
     ${after ? html`<span><span class="soft">After:</span> ${link(after)}</span>` : nothing}
   </p>`;
 }
 
-/** @param {Neighbour} neighbour @param {Metric} metric */
+/** @param {Neighbor} neighbor @param {Metric} metric */
 function told({ code, value }, metric) {
   const said = [formatValue(value, metric), "no data", "NaN", "infinite"][code];
   return `${metric.symbol} ${said}`;
@@ -289,7 +289,7 @@ function constants(constant, all, onAll) {
 }
 
 /**
- * A line's colour, and its dashes where lines are told apart by them.
+ * A line's color, and its dashes where lines are told apart by them.
  *
  * @param {string} color
  * @param {LineProps} chart

@@ -22,12 +22,12 @@ const SEVERAL = 3;
  * @param {Model} model
  * @param {Handlers} handlers
  */
-export function towardsOutput({ detail, row, map }, handlers) {
+export function towardOutput({ detail, row, map }, handlers) {
   const drawn = detail?.profile;
   if (!drawn || drawn.shown.length < SEVERAL || !drawn.shown.includes(row) || !map) return nothing;
   const { heat, cell, metric } = drawn;
   const { first_steps: first, last_steps: last } = heat.header;
-  return html`<figure class="towards">
+  return html`<figure class="toward">
     <figcaption><span class="small-title"><strong>From input to output</strong>
       <span class="soft">${metric.title}, ${formatStepRange(first[cell], last[cell])}</span></span></figcaption>
     ${mount(createProfile, {

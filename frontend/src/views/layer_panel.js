@@ -19,7 +19,7 @@ import { healthyRange } from "./healthy.js";
 import { histogramFigures } from "./histogram.js";
 import { initializationView } from "./initialization.js";
 import { isBand, layerCharts, layerHead } from "./layer.js";
-import { profile, towardsOutput } from "./layer_depth.js";
+import { profile, towardOutput } from "./layer_depth.js";
 import { inlineName } from "./name.js";
 import { content } from "./states.js";
 
@@ -50,7 +50,7 @@ export function layerPanel(state, model, handlers, around) {
                 index: row,
                 count: group.rows.length,
                 siblings: siblings(model.groups, group, row),
-                neighbours: detail.neighbours,
+                neighbors: detail.neighbors,
                 state: state.slots.layer.data && layerState(state.slots.layer.data, model.step),
                 verdict: model.map?.props.marks.get(row)?.verdict ?? null,
                 unit: state.slots.layer.data?.axis ?? "step",
@@ -62,7 +62,7 @@ export function layerPanel(state, model, handlers, around) {
               what: "Layer",
               retry: () => handlers.again("layer"),
               ready: (reply) =>
-                html`${towardsOutput(model, handlers)}${charts(reply, state, model, handlers, around)}`,
+                html`${towardOutput(model, handlers)}${charts(reply, state, model, handlers, around)}`,
             })}`
           : profile(model, handlers)
       }

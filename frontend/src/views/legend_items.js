@@ -1,6 +1,6 @@
 /**
  * What the legend of the curves lists: the selected run's curves, then one line for each run beside
- * it, in its colour.
+ * it, in its color.
  *
  * @import { Line } from "../charts/line.js"
  * @import { LegendItem } from "./legend.js"

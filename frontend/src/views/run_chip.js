@@ -1,5 +1,5 @@
 /**
- * One run in the strip: its colour, its name, its verdict and first cause.
+ * One run in the strip: its color, its name, its verdict and first cause.
  *
  * @import { RunSummary, Verdict } from "../types.js"
  * @import { RunsHandlers } from "./runs.js"

@@ -21,7 +21,7 @@ export function runKeys(event, handlers) {
   if (key === "v") {
     handlers.toggleCompared(run);
   } else if (key === "x") {
-    // The chip leaves: go on from its neighbour.
+    // The chip leaves: go on from its neighbor.
     (chips[at + 1] ?? chips[at - 1])?.focus();
     handlers.toggleHiddenRun(run);
   } else {

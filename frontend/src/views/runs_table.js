@@ -30,7 +30,7 @@ import { inlineName, name } from "./name.js";
  * @property {(run: string) => string} color
  * @property {(run: string) => string} mark
  * @property {number} height  Of the page.
- * @property {string} colors  What is said of the runs' colours.
+ * @property {string} colors  What is said of the runs' colors.
  *
  * @typedef {object} TableHandlers
  * @property {(change: Partial<View>) => void} setView
@@ -326,7 +326,7 @@ function foot({ table, runs, colors }, handlers) {
         : html`<span class="soft">Click a run to open it. Tick two to four to compare them. ${colors}</span>`
     }
     <span class="spring"></span>
-    <ul class="health-key" aria-label="Colours of the health lines: the worst layer at each step">
+    <ul class="health-key" aria-label="Colors of the health lines: the worst layer at each step">
       <li>Worst layer at each step:</li>
       <li>${swatches(["within"])} within limits</li>
       <li>${swatches(["above-1", "above-2", "above-3", "above-4"])} above</li>
@@ -345,7 +345,7 @@ function swatches(levels) {
   )}</svg>`;
 }
 
-/** Patterns of the lines: colour is not the only sign of NaN and of nothing. */
+/** Patterns of the lines: color is not the only sign of NaN and of nothing. */
 const PATTERNS = html`<svg width="0" height="0" aria-hidden="true" class="patterns"><defs>
   <pattern id="pattern-nan" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">
     <rect class="nan-ground" width="6" height="6"></rect><rect class="nan-mark" width="2" height="6"></rect></pattern>

@@ -1,6 +1,6 @@
 """Draws a picture as SVG: the same data give the same bytes.
 
-Colours are classes: a page styles them once (`STYLE`), and so follow light and dark by themselves.
+Colors are classes: a page styles them once (`STYLE`), and so follow light and dark by themselves.
 All foreign text passes through `_text`. Lines are thinned to the extremes of each pixel column, so
 a picture of 20,000 records is as small as one of 200 and hides no spike.
 """
@@ -54,7 +54,7 @@ DARK: Final = (
     "--card:#2a2c30;--ink:#eceef1;--soft:#b0b7c0;--grid:#3a3e44;--critical:#ff9db5;"
     "--warning:#ffc46b;--s0:#7db4ff;--s1:#ffab70;--s2:#5fd3bf;--s3:#d5a3f5"
 )
-"""The same colours in the dark."""
+"""The same colors in the dark."""
 
 
 def standalone(pictures: tuple[Picture, ...]) -> str:

@@ -16,7 +16,7 @@ SHOWN: Final = 40
 
 
 def markdown(comparison: Comparison, names: tuple[str, str]) -> str:
-    """The comparison as GitHub-flavoured Markdown, short enough for a comment."""
+    """The comparison as GitHub-flavored Markdown, short enough for a comment."""
     written = ["### Convergence, two runs", _runs_markdown(comparison, names)]
     size = sum(map(len, written))
     for part in parts(comparison):

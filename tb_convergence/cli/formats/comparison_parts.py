@@ -121,7 +121,7 @@ def loss_notes(loss: LossComparison | None) -> tuple[str, ...]:
     else:
         parting = "they are of different kinds, so their levels cannot be compared"
     return (
-        f"towards {loss.axis} {loss.last_step:,}: A {number(loss.first)}, "
+        f"toward {loss.axis} {loss.last_step:,}: A {number(loss.first)}, "
         f"B {number(loss.second)} ({loss.compared:,} {loss.axis}s compared{gap})",
         parting,
     )

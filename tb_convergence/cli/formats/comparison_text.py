@@ -17,12 +17,12 @@ def report(
     comparison: Comparison,
     *,
     names: tuple[str, str],
-    colour: bool = False,
+    color: bool = False,
     verbose: bool = False,
     width: int | None = None,
 ) -> str:
     """The whole comparison; `names` is what the two runs are called."""
-    page = Page(colour, width)
+    page = Page(color, width)
     for letter, name, run in zip("AB", names, (comparison.first, comparison.second), strict=True):
         page.line(f"{letter}  {printable(name)}  {page.paint(f'({reached(run)})', 'faint')}")
     page.line()

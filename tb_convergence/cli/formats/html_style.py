@@ -1,4 +1,4 @@
-"""Colours and sizes of the page; text on its ground has a contrast of at least 4.5 in both."""
+"""Colors and sizes of the page; text on its ground has a contrast of at least 4.5 in both."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Findings as GitHub-flavoured Markdown, fit for a comment on a pull request.
+"""Findings as GitHub-flavored Markdown, fit for a comment on a pull request.
 
 Names come from event files, and a comment is a place where text acts: `@name` calls a person,
 `#1` links an issue, a bare address becomes a link, and any of Markdown's signs may break the table.

@@ -23,14 +23,14 @@ from tb_convergence.core.diagnosis.finding import Finding, RunDiagnosis
 from tb_convergence.core.diagnosis.verdict import State
 from tb_convergence.core.text.severity import SEVERITY_MARKS, VERDICT_MARKS
 
-_COLOURS: Final = {
+_COLORS: Final = {
     "critical": "31", "warning": "33", "info": "34", "healthy": "32", "faint": "2", "strong": "1",
 }
 
 _VERDICTS: Final[dict[State, str]] = {
     "sick": "critical", "nothing-found": "healthy", "not-decided": "strong", "too-early": "strong",
 }
-"""Colour of each verdict; only "nothing found" is green."""
+"""Color of each verdict; only "nothing found" is green."""
 
 NOTHING_READ: Final = (
     "No loss, histogram or recording could be read here. If TensorBoard shows scalars of this run, "
@@ -40,16 +40,16 @@ NOTHING_READ: Final = (
 
 
 class Page:
-    """Collects lines; knows the width and whether colour may be used."""
+    """Collects lines; knows the width and whether color may be used."""
 
-    def __init__(self, colour: bool = False, width: int | None = None) -> None:
+    def __init__(self, color: bool = False, width: int | None = None) -> None:
         self.lines: list[str] = []
-        self._colour = colour
+        self._color = color
         self._width = width or min(100, max(60, shutil.get_terminal_size().columns))
 
     def paint(self, text: str, style: str) -> str:
-        """`text` in the colour of `style`, where colour may be used."""
-        return f"\x1b[{_COLOURS[style]}m{text}\x1b[0m" if self._colour else text
+        """`text` in the color of `style`, where color may be used."""
+        return f"\x1b[{_COLORS[style]}m{text}\x1b[0m" if self._color else text
 
     def line(self, text: str = "") -> None:
         """One line as it is: what is foreign in it must be printable already."""
@@ -73,7 +73,7 @@ class Page:
 def report(
     runs: Sequence[RunDiagnosis],
     *,
-    colour: bool = False,
+    color: bool = False,
     verbose: bool = False,
     width: int | None = None,
 ) -> str:
@@ -81,7 +81,7 @@ def report(
 
     `width` is that of the terminal, between 60 and 100 columns, unless given.
     """
-    page = Page(colour, width)
+    page = Page(color, width)
     for run in runs:
         _run(page, run, verbose)
     if len(runs) > 1:

@@ -39,7 +39,7 @@ class LossComparison:
         compared: number of pairs of records.
         largest_gap_steps: how far the steps of a pair lie apart at most: 0 where equal.
         axis: what a step counts.
-        one_kind: False where the runs are known to minimise losses of different kinds, or one
+        one_kind: False where the runs are known to minimize losses of different kinds, or one
             summed and one averaged: then neither level tells anything of the other.
     """
 

@@ -30,7 +30,7 @@ from tb_convergence.core.diagnosis.finding import (
     Severity,
 )
 from tb_convergence.core.diagnosis.framework_advice import fitted
-from tb_convergence.core.diagnosis.judgement import verdict_of
+from tb_convergence.core.diagnosis.judgment import verdict_of
 from tb_convergence.core.diagnosis.loss_summary import loss_summary
 from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
 from tb_convergence.core.diagnosis.objective import objective

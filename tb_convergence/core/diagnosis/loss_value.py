@@ -105,7 +105,7 @@ def constant_off_the_mean(history: RunHistory) -> tuple[float, float, float] | N
     """The output, the mean of the targets, and their distance in the targets' standard deviations.
 
     None unless the only output is constant in the last records, and away from the mean of targets
-    of the same kind that differ. Losses of Keras are skipped, because their behaviour is known.
+    of the same kind that differ. Losses of Keras are skipped, because their behavior is known.
     """
     targets, outputs = columns_of(history, "target"), columns_of(history, "prediction")
     known = configuration(history).loss in CROSS_ENTROPIES | REGRESSION_LOSSES

@@ -1,6 +1,6 @@
 """The verdict on a run: a state, the number of checks behind it, and the reason.
 
-`judgement` decides it.
+`judgment` decides it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ State = Literal["sick", "nothing-found", "not-decided", "too-early"]
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The judgement on a run as a whole.
+    """The judgment on a run as a whole.
 
     Attributes:
         state: "sick" if a finding needs action; "nothing-found" if the loss fell, validation or

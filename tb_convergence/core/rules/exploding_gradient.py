@@ -1,7 +1,7 @@
 """Gradients grow out of control, over time or from layer to layer.
 
 There are three signs: huge entries (mean |g| above 1e6), a norm that grew a hundredfold and stayed
-there, or gradients that grow towards the input, so that the first layers get far more than the
+there, or gradients that grow toward the input, so that the first layers get far more than the
 last.
 """
 
@@ -119,7 +119,7 @@ def _over_depth(history: RunHistory, table: Table) -> Match | None:
         severity="info" if learns(history) else "warning",
         confidence=0.6,
         summary=(
-            f"Gradients grow towards the input: mean |g| of {table.rows[rows[0]].layer} is "
+            f"Gradients grow toward the input: mean |g| of {table.rows[rows[0]].layer} is "
             f"{number(first / last)} times that of {table.rows[rows[-1]].layer}."
         ),
         first_step=int(table.steps[onset]),

@@ -38,7 +38,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     peaks = run.column(name)[:, 0].astype(np.float64)
     level = np.interp(run.steps.astype(float), trajectory.steps.astype(float), trajectory.level)
     baseline = baseline_loss(history)
-    # The level at a spike contains the spike itself, so compare with its neighbours.
+    # The level at a spike contains the spike itself, so compare with its neighbors.
     around = np.maximum(_shifted(level, 1), _shifted(level, -1))
     bound = np.maximum.reduce([
         TIMES * np.abs(around), around + NOISE * trajectory.noise,
@@ -71,7 +71,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
 
 
 def _shifted(values: np.ndarray, by: int) -> np.ndarray:
-    """`values` of the neighbouring record, `by` records later; the first and last record repeat."""
+    """`values` of the neighboring record, `by` records later; the first and last record repeat."""
     index = np.clip(np.arange(len(values)) + by, 0, max(0, len(values) - 1))
     return values[index]
 

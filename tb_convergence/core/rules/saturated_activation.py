@@ -87,7 +87,7 @@ RULE = Rule(
     advice=(
         "Scale the inputs and use glorot_uniform initialization. In hidden layers, prefer ReLU.",
     ),
-    falsified_by=("The layer's gradients are as large as those of its neighbours.",),
+    falsified_by=("The layer's gradients are as large as those of its neighbors.",),
     false_alarms=("Gates of recurrent cells should open and close fully.",),
     references=("Glorot & Bengio 2010",),
 )

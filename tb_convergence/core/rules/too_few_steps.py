@@ -66,7 +66,7 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
         return None
     fall, first = found
     unit = "epoch" if history.axis == "epoch" else "step"
-    # The part begins there only for the judgement. The finding is about the end of the run.
+    # The part begins there only for the judgment. The finding is about the end of the run.
     alike = (trajectory.axis == "epoch") == (history.axis == "epoch")
     since = f", from {unit} {first:,} on," if slope and alike else ""
     return Match(
@@ -169,15 +169,15 @@ def _slope(trajectory: LossTrajectory) -> tuple[float, int] | None:
         return None
     steps, level = trajectory.steps[quarter].astype(np.float64), trajectory.level[quarter]
     weights = trajectory.weights[quarter]
-    centre = np.average(steps, weights=weights)
-    variance = np.average((steps - centre) ** 2, weights=weights)
+    center = np.average(steps, weights=weights)
+    variance = np.average((steps - center) ** 2, weights=weights)
     if variance <= 0:
         return None
     mean = np.average(level, weights=weights)
-    slope = np.average((steps - centre) * (level - mean), weights=weights) / variance
-    residual = level - mean - slope * (steps - centre)
+    slope = np.average((steps - center) * (level - mean), weights=weights) / variance
+    residual = level - mean - slope * (steps - center)
     error = np.sqrt(np.average(residual**2, weights=weights) / variance / max(1, len(level) - 2))
-    before = mean + slope * (steps[0] - centre)
+    before = mean + slope * (steps[0] - center)
     fall = min(0.99, -slope * (steps[-1] - steps[0]) / max(float(before), 1e-30))
     if fall < FALL or -slope < STEADY * error:
         return None

@@ -1,4 +1,4 @@
-"""Gradients shrink towards the input until the early layers no longer learn.
+"""Gradients shrink toward the input until the early layers no longer learn.
 
 The rule compares the mean |g| of the kernels in the first and last third of the depth, as a median
 over the records. Layers with a gradient of exactly zero are a separate finding (`zero-gradient`).

@@ -99,9 +99,9 @@ def _squashing_stack(history: RunHistory, signs: Signs) -> Match | None:
 
 
 def _per_layer(table: Table, rows: list[int]) -> list[Evidence]:
-    """Change of mean |g| per layer towards the input, and the two values it follows from.
+    """Change of mean |g| per layer toward the input, and the two values it follows from.
 
-    The factor is the geometric mean of the ratios between neighbours: for n layers, the (n - 1)th
+    The factor is the geometric mean of the ratios between neighbors: for n layers, the (n - 1)th
     root of the first over the last. Empty if a mean is unknown or zero.
     """
     if not table.has("gradient_mean_abs"):
@@ -220,7 +220,7 @@ def _squashed_cell(history: RunHistory) -> Match | None:
 def _suspicious(history: RunHistory) -> Match | None:
     """Activations that can be intended but often hold a run back; reported if it learns little.
 
-    These are sigmoid hidden layers (a slope of at most 1/4, and outputs that are not centred at
+    These are sigmoid hidden layers (a slope of at most 1/4, and outputs that are not centered at
     zero) and a single hidden layer without a non-linearity among others that have one.
     """
     if learns(history) or loss_trajectory(history) is None:
@@ -297,7 +297,7 @@ RULE = Rule(
     measures=(
         Measure(
             "gradient_left_per_layer",
-            "part of the gradient that each layer passes on towards the input",
+            "part of the gradient that each layer passes on toward the input",
             ("gradient_mean_abs",), "fraction",
         ),
     ),

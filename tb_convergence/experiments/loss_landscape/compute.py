@@ -41,7 +41,7 @@ CALL_SECONDS: Final = 0.5
 """About how long one compiled call takes, so that progress and budget have their say."""
 
 TOLERANCE: Final = 0.02
-"""Of the range of the log loss: what interpolation may be off. Less is not seen in nine colours."""
+"""Of the range of the log loss: what interpolation may be off. Less is not seen in nine colors."""
 
 MOST_PATH_LOSSES: Final = 64
 """Points of a path at which the loss is evaluated."""
@@ -84,7 +84,7 @@ def landscape(
 ) -> Landscape:
     """Evaluate the loss along a line or on a plane through the model's weights.
 
-    The model is bit-identical afterwards, with its optimizer, metrics and random state.
+    The model is bit-identical afterward, with its optimizer, metrics and random state.
 
         found = tb_convergence.landscape(model, (x, y), validation_data=(xv, yv))
         print(found.summary())
@@ -95,7 +95,7 @@ def landscape(
         data: samples of the loss: `(x, y)`, `(x, y, sample_weight)`, a batched `tf.data.Dataset`,
             or a `keras.utils.PyDataset`.
         validation_data: the same for `validation_loss`; optional.
-        directions: "random" (filter-normalised, the default), "path" (principal components of
+        directions: "random" (filter-normalized, the default), "path" (principal components of
             `path`; the default where it is given), "between" (to `other`; likewise), or "hessian"
             (eigenvectors of the largest curvatures).
         dimensions: 2 for a plane, 1 for a line.
@@ -115,9 +115,9 @@ def landscape(
         level: what counts as the basin; by default the loss of guessing (ln C for C classes, the
             variance for squared errors).
         samples: how many samples, the same at each point.
-        batch_size: samples per batch; with batch normalisation each batch should be large.
-        batch_norm: "batch" re-estimates batch normalisation at each point; "kept" uses the moving
-            statistics, which belong to the model's own weights and draw artefacts elsewhere.
+        batch_size: samples per batch; with batch normalization each batch should be large.
+        batch_norm: "batch" re-estimates batch normalization at each point; "kept" uses the moving
+            statistics, which belong to the model's own weights and draw artifacts elsewhere.
         curvature: also find the extreme eigenvalues of the Hessian.
         budget: seconds after which no new point is begun.
         progress: True draws a bar on a terminal; or a function `(done, total, what)`.
@@ -179,7 +179,7 @@ def landscape(
             "loss": loss_name,
             "directions": plans[0].directions.kind,
             "unit": plans[0].unit,
-            "batch_norm": "none" if not surface.normalised and batch_norm == "batch"
+            "batch_norm": "none" if not surface.normalized and batch_norm == "batch"
             else "re-estimated" if batch_norm == "batch" else "kept",
             "samples": training.count,
             "batch": training.batch,
@@ -220,14 +220,14 @@ def _notes(
     surface: Surface, spectrum: _Curvatures, kind: str, batch_norm: str, training: Batches
 ) -> list[str]:
     notes = []
-    if surface.normalised:
+    if surface.normalized:
         notes.append(
-            f"Batch normalisation is re-estimated at each point, from batches of {training.batch} "
+            f"Batch normalization is re-estimated at each point, from batches of {training.batch} "
             "samples."
         )
     elif batch_norm == "kept":
         notes.append(
-            "Batch normalisation keeps its moving statistics. Away from the model's own weights "
+            "Batch normalization keeps its moving statistics. Away from the model's own weights "
             "they do not fit, and the surface shows that."
         )
     if kind == "random":

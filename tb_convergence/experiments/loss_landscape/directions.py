@@ -1,14 +1,14 @@
 """Directions in weight space along which the loss is drawn.
 
 A direction is one array per trainable variable, in the model's order. Directions move with the
-weights, so the picture has units: along a filter-normalised direction, 1 means "as far as the
+weights, so the picture has units: along a filter-normalized direction, 1 means "as far as the
 filter is long".
 
 Everything here is NumPy. `variables.py` says which axes of a variable make one filter.
 
 References:
     Li et al. 2018, Visualizing the Loss Landscape of Neural Nets, arXiv:1712.09913 (filter
-    normalisation; biases and batch normalisation stay where they are; PCA of the path).
+    normalization; biases and batch normalization stay where they are; PCA of the path).
     Goodfellow et al. 2015, arXiv:1412.6544 (the line between two sets of weights).
 """
 
@@ -78,7 +78,7 @@ def random_direction(
     Args:
         weights: one array per trainable variable.
         filters: for each variable the axes that number its filters, or None for a variable that
-            stays where it is (a bias, batch normalisation).
+            stays where it is (a bias, batch normalization).
         generator: the source of randomness. Every variable takes part in the draw, so the
             direction of one does not depend on which others move.
 
@@ -101,7 +101,7 @@ def random_pair(
     seed: int,
     dimensions: int = 2,
 ) -> Directions:
-    """The filter-normalised random line or plane of `seed`."""
+    """The filter-normalized random line or plane of `seed`."""
     generator = np.random.default_rng(seed)
     vectors = tuple(random_direction(weights, filters, generator) for _ in range(dimensions))
     labels = tuple(f"random direction {number + 1}" for number in range(dimensions))
@@ -168,7 +168,7 @@ def principal_components(gram: NDArray[np.float64], count: int = 2) -> Component
 
     Args:
         gram: `[T, T]` inner products of the differences `w_t - w_end`; as in the paper, the
-            differences are not centred, so the end is the origin of the picture.
+            differences are not centered, so the end is the origin of the picture.
         count: K, how many components.
 
     Raises:

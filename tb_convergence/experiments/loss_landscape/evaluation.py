@@ -3,9 +3,9 @@
 Weights are arguments of the compiled function and never assigned: one trace serves every direction
 and every point. Batches of 512 and more use the processor best.
 
-Batch normalisation is re-estimated at each point by default. Its kept statistics belong to the
+Batch normalization is re-estimated at each point by default. Its kept statistics belong to the
 weights at the end of training; away from them activations are scaled wrongly, and the picture shows
-that artefact: losses of 1e8 where re-estimated ones stay below 10 (docs/landscape.md).
+that artifact: losses of 1e8 where re-estimated ones stay below 10 (docs/landscape.md).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tb_convergence.experiments.loss_landscape.samples import Batches
 from tb_convergence.experiments.loss_landscape.sharpness import Product
 from tb_convergence.experiments.loss_landscape.variables import (
     layers_of,
-    normalisation_layers,
+    normalization_layers,
 )
 from tb_convergence.training.keras import compat
 
@@ -122,10 +122,10 @@ class Surface:
         training: the samples of the loss.
         validation: further samples, or None.
         batch_norm: "batch" re-estimates statistics from each batch at each point, "kept" uses the
-            model's own. Validation samples are normalised with the statistics of the training
+            model's own. Validation samples are normalized with the statistics of the training
             samples at that point.
         names: what `at` returns, in order: "loss", the metrics, and "validation_..." of each.
-        normalised: how many batch normalisation layers are re-estimated.
+        normalized: how many batch normalization layers are re-estimated.
     """
 
     model: Any
@@ -135,7 +135,7 @@ class Surface:
     validation: Batches | None = None
     batch_norm: BatchNorm = "batch"
     names: tuple[str, ...] = field(init=False)
-    normalised: int = field(init=False)
+    normalized: int = field(init=False)
 
     def __post_init__(self) -> None:
         if not self.model.built:
@@ -149,8 +149,8 @@ class Surface:
         self._rest = [tf.identity(v.value) for v in self.model.non_trainable_variables]
         self._train = _constants(self.training)
         self._valid = None if self.validation is None else _constants(self.validation)
-        self._active = self._active_normalisation() if self.batch_norm == "batch" else ()
-        self.normalised = len(self._active)
+        self._active = self._active_normalization() if self.batch_norm == "batch" else ()
+        self.normalized = len(self._active)
         moving = {
             id(v) for layer in self._active for v in (layer.moving_mean, layer.moving_variance)
         }
@@ -250,7 +250,7 @@ class Surface:
         """
         if any(type(layer).__name__ == "GroupNormalization" for layer in layers_of(self.model)):
             raise LookupError(
-                "TensorFlow's second derivative of group normalisation is wrong (tf.nn.moments "
+                "TensorFlow's second derivative of group normalization is wrong (tf.nn.moments "
                 "stops a gradient)"
             )
         data = _constants(samples)
@@ -300,13 +300,13 @@ class Surface:
             compiled(tf.constant(vector.astype(np.float32))).numpy(), np.float64
         )
 
-    def _active_normalisation(self) -> tuple[Any, ...]:
-        """Batch normalisation layers that use the batch's statistics when the model trains.
+    def _active_normalization(self) -> tuple[Any, ...]:
+        """Batch normalization layers that use the batch's statistics when the model trains.
 
         A layer that is frozen, or that the program calls with `training=False`, does not; so the
         model is traced once in training mode, and each layer says what reached it.
         """
-        layers = normalisation_layers(self.model)
+        layers = normalization_layers(self.model)
         if not layers:
             return ()
         seen: set[int] = set()
@@ -352,7 +352,7 @@ def _mean(function: Loss, y: Any, output: Any, weight: Any) -> Any:
 
 @contextmanager
 def _estimating(layers: Sequence[Any]) -> Iterator[None]:
-    """While a call is traced: `layers` normalise with the batch's statistics, and report them
+    """While a call is traced: `layers` normalize with the batch's statistics, and report them
     undamped as their new moving ones. Dropout and all else stay in inference mode."""
     momenta = [layer.momentum for layer in layers]
     with _calls_replaced(layers, _in_training), ExitStack() as stack:

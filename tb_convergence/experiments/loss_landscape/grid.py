@@ -17,7 +17,7 @@ class Axis:
     Attributes:
         values: `[N]`, ascending; one of them is exactly 0.
         origin: its index, a point of the complete lattice.
-        spacing: distance between neighbours.
+        spacing: distance between neighbors.
     """
 
     values: NDArray[np.float64]

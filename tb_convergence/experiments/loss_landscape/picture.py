@@ -1,6 +1,6 @@
 """Pictures of landscapes as SVG and HTML: contour with path, slices, numbers. NumPy only.
 
-The surface is an image of colour bands inside the SVG; text and path stay vectors. Several
+The surface is an image of color bands inside the SVG; text and path stay vectors. Several
 landscapes in one figure share one scale.
 """
 
@@ -121,7 +121,7 @@ def _grid(plane: Mapping[str, Any]) -> NDArray[np.float64]:
 
 
 def _levels(planes: Sequence[Mapping[str, Any]]) -> NDArray[np.float64]:
-    """Log losses between the colours: evenly spaced from the lowest to nearly the highest."""
+    """Log losses between the colors: evenly spaced from the lowest to nearly the highest."""
     known = np.concatenate([_grid(plane).ravel() for plane in planes])
     known = known[np.isfinite(known)]
     if not known.size:

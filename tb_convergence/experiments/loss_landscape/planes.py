@@ -113,7 +113,7 @@ def _random(
 ) -> list[Plan]:
     filters = filter_axes(model)
     if all(axes is None for axes in filters):
-        raise DirectionError("the model has no filters to move: only biases or normalisation")
+        raise DirectionError("the model has no filters to move: only biases or normalization")
     plans = []
     for index in range(request.pairs or 3):
         pair = random_pair(weights, filters, request.seed + index, request.dimensions)
@@ -150,7 +150,7 @@ def _between(request: Request, weights: Weights) -> Plan:
         return Plan(pair, ((-0.25, 1.25),), "way to the other weights")
     first, second, (x, y) = plane_of_three(weights, other, weights_of(request.third))
     pair = Directions(
-        "between", (first, second), ("to the other weights", "towards the third"),
+        "between", (first, second), ("to the other weights", "toward the third"),
         seed=request.seed,
     )
     low_x, high_x = min(0.0, x), max(1.0, x)

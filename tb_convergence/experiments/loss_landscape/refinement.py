@@ -195,7 +195,7 @@ class _Refinement:
     def finish(
         self, cells: list[tuple[int, int, int, int]], stride: int, complete: bool
     ) -> Refined:
-        """Interpolate the cells, large ones first, so that finer neighbours win on shared edges."""
+        """Interpolate the cells, large ones first, so that finer neighbors win on shared edges."""
         estimate = np.full_like(self._values, np.nan)
         for row, column, height, width in sorted(cells, key=lambda cell: -cell[2] * cell[3]):
             corners = _corners((row, column, height, width))

@@ -100,7 +100,7 @@ class Landscape:
         planes: one for each pair of directions.
         statistics: each statistic with its values over the planes.
         sharpness: eigenvalues of the Hessian; None where they were not asked for or cannot be had.
-        settings: what was computed and how: model, loss, samples, batch normalisation, directions,
+        settings: what was computed and how: model, loss, samples, batch normalization, directions,
             level, seconds, evaluations.
         notes: sentences that a reader needs beside the picture.
     """

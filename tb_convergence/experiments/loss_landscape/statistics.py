@@ -1,7 +1,7 @@
 """Numbers that describe a loss surface; each is computed for every pair of directions.
 
 All come from a complete, evenly spaced lattice of losses. NumPy only; distances are in units of
-the directions, so along filter-normalised ones a distance of 1 is the length of every filter.
+the directions, so along filter-normalized ones a distance of 1 is the length of every filter.
 
 References:
     Li et al. 2018, arXiv:1712.09913, section 6: the fraction of a surface that is not convex,
@@ -121,7 +121,7 @@ def below_level(loss: Grid, level: float) -> float:
 def basin_share(loss: Grid, level: float, middle: Middle = None) -> float:
     """Fraction of the square that is connected to the end by losses below `level`.
 
-    0 where the end itself is not below it. Neighbours share an edge, not only a corner. Each point
+    0 where the end itself is not below it. Neighbors share an edge, not only a corner. Each point
     stands for one cell of the lattice.
 
     >>> basin_share(np.array([[0.0, 9, 0], [9, 0, 0], [9, 9, 9]]), 1.0)
@@ -180,14 +180,14 @@ def nonconvex_share(
 ) -> float | None:
     """Fraction of the inner points at which the surface bends down in some direction of the plane.
 
-    None where no inner point has finite neighbours.
+    None where no inner point has finite neighbors.
     """
     ratios = _ratios(loss, spacing)
     return float(np.mean(ratios > ratio)) if ratios.size else None
 
 
 def curvature_ratio(loss: Grid, spacing: tuple[float, float] = (1.0, 1.0)) -> float | None:
-    """Mean of |lambda_min / lambda_max| as Li et al. colour it: 0 where the plane is convex, up to
+    """Mean of |lambda_min / lambda_max| as Li et al. color it: 0 where the plane is convex, up to
     1 where it bends down as much as the largest curvature, or more."""
     ratios = _ratios(loss, spacing)
     return float(np.mean(ratios)) if ratios.size else None

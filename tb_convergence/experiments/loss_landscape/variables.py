@@ -1,6 +1,6 @@
 """Which axes of a Keras variable make one filter, and which variables stay where they are.
 
-The paper normalises filter by filter. What a filter is depends on the layer: the weights that lead
+The paper normalizes filter by filter. What a filter is depends on the layer: the weights that lead
 to one output unit. The authors' code takes PyTorch's first axis; Keras orders axes differently.
 """
 
@@ -12,7 +12,7 @@ from typing import Any, Final
 from tb_convergence.training.keras import compat
 
 STAYS: Final = frozenset({"bias", "beta", "gamma", "moving_mean", "moving_variance"})
-"""Names of variables that filter-normalised directions do not move ("biasbn" in the authors' code).
+"""Names of variables that filter-normalized directions do not move ("biasbn" in the authors' code).
 """
 
 
@@ -26,7 +26,7 @@ def filter_axes(model: Any) -> tuple[tuple[int, ...] | None, ...]:
     | depthwise | `(..., input, multiplier)` | last two axes |
     | EinsumDense, attention | as the equation says | axes of the output that the kernel makes |
     | Embedding | `(token, feature)` | one token |
-    | biases, normalisation, and all with fewer than two axes | | do not move |
+    | biases, normalization, and all with fewer than two axes | | do not move |
     """
     owners = _owners(model)
     return tuple(
@@ -39,8 +39,8 @@ def layers_of(model: Any) -> tuple[Any, ...]:
     return tuple(compat.every_layer(model))
 
 
-def normalisation_layers(model: Any) -> tuple[Any, ...]:
-    """The batch normalisation layers, at any depth."""
+def normalization_layers(model: Any) -> tuple[Any, ...]:
+    """The batch normalization layers, at any depth."""
     import keras  # noqa: PLC0415  # the server never gets here
 
     return tuple(

@@ -76,7 +76,7 @@ def fast_binary() -> str | None:
 
 @contextmanager
 def fast(logdir: Path, binary: str, samples: Mapping[str, int]) -> Iterator[DataSource]:
-    """A `DataSource` from a data server of our own, loaded; the server is gone afterwards.
+    """A `DataSource` from a data server of our own, loaded; the server is gone afterward.
 
     TensorBoard's own ingester neither says when loading is done nor ends its child, so the server
     is started here, through the same command line.

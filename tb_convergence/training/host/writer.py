@@ -28,7 +28,7 @@ from tensorboard.compat.proto import (
 
 from tb_convergence.core import schema
 from tb_convergence.core.schema import Row
-from tb_convergence.training.host import neighbours
+from tb_convergence.training.host import neighbors
 from tb_convergence.training.host.event_file import EventFile
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ class RunWriter:
         self.label = self._beside_others()
 
     def _beside_others(self) -> str:
-        found = neighbours.others(self.path, SUFFIX)
+        found = neighbors.others(self.path, SUFFIX)
         if not found:
             return ""
         logger.warning(

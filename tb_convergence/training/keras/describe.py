@@ -168,7 +168,7 @@ def _trainable_parameters(item: Any) -> int | None:
 
 
 def _flat(model: Any) -> list[Any]:
-    """Every layer a user recognises, those without variables included."""
+    """Every layer a user recognizes, those without variables included."""
     found: list[Any] = []
 
     def walk(parent: Any) -> None:

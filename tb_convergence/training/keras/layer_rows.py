@@ -63,7 +63,7 @@ def is_whole(layer: Any) -> bool:
 
 
 def units_of_model(model: Any) -> list[Any]:
-    """Layers a user recognises, in the model's order: leaves, whole layers, and composite layers
+    """Layers a user recognizes, in the model's order: leaves, whole layers, and composite layers
     with variables of their own."""
     found: list[Any] = []
     seen: set[int] = set()
@@ -174,7 +174,7 @@ def variables_under(layer: Any) -> Iterator[tuple[Any, Any]]:
 
 
 def owners_of(layers: Sequence[Any]) -> dict[int, tuple[Any, Any]]:
-    """For each variable, by `id`: (layer a user recognises, layer that created it)."""
+    """For each variable, by `id`: (layer a user recognizes, layer that created it)."""
     owners: dict[int, tuple[Any, Any]] = {}
     for layer in layers:
         if is_whole(layer):

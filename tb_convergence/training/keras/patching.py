@@ -49,7 +49,7 @@ def patched(patches: Sequence[tuple[Any, str, Any]]) -> Iterator[None]:
 class _ClassPatch:
     """A method of a class that threads have replaced, each for itself.
 
-    The class holds a dispatcher while any thread does, and its own method again afterwards, in
+    The class holds a dispatcher while any thread does, and its own method again afterward, in
     whatever order the threads leave.
     """
 

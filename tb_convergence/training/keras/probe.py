@@ -2,7 +2,7 @@
 
 Keras' stateless scope holds whatever the step would assign (statistics of batch normalization,
 seeds of dropout) apart from the model, and the gradients are taken with respect to copies. What a
-custom layer draws from a global generator is put back afterwards.
+custom layer draws from a global generator is put back afterward.
 """
 
 from __future__ import annotations

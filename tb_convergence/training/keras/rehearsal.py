@@ -3,7 +3,7 @@
 The copy is traced once for each data type and kept with the train function that Keras made, so it
 lasts as long as that function does, over many calls of `fit`. It takes gradients but makes no
 update where the step calls one optimizer once; the update that is recorded is that of the training
-itself. Every variable that the copy touches is put back afterwards, bit for bit.
+itself. Every variable that the copy touches is put back afterward, bit for bit.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Names of variables that no model describes -> rows in words a person recognises.
+"""Names of variables that no model describes -> rows in words a person recognizes.
 
 Frameworks name variables differently: "dense/kernel:0" (TensorFlow), "encoder.0.weight" (PyTorch),
 "params/Dense_0/kernel" (Flax), "w1" (written by hand). What is before the last separator is the

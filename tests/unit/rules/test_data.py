@@ -21,7 +21,7 @@ from histories.faults import (
     epochs,
     ids,
     imbalanced,
-    labelled,
+    labeled,
     labels,
     model,
     outputs,
@@ -146,7 +146,7 @@ def test_validation_with_lagging_averages_accuses_nobody(kind: str, found: bool)
 def test_a_rare_class_that_is_never_named_is_a_fault() -> None:
     """The outputs vary, so are not the prior, but no rare sample ever gets even odds."""
     for highest, severity in ((0.4, "warning"), (0.8, "info")):
-        history = data(labelled(0.05), outputs(0.05, 0.1, 0.0, highest),
+        history = data(labeled(0.05), outputs(0.05, 0.1, 0.0, highest),
                        **classes("binary_crossentropy"))
         assert cause(history, "class-imbalance").severity == severity
 
@@ -155,7 +155,7 @@ def test_a_validation_loss_that_rises_beside_it_is_the_imbalance_s() -> None:
     """Ever surer of the class it always names, the model is ever more wrong about the other."""
     rising = epochs(RISING, STUCK_HIGH)
     for highest, explained_by in ((0.4, "class-imbalance"), (0.8, None)):
-        named = data(labelled(0.05), outputs(0.05, 0.1, 0.0, highest),
+        named = data(labeled(0.05), outputs(0.05, 0.1, 0.0, highest),
                      **classes("binary_crossentropy"))
         tables = {"inputs": named.tables["inputs"]}  # epochs alone count what was learned
         history = replace(named, tables=tables, scalars=rising.scalars)

@@ -20,7 +20,7 @@ from histories.faults import (
     dense,
     dropout,
     ids,
-    labelled,
+    labeled,
     model,
     one_hot,
     outputs,
@@ -145,7 +145,7 @@ def test_convolutions_without_a_nonlinearity_are_one_linear_map(between: str, fo
 def test_a_sigmoid_as_the_state_of_a_recurrent_cell() -> None:
     layers = model({"name": "rnn", "class": "SimpleRNN", "activation": "sigmoid", "inputs": ["x"]},
                    dense("o", "rnn", "sigmoid", 1))
-    history = data(labelled(0.5), {}, model=layers, loss={"name": "binary_crossentropy"})
+    history = data(labeled(0.5), {}, model=layers, loss={"name": "binary_crossentropy"})
     standing = with_loss(draw.flat(level=0.693, noise=0.002), history)
     stuck = cause(standing, "wrong-hidden-activation")
     assert (stuck.severity, stuck.layers) == ("warning", ("rnn",))

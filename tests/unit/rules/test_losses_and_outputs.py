@@ -16,7 +16,7 @@ from histories.faults import (
     data,
     dense,
     ids,
-    labelled,
+    labeled,
     model,
     one_hot,
     outputs,
@@ -109,7 +109,7 @@ def test_a_loss_that_rests_where_ignorance_does(loss: str, end: float, expected:
     ("history", "severity", "words"),
     [
         (
-            lambda: data(labelled(0.5), outputs(1, 0, 1, 1), **classes("categorical_crossentropy")),
+            lambda: data(labeled(0.5), outputs(1, 0, 1, 1), **classes("categorical_crossentropy")),
             "critical", "no other class",
         ),
         (
@@ -126,11 +126,11 @@ def test_a_loss_that_rests_where_ignorance_does(loss: str, end: float, expected:
             "critical", "beyond 0 and 1",
         ),
         (
-            lambda: data(labelled(0.5), {}, **classes("mse")),
+            lambda: data(labeled(0.5), {}, **classes("mse")),
             "info", "a distance between numbers",
         ),
         (
-            lambda: with_loss(-draw.falling() - 3.0, data(labelled(0.5), {},
+            lambda: with_loss(-draw.falling() - 3.0, data(labeled(0.5), {},
                                                           **classes("binary_crossentropy"))),
             "critical", "never negative",
         ),
@@ -158,7 +158,7 @@ def test_losses_that_do_not_fit(history, severity: str, words: str) -> None:
 def test_losses_that_fit(config: dict) -> None:
     loss = config["loss"]["name"]
     target = {"categorical_crossentropy": one_hot(), "mse": outputs(3.0, 1.0, 0.5, 6.0)}
-    history = data(target.get(loss, labelled(0.5)), {}, **config)
+    history = data(target.get(loss, labeled(0.5)), {}, **config)
     assert ids(history) == []
 
 
@@ -219,7 +219,7 @@ def test_a_sum_explains_a_rate_that_is_too_high_for_it(
 
 
 def test_a_logarithm_of_zero_in_the_loss_is_told_from_the_outputs() -> None:
-    history = data(labelled(0.5), outputs(0.5, 0.3, 0.0, 0.9), **classes("my_loss"))
+    history = data(labeled(0.5), outputs(0.5, 0.3, 0.0, 0.9), **classes("my_loss"))
     loss = draw.falling()
     loss[30:] = np.nan
     finding = cause(with_loss(loss, history), "wrong-loss")
@@ -228,11 +228,11 @@ def test_a_logarithm_of_zero_in_the_loss_is_told_from_the_outputs() -> None:
         "between 0 and 0.9. The logarithm in this loss needs values in (0, 1], so 0 is not allowed."
         in finding.summary
     )
-    kept = data(labelled(0.5), outputs(0.5, 0.3, 0.0, 0.9), **classes("binary_crossentropy"))
+    kept = data(labeled(0.5), outputs(0.5, 0.3, 0.0, 0.9), **classes("binary_crossentropy"))
     assert "wrong-loss" not in ids(with_loss(loss, kept)), "Keras' own clips before it"
     assert finding.title == "The loss takes logarithms outside (0, 1]"
     assert finding.layers == ("out",)
-    calm = data(labelled(0.5), outputs(0.5, 0.3, 0.1, 0.9), **classes("my_loss"))
+    calm = data(labeled(0.5), outputs(0.5, 0.3, 0.1, 0.9), **classes("my_loss"))
     assert "wrong-loss" not in ids(with_loss(loss, calm))
 
 
@@ -247,7 +247,7 @@ def test_a_logarithm_of_zero_in_the_loss_is_told_from_the_outputs() -> None:
 def test_flat_ends_are_blamed_only_where_outputs_reach_them(
     low: float, high: float, words: str, sure: bool
 ) -> None:
-    history = with_loss(draw.flat(), data(labelled(0.5), outputs(0.4, 0.05, low, high),
+    history = with_loss(draw.flat(), data(labeled(0.5), outputs(0.4, 0.05, low, high),
                                           **classes("mean_absolute_error")))
     said = cause(history, "wrong-loss").summary
     assert words in said
@@ -273,14 +273,14 @@ def test_a_softmax_cannot_give_several_labels() -> None:
 
 @pytest.mark.parametrize("activation", ["relu", "tanh", "linear"])
 def test_a_cross_entropy_wants_probabilities(activation: str) -> None:
-    history = data(labelled(0.5), {}, **classes("binary_crossentropy", activation))
+    history = data(labeled(0.5), {}, **classes("binary_crossentropy", activation))
     finding = cause(history, "wrong-output-activation")
     assert finding.severity == "warning"  # the loss falls all the same
     assert "sigmoid" in finding.advice[0]
 
 
 @pytest.mark.parametrize(("end", "found"), [(-40.0, True), (-1.5, False)])
-def test_a_likelihood_that_is_minimised(end: float, found: bool) -> None:
+def test_a_likelihood_that_is_minimized(end: float, found: bool) -> None:
     """An overlap of four classes may fall to -4; nothing of probabilities falls to -40."""
     history = data(one_hot(), {**one_hot(), "max": [0.9] * 4, "std": [0.1] * 4},
                    **classes("my_score", "softmax", 4))

@@ -178,7 +178,7 @@ def straight_line(sick: bool) -> Training:
 
 
 def ascent(sick: bool) -> Training:
-    """The error is maximised: a sign is lost on the way from a score to a loss."""
+    """The error is maximized: a sign is lost on the way from a score to a loss."""
     seen, unseen = data.waves()
     model = networks.recurrent((24, 1), layers.GRU(12), 1, None)
 

@@ -21,8 +21,8 @@ def scenes(seed: int, radius: float = 3.0, count: int = 400) -> tuple[np.ndarray
     """Noisy 16 x 16 images of one bright disc each, and the mask of the disc."""
     rng = np.random.default_rng(seed)
     grid = np.arange(16)
-    centre = rng.uniform(4, 12, (count, 2))
-    distance = np.hypot(grid[:, None] - centre[:, :1, None], grid - centre[:, 1:, None])
+    center = rng.uniform(4, 12, (count, 2))
+    distance = np.hypot(grid[:, None] - center[:, :1, None], grid - center[:, 1:, None])
     mask = (distance < radius).astype("f")[..., None]
     image = 0.25 + 0.5 * mask + 0.12 * rng.standard_normal(mask.shape)
     return np.clip(image, 0, 1).astype("f"), mask

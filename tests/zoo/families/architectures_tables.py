@@ -161,7 +161,7 @@ def three_targets(sick: bool) -> Training:
 
 
 def series_raw(sick: bool) -> Training:
-    """An LSTM on loads of 3,000 to 5,000; the twin standardises inputs and target alike."""
+    """An LSTM on loads of 3,000 to 5,000; the twin standardizes inputs and target alike."""
     rng = np.random.default_rng(45)
     t = np.arange(3000)
     load = np.sin(t / 8) + 0.5 * np.sin(t / 31) + 0.05 * rng.standard_normal(3000)

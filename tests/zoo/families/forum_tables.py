@@ -138,7 +138,7 @@ def deep_and_straight(sick: bool) -> Training:
 def grower_as_a_number(sick: bool) -> Training:
     """Which of three growers made a wine is predicted as 0, 1 or 2 with mae."""
     (x, y), (xv, yv) = data.wine()
-    order = np.array([1, 2, 0])  # neighbours in number are none in taste
+    order = np.array([1, 2, 0])  # neighbors in number are none in taste
     y, yv = order[y], order[yv]
     model = networks.dense(13, (4,), 1 if sick else 3, None if sick else "softmax")
     model.compile(keras.optimizers.Adam(1e-2), "mae" if sick else CROSS_ENTROPY)

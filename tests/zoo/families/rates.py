@@ -127,7 +127,7 @@ def uphill_dense(sick: bool) -> Training:
 
 
 def uphill_recurrent(sick: bool) -> Training:
-    """A score that is to be maximised is passed as the loss: the likelihood, not its negative."""
+    """A score that is to be maximized is passed as the loss: the likelihood, not its negative."""
     seen, unseen = data.digits(8, 8)
     model = networks.recurrent((8, 8), layers.GRU(24), 10)
 

@@ -21,13 +21,13 @@ Pair = tuple[np.ndarray, np.ndarray]
 
 
 def _scenes(n: int, seed: int, radius: tuple[float, float]) -> tuple[np.ndarray, ...]:
-    """`n` grey images `[16, 16, 1]` with one bright disc, its mask, and its box `[4]` in [0, 1]."""
+    """`n` gray images `[16, 16, 1]` with one bright disc, its mask, and its box `[4]` in [0, 1]."""
     rng = np.random.default_rng(seed)
-    centre, size = rng.uniform(4, 12, (n, 2, 1, 1)), rng.uniform(*radius, (n, 1, 1))
+    center, size = rng.uniform(4, 12, (n, 2, 1, 1)), rng.uniform(*radius, (n, 1, 1))
     row, column = np.mgrid[:16, :16]
-    mask = (row - centre[:, 0]) ** 2 + (column - centre[:, 1]) ** 2 <= size**2
+    mask = (row - center[:, 0]) ** 2 + (column - center[:, 1]) ** 2 <= size**2
     image = 0.35 * mask + 0.3 + 0.08 * rng.standard_normal(mask.shape)
-    box = np.concatenate([centre[:, :, 0, 0], 2 * size[:, :, 0], 2 * size[:, :, 0]], axis=1) / 16
+    box = np.concatenate([center[:, :, 0, 0], 2 * size[:, :, 0], 2 * size[:, :, 0]], axis=1) / 16
     return (np.clip(image, 0, 1)[..., None].astype("f"), mask[..., None].astype("f"),
             box.astype("f"))
 

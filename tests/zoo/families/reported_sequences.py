@@ -113,7 +113,7 @@ def decayed_at_once(sick: bool) -> Training:
 
 
 def forecast_negated(sick: bool) -> Training:
-    """The correlation with the truth is minimised instead of maximised."""
+    """The correlation with the truth is minimized instead of maximized."""
     seen, unseen = data.waves()
 
     def loss(y: Any, p: Any) -> Any:

@@ -126,8 +126,8 @@ def mixed_samples(_: bool) -> Training:
 def easy_ones_first(_: bool) -> Training:
     """A curriculum: samples near their class first, in batches that are not shuffled."""
     (x, y), unseen = data.digits()
-    centre = np.stack([x[y == label].mean(0) for label in range(10)])
-    order = np.argsort(np.linalg.norm(x - centre[y], axis=1))
+    center = np.stack([x[y == label].mean(0) for label in range(10)])
+    order = np.argsort(np.linalg.norm(x - center[y], axis=1))
     model = networks.dense(64, (48,), 10)
     model.compile(keras.optimizers.Adam(2e-3), CROSS_ENTROPY)
     return Training(model, x[order], y[order], accuracy(*unseen), unseen, epochs=8, shuffle=False)

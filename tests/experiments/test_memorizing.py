@@ -1,4 +1,4 @@
-"""The ladder convicts what cannot memorise 32 samples, and acquits what can."""
+"""The ladder convicts what cannot memorize 32 samples, and acquits what can."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""`overfit_small_sample`: can the model memorise a few samples, and up to how many?
+"""`overfit_small_sample`: can the model memorize a few samples, and up to how many?
 
-A model and a training that are sound memorise 32 samples: what cannot is broken, whatever the data.
+A model and a training that are sound memorize 32 samples: what cannot is broken, whatever the data.
 Where a larger number breaks it, the data are hard, the model is small, or the time was short.
 """
 
@@ -27,14 +27,14 @@ from tb_convergence.training.keras import compat
 SIZES: Final = (32, 128, 512)
 FIRST_STEPS: Final = 300
 """For 32 samples: healthy trainings took 40 to 240 steps, and twice as many for each step up."""
-MEMORISED: Final = 0.8
+MEMORIZED: Final = 0.8
 """Of what a constant answer leaves: 16 healthy trainings reached 1.0, 11 faulty ones .41 at most.
 """
 SAFE_RATE: Final = 1e-3
 """Adam's default (Kingma & Ba 2015), for the second try that tells the model from its training."""
 LOOKS: Final = 6
 EXCLUDED: Final = ("wrong-output-activation", "wrong-loss", "nothing-trainable")
-"""A model with one of these memorises nothing: its outputs cannot reach the targets."""
+"""A model with one of these memorizes nothing: its outputs cannot reach the targets."""
 
 Broken = Literal["", "training", "model"]
 
@@ -65,7 +65,7 @@ class Ladder:
     """What `overfit_small_sample` found.
 
     Attributes:
-        rungs: by size, up to the first that is not memorised.
+        rungs: by size, up to the first that is not memorized.
         measure: "accuracy" or "R2"; "" where the task is not known.
         ended: how it ended.
         step: of the model.
@@ -85,11 +85,11 @@ class Ladder:
         again = self.rungs[0].with_adam
         if again is None:
             return ""
-        return "training" if again >= MEMORISED else "model"
+        return "training" if again >= MEMORIZED else "model"
 
     @property
     def memorised(self) -> int:
-        """The largest number of samples that was memorised; 0 for none."""
+        """The largest number of samples that was memorized; 0 for none."""
         return max((rung.size for rung in self.rungs if rung.memorised), default=0)
 
     @property
@@ -101,16 +101,16 @@ class Ladder:
         reached = (f"{self.measure} {number(last.score)} on {last.size} samples after "
                    f"{last.steps} steps")
         if last.memorised:
-            return f"The model memorises {last.size} samples ({reached})."
+            return f"The model memorizes {last.size} samples ({reached})."
         if self.broken == "training":
-            return (f"The training cannot memorise {last.size} samples ({reached}), but Adam at "
+            return (f"The training cannot memorize {last.size} samples ({reached}), but Adam at "
                     f"{number(SAFE_RATE, 6)} can. So the model is able to: the optimizer, its "
                     "learning rate or the scale of the data is in the way.")
         if self.broken == "model":
-            return (f"The model cannot memorise {last.size} samples ({reached}), with Adam at "
+            return (f"The model cannot memorize {last.size} samples ({reached}), with Adam at "
                     f"{number(SAFE_RATE, 6)} neither: look at the output, the loss, the initial "
                     "weights and the scale of the inputs.")
-        held = f"memorises {self.memorised} samples" if self.memorised else "was not decided"
+        held = f"memorizes {self.memorised} samples" if self.memorised else "was not decided"
         return f"The model {held} but not {last.size} in that time ({reached})."
 
     @property
@@ -139,7 +139,7 @@ class Ladder:
     def record(self) -> ExperimentRecord:
         """For the log."""
         return ExperimentRecord("overfit_small_sample", self.summary, self.verdicts, {
-            "measure": self.measure, "ended": self.ended, "threshold": MEMORISED,
+            "measure": self.measure, "ended": self.ended, "threshold": MEMORIZED,
             "rungs": [{name: getattr(rung, name) for name in (
                 "size", "score", "learned", "steps", "memorised", "with_adam")}
                 for rung in self.rungs],
@@ -168,7 +168,7 @@ def overfit_small_sample(
     seed: int = 0,
     settings: Settings | None = None,
 ) -> Ladder:
-    """Train on 32 samples, then on more, until the model no longer memorises them.
+    """Train on 32 samples, then on more, until the model no longer memorizes them.
 
     Judged by accuracy (classes) or explained variance (values) in inference mode, never by the
     loss, which dropout and penalties keep up. Where the smallest sample fails, it is tried again
@@ -203,7 +203,7 @@ def climb(found: Subject, sizes: Sequence[int] = SIZES, steps: int = FIRST_STEPS
     if found.task is None:
         raise ValueError(
             "the task cannot be told from targets and outputs (several outputs, or sizes that fit "
-            "no classes and no values), so nobody can say whether samples are memorised"
+            "no classes and no values), so nobody can say whether samples are memorized"
         )
     own = found.model.optimizer
     variables = all_variables(found.model)
@@ -273,4 +273,4 @@ def _rung(found: Subject, own: Any, begin: list[Any], variables: list[Any], size
             break
     found.progress(steps, steps, f"small sample of {size}")
     learned = own_task.learned(score) if np.isfinite(score) else float("nan")
-    return Rung(len(sample), score, learned, done, bool(learned >= MEMORISED))
+    return Rung(len(sample), score, learned, done, bool(learned >= MEMORIZED))
