@@ -119,7 +119,7 @@ def test_a_rule_of_a_file_shows_in_the_terminal(tmp_path: Path, jobs: str) -> No
     runs = json.loads(done.stdout)["runs"]
     assert len(runs) == 2
     for run in runs:
-        (found,) = (one for one in run["findings"] if one["id"] == "rate-of-nothing")
+        (found,) = (one for one in run["findings"] if one["id"] == "rate-below-float32")
         assert found["evidence"][0]["statistic"] == "learning_rate"
 
 
@@ -127,7 +127,7 @@ def test_explain_tells_of_a_rule_of_a_file(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = rule_file(tmp_path, example())
-    assert cli.main(["explain", "rate-of-nothing", "--rules", str(file)]) == 0
+    assert cli.main(["explain", "rate-below-float32", "--rules", str(file)]) == 0
     text = " ".join(capsys.readouterr().out.split())
     assert "learning rate below 1e-8" in text
     assert "The learning rate is so small" in text
@@ -145,7 +145,7 @@ def test_rules_of_installed_packages_join_and_a_broken_one_costs_a_line(
     monkeypatch.setattr(rule_plugins, "entry_points", lambda group: points)
     rule_plugins.load_installed()
     rule_plugins.load_installed()
-    assert [rule.id for rule in rules.in_force()][-1] == "rate-of-nothing"
+    assert [rule.id for rule in rules.in_force()][-1] == "rate-below-float32"
     assert len(rules.in_force()) == len(rules.RULES) + 1
     assert caplog.text.count("'broken' of an installed package are ignored") == 1
 
@@ -156,7 +156,7 @@ def test_tensorboard_ignores_a_file_that_fails(
     bad, good = tmp_path / "bad.py", rule_file(tmp_path, example())
     bad.write_text("1 / 0", encoding="utf-8")
     rule_plugins.load_files([str(bad), str(good)])
-    assert [rule.id for rule in rules.in_force()][-1] == "rate-of-nothing"
+    assert [rule.id for rule in rules.in_force()][-1] == "rate-below-float32"
     assert "rules are ignored" in caplog.text
 
 
@@ -179,11 +179,11 @@ def watched(stop_on: frozenset[str]) -> tuple[list[str], bool]:
 
 
 def test_a_training_is_stopped_on_a_rule_of_a_file(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"'rate-of-nothing'.*load_file"):
-        checked_live(None, {"rate-of-nothing"})
+    with pytest.raises(ValueError, match=r"'rate-below-float32'.*load_file"):
+        checked_live(None, {"rate-below-float32"})
     load_file(rule_file(tmp_path, example()))
-    told, stopped = watched(checked_live(None, {"rate-of-nothing"}))
-    assert "rate-of-nothing" in told
+    told, stopped = watched(checked_live(None, {"rate-below-float32"}))
+    assert "rate-below-float32" in told
     assert stopped
 
 
@@ -196,6 +196,6 @@ def test_a_training_is_told_of_rules_of_installed_packages(
     points = [EntryPoint("mine", "my_rules", rule_plugins.GROUP)]
     monkeypatch.setattr(rule_plugins, "entry_points", lambda group: points)
     told, stopped = watched(frozenset())
-    assert "rate-of-nothing" in told
+    assert "rate-below-float32" in told
     assert not stopped
-    assert checked_live(None, {"rate-of-nothing"}) == {"rate-of-nothing"}
+    assert checked_live(None, {"rate-below-float32"}) == {"rate-below-float32"}
