@@ -37,8 +37,8 @@ def parser() -> argparse.ArgumentParser:
     """The parser of all commands; parsed options carry the function to call as `command`."""
     top = argparse.ArgumentParser(
         prog="tb-convergence",
-        description="Why won't my loss converge? Names the cause, from TensorBoard logs.",
-        epilog="Use tb-convergence COMMAND --help for details of a command.",
+        description="Why won't my loss converge? Find the cause in TensorBoard logs.",
+        epilog="tb-convergence COMMAND --help describes a command.",
     )
     top.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = top.add_subparsers(required=True, metavar="COMMAND", title="commands")

@@ -21,7 +21,7 @@ def add(commands: Any) -> None:
     rules: argparse.ArgumentParser = commands.add_parser(
         "rules",
         help="list all diagnoses and the data that they need",
-        description="List the catalogue: id, kind, title, and the statistics that each rule needs.",
+        description="List all diagnoses: id, kind, title, and the statistics that each needs.",
     )
     rules.add_argument("--format", choices=("text", "json", "markdown"), default="text",
                        help="format of the list (default: text)")

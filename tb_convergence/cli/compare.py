@@ -25,12 +25,12 @@ def add(commands: Any) -> None:
         "compare",
         help="show how two runs differ: settings, findings, layers, loss",
         description=(
-            "Compare RUN_B with RUN_A. The report shows different settings, findings of only one "
-            "run, layers that differ by a factor of three or more, and the step at which the runs "
-            "part. The arguments name either two runs of --logdir, or two directories with one run "
-            "each."
+            "Compare RUN_B with RUN_A. The report shows the settings that differ, findings of only "
+            "one run, layer statistics that differ by a factor of 3.2 or more, and the step at "
+            "which the runs diverge. The arguments name two runs of --logdir, or two directories "
+            "with one run each."
         ),
-        epilog="exit status: 0 the runs were compared; 1 the data could not be read; 2 usage error",
+        epilog="exit status: 0 the runs were compared; 1 data are unavailable; 2 usage error",
     )
     parser.add_argument("first", metavar="RUN_A", help="a run of --logdir, or a directory")
     parser.add_argument("second", metavar="RUN_B", help="the run or directory to compare with it")
@@ -40,7 +40,7 @@ def add(commands: Any) -> None:
     parser.add_argument("--output", "-o", metavar="FILE",
                         help="write to FILE, in UTF-8 (default: standard output)")
     parser.add_argument("--verbose", "-v", action="store_true",
-                        help="text: list every difference, not only the largest")
+                        help="text format: list all differences, not only the largest")
     add_reading(parser)
     parser.set_defaults(command=run)
 

@@ -13,12 +13,14 @@ def add(commands: Any) -> None:
         "demo",
         help="train faulty and healthy networks on real data and open the tab",
         description=(
-            "Train small networks on scikit-learn's digits, one healthy and each of the others "
-            "with one fault, then show them in TensorBoard."
+            "Train small networks on scikit-learn's digits, then show them in TensorBoard. One "
+            "network is healthy, and each of the others has one fault."
         ),
     )
-    parser.add_argument("--logdir", metavar="DIR", help="where to write (default: a new directory)")
-    parser.add_argument("--no-serve", action="store_true", help="train only")
+    parser.add_argument("--logdir", metavar="DIR",
+                        help="log directory (default: a new temporary directory)")
+    parser.add_argument("--no-serve", action="store_true",
+                        help="train without starting TensorBoard")
     parser.add_argument("--port", type=int, metavar="N", help="port of TensorBoard (default: 6006)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="random seed (default: 0)")
     parser.set_defaults(command=run)

@@ -21,11 +21,11 @@ FORMATS = ("text", "json", "markdown", "html")
 MAX_JOBS = 256
 EPILOG = """\
 exit status:
-  0  the runs were read (with --fail-on: and none has such a finding)
-  1  data is missing: TensorBoard's data server was lost, or with --fail-on a run is unreadable or
-     contains no data, so its state is unknown
-  2  usage error: unknown option, no such directory, no matching run, or a file that cannot be
-     written
+  0  all runs were read; with --fail-on: no run has a finding of that severity
+  1  TensorBoard's data server stopped, so data are missing; with --fail-on, also if a run is
+     unreadable or empty, because its state is then unknown
+  2  usage error: an unknown option, a missing directory, no matching run, or an output file that
+     cannot be written
   3  with --fail-on: a run has a finding of that severity or worse
 """
 
@@ -34,7 +34,7 @@ def add(commands: Any) -> None:
     """Add the command to the parser's `commands`."""
     parser: argparse.ArgumentParser = commands.add_parser(
         "diagnose",
-        help="report what is wrong with each run of a log directory",
+        help="report the problems of each run in a log directory, and their causes",
         description="Read every run below LOGDIR and print its findings, causes first.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -46,20 +46,21 @@ def add(commands: Any) -> None:
     parser.add_argument("--output", "-o", metavar="FILE",
                         help="write to FILE, in UTF-8 (default: standard output)")
     parser.add_argument("--only", action="append", default=[], metavar="RUN",
-                        help="only runs whose name contains RUN, or is RUN with * for any text; "
-                        "may be repeated")
+                        help="read only the runs whose name contains RUN; if RUN contains *, the "
+                        "whole name must match, and * stands for any text; may be repeated")
     parser.add_argument("--fail-on", choices=("warning", "critical"),
                         help="exit with status 3 if a run has a finding of this severity or worse")
     parser.add_argument("--over-time", action="store_true",
                         help=(
-                            "also replay each run as it grew, to show when a finding could first "
-                            "be reported and what the run recovered from (about twenty times the "
-                            "work)"
+                            "also evaluate the rules on earlier parts of each run, to show when a "
+                            "finding could first have been reported and what the run recovered "
+                            "from (takes about twenty times as long)"
                         ))
     parser.add_argument("--jobs", "-j", type=_jobs, default=1, metavar="N",
-                        help="read and judge runs in N processes (default: 1)")
+                        help="diagnose runs in N processes (default: 1)")
     parser.add_argument("--verbose", "-v", action="store_true",
-                        help="text: show evidence, references and what was not evaluated")
+                        help="text format: also show evidence, references, and rules that need "
+                        "more data")
     add_reading(parser)
     parser.set_defaults(command=run)
 
@@ -72,7 +73,7 @@ def _jobs(given: str) -> int:
     """
     number = int(given)
     if not 1 <= number <= MAX_JOBS:
-        raise argparse.ArgumentTypeError(f"from 1 to {MAX_JOBS}, not {number}")
+        raise argparse.ArgumentTypeError(f"expected 1 to {MAX_JOBS}, not {number}")
     return number
 
 
@@ -80,13 +81,14 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
     """Add the options that say how to read: with which loader, and what histograms mean."""
     parser.add_argument("--loader", choices=("auto", "fast", "python"), default="auto",
                         help=(
-                            "TensorBoard's data server if it is installed (auto), or one of its "
-                            "two loaders by name"
+                            "TensorBoard's loader: its data server (fast), the one written in "
+                            "Python (python), or the data server if it is installed (auto, the "
+                            "default)"
                         ))
     parser.add_argument("--tags", metavar="RULES", type=_tags, default=(),
                         help=(
-                            "which histograms are gradients and which are variables, if their "
-                            "names do not say: 'gradients=dW/{v},variables=W/{v}'"
+                            "what histograms and scalars are, if their names are ambiguous: "
+                            "'gradients=dW/{v},variables=W/{v},loss=train/a' (docs/cli.md)"
                         ))
     add_rules(parser)
 
@@ -204,7 +206,8 @@ def verdict(runs: Sequence[RunDiagnosis], fail_on: str) -> int:
         what = "a critical finding" if fail_on == "critical" else "a finding of warning or worse"
         return output.complain(f"{what} in {_listed(failed)}", output.FOUND)
     if unknown:
-        return output.complain(f"nothing to judge by in {_listed(unknown)}", output.UNAVAILABLE)
+        return output.complain(f"unknown state, because there is no data in {_listed(unknown)}",
+                               output.UNAVAILABLE)
     return 0
 
 

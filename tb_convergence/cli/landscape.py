@@ -29,39 +29,51 @@ def add(commands: Any) -> None:
             "directions, and writes the surface for the tab and to files. It needs TensorFlow."
         ),
         epilog=(
-            "DATA.npz contains the arrays x and y (or x_train and y_train). The arrays x_val and "
-            "y_val, or x_test and y_test, give the validation loss."
+            "DATA.npz contains the arrays x and y, or x_train and y_train. The optional arrays "
+            "x_val and y_val, or x_test and y_test, give the validation loss."
         ),
     )
     parser.add_argument("model", metavar="MODEL.keras", help="a saved Keras model")
     parser.add_argument("data", metavar="DATA.npz", help="its samples: arrays x and y")
-    parser.add_argument("--logdir", metavar="RUN", help="the run's folder, for the tab")
+    parser.add_argument("--logdir", metavar="RUN",
+                        help="also write the landscape into this run's folder, for the tab")
     parser.add_argument(
-        "--name", default="landscape", help="name in the tab (default: %(default)s)"
+        "--name", default="landscape",
+        help="name of the landscape in the tab (default: %(default)s)"
     )
     parser.add_argument(
         "-o", "--output", metavar="FILE", action="append", default=[],
-        help="write a picture or the record: .html, .svg, .png (needs matplotlib) or .json; "
-        "may be repeated",
+        help="write a picture (.html, .svg, or .png, which needs matplotlib) or the record "
+        "(.json); may be repeated",
     )
-    parser.add_argument("--directions", choices=("random", "path", "between", "hessian"))
-    parser.add_argument("--path", metavar="DIR", help="a run's folder with trajectory.npz, or a "
-                        "folder of checkpoints: draws the training's path")
+    parser.add_argument("--directions", choices=("random", "path", "between", "hessian"), help=(
+        "directions of the plane or line (default: random, or path or between if --path or "
+        "--other is given)"
+    ))
+    parser.add_argument("--path", metavar="DIR",
+                        help="draw the training's path from a run's folder (trajectory.npz) or a "
+                        "folder of checkpoints")
     parser.add_argument("--other", metavar="MODEL.keras", help="draw the line to these weights")
-    parser.add_argument("--dimensions", type=int, choices=(1, 2), default=2)
-    parser.add_argument("--pairs", type=int, default=3, help="random pairs (default: %(default)s)")
+    parser.add_argument("--dimensions", type=int, choices=(1, 2), default=2,
+                        help="1 for a line, 2 for a plane (default: %(default)s)")
+    parser.add_argument("--pairs", type=int, default=3,
+                        help="pairs of random directions (default: %(default)s)")
     parser.add_argument("--points", type=int, help="grid points along each axis")
-    parser.add_argument("--radius", type=float, default=1.0, help="1: the length of each filter")
-    parser.add_argument("--samples", type=int, default=1024, help="samples (default: %(default)s)")
+    parser.add_argument("--radius", type=float, default=1.0,
+                        help="distance from the weights to the edge; 1 is the length of each "
+                        "filter (default: 1)")
+    parser.add_argument("--samples", type=int, default=1024,
+                        help="number of samples (default: %(default)s)")
     parser.add_argument("--batch-norm", choices=("batch", "kept"), default="batch",
-                        help="statistics at each point (default: re-estimated from the batch)")
-    parser.add_argument("--loss", help="a Keras loss (default: that of the model)")
-    parser.add_argument("--seed", type=int, default=0, help="(default: %(default)s)")
+                        help="batch normalization: re-estimate its statistics from the batch at "
+                        "each point (batch, the default), or keep the moving statistics (kept)")
+    parser.add_argument("--loss", help="a Keras loss (default: the model's loss)")
+    parser.add_argument("--seed", type=int, default=0, help="random seed (default: %(default)s)")
     parser.add_argument("--budget", type=float, metavar="SECONDS", help=(
-        "start no point after this time"
+        "evaluate no further points after this time"
     ))
     parser.add_argument("--resume", metavar="FILE", help=(
-        "save evaluated points here, and continue from them"
+        "save evaluated points in this file, and continue from it"
     ))
     parser.set_defaults(command=run)
 
@@ -70,7 +82,8 @@ def run(options: argparse.Namespace) -> int:
     """The command. Returns the exit status."""
     for name in options.output:
         if Path(name).suffix.lower() not in FORMATS:
-            return _fail(f"--output {name}: expected a name that ends in {', '.join(FORMATS)}", 2)
+            return _fail(f"--output {name}: expected a name that ends in one of "
+                         f"{', '.join(FORMATS)}", 2)
         if name.lower().endswith(".png") and find_spec("matplotlib") is None:
             return _fail(f"--output {name}: a PNG needs matplotlib: pip install matplotlib (.svg "
                          "and .html do not)", 2)

@@ -1,4 +1,4 @@
-"""The option `--rules FILE` of every command that judges runs or lists the catalogue."""
+"""The option `--rules FILE` of every command that diagnoses runs or lists the rules."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ def add_rules(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--rules", action="append", default=[], metavar="FILE", type=_loaded,
         help=(
-            "a Python file with your own rules (docs/rules.md). It is executed, so use only files "
-            "that you trust. May be repeated"
+            "a Python file with custom rules (docs/rules.md). The command runs this code, so use "
+            "only files that you trust. May be repeated"
         ),
     )
 

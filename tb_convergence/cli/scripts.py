@@ -13,7 +13,7 @@ from tb_convergence.cli import output
 from tb_convergence.cli.wording import printable
 
 EXPERIMENTS = ("lr-range-test", "small-sample", "ablate", "check-data", "gradient-check")
-LOOP = ("it calls no fit of a Keras model, so nothing was attached; in a custom loop, add: "
+LOOP = ("the script does not call fit of a Keras model; in a custom training loop, add: "
         "recorder = tb_convergence.ConvergenceRecorder(\"logs/run1\", model) and "
         "recorder.apply(optimizer, gradients, loss=loss)")
 
@@ -22,7 +22,7 @@ def add(commands: Any) -> None:
     """Add both commands to the parser's `commands`."""
     run: argparse.ArgumentParser = commands.add_parser(
         "run",
-        help="run an unchanged training script with the recorder in each fit",
+        help="run an unmodified training script and record each fit",
         description=(
             "Run a Python training script with ConvergenceCallback attached to each fit of a Keras "
             "model. The script needs no changes."
@@ -37,23 +37,24 @@ def add(commands: Any) -> None:
         "doctor",
         help="find out why a training script does not converge, and prove a fix",
         description=(
-            "Run a Python training script up to its first fit and record a short training. Then "
-            "try the changes that decide between the candidate causes, and prove the best one over "
-            "three seeds. The command prints the findings, the trials, and the changed lines."
+            "Run a Python training script up to its first fit, and record a short training. Then "
+            "try changes that distinguish the candidate causes, and compare the best one with the "
+            "unchanged program over three seeds. The command prints the findings, the trials, and "
+            "the changed lines."
         ),
         epilog=(
-            "exit status: 0 a fix is proven, or nothing needs fixing; 1 the script calls no fit, "
-            "or nothing helped; 2 usage error"
+            "exit status: 0 a fix is proven, or none is needed; 1 nothing helped, or the script "
+            "does not call fit; 2 usage error"
         ),
     )
     doctor.add_argument("--seconds", type=float, metavar="N",
-                        help="budget (default: five times the training, at least 90)")
+                        help="budget in seconds (default: five times the training, at least 90)")
     doctor.add_argument("--steps", type=int, metavar="N",
                         help="budget in training steps (default: five times the training, at "
                         "least 6,000)")
     doctor.add_argument("--only", choices=EXPERIMENTS, help="run only this experiment")
     doctor.add_argument("--logdir", metavar="DIR",
-                        help="folder of a run for the recording and the verdict")
+                        help="the run's folder, for the recording and the result")
     doctor.add_argument("--write", metavar="FILE", help="write the changed script to FILE")
     _add_script(doctor)
     doctor.set_defaults(command=_doctor)
@@ -72,10 +73,10 @@ def _command(options: argparse.Namespace) -> list[str]:
     return ["-m", options.module, *rest] if options.module else rest
 
 
-def _missing(command: Sequence[str]) -> str:
+def _missing(command: Sequence[str], name: str) -> str:
     """What is wrong with the command; "" if nothing."""
     if not command:
-        return "no script: tb-convergence doctor train.py ARGS"
+        return f"no script given: for example, tb-convergence {name} train.py ARGS"
     if command[0] != "-m" and not os.path.isfile(command[0]):
         return f"no such script: {command[0]!r}"
     return ""
@@ -83,7 +84,7 @@ def _missing(command: Sequence[str]) -> str:
 
 def _run(options: argparse.Namespace) -> int:
     command = _command(options)
-    wrong = _missing(command)
+    wrong = _missing(command, "run")
     if wrong:
         return output.complain(printable(wrong), output.USAGE)
     script = import_module("tb_convergence.experiments.script")
@@ -98,7 +99,7 @@ def _run(options: argparse.Namespace) -> int:
 
 def _doctor(options: argparse.Namespace) -> int:
     command = _command(options)
-    wrong = _missing(command)
+    wrong = _missing(command, "doctor")
     if wrong:
         return output.complain(printable(wrong), output.USAGE)
     experiments = import_module("tb_convergence.experiments.script_doctor")
@@ -128,7 +129,7 @@ def _told(experiments: Any, command: Sequence[str], result: Any, write: str | No
         Path(write).write_text(changed, encoding="utf-8")
         output.emit(f"Written: {printable(write)}\n")
     elif write:
-        output.complain("the change could not be made automatically: make it by hand", 0)
+        output.complain("the script could not be changed automatically; make the change by hand", 0)
     return 0 if result.proven is not None or "Nothing to fix" in result.summary else (
         output.UNAVAILABLE)
 

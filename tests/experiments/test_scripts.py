@@ -81,7 +81,7 @@ def test_doctor_stops_at_the_first_fit(folder: Path) -> None:
 def test_what_cannot_be_intercepted_is_said(folder: Path) -> None:
     done = command(folder, "doctor", "loop.py")
     assert done.returncode == 1
-    assert "calls no fit" in done.stderr
+    assert "does not call fit" in done.stderr
     assert "ConvergenceRecorder" in done.stderr
     assert command(folder, "doctor", "absent.py").returncode == 2
     assert command(folder, "run").returncode == 2

@@ -70,7 +70,7 @@ def test_a_png_without_matplotlib_is_refused_before_anything_is_computed(
 @pytest.mark.parametrize(
     ("arguments", "status", "words"),
     [
-        (["--output", "a.gif"], 2, "ends in .html"),
+        (["--output", "a.gif"], 2, "ends in one of .html"),
         (["--loss", "nonsense"], 1, "nonsense"),
         (["--directions", "between"], 1, "needs other="),
         (["--path", "/nowhere"], 1, "no folder with"),

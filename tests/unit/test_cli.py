@@ -207,7 +207,7 @@ def test_an_unreadable_run_is_named_and_fails_a_check(
         assert cli.main(["diagnose", "logs", "--format", form, "--fail-on", "critical"]) == 1
         captured = capsys.readouterr()
         assert "could not be read" in captured.out, form
-        assert "nothing to judge by in lost" in captured.err
+        assert "there is no data in lost" in captured.err
 
 
 def test_logdir_error_is_a_value_error() -> None:

@@ -108,23 +108,23 @@ function body(reply, data, handlers) {
       <section data-testid="compare-findings"><h3>Findings</h3>${findingChanges(reply, data)}</section>
       <section data-testid="compare-statistics"><h3>Statistics that lie apart</h3>${statistics(reply, data, handlers)}</section>
     </div>
-    ${reply.shortened ? html`<p class="note">The lists are cut short.</p>` : nothing}`;
+    ${reply.shortened ? html`<p class="note">The lists are shortened.</p>` : nothing}`;
 }
 
 /** @param {CompareReply} reply */
 function verdict({ loss, diverges_at: apart, axes }) {
   const first =
     apart === null
-      ? "No statistic lies apart for long."
-      : html`The first lasting difference in any statistic of a layer is at <b>${common(axes)} ${formatStep(apart)}</b>.`;
+      ? "No statistic differs for long."
+      : html`The first lasting difference in a layer statistic is at <b>${common(axes)} ${formatStep(apart)}</b>.`;
   if (loss === null) {
-    return html`The losses cannot be compared: not both runs have one that counts the same steps. ${first}`;
+    return html`The losses cannot be compared: the runs do not both have a loss on the same axis. ${first}`;
   }
   const { axis } = loss;
   const gap = loss.largest_gap_steps
-    ? `, at most ${counted(loss.largest_gap_steps, axis)} between the two records`
+    ? `, records at most ${counted(loss.largest_gap_steps, axis)} apart`
     : "";
-  const values = html`Toward ${axis} ${formatStep(loss.last_step)}: A <b>${number(loss.first)}</b>,
+  const values = html`Mean near ${axis} ${formatStep(loss.last_step)}: A <b>${number(loss.first)}</b>,
     B <b>${number(loss.second)}</b>${factor(loss.orders)}
     <span class="soft">(${counted(loss.compared, axis)} compared${gap})</span>.`;
   if (loss.diverges_at !== null)

@@ -17,7 +17,7 @@ from tb_convergence.core.text.severity import SEVERITY_MARKS
 
 TITLES: Final = {name: statistic.title for name, statistic in BY_NAME.items()}
 
-SETTINGS: Final = "set up differently"
+SETTINGS: Final = "settings that differ"
 FINDINGS: Final = "findings"
 LOSS: Final = "loss"
 STATISTICS: Final = "statistics that differ, B against A"
@@ -60,13 +60,13 @@ def _settings(comparison: Comparison) -> Part:
 def settings_notes(comparison: Comparison) -> tuple[str, ...]:
     """Why no setting is listed; empty where some are."""
     if comparison.settings is None:
-        return ("unknown: at least one run did not record its configuration",)
-    return () if comparison.settings else ("none of the recorded settings",)
+        return ("unknown: at least one run recorded no configuration",)
+    return () if comparison.settings else ("none of the recorded ones",)
 
 
 def setting(text: str | None) -> str:
     """A setting's value, or that there is none."""
-    return "has none" if text is None else text
+    return "not set" if text is None else text
 
 
 def _findings(comparison: Comparison) -> Part:
@@ -121,7 +121,7 @@ def loss_notes(loss: LossComparison | None) -> tuple[str, ...]:
     else:
         parting = "they are of different kinds, so their levels cannot be compared"
     return (
-        f"toward {loss.axis} {loss.last_step:,}: A {number(loss.first)}, "
+        f"mean near {loss.axis} {loss.last_step:,}: A {number(loss.first)}, "
         f"B {number(loss.second)} ({loss.compared:,} {loss.axis}s compared{gap})",
         parting,
     )
