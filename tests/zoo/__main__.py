@@ -101,6 +101,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.after or options.first_contact:
         page = accuracy_page.PAGE
         page.write_text(first_contact.refreshed(page.read_text()))
+        first_contact.DETAILS.write_text(first_contact.details())
     if options.compare:
         from zoo import comparison_page  # noqa: PLC0415 - needs tools that are not installed
 

@@ -17,54 +17,55 @@ PAGE = ROOT / "docs" / "accuracy.md"
 
 INTRODUCTION = """# Accuracy
 
-This page measures how often the tool names the right cause, and how often it accuses a healthy run.
-`make zoo` trains the programs, diagnoses what the callback recorded, and writes the page.
+This page shows how often the tool names the right cause, and how often it reports a problem in a
+healthy run. `make zoo` trains the programs, diagnoses the recorded runs, and writes this page.
 
-Each program of the zoo is a small training with one known fault. Its healthy twin differs in that
-fault alone. A measurement confirms each label: the twin must reach a good score on unseen data,
-and the faulty program must stay below it. Published cases are programs from question-and-answer
-sites and benchmarks with their published fix; the file that describes them is not part of this
-project.
+The *zoo* is a collection of small training programs, each with one known fault. Each has a *healthy
+twin* that differs only in that fault. A measurement verifies each label: the twin must reach a good
+score on held-out data, and the faulty program must stay below it. *Published cases* are programs
+from question-and-answer sites and benchmarks, with their published fixes. The file that describes
+them is not part of this project.
 
-**Which figures to believe.** The rules were developed with the zoo and the published cases at hand.
-Thresholds come from the literature or from an argument, but failures were studied, so these
-figures are optimistic. *Held-out programs* were written without knowledge of the rules and met
-them once before anyone looked. [First contact](#first-contact) is the estimate for a program that
-nobody here has seen.
+**Which figures to use.** The authors of the rules knew the zoo and the published cases. Thresholds
+come from the literature or from an argument, but the authors studied the failures, so the totals
+are optimistic. The *held-out programs* were written without knowledge of the rules. Use
+[First contact](#first-contact) as the estimate for a new program: it has the results from when the
+rules first met these programs.
 
-* *Named first*: the first cause that a person reads is the expected one.
-* *Found*: the expected cause is among the findings, at any severity.
-* *Wrong*: a wrong first cause, or a further cause of warning or worse that is not true of the
+The tables use these terms:
+
+* *Named first*: the first reported cause is the expected one.
+* *Found*: the expected cause is reported, at any severity.
+* *Wrong*: a wrong first cause, or another warning or critical cause that does not apply to the
   program.
-* *On the healthy twin*: any finding of warning or worse.
-* *First report*: for each seed, the step at which the records so far first named the cause.
+* *On the healthy twin*: warning or critical findings on the twin.
+* *First report*: for each seed, the first step at which the records so far reveal the cause.
 
-Intervals are 95 % Wilson intervals. Runs of one program with different seeds resemble each other,
-so the intervals are narrower than they should be.
+The intervals are 95% Wilson intervals. Runs of one program with different seeds are correlated, so
+the intervals are too narrow.
 
-How the diagnosis does on event files that strangers published, whatever wrote them, is on a page
-of its own: [public logs](development/public_logs.md).
+[Public logs](development/public_logs.md) measures the diagnosis on event files from public
+repositories.
 """
 
 LEFT_OUT = """## Leave one family out
 
-Thresholds come from the literature or from an argument; the catalogue states the source of each.
-None was found by a search over these programs, but some arguments were found because a program
-failed.
+Thresholds come from the literature or from an argument; [diagnoses.md](diagnoses.md) gives the
+source of each. No threshold was fitted to these programs, but some arguments were found because a
+program was diagnosed wrongly.
 
-This table tests the stated confidence. A logistic curve is fitted on all families but one and
-tested on the one left out. *Stated* and *calibrated* are Brier scores (Brier 1950): the mean
-squared error of the confidence, over all causes of warning or worse that no other cause explains.
-Lower is better; a coin scores 0.25. If calibration helps in every family, the stated confidence is
-off by the same amount everywhere. If it harms one, that family differs from the others.
+This table tests the confidence that the tool states for a cause. It fits a logistic curve to all
+families except one, and tests it on that one. *Stated* and *calibrated* are Brier scores (Brier
+1950) before and after this correction: the mean squared error of the confidence, over all warning
+or critical causes that no other cause explains. Lower is better; guessing with 50% scores 0.25. If
+the correction helps in every family, the confidence is off by the same amount everywhere. If it
+harms a family, that family differs from the others.
 """
 
 
 def parts(outcomes: Sequence[Outcome]) -> Iterator[tuple[str, list[Outcome]]]:
     """The zoo's programs, the held-out sets, and the published ones."""
-    kinds = {"apart": "held-out programs, first set", "reported": "held-out programs, second set",
-             "forum": "held-out programs, third set", "unusual": "healthy but unusual programs",
-             "published": "published cases"}
+    kinds = {**first_contact.SETS, "published": "published cases"}
     for name in ("zoo", *kinds.values()):
         chosen = [o for o in outcomes if kinds.get(o.family, "zoo") == name]
         if chosen:
@@ -83,7 +84,7 @@ def write(outcomes: Sequence[Outcome], options: Any) -> None:
     for name, chosen in parts(outcomes):
         text.append(f"## {name[0].upper()}{name[1:]}: totals\n")
         lines = [(what, value) for what, value in Figures.of(chosen).lines()]
-        text.append(tables.as_markdown(lines, ("", "share, with its interval")) + "\n")
+        text.append(tables.as_markdown(lines, ("", "fraction, with interval")) + "\n")
     text += [first_contact.section(), LEFT_OUT]
     text.append(tables.as_markdown(families_left_out(outcomes), (
         "family left out", "found", "named first", "healthy without a warning", "causes judged",
@@ -101,8 +102,8 @@ def _recorders(outcomes: Sequence[Outcome]) -> str:
     """How many of them the current recorder wrote."""
     current = sum(o.facts.get("recorder") == recorder() for o in outcomes)
     if current == len(outcomes):
-        return "all recorded by the current recorder"
-    return f"{len(outcomes) - current} of them recorded by earlier versions of the recorder"
+        return "all with the current recorder"
+    return f"{len(outcomes) - current} of them with earlier versions of the recorder"
 
 
 def _names() -> str:
@@ -110,7 +111,7 @@ def _names() -> str:
     lines = [(name, id_, why) for name, (id_, why) in NAMES.items()]
     lines += [(name, id_, "a symptom: not counted as a cause") for name, id_ in SYMPTOMS.items()]
     return ("### How their fault names map to ids\n\n"
-            + tables.as_markdown(lines, ("in the file", "here", "why")) + "\n")
+            + tables.as_markdown(lines, ("name in the file", "id", "reason")) + "\n")
 
 
 def _missing(outcomes: Sequence[Outcome], options: Any) -> str:
@@ -121,9 +122,9 @@ def _missing(outcomes: Sequence[Outcome], options: Any) -> str:
     lines = [(str(seed), str(n)) for seed, n in per_seed.items() if n < most]
     if not lines:
         return ""
-    return (f"## Incomplete\n\nOf {len(names)} programs, these seeds have fewer trainings than the "
-            f"{most} of a complete one:\n\n" + tables.as_markdown(lines, ("seed", "trainings"))
-            + "\n")
+    return (f"## Incomplete\n\nThe seed with the most trainings of the {len(names)} programs has "
+            f"{most}. These seeds have fewer:\n\n"
+            + tables.as_markdown(lines, ("seed", "trainings")) + "\n")
 
 
 def _doubts(outcomes: Sequence[Outcome]) -> str:
@@ -131,5 +132,5 @@ def _doubts(outcomes: Sequence[Outcome]) -> str:
     lines = [(str(o.task), o.at_fault) for o in outcomes if o.at_fault]
     if not lines:
         return ""
-    return ("## Labels in doubt\n\nCounted above all the same.\n\n"
+    return ("## Labels in doubt\n\nThe totals include these runs.\n\n"
             + tables.as_markdown(lines, ("training", "measured")) + "\n")

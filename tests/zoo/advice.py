@@ -123,17 +123,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _summary(followed: Sequence[Followed]) -> str:
     tried = [one for one in followed if one.after is not None]
     fixed = Share(sum(one.fixed for one in tried), len(tried))
-    return (f"Followed word by word, the first advice fixed {fixed} programs; of another "
-            f"{len(followed) - len(tried)} only a person can follow it.")
+    return (f"The first advice, followed literally, fixed {fixed} programs. For "
+            f"{len(followed) - len(tried)} more programs, only a person can follow the advice.")
 
 
 def _page(followed: Sequence[Followed]) -> str:
     return "\n".join([
-        "# What the first advice brings\n",
-        "`python -m zoo.advice --write` diagnoses recorded sick programs of the zoo, does to each "
-        "what the first advice of its first cause says, trains again, and writes this page. A "
-        "program is fixed if it then reaches the score that its healthy twin must reach. The "
-        "programs are known to the rules' authors, so the share is too optimistic for others.\n",
+        "# Does the first advice work?\n",
+        "`python -m zoo.advice --write` diagnoses recorded faulty programs of the zoo, applies the "
+        "first advice for the first cause, trains again, and writes this page. A program counts as "
+        "fixed if it reaches the score that its healthy twin must reach. The authors of the rules "
+        "knew these programs, so expect a lower fraction for others.\n",
         f"{time.strftime('%Y-%m-%d', time.gmtime())}. {_summary(followed)}\n",
         tables.as_markdown([one.row() for one in followed], HEAD), "",
     ])

@@ -93,13 +93,13 @@ class Figures:
     def lines(self) -> list[tuple[str, str]]:
         """What each figure is, and its value."""
         lines = [
-            ("expected cause among the findings", str(self.any)),
-            ("... as warning or worse", str(self.grave)),
+            ("expected cause reported", str(self.any)),
+            ("expected cause reported as warning or critical", str(self.grave)),
             ("expected cause named first", str(self.first)),
-            ("healthy runs without a finding of warning or worse", str(self.quiet)),
-            ("sick runs without a wrong cause beside", str(self.precise)),
+            ("healthy runs without a warning or critical finding", str(self.quiet)),
+            ("faulty runs without a wrong cause", str(self.precise)),
         ]
         if not math.isnan(self.early):
-            lines.append(("part of the run after which it was first reported (median)",
+            lines.append(("first report, as a fraction of the run (median)",
                           f"{self.early:.0%}"))
         return lines

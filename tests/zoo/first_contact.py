@@ -1,4 +1,4 @@
-"""How held-out programs fared when the rules first met them, kept in one file per family.
+"""Results on held-out programs when the rules first met them, in one file per family.
 
 A held-out set can be used once. `python -m zoo --only 'reported-*' --first-contact` records the
 outcome before anyone who works on the rules has seen it. Afterward the programs may be learned
@@ -11,13 +11,35 @@ import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from zoo import tables
+from zoo.cache import ROOT
 from zoo.figures import Figures
 from zoo.outcome import Outcome
 
 FOLDER = Path(__file__).with_name("first_contact_records")
+DETAILS = ROOT / "docs" / "development" / "first_contact.md"
+
+SETS: Final = {
+    "apart": "held-out programs, first set", "reported": "held-out programs, second set",
+    "forum": "held-out programs, third set", "unusual": "healthy but unusual programs",
+}
+"""Families that were written without knowledge of the rules."""
+
+INTRODUCTION = """## First contact
+
+A held-out set is an estimate for new programs only once: when the rules first meet it. This table
+has the results of these first measurements, with one seed per program.
+[development/first_contact.md](development/first_contact.md) has every program.
+"""
+
+DETAILS_INTRODUCTION = """# First contact with held-out programs
+
+The rules meet a held-out program for the first time only once. That measurement is the best
+estimate for a new program. Afterward the failures were studied and the rules corrected, so later
+measurements on the same programs are optimistic. [accuracy.md](../accuracy.md) explains the terms.
+"""
 
 
 def keep(outcomes: Sequence[Outcome]) -> None:
@@ -81,28 +103,46 @@ def refreshed(page: str) -> str:
 
 
 def section() -> str:
-    """Its part of docs/accuracy.md, newest set first; empty without a record."""
-    records = [json.loads(path.read_text()) for path in sorted(FOLDER.glob("*.json"))]
-    records.sort(key=lambda record: str(record["date"]), reverse=True)
+    """Its part of docs/accuracy.md: the totals of each set; empty without a record."""
+    records = _records()
     if not records:
         return ""
-    return "\n".join(["## First contact\n", *(_section(record) for record in records)])
+    wanted = dict.fromkeys(name for _, record in records for name, _ in record["figures"])
+    lines = [
+        (f"{SETS.get(family, family)} ({record['date']})",
+         *(str(dict(record["figures"]).get(name, "none")) for name in wanted))
+        for family, record in records
+    ]
+    return f"{INTRODUCTION}\n{tables.as_markdown(lines, ('set', *wanted))}\n"
 
 
-def _section(record: dict[str, Any]) -> str:
+def details() -> str:
+    """The page docs/development/first_contact.md: every program of each set."""
+    return "\n".join([
+        DETAILS_INTRODUCTION, *(_section(family, record) for family, record in _records())
+    ]).rstrip() + "\n"
+
+
+def _records() -> list[tuple[str, dict[str, Any]]]:
+    """Family and record, the newest first."""
+    found = [(path.stem, json.loads(path.read_text())) for path in sorted(FOLDER.glob("*.json"))]
+    return sorted(found, key=lambda pair: str(pair[1]["date"]), reverse=True)
+
+
+def _section(family: str, record: dict[str, Any]) -> str:
     seeds = ", ".join(map(str, record["seeds"]))
+    title = SETS.get(family, family)
     return "\n".join(
         [
-            f"### {record['date']}: {len(record['rows'])} programs\n",
-            f"The rules met these held-out programs for the first time (seeds {seeds}). These are "
-            "the best estimates for unseen programs; failures were studied afterward."
+            f"## {title[0].upper()}{title[1:]}, {record['date']}\n",
+            f"{len(record['rows'])} programs; seed{'s' * (len(record['seeds']) > 1)} {seeds}."
             + (f" {record['note']}" if record.get("note") else "") + "\n",
-            tables.as_markdown(record["figures"], ("", "share, with its interval")),
+            tables.as_markdown(record["figures"], ("", "fraction, with interval")),
             "",
             tables.as_markdown(record["rows"], tables.HEAD[:-1]),
             "",
             *_after(record),
-            *(f"Label in doubt, counted all the same: {task}, {why}.\n"
+            *(f"Label in doubt, but counted: {task}, {why}.\n"
               for task, why in record["doubts"]),
         ]
     )
@@ -116,11 +156,10 @@ def _after(record: dict[str, Any]) -> list[str]:
     missed = [row[0] for row in record["rows"] if _missed(row)]
     again = [name for name in missed if name in after["names"]]
     lines = [
-        f"**After the rules were corrected** ({after['date']}, no longer an estimate for unseen "
-        f"programs): recorded and diagnosed again, {len(after['names'])} of the "
-        f"{len(record['rows'])} programs, among them {len(again)} of the {len(missed)} with a miss "
-        "above.\n",
-        tables.as_markdown(after["figures"], ("", "share, with its interval")),
+        f"**After the rules were corrected** ({after['date']}): {len(after['names'])} programs of "
+        f"this set were recorded and diagnosed again, including {len(again)} of the {len(missed)} "
+        "with a wrong result above.\n",
+        tables.as_markdown(after["figures"], ("", "fraction, with interval")),
         "",
     ]
     if after["misses"]:

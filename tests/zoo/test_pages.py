@@ -29,13 +29,13 @@ def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 @pytest.mark.parametrize(
     "line",
     [
-        "| expected cause among the findings | 1 of 2 = 50% [10%, 90%] |",
+        "| expected cause reported | 1 of 2 = 50% [10%, 90%] |",
         "| one | dead-relu | 1/1 | 1/1 | - | - | 10 of 100 |",
         "| two | wrong-loss | 0/1 | 0/1 | wrong-labels | no twin | - |",
         "| published/three | dead-relu | 1/1 | 1/1 | - | no twin | - |",
         "| one:healthy:0 | score 0.400, not 0.9 |",
         "| 1 | 1 |",
-        "| symmetry | poor-initialization | units that start equal are its first form |",
+        "| symmetry | poor-initialization | that rule covers units with equal initial weights |",
         "## Published cases: totals",
     ],
 )
@@ -45,7 +45,7 @@ def test_the_page_says(page: str, line: str) -> None:
 
 def test_the_page_names_versions_and_whose_recordings_they_are(page: str) -> None:
     assert "tb_convergence " in page
-    assert "seeds 0, 1; 4 trainings, 4 of them recorded by earlier versions" in page
+    assert "seeds 0, 1; 4 trainings, 4 of them with earlier versions" in page
 
 
 def test_first_contact_is_written_down_once(
@@ -54,12 +54,12 @@ def test_first_contact_is_written_down_once(
     monkeypatch.setattr(first_contact, "FOLDER", tmp_path / "first")
     assert first_contact.section() == ""
     first_contact.keep(OUTCOMES)
-    text = first_contact.section()
+    text = first_contact.details()
     assert "| two | wrong-loss | 0/1 | 0/1 | wrong-labels | no twin |" in text
-    assert "Label in doubt, counted all the same: one:healthy:0, score 0.400, not 0.9." in text
+    assert "Label in doubt, but counted: one:healthy:0, score 0.400, not 0.9." in text
     with pytest.raises(FileExistsError):
         first_contact.keep(OUTCOMES[:1])
-    assert first_contact.section() == text
+    assert first_contact.details() == text
 
 
 def test_each_held_out_set_has_a_first_contact_of_its_own(
@@ -68,10 +68,13 @@ def test_each_held_out_set_has_a_first_contact_of_its_own(
     monkeypatch.setattr(first_contact, "FOLDER", tmp_path / "first")
     first_contact.keep(OUTCOMES[:1])
     first_contact.keep(OUTCOMES[2:3])
-    text = first_contact.section()
+    text = first_contact.details()
     assert "| one | dead-relu | 1/1 |" in text
     assert "| two | wrong-loss | 0/1 |" in text
-    assert text.count(": 1 programs") == 2
+    assert text.count("\n1 programs; seed") == 2
+    totals = [line for line in first_contact.section().splitlines() if line.startswith("| ")]
+    assert len(totals) == 4, "a head, its rule, and a line for each set"
+    assert any("1 of 1 = 100%" in line for line in totals)
 
 
 def test_what_came_after_stands_beside_the_first_contact(
@@ -85,8 +88,9 @@ def test_what_came_after_stands_beside_the_first_contact(
     before = first_contact.refreshed(page)
     assert "old" not in before
     assert before.endswith("## Leave one family out\n\nkept\n")
-    assert "After the rules were corrected" not in before
+    assert first_contact.refreshed(before) == before
+    assert "After the rules were corrected" not in first_contact.details()
     first_contact.keep_after(OUTCOMES[2:3])
-    after = first_contact.refreshed(before)
-    assert "1 of the 1 programs, among them 1 of the 1 with a miss above" in after
-    assert first_contact.refreshed(after) == after
+    again = "1 programs of this set were recorded and diagnosed again, including 1 of the 1 with"
+    assert again in first_contact.details()
+    assert first_contact.refreshed(before) == before, "totals are those of the first contact"
