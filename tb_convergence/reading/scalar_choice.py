@@ -89,10 +89,14 @@ class _Candidate:
         return "batch" if low.startswith(_KERAS_BATCH) and self.own else ""
 
     @property
-    def order(self) -> tuple[bool, bool, bool, bool, int, int, bool, int, int, str]:
-        """Sort key of a loss: the better one is smaller."""
+    def order(self) -> tuple[bool, bool, bool, bool, bool, int, int, bool, int, int, str]:
+        """Sort key of a loss: the better one is smaller.
+
+        The steps of a validation loss per step, as Lightning logs it, count validation batches.
+        """
         role = self.role
         return (
+            not self.own and role.pace == "step",
             bool(role.scope),
             role.named,
             not role.total,
@@ -190,7 +194,8 @@ def _losses(candidates: Sequence[_Candidate], choice: Choice) -> frozenset[Place
 def _is_nameless(one: _Candidate) -> bool:
     """Whether the name says only "entropy", or of which data it is: "train_epoch_average".
 
-    Where nothing else is a loss, the first is a cross-entropy, and the second the loss.
+    Where nothing else is a loss, the first is a cross-entropy, and the second the loss. So is
+    "Training/Overall" beside its terms.
     """
     found = set(tokens(one.tag))
     # "train_epoch" counts; "train_epoch_average" is the average of something.
@@ -198,6 +203,8 @@ def _is_nameless(one: _Candidate) -> bool:
         return False
     said = found - words.FILLER - words.PER_EPOCH - words.PER_STEP
     rest = said - words.TRAINING - {*words.VALIDATION}
+    if rest and rest <= words.TOTAL:
+        return bool(one.role.split) and rest != said
     return rest == {"entropy"} or (not rest and bool(said))
 
 

@@ -56,6 +56,8 @@ class ScalarRole:
 _SEPARATOR: Final = re.compile(r"[^0-9A-Za-z]+")
 _CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _RATE_GROUP: Final = re.compile(r"(?:lr|pg|group|param)_?(\d{1,3})")
+_PARAMETER_GROUP: Final = re.compile(r"/pg\d{1,3}$")
+"""How Lightning's monitor ends the rate of one of several groups, whatever its schedule's name."""
 _LAYER_NORM: Final = re.compile(r"\d+(\.\d+)?")
 _GLUED: Final = re.compile(
     rf"({'|'.join(words.GLUED)}|[dg])?(loss|losses|acc|accuracy)({'|'.join(words.GLUED)}|[dg])?"
@@ -183,20 +185,31 @@ def _number(found: Sequence[str]) -> int | None:
 
 
 def _split_of(found: tuple[str, ...], split: Split) -> tuple[Split, int, tuple[str, ...]]:
-    """Of which data a scalar is, how well it validates, and the words that do not say so."""
-    named = {word.rstrip("0123456789"): word for word in found}
-    for rank, word in enumerate(words.VALIDATION):
-        if word in named:
-            rest = tuple(w for w in found if w.rstrip("0123456789") != word)
-            return "validation", rank, tuple(w for w in rest if w not in words.TRAINING)
-    if words.TRAINING & set(found):
-        return "train", 0, tuple(word for word in found if word not in words.TRAINING)
-    return split, 0, found
+    """Of which data a scalar is, how well it validates, and the words that do not say so.
+
+    Of several words, the last one decides: "train/eval_loss" is of validation data, and
+    "val_loss_train", which a program logs for each of its splits, of training data.
+    """
+    ranks = {word: rank for rank, word in enumerate(words.VALIDATION)}
+    said = [word.rstrip("0123456789") or word for word in found]
+    last = next((w for w in reversed(said) if w in ranks or w in words.TRAINING), "")
+    if not last:
+        return split, 0, found
+    rest = tuple(
+        word
+        for word, plain in zip(found, said, strict=True)
+        if plain not in ranks and plain not in words.TRAINING
+    )
+    return ("validation", ranks[last], rest) if last in ranks else ("train", 0, rest)
 
 
 def _rate(tag: str, rest: tuple[str, ...]) -> ScalarRole | None:
     found = set(rest)
-    rate = "lr" in found or any(re.fullmatch(r"lr\d{1,3}", word) for word in found)
+    rate = (
+        "lr" in found
+        or any(re.fullmatch(r"lr\d{1,3}", word) for word in found)
+        or _PARAMETER_GROUP.search(tag) is not None
+    )
     if not rate or found & {
         "scale",
         "mult",

@@ -21,8 +21,8 @@ TRAINING: Final = _words("train training trn tr trainer")
 
 VALIDATION: Final = _in_order(
     """
-    val valid validation validate dev devel heldout holdout eval evaluation evaluate test
-    testing tst
+    val valid validation validate dev devel heldout holdout cv va vl eval evaluation evaluate
+    test testing tst te
     """
 )
 """Words for data that is not trained on, best first: a validation set is one to choose by, a test
@@ -37,7 +37,7 @@ LOSS: Final = _words("loss losses cost costs objective criterion")
 NAMED_LOSS: Final = _words(
     """
     nll ce xent xe xentropy crossentropy bce logloss mse mae rmse huber ctc rnnt infonce nce ntxent
-    bpd kld hinge freeenergy
+    bpd kld hinge freeenergy l1
     """
 )
 """Losses by name. Without a word of `LOSS`, they are read as the loss where no other scalar is."""

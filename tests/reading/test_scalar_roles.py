@@ -13,11 +13,13 @@ from tb_convergence.reading.scalar_choice import choose
 from tb_convergence.reading.scalar_roles import scalar_role
 
 TRAINING = """Loss/train|train_loss|train/loss|loss_train|Train/Loss|Epoch/train_loss
-Loss/train_loss|training loss|train_loss_step|train_loss_epoch|trainLoss|Training/Loss"""
+Loss/train_loss|training loss|train_loss_step|train_loss_epoch|trainLoss|Training/Loss
+val_loss_train_step|eval_train/loss|val/train_loss"""
 PLAIN = """Loss|loss|total_loss|loss/loss|loss/loss/loss|total_loss_1|cost|Losses/TotalLoss
 Loss/total_loss|batch_loss|epoch_loss|loss_1|mean_loss|loss_value"""
 VALIDATION = """Loss/test|Loss/val|val_loss|val/loss|Loss_val|loss_val|Validation loss|dev_loss
-valid/loss|eval/loss|validation_loss|epoch_val_loss|evaluation_loss_vs_iterations|test/loss"""
+valid/loss|eval/loss|validation_loss|epoch_val_loss|evaluation_loss_vs_iterations|test/loss
+train/eval_loss|training_eval/loss|train_val_loss|cv_loss|loss/va"""
 RATES = """lr|Learning rate|lr-Adam|lr-SGD/pg1|train/learning_rate|x/lr0|lr/pg2|learning_rate_1
 Policy/Learning Rate|epoch_lr|epoch_learning_rate|batch_learning_rate|train/lr"""
 REWARDS = """rollout/ep_rew_mean|Environment/Cumulative Reward|charts/episodic_return
@@ -114,6 +116,21 @@ def read(*tags: str, tags_rule: str = "") -> dict[str, str]:
      {"loss": "training_epoch_average", "validation_loss": "validation_epoch_average"}),
     (("train", "val", "lr"),
      {"loss": "train", "validation_loss": "val", "learning_rate": "lr"}),
+    # A program that logs one name for each split: the last word decides of which data it is.
+    (("val_loss_train_epoch", "val_loss_valid_epoch", "val_loss_test_epoch"),
+     {"epoch_loss": "val_loss_train_epoch", "validation_loss": "val_loss_valid_epoch"}),
+    # The steps of Lightning's validation loss per step count validation batches.
+    (("train_loss", "val_loss_step", "val_loss_epoch"),
+     {"loss": "train_loss", "validation_loss": "val_loss_epoch"}),
+    (("Training/Overall", "Training/KL", "Validation/Overall", "Validation/KL"),
+     {"loss": "Training/Overall", "validation_loss": "Validation/Overall"}),
+    (("Overall", "total"), {}),  # of what, nobody knows
+    (("train/loss", "linear-schedule/pg2", "linear-schedule/pg1"),
+     {"loss": "train/loss", "learning_rate": "linear-schedule/pg1"}),
+    (("l1_loss/train", "l1_loss/val"),
+     {"loss": "l1_loss/train", "validation_loss": "l1_loss/val"}),
+    (("loss_tr", "loss_te"), {"loss": "loss_tr", "validation_loss": "loss_te"}),
+    (("tr_loss", "cv_loss"), {"loss": "tr_loss", "validation_loss": "cv_loss"}),
     (("train", "train_mean"), {}),  # which of the two nobody knows
     (("train_epoch", "val_epoch", "train_time"), {}),
     (("loss", "accuracy", "val_accuracy"), {"loss": "loss", "metric": "accuracy"}),

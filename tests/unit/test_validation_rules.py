@@ -33,12 +33,20 @@ CURVES: dict[str, tuple[np.ndarray, np.ndarray, bool]] = {
     "turns": (TO_ZERO, noisy(1 + 2 * np.abs(AT - 0.3)), True),
     "turns mildly": (
         TO_ZERO, noisy(np.where(AT < 0.3, 2.3 - 5 * AT, 0.8 + 0.25 * (AT - 0.3)), 0.005), True),
+    # As 37 epochs of a public recommender's log: nothing but a slight, steady turn.
+    "turns steadily": (
+        noisy(0.6 + 0.4 * np.exp(-5 * AT)), noisy(0.8 + 0.3 * (AT - 0.4) ** 2, 0.001), True),
     "stands still": (TO_ZERO, noisy(0.9 + 1.4 * np.exp(-20 * AT)), True),
     "never better": (TO_ZERO, noisy(2.3 + 1.0 * AT), True),
     "both fall": (noisy(0.3 + 2 * np.exp(-6 * AT)), noisy(0.35 + 2 * np.exp(-6 * AT)), False),
     "both near zero": (TO_ZERO, noisy(0.03 + 2.3 * np.exp(-8 * AT)), False),
     "a good gap": (TO_ZERO, noisy(0.25 + 2 * np.exp(-8 * AT)), False),
     "dropout": (noisy(0.5 + 2 * np.exp(-6 * AT)), noisy(0.3 + 2 * np.exp(-6 * AT)), False),
+    "one lucky validation": (
+        noisy(1.5 - 0.7 * AT), np.where(np.arange(EPOCHS) == 9, 1.0, noisy(1.2 + 0 * AT)), False),
+    # A validation loss of another kind: far below the training loss, and erratic.
+    "another quantity": (
+        noisy(0.11 + 0.1 * np.exp(-8 * AT)), 0.005 * np.exp(4.5 * AT), False),
     "still falling": (noisy(2.3 - 1.5 * AT), noisy(2.3 - 1.3 * AT), False),
 }
 
@@ -125,3 +133,34 @@ def test_four_epochs_at_chance_are_enough_to_say_so(level: float, stays: bool) -
     train = np.array([level + 0.002, level, level, level])
     run = by_epoch(train, np.full(4, level))
     assert ("loss-not-decreasing" in loud(run)) == stays
+
+
+def test_a_slight_fall_at_every_validation_is_no_standstill() -> None:
+    """A language model of a public log: 4 % in ten epochs, and lower at each of them."""
+    train, val = np.linspace(5.29, 5.0, 10), np.linspace(5.21, 4.87, 10)
+    assert "underfitting" not in found(by_epoch(train, val))
+    crawling = 1.386 - 1e-5 * np.arange(10)  # too slight to count
+    assert "underfitting" in loud(by_epoch(crawling, crawling))
+
+
+def test_both_losses_at_rest_at_chance_is_underfitting_wherever_they_began() -> None:
+    """The initial loss may lie above that of a model that ignores its input."""
+    at_chance = np.log(2) + 0.15 * np.exp(-np.arange(40))
+    assert "underfitting" in loud(by_epoch(at_chance, at_chance))
+    better = at_chance - 0.05
+    assert "underfitting" not in loud(by_epoch(better, better))
+
+
+@pytest.mark.parametrize("every", [50, 1])
+def test_epoch_means_outweigh_a_few_uneven_batches(every: int) -> None:
+    """Lightning logs one batch of 50: with uneven batches, they hide what the means show."""
+    steps = np.arange(0, 2450, every)
+    single = 0.4 * np.exp(0.5 * np.random.default_rng(2).standard_normal(len(steps)))
+    means = 0.249 + 0.15 * np.exp(-np.arange(10) / 2)
+    run = draw.history(
+        loss=draw.series("loss", single, steps),
+        epoch_loss=draw.series("epoch_loss", means, np.arange(1, 11) * 245 - 1),
+    )
+    summary = diagnose_history(run).loss_summary
+    assert ("fell from 0.399 to 0.25" in summary) == (every == 50)
+    assert ("loss-not-decreasing" in loud(run)) == (every == 1)

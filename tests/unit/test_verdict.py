@@ -101,3 +101,35 @@ def test_never_green_unless_the_loss_fell_and_something_else_was_judged(
         assert validated
         assert len(values) >= 5
         assert values[-max(1, len(values) // 10):].mean() < values[:3].max()
+
+
+def validated(train: np.ndarray, validation: np.ndarray) -> RunHistory:
+    return draw.history(
+        epoch_loss=draw.series("epoch_loss", train, axis="epoch"),
+        validation_loss=draw.series("validation_loss", validation, axis="epoch"),
+    )
+
+
+EPOCHS = np.arange(24)
+FELL = 0.5 + 2 * np.exp(-EPOCHS / 4)
+SWINGS = 1 + 0.25 * (-1.0) ** EPOCHS
+
+
+@pytest.mark.parametrize(("train", "validation", "says"), [
+    (FELL, FELL, ""),
+    # Public logs that were green: a rate so high that validation jumps, one that rises again
+    # without a rule that explains it, a loss that has hardly moved.
+    (FELL, (FELL + 0.5) * SWINGS, "up and down"),
+    (FELL, np.where(EPOCHS < 20, FELL, 0.8), "times its lowest"),
+    (2.0 - 0.01 * EPOCHS, 2.1 - 0.01 * EPOCHS, "fell by only"),
+    # Logged too rarely to show the first fall of the training loss; validation shows it.
+    (np.linspace(1.0, 0.9, 24), 0.95 + np.exp(-EPOCHS / 4), ""),
+    # Swings near zero are the noise of a solved problem.
+    (FELL, 0.02 * SWINGS + 3 * np.exp(-EPOCHS), ""),
+])
+def test_no_green_over_a_validation_loss_that_is_not_good(
+    train: np.ndarray, validation: np.ndarray, says: str
+) -> None:
+    verdict = diagnose_history(validated(train, validation)).verdict
+    assert verdict.state == ("not-decided" if says else "nothing-found")
+    assert says in verdict.why

@@ -17,10 +17,10 @@ from tb_convergence.core.diagnosis.data import baseline_loss
 from tb_convergence.core.diagnosis.finding import Finding
 from tb_convergence.core.diagnosis.loss_trajectory import LossTrajectory, loss_trajectory
 from tb_convergence.core.diagnosis.objective import objective
-from tb_convergence.core.diagnosis.training_progress import USELESS, learns
+from tb_convergence.core.diagnosis.training_progress import LITTLE, USELESS, learns
 from tb_convergence.core.diagnosis.verdict import UNKNOWN, State, Verdict
-from tb_convergence.core.history import RunHistory
-from tb_convergence.core.text.numbers import number
+from tb_convergence.core.history import RunHistory, Values
+from tb_convergence.core.text.numbers import number, percent
 from tb_convergence.core.text.phrases import counted
 
 RECORDS: Final = 5
@@ -31,6 +31,15 @@ FLAT_STEPS: Final = 100
 """For this many steps, a loss that has not fallen may be a slow start (see `severity.FEW`)."""
 VALIDATIONS: Final = 5
 """With fewer validation losses, a bad epoch looks like a turn (see `overfitting`)."""
+RISEN: Final = 1.2
+"""Validation loss at the end over its lowest level, above which the two clearly differ (as the
+clear rise of `overfitting`). Both are medians of three values, because single epochs are noise."""
+SWING: Final = 0.1
+TURNS: Final = 0.4
+"""As in `loss_oscillation`: typical relative change between two validations, and the share of
+validations that turn. All validations use the same data, so the model causes such swings."""
+SOLVED: Final = 0.05
+"""Below this part of the first validation loss, swings are the noise of a solved problem."""
 GRADIENT_RECORDS: Final = 5
 """The median of fewer gradient records is close to that of a single step."""
 
@@ -66,7 +75,7 @@ def _state_and_reason(
     short = _too_short(history, trajectory)
     if short:
         return "too-early", short
-    doubt = _doubt(history, trajectory)
+    doubt = _doubt(history, trajectory) or _validation_doubt(history)
     if doubt:
         return "not-decided", doubt
     validated, traced = _validated(history), _gradients_recorded(history)
@@ -130,13 +139,59 @@ def _doubt(history: RunHistory, trajectory: LossTrajectory) -> str:
             f"The loss ends at {number(trajectory.end)}, no better than that of a model that "
             f"ignores its input ({number(baseline)}), and no check found the reason."
         )
+    if baseline is None and max(trajectory.fall, _validation_fall(history)) < 1 - LITTLE:
+        # A rate that is far too low, labels without meaning, a model that starts from trained
+        # weights: such losses look alike.
+        return (
+            f"The loss fell by only {percent(trajectory.fall)}, to {number(trajectory.end)}. The "
+            "log does not show whether the data allows more."
+        )
     return ""
 
 
-def _validations(history: RunHistory) -> int:
-    """Number of finite validation losses: an epoch without validation is NaN in its table."""
+def _validation_fall(history: RunHistory) -> float:
+    """Relative fall of the validation loss from its first value; 0 if there are too few.
+
+    Programs that log rarely miss the first fall of the training loss.
+    """
+    values = _finite_validations(history)
+    if len(values) < VALIDATIONS or values[0] <= 0:
+        return 0.0
+    return 1 - float(np.median(values[-3:])) / float(values[0])
+
+
+def _validation_doubt(history: RunHistory) -> str:
+    """What forbids a green verdict on the validation loss; "" if nothing does."""
+    values = _finite_validations(history)
+    if len(values) < VALIDATIONS:
+        return ""
+    late = values[len(values) // 2 :]
+    level, changes = float(np.median(late)), np.diff(late)
+    swing = float(np.median(np.abs(changes))) / level if level > SOLVED * values[0] else 0.0
+    if swing >= SWING and float(np.mean(changes[1:] * changes[:-1] < 0)) >= TURNS:
+        return (
+            f"The validation loss changes by {percent(swing)} up and down from one validation to "
+            "the next, so its last value says little."
+        )
+    levels = np.median(np.lib.stride_tricks.sliding_window_view(values, 3), axis=1)
+    lowest, end = float(levels.min()), float(levels[-1])
+    if lowest <= 0 or end < RISEN * lowest:
+        return ""
+    return (
+        f"The validation loss ends near {number(end)}, {number(end / lowest, 2)} times its lowest "
+        f"level ({number(lowest)}), and no check found the reason."
+    )
+
+
+def _finite_validations(history: RunHistory) -> Values:
+    """The finite validation losses: an epoch without validation is NaN in its table."""
     series = history.series("validation_loss")
-    return 0 if series is None else int(np.isfinite(series.values).sum())
+    values = np.zeros(0) if series is None else np.asarray(series.values, np.float64)
+    return values[np.isfinite(values)]
+
+
+def _validations(history: RunHistory) -> int:
+    return len(_finite_validations(history))
 
 
 def _validated(history: RunHistory) -> bool:

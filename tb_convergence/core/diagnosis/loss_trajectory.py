@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tb_convergence.core.diagnosis.memoization import memoized
-from tb_convergence.core.history import RunHistory, Table, Values, steps_since_record
+from tb_convergence.core.history import RunHistory, Series, Table, Values, steps_since_record
 
 LOOKS: Final = 8
 SMOOTH: Final = 0.85
@@ -22,6 +22,13 @@ UNDIMINISHED: Final = 0.3
 height.
 """
 
+EPOCH_MEANS: Final = 8
+"""Fewer epoch means show no trajectory."""
+SPARSE: Final = 10
+"""Steps between two recorded batch losses above which most batches are not recorded."""
+UNEVEN: Final = 0.3
+"""Three standard deviations of a batch loss over its start, above which batches differ much (as in
+`loss_not_decreasing`)."""
 AT_REST: Final = 0.05
 """Relative fall from one eighth of the run to the last below which a loss has plateaued."""
 
@@ -240,7 +247,8 @@ def loss_trajectory(history: RunHistory) -> LossTrajectory | None:
         return _trajectory(
             windows, loss, "step", _first_bad_loss(run, loss), _elapsed(run, windows)
         )
-    for name in ("loss", "epoch_loss"):
+    means_first = _means_say_more(history.series("loss"), history.series("epoch_loss"))
+    for name in ("epoch_loss", "loss") if means_first else ("loss", "epoch_loss"):
         series = history.series(name)
         if series is not None and len(series):
             values = np.asarray(series.values, dtype=np.float64)
@@ -255,6 +263,21 @@ def loss_trajectory(history: RunHistory) -> LossTrajectory | None:
                 elapsed = len(values) if each and series.axis != "epoch" else None
                 return _trajectory(windows, values, series.axis, first_bad, elapsed)
     return None
+
+
+def _means_say_more(single: Series | None, means: Series | None) -> bool:
+    """Whether epoch means show more than the losses of a few single batches.
+
+    Lightning logs the loss of every 50th batch by default. If batches differ much, a few of them
+    hide a fall that the means of all batches show.
+    """
+    if single is None or means is None or len(means) < EPOCH_MEANS or len(single) < 3:
+        return False
+    values = np.asarray(single.values, np.float64)
+    every = float(np.median(np.diff(single.steps)))
+    if single.axis != "step" or every < SPARSE or not np.isfinite(values).all():
+        return False
+    return 3 * _noise(values) > UNEVEN * abs(float(np.median(values[:FIRST])))
 
 
 def _begun(values: Values) -> int:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
+
+import numpy as np
 
 from tb_convergence.core.diagnosis.configuration import configuration
 from tb_convergence.core.diagnosis.data import baseline_loss
 from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
 from tb_convergence.core.diagnosis.memoization import memoized
-from tb_convergence.core.history import RunHistory
+from tb_convergence.core.history import RunHistory, Values
 
 FALLS: Final = " The loss still falls."
 """Added to a finding about something unusual in a run that learns."""
@@ -22,6 +25,27 @@ USELESS: Final = 0.95
 """Above this part of the loss of a model that ignores its input, nothing was learned."""
 LAG_STEPS: Final = 500
 """Steps after which the moving averages of batch normalization have caught up."""
+
+
+NEAR: Final = 0.005
+CLASSES: Final = (*range(2, 11), 20, 50, 100, 1000)
+
+
+def uniform_loss(levels: Values) -> float | None:
+    """ln C if every one of `levels` is close to it, for a small or round number C of classes.
+
+    That is the cross-entropy of a classifier that knows nothing. None if no C fits.
+
+    >>> round(uniform_loss(np.array([0.6930, 0.6935])), 4)
+    0.6931
+    >>> uniform_loss(np.array([0.6930, 0.70])) is None
+    True
+    """
+    for classes in CLASSES:
+        chance = math.log(classes)
+        if bool((np.abs(levels / chance - 1) < NEAR).all()):
+            return chance
+    return None
 
 
 def unfinished(history: RunHistory) -> bool:

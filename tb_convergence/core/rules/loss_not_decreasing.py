@@ -6,7 +6,6 @@ difference within the noise of single batches does not count as a fall.
 
 from __future__ import annotations
 
-import math
 from typing import Final
 
 import numpy as np
@@ -16,7 +15,7 @@ from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.loss_evidence import fall_of_loss, length_of
 from tb_convergence.core.diagnosis.loss_trajectory import LossTrajectory, loss_trajectory
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
-from tb_convergence.core.diagnosis.training_progress import learns, unfinished
+from tb_convergence.core.diagnosis.training_progress import NEAR, learns, unfinished, uniform_loss
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.measures import Measure
 from tb_convergence.core.text.numbers import number, percent
@@ -28,8 +27,6 @@ CHANCE: Final = 0.97
 ABOVE: Final = 1.1
 CHANCE_STEPS: Final = 60
 EPOCHS: Final = 4
-NEAR: Final = 0.005
-CLASSES: Final = (*range(2, 11), 20, 50, 100, 1000)
 _ALIKE: Final = 0.1
 _BETWEEN: Final = 0.8
 MINIMUM_STEPS = 30
@@ -105,7 +102,7 @@ def _at_chance(history: RunHistory, trajectory: LossTrajectory) -> Match | None:
         return None
     baseline, confidence = baseline_loss(history), 0.75
     if baseline is None and trajectory.axis == "epoch":
-        baseline, confidence = _logarithm(trajectory), 0.6
+        baseline, confidence = uniform_loss(trajectory.level), 0.6
     if baseline is None or baseline <= 0 or trajectory.observed < EPOCHS:
         return None
     if trajectory.axis == "step" and trajectory.observed < CHANCE_STEPS:
@@ -125,16 +122,6 @@ def _at_chance(history: RunHistory, trajectory: LossTrajectory) -> Match | None:
         title="The loss stays at chance level",
         judged_step=trajectory.settled_step,
     )
-
-
-def _logarithm(trajectory: LossTrajectory) -> float | None:
-    """ln C if every epoch mean is close to it, for a small or round number of classes; else None.
-    """
-    for classes in CLASSES:
-        chance = math.log(classes)
-        if bool((np.abs(trajectory.level / chance - 1) < NEAR).all()):
-            return chance
-    return None
 
 
 def _unknown_start(fall: float) -> bool:

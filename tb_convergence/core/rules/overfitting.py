@@ -13,10 +13,10 @@ import numpy as np
 from tb_convergence.core.diagnosis.data import baseline_loss
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
-from tb_convergence.core.diagnosis.paired_losses import PairedLosses, paired_losses
+from tb_convergence.core.diagnosis.paired_losses import END, PairedLosses, paired_losses
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
 from tb_convergence.core.diagnosis.training_progress import lagging_statistics
-from tb_convergence.core.history import RunHistory
+from tb_convergence.core.history import RunHistory, Values
 from tb_convergence.core.measures import Measure
 from tb_convergence.core.text.numbers import number
 
@@ -27,6 +27,9 @@ NOISE: Final = 3.0
 FALL: Final = 0.7
 CLEAR_RISE: Final = 1.2
 CLEAR_FALL: Final = 0.9
+STEADY: Final = 0.75
+STEADY_SINCE: Final = 8
+STEADY_FALL: Final = 0.97
 UNDONE: Final = 0.1
 GAP: Final = 1.1
 NEAR_ZERO: Final = 0.1
@@ -65,10 +68,15 @@ def _turned(history: RunHistory, both: PairedLosses) -> Match | None:
     if since < SINCE or lowest <= 0 or then <= 0:
         return None
     rise, fall = both.end_validation / lowest, both.end_training / then
-    mild = rise < CLEAR_RISE
+    mild, steady = rise < CLEAR_RISE, _rises_steadily(val[best:])
     if rise < RISE or both.end_validation - lowest < NOISE * both.noise:
         return None
-    if fall > (FALL if mild else CLEAR_FALL):
+    # One lucky validation is no level that the later ones have left.
+    levels = np.median(np.lib.stride_tricks.sliding_window_view(val, END), axis=1)
+    if both.end_validation < RISE * float(levels.min()) or lowest * APART < then:
+        return None
+    fallen_below = STEADY_FALL if steady else FALL if mild else CLEAR_FALL
+    if fall > fallen_below:
         return None
     trajectory = loss_trajectory(history)
     start = trajectory.start if trajectory is not None else 0.0
@@ -92,8 +100,7 @@ def _turned(history: RunHistory, both: PairedLosses) -> Match | None:
         last_step=last,
         evidence=(
             Evidence("validation_loss_rise", rise, RISE, last, side="at least"),
-            Evidence("training_loss_since", fall, FALL if mild else CLEAR_FALL, last,
-                     side="at most"),
+            Evidence("training_loss_since", fall, fallen_below, last, side="at most"),
             *(
                 [Evidence("validation_fall_undone", undone, UNDONE)]
                 if fallen > 0 and undone >= UNDONE else []
@@ -101,6 +108,15 @@ def _turned(history: RunHistory, both: PairedLosses) -> Match | None:
             Evidence("validations_since_minimum", float(since), float(SINCE), side="at least"),
         ),
     )
+
+
+def _rises_steadily(since: Values) -> bool:
+    """Whether `since` `[V]`, from the lowest validation loss on, rises at most validations.
+
+    Around a flat minimum, half of the differences are rises. Ten or more of 13 have a probability
+    below 5 % then, and the rise must exceed the noise as well.
+    """
+    return len(since) > STEADY_SINCE and float((np.diff(since) > 0).mean()) >= STEADY
 
 
 def _stalled(history: RunHistory, both: PairedLosses) -> Match | None:
@@ -212,6 +228,13 @@ RULE: Final = Rule(
             source="After a mild rise, the training loss must have fallen clearly.",
         ),
         Threshold(
+            "training_loss_since", low=STEADY_FALL, detail="(steady rise)",
+            source=(
+                "If the validation loss rises at three of four validations, over more than eight, "
+                "the rise is no accident, and the training loss only has to fall at all."
+            ),
+        ),
+        Threshold(
             "validation_loss_rise", high=CLEAR_RISE, detail="(clear)",
             source=(
                 "After a rise this large, any further fall of the training loss shows that the two "
@@ -236,6 +259,13 @@ RULE: Final = Rule(
         Threshold(
             "training_loss_over_baseline", low=NEAR_ZERO,
             source="Below this, the training loss is near zero.",
+        ),
+        Threshold(
+            "training_over_validation", low=APART, detail="at the lowest validation loss",
+            source=(
+                "A validation loss many times lower measures something else: another loss, or "
+                "another scale."
+            ),
         ),
         Threshold(
             "validation_over_training", high=APART, detail="(a wide gap)",
@@ -282,6 +312,7 @@ RULE: Final = Rule(
             ("epoch_loss",), "fraction",
         ),
         Measure("validation_over_training", "validation over training loss", ("validation_loss",)),
+        Measure("training_over_validation", "training over validation loss", ("validation_loss",)),
         Measure(
             "validation_over_chance", "lowest validation loss over chance level",
             ("validation_loss",), "fraction",

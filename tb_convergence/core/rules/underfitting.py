@@ -17,13 +17,14 @@ from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
 from tb_convergence.core.diagnosis.onsets import mostly_since
 from tb_convergence.core.diagnosis.paired_losses import paired_losses
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
-from tb_convergence.core.diagnosis.training_progress import LITTLE
+from tb_convergence.core.diagnosis.training_progress import LITTLE, uniform_loss
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.measures import Measure
 from tb_convergence.core.text.numbers import number, percent
 
 EPOCHS: Final = 6
 STANDSTILL: Final = 0.02
+SLIGHT: Final = 0.005
 USELESS: Final = training_progress.USELESS
 
 
@@ -41,8 +42,12 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         )
         falls.append((before - last) / max(abs(before), 1e-30))
         lasts.append(last)
+        if falls[-1] > SLIGHT and (np.diff(values[-2 * quarter - 1 :]) < 0).all():
+            return None  # a slight fall, but at every validation
         rests.append(mostly_since(values - last <= STANDSTILL * max(abs(last), 1e-30)) or 0)
     baseline = baseline_loss(history)
+    uniform = uniform_loss(np.array(lasts)) if baseline is None else None
+    baseline = baseline if uniform is None else uniform
     level = baseline if baseline is not None else abs(trajectory.start)
     share = lasts[0] / max(level, 1e-30)
     if max(falls) > STANDSTILL or min(falls) < -0.2 or not LITTLE < share < 2:
@@ -83,6 +88,10 @@ RULE = Rule(
             source=(
                 "Compared with the third quarter of the epochs. A smaller fall counts as a plateau."
             ),
+        ),
+        Threshold(
+            "late_training_fall", low=SLIGHT, detail="(at each validation)",
+            source="A loss that falls at each of the last validations, if only slightly, goes on.",
         ),
         Threshold(
             "training_loss_over_level", high=USELESS, detail="(warning)",
