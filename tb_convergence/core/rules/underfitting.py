@@ -60,7 +60,8 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     return Match(
         "warning" if useless else "info", confidence,
         f"The training loss has plateaued at {number(lasts[0], 4)} and the validation loss at "
-        f"{number(lasts[1], 4)}, {percent(share)} of {of}. Neither falls any more.",
+        f"{number(lasts[1], 4)}, {percent(share)} of {of}. Neither fell by more than "
+        f"{percent(STANDSTILL)} in the last quarter.",
         begun, int(paired.steps[-1]), (),
         (
             Evidence("late_training_fall", falls[0], STANDSTILL),
