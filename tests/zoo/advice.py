@@ -82,6 +82,7 @@ def follow(task: Task, folder: Path, facts: Any) -> Followed | None:
         changed.model.fit(
             changed.x, changed.y, batch_size=changed.batch_size, epochs=changed.epochs,
             shuffle=changed.shuffle, verbose=0, class_weight=changed.class_weight,
+            callbacks=list(changed.callbacks),
         )
         after = changed.judge(changed.model)
     return Followed(task, finding.id, finding.advice[0], facts["score"], after, program.good)

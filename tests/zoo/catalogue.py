@@ -15,6 +15,9 @@ from zoo.families import (
     forum_tables,
     inputs,
     layers,
+    normalization,
+    posted_images,
+    posted_tables,
     rates,
     reported_images,
     reported_sequences,
@@ -28,7 +31,7 @@ FAMILIES = {
     "optimizer": rates.PROGRAMS,
     "data": inputs.PROGRAMS,
     "ends": ends.PROGRAMS,
-    "layers": layers.PROGRAMS,
+    "layers": (*layers.PROGRAMS, *normalization.PROGRAMS),
     "apart": apart.PROGRAMS,
     "architectures": (
         *architectures_sequences.PROGRAMS, *architectures_joint.PROGRAMS,
@@ -38,6 +41,7 @@ FAMILIES = {
         *reported_images.PROGRAMS, *reported_sequences.PROGRAMS, *reported_tables.PROGRAMS
     ),
     "forum": (*forum_images.PROGRAMS, *forum_tables.PROGRAMS, *forum_sequences.PROGRAMS),
+    "posted": (*posted_tables.PROGRAMS, *posted_images.PROGRAMS),
     "unusual": (*unusual_tables.PROGRAMS, *unusual_networks.PROGRAMS),
 }
 

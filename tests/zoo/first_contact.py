@@ -24,6 +24,9 @@ DETAILS = ROOT / "docs" / "development" / "first_contact.md"
 SETS: Final = {
     "apart": "held-out programs, first set", "reported": "held-out programs, second set",
     "forum": "held-out programs, third set", "unusual": "healthy but unusual programs",
+    "forum-2": "held-out programs, third set, second part",
+    "unusual-2": "healthy but unusual programs, second part",
+    "posted": "held-out programs, fourth set",
 }
 """Families that were written without knowledge of the rules."""
 
@@ -43,16 +46,30 @@ measurements on the same programs are optimistic. [accuracy.md](../accuracy.md) 
 
 
 def keep(outcomes: Sequence[Outcome]) -> None:
-    """Record the outcomes, one file per family.
+    """Record the outcomes, one file per family, and one more for programs met at a later time.
 
     Raises:
-        FileExistsError: the rules met this family before; a second first contact is none.
+        FileExistsError: the rules met one of these programs before; a second first contact is none.
     """
     for family in dict.fromkeys(outcome.family for outcome in outcomes):
         _keep(family, [outcome for outcome in outcomes if outcome.family == family])
 
 
+def _files(family: str) -> list[Path]:
+    """Records of a family, the oldest first: `forum.json`, `forum-2.json`, ..."""
+    found = [FOLDER / f"{family}.json"]
+    while found[-1].is_file():
+        found.append(FOLDER / f"{family}-{len(found) + 1}.json")
+    return found[:-1]
+
+
 def _keep(family: str, outcomes: Sequence[Outcome]) -> None:
+    files, names = _files(family), {outcome.task.name for outcome in outcomes}
+    for path in files:
+        met = names & {row[0] for row in json.loads(path.read_text())["rows"]}
+        if met:
+            raise FileExistsError(f"{path}: met before: {', '.join(sorted(met))}")
+    name = f"{family}-{len(files) + 1}" if files else family
     record = {
         "date": time.strftime("%Y-%m-%d", time.gmtime()),
         "seeds": sorted({outcome.task.seed for outcome in outcomes}),
@@ -61,22 +78,33 @@ def _keep(family: str, outcomes: Sequence[Outcome]) -> None:
         "doubts": [(str(o.task), o.at_fault) for o in outcomes if o.at_fault],
     }
     FOLDER.mkdir(exist_ok=True)
-    with (FOLDER / f"{family}.json").open("x") as file:
+    with (FOLDER / f"{name}.json").open("x") as file:
         json.dump(record, file, indent=1)
         file.write("\n")
 
 
 def keep_after(outcomes: Sequence[Outcome]) -> None:
-    """Add what is measured now, of as many programs as are recorded, to each family's record.
+    """Add what is measured now, of as many programs as are recorded, to each family's records.
 
     Raises:
         FileNotFoundError: a family without a first contact has no later one.
     """
     for family in dict.fromkeys(outcome.family for outcome in outcomes):
-        path = FOLDER / f"{family}.json"
-        record = json.loads(path.read_text())
+        files = _files(family)
+        if not files:
+            raise FileNotFoundError(f"{FOLDER / family}.json: no first contact of this family")
         own = [outcome for outcome in outcomes if outcome.family == family]
-        rows = [row[:-1] for row in tables.rows(own)]
+        for path in files:
+            _keep_after(path, own)
+
+
+def _keep_after(path: Path, outcomes: Sequence[Outcome]) -> None:
+    """Add to one record what is measured now of the programs that it lists."""
+    record = json.loads(path.read_text())
+    listed = {row[0] for row in record["rows"]}
+    own = [outcome for outcome in outcomes if outcome.task.name in listed]
+    rows = [row[:-1] for row in tables.rows(own)]
+    if rows:
         record["after"] = {
             "date": time.strftime("%Y-%m-%d", time.gmtime()),
             "figures": Figures.of(own).lines(),

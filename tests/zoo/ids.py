@@ -20,6 +20,7 @@ CAUSES: Final = (
     "dead-relu",
     "poor-initialization",
     "over-regularization",
+    "batch-norm-statistics",
     "batch-norm-masks-gradients",
     "too-deep-without-skip",
     "insufficient-capacity",

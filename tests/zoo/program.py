@@ -21,7 +21,7 @@ class Training:
         judge: score of the trained model on data it has not seen, higher is better.
         validation: what `fit` is given as validation data.
         epochs, batch_size, shuffle: as in `fit`.
-        class_weight: as in `fit`.
+        class_weight, callbacks: as in `fit`.
     """
 
     model: Any
@@ -33,6 +33,7 @@ class Training:
     batch_size: int = 32
     shuffle: bool = True
     class_weight: dict[int, float] | None = None
+    callbacks: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

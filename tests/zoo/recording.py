@@ -36,7 +36,7 @@ def record(task: Task, folder: Path, cases: Any = None) -> dict[str, Any]:
     fitted = training.model.fit(
         training.x, training.y, batch_size=training.batch_size, epochs=training.epochs,
         shuffle=training.shuffle, validation_data=training.validation, verbose=0,
-        class_weight=training.class_weight, callbacks=[callback],
+        class_weight=training.class_weight, callbacks=[*training.callbacks, callback],
     )
     facts = {
         "task": str(task),

@@ -77,6 +77,21 @@ def test_each_held_out_set_has_a_first_contact_of_its_own(
     assert any("1 of 1 = 100%" in line for line in totals)
 
 
+def test_programs_of_a_set_that_are_met_later_have_a_record_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(first_contact, "FOLDER", tmp_path)
+    later = outcome(finding("dead-relu"), name="later")
+    first_contact.keep(OUTCOMES[:1])
+    first_contact.keep([later])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["layers-2.json", "layers.json"]
+    with pytest.raises(FileExistsError, match="met before: later"):
+        first_contact.keep([later, outcome(finding("dead-relu"), name="never met")])
+    first_contact.keep_after([OUTCOMES[0], later])
+    again = "1 programs of this set were recorded and diagnosed again, including 0 of the 0"
+    assert first_contact.details().count(again) == 2
+
+
 def test_what_came_after_stands_beside_the_first_contact(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -59,6 +59,8 @@ class Layer:
         trainable: whether training may change its weights; None where unknown.
         trainable_parameters: number of weights that training may change; None where unknown.
         owner: attribute of the model that holds it, or the part it is in; "" where unknown.
+        moving_statistics: of a trained batch normalization layer: "initial" as long as they are
+            those of a new layer, else "moved"; "" where unknown.
     """
 
     name: str
@@ -77,6 +79,7 @@ class Layer:
     trainable: bool | None = None
     trainable_parameters: int | None = None
     owner: str = ""
+    moving_statistics: str = ""
 
     @property
     def penalty(self) -> float:
@@ -282,6 +285,7 @@ def _layer(item: Mapping[str, Any]) -> Layer:
         trainable=_flag(item.get("trainable")),
         trainable_parameters=_count(item.get("trainable_parameters")),
         owner=_text(item.get("owner")),
+        moving_statistics=_text(item.get("moving_statistics")),
     )
 
 

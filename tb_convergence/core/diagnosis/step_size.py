@@ -22,7 +22,10 @@ Karpathy, CS231n)."""
 LARGE: Final = 1e-1
 """Update over weight norm: log10 above -1 is too much (TheDeepChecker)."""
 HEALTHY: Final = LARGE / 10
-"""Largest healthy update ratio: advice on a learning rate aims below it."""
+"""Largest healthy update ratio. Advice on a learning rate aims below it, and a smaller ratio leaves
+room for a higher rate."""
+TYPICAL: Final = 1e-3
+"""Update ratio of a healthy run (Karpathy, CS231n)."""
 ADAM: Final = 1e-3
 """Default learning rate of Adam and related optimizers (Kingma & Ba 2015)."""
 BEGUN: Final = 0.2

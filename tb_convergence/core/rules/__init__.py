@@ -14,6 +14,7 @@ from tb_convergence.core.diagnosis.catalogue import catalogue
 from tb_convergence.core.diagnosis.rule import Rule
 from tb_convergence.core.rules import (
     batch_norm_masks_gradients,
+    batch_norm_statistics,
     class_imbalance,
     clipping_hides_learning_rate,
     constant_loss,
@@ -78,6 +79,7 @@ RULES: Final[tuple[Rule, ...]] = catalogue((
     too_few_steps.RULE,
     optimizer_mismatch.RULE,
     wrong_labels.RULE,  # after the others: it fires only if nothing else is wrong
+    batch_norm_statistics.RULE,
     batch_norm_masks_gradients.RULE,
     non_finite_values.RULE,
     loss_not_decreasing.RULE,

@@ -26,7 +26,7 @@ from tb_convergence.core.history import RunHistory
 from tb_convergence.core.measures import Measure
 from tb_convergence.core.text.numbers import number, percent
 
-HEALTHY: Final = (step_size.SMALL, step_size.LARGE)
+IN_RANGE: Final = (step_size.SMALL, step_size.LARGE)
 """Healthy update ratios, as in update-ratio-out-of-range."""
 MUCH: Final = 0.2
 STEPS: Final = 200
@@ -57,8 +57,8 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
     if not np.isfinite(ratio).any():
         return None
     slowest, fastest = float(np.nanmin(ratio)), float(np.nanmax(ratio))
-    in_order = HEALTHY[0] < slowest and fastest < HEALTHY[1] and not GRADIENT_SIGNS & set(signs)
-    if not in_order and not (narrow and HEALTHY[0] < fastest < 1.0):
+    in_order = IN_RANGE[0] < slowest and fastest < IN_RANGE[1] and not GRADIENT_SIGNS & set(signs)
+    if not in_order and not (narrow and IN_RANGE[0] < fastest < 1.0):
         return None
     order = ", while gradients and updates are healthy" if in_order else ""
     share_of, reference = "loss_over_baseline", "the loss of a model that ignores its input"
@@ -73,9 +73,9 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
         (
             Evidence(share_of, share, least, int(trajectory.steps[-1]),
                      side="more than"),
-            Evidence("fastest_update_ratio", fastest, 1.0 if narrow else HEALTHY[1],
+            Evidence("fastest_update_ratio", fastest, 1.0 if narrow else IN_RANGE[1],
                      side="less than", detail="layer"),
-            *((Evidence("slowest_update_ratio", slowest, HEALTHY[0],
+            *((Evidence("slowest_update_ratio", slowest, IN_RANGE[0],
                         side="more than"),) if in_order else ()),
         ),
     )

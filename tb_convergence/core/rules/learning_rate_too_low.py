@@ -17,7 +17,13 @@ from tb_convergence.core.diagnosis.onsets import mostly_since
 from tb_convergence.core.diagnosis.optimizer_parts import part_of_layer
 from tb_convergence.core.diagnosis.rate_schedule import DECAYED, Rates, decay_text, rates
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold, strongest
-from tb_convergence.core.diagnosis.step_size import BEGUN, path_length, ratio_from_rate
+from tb_convergence.core.diagnosis.step_size import (
+    BEGUN,
+    HEALTHY,
+    TYPICAL,
+    path_length,
+    ratio_from_rate,
+)
 from tb_convergence.core.diagnosis.table_columns import (
     WEIGHT_KINDS,
     largest_per_record,
@@ -32,9 +38,7 @@ from tb_convergence.core.text.numbers import number, percent, rounded
 from tb_convergence.core.text.phrases import loss_change
 
 RATIO: Final = step_size.SMALL
-HEALTHY: Final = 1e-3
 MANY: Final = 200
-SHORT: Final = step_size.LARGE / 10
 FAR: Final = 0.7
 LED_FAR: Final = 1.0
 ALIVE: Final = 1e-7
@@ -92,7 +96,7 @@ def _died(table: Table, signs: Signs) -> bool:
     if zero is None or zero.severity == "info" or zero.first_step <= int(table.steps[0]):
         return False
     alive = weights_column(table, "update_ratio", "high")[table.steps < zero.first_step]
-    return bool((np.nan_to_num(alive) >= HEALTHY).any())
+    return bool((np.nan_to_num(alive) >= TYPICAL).any())
 
 
 def _tiny(
@@ -179,9 +183,9 @@ def _hardly_begun(
     path = path_length(history)
     if path is None or path >= BEGUN or trajectory.observed < 15 or learns(history):
         return None
-    if unfinished(history) or trajectory.fall > LEARNS or fastest >= SHORT:
+    if unfinished(history) or trajectory.fall > LEARNS or fastest >= HEALTHY:
         return None
-    many = (trajectory.elapsed or 0) >= MANY and fastest < HEALTHY
+    many = (trajectory.elapsed or 0) >= MANY and fastest < TYPICAL
     return Match(
         severity="warning" if many else "info",
         confidence=0.65 if many else 0.45,
@@ -195,7 +199,7 @@ def _hardly_begun(
         evidence=(
             Evidence("path_length", path, BEGUN),
             Evidence("fastest_update_ratio", fastest,
-                     HEALTHY if fastest < HEALTHY else None, detail=_weights(table)),
+                     TYPICAL if fastest < TYPICAL else None, detail=_weights(table)),
             fall_of_loss(trajectory, LEARNS),
         ),
         advice=_advice(history, fastest, 3e-3),
@@ -241,7 +245,7 @@ def _slow(
     The steps are below the middle of the healthy range and have not led far. The loss falls almost
     every time and has far to go. Recorded data cannot tell whether a higher rate would be stable.
     """
-    if trajectory.observed < 15 or fastest >= SHORT or unfinished(history):
+    if trajectory.observed < 15 or fastest >= HEALTHY or unfinished(history):
         return None
     path = path_length(history)
     if path is not None and path >= LED_FAR:
@@ -259,7 +263,7 @@ def _slow(
         first_step=int(table.steps[0]),
         last_step=int(table.steps[-1]),
         evidence=(
-            Evidence("fastest_update_ratio", fastest, SHORT, detail=_weights(table)),
+            Evidence("fastest_update_ratio", fastest, HEALTHY, detail=_weights(table)),
             fall_of_loss(trajectory, FAR),
         ),
         advice=_advice(history, fastest, 3e-3),
@@ -304,10 +308,10 @@ def _factor(
     """
     trajectory = loss_trajectory(history)
     steps = trajectory.observed if trajectory is not None else 0
-    aim = min(step_size.HEALTHY, max(wanted, _FAR_ENOUGH / max(steps, 1)))
+    aim = min(HEALTHY, max(wanted, _FAR_ENOUGH / max(steps, 1)))
     factor = aim / max(fastest, 1e-12)
     default = step_size.ADAM / rate
-    near = default > 3 and fastest * default <= step_size.HEALTHY
+    near = default > 3 and fastest * default <= HEALTHY
     if model.optimizer.startswith("Adam") and near:
         return default
     # Rates are given as 1, 3, 10: the next lower one, as a step too long costs more than one short.
@@ -340,7 +344,7 @@ RULE = Rule(
             source="About 1e-3 is healthy for the fastest layer (Karpathy, CS231n).",
         ),
         Threshold(
-            "fastest_update_ratio", low=HEALTHY, detail="layer (for a warning)",
+            "fastest_update_ratio", low=TYPICAL, detail="layer (for a warning)",
             source="The ratio is about 1e-3 in a healthy run (Karpathy, CS231n).",
         ),
         Threshold(
@@ -348,7 +352,7 @@ RULE = Rule(
             source="In a shorter run, the number of steps may be the problem rather than the rate.",
         ),
         Threshold(
-            "fastest_update_ratio", low=SHORT, detail="layer (if the loss falls smoothly)",
+            "fastest_update_ratio", low=HEALTHY, detail="layer (if the loss falls smoothly)",
             source=(
                 "A tenth of the ratio at which steps become too large leaves room for a higher "
                 "rate."

@@ -23,6 +23,7 @@ from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.loss_evidence import loss_over_start
 from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold, strongest
+from tb_convergence.core.diagnosis.step_size import TYPICAL
 from tb_convergence.core.diagnosis.table_columns import largest_per_record, weights_column
 from tb_convergence.core.diagnosis.training_progress import learns
 from tb_convergence.core.history import RunHistory
@@ -31,7 +32,6 @@ from tb_convergence.core.text.numbers import number, percent
 from tb_convergence.core.text.phrases import counted
 
 EPSILON: Final = 1e-3
-SHORT: Final = 1e-3
 ADAPTIVE: Final = frozenset(
     {"MultiHeadAttention", "GroupedQueryAttention", "Attention", "AdditiveAttention", "Embedding",
      "EinsumDense"}
@@ -85,18 +85,18 @@ def _large_epsilon(history: RunHistory) -> Match | None:
         return None
     ratio = largest_per_record(weights_column(table, "update_ratio", "high"))
     finite = ratio[np.isfinite(ratio)]
-    if len(finite) < 5 or not float(np.median(finite)) < SHORT:
+    if len(finite) < 5 or not float(np.median(finite)) < TYPICAL:
         return None
     typical = float(np.median(finite))
     return Match(
-        "critical" if typical < SHORT / 10 else "warning", 0.9,
+        "critical" if typical < TYPICAL / 10 else "warning", 0.9,
         f"{model.optimizer} has epsilon={number(epsilon, 6)}. Epsilon is added to the denominator "
         "of each step and outweighs it here, so the fastest layer changes by only "
         f"{number(typical, 2)} of its "
         "size per step.",
         int(table.steps[0]), int(table.steps[-1]), (),
         (Evidence("optimizer_epsilon", epsilon, EPSILON, side="at least"),
-         Evidence("fastest_update_ratio", typical, SHORT, detail="layer")),
+         Evidence("fastest_update_ratio", typical, TYPICAL, detail="layer")),
         (f"Use {model.optimizer}(epsilon=1e-7), the default.",),
         title="The optimizer's epsilon is too large",
     )
@@ -178,7 +178,7 @@ RULE = Rule(
             ),
         ),
         Threshold(
-            "fastest_update_ratio", low=SHORT, detail="layer",
+            "fastest_update_ratio", low=TYPICAL, detail="layer",
             source="A healthy update ratio is larger (Karpathy, CS231n).",
         ),
         Threshold(

@@ -19,7 +19,7 @@ from tb_convergence.core.diagnosis.finding import Evidence, Severity
 from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
 from tb_convergence.core.diagnosis.training_progress import FALLS, learns
-from tb_convergence.core.history import RunHistory, Table, Values
+from tb_convergence.core.history import NoStatisticError, RunHistory, Table, Values
 from tb_convergence.core.measures import Measure
 from tb_convergence.core.schema import Row
 from tb_convergence.core.text.numbers import number, rounded
@@ -50,9 +50,11 @@ def fans(row: Row) -> tuple[int, int] | None:
 
 def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     table = history.table("variables")
-    # A model that is built by its first batch is first recorded at the second.
-    if table is None or not len(table.steps) or int(table.steps[0]) > 1:
+    if table is None or not len(table.steps):
         return None
+    # A model that is built by its first batch is first recorded at the second.
+    if int(table.steps[0]) > 1:
+        raise NoStatisticError("weights of the first step", "variables")
     rows = table.rows_of("kernel")
     std, mean = table.column("variable_std")[0], table.column("variable_mean")[0]
     constant, scaled = [], []
@@ -84,7 +86,11 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
             title="Weights initialized to equal values",
         )
     if not scaled:
-        return _overconfident(history) or _not_selfnormalizing(history)
+        found = _overconfident(history) or _not_selfnormalizing(history)
+        if found is None and rows and not any(table.rows[row].shape for row in rows):
+            # Histograms and `log_health` of bare arrays: no fan, so no scale to compare with.
+            raise NoStatisticError("shapes of the weights", "variables")
+        return found
     row, ratio = max(scaled, key=lambda pair: abs(math.log(pair[1])))
     return Match(
         "info" if benign else "warning",

@@ -10,7 +10,6 @@ away from their targets.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
@@ -18,6 +17,18 @@ from typing import Final
 import numpy as np
 
 from tb_convergence.core.diagnosis import loss_value
+from tb_convergence.core.diagnosis.class_losses import (
+    EVEN,
+    FEWEST_CLASSES,
+    FLAT,
+    MOST_CLASSES,
+    binary_per_class,
+    classes_as_one_number,
+    distance_between_classes,
+    loss_match,
+    one_class,
+    several_labels,
+)
 from tb_convergence.core.diagnosis.configuration import (
     CROSS_ENTROPIES,
     REGRESSION_LOSSES,
@@ -25,19 +36,14 @@ from tb_convergence.core.diagnosis.configuration import (
     configuration,
 )
 from tb_convergence.core.diagnosis.data import (
-    Columns,
-    are_probabilities,
-    baseline_loss,
     columns_of,
-    target_kind,
-    whole_numbers,
 )
 from tb_convergence.core.diagnosis.finding import Evidence, Severity
 from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
 from tb_convergence.core.diagnosis.objective import objective
 from tb_convergence.core.diagnosis.output_heads import at_any_head
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold, strongest
-from tb_convergence.core.diagnosis.training_progress import FALLS, learns
+from tb_convergence.core.diagnosis.training_progress import learns
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.measures import Measure
 from tb_convergence.core.text.numbers import number, number_range
@@ -50,10 +56,6 @@ FAR: Final = 3.0
 SATISFIED: Final = 0.1
 OFF_MEAN: Final = loss_value.OFF_MEAN
 VERY_FAR: Final = 10.0
-FLAT: Final = 0.01
-FEWEST_CLASSES: Final = 3
-MOST_CLASSES: Final = 100
-EVEN: Final = 0.1
 
 Check = Callable[[RunHistory, Signs], Match | None]
 
@@ -64,55 +66,12 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
 
 def _of_output(history: RunHistory, signs: Signs) -> Match | None:
     checks: tuple[Check, ...] = (
-        _one_class, _no_distribution, _first_not_finite, _below_zero, _pairwise, _summed,
-        _leaves_the_targets, _pleased_by_a_constant, _several_labels, _binary_per_class,
-        _distance_between_classes,
-        _classes_as_one_number,
+        one_class, _no_distribution, _first_not_finite, _below_zero, _pairwise, _summed,
+        _leaves_the_targets, _pleased_by_a_constant, several_labels, binary_per_class,
+        distance_between_classes,
+        classes_as_one_number,
     )
     return strongest(*(check(history, signs) for check in checks))
-
-
-def _match(
-    history: RunHistory,
-    severity: Severity,
-    confidence: float,
-    text: str,
-    advice: str,
-    *evidence: Evidence,
-    first_step: int = 0,
-    title: str = "",
-    ruins: bool = False,
-) -> Match:
-    output = configuration(history).output
-    return Match(
-        severity, confidence, text, first_step, max(first_step, history.last_step),
-        (output.name,) if output is not None and output.name else (), evidence,
-        (advice, "Fit ten samples until the loss is nearly zero. With the right loss, that is "
-                 "easy."),
-        title, ruins,
-    )
-
-
-def _one_class(history: RunHistory, _: Signs) -> Match | None:
-    """With a single class there is no choice, so the loss and every gradient are 0."""
-    model = configuration(history)
-    output = model.output
-    categorical = model.loss in CROSS_ENTROPIES - {"binary_crossentropy"}
-    if output is None or output.units != 1 or not categorical:
-        return None
-    numbers = target_kind(history) == "numbers"
-    instead = (
-        f"For numbers, use mse and no activation in {output.name}." if numbers else
-        f"For two classes, use binary_crossentropy with a sigmoid in {output.name}. For more "
-        "classes, use one unit per class. For numbers, use mse."
-    )
-    return _match(
-        history, "critical", 0.95,
-        f"{model.loss} compares classes, but {output.name} has one unit, so there is no other "
-        "class to compare with.",
-        instead, Evidence("output_units", 1.0, 2.0, None, output.name, detail="output"), ruins=True,
-        title="Cross-entropy over a single class",
-    )
 
 
 def _no_distribution(history: RunHistory, _: Signs) -> Match | None:
@@ -130,7 +89,7 @@ def _no_distribution(history: RunHistory, _: Signs) -> Match | None:
         "For numbers, use mse (or mae, huber). For classes, use one column of 0 and 1 per class, "
         "or sparse_categorical_crossentropy with class indices."
     )
-    match = _match(
+    match = loss_match(
         history, "critical", 0.93,
         f"{model.loss} expects targets in [0, 1], but these range from {number_range(low, high)}.",
         advice,
@@ -163,7 +122,7 @@ def _first_not_finite(history: RunHistory, signs: Signs) -> Match | None:
     step, kind = bad.evidence[0].step or 0, bad.evidence[0].detail
     # The logarithm is of p alone, or of 1 - p as well, which excludes p = 1.
     needed = "(0, 1]" if low <= 0 else "(0, 1)"
-    match = _match(
+    match = loss_match(
         history, "critical", 0.8 if step <= 10 else 0.7,
         f"The outputs of step {step:,} are finite but lie between {number(low)} and "
         f"{number(high)}. The logarithm in this loss needs values in "
@@ -200,7 +159,7 @@ def _below_zero(history: RunHistory, _: Signs) -> Match | None:
         f"The loss fell from {number(trajectory.start, 4)} to {number(trajectory.end, 4)} and has "
         "no lower bound, so a lower loss need not mean a better model."
     )
-    return _match(
+    return loss_match(
         history, "critical" if impossible else "warning", 0.85 if impossible else 0.6, text,
         "Check the sign of the loss and the range of the targets. A loss should be smallest when "
         "prediction and target agree.",
@@ -218,7 +177,7 @@ def _pairwise(history: RunHistory, _: Signs) -> Match | None:
         return None
     records, of, std_ratio = found
     outputs, targets = columns_of(history, "prediction"), columns_of(history, "target")
-    match = _match(
+    match = loss_match(
         history, "critical", 0.9,
         f"In {'all' if records == of else f'{records:,} of'} {of:,} records the loss is exactly "
         "the mean squared difference between every prediction and every target of the batch, "
@@ -249,7 +208,7 @@ def _summed(history: RunHistory, signs: Signs) -> Match | None:
     # Adaptive steps do not depend on the gradient's size, SGD steps are proportional to it.
     plain = configuration(history).optimizer == "SGD"
     so = " (and so is each step of SGD)" if plain else ""
-    match = _match(
+    match = loss_match(
         history, severity, 0.75 if suffers else 0.6 if plain else 0.55,
         f"The loss is summed over the batch{batch} instead of averaged, so it is about "
         f"{number(factor)} times the mean. The gradient is larger by the same factor{so}, and it "
@@ -271,7 +230,7 @@ def _leaves_the_targets(history: RunHistory, _: Signs) -> Match | None:
     if end < FAR or end < 2 * begun:
         return None
     far = end >= VERY_FAR
-    return _match(
+    return loss_match(
         history, "critical" if far else "warning", 0.85 if far else 0.7,
         f"The loss falls from {number(trajectory.start)} to {number(trajectory.end)} while the "
         "predictions move away from the targets. Measured in standard deviations of the targets, "
@@ -299,7 +258,7 @@ def _pleased_by_a_constant(history: RunHistory, _: Signs) -> Match | None:
     if not 0 <= trajectory.end < SATISFIED * trajectory.start:
         return None
     output, target, off = found
-    return _match(
+    return loss_match(
         history, "critical", 0.85,
         f"The loss falls from {number(trajectory.start)} to {number(trajectory.end)}, although the "
         f"output is {number(output)} for every sample and the targets average {number(target)}. "
@@ -310,150 +269,6 @@ def _pleased_by_a_constant(history: RunHistory, _: Signs) -> Match | None:
         ruins=True,
         title="A constant output satisfies the loss",
     )
-
-
-def _several_labels(history: RunHistory, _: Signs) -> Match | None:
-    model = configuration(history)
-    if model.loss != "categorical_crossentropy" or target_kind(history) != "multi-hot":
-        return None
-    targets = columns_of(history, "target")
-    labels = float(np.mean(targets.sums)) if targets is not None else 0.0
-    return _match(
-        history, "info" if learns(history) else "warning", 0.7,
-        f"{model.loss} expects one class per sample, but these samples have {number(labels, 2)} on "
-        "average.",
-        "Use binary_crossentropy with sigmoid outputs if several labels can apply at once.",
-        Evidence("labels_per_sample", labels, 1.0),
-        title="Single-label loss for multi-label targets",
-    )
-
-
-def _binary_per_class(history: RunHistory, _: Signs) -> Match | None:
-    """A binary cross-entropy per class, although each sample has exactly one class."""
-    model, output = configuration(history), configuration(history).output
-    if model.loss != "binary_crossentropy" or target_kind(history) != "one-hot" or output is None:
-        return None
-    units = output.units or 0
-    if units < 3:  # with two, softmax and both losses are the same thing
-        return None
-    return _match(
-        history, "info" if learns(history) else "warning", 0.6,
-        f"binary_crossentropy judges each of the {units} classes alone, although each sample has "
-        f"exactly one class. Predicting none of them is already right for {units - 1} of {units}, "
-        "and 'accuracy' counts it that way.",
-        f"Use categorical_crossentropy with softmax in {output.name}.",
-        Evidence("target_classes", float(units), 3.0, side="at least"),
-        title="Binary loss for exclusive classes",
-    )
-
-
-def _distance_between_classes(history: RunHistory, signs: Signs) -> Match | None:
-    """A squared error on classes works, but its gradient vanishes if the model is surely wrong.
-
-    It is therefore no fault by itself. Only a run that does not learn is a reason to change it.
-    """
-    model, output = configuration(history), configuration(history).output
-    kind = target_kind(history)
-    if output is None or model.loss not in REGRESSION_LOSSES or kind not in ("one-hot", "binary"):
-        return None
-    targets = columns_of(history, "target")
-    outputs = columns_of(history, "prediction")
-    squashed = output.activation in ("softmax", "sigmoid") or (
-        outputs is not None and are_probabilities(outputs)
-    )
-    many = kind == "one-hot"
-    good = learns(history)
-    # Outputs of any size are compared with 0 and 1, so correct but large outputs are penalized.
-    severity: Severity = "info"
-    if not good and (not squashed or _stuck(signs) or _learned_nothing(history)):
-        severity = "warning"
-    right = (
-        f"categorical_crossentropy with softmax in {output.name}" if many else
-        f"binary_crossentropy with a sigmoid in {output.name}"
-    )
-    reason = (
-        _slope_text(outputs, output.activation) if squashed else
-        "it penalizes outputs beyond 0 and 1 even if the class is right"
-    )
-    confidence = (0.3 if squashed else 0.4) if good else (0.5 if squashed else 0.6)
-    return _match(
-        history, severity, confidence,
-        f"{model.loss} is a distance between numbers, but the targets are "
-        f"{'one-hot classes' if many else 'two classes, 0 and 1'}: {reason}.",
-        f"Use {right}.",
-        Evidence("binary_columns", float(targets.count if targets else 0)),
-        title="The loss treats classes as numbers",
-    )
-
-
-def _classes_as_one_number(history: RunHistory, _: Signs) -> Match | None:
-    """Class numbers (0 to C - 1) that a single output must hit, with a distance as the loss.
-
-    That orders the classes and puts class 3 between 2 and 4, although they may have nothing in
-    common. Ratings and counts look the same, and a distance is right for them. Only the user knows
-    whether the numbers are classes. The finding is therefore a warning only if little was learned,
-    and if the numbers start at 0 and are equally frequent, as classes are and counts are not.
-    """
-    model, output = configuration(history), configuration(history).output
-    targets = columns_of(history, "target")
-    if output is None or output.units != 1 or model.loss not in REGRESSION_LOSSES:
-        return None
-    if targets is None or target_kind(history) != "numbers" or not whole_numbers(history):
-        return None
-    low, high = targets.lowest, targets.highest
-    classes = int(high - low) + 1
-    if low not in (0.0, 1.0) or not FEWEST_CLASSES <= classes <= MOST_CLASSES:
-        return None
-    even = math.sqrt((classes**2 - 1) / 12)
-    flat = float(targets.overall[1][0]) / even
-    good = learns(history)
-    like_classes = low == 0 and abs(flat - 1) < EVEN
-    return _match(
-        history, "warning" if like_classes and not good else "info", 0.65 if like_classes else 0.5,
-        f"The targets are the whole numbers {number(low, 6)} to {number(high, 6)}, and "
-        f"{model.loss} treats them as amounts. If they are the numbers of {classes} classes, the "
-        "model has to predict the class number itself, as if class 1 lay between 0 and "
-        f"2.{FALLS if good else ''}",
-        f"If they are classes, use Dense({int(high) + 1}, activation='softmax') instead of "
-        f"{output.name}, with sparse_categorical_crossentropy. If they are amounts (counts, "
-        "ratings), change nothing.",
-        Evidence("target_classes", float(classes), float(FEWEST_CLASSES), side="at least"),
-        Evidence("class_std_over_even", flat),
-        title="Class numbers treated as amounts",
-    )
-
-
-def _slope_text(outputs: Columns | None, activation: str) -> str:
-    """Why a distance learns slowly behind a sigmoid or softmax, and what shows it here.
-
-    Its gradient is multiplied by the slope p (1 - p), which is at most a quarter. That of a
-    cross-entropy is not. On the flat ends the slope is nearly zero; the text says so if outputs
-    reach them.
-    """
-    squasher = activation if activation in ("softmax", "sigmoid") else "output"
-    text = f"its gradient is multiplied by the slope of the {squasher}, at most a quarter"
-    if outputs is None:
-        return text
-    late = slice(-max(1, len(outputs.steps) // 10), None)
-    low, high = float(np.min(outputs.low[late])), float(np.max(outputs.high[late]))
-    if not (math.isfinite(low) and math.isfinite(high)):
-        return text
-    # One of many classes may well be at 0 although no prediction is confident.
-    if high > 1 - FLAT or (outputs.count == 1 and low < FLAT):
-        text += " and nearly zero where the model is sure, be it right or wrong"
-    return f"{text} (its outputs end at {number(low)} to {number(high)})"
-
-
-def _learned_nothing(history: RunHistory) -> bool:
-    """Whether almost nothing was learned, relative to the baseline or, if unknown, the start."""
-    trajectory, baseline = loss_trajectory(history), baseline_loss(history)
-    if trajectory is None or trajectory.observed < 30:
-        return False
-    return trajectory.fall < 0.2 if baseline is None else trajectory.end > 0.8 * baseline
-
-
-def _stuck(signs: Signs) -> bool:
-    return bool({"loss-not-decreasing", "constant-output", "zero-gradient"} & set(signs))
 
 
 RULE = Rule(

@@ -6,10 +6,12 @@ Every field is read on its own: one that cannot be read is left out, and costs n
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from importlib import import_module
 from typing import Any, Final
+
+import numpy as np
 
 from tb_convergence.core.schema import SCHEMA_VERSION
 from tb_convergence.training.keras import compat, layer_rows
@@ -53,7 +55,7 @@ def describe(
     fields: dict[str, Callable[[], Any]] = {
         "writer": _writer,
         "framework": _versions,
-        "model": lambda: _model(model),
+        "model": lambda: _model(model, _was_trained([*optimizers.values(), model.optimizer])),
         "optimizer": lambda: optimizer(next(iter(optimizers.values()), model.optimizer)),
         "loss": lambda: loss(model.loss),
         "steps_per_epoch": lambda: params["steps"],
@@ -81,7 +83,7 @@ def describe_loop(model: Any, applied: Any, facts: Mapping[str, Any]) -> Documen
     fields: dict[str, Callable[[], Any]] = {
         "writer": _writer,
         "framework": _versions,
-        "model": lambda: _model(model),
+        "model": lambda: _model(model, _was_trained([applied])),
         "dtype_policy": lambda: str(model.dtype_policy.name),
     }
     _fill(document, fields)
@@ -148,7 +150,27 @@ def _object(value: Any) -> Any:
     return found
 
 
-def _model(model: Any) -> Document:
+def _was_trained(optimizers: Iterable[Any]) -> bool:
+    """Whether one of these was applied; not of what is no optimizer of Keras."""
+    for item in optimizers:
+        with suppress(Exception):
+            if int(item.iterations) > 0:
+                return True
+    return False
+
+
+def _moving_statistics(item: Any) -> str:
+    """Of a batch normalization layer: "initial" while they are as new, else "moved".
+
+    Raises:
+        AttributeError: another layer, which has none.
+    """
+    mean, variance = np.asarray(item.moving_mean), np.asarray(item.moving_variance)
+    new = not mean.any() and bool((variance == 1).all())
+    return "initial" if new else "moved"
+
+
+def _model(model: Any, trained: bool) -> Document:
     layers = layer_rows.units_of_model(model)
     every = [layer for layer in _flat(model) if type(layer).__name__ != "InputLayer"]
     labels = layer_rows.labels_of([*layers, *(item for item in every if item not in layers)])
@@ -156,7 +178,10 @@ def _model(model: Any) -> Document:
     return {
         "name": model.name,
         "class": type(model).__name__,
-        "layers": [layer(item, labels, connections, owners) for item in every][: MAX_ITEMS * 10],
+        "layers": [
+            layer(item, labels, connections, owners, trained=trained)
+            for item in every[: MAX_ITEMS * 10]
+        ],
         "parameters": int(model.count_params()) if model.built else None,
         "trainable_parameters": _trainable_parameters(model),
     }
@@ -196,9 +221,11 @@ def _owners(model: Any) -> dict[int, str]:
 
 
 def layer(
-    item: Any, labels: Mapping[int, str], connections: Connections, owners: Mapping[int, str]
+    item: Any, labels: Mapping[int, str], connections: Connections, owners: Mapping[int, str],
+    *, trained: bool = False,
 ) -> Document:
-    """One layer: what it is, how it is set up, what feeds it."""
+    """One layer: what it is, how it is set up, what feeds it, and once the model was `trained`,
+    whether that moved the statistics of batch normalization."""
     found: Document = {}
     fields: dict[str, Callable[[], Any]] = {
         "name": lambda: labels.get(id(item), item.name),
@@ -215,6 +242,8 @@ def layer(
             labels.get(id(source), source.name) for source in connections.sources(item)
         ],
     }
+    if trained:
+        fields["moving_statistics"] = lambda: _moving_statistics(item)
     _fill(found, fields)
     for name in LAYER_NUMBERS:
         with suppress(Exception):

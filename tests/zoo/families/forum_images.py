@@ -25,7 +25,7 @@ def bytes_into_lenet(sick: bool) -> Training:
     """Pixels from 0 to 255 go into a LeNet with plain SGD; somebody forgot to divide."""
     seen, unseen = data.digits(8, 8, 1, scale=255.0 if sick else 1.0)
     model = keras.Sequential([
-        keras.Input((8, 8, 1)), layers.Conv2D(6, 3, activation="tanh"), layers.AveragePooling2D(),
+        keras.Input((8, 8, 1)), layers.Conv2D(6, 3, activation="tanh"), layers.AveragePooling2D(2),
         layers.Flatten(), layers.Dense(40, activation="tanh"), layers.Dense(10),
     ])
     model.compile(keras.optimizers.SGD(0.1, momentum=0.9),
