@@ -29,6 +29,7 @@ import browser as system_browser  # noqa: E402 - found through the line above
 import state_logs  # noqa: E402
 from convergence_tab import Tab  # noqa: E402
 from servers import tensorboard  # noqa: E402
+from waiting import SECONDS  # noqa: E402
 
 ARGUMENTS = (
     "--no-sandbox",
@@ -42,7 +43,7 @@ ARGUMENTS = (
 SCREENSHOTS = ROOT / "artifacts" / "screenshots"
 
 # A machine that does much else is no fault of the page; what never comes is found all the same.
-expect.set_options(timeout=20_000)
+expect.set_options(timeout=SECONDS * 1000)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -207,7 +208,7 @@ def open_tab(chromium: Browser, serve: Callable[..., str]) -> Iterator[Callable[
             color_scheme="dark" if theme == "dark" else "light",
         )
         pages.append(page)
-        page.set_default_timeout(60_000)
+        page.set_default_timeout(SECONDS * 1000)
         page.on("console", lambda m: troubles.append(m.text) if m.type == "error" else None)
         page.on("pageerror", lambda error: troubles.append(str(error)))
         page.on("requestfailed", lambda r: troubles.append(f"failed: {r.url} {r.failure}"))

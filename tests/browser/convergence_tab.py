@@ -7,8 +7,10 @@ import importlib.resources
 import json
 import re
 import struct
+import time
 import urllib.parse
 import urllib.request
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -16,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from playwright.sync_api import Frame, Locator, Page, expect
+from waiting import SECONDS
 
 NO_DATA, NAN, INFINITE = 1, 2, 3
 AXE = importlib.resources.files("axe_playwright_python").joinpath("axe.min.js")
@@ -98,9 +101,22 @@ class Tab:
         """Wait until nothing is loading."""
         expect(self.frame.locator(".loading, .heat-frame.pending")).to_have_count(0)
 
+    def written(self) -> None:
+        """Wait until the address says what is on screen: it follows a quarter of a second later."""
+        self.settle()
+        self.frame.evaluate("new Promise((done) => setTimeout(done, 500))")
+
     def reload(self) -> None:
         """TensorBoard's own reload button."""
         self.page.locator(".reload-button").click()
+
+    def reload_until(self, shown: Callable[[], object]) -> None:
+        """Press that button, about once a second, until `shown`: a file may be read later."""
+        deadline = time.monotonic() + 2 * SECONDS
+        while not shown():
+            assert time.monotonic() < deadline, "TensorBoard was reloaded, and nothing came of it"
+            self.reload()
+            self.page.wait_for_timeout(1000)
 
     def barriers(self) -> list[str]:
         """What axe finds in the tab as it stands, everything folded out."""

@@ -41,7 +41,11 @@ def tensorboard(logdir: Path, *arguments: str, port: int | None = None) -> Itera
         yield address
     finally:
         process.terminate()
-        process.wait(timeout=30)
+        try:
+            process.wait(timeout=60)
+        except subprocess.TimeoutExpired:  # busy with a request: nothing of it is needed any more
+            process.kill()
+            process.wait()
 
 
 def _answers(url: str) -> bool:

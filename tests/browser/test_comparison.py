@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from convergence_tab import Tab
 from playwright.sync_api import expect
+from waiting import SECONDS, eventually
 
 Open = Callable[..., Tab]
 AXE = importlib.resources.files("axe_playwright_python").joinpath("axe.min.js")
@@ -34,11 +35,13 @@ def linked(tab: Tab) -> dict[str, str]:
 
 def expect_linked(tab: Tab, **wanted: str | None) -> None:
     """Wait until the address says so; None: says nothing."""
-    for _ in range(100):
-        if all(linked(tab).get(key) == value for key, value in wanted.items()):
-            return
-        tab.page.wait_for_timeout(50)
-    raise AssertionError(f"{linked(tab)} is not {wanted}")
+    eventually(lambda: {key: linked(tab).get(key) for key in wanted}, equals=wanted)
+
+
+def focused_run(tab: Tab) -> str | None:
+    """The run whose chip has the keyboard."""
+    run: str | None = tab.frame.evaluate("document.activeElement.dataset.run")
+    return run
 
 
 def compared(tab: Tab, first: str, second: str) -> dict[str, Any]:
@@ -53,7 +56,7 @@ def test_a_run_is_compared_by_the_list_in_the_bar(served: str, open_tab: Open) -
     tab = open_tab(served)
     tab.select(SICK)
     options = tab.find("compare-with").locator("option")
-    assert options.first.inner_text() == "Compare with…"
+    expect(options.first).to_have_text("Compare with…")
     expect(options.filter(has_text="healthy (nothing found)")).to_have_count(1)
     expect(options.filter(has_text=SICK)).to_have_count(0)
     tab.find("compare-with").select_option(WELL)
@@ -84,11 +87,11 @@ def test_the_bar_is_used_with_the_keyboard_alone(served: str, open_tab: Open) ->
     names = tab.runs()
     selected = tab.frame.locator('.chip[aria-pressed="true"]')
     selected.focus()
-    assert tab.frame.locator(".chip[tabindex='0']").count() == 1
+    expect(tab.frame.locator(".chip[tabindex='0']")).to_have_count(1)
     tab.page.keyboard.press("Home")
     for name in names[1:3]:
         tab.page.keyboard.press("ArrowRight")
-        assert tab.frame.evaluate("document.activeElement.dataset.run") == name
+        eventually(lambda: focused_run(tab), equals=name)
     tab.page.keyboard.press("Enter")
     expect(tab.find("run-chip", run=names[2])).to_have_attribute("aria-pressed", "true")
     tab.page.keyboard.press("ArrowRight")
@@ -98,7 +101,7 @@ def test_the_bar_is_used_with_the_keyboard_alone(served: str, open_tab: Open) ->
     expect(tab.find("run-chip", run=names[3])).to_have_count(0)
     expect(tab.find("comparison")).to_have_count(0)
     # The keyboard's place is a neighbor, not lost.
-    assert tab.frame.evaluate("document.activeElement.dataset.run") == names[4]
+    eventually(lambda: focused_run(tab), equals=names[4])
     expect(tab.find("hidden-runs")).to_have_text("1 hidden")
     tab.find("hidden-runs").click()
     expect(tab.find("run-chip", run=names[3])).to_be_visible()
@@ -314,8 +317,8 @@ def test_the_output_beside_a_layer_is_compared_as_well(served: str, open_tab: Op
     compared(tab, SICK, WELL)
     beside = tab.frame.locator(".beside ~ .small-charts .small-values").first
     expect(beside.locator(".dot").first).to_be_visible()
-    colors = beside.locator(".dot").evaluate_all("all => all.map(one => one.style.background)")
-    assert len(set(colors)) == 2, "one color a run"
+    colors = "all => new Set(all.map(one => one.style.background)).size"
+    eventually(lambda: beside.locator(".dot").evaluate_all(colors), equals=2)  # one a run
 
 
 def test_to_swap_keeps_what_is_looked_at(served: str, open_tab: Open) -> None:
@@ -342,7 +345,7 @@ def test_a_link_restores_the_whole_state(served: str, open_tab: Open) -> None:
     tab = open_tab(served, fragment=link(**parts))
     compared(tab, SICK, WELL)
     expect(tab.find("heatmap")).to_be_visible()
-    tab.page.wait_for_timeout(600)
+    tab.written()
     assert linked(tab) == parts
     expect(tab.find("run-chip", run="deep-sigmoid")).to_have_count(0)
     expect(tab.frame.locator("#tab-profile")).to_have_attribute("aria-selected", "true")
@@ -366,6 +369,7 @@ def test_back_and_forward_lead_through_what_was_looked_at(served: str, open_tab:
     expect(tab.find("run-chip", run=WELL)).to_have_attribute("aria-pressed", "true")
     expect_linked(tab, run=WELL)
     tab.page.go_forward()
+    expect(tab.find("run-chip", run=SICK)).to_have_attribute("aria-pressed", "true")
     tab.page.go_forward()
     compared(tab, SICK, WELL)
 
@@ -395,11 +399,7 @@ def test_a_run_that_is_read_later_is_shown_as_the_link_asked(
     expect(tab.find("missing-runs")).to_contain_text(SICK)
     (tmp_path / SICK).symlink_to(demo_logs / SICK)
     chip = tab.find("run-chip", run=SICK)
-    for _ in range(30):
-        tab.page.locator(".reload-button").click()
-        tab.page.wait_for_timeout(1000)
-        if chip.count():
-            break
+    tab.reload_until(chip.count)
     expect(chip).to_have_attribute("aria-pressed", "true")
     expect(tab.find("missing-runs")).to_have_count(0)
 
@@ -411,7 +411,7 @@ def test_what_is_over_stands_apart_from_what_needs_action(
     tab.select(WELL)
 
     def recovered(route: Any) -> None:
-        reply = route.fetch()
+        reply = route.fetch(timeout=SECONDS * 1000)
         said = reply.json()
         for finding in said["findings"][1:]:
             finding.update(explained_by=None, recovered_step=99, severity="info")

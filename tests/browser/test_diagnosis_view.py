@@ -136,7 +136,7 @@ def test_a_cell_says_how_far_it_is_from_its_limit_and_previews_its_layer(
     times = round(float(heat.values[0, cell]) / 0.1)
     assert f"{times:,} times its limit of 0.1" in text
     assert "one record before" in text
-    assert tip(tab).locator(".tip-curve").is_visible(), "the row's curve, without scrolling"
+    expect(tip(tab).locator(".tip-curve")).to_be_visible()  # the row's curve, without scrolling
     assert "1 of 8" in text
 
 

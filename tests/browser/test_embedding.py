@@ -10,6 +10,7 @@ import pytest
 import strict_host
 from convergence_tab import Tab
 from playwright.sync_api import Browser, FrameLocator, Page, Route, expect
+from waiting import SECONDS
 
 from tests.serving.event_logs import write
 from tests.serving.sample_server import build
@@ -112,7 +113,7 @@ def plain(chromium: Browser) -> Iterator[Page]:
 @pytest.mark.parametrize("route", ["runs", "findings", "series", "layers"])
 def test_a_server_of_another_version_asks_for_a_reload(plain: Page, route: str) -> None:
     def newer(call: Route) -> None:
-        reply = call.fetch()
+        reply = call.fetch(timeout=SECONDS * 1000)
         call.fulfill(response=reply, body=json.dumps({**reply.json(), "schema": 99}))
 
     plain.route(f"**/convergence/{route}?*", newer)

@@ -53,6 +53,7 @@ def test_every_kind_is_shown_without_barriers(
     frame = opened(page, address, "sick")
     if theme == "dark":
         page.evaluate("document.body.classList.add('dark-mode')")
+        expect(frame.locator("html[data-theme=dark]")).to_have_count(1)
     cards = frame.get_by_test_id("experiment")
     expect(cards).to_have_count(len(KINDS))
     assert {card.get_attribute("data-kind") for card in cards.all()} == set(KINDS)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from convergence_tab import Tab
 from playwright.sync_api import expect
+from waiting import eventually
 
 Open = Callable[..., Tab]
 
@@ -30,6 +31,11 @@ def focused(tab: Tab) -> dict[str, Any]:
         }"""
     )
     return found
+
+
+def expect_focus(tab: Tab, **wanted: object) -> None:
+    """Wait until the keyboard is there."""
+    eventually(lambda: {key: focused(tab)[key] for key in wanted}, equals=wanted)
 
 
 def test_from_opening_to_a_layer_by_keys_alone(served: str, open_tab: Open) -> None:
@@ -55,10 +61,7 @@ def test_from_opening_to_a_layer_by_keys_alone(served: str, open_tab: Open) -> N
     tab.settle()
 
     keyboard.press("f")  # the diagnosis
-    card = focused(tab)
-    assert card["is"] == "finding"
-    assert card["ring"]
-    assert card["seen"]
+    expect_focus(tab, **{"is": "finding", "ring": True, "seen": True})
     keyboard.press("j")  # the next finding, a symptom it explains
     expect(tab.frame.locator(".finding[aria-current=true]")).not_to_have_attribute(
         "data-id", findings[0]["id"]
@@ -71,8 +74,7 @@ def test_from_opening_to_a_layer_by_keys_alone(served: str, open_tab: Open) -> N
     tab.settle()
 
     keyboard.press("m")  # the map
-    assert focused(tab)["is"] == "heatmap"
-    assert focused(tab)["ring"]
+    expect_focus(tab, **{"is": "heatmap", "ring": True})
     keyboard.press("ArrowDown")
     keyboard.press("ArrowDown")
     name = tab.find("heatmap-readout").inner_text().partition(" · ")[0]
@@ -81,7 +83,7 @@ def test_from_opening_to_a_layer_by_keys_alone(served: str, open_tab: Open) -> N
     expect(heading).to_contain_text(name.rpartition("/")[2])
 
     keyboard.press("l")  # the layer
-    assert focused(tab)["text"] == "Layer"
+    expect_focus(tab, text="Layer")
     keyboard.press("ArrowRight")
     expect(tab.frame.locator("[role=tab][aria-selected=true]")).not_to_have_text("Layer")
 
@@ -140,7 +142,7 @@ def test_the_list_of_keys(served: str, open_tab: Open) -> None:
     assert tab.barriers() == []
     tab.page.keyboard.press("Escape")
     expect(dialog).not_to_be_visible()
-    assert focused(tab)["is"] == "run-chip", "the keyboard is where it was"
+    expect_focus(tab, **{"is": "run-chip"})  # where it was
 
 
 def test_single_keys_can_be_switched_off(served: str, open_tab: Open) -> None:
@@ -151,15 +153,18 @@ def test_single_keys_can_be_switched_off(served: str, open_tab: Open) -> None:
     switch = tab.frame.get_by_role("checkbox", name="Single-key shortcuts")
     switch.uncheck()
     tab.page.keyboard.press("Escape")
+    expect(switch).not_to_be_visible()
     tab.find("run-chip").first.focus()
     for key in ("m", "?", "j"):
         tab.page.keyboard.press(key)
+        tab.settle()
         assert focused(tab)["is"] == "run-chip"
     tab.frame.get_by_role("button", name="Keyboard").click()
     switch.check()
     tab.page.keyboard.press("Escape")
+    expect(switch).not_to_be_visible()
     tab.page.keyboard.press("m")
-    assert focused(tab)["is"] == "heatmap"
+    expect_focus(tab, **{"is": "heatmap"})
 
 
 def test_letters_typed_into_a_filter_are_letters(served: str, open_tab: Open) -> None:

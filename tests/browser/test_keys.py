@@ -10,6 +10,7 @@ import pytest
 from convergence_tab import Tab
 from playwright.sync_api import Route, expect
 from test_pixels import pixels
+from waiting import SECONDS
 
 Open = Callable[..., Tab]
 FINDINGS = "**/data/plugin/convergence/findings*"
@@ -17,7 +18,7 @@ FINDINGS = "**/data/plugin/convergence/findings*"
 
 def two_causes(route: Route) -> None:
     """The server's findings, the second one of its own and a cause."""
-    reply = route.fetch()
+    reply = route.fetch(timeout=SECONDS * 1000)
     body = reply.json()
     if len(body["findings"]) > 1:
         body["findings"][1].update(kind="cause", explained_by=None)
@@ -62,7 +63,7 @@ def test_one_finding_alone_has_no_such_line(served: str, open_tab: Open) -> None
 
 def without_limits(route: Route) -> None:
     """The server's findings, no piece of evidence held against a limit."""
-    reply = route.fetch()
+    reply = route.fetch(timeout=SECONDS * 1000)
     body = reply.json()
     for finding in body["findings"]:
         for one in finding["evidence"]:
@@ -130,7 +131,7 @@ def test_a_rate_that_never_changes_is_said_in_words(served: str, open_tab: Open)
 
 def broken(route: Route) -> None:
     """The server's curves, every loss of the run `healthy` NaN."""
-    reply = route.fetch()
+    reply = route.fetch(timeout=SECONDS * 1000)
     body = reply.json()
     for one in body["series"] if body["run"] == "healthy" else []:
         if "loss" in one["name"]:

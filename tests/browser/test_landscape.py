@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import urllib.parse
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 from convergence_tab import AXE
 from playwright.sync_api import Browser, Frame, Page, expect
 from servers import tensorboard
+from waiting import eventually
 
 from tb_convergence.experiments.loss_landscape.record import write_record
 from tests.landscape_records import line_record, plane_record
@@ -46,6 +48,21 @@ def opened(page: Page, address: str, run: str, other: str | None = None) -> Fram
     return frame
 
 
+def surfaces(frame: Frame) -> list[str]:
+    """Both pictures of surfaces."""
+    canvases = [frame.get_by_test_id(f"surface-{side}") for side in "AB"]
+    return [canvas.evaluate("canvas => canvas.toDataURL()") for canvas in canvases]
+
+
+def still(frame: Frame) -> list[str]:
+    """The same, once they have been painted and no longer change."""
+    eventually(lambda: surfaces(frame), lambda seen: seen == surfaces(frame))
+    for side in "AB":
+        canvas = frame.get_by_test_id(f"surface-{side}")
+        eventually(partial(canvas.evaluate, PAINTED), lambda colors: colors > 20)
+    return surfaces(frame)
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_two_landscapes_stand_side_by_side_on_one_scale(
     chromium: Browser, address: str, theme: str
@@ -56,12 +73,12 @@ def test_two_landscapes_stand_side_by_side_on_one_scale(
     frame = opened(page, address, "skip", "plain")
     if theme == "dark":
         page.evaluate("document.body.classList.add('dark-mode')")
+        expect(frame.locator("html[data-theme=dark]")).to_have_count(1)
     for side in ("A", "B"):
         for kind in ("contour", "surface"):
             canvas = frame.get_by_test_id(f"{kind}-{side}")
             expect(canvas).to_be_visible()
-            page.wait_for_timeout(300)
-            assert canvas.evaluate(PAINTED) > 20, f"{kind} {side} is empty"
+            eventually(partial(canvas.evaluate, PAINTED), lambda colors: colors > 20)
     expect(frame.locator(".sentence")).to_contain_text("No statistic differs")
     expect(frame.locator(".key")).to_have_count(1)
     frame.evaluate(AXE.read_text())
@@ -81,20 +98,17 @@ def test_the_keyboard_reads_and_turns(chromium: Browser, address: str) -> None:
     page.keyboard.press("ArrowRight")
     expect(readout).to_contain_text("At 0.083, 0")
     surface = frame.get_by_test_id("surface-A")
-    picture = "canvas => canvas.toDataURL()"
-    page.wait_for_timeout(300)
-    before = [frame.get_by_test_id(f"surface-{s}").evaluate(picture) for s in "AB"]
+    before = still(frame)
     surface.focus()
     page.keyboard.press("ArrowLeft")
-    page.wait_for_timeout(300)
-    after = [frame.get_by_test_id(f"surface-{s}").evaluate(picture) for s in "AB"]
-    assert before[0] != after[0]
-    assert before[1] != after[1], "both turn together"
+    after = eventually(
+        lambda: surfaces(frame), lambda now: now[0] != before[0] and now[1] != before[1]
+    )  # both turn together
     frame.get_by_label("Turn both surfaces together").uncheck()
     surface.focus()
     page.keyboard.press("ArrowLeft")
-    page.wait_for_timeout(300)
-    assert frame.get_by_test_id("surface-B").evaluate(picture) == after[1]
+    alone = eventually(lambda: surfaces(frame), lambda now: now[0] != after[0])
+    assert alone[1] == after[1]
     page.close()
 
 
@@ -117,7 +131,8 @@ def test_what_is_shown_is_saved(
     page = chromium.new_page()
     frame = opened(page, address, "skip")
     expect(frame.get_by_test_id("contour-A")).to_be_visible()
-    page.wait_for_timeout(500)
+    eventually(partial(frame.get_by_test_id("contour-A").evaluate, PAINTED), lambda n: n > 20)
+    eventually(partial(frame.get_by_test_id("surface-A").evaluate, PAINTED), lambda n: n > 20)
     with page.expect_download() as waiting:
         frame.get_by_role("button", name=f"Save as {kind.upper()}").click()
     target = tmp_path / "file"

@@ -141,11 +141,7 @@ def test_new_runs_appear_when_tensorboard_reloads(
     tab = open_tab(serve(tmp_path, "--reload_interval=1"))
     tab.select("healthy")
     (tmp_path / "deep-sigmoid").symlink_to(demo_logs / "deep-sigmoid")
-    for _ in range(30):
-        tab.page.locator(".reload-button").click()
-        tab.page.wait_for_timeout(1000)
-        if tab.find("run-chip", run="deep-sigmoid").count():
-            break
+    tab.reload_until(tab.find("run-chip", run="deep-sigmoid").count)
     expect(tab.find("run-chip", run="deep-sigmoid")).to_be_visible()
     expect(tab.find("run-chip", run="healthy")).to_have_attribute("aria-pressed", "true")
 

@@ -67,7 +67,7 @@ def test_nothing_in_the_page_runs_or_loads(page: Page, report: str) -> None:
     page.on("request", lambda request: events.append(request.url))
     page.goto(report)
     page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
-    page.wait_for_timeout(200)
+    page.wait_for_load_state("networkidle")
     assert events == [report]
     assert page.locator("script, img, iframe, object, link").count() == 0
     assert page.locator("svg").count() == 5

@@ -16,6 +16,7 @@ from playwright.sync_api import expect
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
+from waiting import SECONDS, eventually
 
 Open = Callable[..., Tab]
 SICK = "learning-rate-too-high"
@@ -47,8 +48,14 @@ def examined(tab: Tab) -> None:
 
 
 def listed(tab: Tab) -> list[str]:
-    """Runs in the order of the table."""
-    return [str(row.get_attribute("data-run")) for row in tab.find("run-row").all()]
+    """Runs in the order of the table, as they are now."""
+    runs: list[str] = tab.find("run-row").evaluate_all("all => all.map((one) => one.dataset.run)")
+    return runs
+
+
+def expect_listed(tab: Tab, runs: list[str]) -> None:
+    """Wait until the table lists these runs in this order."""
+    eventually(lambda: listed(tab), equals=runs)
 
 
 def test_the_table_says_of_each_run_what_is_wrong_where_and_since_when(
@@ -75,15 +82,16 @@ def test_the_table_says_of_each_run_what_is_wrong_where_and_since_when(
 
 def test_runs_are_sorted_grouped_and_filtered(served: str, open_tab: Open) -> None:
     tab = open_tab(served, fragment=TABLE)
-    everything = set(listed(tab))
+    expect(tab.find("run-row")).to_have_count(6)
+    everything = listed(tab)
     tab.frame.get_by_role("button", name="Run", exact=True).click()
-    assert listed(tab) == sorted(everything)
+    expect_listed(tab, sorted(everything))
     tab.frame.get_by_role("button", name="Run", exact=True).click()
-    assert listed(tab) == sorted(everything, reverse=True)
+    expect_listed(tab, sorted(everything, reverse=True))
     tab.find("group-runs").select_option("verdict")
     expect(tab.find("run-group")).to_have_count(2)
     tab.find("run-group").first.get_by_role("button").click()
-    assert listed(tab) == [WELL]
+    expect_listed(tab, [WELL])
     tab.find("group-runs").select_option("none")
     tab.find("run-filter").fill("^LEARN.*(high|low)$")
     expect(tab.find("run-row")).to_have_count(2)
@@ -94,7 +102,7 @@ def test_runs_are_sorted_grouped_and_filtered(served: str, open_tab: Open) -> No
     expect(tab.find("run-row")).to_have_count(6)
     tab.find("run-filter").fill("")
     tab.find("pill", state="nothing-found").click()
-    assert listed(tab) == [WELL]
+    expect_listed(tab, [WELL])
     assert tab.barriers() == []
 
 
@@ -113,15 +121,16 @@ def test_two_runs_are_picked_and_compared(served: str, open_tab: Open) -> None:
 
 def test_a_range_is_picked_with_shift_and_put_away(served: str, open_tab: Open) -> None:
     tab = open_tab(served, fragment=TABLE)
+    expect(tab.find("run-row")).to_have_count(6)
     names = listed(tab)
     boxes = tab.find("run-row").get_by_role("checkbox")
     boxes.nth(1).click()
     boxes.nth(3).click(modifiers=["Shift"])
     expect(tab.frame.locator(".table-foot")).to_contain_text("3 runs selected")
     tab.find("hide-picked").click()
-    assert listed(tab) == [names[0], *names[4:]]
+    expect_listed(tab, [names[0], *names[4:]])
     tab.find("hidden-runs").click()
-    assert listed(tab) == names
+    expect_listed(tab, names)
 
 
 def test_the_table_is_taken_away_as_csv(served: str, open_tab: Open) -> None:
@@ -151,19 +160,20 @@ def test_five_hundred_runs_stay_usable(
     scroll = tab.find("table-scroll")
     scroll.evaluate("all => { all.scrollTop = all.scrollHeight; }")
     expect(tab.find("run-row", run="run_499")).to_be_in_viewport()
-    took = tab.frame.evaluate(
+    drawn = tab.frame.evaluate(
         """async () => {
           const input = document.querySelector('input[type=search]');
-          const start = performance.now();
+          const drawn = [];
           for (const text of ['run', 'run_1', '', 'run_2']) {
             input.value = text;
             input.dispatchEvent(new InputEvent('input', {bubbles: true}));
             await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+            drawn.push(document.querySelectorAll('.run-row').length);
           }
-          return (performance.now() - start) / 4;
+          return drawn;
         }"""
     )
-    assert took < 500, f"{took:.0f} ms for a letter in the filter"
+    assert 0 < min(drawn) <= max(drawn) <= 100, "of 500, each letter draws only what is seen"
     tab.find("run-filter").fill("run_49|run_31")
     expect(rows).to_have_count(20)
     tab.find("run-row", run="run_497").get_by_test_id("open-run").click()
@@ -188,6 +198,7 @@ def test_a_run_that_a_link_names_is_in_view_among_many(
     ) == 0
     # Colors repeat after seven runs; dot and color together do not.
     tab.find("all-runs").click()
+    expect(tab.find("run-row")).to_have_count(40)
     dots = tab.frame.locator(".run-row .dot").evaluate_all(
         "all => all.map(one => `${one.className} ${one.style.background}`)"
     )
@@ -204,7 +215,7 @@ def test_the_strip_is_one_line_whatever_its_texts(
     title = "The loss takes the logarithm of a value outside (0, 1]"
 
     def worse(route: Any) -> None:
-        reply = route.fetch()
+        reply = route.fetch(timeout=SECONDS * 1000)
         said = reply.json()
         for run in said["runs"][:3]:
             run["severity"] = "critical"

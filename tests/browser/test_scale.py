@@ -117,7 +117,7 @@ def growing(tmp_path: Path) -> Iterator[Path]:
         yield tmp_path
     finally:
         process.kill()
-        process.wait(timeout=30)
+        process.wait()
 
 
 def chart_at(tab: Tab) -> float:
@@ -133,26 +133,18 @@ def test_a_reload_in_training_keeps_place_and_selection(
 ) -> None:
     address = serve(growing, "--reload_interval=1", f"--load_fast={fast}")
     tab = open_tab(address, size=(1300, 700))
-    for _ in range(60):
-        if tab.find("run-chip").count() and tab.last_step() > 30:
-            break
-        tab.page.wait_for_timeout(1000)
-        tab.reload()
+    tab.reload_until(lambda: tab.find("run-chip").count() and tab.last_step() > 30)
     tab.choose("variables", "variable_norm")
     tab.frame.get_by_label("Order of the rows").select_option("worst")
     tab.frame.locator(".layer-title button").nth(1).click()
+    tab.settle()
     layer = tab.frame.locator(".layer-title h3").inner_text()
     tab.frame.locator(".small-chart").last.scroll_into_view_if_needed()
     tab.frame.evaluate("document.activeElement.blur()")
     assert tab.frame.evaluate("document.scrollingElement.scrollTop") > 50, "something to lose"
     place = chart_at(tab)
     before = tab.last_step()
-    for _ in range(30):
-        tab.reload()
-        tab.page.wait_for_timeout(1000)
-        if tab.last_step() > before + 40:
-            break
-    assert tab.last_step() > before + 40, "the run has grown on screen"
+    tab.reload_until(lambda: tab.last_step() > before + 40)
     expect(tab.frame.locator("select[name=metric]")).to_have_value("variables variable_norm")
     assert tab.frame.locator(".layer-title h3").inner_text() == layer
     # On screen: a line more in what stands above moves what is scrolled, and not what is looked at.

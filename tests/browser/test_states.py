@@ -14,6 +14,7 @@ import pytest
 from convergence_tab import Tab
 from playwright.sync_api import Page, Route, expect
 from servers import free_port, tensorboard
+from waiting import SECONDS
 
 Open = Callable[..., Tab]
 OURS = "**/data/plugin/convergence/"
@@ -23,7 +24,7 @@ def rewritten(change: Callable[[dict[str, Any]], None]) -> Callable[[Route], Non
     """Answers a request with the server's reply after `change`."""
 
     def handle(route: Route) -> None:
-        reply = route.fetch()
+        reply = route.fetch(timeout=SECONDS * 1000)
         body = reply.json()
         change(body)
         route.fulfill(status=200, content_type="application/json", body=json.dumps(body))
@@ -92,7 +93,7 @@ def test_the_last_view_stays_while_tensorboard_is_away(
     assert tab.barriers() == []
     with tensorboard(demo_logs, port=port):
         # Nobody presses anything.
-        expect(tab.find("heatmap")).to_be_visible(timeout=60_000)
+        expect(tab.find("heatmap")).to_be_visible()
         expect(tab.frame.locator(".failure, .banner")).to_have_count(0)
         expect(tab.find("run-chip", run="deep-sigmoid")).to_have_attribute("aria-pressed", "true")
         tab.page.close()

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from convergence_tab import Tab
 from playwright.sync_api import Locator, expect
+from waiting import eventually
 
 from tests.reading.event_files import EventFile
 
@@ -55,7 +56,7 @@ def test_the_answer_is_used_at_once_and_lives_in_the_link(
     choice(tab, "{v}", "Gradients").click()
     expect(tab.find("heatmap")).to_be_visible()
     expect(choice(tab, "{v}", "Gradients")).to_have_attribute("aria-pressed", "true")
-    assert "variables gradient_norm" in metrics(tab)
+    eventually(lambda: metrics(tab), lambda offered: "variables gradient_norm" in offered)
     choice(tab, "act/{v}", "Neither").click()
     # A name full of what has a meaning in rules is answered for like any other.
     odd = tab.find("ask-row").filter(has_text=HOSTILE)
@@ -72,7 +73,7 @@ def test_the_answer_is_used_at_once_and_lives_in_the_link(
     choice(again, "{v}", "Weights").click()
     norm = again.frame.locator('select[name=metric] option[value="variables variable_norm"]')
     expect(norm).to_be_attached()
-    assert "variables gradient_norm" not in metrics(again)
+    eventually(lambda: metrics(again), lambda offered: "variables gradient_norm" not in offered)
     # Taken back, it is asked again.
     choice(again, "{v}", "Weights").click()
     expect(again.find("heatmap")).to_have_count(0)
@@ -101,6 +102,7 @@ def test_axe_finds_no_barrier_in_the_question(
     tab = open_tab(serve(bare), theme=theme)
     choice(tab, "{v}", "Weights").click()
     expect(tab.find("heatmap")).to_be_visible()
+    tab.settle()
     tab.frame.evaluate(AXE.read_text(encoding="utf-8"))
     result: dict[str, Any] = tab.frame.evaluate("axe.run(document.querySelector('.ask'))")
     assert [violation["id"] for violation in result["violations"]] == []

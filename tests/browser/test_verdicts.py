@@ -17,6 +17,7 @@ from servers import tensorboard
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
+from waiting import SECONDS, eventually
 
 Open = Callable[..., Tab]
 SICK = "learning-rate-too-high"
@@ -62,9 +63,9 @@ def test_an_undecided_run_is_not_green_and_says_what_is_open(
     )
     expect(card).to_contain_text(verdict["why"])
     cells = tab.find("coverage").locator(".cells i")
-    assert cells.count() == len(tab.get("findings", run="loss-only")["not_evaluated"]) + verdict[
-        "decided"
-    ]
+    undecided = len(tab.get("findings", run="loss-only")["not_evaluated"])
+    expect(cells).to_have_count(undecided + verdict["decided"])
+    tab.settle()
     assert tab.frame.locator(".icon.healthy:visible").count() == 0
     expect(tab.find("not-evaluated")).to_contain_text("log_health")
     assert tab.barriers() == []
@@ -86,8 +87,8 @@ def test_the_person_says_which_scalar_is_the_loss_and_it_is_remembered(
     expect(tab.find("loss-chart")).to_be_visible()
     tab.find("picker-row", tag="quantum/q2").get_by_role("radio", name="Validation loss").check()
     expect(tab.find("picker-done")).to_be_enabled()
-    tab.page.wait_for_timeout(600)
-    assert "tags=loss=quantum/q1,validation=quantum/q2" in unquote(tab.page.url)
+    answers = "tags=loss=quantum/q1,validation=quantum/q2"
+    tab.page.wait_for_url(lambda url: answers in unquote(url))
     tab.find("picker-done").click()
     expect(picker).to_have_count(0)
     expect(tab.find("picker-line")).to_contain_text("Training loss: quantum/q1")
@@ -105,7 +106,7 @@ def fetched(route: Any) -> Any:
     asked = {
         name: text for name, text in route.request.headers.items() if name != "if-none-match"
     }
-    return route.fetch(headers=asked)
+    return route.fetch(headers=asked, timeout=SECONDS * 1000)
 
 
 def without_critical(tab: Tab, run: str) -> Callable[[bool], None]:
@@ -144,11 +145,11 @@ def test_a_finding_that_becomes_critical_opens_and_offers_the_way_back(
     expect(news).to_contain_text("from warning to critical")
     opened = tab.frame.locator('.finding[aria-current="true"]')
     expect(opened).to_have_attribute("data-id", SICK)
-    assert "(!) The learning rate is too high" in tab.page.title()
+    eventually(tab.page.title, lambda title: "(!) The learning rate is too high" in title)
     assert tab.barriers() == []
     news.get_by_role("button", name="OK").click()
     expect(news).to_have_count(0)
-    assert tab.page.title() == "TensorBoard"
+    eventually(tab.page.title, equals="TensorBoard")
 
 
 def test_what_was_chosen_by_hand_stays_and_the_banner_leads_to_the_news(
@@ -184,4 +185,4 @@ def test_the_page_asks_by_itself_and_says_how_the_run_is_doing(
         route.fulfill(status=200, headers=kept, body=reply.body())
 
     tab.page.route("**/convergence/runs*", changed)
-    expect(tab.find("news")).to_be_visible(timeout=60_000)
+    expect(tab.find("news")).to_be_visible()
