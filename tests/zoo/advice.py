@@ -24,7 +24,7 @@ from zoo.outcome import read
 from zoo.task import Task
 
 PAGE = ROOT / "docs" / "development" / "advice.md"
-HEAD = ("case", "first cause", "advice", "score before", "score after", "it takes", "fixes it")
+HEAD = ("case", "first cause", "advice", "score before", "score after", "score needed", "fixed")
 
 
 @dataclass(frozen=True, slots=True)
