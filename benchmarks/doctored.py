@@ -141,7 +141,7 @@ def program(cases: Any, name: str, seed: int, rival: bool) -> dict[str, Any]:
     return row
 
 
-TITLE = "The doctor on published faulty programs (B12)"
+TITLE = "The doctor on published faulty programs"
 
 
 def table(rows: list[dict[str, Any]]) -> Table:
@@ -160,9 +160,9 @@ def table(rows: list[dict[str, Any]]) -> Table:
     done = [row for row in rows if "as_good" in row]
     good = sum(row["as_good"] for row in done)
     times = [row["times"] for row in done] or [float("nan")]
-    text = (f"{good} of {len(rows)} as good as the published fix (accuracy within .02, or 1 - R2 "
-            f"at most a tenth larger), at {np.median(times):.1f} times the steps of the training "
-            f"in the median and {max(times):.1f} at most. Goal: .80 at 5 times.")
+    text = (f"{good} of {len(rows)} as good as the published fix (accuracy within 0.02, or 1 - R² "
+            f"at most a tenth larger). The cost is {np.median(times):.1f} times the steps of the "
+            f"training in the median, and {max(times):.1f} times at most. Goal: 80% at 5 times.")
     known = [row["random_as_good"] for row in done if "random_as_good" in row]
     if known:
         text += f" Random search with as many steps: {sum(known)} of {len(known)}."

@@ -29,7 +29,7 @@ POINTS = 51
 TURNS = 3
 EACH = 8
 """Points of a turn."""
-TITLE = "Loss landscape: points per second and evaluations (B10)"
+TITLE = "Loss landscape: points per second and evaluations"
 
 
 def images() -> tuple[Any, Any]:

@@ -159,13 +159,13 @@ def task(name: str, build: Any, data: Any, loss: str, optimizer: Any, steps: int
 
 
 RULES = ("suggested", "sweep alone", "valley", "minimum/10", "steepest")
-TITLE = "Learning rates that a range test suggests (B11)"
+TITLE = "Learning rates that a range test suggests"
 
 
 def table(rows: list[dict[str, Any]]) -> Table:
     """Regret and closeness to the best rate, for each rule."""
-    head = ("rule", "steps", "median regret", "90th percentile", "largest", "regret at most .1",
-            "within a factor of 3 of the best", "of a rate as good as the best", "no answer")
+    head = ("rule", "steps", "median regret", "90th percentile", "largest", "regret at most 0.1",
+            "within a factor of 3.2 of the best rate", "of a rate as good as the best", "no answer")
     trained = float(np.mean([count for row in rows for count in row["trained"]]))
     lines = []
     for rule in RULES:
@@ -181,10 +181,11 @@ def table(rows: list[dict[str, Any]]) -> Table:
             f"{equal:.2f}", f"{len(pairs) - len(told)} of {len(pairs)}"))
     flat = np.mean([len(as_good(row)) for row in rows])
     text = (f"{len(rows)} tasks (networks x data x optimizers), two sweeps each, trainings of "
-            f"{STEPS} steps. Regret is the loss above the best of a grid of half decades, in parts "
-            f"of what the best rate gains. On average {flat:.1f} rates of the grid are as good as "
-            "the best one (regret at most .02). Steps are those of one range test. Goal: within a "
-            "factor of 3 of the best rate in .90, and better than each of the published rules.")
+            f"{STEPS} steps. The reference is a grid of rates that are a factor of 3.2 apart. Regret is "
+            "how far the loss is above that of the grid's best rate, as a fraction of the best "
+            f"rate's improvement. On average, {flat:.1f} rates of the grid are as good as the best "
+            "one (regret at most 0.02). *Steps* are the steps of one range test. Goal: within a "
+            "factor of 3.2 of the best rate in 90%, and better than each published rule.")
     return Table(TITLE, text, head, lines)
 
 

@@ -16,7 +16,7 @@ import numpy as np
 T95: Final = (math.inf, 12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
 """Two-sided 95 % points of Student's t for 0, 1, 2, ... degrees of freedom (Fisher & Yates)."""
 MATTERS: Final = 0.02
-"""Accuracy or R2 below which a difference changes nobody's mind: what B12 asks of a fix."""
+"""Accuracy or R2 below which a difference does not matter."""
 
 
 @dataclass(frozen=True)
