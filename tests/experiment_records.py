@@ -85,12 +85,12 @@ def ablation() -> ExperimentRecord:
 
     return ExperimentRecord(
         "ablate",
-        "Trained with standardized inputs, accuracy is 0.9 instead of 0.62 (+0.25 to +0.31; 200 "
+        "With standardized inputs, accuracy is 0.9 instead of 0.62 (+0.25 to +0.31; 200 "
         "steps, 3 seeds).",
         (ExperimentVerdict("unnormalized-input", "confirmed",
-                 "Trained with standardized inputs, accuracy is 0.9 instead of 0.62."),
+                 "With standardized inputs, accuracy is 0.9 instead of 0.62."),
          ExperimentVerdict(
-             "dropout-too-high", "refuted", "Trained without dropout, accuracy is 0.61.")),
+             "dropout-too-high", "refuted", "Without dropout, accuracy is 0.61.")),
         {"measure": "accuracy", "steps": 200, "baseline": 0.1, "ended": "finished",
          "unchanged": [0.61, 0.62, 0.63], "effects": [
              effect("standardised-inputs", "with standardized inputs", [0.89, 0.9, 0.91]),
@@ -150,9 +150,9 @@ def prescription(helped: bool = True) -> ExperimentRecord:
         "steps": 516, "before": [0.61, 0.62, 0.63], "after": [0.94, 0.95, 0.95],
         "separate": True, "proven": helped, "chosen": helped,
     }
-    summary = ("Trained with standardized inputs, accuracy is 0.94 to 0.95 instead of 0.61 to 0.63 "
+    summary = ("With standardized inputs, accuracy is 0.94 to 0.95 instead of 0.61 to 0.63 "
                "(516 steps, 3 seeds each)." if helped else
-               "Nothing helped: 2 changes were tried, and none is proven to be better.")
+               "Nothing helped: none of the 2 tried changes is proven to be better.")
     return ExperimentRecord(
         "doctor", summary,
         (ExperimentVerdict("unnormalized-input", "confirmed", summary),

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from tb_convergence.core.experiments import ExperimentRecord, ExperimentVerdict, Outcome
 from tb_convergence.core.text.numbers import number, signed
+from tb_convergence.core.text.phrases import capital
 from tb_convergence.experiments import intervals
 from tb_convergence.experiments.bench import Bench
 from tb_convergence.experiments.budget import Ended
@@ -87,15 +88,15 @@ class Ablation:
     def summary(self) -> str:
         """One or two sentences."""
         if not self.unchanged:
-            return f"Nothing was trained ({self.ended})."
+            return f"No training was completed ({self.ended})."
         now = _mean(self.values)
         best = self.best
         trained = f"{self.steps} steps, {len(self.unchanged)} seeds"
         if best is None:
-            return (f"No change helps beyond chance: unchanged {self.measure} {_value(now)} "
+            return (f"No change helps significantly. Unchanged, {self.measure} is {_value(now)} "
                     f"({trained}).")
         then = _mean([value_of(one, self.task) for one in best.trials])
-        return (f"Trained {best.change.title}, {self.measure} is {_value(then)} instead of "
+        return (f"{capital(best.change.title)}, {self.measure} is {_value(then)} instead of "
                 f"{_value(now)} ({_interval(best.difference)}; {trained}).")
 
     @property
@@ -207,7 +208,7 @@ def chosen(changes: Sequence[str | Change] | None) -> list[Change]:
         return [change for change in CHANGES if change.id not in COSTLY]
     unknown = [one for one in changes if isinstance(one, str) and one not in BY_ID]
     if unknown:
-        raise ValueError(f"no change {unknown[0]!r}; there are {', '.join(BY_ID)}")
+        raise ValueError(f"unknown change {unknown[0]!r}; expected one of {', '.join(BY_ID)}")
     return [BY_ID[one] if isinstance(one, str) else one for one in changes]
 
 
@@ -261,8 +262,8 @@ def compared(
             difference = paired([ours for ours, _ in pairs], [other for _, other in pairs])
             effects.append(Effect(change, tuple(complete), difference))
         elif pairs:
-            left_out = [*left_out, (change.id, "it changes the loss, and nothing else can be "
-                                    "compared: the task is not known")]
+            left_out = [*left_out, (change.id, "it changes the loss, and there is no score to "
+                                    "compare, because the task is unknown")]
     effects.sort(key=lambda one: -one.difference.mean if one.difference.mean == one.difference.mean
                  else 0.0)
     return Ablation(
@@ -274,7 +275,7 @@ def compared(
 def _verdicts(effect: Effect, result: Ablation) -> list[ExperimentVerdict]:
     difference = effect.difference
     values = [value_of(one, result.task) for one in effect.trials]
-    why = (f"Trained {effect.change.title}, {result.measure} is {_value(_mean(values))} instead "
+    why = (f"{capital(effect.change.title)}, {result.measure} is {_value(_mean(values))} instead "
            f"of {_value(_mean(result.values))} ({_interval(difference)}).")
     if effect.change.control:
         # Without right labels it is worse: the right ones carry what the model learns.
@@ -322,7 +323,7 @@ def _interval(difference: Difference) -> str:
     'difference +0.1, 95% interval +0.05 to +0.15'
     """
     if not math.isfinite(difference.mean):
-        return "one of them diverges"
+        return "one of them diverged"
     text = f"difference {signed(difference.mean, 2)}"
     if math.isfinite(difference.low):
         text += (f", 95% interval {signed(difference.low, 2)} to "

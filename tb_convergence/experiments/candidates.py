@@ -127,12 +127,13 @@ def odd_scale(array: Any) -> str:
         return ""
     std, mean = np.atleast_1d(scale.std), np.abs(np.atleast_1d(scale.mean))
     if float(std.max()) > WIDE or float(mean.max()) > WIDE:
-        return f"inputs reach a mean of {number(mean.max())} and a deviation of {number(std.max())}"
+        return (f"inputs have means up to {number(mean.max())} and standard deviations up to "
+                f"{number(std.max())}")
     varying = std[std > 0]
     # Against the median: columns that hardly vary, as the corners of images, do no harm.
     if varying.size > 1 and float(varying.max() / np.median(varying)) > WIDE:
-        return (f"the deviation of one input is {number(varying.max() / np.median(varying))} times "
-                "the median")
+        return ("the standard deviation of one input is "
+                f"{number(varying.max() / np.median(varying))} times the median")
     return ""
 
 

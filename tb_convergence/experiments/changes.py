@@ -98,13 +98,13 @@ def _without_penalties(setup: Setup) -> None:
         setup.optimizer = optimizers.twin(setup.optimizer, weight_decay=None)
         count += 1
     if not count:
-        raise NotApplicableError("the model has no L1, L2, or weight decay")
+        raise NotApplicableError("the model has no L1 or L2 penalty and no weight decay")
     setup.same_loss = False
 
 
 def _with_penalty(setup: Setup) -> None:
     if not edits.add_penalties(setup.edits, setup.model, keras.regularizers.L2(PENALTY)):
-        raise NotApplicableError("every kernel has a penalty already")
+        raise NotApplicableError("every kernel already has a penalty")
     setup.same_loss = False
 
 
@@ -126,8 +126,7 @@ def _activation(name: str) -> Callable[[Setup], None]:
     def apply(setup: Setup) -> None:
         if not edits.set_hidden_activation(setup.edits, setup.model, name):
             raise NotApplicableError(
-                f"no hidden layer has an activation other than {name} that can be changed from "
-                "outside")
+                f"no hidden layer has a replaceable activation other than {name}")
 
     return apply
 
@@ -139,7 +138,8 @@ def _initializer(name: str) -> Callable[[Setup], None]:
                    if id(w.layer) in fresh and len(w.variable.shape) > 1
                    and w.initializer is not None]
         if not kernels:
-            raise NotApplicableError("no layer has initial weights: they were loaded or trained")
+            raise NotApplicableError("no layer has fresh initial weights; all were loaded or "
+                                     "trained")
         setup.start.append(lambda model, seed: _draw(model, name, seed, fresh))
 
     return apply
@@ -168,7 +168,7 @@ def _optimizer(kind: type, rate: float, **settings: Any) -> Callable[[Setup], No
         if type(optimizers.innermost(setup.optimizer)) is kind and np.isclose(
                 optimizers.rate_of(setup.optimizer), rate, rtol=1e-3):
             raise NotApplicableError(
-                f"it is trained with {kind.__name__} at {number(rate, 6)} already"
+                f"the program already uses {kind.__name__} at {number(rate, 6)}"
             )
         setup.optimizer = optimizers.other(setup.optimizer, kind, rate, **settings)
 
@@ -192,7 +192,7 @@ def _shape(function: Callable[[float], float]) -> Callable[[Setup], None]:
 
 def _flat(setup: Setup) -> None:
     if not optimizers.has_schedule(setup.optimizer):
-        raise NotApplicableError("the rate is flat already")
+        raise NotApplicableError("the learning rate is already constant")
     _shape(lambda done: 1.0)(setup)
 
 
@@ -221,10 +221,10 @@ def optimizer(kind: type, rate: float, **settings: Any) -> Change:
 
 def _standardized_inputs(setup: Setup) -> None:
     if any(isinstance(layer, keras.layers.Embedding) for layer in edits.layers_of(setup.model)):
-        raise NotApplicableError("the inputs are token ids: an embedding looks them up")
+        raise NotApplicableError("the inputs are token ids for an embedding")
     scales = tf.nest.map_structure(scale_of, setup.train.x)
     if not any(scale is not None for scale in tf.nest.flatten(scales)):
-        raise NotApplicableError("the inputs are no numbers")
+        raise NotApplicableError("the inputs are not numeric")
     setup.train = setup.train.with_(x=scaled(setup.train.x, scales))
     setup.held_out = setup.held_out.with_(x=scaled(setup.held_out.x, scales))
 
@@ -259,7 +259,7 @@ def scaled(x: Any, scales: Any) -> Any:
 
 def _standardized_targets(setup: Setup) -> None:
     if setup.task is None or setup.task.kind != "values":
-        raise NotApplicableError("the targets are no single array of values")
+        raise NotApplicableError("the targets are not a single array of values")
     scale = scale_of(np.asarray(setup.train.y))
     assert scale is not None
     setup.train = setup.train.with_(y=scaled(setup.train.y, scale))
@@ -270,7 +270,7 @@ def _standardized_targets(setup: Setup) -> None:
 def _averaged_loss(setup: Setup) -> None:
     loss = setup.model.loss
     if getattr(loss, "reduction", None) != "sum":
-        raise NotApplicableError("the loss is a mean already, or a function of the user's own")
+        raise NotApplicableError("the loss is already a mean, or a custom function")
     config = {**loss.get_config(), "reduction": "sum_over_batch_size"}
     compiled_with(setup, type(loss).from_config(config))
 
@@ -300,7 +300,7 @@ def suitable_output(task: Task | None) -> tuple[str, str]:
         NotApplicableError: the task is not known.
     """
     if task is None:
-        raise NotApplicableError("what is predicted cannot be told from targets and outputs")
+        raise NotApplicableError("the task cannot be inferred from the targets and outputs")
     activation, loss = SUITABLE[task.kind]
     return activation, f"sparse_{loss}" if task.kind == "classes" and task.sparse else loss
 
@@ -311,7 +311,8 @@ def _suitable_output(setup: Setup) -> None:
     now = activation_name = edits.activation_name(found[0]) if len(found) == 1 else ""
     named = str(getattr(setup.model.loss, "name", setup.model.loss))
     if now == activation and loss in (named, {"mse": "mean_squared_error"}.get(named, "")):
-        raise NotApplicableError(f"output {activation_name} and loss {named} suit the targets")
+        raise NotApplicableError(f"output {activation_name} and loss {named} already fit the "
+                                 "targets")
     edits.set_output_activation(setup.edits, setup.model, activation)
     compiled_with(setup, loss)
     assert setup.task is not None
@@ -328,14 +329,14 @@ def _shuffled_labels(setup: Setup) -> None:
 
 def _shuffled_batches(setup: Setup) -> None:
     if setup.shuffle:
-        raise NotApplicableError("batches are shuffled already")
+        raise NotApplicableError("batches are already shuffled")
     setup.shuffle = True
 
 
 CHANGES: Final[tuple[Change, ...]] = (
-    Change("without-dropout", "without dropout and noise", _without_dropout, "noise",
+    Change("without-dropout", "without dropout or noise", _without_dropout, "noise",
            ("over-regularization", "underfitting")),
-    Change("without-penalties", "without L1, L2, and weight decay", _without_penalties, "penalty",
+    Change("without-penalties", "without L1, L2, or weight decay", _without_penalties, "penalty",
            ("over-regularization", "underfitting")),
     Change("with-penalty", f"with an L2 penalty of {number(PENALTY, 6)} on the kernels",
            _with_penalty, "penalty", ("overfitting",)),
@@ -363,23 +364,24 @@ CHANGES: Final[tuple[Change, ...]] = (
            _optimizer(keras.optimizers.SGD, SGD_RATE, momentum=0.9), "rate",
            ("optimizer-mismatch",),
            settings={"optimizer": "SGD", "learning_rate": SGD_RATE, "momentum": 0.9}),
-    Change("adam-then-sgd", "with Adam, then SGD for the last quarter", _adam_then_sgd, "rate"),
-    Change("flat-rate", "at a flat learning rate", _flat, "schedule"),
-    Change("warm-up", "with a warm-up of the rate over the first tenth",
+    Change("adam-then-sgd", "with Adam, then SGD for the last 25% of the steps", _adam_then_sgd,
+           "rate"),
+    Change("flat-rate", "at a constant learning rate", _flat, "schedule"),
+    Change("warm-up", "with a learning-rate warm-up over the first 10% of the steps",
            _shape(lambda done: min(1.0, (done + 1e-3) / WARM_UP)), "schedule"),
-    Change("cosine", "with a cosine schedule to 0",
+    Change("cosine", "with a cosine schedule that ends at 0",
            _shape(lambda done: 0.5 * (1 + float(np.cos(np.pi * done)))), "schedule"),
-    Change("standardised-inputs", "on standardized inputs", _standardized_inputs, "inputs",
+    Change("standardised-inputs", "with standardized inputs", _standardized_inputs, "inputs",
            ("unnormalized-input",)),
-    Change("standardised-targets", "on standardized targets", _standardized_targets, "targets",
+    Change("standardised-targets", "with standardized targets", _standardized_targets, "targets",
            ("unscaled-target",)),
     Change("averaged-loss", "with the loss averaged over the batch", _averaged_loss, "loss",
            ("learning-rate-too-high", "wrong-loss")),
-    Change("suitable-output", "with the output and loss that suit the targets", _suitable_output,
+    Change("suitable-output", "with the output and loss that fit the targets", _suitable_output,
            "loss", ("wrong-output-activation", "wrong-loss")),
-    Change("shuffled-batches", "on shuffled batches", _shuffled_batches, "order",
+    Change("shuffled-batches", "with shuffled batches", _shuffled_batches, "order",
            ("unshuffled-batches",)),
-    Change("shuffled-labels", "on shuffled labels (control)", _shuffled_labels, "labels",
+    Change("shuffled-labels", "with shuffled labels (control)", _shuffled_labels, "labels",
            ("wrong-labels",), control=True),
 )
 BY_ID: Final[Mapping[str, Change]] = {change.id: change for change in CHANGES}

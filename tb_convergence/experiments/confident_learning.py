@@ -75,12 +75,13 @@ class LabelErrors:
     def summary(self) -> str:
         """One or two sentences."""
         if self.ended != "finished":
-            return f"Labels were not judged ({self.ended})."
+            return f"The check of the labels did not finish ({self.ended})."
         if self.accuracy <= self.baseline:
-            return (f"Labels cannot be judged: a model trained on the other folds predicts them no "
-                    f"better (accuracy {number(self.accuracy, 2)}) than the commonest class.")
+            return ("The labels cannot be checked: a model trained on the other folds is no more "
+                    f"accurate ({number(self.accuracy, 2)}) than always predicting the most common "
+                    "class.")
         if not self.suspects:
-            return f"No label of {self.samples} looks wrong."
+            return f"None of the {self.samples} labels looks wrong."
         share = len(self.suspects) / self.samples
         rows = ", ".join(str(one.row) for one in self.suspects[:SHOWN])
         more = "" if len(self.suspects) <= SHOWN else f" and {len(self.suspects) - SHOWN} more"
@@ -90,7 +91,8 @@ class LabelErrors:
     def __str__(self) -> str:
         lines = [f"Labels of {self.model}: {self.summary}"]
         lines += [f"  sample {one.row}: labeled {one.label}, predicted {one.predicted} "
-                  f"(its label gets {number(one.confidence, 2)}, margin {number(one.margin, 2)})"
+                  f"(probability of its label {number(one.confidence, 2)}, margin "
+                  f"{number(one.margin, 2)})"
                   for one in self.suspects[:SHOWN]]
         return "\n".join(lines)
 
@@ -99,7 +101,7 @@ class LabelErrors:
         """For the log: a data check of its own, with one issue where labels look wrong."""
         issues = [] if not self.suspects else [{
             "id": "label-errors", "severity": "warning", "where": "y", "message": self.summary,
-            "advice": "look at these samples; correct their labels or leave them out",
+            "advice": "inspect these samples; correct their labels or remove them",
             "finding": ""}]
         return ExperimentRecord("check_data", self.summary, (), {
             "samples": self.samples, "whole": True,

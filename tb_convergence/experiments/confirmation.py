@@ -29,8 +29,8 @@ def _of_optimizer(search: Search, candidates: Sequence[Candidate]
     if task is None or not others or others[0] is None:
         return {}
     mine = max([search.unchanged, *(value for value in own if value is not None)])
-    why = (f"{search.steps} steps with Adam give {number(others[0])}, with the program's optimizer "
-           f"{number(mine)} at its best rate.")
+    why = (f"{search.steps} steps with Adam give {number(others[0])}; the program's optimizer "
+           f"gives {number(mine)} at its best rate.")
     gain = task.learned(others[0]) - (task.learned(mine) if math.isfinite(mine) else 0.0)
     if gain > CLEARLY:
         return {"optimizer-mismatch": ("confirmed", why)}
@@ -57,8 +57,8 @@ def verdicts(search: Search, findings: Sequence[Finding], candidates: Sequence[C
         if one.value is None or one.change.id in helping:
             continue
         outcome = _outcome(search, one.value)
-        why = (f"{search.steps} steps {one.change.title} give {number(one.value)}, unchanged "
-               f"{number(search.unchanged)}.")
+        why = (f"{search.steps} steps {one.change.title} give {number(one.value)}; the unchanged "
+               f"program gives {number(search.unchanged)}.")
         for id_ in addressed(one.change, rate):
             known = said.get(id_)
             if known is None or _CLEARER[outcome] > _CLEARER[known[0]]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from tb_convergence.core.experiments import ExperimentRecord, ExperimentVerdict
 from tb_convergence.core.text.numbers import number, percent
+from tb_convergence.core.text.phrases import counted
 from tb_convergence.experiments.budget import Budget
 from tb_convergence.experiments.changes import scale_of
 from tb_convergence.experiments.edits import layers_of
@@ -79,12 +80,14 @@ class DataCheck:
     @property
     def summary(self) -> str:
         """One sentence."""
-        part = "all" if self.whole else "the first or a random part of the"
+        part = (f"all {self.samples} samples" if self.whole else f"a subset of {self.samples} "
+                "samples")
         if not self.issues:
-            return f"Nothing odd in {part} {self.samples} samples ({len(self.checked)} checks)."
+            return f"No problem found in {part} ({counted(len(self.checked), 'check')})."
         first = self.issues[0]
-        more = f" and {len(self.issues) - 1} more" if len(self.issues) > 1 else ""
-        return f"{first.where}: {first.message}{more} ({part} {self.samples} samples)."
+        more = (f", and "
+                f"{counted(len(self.issues) - 1, 'more problem')}" if len(self.issues) > 1 else "")
+        return f"{first.where}: {first.message}{more} (in {part})."
 
     @property
     def verdicts(self) -> tuple[ExperimentVerdict, ...]:
@@ -99,7 +102,8 @@ class DataCheck:
             if check in self.checked and finding not in found and not any(
                     issue.finding == finding for issue in self.issues):
                 found[finding] = ExperimentVerdict(
-                    finding, "refuted", f"{self.samples} samples show nothing of the kind.")
+                    finding, "refuted", f"The check of {self.samples} samples found no such "
+                                        "problem.")
         return tuple(found.values())
 
     def __str__(self) -> str:
@@ -229,8 +233,8 @@ def _finite(name: str, array: NDArray[Any]) -> Iterator[Issue]:
         rows = np.flatnonzero(bad.reshape(len(array), -1).any(1))
         yield Issue(
             "non-finite", "critical", name,
-            f"{int(bad.sum())} values are NaN or infinite, in {len(rows)} samples, the first "
-            f"{int(rows[0])}", "remove or fill them: x[numpy.isfinite(x).all(axis=1)]",
+            f"{int(bad.sum())} values are NaN or infinite, in {len(rows)} samples; the first is "
+            f"sample {int(rows[0])}", "remove or fill them: x[numpy.isfinite(x).all(axis=1)]",
             "non-finite-input")
 
 
@@ -249,9 +253,9 @@ def _scale(name: str, array: NDArray[Any]) -> Iterator[Issue]:
         column = int(np.argmax(np.maximum(std, mean)))
         yield Issue(
             "scale", "warning", name,
-            f"column {column} has mean {number(np.atleast_1d(scale.mean)[column])} and deviation "
-            f"{number(std[column])}; networks expect about 0 and 1",
-            "put the normalizer of this result in front: check.normalizers[0]",
+            f"column {column} has mean {number(np.atleast_1d(scale.mean)[column])} and standard "
+            f"deviation {number(std[column])}; networks expect about 0 and 1",
+            "put the Normalization layer of this result before the model: check.normalizers[0]",
             "unnormalized-input")
 
 
@@ -262,11 +266,11 @@ def _constant(name: str, array: NDArray[Any]) -> Iterator[Issue]:
     constant = np.flatnonzero((columns == columns[0]).all(0))
     if len(constant) == columns.shape[1]:
         yield Issue("constant-columns", "critical", name, "every sample is the same",
-                    "look at how the inputs are read", "")
+                    "check the code that reads the inputs", "")
     elif array.ndim == 2 and len(constant):
         yield Issue("constant-columns", "info", name,
-                    f"{len(constant)} of {columns.shape[1]} columns are constant, the first "
-                    f"{int(constant[0])}", "leave them out; they carry nothing", "")
+                    f"{len(constant)} of {columns.shape[1]} columns are constant; the first is "
+                    f"column {int(constant[0])}", "remove them; they carry no information", "")
 
 
 def _outliers(name: str, array: NDArray[Any]) -> Iterator[Issue]:
@@ -283,8 +287,9 @@ def _outliers(name: str, array: NDArray[Any]) -> Iterator[Issue]:
         row = int(np.argmax(np.where(far[:, worst], np.abs(columns[:, worst] - median[worst]), 0)))
         yield Issue(
             "outliers", "warning", name,
-            f"{int(far[:, worst].sum())} values of column {worst} lie beyond {number(OUTLIER, 6)} "
-            f"deviations, the largest {number(columns[row, worst])}",
+            f"{int(far[:, worst].sum())} values of column {worst} are more than "
+            f"{number(OUTLIER, 6)} robust standard deviations from the median; the largest is "
+            f"{number(columns[row, worst])}",
             "clip them, or take the logarithm of this column", "")
 
 
@@ -298,8 +303,9 @@ def _other_scale(sample: Sample, held: Sample) -> Iterator[Issue]:
         if not 1 / WIDE < ratio < WIDE:
             yield Issue(
                 "validation-scale", "critical", "validation",
-                f"inputs vary {number(ratio)} times as much as those of the training",
-                "prepare both in the same way", "unnormalized-input")
+                f"the inputs have {number(ratio)} times the standard deviation of the training "
+                "inputs",
+                "preprocess both in the same way", "unnormalized-input")
 
 
 def _tokens(sample: Sample, model: Any) -> Iterator[Issue]:
@@ -310,7 +316,7 @@ def _tokens(sample: Sample, model: Any) -> Iterator[Issue]:
         low, high = int(array.min()), int(array.max())
         if low < 0 or high >= max(sizes):
             yield Issue("token-ids", "critical", "x",
-                        f"ids from {low} to {high}, the embedding has {max(sizes)}",
+                        f"token ids from {low} to {high}, but the embedding has {max(sizes)} rows",
                         f"Embedding(input_dim={high + 1}, ...)", "index-out-of-range")
 
 
@@ -319,7 +325,7 @@ def _labels(target: NDArray[Any], task: Task | None, with_model: bool) -> Iterat
     values = np.unique(target[np.isfinite(target)] if target.dtype.kind == "f" else target)
     if len(values) == 1:
         yield Issue("one-label", "critical", "y", f"every target is {number(values[0], 6)}",
-                    "look at how the targets are read", "wrong-labels")
+                    "check the code that reads the targets", "wrong-labels")
     steps = np.diff(values)
     divided = (len(values) > 1 and target.dtype.kind == "f" and values[0] == 0
                and values[-1] < 0.5 and len(values) <= 1000
@@ -329,15 +335,15 @@ def _labels(target: NDArray[Any], task: Task | None, with_model: bool) -> Iterat
     if divided and with_model and (task is None or task.outputs > 1):
         by = round(1 / float(steps.min()))
         yield Issue("labels-divided", "critical", "y",
-                    f"targets are multiples of 1/{by}: class numbers that were divided by {by}",
-                    f"do not scale the targets: y * {by}", "wrong-labels")
+                    f"the targets are multiples of 1/{by}, so class numbers were divided by {by}",
+                    f"undo the scaling: y * {by}", "wrong-labels")
     if task is None or task.kind != "classes" or not task.sparse:
         return
     if values[-1] >= task.outputs or values[0] < 0:
         yield Issue("labels-out-of-range", "critical", "y",
-                    f"classes from {number(values[0], 6)} to {number(values[-1], 6)}, the output "
-                    f"has {task.outputs}",
-                    "number the classes from 0, and give the output one unit for each",
+                    f"classes from {number(values[0], 6)} to {number(values[-1], 6)}, but the "
+                    f"output has {counted(task.outputs, 'unit')}",
+                    "number the classes from 0, and give the output one unit per class",
                     "wrong-labels")
 
 
@@ -348,8 +354,8 @@ def _target_scale(target: NDArray[Any]) -> Iterator[Issue]:
     std, mean = float(np.max(scale.std)), float(np.max(np.abs(scale.mean)))
     if std > WIDE or mean > WIDE * max(1.0, std):
         yield Issue("target-scale", "warning", "y",
-                    f"targets have mean {number(mean)} and deviation {number(std)}; outputs begin "
-                    "near 0",
+                    f"the targets have mean {number(mean)} and standard deviation {number(std)}; "
+                    "outputs start near 0",
                     "standardize them: (y - y.mean(0)) / y.std(0)", "unscaled-target")
 
 
@@ -373,7 +379,8 @@ def _balance(classes: NDArray[np.int64]) -> Iterator[Issue]:
             "imbalance", "warning", "y",
             f"class {values[counts.argmax()]} has {counts.max()} samples, class "
             f"{values[counts.argmin()]} has {counts.min()}",
-            "fit(class_weight={...}), or draw the rare ones more often; judge by balanced accuracy",
+            "use fit(class_weight={...}), or sample the rare classes more often; judge the model "
+            "by balanced accuracy",
             "class-imbalance")
 
 
@@ -387,9 +394,9 @@ def _order(classes: NDArray[np.int64], sample: Sample) -> Iterator[Issue]:
     error = np.sqrt(max(share * (1 - share), 1e-12) * pairs)
     if pairs > 20 and same > pairs * share + 5 * error and same > 0.5 * pairs:
         yield Issue("ordered", "warning", "y",
-                    f"{percent(same / pairs)} of neighbors have the same class; at random "
-                    f"{percent(share)} would", "dataset.shuffle(number of samples) before "
-                    "batch(...)",
+                    f"{percent(same / pairs)} of consecutive samples have the same class; in "
+                    f"random order it would be {percent(share)}",
+                    "shuffle before batching: dataset.shuffle(number of samples).batch(...)",
                     "unshuffled-batches")
 
 
@@ -418,24 +425,26 @@ def _in_step(sample: Sample, classes: NDArray[np.int64]) -> Iterator[Issue]:
     if agree < chance + 2 * error:
         yield Issue(
             "out-of-step", "info", "x and y",
-            f"nearest neighbors share a class in {percent(agree)}, by chance {percent(chance)}: "
-            "inputs and labels may be out of step, or shuffled apart",
-            "look at some pairs; shuffle both with one permutation", "wrong-labels")
+            f"{percent(agree)} of nearest neighbors share a class; by chance it would be "
+            f"{percent(chance)}. Inputs and labels may be misaligned",
+            "inspect some pairs; shuffle inputs and labels with the same "
+            "permutation", "wrong-labels")
 
 
 def _duplicates(sample: Sample, held: Sample | None) -> Iterator[Issue]:
     ours = _digests(sample)
     extra = len(ours) - len(set(ours))
     if extra > MANY * len(ours):
-        yield Issue("duplicates", "info", "x", f"{extra} of {len(ours)} samples occur before",
-                    "remove them, or split so that copies stay together", "")
+        yield Issue("duplicates", "info", "x", f"{extra} of {len(ours)} samples are duplicates",
+                    "remove them, or keep all copies in the same split", "")
     if held is not None:
         theirs = _digests(held)
         shared = sum(one in set(ours) for one in set(theirs))
         if shared > MANY * len(theirs):
             yield Issue("leak", "warning", "validation",
                         f"{shared} of {len(theirs)} validation samples are in the training data",
-                        "split before duplicating; a validation on them measures memory", "")
+                        "split the data before you duplicate samples; these samples measure "
+                        "memorization", "")
 
 
 def _digests(sample: Sample) -> list[bytes]:

@@ -214,4 +214,4 @@ def set_output_activation(edits: Edits, model: Any, name: str) -> None:
     else:
         raise NotApplicableError(
             f"the output is made by {type(layer).__name__} {layer.name!r}, whose activation cannot "
-            "be set from outside")
+            "be replaced")

@@ -74,14 +74,15 @@ class GradientCheck:
         checked = [one.error for one in self.layers if np.isfinite(one.error)]
         if self.wrong:
             worst = max(self.wrong, key=lambda one: one.error)
-            text += (f": the gradient of {worst.name} is off by {percent(worst.error)} against "
-                     "finite differences")
+            text += (f": the gradient of {worst.name} differs from finite differences by "
+                     f"{percent(worst.error)}")
         elif checked:
-            text += f": gradients agree with finite differences (worst {percent(max(checked))})"
+            text += (f": gradients agree with finite differences (largest error "
+                     f"{percent(max(checked))})")
         if self.masked:
-            text += "; batch normalization hides gradients that change a thousandfold over depth"
+            text += "; batch normalization hides gradients that change a thousandfold with depth"
         elif self.batch_norm:
-            text += "; without batch normalization gradients keep their order of magnitude"
+            text += "; without batch normalization, gradients keep their order of magnitude"
         return text + "."
 
     @property

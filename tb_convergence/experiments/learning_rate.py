@@ -74,18 +74,18 @@ class RangeTest:
     def summary(self) -> str:
         """One or two sentences."""
         if self.suggested is None:
-            return f"No learning rate for {self.optimizer}: {self.why_none}."
+            return f"No learning rate found for {self.optimizer}: {self.why_none}."
         text = f"{self.optimizer} learns best near a learning rate of {rate_text(self.suggested)}"
         if self.compared:
-            text += (f" (the best of {len(self.compared)} that were kept for {self.compared_steps} "
+            text += (f" (the best of {len(self.compared)} rates, {self.compared_steps} training "
                      "steps each)")
         elif self.interval is not None and self.interval[0] < self.interval[1]:
             text += f" (seeds: {rate_text(self.interval[0])} to {rate_text(self.interval[1])})"
-        text += f"; the highest stable rate is {rate_text(self.highest_stable or 0.0)}."
+        text += f". The highest stable rate is {rate_text(self.highest_stable or 0.0)}."
         if math.isfinite(self.rate_in_use):
             text += f" The model uses {rate_text(self.rate_in_use)}."
         if self.unclipped is not None and self.unclipped.highest_stable is not None:
-            text += (" Without clipping the highest stable rate is "
+            text += (" Without clipping, the highest stable rate is "
                      f"{rate_text(self.unclipped.highest_stable)}.")
         return text
 
@@ -296,10 +296,9 @@ def _told(model: Any, own: Any, in_use: float, curves: tuple[Curve, ...], ended:
 def _why(curves: tuple[Curve, ...], ended: Ended) -> str:
     if not curves or max(len(curve.rates) for curve in curves) < range_curve.FEWEST:
         if ended == "finished":
-            return "the loss is not finite at any rate, so the rate is not what is wrong"
+            return "the loss is not finite at any rate, so the rate is not the fault"
         return f"the test ended early ({ended})"
-    return ("the loss does not fall by more than chance at any rate, so the rate is not what is "
-            "wrong")
+    return "the loss does not fall significantly at any rate, so the rate is not the fault"
 
 
 def _data(result: RangeTest) -> dict[str, Any]:

@@ -96,7 +96,7 @@ class Ladder:
     def summary(self) -> str:
         """One or two sentences."""
         if not self.rungs:
-            return f"No small sample was fitted ({self.ended if self.measure else 'unknown task'})."
+            return f"No small sample was tried ({self.ended if self.measure else 'unknown task'})."
         last = self.rungs[-1]
         reached = (f"{self.measure} {number(last.score)} on {last.size} samples after "
                    f"{last.steps} steps")
@@ -104,14 +104,18 @@ class Ladder:
             return f"The model memorizes {last.size} samples ({reached})."
         if self.broken == "training":
             return (f"The training cannot memorize {last.size} samples ({reached}), but Adam at "
-                    f"{number(SAFE_RATE, 6)} can. So the model is able to: the optimizer, its "
-                    "learning rate or the scale of the data is in the way.")
+                    f"{number(SAFE_RATE, 6)} can. So the fault is not in the model, but in the "
+                    "optimizer, its learning rate, or the scale of the data.")
         if self.broken == "model":
-            return (f"The model cannot memorize {last.size} samples ({reached}), with Adam at "
-                    f"{number(SAFE_RATE, 6)} neither: look at the output, the loss, the initial "
-                    "weights and the scale of the inputs.")
-        held = f"memorizes {self.memorised} samples" if self.memorised else "was not decided"
-        return f"The model {held} but not {last.size} in that time ({reached})."
+            return (f"The model cannot memorize {last.size} samples ({reached}), not even with "
+                    "Adam at "
+                    f"{number(SAFE_RATE, 6)}. Check the output, the loss, the initial weights, and "
+                    "the scale of the inputs.")
+        if not self.memorised:
+            return (f"The model had not memorized {last.size} samples when the test ended "
+                    f"({reached}).")
+        return (f"The model memorizes {self.memorised} samples, but not {last.size} in the given "
+                f"steps ({reached}).")
 
     @property
     def verdicts(self) -> tuple[ExperimentVerdict, ...]:
@@ -202,8 +206,8 @@ def climb(found: Subject, sizes: Sequence[int] = SIZES, steps: int = FIRST_STEPS
     ended: Ended = "finished"
     if found.task is None:
         raise ValueError(
-            "the task cannot be told from targets and outputs (several outputs, or sizes that fit "
-            "no classes and no values), so nobody can say whether samples are memorized"
+            "the task cannot be inferred from the targets and outputs (several outputs, or shapes "
+            "that fit neither classes nor values), so memorization cannot be measured"
         )
     own = found.model.optimizer
     variables = all_variables(found.model)

@@ -10,6 +10,7 @@ from typing import Any
 from tb_convergence.core.diagnosis import Finding
 from tb_convergence.core.experiments import ExperimentRecord, ExperimentVerdict
 from tb_convergence.core.text.numbers import number
+from tb_convergence.core.text.phrases import capital, counted
 from tb_convergence.experiments.candidates import Candidate
 from tb_convergence.experiments.changes import PENALTY, Change
 from tb_convergence.experiments.intervals import MATTERS, Difference
@@ -42,9 +43,11 @@ class Proof:
         measure = "loss" if task is None else task.measure
         sign = -1 if task is None else 1
         where = ", on samples that the search did not use" if self.separate else ""
-        return (f"Trained {joined(self.changes)}, {measure} is {_values(self.after, sign)} instead "
-                f"of {_values(self.before, sign)} ({self.steps} steps, {len(self.after)} seeds "
-                f"each{where}).")
+        text = f"{capital(joined(self.changes))}, {measure} is {_values(self.after, sign)}"
+        diverged = not any(map(math.isfinite, self.before))
+        text += ("; the unchanged training diverges" if diverged
+                 else f" instead of {_values(self.before, sign)}")
+        return f"{text} ({self.steps} steps, {len(self.after)} seeds each{where})."
 
 
 def best_proof(proofs: Sequence[Proof]) -> Proof | None:
@@ -106,16 +109,16 @@ class Prescription:
         if self.proven is not None:
             return self.proven.sentence(self.task)
         if self.interrupted:
-            return "Interrupted before anything was proven."
+            return "Interrupted before a fix was proven."
         tried = sum(one.value is not None for one in self.candidates)
         if tried == 0:
-            return "No change could be tried within the budget."
-        text = f"Nothing helped: {tried} changes were tried, and none is proven to be better."
+            return "The budget was too small to try a change."
+        text = (f"Nothing helped: none of the {counted(tried, 'tried change')} is proven to be "
+                "better.")
         if self.task is not None and self.task.learned(self.best_before) >= 0.9:
-            text = ("Nothing to fix was found: the program as it is reaches "
-                    f"{self.task.measure} {number(self.best_before)}, and none of {tried} changes "
-                    "is "
-                    "proven to be better.")
+            text = ("Nothing to fix was found: the unchanged program reaches "
+                    f"{self.task.measure} {number(self.best_before)}, and none of the "
+                    f"{counted(tried, 'tried change')} is proven to be better.")
         return text
 
     @property
@@ -178,8 +181,8 @@ class Prescription:
         lines += [f"  not tried: {one.change.title}: {one.not_tried}"
                   for one in self.candidates if one.not_tried and one.because]
         times = self.steps / max(1, self.planned_steps)
-        lines.append(f"  cost: {self.steps:,} training steps, {times:.1f} times the training of "
-                     f"{self.planned_steps:,}; {self.seconds:.0f} s")
+        lines.append(f"  cost: {self.steps:,} training steps ({times:.1f} times the "
+                     f"{self.planned_steps:,} steps of the training), {self.seconds:.0f} s")
         return lines
 
 
@@ -202,10 +205,10 @@ def _value(value: float, task: Task | None) -> str:
 def _values(values: Sequence[float], sign: int) -> str:
     fine = [sign * value for value in values if math.isfinite(value)]
     if not fine:
-        return "not finite"
+        return "diverged"
     low, high = min(fine), max(fine)
     text = number(low) if number(low) == number(high) else f"{number(low)} to {number(high)}"
-    return text if len(fine) == len(values) else f"{text} or not finite"
+    return text if len(fine) == len(values) else f"{text}, or diverged"
 
 
 def change_lines(proof: Proof) -> list[str]:
@@ -241,7 +244,7 @@ CODE = {
     "standardised-inputs": (
         "axes = tuple(range(x_train.ndim - 1))",
         "input_mean, input_std = x_train.mean(axes), x_train.std(axes)",
-        "input_std[input_std < 1e-6] = 1.0  # columns that do not vary",
+        "input_std[input_std < 1e-6] = 1.0  # constant columns",
         "x_train, x_val = (x_train - input_mean) / input_std, (x_val - input_mean) / input_std",
     ),
     "standardised-targets": (

@@ -36,8 +36,8 @@ def _rate_verdicts(result: RangeTest, high: str, low: str) -> tuple[ExperimentVe
     rate, best, stable = result.rate_in_use, result.suggested, result.highest_stable
     if best is None or stable is None:
         return ()
-    why = (f"In use is {rate_text(rate)}, suggested {rate_text(best)}, and the highest stable rate "
-           f"is {rate_text(stable)}.")
+    why = (f"The model uses {rate_text(rate)}. The suggested rate is {rate_text(best)}, and the "
+           f"highest stable rate is {rate_text(stable)}.")
     too_high: Outcome = "undecided"
     if rate > stable:
         too_high = "confirmed"
@@ -59,7 +59,7 @@ def _clipping_verdict(result: RangeTest) -> tuple[ExperimentVerdict, ...]:
     hides = result.rate_in_use > free
     return (ExperimentVerdict(
         "clipping-hides-learning-rate", "confirmed" if hides else "refuted",
-        f"Without clipping the highest stable rate is {rate_text(free)}; in use is "
+        f"Without clipping, the highest stable rate is {rate_text(free)}. The model uses "
         f"{rate_text(result.rate_in_use)}."),)
 
 

@@ -86,7 +86,7 @@ class Search:
         if not trial.complete:
             return None
         if self.found.task is None and math.isnan(trial.loss) and not trial.diverged:
-            self.left_out[key[-1]] = "it changes the loss, and nothing else can be compared"
+            self.left_out[key[-1]] = "it changes the loss, and there is no score to compare"
             return None
         self.tried[key] = value_of(trial, self.found.task)
         self.combinations[key] = changes
@@ -219,7 +219,7 @@ def _resolved(search: Search, pool: list[Candidate], one: Candidate) -> list[Cha
     place = pool.index(one)
     rate = search.suggested_rate(())
     if rate is None:
-        search.left_out.setdefault(OWN_RATE, "the range test has no answer")
+        search.left_out.setdefault(OWN_RATE, "the range test found no rate")
         return []
     change = at_rate(rate)
     pool[place] = Candidate(change, one.because)

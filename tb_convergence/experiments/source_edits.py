@@ -322,7 +322,7 @@ def _standard_inputs(x: str, y: str) -> tuple[str, list[str]]:
     return "({} - input_mean) / input_std", [
         f"axes = tuple(range({x}.ndim - 1))",
         f"input_mean, input_std = {x}.mean(axes), {x}.std(axes)",
-        "input_std[input_std < 1e-6] = 1.0  # columns that do not vary",
+        "input_std[input_std < 1e-6] = 1.0  # constant columns",
     ]
 
 

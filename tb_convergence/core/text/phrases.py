@@ -17,6 +17,15 @@ def counted(count: int, noun: str, plural: str | None = None) -> str:
     return f"{count:,} {noun if count == 1 else plural or f'{noun}s'}"
 
 
+def capital(text: str) -> str:
+    """The text with its first letter in upper case; unlike `str.capitalize`, the rest stays.
+
+    >>> capital("with ReLU"), capital("")
+    ('With ReLU', '')
+    """
+    return text[:1].upper() + text[1:]
+
+
 def listed(names: Sequence[str], most: int = 3, noun: str = "layer") -> str:
     """Names as a list; those beyond `most` are counted, as that many more of a `noun`.
 
