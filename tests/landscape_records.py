@@ -62,7 +62,7 @@ def _settings(name: str, directions: str) -> dict[str, Any]:
         "loss": "sparse_categorical_crossentropy", "directions": directions,
         "unit": "length of each filter", "batch_norm": "re-estimated", "samples": 1024,
         "batch": 512, "validation_samples": 0, "level": math.log(10), "seed": 0,
-        "level_reason": "ln 10, guessing", "end_loss": 0.2, "evaluations": 400,
+        "level_reason": "ln 10, a constant prediction", "end_loss": 0.2, "evaluations": 400,
         "grid_points": 1250, "seconds": 12.5, "complete": True,
         "notes": ["Batch normalization is re-estimated at each point."],
     }

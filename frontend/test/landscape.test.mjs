@@ -135,7 +135,7 @@ test("differences are claimed only beyond their spread", () => {
     { run: "plain", landscape: landscape(0.1, 40) },
   ];
   const said = comparison(a, b);
-  assert.match(said, /The end of plain is 4 times sharper than that of skip/);
+  assert.match(said, /The minimum of plain is 4 times sharper than that of skip/);
   assert.match(said, /Skip’s basin is larger: 50% against 10%/);
   assert.doesNotMatch(said, /convex/);
   assert.match(comparison(a, a), /No statistic differs/);

@@ -239,7 +239,7 @@ def describe(document: Mapping[str, Any]) -> str:
         f"model's weights, {document['samples']:,} samples, {document['directions']} directions, "
         f"{len(document['planes'])} pair{'s' if len(document['planes']) > 1 else ''}",
         f"  {document['evaluations']:,} evaluations for {document['grid_points']:,} grid points"
-        f"{'' if document.get('complete', True) else '; the budget ended before all were done'}",
+        f"{'' if document.get('complete', True) else '; the budget ran out before the end'}",
     ]
     for name, title in TITLES.items():
         spread = document["statistics"].get(name)

@@ -92,7 +92,7 @@ def test_the_keyboard_reads_and_turns(chromium: Browser, address: str) -> None:
     page = chromium.new_page(viewport={"width": 1440, "height": 1000})
     frame = opened(page, address, "skip", "plain")
     readout = frame.locator(".readout").first
-    expect(readout).to_contain_text("At the end: loss 0.2")
+    expect(readout).to_contain_text("At the final weights: loss 0.2")
     contour = frame.get_by_test_id("contour-A")
     contour.focus()
     page.keyboard.press("ArrowRight")

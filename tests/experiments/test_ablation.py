@@ -102,7 +102,7 @@ def test_it_ends_early_with_what_there_is() -> None:
     found = ablate(network(), *models.data(), steps=40, seeds=(0,), settings=Settings(seconds=0))
     assert found.ended == "out of time"
     assert found.effects == ()
-    with pytest.raises(ValueError, match="no change 'nonsense'"):
+    with pytest.raises(ValueError, match="unknown change 'nonsense'"):
         ablate(network(), *models.data(), changes=["nonsense"])
 
 

@@ -70,5 +70,5 @@ def test_values_are_judged_by_explained_variance_and_the_ladder_is_climbed() -> 
 def test_an_unknown_task_is_refused_with_the_reason() -> None:
     x, _ = models.data()
     model = network("adam", last=None, units=3, loss=lambda y, p: keras.ops.mean(p, axis=-1))
-    with pytest.raises(ValueError, match="the task cannot be told"):
+    with pytest.raises(ValueError, match="the task cannot be inferred"):
         overfit_small_sample(model, x, np.full((len(x), 7), 0.5))

@@ -184,7 +184,7 @@ def test_a_budget_of_nothing_is_reported_and_not_invented() -> None:
     assert not found.complete
     assert all(np.isnan(plane.values["loss"]).all() for plane in found.planes)
     assert found.statistics == {}
-    assert "the budget ended" in found.summary()
+    assert "the budget ran out" in found.summary()
 
 
 def test_executors_give_the_same_landscape() -> None:

@@ -41,7 +41,7 @@ export function panel(shown, acts) {
   const { landscape } = reply;
   return html`<section class="card ground" aria-label="Landscape ${side}: ${run}" data-testid="landscape-${side}">
     <h2><span class="side">${side}</span> ${run}
-      <span class="soft">loss ${formatNumber(landscape.end_loss)} at the end · step ${formatNumber(reply.step)}</span></h2>
+      <span class="soft">loss ${formatNumber(landscape.end_loss)} at the final weights · step ${formatNumber(reply.step)}</span></h2>
     ${plane.y ? pictures(shown, acts) : nothing}
     <div class="slices">
       ${slice(plane, 0, shown.range)} ${plane.y ? slice(plane, 1, shown.range) : nothing}
@@ -56,13 +56,13 @@ export function panel(shown, acts) {
 
 /** @param {Reply["landscape"]} landscape */
 function said(landscape) {
-  const how = `${landscape.evaluations.toLocaleString("en")} losses on ${landscape.samples.toLocaleString("en")} samples`;
+  const how = `${landscape.evaluations.toLocaleString("en")} evaluations on ${landscape.samples.toLocaleString("en")} samples`;
   const level =
     landscape.level === null
-      ? "No level was given for the basin"
+      ? "The basin has no level"
       : `Level of the basin: ${formatNumber(landscape.level)} (${landscape.level_reason})`;
-  const ended = landscape.complete === false ? " The budget ended before all were evaluated." : "";
-  return `${how}. ${level}. Distances: 1 is the ${landscape.unit}.${ended}`;
+  const ended = landscape.complete === false ? " The budget ran out before all points were evaluated." : "";
+  return `${how}. ${level}. A distance of 1 is the ${landscape.unit}.${ended}`;
 }
 
 /**
@@ -114,7 +114,7 @@ export function where(plane, place) {
     });
   const at =
     place.i === end.i && place.j === end.j
-      ? "At the end"
+      ? "At the final weights"
       : `At ${formatNumber(plane.x[place.i], 2)}, ${formatNumber(y[place.j], 2)}`;
   return [`${at}: loss ${loss === null ? "not finite" : formatNumber(loss)}`, ...others].join(", ");
 }

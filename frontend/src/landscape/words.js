@@ -8,14 +8,14 @@ import { formatNumber, formatPercent } from "../format/numbers.js";
 
 /** What each statistic means, beside its number. */
 const MEANINGS = /** @type {Record<string, string>} */ ({
-  basin_share: "of the plane is connected to the end by losses below the level",
+  basin_share: "of the plane is connected to the final weights through losses below the level",
   below_level: "of the plane has a loss below the level",
-  nonconvex_share: "of the plane bends down in some direction",
-  curvature_ratio: "0: convex everywhere; 1: bends down as much as up",
-  roughness: "mean second derivative of the log loss",
-  width: "of the slices through the end, at the level",
+  nonconvex_share: "of the plane has negative curvature in some direction",
+  curvature_ratio: "0: convex everywhere; 1: as much negative as positive curvature",
+  roughness: "mean absolute second derivative of the log loss",
+  width: "of the slices through the final weights, at the level",
   finite_share: "of the points have a finite loss",
-  uphill_share: "of the saved steps of the path raised the loss",
+  uphill_share: "of the segments of the path raise the loss",
 });
 
 /** Those that are always shown; the others only where they say something. */
@@ -85,7 +85,7 @@ export function comparison(first, second) {
   if (sharper) {
     const [high, low] = sharper.first ? [first, second] : [second, first];
     found.push(
-      `The end of ${high.run} is ${formatNumber(sharper.times, 2)} times sharper than that of ${low.run}.`,
+      `The minimum of ${high.run} is ${formatNumber(sharper.times, 2)} times sharper than that of ${low.run}.`,
     );
   }
   for (const [id, words] of /** @type {const} */ ([
@@ -102,7 +102,7 @@ export function comparison(first, second) {
   }
   return found.length
     ? found.join(" ")
-    : "No statistic differs by more than its spread between pairs of directions.";
+    : "No statistic differs by more than its standard deviation over pairs of directions.";
 }
 
 /** @param {string} text */

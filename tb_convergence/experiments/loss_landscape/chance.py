@@ -31,10 +31,10 @@ def chance_level(
             int(np.max(targets[0])) + 1 if kind.startswith("Sparse") else targets[0].shape[-1]
         )
         if classes < 2:
-            return None, "one class only"
-        return math.log(classes), f"ln {classes}, guessing"
+            return None, "only one class"
+        return math.log(classes), f"ln {classes}, a constant prediction"
     if kind == "BinaryCrossentropy":
-        return math.log(2), "ln 2, guessing"
+        return math.log(2), "ln 2, a constant prediction"
     if kind in ("MeanSquaredError", "Mse", "MSE") and len(targets) == 1:
         flat = targets[0].reshape(batches.count, -1).astype(np.float64)
         return float(flat.var(axis=0).mean()), "variance of the targets, a constant prediction"
@@ -42,7 +42,7 @@ def chance_level(
         flat = targets[0].reshape(batches.count, -1).astype(np.float64)
         away = np.abs(flat - np.median(flat, axis=0)).mean()
         return float(away), "mean distance from the median, a constant prediction"
-    return None, "the loss of guessing is not known for this loss; pass level="
+    return None, "the loss of a constant prediction is unknown for this loss; pass level="
 
 
 def _has_shape(model: Any) -> bool:

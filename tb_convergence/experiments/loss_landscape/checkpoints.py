@@ -76,7 +76,7 @@ def trajectory_from(source: Any, model: Any) -> Trajectory:
         if place.suffix == ".npz":
             return _loaded(place)
         raise PathError(
-            f"{os.fspath(source)!r} is no folder with {FILE} or checkpoints, and no .npz file"
+            f"{os.fspath(source)!r} is neither a folder with {FILE} or checkpoints nor an .npz file"
         )
     if isinstance(source, Sequence) and source:
         if all(isinstance(item, (str, os.PathLike)) for item in source):
@@ -100,7 +100,8 @@ def _listed(folder: Path) -> list[Path]:
     found = [path for path in folder.iterdir() if path.name.endswith(ENDINGS)]
     if not found:
         raise PathError(
-            f"{os.fspath(folder)!r} holds neither {FILE} nor checkpoints ({', '.join(ENDINGS)}). "
+            f"{os.fspath(folder)!r} contains neither {FILE} nor checkpoints "
+            f"({', '.join(ENDINGS)}). "
             "Train with ConvergenceCallback(..., trajectory=True), or keep checkpoints with "
             "keras.callbacks.ModelCheckpoint"
         )

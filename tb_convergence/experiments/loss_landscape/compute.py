@@ -222,18 +222,18 @@ def _notes(
     notes = []
     if surface.normalized:
         notes.append(
-            f"Batch normalization is re-estimated at each point, from batches of {training.batch} "
-            "samples."
+            "Each point re-estimates the statistics of batch normalization from batches of "
+            f"{training.batch} samples."
         )
     elif batch_norm == "kept":
         notes.append(
-            "Batch normalization keeps its moving statistics. Away from the model's own weights "
-            "they do not fit, and the surface shows that."
+            "Batch normalization keeps its moving statistics. They fit only the model's own "
+            "weights, which distorts the surface elsewhere."
         )
     if kind == "random":
         notes.append(
-            "Random directions show the surface around the end; the training's own path is nearly "
-            "at right angles to them."
+            "Random directions show the surface around the final weights. The training path is "
+            "nearly orthogonal to them."
         )
     if spectrum.problem:
         notes.append(f"Sharpness: not evaluated, {spectrum.problem}.")

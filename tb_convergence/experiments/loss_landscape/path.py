@@ -65,8 +65,8 @@ def path_plane(
         )
     if len(kept) < count:
         raise PathError(
-            f"the path has {len(kept)} sets of weights beside the end; drawing {count} directions "
-            f"takes {count}. Record longer, or allow more memory with budget_bytes"
+            f"the path has {len(kept)} sets of weights before the final one, but {count} "
+            f"directions need {count}. Record longer, or allow more memory with budget_bytes"
         )
     ways = [_difference(trajectory.weights_at(step), end) for step in kept]
     try:

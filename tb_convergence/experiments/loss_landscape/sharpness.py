@@ -170,24 +170,24 @@ def judge_rate(largest: float, rate: float | None, plain_gradient_descent: bool)
         return RateVerdict(
             "not decided", limit,
             f"Plain gradient descent is stable here below a learning rate of {number(limit)}. "
-            "The optimizer's own rate is not known.",
+            "The optimizer's learning rate is unknown.",
         )
     if not plain_gradient_descent:
         return RateVerdict(
             "not decided", limit,
             f"The limit 2 / lambda_max = {number(limit)} holds for gradient descent without "
-            "momentum. This optimizer is a different one, so the limit does not judge its learning "
-            "rate.",
+            "momentum. The model uses another optimizer, so the limit does not apply to its "
+            "learning rate.",
         )
     if rate < limit:
         return RateVerdict(
             "acquitted", limit,
-            f"The learning rate {number(rate)} is below 2 / lambda_max = {number(limit)}: it is "
-            "not what keeps gradient descent from converging at these weights.",
+            f"The learning rate {number(rate)} is below 2 / lambda_max = {number(limit)}, so it "
+            "is not the reason why gradient descent does not converge at these weights.",
         )
     return RateVerdict(
         "not decided", limit,
         f"The learning rate {number(rate)} is {number(rate / limit, 2)} times 2 / lambda_max = "
-        f"{number(limit)}. That alone proves nothing: healthy trainings begin at 1.2 to 60 times "
-        "the limit.",
+        f"{number(limit)}. That proves nothing: healthy trainings start at 1.2 to 60 times the "
+        "limit.",
     )
