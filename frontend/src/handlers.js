@@ -176,7 +176,7 @@ export function createHandlers({ current, change, again, refresh, model, around 
       const before = picking.open
         ? picking.before
         : (slots.findings.data?.verdict?.decided ?? null);
-      const said = `${visible(tag)}: ${role === null ? "asked about again" : SCALAR_SAID.get(role)}.`;
+      const said = `${visible(tag)}: ${role === null ? "no longer answered" : SCALAR_SAID.get(role)}.`;
       const tags = withScalars(view.tags, answers);
       change({ view: { ...view, tags }, picking: { open: true, before }, said });
     },
@@ -187,7 +187,7 @@ export function createHandlers({ current, change, again, refresh, model, around 
       change({
         view: { ...view, tags },
         picking: { ...picking, open: true },
-        said: "Back to our guess.",
+        said: "Back to the automatic choice.",
       });
     },
 
@@ -216,7 +216,7 @@ export function createHandlers({ current, change, again, refresh, model, around 
       const { view } = current();
       const tags = withAnswer(view.tags, family.pattern, role);
       const histograms = counted(family.count, "histogram");
-      const said = role === null ? "asked about again" : SAID[role];
+      const said = role === null ? "no longer answered" : SAID[role];
       change({ view: { ...view, tags }, asking: true, said: `${histograms}: ${said}.` });
     },
 
@@ -302,7 +302,7 @@ export function createHandlers({ current, change, again, refresh, model, around 
      */
     async copy(text, button) {
       const copied = await copyText(text, button);
-      change({ said: copied ? "Copied." : "The text is selected: copy it with your keyboard." });
+      change({ said: copied ? "Copied." : "The text is selected: copy it with the keyboard." });
     },
   };
   return handlers;
@@ -336,13 +336,13 @@ export function neighbor(list, from, by) {
   return at < 0 ? (list[0] ?? null) : (list[at + by] ?? null);
 }
 
-const SAID = { variables: "read as weights", gradients: "read as gradients", neither: "left out" };
+const SAID = { variables: "read as weights", gradients: "read as gradients", neither: "ignored" };
 /** @type {Map<ScalarRole, string>} */
 const SCALAR_SAID = new Map([
   ["loss", "read as the training loss"],
   ["validation", "read as the validation loss"],
   ["rate", "read as the learning rate"],
-  ["no_scalar", "left out"],
+  ["no_scalar", "ignored"],
 ]);
 /** @type {Group[]} */
 const NO_GROUPS = [];

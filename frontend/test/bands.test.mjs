@@ -242,11 +242,11 @@ test("how a variable started is said in words", () => {
   assert.match(told({}), /deviation of 0\.05 around a mean of 0\./);
   assert.match(
     told({}),
-    /Glorot\\u202eUniform draws 0\.1 = .* 100 inputs and 100 outputs\. This is 0\.5 times that, narrower than chance explains: .* changed since\.$/,
+    /Glorot\\u202eUniform gives 0\.1 = .* 100 inputs and 100 outputs\. The recorded value is 0\.5 times that, narrower than chance explains: .* changed since\.$/,
   );
   assert.match(
     told({ verdict: "as expected" }),
-    /a mean of 0\. That is what Glorot\\u202eUniform draws: 0\.1 = .* 100 outputs\.$/,
+    /a mean of 0\. That matches Glorot\\u202eUniform: 0\.1 = .* 100 outputs\.$/,
   );
   assert.match(told({ step: 40 }), /^First recorded at step 40, so training may/);
   assert.match(told({ axis: "epoch" }), /^First recorded at epoch 0/);
@@ -262,12 +262,12 @@ test("how a variable started is said in words", () => {
   };
   assert.match(
     told(wide),
-    /of 2 around.*That is what .* draws: stddev=2\. That is too wide for this shape: above 1 signals grow/,
+    /of 2 around.*That matches .*: stddev=2\. This is too wide for this shape: above 1 signals grow/,
   );
   for (const fine of [{}, { ...wide, step: 40 }, { ...wide, healthy: null }, { low: 0.005 }]) {
     assert.doesNotMatch(told(fine), /too/);
   }
-  assert.match(told({ expected: null }), /is not known here/);
+  assert.match(told({ expected: null }), /Glorot.*is unknown\./);
   assert.match(told({ expected: null }, /** @type {any} */ ({ initializer: "" })), /not known\./);
   const zeros = {
     expected: { std: 0, formula: "a constant" },

@@ -83,7 +83,7 @@ test("a row says the cause and where, else how much could be decided", () => {
   assert.equal(rows[2].onset, null);
   assert.equal(rows[3].cause, "33 of 35 checks decided");
   assert.equal(coverageText(summary("r", { error: "it is damaged" })), "it is damaged");
-  assert.equal(coverageText(summary("r")), "nothing to decide from");
+  assert.equal(coverageText(summary("r")), "no data to judge");
 });
 
 test("runs of one cause stand together, whatever their titles and severities; worst groups first", () => {

@@ -230,7 +230,7 @@ def test_a_fault_from_the_first_step_on_has_no_moment_before_it(
     served: str, open_tab: Open
 ) -> None:
     tab = opened(open_tab, served, run="dead-relu")
-    expect(tab.find("before")).to_contain_text("it has been so since step 0")
+    expect(tab.find("before")).to_contain_text("the problem has existed since step 0")
 
 
 def test_a_neutral_map_never_stands_beside_a_finding(served: str, open_tab: Open) -> None:

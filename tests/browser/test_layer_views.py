@@ -233,7 +233,7 @@ def test_a_layer_says_how_it_started_and_shows_its_output(served: str, open_tab:
     canvas.press("Enter")
     panel = tab.find("layer-panel")
     expect(panel.locator("h3")).to_contain_text(kernel)
-    expect(tab.find("initialization")).to_contain_text("That is what HeNormal draws: ")
+    expect(tab.find("initialization")).to_contain_text("That matches HeNormal: ")
     expect(panel).to_contain_text("Output of")
     expect(tab.find("neighbors")).to_contain_text("After:")
     # No histogram was logged here: what is drawn says so.

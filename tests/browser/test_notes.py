@@ -36,7 +36,7 @@ def test_a_note_is_kept_and_exported(
     note.locator("summary").click()
     note.get_by_role("textbox").fill("<b>try</b> 0.001")
     note.get_by_role("textbox").press("Tab")
-    expect(tab.said()).to_have_text("The note is kept in this browser.")
+    expect(tab.said()).to_have_text("The note is saved in this browser.")
     tab.select("other")
     expect(tab.find("run-note").locator("textarea")).to_have_value("")
     tab.select(NAME)

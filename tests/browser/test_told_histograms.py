@@ -52,7 +52,7 @@ def test_the_answer_is_used_at_once_and_lives_in_the_link(
     expect(tab.find("ask-row")).to_have_count(3)
     expect(tab.find("ask")).to_contain_text(HOSTILE)
     expect(tab.find("heatmap")).to_have_count(0)
-    expect(tab.find("no-layers")).to_contain_text("Say above what the histograms of bare are")
+    expect(tab.find("no-layers")).to_contain_text("Choose above what the histograms of bare are")
     choice(tab, "{v}", "Gradients").click()
     expect(tab.find("heatmap")).to_be_visible()
     expect(choice(tab, "{v}", "Gradients")).to_have_attribute("aria-pressed", "true")
@@ -63,11 +63,11 @@ def test_the_answer_is_used_at_once_and_lives_in_the_link(
     odd.get_by_role("button", name="Neither").click()
     expect(odd.get_by_role("button", name="Neither")).to_have_attribute("aria-pressed", "true")
     tab.find("ask-done").click()
-    expect(tab.find("ask-line")).to_contain_text("2 read as gradients · 2 left out")
+    expect(tab.find("ask-line")).to_contain_text("2 read as gradients · 2 ignored")
     tab.page.wait_for_url(lambda url: "neither" in url)
 
     again = open_tab(address, fragment=tab.page.url.partition("#")[2])
-    expect(again.find("ask-line")).to_contain_text("2 read as gradients · 2 left out")
+    expect(again.find("ask-line")).to_contain_text("2 read as gradients · 2 ignored")
     expect(again.find("heatmap")).to_be_visible()
     again.find("ask-line").get_by_role("button").click()
     choice(again, "{v}", "Weights").click()
@@ -82,7 +82,7 @@ def test_the_answer_is_used_at_once_and_lives_in_the_link(
 
 def test_the_flag_has_answered_already(serve: Serve, open_tab: Open, bare: Path) -> None:
     tab = open_tab(serve(bare, "--convergence_tags=weights={v},neither=act/{v}"))
-    expect(tab.find("ask-line")).to_contain_text("2 read as weights · 1 left out")
+    expect(tab.find("ask-line")).to_contain_text("2 read as weights · 1 ignored")
     expect(tab.find("heatmap")).to_be_visible()
 
 

@@ -112,7 +112,7 @@ export function createBands() {
       const { title, codes } = next.data;
       chart.canvas.setAttribute(
         "aria-label",
-        `${title}: histogram over ${codes.length} stretches of steps. Arrow keys move, Enter selects the step.`,
+        `${title}: histogram over ${codes.length} ranges of steps. Arrow keys move, Enter selects the step.`,
       );
       stale = true;
       if (before?.data === next.data) chart.redraw();

@@ -86,7 +86,7 @@ export function createOverview() {
       element.setAttribute(
         "aria-label",
         `${next.label}. In view: ${next.axis.full(from)} to ${next.axis.full(to)}. ` +
-          "Arrow keys move what is in view, plus and minus zoom, 0 shows all.",
+          "Arrow keys pan, plus and minus zoom, 0 shows all.",
       );
       if (before && samePicture(before, next)) moveFrame();
       else redraw();

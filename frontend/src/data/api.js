@@ -271,8 +271,8 @@ function stampOf(response) {
 function requireSchema(schema) {
   if (schema === SCHEMA) return;
   throw new ApiError(
-    "TensorBoard runs another version of this plugin than this page: it answers in version " +
-      `${typeof schema === "number" ? schema : "unknown"} of the interface, the page knows ` +
+    "This page and TensorBoard run different versions of this plugin: TensorBoard answers with " +
+      `version ${typeof schema === "number" ? schema : "unknown"} of the API, but the page supports ` +
       `version ${SCHEMA}. Reload the page.`,
     "schema",
   );

@@ -49,7 +49,7 @@ export function decodeHeat(buffer) {
     !areCells(values, codes, header.scale === "log10") ||
     ends.some((end) => end !== null && !Number.isFinite(end))
   ) {
-    throw new Error("heat map holds what no heat map can");
+    throw new Error("heat map contains invalid codes");
   }
   return { header, rows, cells, edges, values, codes };
 }

@@ -68,7 +68,10 @@ export function createLoader(changed) {
       const reason =
         error instanceof ApiError
           ? error
-          : new ApiError("The reply could not be understood, a fault of this page.", "damaged");
+          : new ApiError(
+              "The page could not process the reply. This is a bug in the page.",
+              "damaged",
+            );
       const held = slots.get(name) ?? emptySlot();
       put(name, { ...held, key, status: "error", error: reason });
     } finally {

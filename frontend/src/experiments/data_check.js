@@ -12,9 +12,9 @@ import { icon } from "./icon.js";
 /** @param {DataCheck} data */
 export function dataCheck(data) {
   return html`<ul class="issues" data-testid="issues">${data.issues.map(issue)}</ul>
-    <p class="note">Looked at ${data.whole ? "all" : "a part of the data,"} ${formatNumber(data.samples)} samples${
+    <p class="note">Checked ${data.whole ? "all" : "a subset of"} ${formatNumber(data.samples)} samples${
       data.checked.length ? html`: ${data.checked.map(visible).join(", ")}.` : "."
-    }${data.issues.length ? nothing : " Nothing odd was found."}</p>`;
+    }${data.issues.length ? nothing : " No problem was found."}</p>`;
 }
 
 /** @param {Issue} issue */

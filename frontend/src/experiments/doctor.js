@@ -30,7 +30,7 @@ export function doctor({ summary, verdicts, data }, copy) {
     ${proof ? beforeAfter(found, proof) : nothing}
     ${reasons(
       causes.map(({ title, reason }) => ({ title, reason })),
-      "Why we think so",
+      "Evidence",
     )}
     ${reasons(
       excluded.map(({ title, reason }) => ({ title, reason })),
@@ -58,7 +58,7 @@ function remedy({ diff }, { lines }, copy) {
   const text = diff || lines.map((line) => `+ ${line}`).join("\n");
   if (!text) return nothing;
   const copied = diff || lines.join("\n");
-  return html`<section class="part"><h3>Change this
+  return html`<section class="part"><h3>The change 
       <button type="button" class="button" @click=${(/** @type {Event} */ event) =>
         copy(copied, /** @type {HTMLElement} */ (event.currentTarget))}>Copy</button></h3>
     <pre class="diff" tabindex="0" aria-label="The change" data-testid="doctor-diff">${text
@@ -83,7 +83,7 @@ function beforeAfter({ measure }, { before, after, steps }) {
   return html`<section class="part"><h3>Before and after
       <span class="soft">${counted(after.length, "seed")}, ${counted(steps ?? 0, "step")} each</span></h3>
     <table class="before-after" data-testid="before-after">
-      <thead><tr><th scope="col"><span class="hidden-label">What</span></th><th scope="col">As it is</th><th scope="col">Changed</th></tr></thead>
+      <thead><tr><th scope="col"><span class="hidden-label">What</span></th><th scope="col">Unchanged</th><th scope="col">Changed</th></tr></thead>
       <tbody>
         <tr><th scope="row">Mean ${measureName(measure)}</th><td>${amount(mean(before))}</td><td class="good">${amount(mean(after))}</td></tr>
         <tr><th scope="row">Lowest to highest</th><td>${spread(before)}</td><td>${spread(after)}</td></tr>
@@ -109,7 +109,7 @@ function tried({ candidates, measure, unchanged, short_steps: steps }) {
   // Of losses the lowest is the best.
   const sign = measure === "loss" ? 1 : -1;
   done.sort((a, b) => sign * (Number(a.value) - Number(b.value)));
-  return html`<details class="fold"><summary>All that was tried</summary>
+  return html`<details class="fold"><summary>All trials</summary>
     <table class="tried">
       <thead><tr><th scope="col">Trained for ${counted(steps ?? 0, "step")}</th><th scope="col">${capital(measureName(measure))}</th></tr></thead>
       <tbody><tr><th scope="row">Unchanged</th><td>${amount(unchanged)}</td></tr>

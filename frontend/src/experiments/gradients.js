@@ -40,7 +40,7 @@ export function gradients(data) {
         : nothing
     }
     <p class="note">Error: the largest relative difference from finite differences on a few weights;
-      “–” where none could be measured.${data.batch_norm ? " Filled: with batch normalization. Hollow: without." : ""}</p>`;
+      “–” means that it could not be measured.${data.batch_norm ? " Filled: with batch normalization. Hollow: without." : ""}</p>`;
 }
 
 /**

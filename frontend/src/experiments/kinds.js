@@ -7,7 +7,7 @@
 /** @type {Record<Kind, {question: string, only: string}>} */
 export const KINDS = {
   doctor: {
-    question: "Why does it not converge, and which change is proven to help?",
+    question: "Why does it not converge, and which change provably helps?",
     only: "",
   },
   lr_range_test: {
@@ -15,11 +15,11 @@ export const KINDS = {
     only: "lr-range-test",
   },
   overfit_small_sample: {
-    question: "Can the model memorize 32 samples, and up to how many?",
+    question: "Can the model memorize 32 samples? How many more?",
     only: "small-sample",
   },
   ablate: {
-    question: "Which single change makes it better, and by how much?",
+    question: "Which single change improves it, and by how much?",
     only: "ablate",
   },
   check_data: {
@@ -27,7 +27,7 @@ export const KINDS = {
     only: "check-data",
   },
   gradient_check: {
-    question: "Are the gradients right, and does batch normalization hide vanishing ones?",
+    question: "Are the gradients correct? Does batch normalization hide vanishing gradients?",
     only: "gradient-check",
   },
 };

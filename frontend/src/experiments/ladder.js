@@ -16,8 +16,7 @@ export function ladder(data) {
         <th scope="col">${measureName(data.measure)}</th><th scope="col">Steps</th></tr></thead>
       <tbody>${data.rungs.map((rung) => rows(rung, limit))}</tbody>
     </table>
-    <p class="note">A bar is the share learned of what a constant answer leaves; the line is the
-      ${formatPercent(limit)} from which a sample counts as memorized.${again ? " The second bar is a fresh try with Adam at 0.001." : ""}</p>`;
+    <p class="note">Each bar shows the progress from a constant prediction (0%) to a perfect fit (100%). The line marks ${formatPercent(limit)}; from there on, the sample counts as memorized.${again ? " The second bar is a new attempt with Adam at 0.001." : ""}</p>`;
 }
 
 /**
@@ -27,7 +26,7 @@ export function ladder(data) {
 function rows(rung, limit) {
   return html`<tr>
     <th scope="row">${formatNumber(rung.size)}</th>
-    <td>${bar(rung.learned, rung.memorised, limit, "as it is")}
+    <td>${bar(rung.learned, rung.memorised, limit, "unchanged")}
       ${rung.with_adam === null ? nothing : bar(rung.with_adam, rung.with_adam >= limit, limit, "with Adam", "adam")}</td>
     <td>${amount(rung.score)}</td>
     <td>${rung.memorised ? formatNumber(rung.steps) : html`not in ${formatNumber(rung.steps)}`}</td>

@@ -193,7 +193,7 @@ function pick(several, at, kind, acts) {
 function says(verdicts, findings, acts) {
   if (verdicts.length === 0) return nothing;
   const open = verdicts.filter(({ outcome }) => outcome === "undecided");
-  return html`<ul class="says" aria-label="What it says of the findings">${verdicts
+  return html`<ul class="says" aria-label="What it says about the findings">${verdicts
     .filter(({ outcome }) => outcome !== "undecided")
     .map(
       ({
@@ -245,13 +245,12 @@ function commands(kinds, run, acts) {
 function empty(page, acts) {
   const others = page.runs.filter((one) => one.experiments > 0);
   return html`<section class="card empty" data-testid="no-experiments">
-    <h2>No experiment was made for this run</h2>
-    <p>An experiment trains for a short time with one thing changed, and so confirms or refutes what
-      watching can only suspect. It needs the training script (Keras 3 with TensorFlow), not a change
-      of it; your model stays as it is, bit for bit. Begin with the doctor:</p>
+    <h2>No experiments on this run</h2>
+    <p>An experiment changes one thing and trains for a short time. It confirms or refutes what the logs
+      can only suggest. It runs your training script (Keras 3 with TensorFlow) unmodified, and leaves
+      your model bit-identical. Begin with the doctor:</p>
     ${commands(/** @type {Kind[]} */ (Object.keys(KINDS)), page.run, acts)}
-    <p class="soft">In place of LOGDIR write the folder that TensorBoard was started with; the result then
-      appears here.</p>
+    <p class="soft">Replace LOGDIR with the log directory of TensorBoard. The result then appears here.</p>
     ${
       others.length
         ? html`<p>Runs that have experiments: ${others

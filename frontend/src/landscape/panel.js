@@ -61,7 +61,8 @@ function said(landscape) {
     landscape.level === null
       ? "The basin has no level"
       : `Level of the basin: ${formatNumber(landscape.level)} (${landscape.level_reason})`;
-  const ended = landscape.complete === false ? " The budget ran out before all points were evaluated." : "";
+  const ended =
+    landscape.complete === false ? " The budget ran out before all points were evaluated." : "";
   return `${how}. ${level}. A distance of 1 is the ${landscape.unit}.${ended}`;
 }
 

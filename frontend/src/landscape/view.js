@@ -200,8 +200,8 @@ function instead(a, acts) {
     return html`<section class="card empty" role="status">Loading the landscape…</section>`;
   if (a.problem) return html`<section class="card empty" role="alert">${a.problem}</section>`;
   return html`<section class="card empty" data-testid="no-landscape">
-    <h2>No landscape was computed for this run</h2>
-    <p>Compute one where the model is, after or during the training. The model stays as it is, bit for bit.</p>
+    <h2>No landscape for this run</h2>
+    <p>Compute one in the process that has the model, during or after the training. The model stays bit-identical.</p>
     <pre tabindex="0" aria-label="Code to add"><code>${CODE}</code></pre>
     <button type="button" class="button" @click=${(/** @type {Event} */ event) => acts.copy(/** @type {HTMLElement} */ (event.currentTarget))}>Copy</button>
     <p class="soft">Or from files: <code>tb-convergence landscape MODEL.keras DATA.npz --logdir RUN</code></p>

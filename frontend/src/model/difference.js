@@ -120,7 +120,7 @@ export function createDifferenceModel() {
         height: wantedHeight(order.length, room.each, room.most),
         read: reading(heat, group.rows, metric, other),
         label:
-          `${named.title}: ${order.length} rows over ${heat.cells} stretches of steps. ` +
+          `${named.title}: ${order.length} rows over ${heat.cells} ranges of steps. ` +
           "Arrow keys move, Enter opens the row.",
       },
     };

@@ -140,7 +140,7 @@ export function createMapModel() {
         range: sharing(part, own, other, metric),
         height: wantedHeight(order.length, room.each, room.most),
         label:
-          `${metric.title}: ${rows.length} rows over ${heat.cells} stretches of steps. ` +
+          `${metric.title}: ${rows.length} rows over ${heat.cells} ranges of steps. ` +
           "Arrow keys move, Enter opens the row.",
       },
     };

@@ -45,7 +45,7 @@ export function placedOverlays(overlays, chart, x, epochs) {
     const fits = placement.epochs === epochs;
     const picked = chosenSeries(series, chart).filter((one) => one.name !== "learning_rate");
     const none = error ?? (reply && picked.length === 0 ? "has no such curve" : null);
-    const apart = fits ? none : "counts on another axis: choose relative or wall time";
+    const apart = fits ? none : "uses another axis: choose relative or wall time";
     return { run, picked: fits ? picked : [], placement, error: none ?? apart };
   });
 }

@@ -99,7 +99,7 @@ function whereText(run) {
 export function coverageText({ error, severity, verdict, first }) {
   if (error !== null) return visible(error);
   if (severity === "pending") return "";
-  if (!verdict || verdict.applicable === 0) return "nothing to decide from";
+  if (!verdict || verdict.applicable === 0) return "no data to judge";
   const { state, decided, applicable } = verdict;
   const open = applicable - decided;
   const noted = first && state !== "sick" ? ` · notice: ${visible(first.title)}` : "";

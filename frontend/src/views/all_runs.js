@@ -33,7 +33,7 @@ export function allRuns(state, { runs: { runs, list }, beside }, handlers) {
             height: size.height,
             colors:
               state.hostRuns === null
-                ? "Colors are this page's own: TensorBoard does not say its order of runs."
+                ? "The colors differ from TensorBoard's, because TensorBoard does not provide its order of runs."
                 : "",
           },
           handlers,

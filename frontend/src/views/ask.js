@@ -25,9 +25,9 @@ const CHOICES = [
 
 const WHY = {
   either: "could be weights or their gradients",
-  both: "are named as weights and as gradients",
-  operation: "are named after an operation's gradient, not after a weight",
-  unknown: "are named neither as weights nor as gradients",
+  both: "look like both weights and gradients",
+  operation: "are gradients of an operation and do not name the weight",
+  unknown: "look like neither weights nor gradients",
   user: "",
 };
 
@@ -47,8 +47,8 @@ export function askPanel({ families, tags, asking, nothingRead }, handlers) {
     <header>
       <h2 id="ask-title">What are these histograms?</h2>
       <p class="soft">
-        Their names do not say it, and a guess could be wrong. Say it once, and the checks and the map use
-        them. This page's link keeps your answer.
+        Their names are ambiguous, and a guess could be wrong. Once you answer, the checks and the map use
+        them. The link of this page contains your answer.
       </p>
     </header>
     <ul class="ask-rows">
@@ -77,7 +77,7 @@ function row(family, tags, handlers) {
     <div>
       <p>
         <strong>${counted(count, "histogram")}</strong>${reason ? ` ${reason}` : nothing}
-        <code class="form" title="Their form: braces hold the name of the weight">${visible(pattern)}</code>
+        <code class="form" title="Pattern: the braces contain the name of the weight">${visible(pattern)}</code>
       </p>
       <p class="soft examples">
         ${examples.map((tag, index) => html`${index ? ", " : ""}${inlineName(tag)}`)}${
@@ -106,7 +106,7 @@ function line(families, tags, handlers) {
       .filter((family) => answerTo(tags, family) === role)
       .reduce((sum, family) => sum + family.count, 0);
     if (count === 0) return [];
-    return role === "neither" ? `${count} left out` : `${count} read as ${label.toLowerCase()}`;
+    return role === "neither" ? `${count} ignored` : `${count} read as ${label.toLowerCase()}`;
   });
   const rest = families.filter((family) => answerTo(tags, family) === null);
   const unread = rest.reduce((sum, family) => sum + family.count, 0);

@@ -45,8 +45,8 @@ export function beforeSection(before, unit) {
   if (changes.length === 0) return nothing;
   if (previous === null) {
     return html`<section class="before" data-testid="before"><h4>What changed just before</h4>
-      <p class="before-none">Nothing: it has been so since ${unit} ${formatStep(onset)}. The cause lies in the
-        model, the data or the settings, not in something that happened during training.</p></section>`;
+      <p class="before-none">Nothing: the problem has existed since ${unit} ${formatStep(onset)}. Its cause is in
+        the model, the data, or the settings, not in an event during training.</p></section>`;
   }
   return html`<section class="before" data-testid="before">
     <h4>What changed just before <span class="soft">${unit} ${formatStep(previous)} → ${formatStep(onset)}, largest first</span></h4>

@@ -56,7 +56,7 @@ export function comparePanel(data, handlers) {
       <span class="spring"></span>
       ${others(data, handlers)}
       <button type="button" class="button" data-testid="swap-runs" @click=${handlers.swapRuns}
-        title="Look at the other run, compared with this one">${sign("compare")} Swap</button>
+        title="Show the other run, compared with this one">${sign("compare")} Swap</button>
       ${exportMenu("compare", "the comparison", ["csv", "json"], handlers)}
       <button type="button" class="button square quiet" data-testid="end-comparison"
         aria-label="End the comparison" title="End the comparison"
@@ -104,9 +104,9 @@ function others({ runs, other }, handlers) {
 function body(reply, data, handlers) {
   return html`<p class="verdict" data-testid="compare-verdict">${verdict(reply)}</p>
     <div class="compare-columns">
-      <section data-testid="compare-settings"><h3>Set up differently</h3>${settings(reply, data)}</section>
+      <section data-testid="compare-settings"><h3>Settings that differ</h3>${settings(reply, data)}</section>
       <section data-testid="compare-findings"><h3>Findings</h3>${findingChanges(reply, data)}</section>
-      <section data-testid="compare-statistics"><h3>Statistics that lie apart</h3>${statistics(reply, data, handlers)}</section>
+      <section data-testid="compare-statistics"><h3>Statistics that differ</h3>${statistics(reply, data, handlers)}</section>
     </div>
     ${reply.shortened ? html`<p class="note">The lists are shortened.</p>` : nothing}`;
 }
@@ -164,7 +164,7 @@ function settings({ settings: found }, data) {
   if (found === null) {
     return html`<p class="soft">Unknown: at least one run did not record its configuration.</p>`;
   }
-  if (found.length === 0) return html`<p class="soft">Nothing that was recorded.</p>`;
+  if (found.length === 0) return html`<p class="soft">No recorded setting differs.</p>`;
   return folded(
     found.map(
       (one) => html`<tr><th scope="row">${breakable(one.name)}</th>
@@ -277,15 +277,15 @@ export function pairNote(pairs, run, other) {
   const { paired, by, onlyHere, onlyThere } = pairs;
   const how = by === null ? "" : HOW[by];
   return html`<p class="note" data-testid="pairs">
-    ${paired ? html`${counted(paired, "row")} paired${how}.` : "No row of one run could be paired with one of the other."}
+    ${paired ? html`${counted(paired, "row")} paired${how}.` : "No rows of the two runs could be paired."}
     ${only(onlyHere, run)} ${only(onlyThere, other)}
   </p>`;
 }
 
 const HOW = {
   name: " by name",
-  place: " by place: their names differ, their kinds and shapes agree one by one",
-  role: " by name, and the last layers with each other: a counted name is the output of one model and a hidden layer of the other",
+  place: " by position: the names differ, but all kinds and shapes agree",
+  role: " by name, and the last layers with each other: a numbered name belongs to the output of one model and to a hidden layer of the other",
 };
 
 /** Names that are said before the rest is counted. */

@@ -34,7 +34,7 @@ const WHERE = {
   NaN: ABOVE,
   Infinity: ABOVE,
   "-Infinity": BELOW,
-  nonpositive: `${BELOW}: a logarithmic scale has no place for it`,
+  nonpositive: `${BELOW}: a logarithmic scale cannot show it`,
 };
 
 /** @param {EdgeKind} kind */

@@ -45,7 +45,7 @@ export function findingCard(finding, explained, how, handlers, nested = false) {
             ? html`<span class="first" data-testid="fix-first" title="Most severe and most likely. Fix it first, then retrain.">fix first</span>`
             : nothing
         }
-        <span class="confidence" title="How sure this finding is, from what was recorded"
+        <span class="confidence" title="Confidence in this finding, from the recorded data"
           >${sureness(finding.confidence)}${formatConfidence(finding.confidence)} sure</span>
       </p>
       <h3>${visible(finding.title)}</h3>
@@ -126,7 +126,7 @@ function goTo(finding, how, handlers) {
   const at = `${how.unit} ${formatStep(step)}`;
   return html`<div class="actions">
     <button type="button" class="button" data-testid="show" @click=${() => handlers.showFinding(finding.id)}
-      title="Takes every view to where this begins">${sign("target")} <span>Go to ${
+      title="Move every view to the beginning of this finding">${sign("target")} <span>Go to ${
         layer === null ? nothing : html`${inlineName(layer)}, `
       }${at}</span></button>
   </div>`;
@@ -199,7 +199,7 @@ function body(finding, how, handlers) {
     }
     ${
       evidence.length
-        ? html`<details class="fold" open><summary>Why we think so</summary>${evidenceTable(finding, how, handlers)}</details>`
+        ? html`<details class="fold" open><summary>Evidence</summary>${evidenceTable(finding, how, handlers)}</details>`
         : nothing
     }
     ${list("What would prove this wrong", falsified_by)} ${list("References", references, reference)}`;

@@ -38,14 +38,14 @@ export function pageHead({ page, runs, experiments, live, notify }, handlers) {
       ${tab("landscape", "Landscape", null, page, handlers)}
     </nav>
     ${live ? status(live, notify, handlers) : nothing}
-    <button type="button" class="button" data-testid="copy-link" title="The link leads to what you see now"
+    <button type="button" class="button" data-testid="copy-link" title="The link opens the current view"
       @click=${(/** @type {Event} */ event) =>
         handlers.copy(
           linkToHere(),
           /** @type {HTMLElement} */ (event.currentTarget),
         )}>${sign("copy")} <span>Copy link</span></button>
     <button type="button" class="button square" aria-haspopup="dialog" aria-label="Help: keys"
-      title="Keys that work here (?)" @click=${handlers.showHelp}>?</button>
+      title="Keyboard shortcuts (?)" @click=${handlers.showHelp}>?</button>
   </header>`;
 }
 
@@ -74,7 +74,7 @@ function status({ state, text, more, title }, notify, handlers) {
   ${
     notify === null || state !== "running"
       ? nothing
-      : html`<label class="check notify" title="A message of your browser when a run becomes critical"><input type="checkbox"
+      : html`<label class="check notify" title="Show a browser notification when a run becomes critical"><input type="checkbox"
           .checked=${notify} @change=${(/** @type {Event} */ event) =>
             handlers.setNotify(
               /** @type {HTMLInputElement} */ (event.target).checked,

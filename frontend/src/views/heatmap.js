@@ -65,7 +65,7 @@ export function heatPanel(data, handlers) {
       <div class="map-tools">
       <label class="search">${sign("search")}<span class="hidden-label">Filter rows by name</span>
         <input type="search" placeholder="Filter rows" .value=${view.filter}
-          title="Words that must all occur; | for alternatives, * for anything: attn|mlp"
+          title="All words must occur; | separates alternatives, * matches anything: attn|mlp"
           @input=${(/** @type {InputEvent} */ event) =>
             handlers.setView({
               filter: /** @type {HTMLInputElement} */ (event.target).value,
@@ -103,7 +103,7 @@ function shadeChoice({ view, limited, beside, pending, map }, { setView }) {
   const health = map ? map.health !== null : view.shade !== "value";
   const why = off
     ? "No rule declares limits for this statistic"
-    : "Distance from the limits that rules declare";
+    : "Distance from the limits of the rules";
   return html`<fieldset class="segments" data-testid="shade"><legend class="hidden-label">Colors</legend>
     <label title=${why}><input type="radio" name="shade" value="health" .checked=${health} ?disabled=${off}
       @change=${() => setView({ shade: "health" })} /><span>Health</span></label>
@@ -183,7 +183,7 @@ const ORDERS = /** @type {const} */ ([
   ["depth", "By depth"],
   ["name", "By name"],
   ["worst", "Worst first"],
-  ["crossing", "First crossing"],
+  ["crossing", "First outside limits"],
 ]);
 
 /**
@@ -252,9 +252,9 @@ function idle({ group, map }, shown) {
     group.total === null
       ? counted(group.records, "record")
       : `${formatNumber(group.records, 9)} of ${counted(group.total, "record")} (sampled)`;
-  const bound = group.exact ? "" : " · middle of known bounds";
+  const bound = group.exact ? "" : " · midpoint of the interval";
   if (map?.range.difference)
-    return `${part}, those that both runs have · largest difference per cell`;
+    return `${part}, only those in both runs · largest difference per cell`;
   return map ? `${part} · ${kept} · worst value per cell${bound}` : "";
 }
 

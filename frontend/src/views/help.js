@@ -25,14 +25,14 @@ const KEYS = [
     [
       [["←", "→", "↑", "↓"], "next, previous run"],
       [["Enter"], "select"],
-      [["v"], "compare with the selected run, or no longer"],
+      [["v"], "compare with the selected run, or stop comparing"],
       [["x"], "hide, or show again"],
     ],
   ],
   [
     "Heat map, histograms",
     [
-      [["←", "→", "↑", "↓"], "move by a cell; the value is read out"],
+      [["←", "→", "↑", "↓"], "move by one cell and read out its value"],
       [["Page Up", "Page Down"], "ten rows"],
       [["Home", "End"], "first, last step"],
       [["Enter"], "open the row at this step"],
@@ -41,12 +41,12 @@ const KEYS = [
   [
     "Curves",
     [
-      [["←", "→"], "move by a point; the values are read out"],
+      [["←", "→"], "move by one point and read out its values"],
       [["Page Up", "Page Down"], "ten points"],
       [["Home", "End"], "first, last point"],
       [["Enter"], "select the step in all views"],
-      [["+", "−", "0"], "zoom in, zoom out, all of it (curves of the run, time axis)"],
-      [["Shift ←", "Shift →"], "move what is in view (curves of the run)"],
+      [["+", "−", "0"], "zoom in, zoom out, show all (curves of the run, time axis)"],
+      [["Shift ←", "Shift →"], "pan (curves of the run)"],
       [["Escape"], "leave full screen"],
     ],
   ],

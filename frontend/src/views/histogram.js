@@ -49,10 +49,12 @@ function shown(index, count) {
 /** @param {BandsProps} chart */
 function note({ data, linked }) {
   if (!data.recorded)
-    return "No histogram was logged: these are only the limits that recorded statistics set.";
-  const axis = linked ? "" : ` Counted in ${data.axis}s, so it does not follow the selected step.`;
+    return "No histogram was logged: these bounds follow from the recorded statistics.";
+  const axis = linked
+    ? ""
+    : ` This histogram counts ${data.axis}s, so it does not follow the selected step.`;
   const { records } = data;
   if (data.id === "magnitude")
-    return `From ${counted(records, "record")} of about a thousand entries each, held against powers of two. The widest band ends at the largest of all.${axis}`;
-  return `From ${counted(records, "histogram")}. A band reaches to the edges of buckets, so it holds at least its share.${axis}`;
+    return `From ${counted(records, "record")} of about a thousand entries each, counted between powers of two. The widest band ends at the largest entry.${axis}`;
+  return `From ${counted(records, "histogram")}. A band ends at bucket edges, so it contains at least its fraction of the entries.${axis}`;
 }

@@ -44,7 +44,7 @@ export function sentences(start, row, axis) {
   ];
   if (!healthy || late) return said;
   const beyond = (/** @type {string} */ what, /** @type {string} */ signals) =>
-    said.push(`That is too ${what} for this shape: ${signals} from layer to layer.`);
+    said.push(`This is too ${what} for this shape: ${signals} from layer to layer.`);
   if (high < (healthy.low ?? 0))
     beyond("narrow", `below ${formatNumber(healthy.low)} signals fade`);
   if (low > (healthy.high ?? Infinity)) {
@@ -60,7 +60,7 @@ export function sentences(start, row, axis) {
 function theory({ low, high, expected, fans, verdict }, row) {
   const name = visible(row.initializer);
   if (!expected) {
-    return name ? `What ${name} draws is not known here.` : "Its initializer is not known.";
+    return name ? `The distribution of ${name} is unknown.` : "The initializer is unknown.";
   }
   if (expected.std === 0) {
     return `${name} sets all entries to one value${verdict === "wider" ? ", and they differ" : ""}.`;
@@ -71,8 +71,8 @@ function theory({ low, high, expected, fans, verdict }, row) {
   // "stddev=1" says the number itself.
   const told = formula.includes("=") ? formula : `${formatNumber(expected.std)} = ${formula}`;
   return verdict === "as expected"
-    ? `That is what ${name} draws: ${told}${fan}.`
-    : `${name} draws ${told}${fan}. This is ${formatNumber(ratio, 2)} times that, ${verdict} than chance explains: the weights were set in another way, or changed since.`;
+    ? `That matches ${name}: ${told}${fan}.`
+    : `${name} gives ${told}${fan}. The recorded value is ${formatNumber(ratio, 2)} times that, ${verdict} than chance explains: something else set the weights, or they have changed since.`;
 }
 
 /** @param {[number, number]} fans */
@@ -101,7 +101,7 @@ function strip({ low, high, expected, healthy }) {
     ticks.slice(0, index).every((other) => Math.abs(x(value) - x(other)) >= LABEL_WIDTH),
   );
   return html`<svg class="strip" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img"
-      aria-label="Observed spread against what is expected, on a logarithmic line">
+      aria-label="Observed and expected standard deviation, on a logarithmic scale">
     ${
       healthy
         ? svg`<rect class="sound" x=${x(healthy.low ?? least)} y=${MIDDLE - 9} height="18" rx="3"

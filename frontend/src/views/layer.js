@@ -202,7 +202,7 @@ export function layerCharts({ charts, constant, all, onAll }, more = nothing) {
                 }</span>`,
             )}${
               chart.lines.some((line) => line.alpha)
-                ? html`<span class="small-value" title="Too dense to follow: the line is the mean of the middle half of the records around">recorded (pale)</span>`
+                ? html`<span class="small-value" title="Too dense to read: the line is the mean of the middle half of the records around">recorded (pale)</span>`
                 : nothing
             }${
               small.healthy && !isBand(small.healthy)

@@ -178,7 +178,7 @@ function valueWords({ values }, { value, index }, x) {
  * @param {LegendItem} item
  */
 function constant({ series, label }) {
-  return html`<span class="legend-item constant" title="The same at all its records">
+  return html`<span class="legend-item constant" title="Constant over all records">
     <span class="legend-label">${label}</span>
     <span class="legend-steady"><span class="legend-value">${formatNumber(series?.values[0])}</span>, constant</span>
   </span>`;

@@ -34,7 +34,7 @@ function differenceCaption({ name }, metric) {
     metric.scale === "log10"
       ? "how many times larger or smaller"
       : isFraction(metric)
-        ? "how much of all entries more or less"
+        ? "difference of the fractions"
         : "how much larger or smaller";
   return html`in ${inlineName(name)}, against this run at equal steps: ${how}.
     <span class="arms"><i class="swatch more"></i>more in ${inlineName(name)}

@@ -17,13 +17,13 @@ export function missingBanner(missing, { asked, shown }, forget) {
       ${
         asked === null
           ? nothing
-          : html`There is no run ${inlineName(asked)} here (any more). You see
-              ${shown === null ? "none" : inlineName(shown)} instead.`
+          : html`There is no run ${inlineName(asked)} here (any more). The page shows
+              ${shown === null ? "no run" : inlineName(shown)} instead.`
       }
       ${
         rest.length
-          ? html`To compare with, there ${many ? "are no runs" : "is no run"}
-              ${rest.map((run, index) => html`${index ? ", " : ""}${inlineName(run)}`)} here.`
+          ? html`There ${many ? "are no runs" : "is no run"}
+              ${rest.map((run, index) => html`${index ? ", " : ""}${inlineName(run)}`)} to compare with.`
           : nothing
       }
       If TensorBoard reads ${missing.length > 1 ? "them" : "it"} later, the page shows

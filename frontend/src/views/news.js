@@ -64,7 +64,7 @@ export function vanishedNote(vanished, shown, handlers) {
   if (vanished === null) return nothing;
   return html`<div class="banner" role="status" data-testid="vanished">
     <span>This run has no finding “${words(vanished)}” (any more).
-      ${shown === null ? "No other finding has taken its place." : `You see “${visible(shown)}” instead.`}</span>
+      ${shown === null ? "It has no other finding." : `The page shows “${visible(shown)}” instead.`}</span>
     <button type="button" class="button" @click=${handlers.forgetVanished}>Dismiss</button>
   </div>`;
 }

@@ -13,11 +13,11 @@ export function runNote(run, say) {
   const note = noteOn(run);
   const change = (/** @type {Event} */ event) => {
     const kept = keepNote(run, /** @type {HTMLTextAreaElement} */ (event.target).value.trim());
-    say(kept ? "The note is kept in this browser." : "This browser does not keep notes.");
+    say(kept ? "The note is saved in this browser." : "This browser cannot save notes.");
   };
   return html`<details class="run-note" data-testid="run-note" ?open=${note !== ""}>
     <summary>${note ? "Note" : "Add a note"}</summary>
     <textarea rows="2" maxlength=${LONGEST} aria-label="Note on ${fullName(run)}" .value=${note}
-      placeholder="Kept in this browser; part of the findings as JSON" @change=${change}></textarea>
+      placeholder="Saved in this browser; included in the JSON export" @change=${change}></textarea>
   </details>`;
 }

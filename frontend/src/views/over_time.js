@@ -60,7 +60,7 @@ export function timeAxis({ slots, view }, { time, map, gutter, summary }, handle
 }
 
 const LACKS_CLOCK =
-  "The records of layers have no place on this axis: the map and the layer keep their own.";
+  "Layer records have no values on this axis, so the map and the layer keep their own axis.";
 
 /**
  * "Steps 0 – 48".
@@ -136,7 +136,7 @@ function notes({ placement, picked }) {
   if (missing.length) {
     const names = missing.map((one) => LABELS.get(one.name) ?? one.title).join(", ");
     found.push(
-      `${names}: counted in epochs, and its wall times do not say at which steps. Not shown on this axis.`,
+      `${names}: recorded per epoch, and its wall times do not reveal the steps. Not shown on this axis.`,
     );
   } else if (placement.epochs) found.push("This run counts epochs, not steps.");
   return found;

@@ -77,7 +77,7 @@ function line(scalars, answers, handlers) {
     return [html`${label}: ${each}`];
   });
   return html`<section class="ask-line" data-testid="picker-line" aria-label="Scalars by name">
-    <span><strong>Scalars:</strong> ${said.length ? said.map((one, index) => html`${index ? " · " : nothing}${one}`) : "your choice names no loss"}</span>
+    <span><strong>Scalars:</strong> ${said.length ? said.map((one, index) => html`${index ? " · " : nothing}${one}`) : "your choice contains no loss"}</span>
     <button type="button" class="link" @click=${() => handlers.setPicking(true)}>Change</button>
   </section>`;
 }
@@ -93,7 +93,7 @@ function card({ reply, tags, picking, before, curves }, answers, handlers) {
   return html`<section class="card ask picker" data-testid="picker" aria-labelledby="picker-title">
     <header>
       <h2 id="picker-title">Which of these scalars is the loss?</h2>
-      <p class="soft">Their names do not say it. Your answer is kept in this page's link and in this browser.
+      <p class="soft">Their names are ambiguous. The link of this page contains your answer, and this browser remembers it.
         On the command line: <code>--tags '${visible(tags || "loss=NAME,validation=NAME")}'</code></p>
     </header>
     <div class="picker-scroll" tabindex="0" role="group" aria-label="Scalars">

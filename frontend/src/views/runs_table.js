@@ -205,7 +205,7 @@ function head({ view, list, table }, longest, handlers) {
           handlers.setView({ runSort: column, runSortDown: on ? !view.runSortDown : false })}
           >${title}<span class="arrow" aria-hidden="true">${on ? (view.runSortDown ? "▼" : "▲") : "▴"}</span></button></th>`;
     })}
-    <th scope="col" class="col-changed">Changed in this sweep</th>
+    <th scope="col" class="col-changed">Settings that differ</th>
     <th scope="col" class="col-health"><span class="hidden-label">Health over steps</span>${stepAxis(longest)}</th>
   </tr></thead>`;
 }
@@ -318,7 +318,7 @@ function foot({ table, runs, colors }, handlers) {
             }</span>
             <button type="button" class="button filled" data-testid="compare-picked"
               ?disabled=${picked.length < 2 || picked.length > MOST_PICKED}
-              title=${picked.length < 2 ? "Select two to four runs" : picked.length > MOST_PICKED ? "Compare up to four runs" : "The first is held against the others"}
+              title=${picked.length < 2 ? "Select two to four runs" : picked.length > MOST_PICKED ? "Compare up to four runs" : "Compare the first one with the others"}
               @click=${handlers.comparePicked}>Compare</button>
             <button type="button" class="button" data-testid="open-picked" @click=${() => handlers.openRun(picked[0])}>Open in Diagnosis</button>
             <button type="button" class="button" data-testid="hide-picked" @click=${handlers.hidePicked}>Hide</button>

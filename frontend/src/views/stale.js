@@ -15,8 +15,8 @@ export function stale({ slots, version }, handlers) {
   const failed = Object.values(slots).find((slot) => slot.status === "error" && slot.data !== null);
   if (!failed?.error) return renewed(slots.runs.data?.version ?? "", version);
   return html`<div class="banner" role="alert">
-    <span>Could not refresh, so this is what was read before. ${failed.error.message}${
-      failed.error.reason === "network" ? " This page notices by itself when it is back." : ""
+    <span>Could not refresh; the page shows earlier data. ${failed.error.message}${
+      failed.error.reason === "network" ? " This page reconnects by itself." : ""
     }</span>
     <button type="button" class="button" @click=${failed.error.reason === "schema" ? () => location.reload() : handlers.refresh}>
       ${failed.error.reason === "schema" ? "Reload the page" : "Try again"}</button>
@@ -32,7 +32,7 @@ export function stale({ slots, version }, handlers) {
 function renewed(served, opened) {
   if (served === opened) return nothing;
   return html`<div class="banner" role="status">
-    <span>TensorBoard now runs version ${served} of this plugin, and this page is of version ${opened}. Reload the page to use the new one.</span>
+    <span>TensorBoard now runs version ${served} of this plugin, but this page is version ${opened}. Reload the page to use the new one.</span>
     <button type="button" class="button" @click=${() => location.reload()}>Reload the page</button>
   </div>`;
 }

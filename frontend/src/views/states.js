@@ -67,16 +67,16 @@ export function snippet(copy, lines = SNIPPET) {
 /** @param {Copy} copy */
 export function noRuns(copy) {
   return html`<section class="card empty" data-testid="empty">
-    <h2>No training run here yet</h2>
+    <h2>No training run yet</h2>
     <p>
       This tab answers one question: <em>why won't my loss converge?</em> Add these two lines to your
       training script, start it, and point TensorBoard at the same folder.
     </p>
     ${snippet(copy)}
     <p class="soft">
-      Existing logs work too: gradient and variable histograms and the scalars
-      <code>loss</code>, <code>val_loss</code> and <code>learning_rate</code> are read as they are.
-      The page fills by itself.
+      Existing logs work too: the tab reads gradient and variable histograms and the scalars
+      <code>loss</code>, <code>val_loss</code> and <code>learning_rate</code>. The page updates by
+      itself.
     </p>
   </section>`;
 }
@@ -92,13 +92,13 @@ export function emptyRun(run, copy, lines) {
   return html`<section class="card empty" data-testid="empty">
     <h2>Nothing to show yet</h2>
     <p>
-      ${inlineName(run)} holds no loss curve and no statistics of layers. These two lines record what
-      the checks and views need:
+      ${inlineName(run)} contains no loss curve and no layer statistics. These two lines record
+      the data that the checks and views need:
     </p>
     ${snippet(copy, lines)}
     <p class="soft">
-      Ordinary gradient histograms and the scalars <code>loss</code>, <code>val_loss</code> and
-      <code>learning_rate</code> are read as well.
+      The tab also reads ordinary gradient histograms and the scalars <code>loss</code>,
+      <code>val_loss</code> and <code>learning_rate</code>.
     </p>
   </section>`;
 }
@@ -116,12 +116,11 @@ export function noLayers(run, copy, lines, asked = false) {
     <h2>Where in the network?</h2>
     ${
       asked
-        ? html`<p>Say above what the histograms of ${inlineName(run)} are, and its layers are shown here.</p>`
+        ? html`<p>Choose above what the histograms of ${inlineName(run)} are. Its layers then appear here.</p>`
         : nothing
     }
     <p>
-      ${inlineName(run)} has no statistics of single layers. Record them with these two lines, and
-      the layers over steps are shown here.
+      ${inlineName(run)} has no layer statistics. These two lines record them for this map.
     </p>
     ${snippet(copy, lines)}
   </div>`;

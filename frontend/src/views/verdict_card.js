@@ -69,7 +69,7 @@ export function unsaid(why, said) {
  * @param {number} all
  */
 function title(state, open, all) {
-  if (all === 0) return "Too little is recorded to say";
+  if (all === 0) return "Not enough data for a verdict";
   if (open === 0) return `No finding in ${counted(all, "check")}`;
   // "Nothing found" in large letters reads as good news, which only that verdict is.
   if (state === "too-early") return `${open} of ${counted(all, "check")} cannot run yet`;
@@ -105,7 +105,7 @@ function coverage(reply, decided, all) {
     <h4>Coverage <span class="soft">${decided} of ${counted(all, "check")} decided</span></h4>
     ${bar(decided, groups)}
     <dl class="needs">
-      <div><dt class="decided">${decided}</dt><dd>decided, nothing found that needs action</dd></div>
+      <div><dt class="decided">${decided}</dt><dd>decided, no problem found</dd></div>
       ${groups.map(
         ({ need, ids }) => html`<div><dt>${ids.length}</dt>
           <dd>need${ids.length === 1 ? "s" : ""} ${NEED_WORD[need]}
@@ -149,7 +149,7 @@ function decides(open) {
 export function openChecks({ not_evaluated: open, recipes }, { copy }, unfolded) {
   if (open.length === 0) return nothing;
   return html`<details class="aside" data-testid="not-evaluated" ?open=${unfolded}>
-    <summary>What decides ${open.length === 1 ? "the open check" : `the ${open.length} open checks`}</summary>
+    <summary>How to decide ${open.length === 1 ? "the open check" : `the ${open.length} open checks`}</summary>
     ${recipes.length ? html`<p>${decides(open)}</p>` : nothing}
     ${recipes.map(
       ({ title: with_, lines }) => html`<h4 class="recipe">Add these lines: ${visible(with_)}</h4>
