@@ -46,7 +46,7 @@ def load_file(path: str | os.PathLike[str]) -> tuple[Rule, ...]:
     """
     file = Path(path).expanduser()
     if not file.is_file():
-        raise RuleFileError(f"{str(path)!r} is no file: name a Python file that defines RULE")
+        raise RuleFileError(f"{str(path)!r} is not a file: name a Python file that defines RULE")
     file = file.resolve()
     with _LOCK:
         if file not in _FILES:
@@ -88,7 +88,7 @@ def _run(file: Path) -> ModuleType:
     name = f"tb_convergence_rules_{file.stem}_{len(_FILES)}"
     spec = importlib.util.spec_from_file_location(name, file)
     if spec is None or spec.loader is None:
-        raise RuleFileError(f"{str(file)!r} is no Python file: its name must end in .py")
+        raise RuleFileError(f"{str(file)!r} is not a Python file: its name must end in .py")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses and `explain` look a module up by its name
     try:
@@ -108,7 +108,7 @@ def _rules_in(found: object, place: str) -> tuple[Rule, ...]:
         raise RuleFileError(f"{place!r} defines no rule: set RULE = Rule(...), or RULES = (...)")
     for rule in rules:
         if not isinstance(rule, Rule):
-            raise RuleFileError(f"{place!r}: {str(rule)[:80]!r} in RULES is no Rule")
+            raise RuleFileError(f"{place!r}: {str(rule)[:80]!r} in RULES is not a Rule")
     return tuple(rules)
 
 

@@ -16,7 +16,7 @@ from tb_convergence.core.measures import find
 from tb_convergence.core.rules import in_force
 from tb_convergence.core.statistics import BY_NAME
 
-KINDS: Final = {"cause": "what to fix", "caution": "what to keep in mind",
+KINDS: Final = {"cause": "what to fix", "caution": "what to watch out for",
                 "symptom": "what was observed"}
 
 

@@ -33,7 +33,7 @@ def add(commands: Any) -> None:
         help="explain one diagnosis in full",
         description=(
             "Explain a diagnosis: what it means, the data that it needs, its thresholds with their "
-            "reasons, what excludes it, when it is wrong, and what to do."
+            "reasons, what excludes it, known false alarms, and what to do."
         ),
     )
     explain.add_argument("id", metavar="ID", help=(
@@ -122,10 +122,10 @@ def explanation(rule: Rule, *, color: bool = False) -> str:
         f"{what} {limits}" + (f": {source}" if source else "")
         for what, limits, source in account.thresholds(rule)
     ])
-    _part(page, "explains, if it began before them", rule.explains)
-    _part(page, "not reported if one of these began before it or with it", rule.excluded_by)
+    _part(page, "explains these symptoms if it began before them", rule.explains)
+    _part(page, "not reported if one of these began earlier or at the same step", rule.excluded_by)
     _part(page, "what to do", rule.advice or (
-        "It depends on the run: `diagnose` names the layers, the numbers and the change.",))
+        "Depends on the run: `diagnose` names the layers, the numbers, and the change.",))
     if rule.experiment:
         _part(page, "experiment that decides", (rule.experiment,))
     _part(page, "the finding is wrong if", rule.falsified_by)

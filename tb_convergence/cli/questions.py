@@ -83,8 +83,8 @@ def _listed(tags: Sequence[ScalarTag]) -> str:
 def _earlier(run: RunDiagnosis) -> Iterator[str]:
     for number, one in enumerate(run.earlier_trainings, 1):
         yield (
-            f"The folder also contains an earlier training ({_span(one)}). The newest one is "
-            f"judged unless you use --tags training={number}"
+            f"The folder also contains an earlier training ({_span(one)}). The report is about the "
+            f"newest one; for this one, use --tags training={number}"
         )
 
 

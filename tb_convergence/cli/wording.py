@@ -69,9 +69,9 @@ def about(finding: Finding, run: RunDiagnosis) -> str:
         parts.append("fix first")
     parts.append(f"{confidence(finding.confidence)} sure")
     if finding.reported_step is not None:
-        parts.append(f"could be told at {unit} {finding.reported_step:,}")
+        parts.append(f"could be reported at {unit} {finding.reported_step:,}")
     if finding.recovered_step is not None:
-        parts.append(f"over at {unit} {finding.recovered_step:,}")
+        parts.append(f"recovered at {unit} {finding.recovered_step:,}")
     return ", ".join(parts)
 
 
@@ -146,9 +146,9 @@ def _question(family: TagFamily) -> str:
     )
     why = {
         "either": "could be weights or gradients",
-        "both": "are named as weights and as gradients",
-        "operation": "are named after an operation's gradient, not after a variable",
-        "unknown": "are named neither as weights nor as gradients",
+        "both": "look like both weights and gradients",
+        "operation": "are gradients of an operation and do not name the variable",
+        "unknown": "look like neither weights nor gradients",
     }[family.why]
     why = why.replace("are", "is", 1) if one and why.startswith("are") else why
     return f"{which} {why}, so {'it is' if one else 'they are'} not read; use {answers}"

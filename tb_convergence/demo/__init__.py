@@ -77,4 +77,4 @@ def _unusable(logdir: str | None) -> str | None:
 def _bad_seed(seed: int) -> str | None:
     if 0 <= seed < 2**32:
         return None
-    return f"the seed must lie between 0 and 2**32 - 1, not {seed}"
+    return f"the seed must be between 0 and 2**32 - 1, not {seed}"

@@ -26,7 +26,7 @@ def explain(folder: Path, out: TextIO) -> int:
     out.write(
         "Read the findings here:   "
         f"{_program('tb-convergence')} diagnose {where}\n"
-        "or look at them:          "
+        "or open the tab:           "
         f"{_program('tensorboard')} --logdir {where}    then open "
         f"http://localhost:{FIRST_PORT}/#convergence\n"
     )

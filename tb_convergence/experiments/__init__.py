@@ -1,8 +1,8 @@
-"""Bounded experiments that decide what watching a training cannot.
+"""Bounded experiments that find causes which logs cannot settle.
 
-Each takes a compiled Keras model (or a function that builds one) and data as `fit` takes them, and
-leaves the model, its optimizer, and all random states as they were. Importing this package loads
-TensorFlow only when something of it is used.
+Each experiment takes a compiled Keras model (or a function that builds one) and the data that you
+pass to `fit`. Afterward the model, its optimizer, and all random states are as they were. Importing
+this package does not load TensorFlow; using one of its names does.
 """
 
 from __future__ import annotations

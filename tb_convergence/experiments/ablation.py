@@ -32,12 +32,12 @@ COSTLY: Final = ("with-penalty", "lecun-normal", "glorot-uniform", "elu", "sgd",
 
 @dataclass(frozen=True)
 class Effect:
-    """What one change did.
+    """The effect of one change.
 
     Attributes:
-        change: which.
+        change: the change.
         trials: one for each seed.
-        difference: paired with the unchanged program's.
+        difference: paired difference from the unchanged program.
     """
 
     change: Change
@@ -47,16 +47,16 @@ class Effect:
 
 @dataclass(frozen=True)
 class Ablation:
-    """What `ablate` found.
+    """The result of `ablate`.
 
     Attributes:
-        unchanged: trials of the program as it is.
+        unchanged: trials of the unchanged program.
         effects: best first.
-        left_out: (id, reason) of changes that the model leaves no room for.
-        task: what is predicted; None where it cannot be told, and losses are compared.
-        steps: of each training.
-        ended: how it ended.
-        step: of the model.
+        left_out: (id, reason) for each change that does not apply to the model.
+        task: what the model predicts; None if unknown. In that case losses are compared.
+        steps: steps of each training.
+        ended: how the experiment ended.
+        step: the model's step.
     """
 
     unchanged: tuple[Trial, ...]
@@ -166,23 +166,23 @@ def ablate(
     settings: Settings | None = None,
     executor: Executor | None = None,
 ) -> Ablation:
-    """Train shortly with one thing changed at a time, from the same weights and batches.
+    """Train briefly with one change at a time, from the same weights and on the same batches.
 
     Args:
         model: a compiled Keras model, or a function that builds one.
-        x, y, sample_weight, validation_data: as `fit` takes them. A fifth is held out where no
-            validation data are given.
-        batch_size: as in the training; 32 by default.
-        changes: ids (`changes.CHANGES` lists them) or changes; the usual ones by default.
-        steps: of each training.
-        seeds: 0 is the program's own start; each further one has new initial weights.
-        settings: seconds, progress, and the run's folder.
-        executor: any `concurrent.futures.Executor` of processes; results do not depend on it.
-            `model` must then be a function at the top level of a module, or have only layers of
-            Keras.
+        x, y, sample_weight, validation_data: as for `fit`. Without validation data, a fifth of the
+            samples is held out.
+        batch_size: batch size of the training; 32 by default.
+        changes: ids (`changes.CHANGES` lists them) or `Change` objects; by default the usual ones.
+        steps: steps of each training.
+        seeds: seed 0 uses the program's own initial weights; each other seed draws new ones.
+        settings: limits, progress, and the run's folder.
+        executor: a `concurrent.futures.Executor` of processes; it does not affect the results.
+            `model` must then be a function at the top level of a module, or contain only Keras
+            layers.
 
     Raises:
-        ValueError: model, data or ids cannot be used.
+        ValueError: the model, data, or ids cannot be used.
     """
     settings = settings or Settings()
     wanted = chosen(changes)

@@ -62,16 +62,17 @@ class Setup:
 
 @dataclass(frozen=True)
 class Change:
-    """One change.
+    """A change to a program.
 
     Attributes:
         id: name, such as "without-dropout".
-        title: what it does, completing "trained ...".
+        title: phrase for sentences, such as "without dropout or noise".
         apply: edits a `Setup`; raises `NotApplicableError` with the reason.
-        slot: changes of one slot exclude each other.
-        addresses: ids of diagnoses that are confirmed where it helps.
-        control: whether it should hurt: a control tells whether the experiment can tell anything.
-        settings: what a report or a diff needs to know of it.
+        slot: changes with the same slot exclude each other.
+        addresses: ids of the diagnoses that an improvement confirms.
+        control: whether the change should hurt. A control shows whether the experiment can detect
+            anything.
+        settings: the settings that a report or a diff needs.
     """
 
     id: str

@@ -39,10 +39,10 @@ class Suspect:
     """A sample whose label looks wrong.
 
     Attributes:
-        row: in the sample, from 0.
+        row: index of the sample, from 0.
         label, predicted: class numbers.
-        confidence: probability that models which did not see it give to its label.
-        margin: area under the margin; negative where another class is usually preferred.
+        confidence: probability of the label according to models that did not train on the sample.
+        margin: area under the margin; negative if the models usually prefer another class.
     """
 
     row: int
@@ -54,13 +54,14 @@ class Suspect:
 
 @dataclass(frozen=True)
 class LabelErrors:
-    """What `label_errors` found.
+    """The result of `label_errors`.
 
     Attributes:
-        suspects: the lowest margin first.
-        samples: how many were looked at.
-        accuracy: of the predictions from other folds. Where it is low, nothing can be said.
-        ended: how it ended; there are suspects only where it finished.
+        suspects: lowest margin first.
+        samples: number of samples that were checked.
+        accuracy: accuracy of the out-of-fold predictions. If it is low, the labels cannot be
+            checked.
+        ended: how the experiment ended; there are suspects only if it finished.
     """
 
     suspects: tuple[Suspect, ...]
@@ -138,21 +139,21 @@ def label_errors(
     folds: int = FOLDS,
     settings: Settings | None = None,
 ) -> LabelErrors:
-    """Find labels that look wrong, by training on the others.
+    """Find labels that look wrong, by training on the other samples.
 
-    The model, its optimizer, and all random states are bit for bit the same afterward.
+    Afterward the model, its optimizer, and all random states are bit for bit what they were.
 
     Args:
-        model: a compiled classifier, or a function that builds one. Its training must work: of a
-            model that learns nothing, nothing follows for the labels.
-        x, y, batch_size: as `fit` takes them; at most 20,000 samples are used.
-        epochs: of each training; there are `folds` + 1.
-        folds: parts that take turns in being predicted.
-        settings: seconds, steps, progress, and the run's folder.
+        model: a compiled classifier, or a function that builds one. It must be able to learn: a
+            model that learns nothing says nothing about the labels.
+        x, y, batch_size: as for `fit`; at most 20,000 samples are used.
+        epochs: epochs of each training; there are `folds` + 1 trainings.
+        folds: number of parts; each is predicted by a model that trained on the others.
+        settings: limits, progress, and the run's folder.
 
     Raises:
         ImportError: cleanlab is not installed.
-        ValueError: model or data cannot be used, or the task is not to tell classes apart.
+        ValueError: the model or data cannot be used, or the task is not classification.
     """
     try:
         from cleanlab.filter import find_label_issues  # noqa: PLC0415 - optional

@@ -41,15 +41,15 @@ Severity = Literal["critical", "warning", "info"]
 
 @dataclass(frozen=True)
 class Issue:
-    """One thing that is odd.
+    """One problem in the data.
 
     Attributes:
         id: such as "constant-columns".
-        severity: "critical" for what no training survives, "warning", or "info".
-        where: which array.
-        message: what was seen, with numbers.
+        severity: "critical" if it makes training impossible, "warning", or "info".
+        where: the array.
+        message: the observation, with numbers.
         advice: what to do.
-        finding: the diagnosis that it confirms; "" for none.
+        finding: the diagnosis that it confirms, or "".
     """
 
     id: str
@@ -62,13 +62,13 @@ class Issue:
 
 @dataclass(frozen=True)
 class DataCheck:
-    """What `check_data` found.
+    """The result of `check_data`.
 
     Attributes:
         issues: worst first.
-        samples: looked at.
-        whole: whether these were all.
-        checked: ids of checks that were made, and found nothing or something.
+        samples: number of samples that were checked.
+        whole: whether these are all samples.
+        checked: ids of the checks that ran, whatever they found.
     """
 
     issues: tuple[Issue, ...]
@@ -153,16 +153,17 @@ def check_data(
     batch_size: int | None = None,
     settings: Settings | None = None,
 ) -> DataCheck:
-    """Look for what training data often have wrong with them.
+    """Check the data for common problems.
 
-    Values that are not finite, outliers, constant columns, scales, labels against the output,
-    imbalance, order, duplicates within and between training and validation, inputs and labels out
-    of step, token ids out of range. At most 20,000 samples are read.
+    The checks cover values that are not finite, outliers, constant columns, scales, labels that do
+    not fit the output, class imbalance, sample order, duplicates within and between training and
+    validation data, misaligned inputs and labels, and token ids out of range. At most 20,000
+    samples are read.
 
     Args:
-        x, y, validation_data, batch_size: as `fit` takes them.
-        model: compiled; what it expects is then checked too. It is left as it was.
-        settings: seconds, progress, and the run's folder.
+        x, y, validation_data, batch_size: as for `fit`.
+        model: a compiled model; if given, the checks also cover what it expects. It is not changed.
+        settings: limits, progress, and the run's folder.
 
     Raises:
         ValueError: the data cannot be read.

@@ -59,21 +59,21 @@ def doctor(
     settings: Settings | None = None,
     diff_of: Callable[[Prescription], str] | None = None,
 ) -> Prescription:
-    """Find out why a training does not converge, and prove what makes it.
+    """Find out why a training does not converge, and prove a fix.
 
-    The model, its optimizer, and all random states are bit for bit the same afterward.
+    Afterward the model, its optimizer, and all random states are bit for bit what they were.
 
     Args:
         model: a compiled Keras model, or a function that builds one.
         x, y, validation_data, sample_weight, class_weight, batch_size, epochs, steps_per_epoch,
-            shuffle: as the call of `fit` that disappoints.
-        settings: steps and seconds (by default five times the training's; 6,000 steps and 90
-            seconds at least), progress, and the run's folder: the verdict is written to it, and so
-            is the recording unless the folder holds a run.
-        diff_of: makes the diff of the user's script for the record, from what was found.
+            shuffle: as in your call of `fit`.
+        settings: limits, progress, and the run's folder. By default the limits are five times the
+            training, and at least 6,000 steps and 90 seconds. The doctor writes its result into the
+            folder, and also the recording unless the folder already holds a run.
+        diff_of: makes the diff of your script that the record contains, from the result.
 
     Raises:
-        ValueError: model or data cannot be used; the message says why.
+        ValueError: the model or data cannot be used; the message gives the reason.
     """
     settings = settings or Settings()
     with subject(model, x, y, validation_data=validation_data, sample_weight=sample_weight,

@@ -32,13 +32,13 @@ TROUBLE: Final = 1e-3
 
 @dataclass(frozen=True)
 class LayerGradient:
-    """One trainable variable.
+    """The gradient of one trainable variable.
 
     Attributes:
-        name: path.
-        norm: of its gradient, as the model is; NaN where the loss does not depend on it.
-        norm_without: with batch normalization removed; NaN where there is none to remove.
-        error: worst relative error against finite differences; NaN where none was measurable.
+        name: path of the variable.
+        norm: gradient norm in the unchanged model; NaN if the loss does not depend on the variable.
+        norm_without: gradient norm without batch normalization; NaN if the model has none.
+        error: largest relative error against finite differences; NaN if none could be measured.
     """
 
     name: str
@@ -49,7 +49,7 @@ class LayerGradient:
 
 @dataclass(frozen=True)
 class GradientCheck:
-    """What `gradient_check` found; `layers` from input to output."""
+    """The result of `gradient_check`; `layers` go from input to output."""
 
     layers: tuple[LayerGradient, ...]
     batch_norm: bool
@@ -132,17 +132,19 @@ def gradient_check(
     model: Any, x: Any, y: Any = None, *, sample_weight: Any = None,
     settings: Settings | None = None,
 ) -> GradientCheck:
-    """Gradients of the loss on one batch, beside those without batch norm and by differences.
+    """Compare gradients with finite differences, and with those without batch normalization.
 
-    Differences are taken in inference mode, where the loss is a function of the weights alone.
+    The check uses one batch.
+
+    Finite differences use inference mode, in which the loss depends only on the weights.
 
     Args:
-        model: a compiled Keras model, or a function that builds one. It is left as it was.
-        x, y, sample_weight: as `fit` takes them; at most 64 samples are used.
-        settings: seconds, progress, and the run's folder.
+        model: a compiled Keras model, or a function that builds one. It is not changed.
+        x, y, sample_weight: as for `fit`; at most 64 samples are used.
+        settings: limits, progress, and the run's folder.
 
     Raises:
-        ValueError: model or data cannot be used.
+        ValueError: the model or data cannot be used.
     """
     settings = settings or Settings()
     with subject(model, x, y, sample_weight=sample_weight, settings=settings,

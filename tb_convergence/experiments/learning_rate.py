@@ -33,22 +33,22 @@ LOWEST, HIGHEST = 1e-6, 10.0
 
 @dataclass(frozen=True)
 class RangeTest:
-    """What `lr_range_test` found.
+    """The result of `lr_range_test`.
 
     Attributes:
         optimizer: class name.
-        rate_in_use: the model's own rate; NaN where it follows a schedule from 0.
+        rate_in_use: the model's learning rate; NaN if it follows a schedule that starts at 0.
         curves: one sweep for each seed.
-        suggested: a little below the highest rate that learns well; None for "no answer".
-        interval: lowest and highest suggestion of single seeds; None without one.
-        highest_stable: the highest rate before the loss climbs back; None where none learned.
-        why_none: why there is no suggestion; "".
-        unclipped: the same without gradient clipping, where the optimizer clips; else None.
-        ended: how it ended.
-        step: of the model.
-        compared: rates that were kept for a short training each; the suggestion is the best of
-            them. () where none was trained.
-        compared_steps: of each of these trainings.
+        suggested: the suggested learning rate; None if there is no answer.
+        interval: lowest and highest suggestion of single seeds; None if there is none.
+        highest_stable: the highest rate before the loss rises again; None if no rate learns.
+        why_none: why there is no suggestion, or "".
+        unclipped: the same test without gradient clipping, if the optimizer clips; else None.
+        ended: how the experiment ended.
+        step: the model's step.
+        compared: the rates that were compared in short trainings; the suggestion is the best of
+            them. () if none was trained.
+        compared_steps: steps of each of these trainings.
     """
 
     optimizer: str
@@ -124,31 +124,32 @@ def lr_range_test(
     optimizer: Any = None,
     settings: Settings | None = None,
 ) -> RangeTest:
-    """Train for a few steps while the learning rate grows, and read off which rates learn.
+    """Train for a few steps while the learning rate grows, and find the rates that learn.
 
-    Then up to six rates near the one that the sweep suggests train for `compare` steps each, from
-    the same weights and on the same batches. The best of them is suggested.
+    The test then trains at up to six rates around the sweep's answer, `compare` steps each, from
+    the same weights and on the same batches. It suggests the best of them.
 
-    The model, its optimizer, and all random states are bit for bit the same afterward. Each sweep
-    begins at the model's present weights, with fresh optimizer slots.
+    Afterward the model, its optimizer, and all random states are bit for bit what they were. Each
+    sweep starts from the model's current weights, with fresh optimizer slots.
 
     Args:
         model: a compiled Keras model, or a function that builds one.
-        x, y, sample_weight: as `fit` takes them; a `tf.data.Dataset` or `PyDataset` as `x`.
-        batch_size: as in the training; 32 by default.
-        low, high: first and last rate; they grow exponentially in `steps`.
-        seeds: one sweep for each; they differ in the order of batches and in dropout.
-        compare: steps of each training that compares rates; 0 leaves the comparison out.
-        optimizer: another optimizer to test instead of the model's.
-        settings: seconds, progress, and the run's folder.
+        x, y, sample_weight: as for `fit`; `x` can be a `tf.data.Dataset` or `PyDataset`.
+        batch_size: batch size of the training; 32 by default.
+        low, high: first and last rate; the rate grows exponentially.
+        steps: steps of each sweep.
+        seeds: one sweep for each; seeds differ in the order of batches and in dropout.
+        compare: steps of each training in the comparison; 0 skips the comparison.
+        optimizer: an optimizer to test instead of the model's.
+        settings: limits, progress, and the run's folder.
 
     Raises:
-        ValueError: arguments, model or data cannot be used; the message says why.
+        ValueError: the arguments, model, or data cannot be used; the message gives the reason.
 
     ::
 
         found = lr_range_test(model, x_train, y_train)
-        print(found)          # Adam learns best near a learning rate of 2e-3; ...
+        print(found)          # Adam learns best near a learning rate of 0.002 ...
     """
     if not 0 < low < high:
         raise ValueError(f"low {low!r} and high {high!r}: expected 0 < low < high")

@@ -41,15 +41,15 @@ Broken = Literal["", "training", "model"]
 
 @dataclass(frozen=True)
 class Rung:
-    """One size of the ladder.
+    """One sample size.
 
     Attributes:
-        size: samples.
-        score: accuracy, or R2 of values, in inference mode, on the samples it was trained on.
-        learned: share of what a constant answer leaves that was learned; 1 is all.
-        steps: that were made.
-        memorised: whether that is enough.
-        with_adam: `learned` of a second try with Adam at 1e-3; None where none was needed.
+        size: number of samples.
+        score: accuracy or R2 on the training samples, in inference mode.
+        learned: progress from a constant prediction (0) to a perfect fit (1).
+        steps: training steps.
+        memorised: whether that counts as memorized.
+        with_adam: `learned` of a second attempt with Adam at 1e-3; None if none was needed.
     """
 
     size: int
@@ -62,13 +62,13 @@ class Rung:
 
 @dataclass(frozen=True)
 class Ladder:
-    """What `overfit_small_sample` found.
+    """The result of `overfit_small_sample`.
 
     Attributes:
         rungs: by size, up to the first that is not memorized.
-        measure: "accuracy" or "R2"; "" where the task is not known.
-        ended: how it ended.
-        step: of the model.
+        measure: "accuracy" or "R2"; "" if the task is unknown.
+        ended: how the experiment ended.
+        step: the model's step.
     """
 
     rungs: tuple[Rung, ...]
@@ -174,20 +174,20 @@ def overfit_small_sample(
 ) -> Ladder:
     """Train on 32 samples, then on more, until the model no longer memorizes them.
 
-    Judged by accuracy (classes) or explained variance (values) in inference mode, never by the
-    loss, which dropout and penalties keep up. Where the smallest sample fails, it is tried again
-    with Adam at 1e-3: that tells a training that is broken from a model that is.
+    The measure is accuracy (classes) or explained variance (values) in inference mode. The loss is
+    no measure, because dropout and penalties keep it high. If the smallest sample fails, a second
+    attempt uses Adam at 1e-3. It shows whether the fault is in the training or in the model.
 
     Args:
         model: a compiled Keras model, or a function that builds one.
-        x, y, sample_weight: as `fit` takes them.
-        batch_size: as in the training; 32 by default.
-        sizes: the ladder.
-        steps: for the first rung; each step of four times the samples gets twice as many.
-        settings: seconds, progress, and the run's folder.
+        x, y, sample_weight: as for `fit`.
+        batch_size: batch size of the training; 32 by default.
+        sizes: the sample sizes.
+        steps: steps for the first size; four times as many samples get twice as many steps.
+        settings: limits, progress, and the run's folder.
 
     Raises:
-        ValueError: model or data cannot be used, or the task cannot be told.
+        ValueError: the model or data cannot be used, or the task cannot be inferred.
     """
     settings = settings or Settings()
     if not sizes or min(sizes) < 2:

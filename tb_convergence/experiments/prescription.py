@@ -19,15 +19,16 @@ from tb_convergence.experiments.task import Task
 
 @dataclass(frozen=True)
 class Proof:
-    """A change against the unchanged program, over the same seeds.
+    """A comparison of a change with the unchanged program, over the same seeds.
 
     Attributes:
-        changes: applied together.
-        before, after: values of the unchanged and of the changed program, one for each seed.
-        steps: of each training.
-        difference: paired.
-        proven: whether each seed with is better than each without, by what matters.
-        separate: whether it was measured on samples that the search did not look at.
+        changes: the changes, applied together.
+        before, after: values of the unchanged and the changed program, one for each seed.
+        steps: steps of each training.
+        difference: paired difference.
+        proven: whether the worst changed seed beats the best unchanged one, by a margin that
+            matters.
+        separate: whether the comparison used samples that the search did not use.
     """
 
     changes: tuple[Change, ...]
@@ -65,20 +66,20 @@ def _mean(values: Sequence[float]) -> float:
 
 @dataclass(frozen=True)
 class Prescription:
-    """What `doctor` found.
+    """The result of `doctor`.
 
     Attributes:
-        findings: of the recording.
-        candidates: what was tried, and what not, with the reasons.
-        proofs: in the order they were made, the simpler change first.
-        unchanged: value of the short unchanged training; -inf where it diverged.
-        task: what is predicted; None where it cannot be told.
-        short_steps, planned_steps: of a short training, and of the user's.
-        seconds: all together.
-        steps: training steps of all, the recording and its rehearsals among them.
-        verdicts: what follows for diagnoses.
-        optimizer, rate_in_use: of the program.
-        diff: the proven change as a diff of the script that was examined; "" where none is known.
+        findings: findings of the recording.
+        candidates: changes that were tried, and changes that were not, with reasons.
+        proofs: in the order in which they were made, simpler changes first.
+        unchanged: value of the short unchanged training; -inf if it diverged.
+        task: what the model predicts; None if unknown.
+        short_steps, planned_steps: steps of a short training, and of your training.
+        seconds: total time.
+        steps: all training steps, including the recording and its rehearsals.
+        verdicts: what the result says about diagnoses.
+        optimizer, rate_in_use: the program's optimizer and learning rate.
+        diff: the proven change as a diff of your script; "" if there is none.
     """
 
     findings: tuple[Finding, ...]

@@ -25,13 +25,13 @@ PROBED = 2048
 
 @dataclass(frozen=True)
 class Settings:
-    """What every experiment takes beside its own arguments.
+    """Settings that all experiments share.
 
     Attributes:
-        seconds: that it may take; None for no limit. It then ends with what it has.
-        steps: training steps that it may make; None for no limit.
-        progress: True for a bar on a terminal, False for none, or a function
-            `(done, total, what)`.
+        seconds: time limit; None for no limit. An experiment that reaches it returns its results so
+            far.
+        steps: limit of training steps; None for no limit.
+        progress: True for a bar on a terminal, False for none, or a function `(done, total, what)`.
         log_dir: folder of the run to which the result is written; None writes nothing.
     """
 

@@ -141,7 +141,7 @@ def loaded(directory: Path, loader: Loader, samples: Mapping[str, int]) -> Itera
     """A loaded `DataSource`; see `open_logdir`."""
     binary = None if loader == "python" else loaders.fast_binary()
     if loader == "fast" and binary is None:
-        raise LogdirError("TensorBoard's fast loader does not exist for this platform")
+        raise LogdirError("TensorBoard's fast loader is not available for this platform")
     with ExitStack() as stack:
         source = None
         if binary is not None:

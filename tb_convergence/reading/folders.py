@@ -94,7 +94,7 @@ def printable_name(name: str) -> str:
 
 def none_found(logdir: str) -> LogdirError:
     """The error for a log directory without any run."""
-    return LogdirError(f"log directory {logdir!r} holds no event files (*tfevents*)")
+    return LogdirError(f"log directory {logdir!r} contains no event files (*tfevents*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +143,8 @@ class LocalFolders:
             seen += 1
             if seen > MAX_FOLDERS:
                 raise LogdirError(
-                    f"log directory {self.shown!r} holds more than {MAX_FOLDERS:,} folders: name "
-                    "one of them"
+                    f"log directory {self.shown!r} contains more than {MAX_FOLDERS:,} folders: "
+                    "name one of them"
                 )
             files: list[EventFile] = []
             try:
@@ -182,8 +182,8 @@ def local_folders(path: str | os.PathLike[str]) -> LocalFolders:
             raise LogdirError(f"log directory {text!r} does not exist")
         if not directory.is_dir():
             raise LogdirError(
-                f"log directory {text!r} is not a directory: name the folder that holds the event "
-                "files"
+                f"log directory {text!r} is not a directory: name the folder that contains the "
+                "event files"
             )
         os.scandir(directory).close()
     except OSError as error:

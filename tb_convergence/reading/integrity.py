@@ -112,10 +112,10 @@ class Integrity:
 def _told(name: str, state: FileState) -> Iterator[str]:
     if state.damaged_at is not None:
         count = "a damaged record" if state.damaged == 1 else f"{state.damaged:,} damaged records"
-        lost = "nothing behind it can be read" if state.ends else "data after it may be missing"
+        lost = "nothing after it can be read" if state.ends else "data after it may be missing"
         yield f"{count} in {name}, at byte {state.damaged_at:,}: {lost}"
     if state.no_events:
-        yield f"{state.no_events:,} records of {name} are no events, and were left out"
+        yield f"{state.no_events:,} records of {name} are not events and were skipped"
 
 
 def event_files(folder: Path | str) -> list[tuple[str, int, tuple[int, int]]]:

@@ -91,7 +91,7 @@ def _newest(tag: str, data: list[Any], skipped: list[Skipped]) -> RecordedLandsc
                 raise LandscapeRecordError("not one string")
             document = parse(text if isinstance(text, bytes) else text.encode())
             if tag_of(document["name"]) != tag:
-                raise LandscapeRecordError("its name is not that of its tag")
+                raise LandscapeRecordError("its name differs from its tag")
         except ValueError as error:
             skipped.append(Skipped(tag, int(datum.step), reason_of(error)))
         else:

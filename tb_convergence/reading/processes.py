@@ -81,7 +81,7 @@ class _Reader:
             return f"the process that read it ended with status {code}"
         name = signal.Signals(-code).name if -code in list(signal.Signals) else f"signal {-code}"
         hint = ", perhaps for lack of memory" if name == "SIGKILL" else ""
-        return f"the process that read it was ended by {name}{hint}"
+        return f"the process that read it was killed by {name}{hint}"
 
 
 def in_processes(

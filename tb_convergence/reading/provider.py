@@ -21,8 +21,8 @@ from tb_convergence.reading.tensorboard.data_source import DataSource
 CLOCK_TAG: Final = "wall_time"
 """What is named in place of a tag where wall times are wrong."""
 BAD_CLOCKS: Final = (
-    "{:,} records have a wall time that is no number: steps give their order, and times that are "
-    "shown may be wrong"
+    "{:,} records have an invalid wall time: their order follows the steps, and the displayed "
+    "times may be wrong"
 )
 
 

@@ -65,7 +65,8 @@ def summed(skipped: Iterable[Skipped]) -> tuple[Skipped, ...]:
         more = tags[reason] - MAX_TAGS_PER_REASON
         if more > 0:
             last = found[place]
-            found[place] = Skipped(last.tag, None, f"{reason} ({more:,} more tags likewise)")
+            found[place] = Skipped(last.tag, None, f"{reason} ({more:,} more tags have the same "
+                                                   "problem)")
     return tuple(found[:MAX_ENTRIES])
 
 
@@ -88,4 +89,5 @@ class SkippedPoints:
         """Add the entry for the points beyond the first few, if there were any."""
         more = self._seen - MAX_POINTS_PER_TAG
         if more > 0:
-            self._into.append(Skipped(self._tag, None, f"{more} further points refused likewise"))
+            self._into.append(Skipped(self._tag, None, f"{more} further points have the same "
+                                                       "problem"))

@@ -43,8 +43,9 @@ RANGE_TOLERANCE: Final = 1e-5
 
 
 _TURNS: Final = (
-    "{:,} times a record is followed by one of the same or an earlier step: two programs seem to "
-    "have written into this run, and the newest record of each step is shown; give each a folder"
+    "{:,} times a record is followed by a record of the same or an earlier step. Two programs seem "
+    "to have written into this run; give each its own folder. The newest record of each step is "
+    "shown"
 )
 
 
@@ -97,7 +98,7 @@ def read_records(source: DataSource, runs: tuple[str, ...]) -> RecorderData:
                     merged.turns
                 )))
             result.skipped.extend(
-                Skipped(tag, None, "too many layouts that share nothing: older ones are left out")
+                Skipped(tag, None, "too many different layouts: older ones are skipped")
                 for tag in merged.left_out
             )
     result.restarts = tuple(sorted(restarts))

@@ -125,7 +125,8 @@ def _read(
                 skipped.append(Skipped(tag, None, reason_of(data)))
             elif not data:
                 skipped.append(
-                    Skipped(tag, None, "TensorBoard lists it but gives no points: not float32?")
+                    Skipped(tag, None, "TensorBoard lists it but returns no points; perhaps it is "
+                                       "not float32")
                 )
             else:
                 sampling.look("scalars", (datum.step for datum in data))

@@ -76,7 +76,7 @@ class Failures:
             raise
         except Exception as error:
             failure = RunUnreadableError(
-                f"it could not be {action} ({type(error).__name__}); TensorBoard's log says more"
+                f"it could not be {action} ({type(error).__name__}); see TensorBoard's log"
             )
             self._remember((key, action), failure, error)
             raise failure from error

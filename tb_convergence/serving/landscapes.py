@@ -60,7 +60,7 @@ def landscape(run: str, name: str, found: RecordedLandscapes, limits: Limits) ->
     })
     if len(body) > limits.reply_bytes:
         raise RefusedError(
-            404, f"the landscape {name[:40]!r} is too large to be shown: compute it with fewer "
-            "points or pairs"
+            404, f"the landscape {name[:40]!r} is too large to show: compute it with fewer points "
+                 "or pairs"
         )
     return body

@@ -17,13 +17,13 @@ RECORDS: Final = 2_000
 with the other, would drop most of a run; the recorder writes about this many."""
 
 _TAGS_HELP: Final = (
-    "Which histograms are gradients and which are variables, where their names do not say: rules "
-    "separated by commas, as in gradients=dW/{v},variables=W/{v}, where {v} is the variable's name."
+    "What histograms and scalars with ambiguous names are: rules separated by commas, as in "
+    "gradients=dW/{v},variables=W/{v}, where {v} is the variable's name."
 )
 
 _RULES_HELP: Final = (
-    "Python files with diagnoses of your own, separated by commas; see docs/rules.md. They are run "
-    "by TensorBoard: name only files that you trust."
+    "Python files with custom rules, separated by commas; see docs/rules.md. TensorBoard runs this "
+    "code, so name only files that you trust."
 )
 
 _logger: Final = logging.getLogger("tensorboard.plugins.convergence")

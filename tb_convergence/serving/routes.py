@@ -169,7 +169,7 @@ def _application(path: str, answer: Callable[[Request], Reply]) -> WsgiApp:
         try:
             if request.method not in METHODS:
                 raise RefusedError(
-                    405, "only GET and HEAD are answered here", (("Allow", ", ".join(METHODS)),)
+                    405, "only GET and HEAD are allowed", (("Allow", ", ".join(METHODS)),)
                 )
             return _respond(request, answer(request))
         except RefusedError as error:
@@ -180,7 +180,7 @@ def _application(path: str, answer: Callable[[Request], Reply]) -> WsgiApp:
         except Exception:
             _logger.exception("convergence: %s failed", path)
             return _refusal(
-                request, RefusedError(500, "the plugin failed; TensorBoard's log says more")
+                request, RefusedError(500, "the plugin failed; see TensorBoard's log")
             )
 
     app: WsgiApp = application

@@ -121,7 +121,7 @@ class Service:
     def _unaddressable(self, name: str) -> str | None:
         """Why no request can name this run; None where one can."""
         if len(name) > self.limits.parameter_characters:
-            return "its name is too long to be asked for"
+            return "its name is too long to request"
         try:
             name.encode()
         except UnicodeEncodeError:

@@ -59,7 +59,7 @@ def test_a_run_that_cannot_be_read_says_why_and_hides_no_other(
 ) -> None:
     def broken(body: dict[str, Any]) -> None:
         (run,) = (one for one in body["runs"] if one["run"] == "healthy")
-        run.update(error="it could not be read (OSError); TensorBoard's log says more", first=None)
+        run.update(error="it could not be read (OSError); see TensorBoard's log", first=None)
 
     tab = open_tab(served, prepare=lambda page: page.route(f"{OURS}runs*", rewritten(broken)))
     tab.find("run-chip", run="healthy").click()

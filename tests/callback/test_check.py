@@ -203,7 +203,7 @@ def test_a_failure_is_told_by_its_cause(keras) -> None:
     assert result.ok
     beyond = tb_convergence.check(model, (words + 5, np.arange(32) % 3))
     assert beyond.findings[0].id == "index-out-of-range"
-    assert "fails on this batch" in str(beyond)
+    assert "raised an exception on this batch" in str(beyond)
     from_one = tb_convergence.check(model, (words, np.arange(32) % 3 + 1))
     assert from_one.findings[0].id == "wrong-labels"
     # What no finding accounts for is raised as it is.

@@ -56,7 +56,7 @@ def eager(keras: Any) -> Any:
 
 
 MODELS: dict[str, tuple[Callable[[Any], Any], str]] = {
-    "own train function": (own_train_function, "train function of its own"),
+    "own train function": (own_train_function, "custom train function"),
     "eager": (eager, "cannot be traced again"),
 }
 

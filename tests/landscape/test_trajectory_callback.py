@@ -75,4 +75,4 @@ def test_a_fault_ends_the_sampling_and_not_the_training(
     (tmp_path / "file").write_text("in the way")
     model = trained([TrajectoryCallback(tmp_path / "file")])
     assert int(model.optimizer.iterations.numpy()) == 30
-    assert "no longer recorded" in caplog.text
+    assert "path stopped" in caplog.text

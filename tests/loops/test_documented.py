@@ -54,7 +54,7 @@ def test_a_snippet_runs_as_it_stands(tmp_path: Path, name: str) -> None:
     (diagnosis,) = tb_convergence.diagnose(tmp_path / "logs")
     if name == "live":
         assert "critical" in done.stdout
-        assert "is stopped, as asked" in done.stderr
+        assert "because of stop_on" in done.stderr
         assert diagnosis.severity == "critical"
     elif name == "broken":
         assert "non-finite-values" in {finding.id for finding in diagnosis.findings}

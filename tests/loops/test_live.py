@@ -56,11 +56,11 @@ def test_a_run_that_blows_up_is_told_and_stopped_where_asked(
     assert callback.disabled_reason is None
     assert any(finding.severity == "critical" for finding in found)
     assert int(model.optimizer.iterations.numpy()) < STEPS / 2
-    told = [line for line in lines(caplog) if "is stopped, as asked" not in line]
-    assert len(told) == len(found) + sum(": over: " in line for line in told)
+    told = [line for line in lines(caplog) if "because of stop_on" not in line]
+    assert len(told) == len(found) + sum(": recovered: " in line for line in told)
     assert all(line.startswith("run, step ") for line in told)
     assert any(found[0].title in line and "Try: " in line for line in told)
-    assert sum("is stopped, as asked" in line for line in lines(caplog)) == 1
+    assert sum("because of stop_on" in line for line in lines(caplog)) == 1
 
 
 def test_nothing_stops_a_training_by_default(keras: Any, tmp_path: Path) -> None:
@@ -232,7 +232,7 @@ def test_a_finding_that_comes_and_goes_is_two_lines(
     assert first.startswith("run7, step ")
     assert "ReLU units are dead (warning, 80% sure, since step 3). Half of them." in first
     assert first.endswith("Try: Lower the rate.")
-    assert second.endswith("over: ReLU units are dead")
+    assert second.endswith("recovered: ReLU units are dead")
 
 
 def test_what_a_cause_explains_and_what_is_a_note_is_not_told(

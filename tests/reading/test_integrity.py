@@ -86,7 +86,7 @@ def test_a_forged_length_ends_what_can_be_read(tmp_path: Path) -> None:
     with path.open("ab") as file:
         file.write(struct.pack("<Q", 2**40) + b"\0" * 40)
     (told,) = problems(tmp_path)
-    assert told.endswith("nothing behind it can be read")
+    assert told.endswith("nothing after it can be read")
 
 
 def test_records_larger_than_a_chunk(tmp_path: Path) -> None:
@@ -148,7 +148,7 @@ def test_one_record_that_is_no_event_ends_nobody_s_reading(tmp_path: Path) -> No
     held.AddRunsFromDirectory(str(tmp_path))
     held.Reload()
     assert [len(held.Tensors(run, "loss")) for run in ("bad", "good")] == [60, 60]
-    assert reload_guard.problems_of(held, "bad") == ("a record that is no event was left out",)
+    assert reload_guard.problems_of(held, "bad") == ("a record that is not an event was skipped",)
     assert reload_guard.problems_of(held, "good") == ()
     assert reload_guard.problems_of(held, "nobody") == ()
 

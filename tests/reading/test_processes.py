@@ -38,7 +38,7 @@ def test_a_process_that_dies_costs_the_run_it_was_at(tmp_path: Path) -> None:
     assert [name for name, _, _ in found] == names
     lost = {name: reason for name, end, reason in found if end < 0}
     assert set(lost) == {"run-004", "run-017"}
-    assert "ended by SIGKILL" in lost["run-004"]
+    assert "killed by SIGKILL" in lost["run-004"]
     assert all(end == 4 + place for place, (name, end, _) in enumerate(found) if name not in lost)
 
 

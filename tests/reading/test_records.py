@@ -101,7 +101,7 @@ def test_two_writers_that_do_not_know_of_each_other_are_told(tmp_path: Path, fas
                             wall_time=1.7e9 + step + 0.5 * writer)
     history = histories(tmp_path, "python")["."]
     (told,) = history.skipped
-    assert "two programs" in told.reason
+    assert "Two programs" in told.reason
     # The data server shows the newer file alone: one line, of one writer.
     fast = histories(tmp_path, "fast")["."]
     assert fast.skipped == ()

@@ -120,7 +120,7 @@ def test_what_is_missing_is_named(url: str, install: str, capsys: pytest.Capture
     )
     assert cli.main(["diagnose", url]) == 2
     said = capsys.readouterr().err
-    assert f"nothing that is installed here reads {url.partition('://')[0]}://" in said
+    assert f"no installed package can read {url.partition('://')[0]}://" in said
     assert ("pip install" in said) == bool(install)
     assert install in said
 

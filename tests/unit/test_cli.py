@@ -100,7 +100,7 @@ def test_over_time_says_when_a_finding_could_be_told(logs: Path, capsys: Read) -
     steps = {f["id"]: f["reported_step"] for f in run["findings"]}
     assert 0 <= steps["unnormalized-input"] <= steps["loss-not-decreasing"] <= 199
     assert diagnose(logs, "--over-time", "--only", "0.1") == 0
-    assert f"could be told at step {steps['unnormalized-input']}" in capsys.readouterr().out
+    assert f"could be reported at step {steps['unnormalized-input']}" in capsys.readouterr().out
 
 
 # How it ends --------------------------------------------------------------------------------------

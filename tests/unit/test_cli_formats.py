@@ -210,7 +210,7 @@ def test_what_is_over_and_when_it_could_be_told_is_said_in_every_format() -> Non
     (run,) = reports.diagnosed(reports.sick())
     over = replace(run.findings[0], reported_step=12, recovered_step=1_400)
     told = replace(run, findings=(over,))
-    words = "could be told at step 12, over at step 1,400"
+    words = "could be reported at step 12, recovered at step 1,400"
     assert words in " ".join(text.report([told]).split())
     assert words in markdown.report([told])
     assert words in html.report([told], [html.section(told, None)])

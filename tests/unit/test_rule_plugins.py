@@ -66,7 +66,7 @@ def test_a_file_is_run_once(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("text", "message"), [
     ("", "defines no rule: set RULE = Rule(...)"),
-    ("RULES = (3,)", "'3' in RULES is no Rule"),
+    ("RULES = (3,)", "'3' in RULES is not a Rule"),
     ("1 / 0", "raised ZeroDivisionError: division by zero"),
     ("RULE = ", "raised SyntaxError"),
     ("from tb_convergence.core.rules.dead_relu import RULE", "two rules have the id 'dead-relu'"),
@@ -90,7 +90,7 @@ def test_a_file_that_cannot_be_used_is_refused_whole(
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(RuleFileError, match=r"is no file: name a Python file"):
+    with pytest.raises(RuleFileError, match=r"is not a file: name a Python file"):
         load_file(tmp_path / "none.py")
 
 

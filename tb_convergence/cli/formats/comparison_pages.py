@@ -23,7 +23,7 @@ def markdown(comparison: Comparison, names: tuple[str, str]) -> str:
         section = _section_markdown(part)
         size += len(section)
         if size > MAX_CHARACTERS:
-            written.append("More does not fit into a comment; `--format html` has it.")
+            written.append("The rest does not fit into a comment; `--format html` has it.")
             break
         written.append(section)
     return "\n\n".join(written) + "\n"

@@ -33,7 +33,8 @@ _VERDICTS: Final[dict[State, str]] = {
 """Color of each verdict; only "nothing found" is green."""
 
 NOTHING_READ: Final = (
-    "No loss, histogram or recording could be read here. If TensorBoard shows scalars of this run, "
+    "This run has no loss, histogram, or recording that could be read. If TensorBoard shows "
+    "scalars of this run, "
     "try --loader python: TensorBoard's data server reads only float32 scalars."
 )
 """What is said of a run without any data."""

@@ -99,29 +99,30 @@ def landscape(
             `path`; the default where it is given), "between" (to `other`; likewise), or "hessian"
             (eigenvectors of the largest curvatures).
         dimensions: 2 for a plane, 1 for a line.
-        pairs: how many random pairs; 3 by default. Statistics are given with their spread.
+        pairs: number of random pairs; 3 by default. Statistics have a spread over the pairs.
         seed: of the first pair, the samples and Lanczos; pair k has the seed `seed + k`.
         path: a run's folder or file with a recorded trajectory, a folder or list of `.keras` or
             `.weights.h5` checkpoints, or a list of `(step, weights)`. Drawn in every plane.
         other, third: further sets of trainable weights, or models of the same architecture.
-        radius: how far a random or Hessian plane reaches; 1 is the length of each filter.
+        radius: distance from the weights to the edge of a random or Hessian plane; 1 is the length
+            of each filter.
         points: grid points along each axis: 33 for planes, 51 for lines by default, at most 101.
-        refine_to: interpolate where that is right to this fraction of the range; None evaluates
+        refine_to: interpolate where the error is below this fraction of the range; None evaluates
             every point.
         loss: `(y_true, y_pred)` -> values, a Keras loss, or a name; by default that of `compile`.
             Penalties on weights are left out, as in the paper.
         metrics: further functions `(y_true, y_pred)` -> one value per sample. By default the
             accuracy of a classifier.
-        level: what counts as the basin; by default the loss of guessing (ln C for C classes, the
-            variance for squared errors).
+        level: the loss below which a point belongs to the basin; by default the loss of a constant
+            prediction (ln C for C classes, the variance of the targets for squared errors).
         samples: how many samples, the same at each point.
         batch_size: samples per batch; with batch normalization each batch should be large.
         batch_norm: "batch" re-estimates batch normalization at each point; "kept" uses the moving
-            statistics, which belong to the model's own weights and draw artifacts elsewhere.
+            statistics, which fit only the model's own weights and cause artifacts elsewhere.
         curvature: also find the extreme eigenvalues of the Hessian.
-        budget: seconds after which no new point is begun.
+        budget: seconds after which no further point is evaluated.
         progress: True draws a bar on a terminal; or a function `(done, total, what)`.
-        resume: a file to keep evaluated points in: the same call goes on where a killed one was.
+        resume: a file for the evaluated points; the same call continues from it after a kill.
         executor: a `concurrent.futures.Executor` on which the pairs run. Processes get a copy of
             the model; threads share it.
 

@@ -171,7 +171,7 @@ class _Watch:
             DataUnavailableError: the server ended instead.
         """
         if not self._begun.wait(START_SECONDS):
-            raise DataUnavailableError("TensorBoard's data server does not begin to load")
+            raise DataUnavailableError("TensorBoard's data server does not start loading")
         self._ended.wait()
         if not self._loaded:
             # Its log has ended, so it has, or is about to.
@@ -228,7 +228,7 @@ def _load(accumulator: Any, run: str, problems: _Problems) -> None:
         try:
             accumulator.Reload()
         except DecodeError:
-            problems.add(run, "a record that is no event was left out")
+            problems.add(run, "a record that is not an event was skipped")
         except Exception as error:
             problems.add(run, f"loading stopped: {reason_of(error)}")
             return
@@ -237,7 +237,7 @@ def _load(accumulator: Any, run: str, problems: _Problems) -> None:
             for problem in noted(accumulator):
                 problems.add(run, problem)
             return
-    problems.add(run, f"loading stopped after {MAX_BAD_EVENTS} records that are no events")
+    problems.add(run, f"loading stopped after {MAX_BAD_EVENTS} records that are not events")
 
 
 class _Loaded(Multiplexer):

@@ -54,7 +54,7 @@ def _guarded(reload: Callable[[Any], Any], expected: tuple[type[Exception], ...]
             except expected:
                 raise
             except DecodeError:
-                _note(accumulator, "a record that is no event was left out")
+                _note(accumulator, "a record that is not an event was skipped")
             except Exception as error:
                 _note(accumulator, f"reading stopped: {reason_of(error)}")
                 break

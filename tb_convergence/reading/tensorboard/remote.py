@@ -82,7 +82,7 @@ class RemoteFolders:
         except OSError:
             raise
         except Exception as error:
-            raise OSError(f"{file.name} cannot be fetched: {reason_of(error)}") from error
+            raise OSError(f"{file.name} could not be downloaded: {reason_of(error)}") from error
 
 
 def _plain(part: str) -> bool:
@@ -102,7 +102,7 @@ def _missing(url: str) -> LogdirError:
     packages = PACKAGES.get(scheme, "" if find_spec("fsspec") else "fsspec")
     hint = f": pip install {packages}" if packages else ""
     return LogdirError(
-        f"log directory {url!r}: nothing that is installed here reads {scheme}://{hint}"
+        f"log directory {url!r}: no installed package can read {scheme}://{hint}"
     )
 
 

@@ -63,7 +63,7 @@ class Guard:
         if self.reason is None:
             self.reason = reason
             logger.warning(
-                "%s stops recording, the training continues unaffected: %s",
+                "%s stops recording; the training continues unaffected: %s",
                 self._who,
                 " ".join(reason.split())[:MAX_REASON],
                 exc_info=logger.isEnabledFor(logging.DEBUG),

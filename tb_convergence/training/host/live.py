@@ -135,7 +135,7 @@ class Live:
         if change.what == "closed":
             if key in self._told:
                 self._told.discard(key)
-                logger.warning("%s, step %d: over: %s", name, change.step, finding.title)
+                logger.warning("%s, step %d: recovered: %s", name, change.step, finding.title)
             return
         # A symptom that a cause explains is told with its cause; a note asks for nothing.
         if finding.severity == "info" or finding.explained_by is not None:
@@ -155,7 +155,8 @@ class Live:
         for finding in monitor.open:
             if {finding.severity, finding.id} & self._stop_on:
                 self._stopped = True
-                logger.warning("%s: training is stopped, as asked: %s", self._run, finding.title)
+                logger.warning("%s: stopping the training because of stop_on: "
+                               "%s", self._run, finding.title)
                 self._stop()
                 return
 
@@ -169,7 +170,7 @@ class Live:
     def _give_up(self, error: Exception) -> None:
         self._failed = True
         logger.warning(
-            "live findings stop, recording continues: %s: %s",
+            "live findings stop; recording continues: %s: %s",
             type(error).__name__, error,
         )
 

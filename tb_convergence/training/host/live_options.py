@@ -62,7 +62,7 @@ def checked_live(on_finding: Any, stop_on: Any) -> frozenset[str]:
         close = get_close_matches(unknown[0], known, 1)
         raise ValueError(
             f"stop_on has {unknown[0]!r}; expected severities ({', '.join(SEVERITIES)}) or ids of "
-            f"diagnoses{f' (did you mean {close[0]!r}?)' if close else ''}. Load a file of your "
-            "own rules before: tb_convergence.rule_plugins.load_file(path)"
+            f"diagnoses{f' (did you mean {close[0]!r}?)' if close else ''}. To use custom rules, "
+            "load their file first: tb_convergence.rule_plugins.load_file(path)"
         )
     return chosen

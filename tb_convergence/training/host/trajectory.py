@@ -230,10 +230,11 @@ class Trajectory:
                     for step in data["kept"]
                 }
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            raise TrajectoryError(f"{os.fspath(path)!r} is no trajectory file: {error}") from error
+            raise TrajectoryError(f"{os.fspath(path)!r} is not a trajectory file: "
+                                  f"{error}") from error
         if len(steps) != len(sketches) or any(s.shape != (SKETCH,) for s in sketches):
             raise TrajectoryError(
-                f"{os.fspath(path)!r} is no trajectory file: its parts do not agree"
+                f"{os.fspath(path)!r} is not a trajectory file: its parts are inconsistent"
             )
         first = next(iter(weights.values()), ())
         found = cls(steps=steps, shapes=tuple(tuple(part.shape) for part in first))

@@ -133,8 +133,8 @@ class RunWriter:
         if not found:
             return ""
         logger.warning(
-            "Another process seems to be writing to %s (%s): give each training a folder of its "
-            "own. The records of this one are marked.",
+            "Another process seems to be writing to %s (%s). Give each training its own folder. "
+            "The records of this training are marked.",
             self.log_dir,
             found[-1],
         )
@@ -246,7 +246,7 @@ class RunWriter:
         try:
             size = os.stat(self.path).st_size
         except OSError as error:
-            return f"the event file is gone ({error.strerror})"
+            return f"the event file has disappeared ({error.strerror})"
         if size < self._expected_bytes:
             return f"the event file stopped growing at {size} bytes; is the disk full?"
         return None
@@ -263,7 +263,8 @@ class RunWriter:
         if not self._reported:
             self._reported = True
             logger.warning(
-                "Records for %s are being lost: %s. A new event file is begun when possible.",
+                "Records for %s are being lost: %s. The recorder starts a new event file as soon "
+                "as possible.",
                 self.log_dir,
                 reason,
             )

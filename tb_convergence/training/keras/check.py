@@ -65,11 +65,12 @@ class Check:
         said = f"{count} finding{'s' * (count != 1)}" if count else "✔ nothing found"
         lines = [f"{self.diagnosis.run}, one batch of {self.samples}: {said}"]
         if self.failure is not None:
-            lines.append(f"the model fails on this batch: {self.failure}")
+            lines.append(f"the model raised an exception on this batch: {self.failure}")
         for finding in self.findings:
             lines += [f"{SEVERITY_MARKS[finding.severity]} {finding.id}: {finding.summary}"]
             lines += [f"    try: {advice}" for advice in finding.advice]
-        lines.append("What only training shows, ConvergenceCallback(log_dir) watches.")
+        lines.append("ConvergenceCallback(log_dir) finds problems that appear only during "
+                     "training.")
         return "\n".join(lines)
 
     __repr__ = __str__
@@ -78,10 +79,10 @@ class Check:
 def _check_kind(model: Any) -> None:
     backend = keras.backend.backend()
     if backend != "tensorflow":
-        raise ValueError(f"Keras runs on {backend!r}; check works with the backend 'tensorflow'")
+        raise ValueError(f"Keras uses the backend {backend!r}; check needs 'tensorflow'")
     if not isinstance(model, keras.Model):
         kind = f"{type(model).__module__.partition('.')[0]}.{type(model).__name__}"
-        raise TypeError(f"model is a {kind}; check looks at models of keras (Keras 3) only")
+        raise TypeError(f"model is a {kind}; check supports only models of keras (Keras 3)")
 
 
 def check(model: Any, sample_batch: Any) -> Check:
@@ -110,8 +111,8 @@ def check(model: Any, sample_batch: Any) -> Check:
         raise ValueError("the model is not compiled: call model.compile(optimizer, loss) first")
     if not model.built and not model.weights:
         raise ValueError(
-            "the model has no weights yet: begin it with keras.Input(shape), or call it once on "
-            "a batch"
+            "the model has no weights yet: add keras.Input(shape) as its first layer, or call it "
+            "once on a batch"
         )
     x, y, weight = _batch(sample_batch)
     samples = _length(x)
@@ -143,7 +144,7 @@ def _batch(data: Any) -> tuple[Any, Any, Any]:
 
     parts = [None if part is None else _mapped(tensor, part) for part in (x, y, weight)]
     if _length(parts[0]) < 1:
-        raise ValueError("the batch holds no samples")
+        raise ValueError("the batch has no samples")
     return parts[0], parts[1], parts[2]
 
 

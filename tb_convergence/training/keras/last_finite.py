@@ -69,8 +69,8 @@ class LastFinite:
         size = sum(int(np.prod(value.shape)) * value.dtype.size for value in values)
         if size > MOST_BYTES:
             self._say(
-                f"keeps no last finite state of {self._model.name}: it has {size / 2**30:.1f} GiB, "
-                f"the limit is {MOST_BYTES / 2**30:.0f} GiB"
+                f"does not keep the last finite state of {self._model.name}: it has "
+                f"{size / 2**30:.1f} GiB, and the limit is {MOST_BYTES / 2**30:.0f} GiB"
             )
             self.facts = {}
             return
@@ -100,8 +100,8 @@ class LastFinite:
         self.facts = {"step": step, "seen_at_step": seen, "folder": FOLDER, "file": WEIGHTS}
         self._describe()
         self._say(
-            f"wrote the state at the beginning of step {step:,}, the last recorded with a finite "
-            f"loss, to {path}: model.load_weights(path) goes on from there"
+            f"saved the state at the beginning of step {step:,}, the last recorded step with a "
+            f"finite loss, to {path}. To continue from it, call model.load_weights(path)"
         )
 
     def write_batch(self, batch: Batch, step: int) -> None:

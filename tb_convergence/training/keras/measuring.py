@@ -157,9 +157,9 @@ class Measuring:
         if not self._said:
             self._said = True
             self._say(
-                f"records no gradients and no layer outputs of {self._model.name}, only losses, "
-                "variables and updates: the train step cannot be repeated beside the training, "
-                f"because {reason}. watch_every_step=True records them inside of the step."
+                f"records only losses, variables, and updates of {self._model.name}, but no "
+                f"gradients or layer outputs: the recorder cannot rehearse the train step, because "
+                f"{reason}. watch_every_step=True records them inside the step."
             )
 
     def before(self, copies: Copies) -> Before:
@@ -207,7 +207,7 @@ class Measuring:
         assert copies.data is not None
         try:
             if not compat.made_by_keras(self._function):
-                raise NotRehearsedError("the model trains with a train function of its own")
+                raise NotRehearsedError("the model has a custom train function")
             copies.rehearsal = Rehearsal(self._model, copies.data, lambda _: 0, self._asked)
         except NotRehearsedError as error:
             self._only_updates(copies, str(error))

@@ -106,7 +106,7 @@ class RehearsedObserver(Observer):
     ) -> None:
         if tf.compat.v1.get_default_graph() is not self.graph:
             raise NotRehearsedError(
-                "it calls its optimizer inside of a tf.function, a loop or a branch"
+                "it calls its optimizer inside a tf.function, a loop, or a branch"
             )
         self._made += 1
         if self._made > 1 and not self._updates:
@@ -227,7 +227,7 @@ class Rehearsal:
         )
         if harmful:
             raise NotRehearsedError(
-                f"it contains {', '.join(harmful[:3])}, which would take effect twice"
+                f"it contains {', '.join(harmful[:3])}, whose effects would happen twice"
             )
 
     def run(self, batch: Batch, before: Sequence[Any]) -> None:
@@ -249,7 +249,7 @@ def _kept_by(site: Site) -> list[Any]:
 
 
 def _refuse(*args: Any, **kwargs: Any) -> Any:
-    raise NotRehearsedError("it makes variables when it is traced again")
+    raise NotRehearsedError("it creates variables when it is traced again")
 
 
 @contextmanager

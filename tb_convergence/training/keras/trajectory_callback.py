@@ -71,7 +71,7 @@ class TrajectoryCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ker
         except Exception as error:
             self._off = True
             logger.warning(
-                "The path of the weights is no longer recorded (%s: %s). The training continues.",
+                "Recording of the weights' path stopped (%s: %s). The training continues.",
                 type(error).__name__, error,
             )
         self._spent += time.monotonic() - begin

@@ -66,7 +66,7 @@ def health_summary(
     if not pairs:
         raise ValueError("grads_and_vars is empty: there is nothing to record")
     if updates is not None and len(updates) != len(pairs):
-        raise ValueError(f"{len(updates)} updates of {len(pairs)} variables")
+        raise ValueError(f"{len(updates)} updates for {len(pairs)} variables")
     if tf.executing_eagerly():
         raise RuntimeError(
             "health_summary is for graph mode; in eager code and in a tf.function use "

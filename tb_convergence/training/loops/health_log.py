@@ -109,7 +109,7 @@ def log_health(
     found = [table for table in found if table.rows and table.names]
     examples = _batch(batch_size, tensors)
     if not found and not logs:
-        raise ValueError("nothing to record: give gradients, variables or any other argument")
+        raise ValueError("nothing to record: pass gradients, variables, or another argument")
     _log_of(path).write(found, logs, number, examples)
 
 

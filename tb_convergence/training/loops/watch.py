@@ -113,7 +113,7 @@ class Watch:
                 self.recorder = self._build(gradients, shown, place)
             if place.compiled and not self.recorder.compiled:
                 raise UnsupportedError(
-                    "one recorder in an ordinary and in a jit-compiled step; make one for each"
+                    "one recorder in both an ordinary and a jit-compiled step; create one for each"
                 )
             scaling = _scaling(optimizer, self._variables)
             trace = self._trace(shown)
