@@ -147,10 +147,11 @@ def _question(family: TagFamily) -> str:
     why = {
         "either": "could be weights or gradients",
         "both": "look like both weights and gradients",
-        "operation": "are gradients of an operation and do not name the variable",
+        "operation": "belong to the gradient of an operation and do not name the variable",
         "unknown": "look like neither weights nor gradients",
     }[family.why]
-    why = why.replace("are", "is", 1) if one and why.startswith("are") else why
+    if one:
+        why = why.replace("look ", "looks ").replace("belong ", "belongs ").replace("do ", "does ")
     return f"{which} {why}, so {'it is' if one else 'they are'} not read; use {answers}"
 
 

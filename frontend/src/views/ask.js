@@ -26,10 +26,15 @@ const CHOICES = [
 const WHY = {
   either: "could be weights or their gradients",
   both: "look like both weights and gradients",
-  operation: "are gradients of an operation and do not name the weight",
+  operation: "belong to the gradient of an operation and do not name the weight",
   unknown: "look like neither weights nor gradients",
   user: "",
 };
+
+/** @param {string} verbs  A clause about several histograms. */
+function singular(verbs) {
+  return verbs.replace("look ", "looks ").replace("belong ", "belongs ").replace("do ", "does ");
+}
 
 /**
  * A card while something is asked, a line when all is said, nothing where every name is clear.
@@ -72,7 +77,7 @@ function row(family, tags, handlers) {
   const { pattern, why, count, examples } = family;
   const chosen = answerTo(tags, family);
   const more = count - examples.length;
-  const reason = WHY[why] && (count === 1 ? WHY[why].replace("are", "is") : WHY[why]);
+  const reason = count === 1 ? singular(WHY[why]) : WHY[why];
   return html`<li class="ask-row" data-testid="ask-row" data-pattern=${pattern}>
     <div>
       <p>
