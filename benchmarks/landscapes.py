@@ -156,8 +156,10 @@ def landscapes(options: Options) -> Table:
         f"A residual network of {6 * BLOCKS + 2} layers with {size:,} weights, {SAMPLES} images of "
         f"{SIZE} x {SIZE} pixels in one batch, one pair of filter-normalized directions. Points "
         f"per CPU-second, {turns} turns of {each} points; the losses of the first two ways differ "
-        f"by {apart:.0e} at most, relatively, and evaluated points of both grids by {agree:.0e}. "
-        "Goal: 3 times as fast, and a third of the evaluations for contours right to 2 %.",
+        f"by {apart:.0e} at most, relatively, and the evaluated points of both grids "
+        f"{f'by {agree:.0e}' if agree else 'not at all'}. The contour error is the difference of "
+        "the log losses of the adaptive and the whole grid, as a fraction of their range. Goal: 3 "
+        "times as fast, and a third of the evaluations for contours right to 2 %.",
         ("way", "points per CPU-second", "against evaluate", "evaluations"), lines)
 
 

@@ -1,12 +1,14 @@
 """Loss landscapes with and without skip connections, on real images: figure, table, and records.
 
-    python demo/landscape.py [--quick] [--logdir DIR] [--seed N] [--docs docs]
+    python demo/landscape.py [--quick] [--logdir DIR] [--seeds N ...] [--docs docs]
 
 Trains residual networks of 20 and of 56 layers on scikit-learn's digits, each also without its
 skip connections (the deep one without them twice, the second time three times as long), and
 evaluates the loss around each. It takes ten minutes or more on two cores; `--quick` takes the two
-networks of 20 layers, few epochs and a coarse grid, which is about a minute. The log directory
-keeps what was computed: run it again, and it goes on where it was.
+networks of 20 layers, few epochs and a coarse grid, which is about a minute. Several seeds train
+each network several times: how much a statistic differs between trainings is more than how much it
+differs between pairs of directions around one. The log directory keeps what was computed: run it
+again, and it goes on where it was.
 
 Then `tensorboard --logdir DIR` shows the surfaces in the tab Convergence, under Landscape.
 """
@@ -66,6 +68,7 @@ def compute(network: Network, logdir: str, seed: int, effort: Effort, told: Any)
     import keras  # noqa: PLC0415  # in the worker: TensorFlow takes seconds to import
     import landscape_networks as networks  # noqa: PLC0415
     import tensorflow as tf  # noqa: PLC0415
+    from landscape_report import folder_of  # noqa: PLC0415
 
     from tb_convergence.experiments.loss_landscape import (  # noqa: PLC0415
         TrajectoryCallback,
@@ -73,10 +76,11 @@ def compute(network: Network, logdir: str, seed: int, effort: Effort, told: Any)
     )
 
     tf.config.threading.set_intra_op_parallelism_threads(1)
-    folder = Path(logdir) / network.name
+    folder = folder_of(Path(logdir), network.name, seed)
+    label = folder.name
     folder.mkdir(parents=True, exist_ok=True)
     if (folder / "summary.json").is_file():
-        told.put((network.name, 1.0, "done"))
+        told.put((label, 1.0, "done"))
         return
     data = networks.digits(seed)
     file = folder / "trained.keras"
@@ -89,18 +93,18 @@ def compute(network: Network, logdir: str, seed: int, effort: Effort, told: Any)
 
         class Report(keras.callbacks.Callback):
             def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-                told.put((network.name, 0.4 * (epoch + 1) / epochs, "training"))
+                told.put((label, 0.4 * (epoch + 1) / epochs, "training"))
 
         networks.train(
             model, data, epochs, [TrajectoryCallback(folder), Report()]
         )
         model.save(file)
-        told.put((network.name, 0.4, f"trained {steps} steps"))
+        told.put((label, 0.4, f"trained {steps} steps"))
     model.optimizer.learning_rate = networks.RATE  # the rate it began with, not the last: 0
 
     def progress(begin: float, end: float) -> Any:
         return lambda done, total, what: told.put(
-            (network.name, begin + (end - begin) * done / max(1, total), what)
+            (label, begin + (end - begin) * done / max(1, total), what)
         )
 
     common: dict[str, Any] = {"samples": SAMPLES, "points": effort.points, "seed": seed}
@@ -111,7 +115,7 @@ def compute(network: Network, logdir: str, seed: int, effort: Effort, told: Any)
     )
     random.save(folder / "random.json", "random directions")
     random.write(folder, "random directions")
-    if "longer" not in network.name:
+    if "longer" not in network.name and not seed:
         path = landscape(
             model, data[:2], path=folder, curvature=False, progress=progress(0.85, 0.98),
             resume=folder / "path.points.npz", **common,
@@ -123,7 +127,7 @@ def compute(network: Network, logdir: str, seed: int, effort: Effort, told: Any)
         for part, xy in (("training", data[:2]), ("test", test))
     }
     (folder / "summary.json").write_text(json.dumps({**asdict(network), **accuracy}, indent=1))
-    told.put((network.name, 1.0, "done"))
+    told.put((label, 1.0, "done"))
 
 
 def draw_bar(state: dict[str, tuple[float, str]], count: int, began: float) -> None:
@@ -142,7 +146,9 @@ def main() -> int:
     """Compute what is missing, then write figure and table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("--logdir", default="demo/logs-landscape", help="default: %(default)s")
-    parser.add_argument("--seed", type=int, default=0, help="of weights, data split, directions")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0], metavar="N",
+                        help="trainings of each network: of weights, data split, directions "
+                        "(default: 0)")
     parser.add_argument("--docs", help="also write docs/landscape.md's table and figure there")
     parser.add_argument("--workers", type=int, default=min(2, os.cpu_count() or 1),
                         help="processes (default: %(default)s)")
@@ -164,21 +170,21 @@ def main() -> int:
     ) as pool:
         told = manager.Queue()
         jobs = {
-            pool.submit(compute, network, given.logdir, given.seed, effort, told): network
-            for network in chosen
+            pool.submit(compute, network, given.logdir, seed, effort, told): network
+            for seed in given.seeds for network in chosen
         }
         while not all(job.done() for job in jobs):
             time.sleep(0.5)
             while not told.empty():
                 name, done, what = told.get()
                 state[name] = done, what
-            draw_bar(state, len(chosen), began)
+            draw_bar(state, len(jobs), began)
         for job in as_completed(jobs):
             job.result()
     sys.stderr.write("\n" if sys.stderr.isatty() else "")
     from landscape_report import report  # noqa: PLC0415
 
-    print(report(Path(given.logdir), [network.name for network in chosen], given.seed,
+    print(report(Path(given.logdir), [network.name for network in chosen], given.seeds,
                  None if given.docs is None else Path(given.docs)))
     taken = time.monotonic() - began
     print(f"{taken:.0f} s. See the surfaces:  tensorboard --logdir {given.logdir}")

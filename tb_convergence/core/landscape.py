@@ -227,6 +227,10 @@ TITLES: Final[Mapping[str, str]] = {
 }
 """Statistics in the order in which people read them."""
 
+SPREAD: Final = ("± is the standard deviation between pairs of directions (of lambda_max: between "
+                 "halves of the samples) at these weights; another training of the same model can "
+                 "differ by more.")
+
 SHARES: Final = frozenset({
     "basin_share", "below_level", "nonconvex_share", "finite_share", "uphill_share",
 })
@@ -251,6 +255,8 @@ def describe(document: Mapping[str, Any]) -> str:
     if sharpness:
         lines.append(f"  lambda_max: {spread_text('', sharpness['largest'])}")
         lines.append(f"  {sharpness['text']}")
+    if any("±" in line for line in lines):
+        lines.append(f"  {SPREAD}")
     lines += [f"  {note}" for note in document["notes"]]
     return "\n".join(lines)
 

@@ -126,3 +126,4 @@ def test_the_text_says_numbers_with_their_spread() -> None:
     assert "Basin share: 41% ± 1.41%" in text
     assert "The learning rate 0.1 is below" in text
     assert "400 evaluations for 1,250 grid points" in text
+    assert "another training of the same model can differ by more" in text

@@ -13,7 +13,7 @@ import { drawContour, Frame } from "./contour.js";
 import { endOf, nearestIndex, valueAt } from "./grid.js";
 import { slice } from "./slices.js";
 import { bounded, drawSurface } from "./surface.js";
-import { rowsOf, spreadText } from "./words.js";
+import { rowsOf, SPREAD, spreadText } from "./words.js";
 
 /**
  * @typedef {object} Shown
@@ -251,7 +251,8 @@ function numbers({ landscape, titles }) {
           <td class="value">${row.value}</td><td class="soft">${row.meaning}</td></tr>`,
       )}
     </tbody>
-  </table>`;
+  </table>
+  ${landscape.planes.length > 1 ? html`<p class="soft" data-testid="spread">${SPREAD}</p>` : nothing}`;
 }
 
 /**

@@ -6,6 +6,11 @@
  */
 import { formatNumber, formatPercent } from "../format/numbers.js";
 
+/** What the spread covers, and what it does not. */
+export const SPREAD =
+  "± is the standard deviation between pairs of directions (of λmax: between halves of the samples) " +
+  "at these weights. Another training of the same model can differ by more.";
+
 /** What each statistic means, beside its number. */
 const MEANINGS = /** @type {Record<string, string>} */ ({
   basin_share: "of the plane is connected to the final weights through losses below the level",
@@ -101,7 +106,7 @@ export function comparison(first, second) {
     found.push(`${capital(high.run)}’s ${words}: ${shares[0]} against ${shares[1]}.`);
   }
   return found.length
-    ? found.join(" ")
+    ? `${found.join(" ")} This compares the two sets of weights; other trainings may differ.`
     : "No statistic differs by more than its standard deviation over pairs of directions.";
 }
 
