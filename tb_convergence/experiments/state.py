@@ -7,7 +7,7 @@ and states, and moves random states. So experiments train the model itself, insi
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, Final
 
 import keras
@@ -95,7 +95,30 @@ def untouched(model: Any, *more: Any) -> Iterator[None]:
         stack.enter_context(_flags_kept(model))
         if stand_in is not None:
             compat.set_untracked(model, "optimizer", stand_in)
+        stack.enter_context(_own_optimizers_kept(model))
         yield
+
+
+@contextmanager
+def _own_optimizers_kept(model: Any) -> Iterator[None]:
+    """Twins, built, of the optimizers that a train step of the user's own keeps in attributes.
+
+    One that cannot be made again stays, and its variables are put back by `_variables_kept`.
+    """
+    kept = [(name, value) for name, value in compat.attributes_of(model)
+            if name != "optimizer" and isinstance(value, keras.optimizers.Optimizer)
+            and value is not model.optimizer]
+    for name, value in kept:
+        with suppress(OptimizerError):
+            stand_in = twin(value, True)
+            if not stand_in.built:
+                stand_in.build(model.trainable_variables)
+            compat.set_untracked(model, name, stand_in)
+    try:
+        yield
+    finally:
+        for name, value in kept:
+            compat.set_untracked(model, name, value)
 
 
 def all_variables(model: Any) -> list[Any]:
@@ -118,6 +141,9 @@ def all_variables(model: Any) -> list[Any]:
         for _, value in compat.attributes_of(layer):
             # States of recurrent layers and raw variables are in none of Keras' lists.
             add(v for v in _inside(value) if isinstance(v, (keras.Variable, tf.Variable)))
+    for _, value in compat.attributes_of(model):
+        if isinstance(value, keras.optimizers.Optimizer):
+            add(value.variables)
     return found
 
 

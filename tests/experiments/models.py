@@ -104,6 +104,31 @@ class OwnStep(keras.Model):
         return {"total_loss": self.tracker.result()}
 
 
+class TwoOptimizers(keras.Model):
+    """Has optimizers of its own, for two parts, as adversarial networks do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = layers.Dense(24, activation="relu")
+        self.last = layers.Dense(CLASSES)
+        self.first_optimizer = keras.optimizers.Adam(1e-2)
+        self.last_optimizer = keras.optimizers.SGD(0.05, momentum=0.9)
+
+    def call(self, x: Any) -> Any:
+        return self.last(self.first(x))
+
+    def train_step(self, batch: Any) -> dict[str, Any]:
+        x, y = batch
+        with tf.GradientTape(persistent=True) as tape:
+            predicted = self(x, training=True)
+            loss = self.compute_loss(y=y, y_pred=predicted)
+        for part, optimizer in ((self.first, self.first_optimizer),
+                                (self.last, self.last_optimizer)):
+            variables = part.trainable_variables
+            optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
+        return {**self.compute_metrics(x, y, predicted), "loss": loss}
+
+
 def sequential() -> Any:
     return keras.Sequential([
         keras.Input((FEATURES,)), layers.Dense(24, activation="relu"), layers.BatchNormalization(),
@@ -170,7 +195,7 @@ MODELS = {
     function.__name__: function
     for function in (
         sequential, functional, nested, shared, without_config, Subclassed, own_step, raw_variable,
-        global_generator, tensorflow_operation, stateful, unbuilt,
+        global_generator, tensorflow_operation, stateful, unbuilt, TwoOptimizers,
     )
 }
 
@@ -205,6 +230,8 @@ def future(model: Any) -> list[np.ndarray]:
     history = model.fit(x, y, batch_size=32, verbose=0, shuffle=True).history
     found = [np.array(keras.ops.convert_to_numpy(v)) for v in model.variables]
     found += [np.array(keras.ops.convert_to_numpy(v)) for v in model.optimizer.variables]
+    found += [np.array(keras.ops.convert_to_numpy(v)) for one in vars(model).values()
+              if isinstance(one, keras.optimizers.Optimizer) for v in one.variables]
     found += [np.array(history[name]) for name in sorted(history)]
     found += [
         np.asarray(keras.random.normal((3,))), np.random.rand(3),
