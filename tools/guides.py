@@ -26,6 +26,7 @@ SCRIPTS = {
     "nan": "demo/sick/learning_rate_too_high.py",
     "flat": "demo/sick/dead_relu.py",
     "high": "demo/sick/unnormalized_input.py",
+    "overfits": "demo/guides/overfitting.py",
     "jumps": "demo/guides/jumping.py",
 }
 """Guide -> the script that it examines."""

@@ -47,6 +47,11 @@ def complain(message: str, status: int) -> int:
     return status
 
 
+def emit_error(text: str) -> None:
+    """What another program reports, on standard error as it is."""
+    sys.stderr.write(text)
+
+
 def colored() -> bool:
     """Whether standard output is a terminal whose user has not asked for no color."""
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR")

@@ -50,11 +50,14 @@ def add(commands: Any) -> None:
     doctor.add_argument("--seconds", type=float, metavar="N",
                         help="budget in seconds (default: five times the training, at least 90)")
     doctor.add_argument("--steps", type=int, metavar="N",
-                        help="budget in training steps (default: five times the training, at "
-                        "least 6,000)")
+                        help="budget in training steps (default: five times the training; of "
+                        "short trainings 15 times, up to 6,000)")
     doctor.add_argument("--only", choices=EXPERIMENTS, help="run only this experiment")
     doctor.add_argument("--logdir", metavar="DIR",
                         help="the run's folder, for the recording and the result")
+    doctor.add_argument("--resume", metavar="FILE",
+                        help="keep finished trainings in FILE until the experiment ends; one that "
+                        "was killed does not repeat them (default: in --logdir)")
     doctor.add_argument("--write", metavar="FILE", help="write the changed script to FILE")
     _add_script(doctor)
     doctor.set_defaults(command=_doctor)
@@ -88,7 +91,15 @@ def _run(options: argparse.Namespace) -> int:
     if wrong:
         return output.complain(printable(wrong), output.USAGE)
     script = import_module("tb_convergence.experiments.script")
-    status, calls = script.record_script(command, options.logdir)
+    try:
+        status, calls = script.record_script(command, options.logdir)
+    except script.ScriptFailedError as error:
+        output.emit_error(error.report())
+        return output.complain(f"the script failed; calls of fit recorded before: {error.calls}",
+                               output.UNAVAILABLE)
+    if not calls and status:
+        return output.complain(f"{printable(command[0])} ended with status {status} before it "
+                               "called fit", int(status))
     if not calls:
         return output.complain(f"{printable(command[0])}: {LOOP}", output.UNAVAILABLE)
     output.emit(f"Recorded {calls} call{'s' * (calls != 1)} of fit in "
@@ -104,9 +115,13 @@ def _doctor(options: argparse.Namespace) -> int:
         return output.complain(printable(wrong), output.USAGE)
     experiments = import_module("tb_convergence.experiments.script_doctor")
     settings = import_module("tb_convergence.experiments.session").Settings(
-        options.seconds, True, options.logdir, options.steps)
+        options.seconds, True, options.logdir, options.steps, options.resume)
+    script = import_module("tb_convergence.experiments.script")
     try:
         result = experiments.doctor_script(command, settings, options.only or "")
+    except script.ScriptFailedError as error:
+        output.emit_error(error.report())
+        return output.complain("the script failed before it called fit", output.UNAVAILABLE)
     except ValueError as error:
         return output.complain(printable(str(error)), output.UNAVAILABLE)
     if result is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from tb_convergence.core.experiments import ExperimentRecord, ExperimentVerdict, Outcome
@@ -25,8 +25,8 @@ STEPS: Final = 300
 SEEDS: Final = (0, 1, 2)
 LEARNS: Final = 0.1
 """Share of what can be learned above which a training learns."""
-COSTLY: Final = ("with-penalty", "lecun-normal", "glorot-uniform", "elu", "sgd", "warm-up",
-                 "cosine")
+COSTLY: Final = ("with-penalty", "with-dropout", "early-stopping", "lecun-normal",
+                 "glorot-uniform", "elu", "sgd", "warm-up", "cosine")
 """Left out unless they are named: they rarely differ from another that is tried."""
 
 
@@ -57,6 +57,7 @@ class Ablation:
         steps: steps of each training.
         ended: how the experiment ended.
         step: the model's step.
+        restored: trainings that an earlier, interrupted run of the experiment had made.
     """
 
     unchanged: tuple[Trial, ...]
@@ -67,6 +68,7 @@ class Ablation:
     ended: Ended = "finished"
     step: int = 0
     model: str = "model"
+    restored: int = 0
 
     @property
     def measure(self) -> str:
@@ -118,6 +120,8 @@ class Ablation:
             lines.append(f"  {mark} {effect.change.title}: {_value(_mean(values))} "
                          f"({_interval(effect.difference)})")
         lines += [f"    not tried: {id_}: {reason}" for id_, reason in self.left_out]
+        if self.restored:
+            lines.append(f"    {self.restored} trainings were made before an interruption")
         return "\n".join(lines)
 
     @property
@@ -187,14 +191,17 @@ def ablate(
     settings = settings or Settings()
     wanted = chosen(changes)
     with subject(model, x, y, validation_data=validation_data, sample_weight=sample_weight,
-                 batch_size=batch_size, settings=settings) as found:
+                 batch_size=batch_size, settings=settings, experiment="ablate") as found:
         if executor is not None:
             from tb_convergence.experiments.parallel import ablated_by  # noqa: PLC0415 - optional
 
             result = ablated_by(executor, model, found, wanted, steps, seeds)
         else:
             result = ablate_subject(found, wanted, steps, seeds)
+        result = replace(result, restored=found.log.restored)
     keep(settings, lambda: result.record)
+    if result.ended == "finished":
+        found.log.remove()
     return result
 
 

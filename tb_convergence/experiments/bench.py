@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any, Final
 
 import numpy as np
@@ -14,7 +14,7 @@ from tb_convergence.experiments import optimizers
 from tb_convergence.experiments.budget import Budget
 from tb_convergence.experiments.changes import Change, Setup
 from tb_convergence.experiments.edits import Edits
-from tb_convergence.experiments.range_curve import Curve
+from tb_convergence.experiments.range_curve import Curve, curve_of
 from tb_convergence.experiments.sample import split
 from tb_convergence.experiments.session import Subject
 from tb_convergence.experiments.state import all_variables, values_of
@@ -101,13 +101,43 @@ class Bench:
         """
         trials: list[Trial] = []
         budget = budget or self.found.budget.part()
-        with self._training(changes) as training:
+        with ExitStack() as stack:
+            training: Training | None = None
             for seed in seeds:
                 if trials and budget.spent:
                     break
-                trials.append(training.run(seed, steps, budget, self.found))
-                self.seconds_per_step = training.seconds_per_step or self.seconds_per_step
+                trial = self.known(changes, seed, steps, budget)
+                if trial is None:
+                    training = training or stack.enter_context(self._training(changes))
+                    trial = training.run(seed, steps, budget, self.found)
+                    self.seconds_per_step = training.seconds_per_step or self.seconds_per_step
+                    self.keep(changes, steps, trial)
+                trials.append(trial)
         return trials
+
+    def known(self, changes: Sequence[Change], seed: int, steps: int, budget: Budget
+              ) -> Trial | None:
+        """A trial that was made before; one from before an interruption counts in the budget."""
+        entry = self.found.log.get(*self._key(changes, seed, steps), budget=budget)
+        if entry is None:
+            return None
+        self.seconds_per_step = float(entry["seconds_per_step"]) or self.seconds_per_step
+        return Trial(seed, float(entry["score"]), float(entry["loss"]),
+                     np.array(entry["losses"], np.float64), bool(entry["diverged"]), True,
+                     float(entry["proof"]))
+
+    def keep(self, changes: Sequence[Change], steps: int, trial: Trial) -> None:
+        """Keep a whole trial, for `known`."""
+        if trial.complete:
+            self.found.log.put(
+                {"score": trial.score, "loss": trial.loss, "losses": trial.losses,
+                 "diverged": trial.diverged, "proof": trial.proof, "steps": trial.steps,
+                 "seconds_per_step": self.seconds_per_step},
+                *self._key(changes, trial.seed, steps))
+
+    def _key(self, changes: Sequence[Change], seed: int, steps: int) -> tuple[object, ...]:
+        told = [(change.id, sorted(change.settings.items())) for change in changes]
+        return "trial", self.separate, self.train.shuffled, told, seed, steps
 
     def sweep(self, changes: Sequence[Change], rates: NDArray[np.float64],
               budget: Budget | None = None) -> Curve:
@@ -117,8 +147,17 @@ class Bench:
             NotApplicableError: one of the changes leaves nothing to change, or the optimizer's rate
                 cannot be set.
         """
+        budget = budget or self.found.budget.part()
+        key = ("sweep", self._key(changes, 0, len(rates)), rates)
+        entry = self.found.log.get(*key, budget=budget)
+        if entry is not None:
+            losses = np.array(entry["losses"], np.float64)
+            return curve_of(rates[: len(losses)], losses, len(rates))
         with self._training(changes) as training:
-            return training.sweep(rates, budget or self.found.budget.part(), self.found)
+            trace = training.sweep(rates, budget, self.found)
+        if trace.ended == "finished":
+            self.found.log.put({"losses": trace.losses, "steps": len(trace.losses)}, *key)
+        return curve_of(rates[: len(trace.losses)], trace.losses, len(rates))
 
     @contextmanager
     def _training(self, changes: Sequence[Change]) -> Iterator[Training]:

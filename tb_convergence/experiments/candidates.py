@@ -24,6 +24,8 @@ ALWAYS: Final = (
 first (data and output, then activation and initial weights, then regularization)."""
 
 EFFECTS: Final = {
+    # ReLU instead of a sigmoid needs other initial weights as well: He et al. 2015 (1502.01852).
+    "wrong-hidden-activation": ("he-normal",),
     "vanishing-gradient": ("relu", "he-normal", "glorot-uniform"),
     "exploding-gradient": ("he-normal", "glorot-uniform", "standardised-inputs"),
     "zero-gradient": ("leaky-relu", "he-normal", "suitable-output"),

@@ -23,6 +23,12 @@ from tb_convergence.training.keras import compat
 
 PENALTY: Final = 1e-2
 """Factor of the L2 penalty that is tried against overfitting: Keras' default."""
+DROPOUT: Final = 0.5
+"""Rate that is tried against overfitting: Srivastava et al. 2014 (JMLR 15) use it for hidden units.
+"""
+STOPPING: Final = "keras.callbacks.EarlyStopping(patience=5, restore_best_weights=True)"
+LOOKS: Final = 10
+"""Times that early stopping looks at the held-out samples."""
 ADAM_RATE: Final = 1e-3
 SGD_RATE: Final = 1e-2
 WARM_UP: Final = 0.1
@@ -44,6 +50,8 @@ class Setup:
         back: turns outputs into the units of the targets.
         same_loss: whether the loss can still be compared with the unchanged program's.
         shuffle: whether batches are shuffled.
+        looks: how often the held-out samples are looked at, to end with the weights that were best
+            on them; 0 for never.
     """
 
     edits: Edits
@@ -58,6 +66,7 @@ class Setup:
     back: Callable[[Any], Any] | None = None
     same_loss: bool = True
     shuffle: bool = True
+    looks: int = 0
 
 
 @dataclass(frozen=True)
@@ -100,13 +109,29 @@ def _without_penalties(setup: Setup) -> None:
         count += 1
     if not count:
         raise NotApplicableError("the model has no L1 or L2 penalty and no weight decay")
-    setup.same_loss = False
 
 
 def _with_penalty(setup: Setup) -> None:
     if not edits.add_penalties(setup.edits, setup.model, keras.regularizers.L2(PENALTY)):
         raise NotApplicableError("every kernel already has a penalty")
-    setup.same_loss = False
+
+
+def _with_dropout(setup: Setup) -> None:
+    added = edits.add_dropout(setup.edits, setup.model, DROPOUT)
+    if not added:
+        raise NotApplicableError("the model has dropout already, or no hidden dense layer")
+
+    def reseeded(model: Any, seed: int) -> None:
+        for place, layer in enumerate(added):
+            layer.seed_generator.state.assign(np.array([seed, place], "uint32"))
+
+    setup.start.append(reseeded)
+
+
+def _early_stopping(setup: Setup) -> None:
+    if setup.train is setup.held_out:
+        raise NotApplicableError("there are no held-out samples to stop by")
+    setup.looks = LOOKS
 
 
 def _without_clipping(setup: Setup) -> None:
@@ -341,6 +366,9 @@ CHANGES: Final[tuple[Change, ...]] = (
            ("over-regularization", "underfitting")),
     Change("with-penalty", f"with an L2 penalty of {number(PENALTY, 6)} on the kernels",
            _with_penalty, "penalty", ("overfitting",)),
+    Change("with-dropout", f"with dropout of {number(DROPOUT)} after the hidden dense layers",
+           _with_dropout, "noise", ("overfitting",)),
+    Change("early-stopping", "with early stopping", _early_stopping, "length", ("overfitting",)),
     Change("without-clipping", "without gradient clipping", _without_clipping, "clipping",
            ("clipping-hides-learning-rate",)),
     Change("without-batch-norm", "without batch normalization", _without_batch_norm, "norm",

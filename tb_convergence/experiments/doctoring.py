@@ -31,9 +31,16 @@ from tb_convergence.experiments.session import Settings, Subject, keep, subject
 
 TIMES: Final = 5
 FLOOR_SECONDS: Final = 90.0
-FLOOR_STEPS: Final = 6000
-"""Default budget: five times the training. A training that is over in seconds gets 6,000 steps and
-90 seconds, which a person waits for and which a proof in full length needs."""
+FLOOR_TIMES: Final = 15
+FLOOR_STEPS: Final = (1500, 6000)
+"""Default budget: five times the training, and 90 seconds at least, on a machine that does nothing
+else: one that is busy gets as much longer as the recording took longer than it worked.
+
+Five times is too little for a proof in full length: it takes six trainings, three with the change
+and three without; the recording takes two, and two more decide between finalists. So a training
+that is over in seconds gets 15 times its steps (ten for these, five for the search), up to 6,000
+steps, which a person waits for. A search needs 1,500 steps whatever the length: some 25 changes, 20
+steps or more for each, with rates of their own."""
 LONGEST: Final = 400
 SHORTEST: Final = 20
 PART: Final = 1 / 40
@@ -68,8 +75,9 @@ def doctor(
         x, y, validation_data, sample_weight, class_weight, batch_size, epochs, steps_per_epoch,
             shuffle: as in your call of `fit`.
         settings: limits, progress, and the run's folder. By default the limits are five times the
-            training, and at least 6,000 steps and 90 seconds. The doctor writes its result into the
-            folder, and also the recording unless the folder already holds a run.
+            training, for a short training 15 times its steps (up to 6,000), and at least 90
+            seconds. The doctor writes its result into the folder, and also the recording unless
+            the folder already holds a run.
         diff_of: makes the diff of your script that the record contains, from the result.
 
     Raises:
@@ -77,27 +85,37 @@ def doctor(
     """
     settings = settings or Settings()
     with subject(model, x, y, validation_data=validation_data, sample_weight=sample_weight,
-                 class_weight=class_weight, batch_size=batch_size, settings=settings) as found:
+                 class_weight=class_weight, batch_size=batch_size, settings=settings,
+                 experiment="doctor") as found:
         found.sample = replace(found.sample, shuffled=found.sample.shuffled and shuffle)
         per_epoch = steps_per_epoch or max(1, len(found.sample) // found.sample.batch_size)
         result = examine(found, max(1, epochs * per_epoch), settings)
     if diff_of is not None:
         result = replace(result, diff=diff_of(result))
     keep(settings, lambda: result.record)
+    if not result.interrupted and (result.proven is not None or found.budget.left > 0):
+        found.log.remove()  # out of time without a proof: it can go on
     return result
 
 
 def examine(found: Subject, planned: int, settings: Settings) -> Prescription:
     """The doctor's work on a subject whose whole training has `planned` steps."""
-    began = time.monotonic()
+    began, used = time.monotonic(), cpu_seconds()
     bench = Bench(found, apart=True, reuse=True)
-    steps = settings.steps or max(FLOOR_STEPS, TIMES * planned)
+    least, most = FLOOR_STEPS
+    steps = settings.steps or max(TIMES * planned, least, min(most, FLOOR_TIMES * planned))
     budget = found.budget = Budget(settings.seconds, steps=steps)
     findings, seconds_per_step = record(found, bench, planned, settings, budget)
     if settings.seconds is None:
-        budget.seconds = budget.taken + max(FLOOR_SECONDS, TIMES * seconds_per_step * planned)
+        least_seconds = FLOOR_SECONDS * slowdown(time.monotonic() - began, cpu_seconds() - used)
+        budget.seconds = budget.taken + max(least_seconds, TIMES * seconds_per_step * planned)
     late = any(finding.id in LATE for finding in findings)
-    short = LONGEST if late else max(SHORTEST, int(steps * PART))
+    task = found.task
+    if late and task is not None and task.kind != "values" and (
+            min(findings, key=weight).id in LATE):
+        found.task = None  # accuracy hardly shows overfitting: the held-out loss does
+    whole = settings.steps or max(most, steps)
+    short = LONGEST if late else max(SHORTEST, int(whole * PART))
     short = min(LONGEST, planned, short)
     search = Search(found, bench, budget.part(1 - PROOF_SHARE), short)
     pool: list[Candidate] = []
@@ -111,6 +129,20 @@ def examine(found: Subject, planned: int, settings: Settings) -> Prescription:
     except KeyboardInterrupt:
         interrupted = True
     return _prescription(search, findings, pool, proofs, planned, began, budget, interrupted)
+
+
+def cpu_seconds() -> float:
+    """Seconds that the processors have worked for this process."""
+    return time.process_time()
+
+
+def slowdown(wall: float, cpu: float) -> float:
+    """How many times longer something took because the machine was busy with other work; 1 if not.
+
+    >>> slowdown(20.0, 10.0), slowdown(10.0, 15.0), slowdown(0.0, 0.0)
+    (2.0, 1.0, 1.0)
+    """
+    return max(1.0, wall / cpu) if cpu > 0 else 1.0
 
 
 def _prescription(search: Search, findings: Sequence[Finding], pool: Sequence[Candidate],
@@ -132,4 +164,5 @@ def _prescription(search: Search, findings: Sequence[Finding], pool: Sequence[Ca
         step=found.step, model=found.model.name,
         optimizer=type(optimizers.innermost(found.model.optimizer)).__name__,
         rate_in_use=optimizers.rate_of(found.model.optimizer), steps=budget.made,
+        restored=found.log.restored, measured=search.measured,
     )

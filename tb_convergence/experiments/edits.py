@@ -131,6 +131,27 @@ def add_penalties(edits: Edits, model: Any, penalty: Any) -> int:
     return count
 
 
+def add_dropout(edits: Edits, model: Any, rate: float) -> list[Any]:
+    """Dropout after every hidden dense layer; the layers that drop, whose seeds are theirs alone.
+
+    Empty where the model has dropout or noise already, or no hidden dense layer.
+    """
+    if any(isinstance(vars(layer).get(name), float) and vars(layer)[name] > 0
+           for layer in layers_of(model) for name in RATES):
+        return []
+    outputs = {id(layer) for layer in output_layers(model)}
+    added: list[Any] = []
+    for layer in layers_of(model):
+        if type(layer) is layers.Dense and id(layer) not in outputs:
+            added.append(layers.Dropout(rate, seed=len(added)))
+            edits.call(layer, _dropped(layer.call, added[-1]))
+    return added
+
+
+def _dropped(call: Callable[..., Any], dropout: Any) -> Callable[..., Any]:
+    return lambda *arguments, **options: dropout(call(*arguments, **options))
+
+
 def _identity(inputs: Any, *arguments: Any, **options: Any) -> Any:
     return inputs
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -49,6 +49,7 @@ class RangeTest:
         compared: the rates that were compared in short trainings; the suggestion is the best of
             them. () if none was trained.
         compared_steps: steps of each of these trainings.
+        restored: trainings that an earlier, interrupted run of the experiment had made.
     """
 
     optimizer: str
@@ -64,6 +65,7 @@ class RangeTest:
     model: str = field(default="model")
     compared: tuple[Compared, ...] = ()
     compared_steps: int = 0
+    restored: int = 0
 
     @property
     def verdicts(self) -> tuple[ExperimentVerdict, ...]:
@@ -157,9 +159,12 @@ def lr_range_test(
         raise ValueError(f"steps {steps!r}: expected at least {2 * range_curve.FEWEST}")
     settings = settings or Settings()
     with subject(model, x, y, sample_weight=sample_weight, batch_size=batch_size,
-                 settings=settings) as found:
+                 settings=settings, experiment="lr-range-test") as found:
         result = sweep_subject(found, optimizer, low, high, steps, seeds, compare)
+        result = replace(result, restored=found.log.restored)
     keep(settings, lambda: result.record)
+    if result.ended == "finished":
+        found.log.remove()
     return result
 
 
@@ -227,14 +232,24 @@ class _Trainings:
 
     def train(self, rates: NDArray[np.float64], seed: int, on_chunk: Any) -> NDArray[np.float64]:
         """Losses `[S']` of a training at `rates` `[S]`."""
-        found, slots = self._found, self._found.model.optimizer.variables
+        found, optimizer = self._found, self._found.model.optimizer
+        slots = optimizer.variables
+        key = ("rates", *optimizers.described(optimizer), rates, seed)
+        known = found.log.get(*key, budget=found.budget)
+        if known is not None:
+            losses = np.array(known["losses"], np.float64)
+            on_chunk(losses)
+            return losses
         self.restore()
         self._slots = values_of(slots) if self._slots is None else self._slots
         for variable, value in zip(slots, self._slots, strict=True):
             variable.assign(value)
         seed_everything(seed)
         order = order_of(len(found.sample), found.sample.batch_size, len(rates), seed)
-        return self._runner.train(order, rates, found.budget.part(), on_chunk).losses
+        trace = self._runner.train(order, rates, found.budget.part(), on_chunk)
+        if trace.ended == "finished":
+            found.log.put({"losses": trace.losses, "steps": len(trace.losses)}, *key)
+        return trace.losses
 
     def restore(self) -> None:
         """Put the weights back."""

@@ -69,6 +69,7 @@ class Ladder:
         measure: "accuracy" or "R2"; "" if the task is unknown.
         ended: how the experiment ended.
         step: the model's step.
+        restored: rungs that an earlier, interrupted run of the experiment had made.
     """
 
     rungs: tuple[Rung, ...]
@@ -76,6 +77,7 @@ class Ladder:
     ended: Ended = "finished"
     step: int = 0
     model: str = "model"
+    restored: int = 0
 
     @property
     def broken(self) -> Broken:
@@ -193,9 +195,11 @@ def overfit_small_sample(
     if not sizes or min(sizes) < 2:
         raise ValueError(f"sizes {sizes!r}: expected numbers of at least 2")
     with subject(model, x, y, sample_weight=sample_weight, batch_size=batch_size,
-                 settings=settings) as found:
+                 settings=settings, experiment="small-sample") as found:
         result = climb(found, sorted(sizes), steps, seed)
     keep(settings, lambda: result.record)
+    if result.ended == "finished":
+        found.log.remove()
     return result
 
 
@@ -232,7 +236,8 @@ def climb(found: Subject, sizes: Sequence[int] = SIZES, steps: int = FIRST_STEPS
         compat.set_untracked(found.model, "optimizer", own)
         for variable, value in zip(variables, begin, strict=True):
             variable.assign(value)
-    return Ladder(tuple(rungs), found.task.measure, ended, found.step, found.model.name)
+    return Ladder(tuple(rungs), found.task.measure, ended, found.step, found.model.name,
+                  found.log.restored)
 
 
 def small_sample(found: Subject, size: int, seed: int) -> Sample:
@@ -256,6 +261,11 @@ def _rung(found: Subject, own: Any, begin: list[Any], variables: list[Any], size
           seed: int) -> Rung:
     model, task = found.model, found.task
     assert task is not None
+    key = ("rung", *optimizers.described(own), optimizers.rate_of(own), size, steps, seed)
+    known = found.log.get(*key)
+    if known is not None:
+        return Rung(known["size"], known["score"], known["learned"], known["steps"],
+                    known["memorised"])
     sample = small_sample(found, size, seed)
     own_task = task.of(sample.y)
     for variable, value in zip(variables, begin, strict=True):
@@ -277,4 +287,8 @@ def _rung(found: Subject, own: Any, begin: list[Any], variables: list[Any], size
             break
     found.progress(steps, steps, f"small sample of {size}")
     learned = own_task.learned(score) if np.isfinite(score) else float("nan")
-    return Rung(len(sample), score, learned, done, bool(learned >= MEMORIZED))
+    rung = Rung(len(sample), score, learned, done, bool(learned >= MEMORIZED))
+    if rung.memorised or not found.budget.spent:
+        found.log.put({name: getattr(rung, name) for name in (
+            "size", "score", "learned", "steps", "memorised")}, *key)
+    return rung

@@ -82,6 +82,14 @@ def twin(optimizer: Any, state: bool = False, /, **changes: Any) -> Any:
     return made
 
 
+def described(optimizer: Any) -> tuple[str, str]:
+    """Class and settings, without its name and the learning rate, which a sweep sets anew."""
+    inner = innermost(optimizer)
+    config = {name: value for name, value in inner.get_config().items()
+              if name not in ("name", "learning_rate")}
+    return type(inner).__name__, repr(config)
+
+
 def unclipped(optimizer: Any) -> Any:
     """A twin that does not clip gradients."""
     return twin(optimizer, **dict.fromkeys(NO_CLIPPING))

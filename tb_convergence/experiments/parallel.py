@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,31 +81,54 @@ def ablated_by(executor: Executor, model: Any, found: Subject, wanted: Sequence[
     bench = Bench(found)
     build, config = _described(model, found.model)
     weights = found.model.get_weights()
-    jobs = [
-        Job(build, config, weights, bench.train, bench.held_out, id_, steps, tuple(seeds))
-        for id_ in ("", *(change.id for change in wanted))
-    ]
-    futures: list[Future[list[Trial] | str]] = [executor.submit(perform, job) for job in jobs]
+    variants: list[tuple[Change, ...]] = [(), *((change,) for change in wanted)]
     results: list[list[Trial] | str | None] = []
+    jobs: dict[Future[list[Trial] | str], int] = {}
+    for place, changes in enumerate(variants):
+        made = [bench.known(changes, seed, steps, found.budget) for seed in seeds]
+        results.append([trial for trial in made if trial is not None])
+        missing = tuple(seed for seed, trial in zip(seeds, made, strict=True) if trial is None)
+        if missing:
+            id_ = changes[0].id if changes else ""
+            jobs[executor.submit(perform, Job(
+                build, config, weights, bench.train, bench.held_out, id_, steps, missing))] = place
     ended: Ended = "finished"
+    waiting = set(jobs)
     try:
-        for place, future in enumerate(futures):
+        while waiting:
             left = None if math.isinf(found.budget.left) else found.budget.left
-            results.append(future.result(left))
-            found.progress(place + 1, len(futures), jobs[place].change or "unchanged")
+            done, waiting = wait(waiting, left, FIRST_COMPLETED)
+            if not done:
+                ended = "out of time"
+                break
+            for future in done:
+                place = jobs[future]
+                results[place] = _joined(bench, variants[place], steps, results[place],
+                                         future.result())
+            found.progress(len(jobs) - len(waiting), len(jobs), "variants")
     except KeyboardInterrupt:
         ended = "interrupted"
-    except TimeoutError:
-        ended = "out of time"
     finally:
-        for future in futures:
+        for future in jobs:
             future.cancel()
-    unchanged = results[0] if results and isinstance(results[0], list) else []
-    tried = [(change, one) for change, one in zip(wanted, results[1:], strict=False)
-             if isinstance(one, list)]
-    left_out = [(change.id, one) for change, one in zip(wanted, results[1:], strict=False)
-                if isinstance(one, str)]
-    return compared(found, unchanged, tried, left_out, steps, ended)
+    unfinished = {jobs[future] for future in waiting}
+    first = results[0]
+    unchanged = first if isinstance(first, list) and 0 not in unfinished else []
+    rest = [(change, one) for place, (change, one) in enumerate(
+        zip(wanted, results[1:], strict=True), 1) if place not in unfinished]
+    return compared(
+        found, unchanged, [(change, one) for change, one in rest if isinstance(one, list)],
+        [(change.id, one) for change, one in rest if isinstance(one, str)], steps, ended)
+
+
+def _joined(bench: Bench, changes: tuple[Change, ...], steps: int, known: list[Trial] | str | None,
+            made: list[Trial] | str) -> list[Trial] | str:
+    """Trials that were known and those that a worker made, which are kept, by seed."""
+    if isinstance(made, str):
+        return made
+    for trial in made:
+        bench.keep(changes, steps, trial)
+    return sorted([*(known if isinstance(known, list) else ()), *made], key=lambda one: one.seed)
 
 
 def _described(model: Any, live: Any) -> tuple[Callable[[], Any] | None, Any]:

@@ -12,7 +12,7 @@ from tb_convergence.core.experiments import ExperimentRecord, ExperimentVerdict
 from tb_convergence.core.text.numbers import number
 from tb_convergence.core.text.phrases import capital, counted
 from tb_convergence.experiments.candidates import Candidate
-from tb_convergence.experiments.changes import PENALTY, Change
+from tb_convergence.experiments.changes import DROPOUT, PENALTY, STOPPING, Change
 from tb_convergence.experiments.intervals import MATTERS, Difference
 from tb_convergence.experiments.task import Task
 
@@ -80,6 +80,8 @@ class Prescription:
         verdicts: what the result says about diagnoses.
         optimizer, rate_in_use: the program's optimizer and learning rate.
         diff: the proven change as a diff of your script; "" if there is none.
+        restored: trainings that an earlier, interrupted run had made.
+        measured: whether the unchanged program was trained at all; else `unchanged` is -inf.
     """
 
     findings: tuple[Finding, ...]
@@ -98,6 +100,8 @@ class Prescription:
     rate_in_use: float = math.nan
     steps: int = 0
     diff: str = ""
+    restored: int = 0
+    measured: bool = True
 
     @property
     def proven(self) -> Proof | None:
@@ -113,7 +117,9 @@ class Prescription:
             return "Interrupted before a fix was proven."
         tried = sum(one.value is not None for one in self.candidates)
         if tried == 0:
-            return "The budget was too small to try a change."
+            return ("The budget was too small to try a change." if self.measured else
+                    "The budget ended before the unchanged program was trained: give it more "
+                    "seconds or steps.")
         text = (f"Nothing helped: none of the {counted(tried, 'tried change')} is proven to be "
                 "better.")
         if self.task is not None and self.task.learned(self.best_before) >= 0.9:
@@ -133,8 +139,9 @@ class Prescription:
         sign = -1 if self.task is None else 1
         return ExperimentRecord("doctor", self.summary, self.verdicts, {
             "measure": "loss" if self.task is None else self.task.measure,
-            "unchanged": sign * self.unchanged, "short_steps": self.short_steps,
-            "planned_steps": self.planned_steps, "steps": self.steps,
+            "unchanged": sign * self.unchanged if self.measured else None,
+            "short_steps": self.short_steps, "planned_steps": self.planned_steps,
+            "steps": self.steps,
             "seconds": round(self.seconds, 1),
             "findings": [finding.id for finding in self.findings],
             "candidates": [
@@ -170,7 +177,8 @@ class Prescription:
     def lines(self) -> list[str]:
         """What was found, tried, and left out, one line each."""
         lines = [f"  found: {one.id} ({one.confidence:.2f}): {one.title}" for one in self.findings]
-        lines.append(f"  {self.short_steps} steps unchanged: {_value(self.unchanged, self.task)}")
+        unchanged = _value(self.unchanged, self.task) if self.measured else "not measured"
+        lines.append(f"  {self.short_steps} steps unchanged: {unchanged}")
         for one in sorted(self.candidates, key=_order):
             why = f" [{', '.join(one.because)}]" if one.because else ""
             if one.value is not None:
@@ -184,6 +192,8 @@ class Prescription:
         times = self.steps / max(1, self.planned_steps)
         lines.append(f"  cost: {self.steps:,} training steps ({times:.1f} times the "
                      f"{self.planned_steps:,} steps of the training), {self.seconds:.0f} s")
+        if self.restored:
+            lines.append(f"  {self.restored} trainings were made before an interruption")
         return lines
 
 
@@ -234,6 +244,8 @@ CODE = {
     "without-penalties": ("# remove kernel_regularizer=..., activity_regularizer=..., weight_decay",
                           ),
     "with-penalty": (f"# layers: kernel_regularizer=keras.regularizers.L2({PENALTY:g})",),
+    "with-dropout": (f"# after each hidden Dense layer: keras.layers.Dropout({DROPOUT:g})",),
+    "early-stopping": (f"# fit(callbacks=[{STOPPING}])",),
     "without-clipping": ("# remove clipnorm=..., clipvalue=..., global_clipnorm=...",),
     "without-batch-norm": ("# remove the BatchNormalization layers",),
     "relu": ('# hidden layers: activation="relu"',),

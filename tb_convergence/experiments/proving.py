@@ -34,7 +34,7 @@ def prove(search: Search, options: Sequence[Changes], planned: int, budget: Budg
     """
     if not options:
         return []
-    steps = _affordable(search, len(options), planned, budget)
+    steps = _length(search, options, planned, budget)
     untimed = Budget(parent=budget)  # a proof that is cut short proves nothing
     trained: list[tuple[Changes, Trial]] = []
     for option in options:
@@ -52,6 +52,17 @@ def prove(search: Search, options: Sequence[Changes], planned: int, budget: Budg
         if proofs[-1].proven or budget.spent:
             break
     return proofs
+
+
+def _length(search: Search, options: Sequence[Changes], planned: int, budget: Budget) -> int:
+    """Steps of each training of the proof; those of an interrupted proof, so that it goes on."""
+    log, key = search.found.log, ("proof", [[change.id for change in one] for one in options])
+    known = log.get(*key, training=False)
+    if known is not None:
+        return int(known["length"])
+    steps = _affordable(search, len(options), planned, budget)
+    log.put({"length": steps}, *key)
+    return steps
 
 
 def _affordable(search: Search, options: int, planned: int, budget: Budget) -> int:

@@ -7,17 +7,44 @@ reach; `ran` says how many calls were seen, so that this can be said.
 
 from __future__ import annotations
 
+import builtins
 import functools
 import inspect
 import os
 import runpy
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import keras
+
+
+class ScriptFailedError(Exception):
+    """The script raised an exception of its own, which is the `__cause__`.
+
+    Attributes:
+        calls: of `fit` that were seen before.
+    """
+
+    def __init__(self, calls: int) -> None:
+        super().__init__()
+        self.calls = calls
+
+    def report(self) -> str:
+        """The traceback as Python prints it, from the script on; ours and `runpy`'s are left out.
+        """
+        cause = self.__cause__
+        assert cause is not None
+        trace = cause.__traceback__
+        while trace is not None and trace.tb_frame.f_code.co_filename in _ABOVE:
+            trace = trace.tb_next
+        return "".join(traceback.format_exception(type(cause), cause, trace))
+
+
+_ABOVE = (__file__, runpy.__file__, "<frozen runpy>")
 
 
 class StopScriptError(BaseException):
@@ -75,15 +102,34 @@ def intercepted(on_fit: OnFit) -> Iterator[list[int]]:
             del keras.Model.fit
 
 
+class _NoNotebook:
+    """Stands for IPython in a script that was exported from a notebook: its magics do nothing."""
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return lambda *arguments, **options: None
+
+
+@contextmanager
+def _notebook_calls() -> Iterator[None]:
+    """`get_ipython` exists while a script runs, as in the notebook it may come from."""
+    if hasattr(builtins, "get_ipython"):
+        yield
+        return
+    builtins.get_ipython = _NoNotebook  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        del builtins.get_ipython  # type: ignore[attr-defined]
+
+
 def run(command: Sequence[str], on_fit: OnFit) -> tuple[int, int]:
     """Run a script with its arguments, or `-m MODULE ARGS`; its exit status, and calls of `fit`.
 
     Raises:
-        OSError: the script cannot be read.
-        Exception: what the script raises.
+        ScriptFailedError: the script raises an exception.
     """
-    before, path = list(sys.argv), list(sys.path)
-    with intercepted(on_fit) as count:
+    before, path, folder = list(sys.argv), list(sys.path), os.getcwd()
+    with intercepted(on_fit) as count, _notebook_calls():
         try:
             if command[0] == "-m":
                 sys.argv = list(command[1:])
@@ -97,9 +143,14 @@ def run(command: Sequence[str], on_fit: OnFit) -> tuple[int, int]:
             return 0, count[0]
         except SystemExit as end:
             code = end.code
+            if code is not None and not isinstance(code, int):
+                sys.stderr.write(f"{code}\n")  # as Python does
             return (code if isinstance(code, int) else 0 if code is None else 1), count[0]
+        except Exception as error:
+            raise ScriptFailedError(count[0]) from error
         finally:
             sys.argv, sys.path[:] = before, path
+            os.chdir(folder)  # the script may have left it
     return 0, count[0]
 
 
@@ -133,6 +184,8 @@ def record_script(command: Sequence[str], log_dir: str) -> tuple[int, int]:
     """
     from tb_convergence.training.keras.callback import ConvergenceCallback  # noqa: PLC0415 - heavy
 
+    if "://" not in log_dir:
+        log_dir = os.path.abspath(log_dir)  # the script may change the directory
     folders: dict[int, str] = {}
     models: list[Any] = []  # kept, so that no other model gets the identity of one that is gone
 

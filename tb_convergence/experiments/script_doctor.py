@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -62,20 +66,70 @@ def examine_fit(
         settings=settings, diff_of=lambda result: patch(command, result)[0])
 
 
+class NotExaminedError(ValueError):
+    """A script that was not examined; the message says why."""
+
+
 def doctor_script(command: Sequence[str], settings: Settings, only: str = "") -> Any:
     """Run the script to its first `fit` and examine that; None where it calls no `fit`.
 
     Raises:
-        Exception: what the script raises before its first `fit`.
+        ScriptFailedError: the script raises an exception before its first `fit`.
+        NotExaminedError: the script ends before, with an error status, or its model or data
+            cannot be examined.
     """
     results: list[Any] = []
+    failures: list[Exception] = []
+    command = absolute(command)
+    settings = replace(settings, log_dir=_absolute(settings.log_dir),
+                       resume=_absolute(settings.resume))
 
     def on_fit(fit: Fit) -> Any:
-        results.append(examine_fit(fit, settings, only, command))
+        try:
+            results.append(examine_fit(fit, settings, only, command))
+        except Exception as error:  # the script's own `except` must not swallow it
+            failures.append(error)
         raise StopScriptError
 
-    run(command, on_fit)
+    status, _ = run(command, on_fit)
+    if failures:
+        raise NotExaminedError(_one_line(failures[0])) from failures[0]
+    if not results and status:
+        raise NotExaminedError(
+            f"the script ended with status {status} before it called fit; it needs its arguments: "
+            "tb-convergence doctor SCRIPT ARGS")
     return results[0] if results else None
+
+
+def _one_line(error: Exception) -> str:
+    """Our own refusals as they are; of other errors the kind and the first line."""
+    text = str(error).strip()
+    if isinstance(error, ValueError) and type(error).__module__.startswith("tb_convergence."):
+        return text
+    return (f"the model cannot be examined ({type(error).__name__}: "
+            f"{text.splitlines()[0][:300] if text else 'no message'})")
+
+
+def absolute(command: Sequence[str]) -> list[str]:
+    """The command with the whole path of its script: the script may change the directory."""
+    return list(command) if command[0] == "-m" else [os.path.abspath(command[0]), *command[1:]]
+
+
+def _absolute(path: str | os.PathLike[str] | None) -> str | os.PathLike[str] | None:
+    return path if path is None or "://" in os.fspath(path) else os.path.abspath(path)
+
+
+def source_of(command: Sequence[str]) -> Path | None:
+    """The file of the script or module; None where there is none to edit."""
+    if command[0] != "-m":
+        return Path(command[0])
+    with suppress(ImportError, ValueError, AttributeError):
+        found = importlib.util.find_spec(command[1])
+        if found is not None and found.submodule_search_locations is not None:
+            found = importlib.util.find_spec(f"{command[1]}.__main__")
+        if found is not None and found.origin and found.origin.endswith(".py"):
+            return Path(found.origin)
+    return None
 
 
 def patch(command: Sequence[str], result: Prescription) -> tuple[str, str]:
@@ -85,9 +139,9 @@ def patch(command: Sequence[str], result: Prescription) -> tuple[str, str]:
     of the diff.
     """
     proof = result.proven
-    if proof is None or command[0] == "-m":
+    path = source_of(command)
+    if proof is None or path is None:
         return "", ""
-    path = Path(command[0])
     source = path.read_text(encoding="utf-8")
     changed, by_hand = edited(source, proof.changes)
     diff = unified(source, changed, path.name)

@@ -53,7 +53,8 @@ class Search:
 
     Attributes:
         steps: of a short training.
-        unchanged: value of the unchanged program; -inf where it diverges.
+        unchanged: value of the unchanged program; -inf where it diverges, or was not measured.
+        measured: whether the unchanged program was trained to the end of a short training.
         tried: value of each combination, by its ids.
         left_out: id of a change -> why it was not tried.
     """
@@ -63,6 +64,7 @@ class Search:
     budget: Budget
     steps: int
     unchanged: float = -math.inf
+    measured: bool = False
     tried: dict[tuple[str, ...], float] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
     seconds_per_trial: float = 0.0
@@ -100,8 +102,10 @@ class Search:
     def convicts(self, value: float) -> bool:
         """Whether a change with this value is what the program lacked, whatever else would help."""
         task = self.found.task
-        if task is None or not math.isfinite(value):
+        if not math.isfinite(value):
             return False
+        if task is None:  # values are losses with their sign changed
+            return -math.inf < self.unchanged < 0 and value >= (1 - CLEARLY) * self.unchanged
         before = task.learned(self.unchanged) if math.isfinite(self.unchanged) else 0.0
         return self.good(value) or task.learned(value) - max(0.0, before) >= CLEARLY
 
@@ -132,6 +136,7 @@ def searched(search: Search, pool: list[Candidate]) -> None:
     `pool` gets the rates that were tried, in the place of the candidate that stands for them.
     """
     unchanged = search.value(())
+    search.measured = unchanged is not None
     search.unchanged = -math.inf if unchanged is None else unchanged
     best: Changes = ()
     value = search.unchanged
@@ -165,6 +170,8 @@ def finalists(search: Search) -> list[Changes]:
         return []
     better.sort(key=lambda pair: (-pair[0], len(pair[1])))
     best = search.combinations[better[0][1]]
+    if len(best) == 1 and search.good(better[0][0]):
+        return [best]  # no rival can be better by much, or simpler
     parts = [(value, key) for value, key in better if len(key) == 1
              and search.combinations[key][0] in best]
     chosen = [best, *(search.combinations[key] for _, key in parts)]

@@ -18,6 +18,7 @@ from tb_convergence.experiments.records import write_record
 from tb_convergence.experiments.sample import MOST_SAMPLES, DataError, Sample, gather
 from tb_convergence.experiments.stepping import Runner, fixed_batch
 from tb_convergence.experiments.task import Task, from_logits, task_of
+from tb_convergence.experiments.training_log import TrainingLog, identity_of
 
 PROBED = 2048
 """Samples from which the task is told."""
@@ -33,12 +34,23 @@ class Settings:
         steps: limit of training steps; None for no limit.
         progress: True for a bar on a terminal, False for none, or a function `(done, total, what)`.
         log_dir: folder of the run to which the result is written; None writes nothing.
+        resume: file in which finished trainings are kept until the experiment ends, so that one
+            that was killed does not repeat them; by default `EXPERIMENT.trainings.jsonl` in
+            `log_dir`. Steps of kept trainings count, seconds do not. They are found again only if
+            the program begins with the same weights: set a seed.
     """
 
     seconds: float | None = None
     progress: bool | Progress = True
     log_dir: str | os.PathLike[str] | None = None
     steps: int | None = None
+    resume: str | os.PathLike[str] | None = None
+
+    def trainings_of(self, experiment: str) -> str | os.PathLike[str] | None:
+        """Where the trainings of `experiment` are kept; None for nowhere."""
+        if self.resume is not None or self.log_dir is None or "://" in os.fspath(self.log_dir):
+            return self.resume
+        return os.path.join(self.log_dir, f"{experiment}.trainings.jsonl")
 
 
 @dataclass
@@ -51,6 +63,7 @@ class Subject:
     budget: Budget = field(default_factory=Budget)
     progress: Progress = field(default_factory=lambda: chosen(False))
     task: Task | None = None
+    log: TrainingLog = field(default_factory=TrainingLog)
 
     def runner(self, sample: Sample | None = None) -> Runner:
         """A new trainer of the model as it is now edited."""
@@ -77,15 +90,18 @@ def subject(
     batch_size: int | None = None,
     settings: Settings | None = None,
     most: int = MOST_SAMPLES,
+    experiment: str = "",
 ) -> Iterator[Subject]:
     """The model and its data for one experiment; afterward the model is as it was.
 
     Args:
         model: compiled, or a function without arguments that makes a compiled model.
         most: samples to keep at most.
+        experiment: whose trainings are kept, see `Settings.resume`; "" keeps none.
 
     Raises:
         UnsupportedModelError, DataError: they cannot be experimented on.
+        TrainingLogError: the file to resume from is something else.
     """
     settings = settings or Settings()
     budget = Budget(settings.seconds, steps=settings.steps)
@@ -104,6 +120,9 @@ def subject(
     state.build(model, first_rows(sample, 2).x)
     with state.untouched(model):
         found = Subject(model, sample, held_out, budget, chosen(settings.progress))
+        path = settings.trainings_of(experiment) if experiment else None
+        if path is not None:
+            found.log = TrainingLog(path, identity_of(model, sample, held_out))
         found.task = told(found)
         yield found
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tb_convergence.experiments.changes import PENALTY, Change
+from tb_convergence.experiments.changes import DROPOUT, PENALTY, STOPPING, Change
 
 NOISE: Final = ("Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D",
                 "GaussianNoise", "GaussianDropout", "AlphaDropout")
@@ -243,6 +243,47 @@ def _with_penalty(source: _Source, change: Change) -> Iterator[Edit]:
                 call, f"kernel_regularizer={_keras(source)}.regularizers.L2({PENALTY:g})")
 
 
+def _with_dropout(source: _Source, change: Change) -> Iterator[Edit]:
+    """A dropout layer after each hidden `Dense`: in a list, added to a model, or called."""
+    last = _output_call(source)
+    parents = {id(child): node for node in ast.walk(source.tree)
+               for child in ast.iter_child_nodes(node)}
+    for call in source.calls():
+        if name_of(call) != "Dense" or call is last:
+            continue
+        owner = (f"{source.text[slice(*source.span(call.func.value))]}."
+                 if isinstance(call.func, ast.Attribute) else f"{_keras(source)}.layers.")
+        layer, parent = f"{owner}Dropout({DROPOUT:g})", parents.get(id(call))
+        begin, end = source.span(call)
+        if isinstance(parent, (ast.List, ast.Tuple)):
+            alone = source.text[: begin].rpartition("\n")[2].strip() == ""
+            between = f",\n{' ' * call.col_offset}" if alone else ", "
+            yield Edit(end, end, f"{between}{layer}")
+        elif isinstance(parent, ast.Call) and parent.func is call:
+            begin, end = source.span(parent)
+            yield Edit(begin, begin, f"{layer}(")
+            yield Edit(end, end, ")")
+        elif isinstance(parent, ast.Call) and name_of(parent) == "add" and isinstance(
+                parents.get(id(parent)), ast.Expr):
+            begin, end = source.span(parent)
+            model = source.text[slice(*source.span(parent.func.value))]  # type: ignore[attr-defined]
+            yield Edit(end, end, f"\n{' ' * parent.col_offset}{model}.add({layer})")
+
+
+def _early_stopping(source: _Source, change: Change) -> Iterator[Edit]:
+    """A callback in each `fit` that validates."""
+    text = STOPPING.replace("keras", _keras(source), 1)
+    for call in source.calls():
+        if name_of(call) != "fit" or keyword(call, "validation_data", "validation_split") is None:
+            continue
+        given = keyword(call, "callbacks")
+        if given is None:
+            yield source.added(call, f"callbacks=[{text}]")
+        else:
+            known = source.text[slice(*source.span(given.value))]
+            yield source.replace(given.value, f"[*({known} or []), {text}]")
+
+
 def _initializer(name: str) -> Editor:
     def edits(source: _Source, change: Change) -> Iterator[Edit]:
         for call in source.calls():
@@ -344,6 +385,8 @@ _EDITORS: Final[dict[str, Editor]] = {
     "without-penalties": _without(PENALTIES),
     "without-clipping": _without(CLIPPING),
     "with-penalty": _with_penalty,
+    "with-dropout": _with_dropout,
+    "early-stopping": _early_stopping,
     "standardised-inputs": _before_fit(_standard_inputs, 0),
     "standardised-targets": _before_fit(_standard_targets, 1),
 }

@@ -170,7 +170,7 @@ class Runner:
         return self._predicts(part)
 
     def loss(self, sample: Sample) -> float:
-        """The compiled loss in inference mode over `sample`, penalties included.
+        """The compiled loss in inference mode over `sample`, without penalties on weights.
 
         NaN where the model's own step leaves `compute_loss` unused or unusable.
         """
@@ -182,7 +182,7 @@ class Runner:
             try:
                 found = float(self.model.compute_loss(
                     x=x, y=y, y_pred=self.model(x, training=False), sample_weight=weight,
-                    training=False))
+                    training=False)) - float(sum(self.model.losses))
             except Exception:
                 return float("nan")
             total, count = total + found * len(rows), count + len(rows)

@@ -19,7 +19,7 @@ from tb_convergence.experiments import initial, optimizers
 from tb_convergence.experiments.budget import Budget
 from tb_convergence.experiments.changes import LAST, Setup
 from tb_convergence.experiments.edits import NotApplicableError
-from tb_convergence.experiments.range_curve import Curve, curve_of
+from tb_convergence.experiments.range_curve import curve_of
 from tb_convergence.experiments.sample import order_of
 from tb_convergence.experiments.session import Subject
 from tb_convergence.experiments.state import values_of
@@ -71,6 +71,9 @@ class Training:
                  rows: tuple[Any, Any], tensors: Any) -> None:
         self._setup = setup
         self._variables, self._begin, self._rows = variables, begin, rows
+        if setup.looks and rows[0] is None:
+            raise NotApplicableError("there are too few held-out samples to stop by some of them "
+                                     "and to judge by the others")
         self._phases = [_Phase(setup, setup.optimizer, tensors)]
         if setup.then is not None:
             self._phases.append(_Phase(setup, setup.then, tensors))
@@ -104,14 +107,37 @@ class Training:
             def on_chunk(now: NDArray[np.float64], before: int = len(losses)) -> None:
                 found.progress(min(before + len(now), steps - 1), steps, f"seed {seed}")
 
-            traces.append(phase.train(part, len(losses), steps, budget, on_chunk))
+            traces.append(self._trained(phase, part, len(losses), steps, budget, on_chunk))
             losses = np.concatenate([losses, traces[-1].losses])
             if traces[-1].diverged or len(traces[-1].losses) < len(part):
                 break
         diverged = traces[-1].diverged
         return self._judged(seed, losses, diverged, len(losses) >= steps or diverged)
 
-    def sweep(self, rates: NDArray[np.float64], budget: Budget, found: Subject) -> Curve:
+    def _trained(self, phase: _Phase, order: NDArray[np.int64], before: int, steps: int,
+                 budget: Budget, on_chunk: Any) -> Trace:
+        """Train on `order`; with early stopping, end with the weights of the best look."""
+        looks = self._setup.looks
+        if not looks:
+            return phase.train(order, before, steps, budget, on_chunk)
+        losses, best, weights = np.zeros(0), -np.inf, None
+        trace = Trace(losses)
+        for part in np.array_split(order, min(looks, len(order))):
+            earlier = losses
+            trace = phase.train(
+                part, before + len(losses), steps, budget,
+                lambda now, e=earlier: on_chunk(np.concatenate([e, now])), begins=not len(losses))
+            losses = np.concatenate([losses, trace.losses])
+            if trace.diverged or len(trace.losses) < len(part):
+                break
+            value = value_of(self._judged(0, losses, False, True), self._setup.task)
+            if weights is None or value > best:
+                best, weights = value, values_of(self._variables)
+        if weights is not None and not trace.diverged:
+            assign(self._variables, weights)
+        return Trace(losses, trace.ended)
+
+    def sweep(self, rates: NDArray[np.float64], budget: Budget, found: Subject) -> Trace:
         """A training at growing rates, until it diverges."""
         if optimizers.has_schedule(self._setup.optimizer):
             raise NotApplicableError("the learning rate follows a schedule")
@@ -122,8 +148,7 @@ class Training:
             found.progress(min(len(losses), count - 1), count, "LR range test")
             return curve_of(rates[: len(losses)], losses, count).diverged
 
-        trace = self._phases[0].sweep(self._order(count, 0), rates, budget, on_chunk)
-        return curve_of(rates[: len(trace.losses)], trace.losses, count)
+        return self._phases[0].sweep(self._order(count, 0), rates, budget, on_chunk)
 
     @property
     def seconds_per_step(self) -> float:
@@ -176,8 +201,9 @@ class _Phase:
         self._setup, self._rate = setup, optimizers.rate_of(optimizer)
 
     def train(self, order: NDArray[np.int64], before: int, steps: int, budget: Budget,
-              on_chunk: Any) -> Trace:
-        self._start()
+              on_chunk: Any, begins: bool = True) -> Trace:
+        if begins:
+            self._start()
         rates = None
         if self._setup.shape is not None:
             done = (before + np.arange(len(order))) / max(1, steps)

@@ -111,6 +111,10 @@ SCRIPT = textwrap.dedent('''
         (BY_ID["without-penalties"], ', kernel_regularizer="l2"', '2, activation="softmax")'),
         (BY_ID["with-penalty"], 'Dense(8, activation="sigmoid", bias_initializer="ones")',
          'bias_initializer="ones", kernel_regularizer=keras.regularizers.L2(0.01))'),
+        (BY_ID["with-dropout"], 'bias_initializer="ones"),\n    keras.layers.Dropout(0.9)',
+         'bias_initializer="ones"),\n    keras.layers.Dropout(0.5),\n'),
+        (BY_ID["early-stopping"], "validation_data=(xv, yv))", "yv), callbacks=["
+         "keras.callbacks.EarlyStopping(patience=5, restore_best_weights=True)])"),
         (BY_ID["without-clipping"], ", clipnorm=1.0", "SGD(learning_rate=10.0)"),
         (BY_ID["standardised-inputs"], "(xv, yv)", "((xv - input_mean) / input_std, yv)"),
         (BY_ID["standardised-targets"], "(xv, yv)", "(xv, (yv - target_mean) / target_std)"),
@@ -124,6 +128,28 @@ def test_changes_are_edited_into_the_script(change: Change, gone: str, new: str)
     assert new in after
     assert after.count("\n") - SCRIPT.count("\n") in (0, 1, 3)
     assert unified(SCRIPT, after, "train.py").startswith("--- train.py")
+
+
+def test_dropout_is_written_as_the_script_builds_its_model() -> None:
+    after, by_hand = edited(textwrap.dedent('''
+        from keras import Input, Model, Sequential, layers
+        model = Sequential()
+        model.add(layers.Dense(8))
+        x = Input((3,))
+        h = layers.Dense(8)(x)
+        model.add(layers.Dense(2))
+    '''), [BY_ID["with-dropout"]])
+    assert by_hand == []
+    assert "model.add(layers.Dense(8))\nmodel.add(layers.Dropout(0.5))\n" in after
+    assert "h = layers.Dropout(0.5)(layers.Dense(8)(x))\n" in after
+    assert "model.add(layers.Dense(2))\n" in after
+
+
+def test_early_stopping_joins_the_callbacks_of_the_script() -> None:
+    script = "import keras\nm.fit(x, y, validation_split=0.1, callbacks=mine)\nm.fit(x, y)"
+    after, _ = edited(script, [BY_ID["early-stopping"]])
+    assert "callbacks=[*(mine or []), keras.callbacks.EarlyStopping(" in after
+    assert after.endswith("m.fit(x, y)"), "without validation there is nothing to stop by"
 
 
 def test_another_optimizer_is_written_as_the_script_writes_keras() -> None:

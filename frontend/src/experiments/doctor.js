@@ -112,7 +112,12 @@ function tried({ candidates, measure, unchanged, short_steps: steps }) {
   return html`<details class="fold"><summary>All trials</summary>
     <table class="tried">
       <thead><tr><th scope="col">Trained for ${counted(steps ?? 0, "step")}</th><th scope="col">${capital(measureName(measure))}</th></tr></thead>
-      <tbody><tr><th scope="row">Unchanged</th><td>${amount(unchanged)}</td></tr>
+      <tbody>${
+        // Without any training that was made, null says nothing of the unchanged program.
+        done.length === 0 && unchanged === null
+          ? nothing
+          : html`<tr><th scope="row">Unchanged</th><td>${amount(unchanged)}</td></tr>`
+      }
       ${done.map((one) => html`<tr><th scope="row">${capital(visible(one.title))}${because(one)}</th><td>${amount(one.value)}</td></tr>`)}</tbody>
     </table>
     ${left.length ? html`<h3>Not tried</h3><ul>${left.map((one) => html`<li>${capital(visible(one.title))}: <span class="soft">${visible(one.not_tried)}</span></li>`)}</ul>` : nothing}
