@@ -21,7 +21,7 @@ from tb_convergence.experiments.bench import Bench
 from tb_convergence.experiments.budget import Ended
 from tb_convergence.experiments.changes import BY_ID, Change
 from tb_convergence.experiments.edits import NotApplicableError
-from tb_convergence.experiments.sample import Sample
+from tb_convergence.experiments.sample import Sample, for_keras
 from tb_convergence.experiments.session import Subject, first_rows, subject
 from tb_convergence.experiments.state import UnsupportedModelError
 from tb_convergence.experiments.trials import Trial
@@ -57,7 +57,7 @@ def perform(job: Job) -> list[Trial] | str:
     else:
         model = keras.saving.deserialize_keras_object(job.config)
     if not model.built:
-        model(first_rows(job.train, 2).x, training=False)
+        model(for_keras(first_rows(job.train, 2).x), training=False)
     model.set_weights(list(job.weights))
     with subject(model, job.train, validation_data=job.held_out) as found:
         changes = (BY_ID[job.change],) if job.change else ()

@@ -16,6 +16,7 @@ import numpy as np
 from tb_convergence.core.diagnosis import Finding
 from tb_convergence.experiments.bench import Bench
 from tb_convergence.experiments.budget import Budget
+from tb_convergence.experiments.sample import for_keras
 from tb_convergence.experiments.session import Settings, Subject
 
 RECORDED_STEPS: Final = 400
@@ -47,11 +48,11 @@ def record(found: Subject, bench: Bench, planned: int, settings: Settings, budge
         held = bench.held_out
         try:
             found.model.fit(
-                train.x, train.y, sample_weight=train.weight, batch_size=train.batch_size,
-                epochs=epochs, steps_per_epoch=steps if steps < per_epoch else None, verbose=0,
+                for_keras(train.x), train.y, sample_weight=train.weight,
+                batch_size=train.batch_size, epochs=epochs,
+                steps_per_epoch=steps if steps < per_epoch else None, verbose=0,
                 shuffle=train.shuffled, callbacks=[callback, clock],
-                validation_data=(held.x, held.y) if held.weight is None
-                else (held.x, held.y, held.weight),
+                validation_data=(for_keras(held.x), *held.parts[1:]),
             )
         finally:
             bench.restore()

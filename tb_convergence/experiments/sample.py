@@ -227,6 +227,12 @@ def order_of(count: int, batch_size: int, steps: int, seed: int, shuffle: bool =
     return np.concatenate(epochs)[:steps].astype(np.int64)
 
 
+def for_keras(value: Any) -> Any:
+    """Parts of a sample as Keras takes them: texts as tensors, everything else as it is."""
+    return _mapped(
+        lambda array: tf.convert_to_tensor(array) if array.dtype.kind in "OSU" else array, value)
+
+
 def split(sample: Sample, share: float, seed: int = 0) -> tuple[Sample, Sample]:
     """Training and held-out part of a sample, at random; both have at least one sample."""
     rows = np.random.default_rng(seed).permutation(len(sample))

@@ -15,7 +15,7 @@ from tb_convergence.core.experiments import ExperimentRecord
 from tb_convergence.experiments import state
 from tb_convergence.experiments.budget import Budget, Progress, chosen
 from tb_convergence.experiments.records import write_record
-from tb_convergence.experiments.sample import MOST_SAMPLES, DataError, Sample, gather
+from tb_convergence.experiments.sample import MOST_SAMPLES, DataError, Sample, for_keras, gather
 from tb_convergence.experiments.stepping import Runner, fixed_batch
 from tb_convergence.experiments.task import Task, from_logits, task_of
 from tb_convergence.experiments.training_log import TrainingLog, identity_of
@@ -117,7 +117,7 @@ def subject(
             raise DataError(
                 f"the model is made for batches of {fixed}; there are {len(sample)} samples")
         sample = sample.with_(batch_size=fixed)
-    state.build(model, first_rows(sample, 2).x)
+    state.build(model, for_keras(first_rows(sample, 2).x))
     with state.untouched(model):
         found = Subject(model, sample, held_out, budget, chosen(settings.progress))
         path = settings.trainings_of(experiment) if experiment else None
