@@ -110,7 +110,7 @@ def missing() -> list[str]:
         shown = block(name).search(text)
         if not (ROOT / script).is_file():
             found.append(f"{name}: no {script}")
-        if shown is None or "proven: Trained" not in shown[2]:
+        if shown is None or "\n  proven: " not in shown[2]:
             found.append(f"{name}: no output that ends in a proven fix")
         if not (IMAGES / f"{name}.svg").is_file() or f"images/guides/{name}.svg" not in text:
             found.append(f"{name}: no picture")
