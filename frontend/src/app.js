@@ -33,6 +33,7 @@ import { inRenderOrder } from "./state/render_order.js";
 import { settle, showFinding } from "./state/selection.js";
 import { DEFAULT_VIEW, initialState, linkedState } from "./state/state.js";
 import { scalarAnswers, soundTags, withScalars } from "./state/tags.js";
+import { watch } from "./state/watched.js";
 import { page } from "./views/page.js";
 
 /** @type {Record<string, string>} */
@@ -101,16 +102,18 @@ export function startApp(root, connect) {
   function news(name, slot, before) {
     if (slot.status !== "ready" || before.data === null || before.key !== slot.key) return {};
     const { selection, slots, touched } = state;
+    const watched =
+      name === "findings" ? watch(state.watched, before.data, slot.data) : state.watched;
     const found = newsOf(name, before.data, slot.data, selection.run);
-    if (!found) return {};
+    if (!found) return { watched };
     tell(`${found.title} – ${found.run}`, `from step ${found.step} on`);
     if (found.finding === null || found.finding === selection.finding || touched) {
-      return { news: found };
+      return { news: found, watched };
     }
     const { findings } = slot.data;
     const finding = findings.find((/** @type {{id: string}} */ one) => one.id === found.finding);
     const next = showFinding(selection, finding, slots.layers.data?.groups ?? [], findings);
-    return { news: { ...found, back: selection }, selection: next };
+    return { news: { ...found, back: selection }, selection: next, watched };
   }
 
   /** What this browser remembers of these scalars is said again, unless the link says otherwise. */

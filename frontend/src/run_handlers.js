@@ -5,7 +5,7 @@
  * @import { View } from "./types.js"
  */
 import { visible } from "./format/names.js";
-import { between } from "./model/runs_table.js";
+import { between } from "./model/run_range.js";
 import {
   afterSelecting,
   broughtForward,

@@ -79,7 +79,8 @@
  * @property {Step | null} [recovered_step]
  * @property {string | null} [experiment]  What would settle it.
  * @property {string | null} [command]  That runs this experiment.
- * @property {{outcome: "confirmed" | "refuted" | "undecided", reason: string, experiment: string} | null} [tested]
+ * @property {{outcome: "confirmed" | "refuted" | "undecided", reason: string, experiment: string,
+ *   remedy?: string | null} | null} [tested]
  *
  * @typedef {object} TagFamily  Histograms of one form of name, asked about or spoken of.
  * @property {string} pattern
@@ -348,8 +349,9 @@
  * @property {"layer" | "profile"} tab
  * @property {boolean} constants  Whether the layer's charts draw what never changes, too.
  * @property {string[]} hidden  Names of series switched off in the legend.
- * @property {[number, number] | "all" | "onset" | null} zoom  On the chosen x axis; null: all, and of a
- *   run that is mostly not finite what is around the onset.
+ * @property {[number, number] | "all" | "onset" | "newest" | null} zoom  On the chosen x axis; "newest":
+ *   the end of the run, wherever that moves; null: all, and of a run that is mostly not finite what is
+ *   around the onset.
  * @property {"run" | "difference"} map  While runs are compared: what the map shows.
  * @property {string[]} compared  Runs beside the selected one; see state/compared.js.
  * @property {string[]} hiddenRuns

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { extentOf, linesOf } from "../src/experiments/ablation.js";
-import { kindOf } from "../src/experiments/doctor.js";
+import { kindOf, toPaste } from "../src/experiments/diff.js";
 import { commandOf } from "../src/experiments/kinds.js";
 import { marks, reading } from "../src/experiments/range_test.js";
 import { asTable } from "../src/experiments/save.js";
@@ -152,6 +152,12 @@ test("words and numbers", () => {
     "removed",
     "",
   ]);
+});
+
+test("lines to add are copied without their marks, a diff as it is", () => {
+  assert.equal(toPaste("+ a = 1\n+   b()"), "a = 1\n  b()");
+  const diff = "--- train.py\n+++ train.py\n@@ -1 +1 @@\n-a\n+b";
+  assert.equal(toPaste(diff), diff);
 });
 
 test("a run's name that a shell could misread is not put into a command", () => {

@@ -1,9 +1,11 @@
 /** What leaves the page: tables that any program reads and no spreadsheet runs. */
 import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { INFINITE, NAN, NO_DATA, VALUE } from "../src/data/decode.js";
 import { csv } from "../src/export/csv.js";
 import { fileName } from "../src/export/export_file.js";
+import { SvgContext } from "../src/export/svg_context.js";
 import {
   compareSheet,
   curvesSheet,
@@ -118,4 +120,16 @@ test("a file name is one on every system", () => {
   assert.equal(fileName(["../../etc", "a:b*c?"]), "etc_a-b-c_convergence");
   assert.equal(fileName(["", "..."]), "convergence");
   assert.ok(fileName(["x".repeat(500)]).length <= 120);
+});
+
+test("an SVG is drawn by every operation that the charts use", () => {
+  const folder = new URL("../src/charts/", import.meta.url);
+  const drawn = readdirSync(folder).filter((name) => /^(heat|line|flags)/.test(name));
+  const used = drawn.flatMap((name) => {
+    const text = readFileSync(new URL(name, folder), "utf8");
+    return [...text.matchAll(/\bcontext\.(\w+)\(/g)].map(([, operation]) => operation);
+  });
+  assert.ok(new Set(used).size > 10, "the charts' drawing is found");
+  const known = Object.getOwnPropertyNames(SvgContext.prototype);
+  assert.deepEqual([...new Set(used)].filter((one) => !known.includes(one)).sort(), []);
 });

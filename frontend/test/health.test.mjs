@@ -169,16 +169,19 @@ test("a cell says its value, its distance from the limit, and the record before"
   const say = cellsOf(heat, rows, RATIO, healthOf(heat, RATIO), heat.edges, [0, 20]);
   const cell = say({ row: 0, cell: 1 });
   assert.deepEqual([cell.name, cell.where, cell.value], ["dense/kernel", "step 10", "109"]);
-  assert.deepEqual(cell.notes, ["1,087 times its limit of 0.1", "0.05 one record before"]);
+  assert.deepEqual(cell.notes, [
+    "above its limit of 0.1 (1,087 times it)",
+    "0.05 one record before",
+  ]);
   assert.equal(cell.about, "1 of 2 · 64 × 32 · relu");
   assert.deepEqual(say({ row: 1, cell: 0 }).notes, ["no limit applies to this row"]);
 });
 
 for (const [value, band, metric, said] of /** @type {const} */ ([
   [0.05, BAND, RATIO, "within 1e-4 – 0.1"],
-  [0.1001, BAND, RATIO, "1.01 times its limit of 0.1"],
-  [0.105, BAND, RATIO, "1.05 times its limit of 0.1"],
-  [6.37e-7, BAND, RATIO, "157 times below its limit of 1e-4"],
+  [0.1001, BAND, RATIO, "above its limit of 0.1 (1.01 times it)"],
+  [0.105, BAND, RATIO, "above its limit of 0.1 (1.05 times it)"],
+  [6.37e-7, BAND, RATIO, "below its limit of 1e-4 (1/157 of it)"],
   [0, BAND, RATIO, "below its limit of 1e-4"],
   [3, { low: null, high: 5, rule: "r" }, RATIO, "within its limit of 5"],
   [0.9, { low: 0, high: 0.6, rule: "r" }, SHARE, "above its limit of 60%"],

@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { lineWords, pieces } from "../src/data/health_line.js";
 import { changedSettings, sweptSettings } from "../src/data/sweep.js";
+import { between } from "../src/model/run_range.js";
 import {
-  between,
   coverageText,
   GROUP,
   grouping,

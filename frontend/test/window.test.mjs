@@ -95,6 +95,16 @@ const steps = /** @type {any} */ ({
   toStep: (/** @type {number} */ x) => x,
 });
 
+test("who follows the run sees its newest quarter, wherever that is", () => {
+  assert.deepEqual(inView("newest", [0, 100], [10, 20], true), [75, 100]);
+  assert.deepEqual(inView("newest", [0, 400], null, false), [300, 400]);
+  assert.deepEqual(
+    inView([10, 20], [0, 400], null, false),
+    [10, 20],
+    "a stretch chosen by hand stays",
+  );
+});
+
 test("a zoom keeps its stretch from one axis to another", () => {
   assert.deepEqual(zoomOn([10, 20], series, steps, "wall"), [110, 140]);
   assert.deepEqual(zoomOn([10, 20], series, steps, "relative"), [10, 40]);

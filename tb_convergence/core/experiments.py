@@ -76,11 +76,14 @@ class Tested:
         outcome: "confirmed", "refuted" or "undecided".
         reason: with the numbers.
         experiment: kind of the experiment, such as "lr_range_test".
+        remedy: the lines of code that were proven to help, as a unified diff of the script or as
+            lines to add, each with a leading "+"; "" where no experiment recorded any.
     """
 
     outcome: Outcome
     reason: str
     experiment: str
+    remedy: str = ""
 
 
 def tag_of(kind: str, text: bytes) -> str:

@@ -18,7 +18,7 @@ from test_pixels import color, pixels, where
 
 Open = Callable[..., Tab]
 SICK = "learning-rate-too-high"
-LEFT, RIGHT = 152, 128
+TOP, LEFT, RIGHT = 20, 152, 152
 """Widths beside the map's cells (`model/layout.js`)."""
 
 
@@ -48,8 +48,8 @@ def test_the_map_opens_by_health_and_dots_rows_without_a_limit(
     expect(tab.frame.locator("input[name=shade][value=health]")).to_be_checked()
     picture = pixels(tab.find("heatmap"))
     rows = 8
-    each = (picture.shape[0] - 40) / rows
-    band = [picture[int(16 + row * each) + 3:int(16 + (row + 1) * each) - 2, LEFT + 24:-RIGHT]
+    each = (picture.shape[0] - TOP - 24) / rows
+    band = [picture[int(TOP + row * each) + 3:int(TOP + (row + 1) * each) - 2, LEFT + 24:-RIGHT]
             for row in range(rows)]
     above = [color(tab, f"--cell-above-{level}") for level in (1, 2, 3, 4)]
     neutral, free = color(tab, "--cell-healthy"), color(tab, "--heat-free-mark")
@@ -100,7 +100,7 @@ def test_the_value_stands_beside_the_pointer_and_the_keyboard_s_cell(
     box = box_of(canvas)
     for part in (0.02, 0.3, 0.6, 0.98):
         x = box["x"] + box["width"] * 0.5
-        y = box["y"] + 16 + part * (box["height"] - 40)
+        y = box["y"] + TOP + part * (box["height"] - TOP - 24)
         tab.page.mouse.move(x, y)
         expect(tip(tab)).to_be_visible()
         shown = box_of(tip(tab))
@@ -134,7 +134,7 @@ def test_a_cell_says_how_far_it_is_from_its_limit_and_previews_its_layer(
         tab.page.keyboard.press("ArrowRight")
     text = tip(tab).inner_text()
     times = round(float(heat.values[0, cell]) / 0.1)
-    assert f"{times:,} times its limit of 0.1" in text
+    assert f"above its limit of 0.1 ({times:,} times it)" in text
     assert "one record before" in text
     expect(tip(tab).locator(".tip-curve")).to_be_visible()  # the row's curve, without scrolling
     assert "1 of 8" in text

@@ -105,7 +105,7 @@ def test_the_healthy_range_stands_beside_the_color_scale(served: str, open_tab: 
     told = tab.frame.locator(".marks [data-mark=healthy]")
     expect(told).to_have_text("healthy 0% – 50%")
     picture = pixels(canvas).astype(int)
-    beside = picture[16:-24, -124:-120]  # left of the scale, in the gutter right of the cells
+    beside = picture[20:-24, -148:-144]  # left of the scale, in the gutter right of the cells
     ground = picture[1, -122]
     marked = (np.abs(beside - ground).sum(axis=2) > 12).any(axis=1)
     half = len(marked) // 2

@@ -16,9 +16,9 @@ from playwright.sync_api import Locator
 Open = Callable[..., Tab]
 Pixels = NDArray[np.uint8]
 
-TOP, AXIS = 16, 24
+TOP, AXIS = 20, 24
 """Heights above and below the cells, as `charts/heat_layout.js` lays them out."""
-LEFT, RIGHT = 152, 128
+LEFT, RIGHT = 152, 152
 """Widths beside them, as `model/layout.js` does."""
 
 

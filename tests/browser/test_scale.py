@@ -37,7 +37,7 @@ def test_twenty_large_runs(large: str, open_tab: Open) -> None:
     assert heat.last_steps[-1] == 1_999
     box = canvas.bounding_box()
     assert box is not None
-    canvas.hover(position={"x": box["width"] * 0.97 - 128, "y": box["height"] / 2}, force=True)
+    canvas.hover(position={"x": box["width"] * 0.97 - 152, "y": box["height"] / 2}, force=True)
     expect(tab.find("heatmap-readout")).to_contain_text("NaN")
     sizes = tab.frame.evaluate(
         """() => performance.getEntriesByType("resource")

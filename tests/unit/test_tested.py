@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from tb_convergence.core.diagnosis import Match, Rule, diagnose_history
 from tb_convergence.core.diagnosis.finding import as_json
+from tb_convergence.core.diagnosis.tested import MAX_REMEDY, remedy_of
 from tb_convergence.core.experiments import (
     KINDS,
     MAX_BYTES,
@@ -78,6 +79,45 @@ def test_the_newest_word_that_decides_counts() -> None:
                          record("undecided", time=10)).findings
     assert found.tested is not None
     assert found.tested.outcome == "refuted"
+
+
+def doctored(outcome: Outcome, data: dict, time: float = 0.0) -> ExperimentRecord:
+    return replace(record(outcome, time=time), kind="doctor", data=data)
+
+
+DIFF = "--- train.py\n+++ train.py\n@@ -1 +1 @@\n-SGD(0.3)\n+SGD(0.003)"
+
+
+def test_a_confirmed_cause_carries_the_change_that_was_proven() -> None:
+    lines = {"proofs": [{"chosen": False, "lines": ["no()"]},
+                        {"chosen": True, "lines": ["a = 1", "b(a)"]}]}
+    for data, remedy in (({"diff": DIFF, **lines}, DIFF), (lines, "+ a = 1\n+ b(a)")):
+        # A later experiment that confirms as well says nothing of the change: the doctor's stays.
+        for more in ((), (record("confirmed", time=9),)):
+            found = diagnosed(doctored("confirmed", data), *more)
+            assert found.findings[0].tested is not None
+            assert found.findings[0].tested.remedy == remedy
+            (told,) = as_json(found)["findings"]
+            assert told["tested"]["remedy"] == remedy
+    for records in (
+        (doctored("refuted", {"diff": DIFF}),),
+        (doctored("undecided", {"diff": DIFF}),),
+        (doctored("confirmed", {"diff": DIFF}), record("refuted", time=9)),
+        (replace(record("confirmed"), data={"diff": DIFF}),),
+        (doctored("confirmed", {"diff": "x" * (MAX_REMEDY + 1)}),),
+    ):
+        (told,) = as_json(diagnosed(*records))["findings"]
+        assert told["tested"]["remedy"] is None
+
+
+@given(st.dictionaries(
+    st.sampled_from(["diff", "proofs"]),
+    st.deferred(lambda: json_values) | st.lists(st.fixed_dictionaries(
+        {"chosen": st.booleans(), "lines": st.deferred(lambda: json_values)}))))
+def test_a_remedy_is_a_bounded_text_whatever_a_record_holds(data: dict) -> None:
+    remedy = remedy_of(ExperimentRecord("doctor", "", data=data))
+    assert isinstance(remedy, str)
+    assert len(remedy) <= MAX_REMEDY
 
 
 @given(st.binary(max_size=300))

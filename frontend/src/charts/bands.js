@@ -5,17 +5,18 @@
  * @import { BandData } from "../data/bands.js"
  * @import { Cursor } from "./cursor.js"
  * @import { Palette } from "./palette.js"
- * @import { Plot } from "./places.js"
+ * @import { Plot } from "./ticks.js"
  */
 import { cellAt, INFINITE, NAN } from "../data/decode.js";
 import { formatNumber, formatTick } from "../format/numbers.js";
 import { formatStepRange, formatStepShort } from "../format/steps.js";
 import { xTicks } from "./line_scales.js";
 import { isMark } from "./paint.js";
-import { createPlaces, drawSteps, drawTicks } from "./places.js";
+import { createPlaces } from "./places.js";
 import { axisSpans } from "./pool.js";
 import { signedPosition, signedTicks } from "./signed_scale.js";
 import { fitCanvas } from "./size.js";
+import { drawSteps, drawTicks } from "./ticks.js";
 
 /**
  * @typedef {object} BandsProps
@@ -115,6 +116,7 @@ export function createBands() {
         `${title}: histogram over ${codes.length} ranges of steps. Arrow keys move, Enter selects the step.`,
       );
       stale = true;
+      if (before?.data !== next.data) chart.reserve();
       if (before?.data === next.data) chart.redraw();
       else chart.follow(-1);
     },

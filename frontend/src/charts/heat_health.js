@@ -15,6 +15,8 @@ const LABEL_SPACING = 14;
 /** Rows thinner than this have no room for a tick. */
 const TICKED = 10;
 const GAP = 10;
+/** How far above the rows the heading stands: no label of a row, however thin, reaches it. */
+const HEADING = 13;
 
 /**
  * @param {CanvasRenderingContext2D} context
@@ -81,7 +83,7 @@ function drawOrder(
   context.textBaseline = "middle";
   context.font = `${FONT_PIXELS}px ${palette.font}`;
   context.fillStyle = palette.soft;
-  if (wide) context.fillText(crossing, left, layout.top - 8, gutter.right - GAP);
+  if (wide) context.fillText(crossing, left, layout.top - HEADING, gutter.right - GAP);
   for (const position of labeled(order.length, layout.height, LABEL_SPACING, importance)) {
     const row = order[position];
     const y = layout.top + (position + 0.5) * each + 0.5;

@@ -8,8 +8,8 @@
  * @property {number} height
  */
 
-/** Room for the heading of what stands at the right. */
-const TOP = 16;
+/** Room for the heading of what stands at the right: the first row's label begins beneath it. */
+const TOP = 20;
 /** Room for the ticks of the x axis. */
 export const AXIS_HEIGHT = 24;
 const LEAST_HEIGHT = 60;

@@ -7,8 +7,8 @@
  */
 import { edgeKinds } from "./line_marks.js";
 import { xTicks, yTicks } from "./line_scales.js";
-import { drawSteps, drawTicks } from "./places.js";
 import { linearTicks } from "./ranges.js";
+import { drawSteps, drawTicks } from "./ticks.js";
 
 /**
  * @param {CanvasRenderingContext2D} context

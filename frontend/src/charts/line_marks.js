@@ -4,7 +4,7 @@
  * @import { Line } from "./line.js"
  * @import { Frame } from "./line_scales.js"
  * @import { Palette } from "./palette.js"
- * @import { Plot } from "./places.js"
+ * @import { Plot } from "./ticks.js"
  * @import { Healthy } from "../types.js"
  */
 

@@ -2,7 +2,7 @@
  * Where a line chart's plot lies, what its scales span, and where their ticks are.
  *
  * @import { Line, LineProps } from "./line.js"
- * @import { Plot } from "./places.js"
+ * @import { Plot } from "./ticks.js"
  * @import { Healthy } from "../types.js"
  */
 import { linearTicks, logTicks, timeTicks } from "./ranges.js";

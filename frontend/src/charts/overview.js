@@ -5,13 +5,13 @@
  * @import { Overall } from "../model/map.js"
  * @import { Axis } from "../model/axis.js"
  * @import { Palette } from "./palette.js"
- * @import { Plot } from "./places.js"
+ * @import { Plot } from "./ticks.js"
  */
 import { xTicks } from "./line_scales.js";
 import { paint } from "./paint.js";
-import { drawSteps } from "./places.js";
 import { axisSpans, pool, spread } from "./pool.js";
 import { fitCanvas, watchSize } from "./size.js";
+import { drawSteps } from "./ticks.js";
 
 /**
  * @typedef {object} OverviewProps

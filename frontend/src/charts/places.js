@@ -13,12 +13,6 @@ import { watchSize } from "./size.js";
  * @property {(place: number) => void} open
  * @property {(place: number) => void} [tell]  Told where the pointer is; -1: it left.
  * @property {(place: number) => void} draw  Draws all, with a mark at `place` where it is not -1.
- *
- * @typedef {object} Plot
- * @property {number} left
- * @property {number} top
- * @property {number} width
- * @property {number} height
  */
 
 /**
@@ -39,13 +33,15 @@ export function createPlaces(name, role, places) {
   const said = document.createElement("p");
   said.className = "readout";
   said.dataset.testid = `${name}-readout`;
+  const words = document.createElement("span");
+  said.append(words);
   frame.append(canvas);
   element.append(frame, said);
   let place = -1;
   function redraw() {
     if (frame.clientWidth === 0 || frame.clientHeight === 0) return;
     places.draw(place);
-    said.textContent = places.say(place < 0 ? places.rest() : place);
+    words.textContent = places.say(place < 0 ? places.rest() : place);
     said.classList.toggle("active", place >= 0);
   }
 
@@ -92,6 +88,10 @@ export function createPlaces(name, role, places) {
     canvas,
     redraw,
     destroy: watched.stop,
+    /** Makes room for the longest text: moving from place to place then moves nothing around. */
+    reserve() {
+      said.dataset.longest = longestOf(places);
+    },
     /** Marks a place that another view points at. @param {number} next */
     follow(next) {
       place = next;
@@ -100,52 +100,21 @@ export function createPlaces(name, role, places) {
   };
 }
 
-/**
- * Ticks of the y axis, with a hair line each.
- *
- * @param {CanvasRenderingContext2D} context
- * @param {Plot} plot
- * @param {number[]} ticks
- * @param {(value: number) => number} y
- * @param {(value: number) => string} write
- * @param {import("./palette.js").Palette} palette
- */
-export function drawTicks(context, plot, ticks, y, write, palette) {
-  context.font = `${FONT_PIXELS}px ${palette.font}`;
-  context.textAlign = "right";
-  context.textBaseline = "middle";
-  for (const tick of ticks) {
-    const at = Math.round(y(tick));
-    context.fillStyle = palette.grid;
-    context.fillRect(plot.left, at, plot.width, 1);
-    context.fillStyle = palette.soft;
-    context.fillText(write(tick), plot.left - 6, at + 0.5, plot.left - 8);
-  }
-}
+/** So many places are asked for their text: enough for its length, however many there are. */
+const ASKED = 200;
 
 /**
- * Ticks of the x axis beneath the plot; a label at the end stays inside the canvas.
+ * The longest text that a place has, about: of many places a sample is asked.
  *
- * @param {CanvasRenderingContext2D} context
- * @param {Plot} plot
- * @param {number[]} ticks
- * @param {(value: number) => number} toX
- * @param {(value: number) => string} write
- * @param {import("./palette.js").Palette} palette
+ * @param {Pick<Places, "count" | "rest" | "say">} places
  */
-export function drawSteps(context, plot, ticks, toX, write, palette) {
-  context.font = `${FONT_PIXELS}px ${palette.font}`;
-  context.textAlign = "center";
-  context.textBaseline = "top";
-  const bottom = plot.top + plot.height;
-  const end = context.canvas.clientWidth || context.canvas.width / devicePixelRatio;
-  for (const tick of ticks) {
-    const [x, text] = [toX(tick), write(tick)];
-    context.fillStyle = palette.grid;
-    context.fillRect(Math.round(x), bottom, 1, 4);
-    context.fillStyle = palette.soft;
-    context.fillText(text, Math.min(x, end - context.measureText(text).width / 2), bottom + 8);
+export function longestOf({ count, rest, say }) {
+  const all = count();
+  const stride = Math.max(1, Math.ceil(all / ASKED));
+  let longest = say(rest());
+  for (let place = 0; place < all; place += stride) {
+    const text = say(place);
+    if (text.length > longest.length) longest = text;
   }
+  return longest;
 }
-
-export const FONT_PIXELS = 11;

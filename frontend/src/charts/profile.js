@@ -6,15 +6,16 @@
  *
  * @import { Heat, Metric, Row } from "../types.js"
  * @import { Palette } from "./palette.js"
- * @import { Plot } from "./places.js"
+ * @import { Plot } from "./ticks.js"
  */
 import { INFINITE, NAN, NO_DATA, VALUE } from "../data/decode.js";
 import { fitName, fullName, spelledOut, visible } from "../format/names.js";
 import { formatPercent, formatTick, formatValue, isFraction } from "../format/numbers.js";
 import { paintHealthy } from "./line_marks.js";
-import { createPlaces, drawTicks, FONT_PIXELS } from "./places.js";
+import { createPlaces } from "./places.js";
 import { linearTicks, logTicks } from "./ranges.js";
 import { fitCanvas } from "./size.js";
+import { drawTicks, FONT_PIXELS } from "./ticks.js";
 
 /**
  * @typedef {object} ProfileScale
@@ -81,6 +82,7 @@ export function createProfile() {
       const label = `${next.metric.title} of ${next.shown.length} rows from input to output. `;
       chart.canvas.setAttribute("aria-label", `${label}Arrow keys move, Enter opens the row.`);
       props = next;
+      chart.reserve();
       if (other) chart.follow(-1);
       else chart.redraw();
     },

@@ -6,6 +6,7 @@
 import { html, nothing } from "lit-html";
 import { capital, visible } from "../format/names.js";
 import { counted, formatNumber } from "../format/numbers.js";
+import { diffOf } from "./diff.js";
 import { icon } from "./icon.js";
 import { amount, mean, measureName, spread } from "./words.js";
 
@@ -61,18 +62,7 @@ function remedy({ diff }, { lines }, copy) {
   return html`<section class="part"><h3>The change 
       <button type="button" class="button" @click=${(/** @type {Event} */ event) =>
         copy(copied, /** @type {HTMLElement} */ (event.currentTarget))}>Copy</button></h3>
-    <pre class="diff" tabindex="0" aria-label="The change" data-testid="doctor-diff">${text
-      .split("\n")
-      .map(
-        (line) => html`<code class=${kindOf(line)}>${visible(line) || " "}</code>`,
-      )}</pre></section>`;
-}
-
-/** @param {string} line Of a unified diff. */
-export function kindOf(line) {
-  if (/^(---|\+\+\+|@@)/.test(line)) return "place";
-  if (line.startsWith("+")) return "added";
-  return line.startsWith("-") ? "removed" : "";
+    ${diffOf(text)}</section>`;
 }
 
 /**

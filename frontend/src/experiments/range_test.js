@@ -44,7 +44,7 @@ export function rangeTest(data, cursor, acts) {
         .join(", ")}. Arrow keys read the curve."
       @pointermove=${follow} @pointerleave=${() => acts.point(null, "")} @keydown=${move}
       ${sized((width) => picture(data, cursor, width))}></div>
-    <p class="readout" data-testid="range-readout">${cursor === null ? "Point at the chart, or use the arrow keys, to read it." : reading(data, cursor)}</p>
+    <p class="readout" data-testid="range-readout" data-longest=${longest(data)}><span>${cursor === null ? HOW : reading(data, cursor)}</span></p>
     <ul class="marks-of-rates">
       ${marks(data).map(
         ({
@@ -57,6 +57,18 @@ export function rangeTest(data, cursor, acts) {
       ${data.unclipped ? html`<li><svg viewBox="0 0 16 16" width="14" height="14" aria-hidden="true"><path class="smooth free" d="M0 8H16"></path></svg> without gradient clipping</li>` : nothing}
       ${data.curves.length > 1 ? html`<li class="soft">one line for each of ${data.curves.length} seeds</li>` : nothing}
     </ul>`;
+}
+
+const HOW = "Point at the chart, or use the arrow keys, to read it.";
+
+/**
+ * The longest text beneath the chart: room for it is kept, so that reading the curve moves nothing.
+ *
+ * @param {RangeTest} data
+ */
+function longest(data) {
+  const texts = (data.curves[0]?.rates ?? []).map((_, at) => reading(data, at));
+  return texts.reduce((most, text) => (text.length > most.length ? text : most), HOW);
 }
 
 /** @typedef {"suggested" | "stable" | "used"} Kind */

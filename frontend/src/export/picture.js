@@ -30,6 +30,8 @@ const WORDS = [
   ".flag span",
   ".legend-label",
   ".legend-value",
+  ".legend-smoothed",
+  ".legend-x",
   ".ramp-name",
   ".ramp-marks span",
   ".ramp-how",
@@ -59,8 +61,9 @@ export async function picture(panel, caption, palette, format) {
     patches: [...panel.querySelectorAll(PATCHES)].filter(seen),
     signs: [...panel.querySelectorAll(SIGNS)].filter(seen),
     lines: [...panel.querySelectorAll(".flag-line")],
+    samples: [...panel.querySelectorAll(".legend .key")].filter(seen),
   };
-  const boxes = [...canvases, ...parts.words, ...parts.patches].map((one) =>
+  const boxes = [...canvases, ...parts.words, ...parts.patches, ...parts.samples].map((one) =>
     one.getBoundingClientRect(),
   );
   const left = Math.min(...boxes.map((box) => box.left));
@@ -87,12 +90,13 @@ export async function picture(panel, caption, palette, format) {
 /**
  * @param {CanvasRenderingContext2D} context
  * @param {{canvases: HTMLCanvasElement[], words: Element[], patches: Element[], signs: Element[],
- *   lines: Element[]}} parts
+ *   lines: Element[], samples: Element[]}} parts
  * @param {{dx: number, dy: number, width: number, height: number}} frame
  * @param {Caption} caption
  * @param {Palette} palette
  */
-function compose(context, { canvases, words, patches, signs, lines }, frame, caption, palette) {
+function compose(context, parts, frame, caption, palette) {
+  const { canvases, words, patches, signs, lines, samples } = parts;
   const { dx, dy, width, height } = frame;
   context.fillStyle = palette.card;
   context.fillRect(0, 0, width, height);
@@ -117,6 +121,7 @@ function compose(context, { canvases, words, patches, signs, lines }, frame, cap
     drawPatch(context, patch, box.left + dx, box.top + dy, box, palette);
   }
   for (const sign of signs) drawSign(context, sign, dx, dy);
+  for (const sample of samples) drawSample(context, sample, dx, dy, palette);
   context.textBaseline = "middle";
   for (const element of words) {
     const box = element.getBoundingClientRect();
@@ -174,6 +179,41 @@ function drawPatch(context, patch, x, y, { width, height }, palette) {
       if (isMark(pattern[1], across, down, 3)) context.fillRect(x + across, y + down, 1, 1);
     }
   }
+}
+
+/**
+ * A piece of a curve, beside its name.
+ *
+ * @param {CanvasRenderingContext2D} context
+ * @param {Element} sample
+ * @param {number} dx
+ * @param {number} dy
+ * @param {Palette} palette
+ */
+function drawSample(context, sample, dx, dy, palette) {
+  const box = sample.getBoundingClientRect();
+  const number = (/** @type {Element} */ of, /** @type {string} */ name) =>
+    Number(of.getAttribute(name));
+  context.save();
+  context.translate(box.left + dx, box.top + dy);
+  for (const part of sample.children) {
+    context.strokeStyle = getComputedStyle(part).stroke;
+    context.lineWidth = number(part, "stroke-width");
+    context.beginPath();
+    if (part.localName === "line") {
+      const dash = part.getAttribute("stroke-dasharray") ?? "";
+      context.setLineDash(dash === "" ? [] : dash.split(" ").map(Number));
+      context.moveTo(number(part, "x1"), number(part, "y1"));
+      context.lineTo(number(part, "x2"), number(part, "y2"));
+    } else {
+      context.setLineDash([]);
+      context.fillStyle = palette.card;
+      context.arc(number(part, "cx"), number(part, "cy"), number(part, "r"), 0, 2 * Math.PI);
+      context.fill();
+    }
+    context.stroke();
+  }
+  context.restore();
 }
 
 /**

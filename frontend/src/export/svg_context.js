@@ -90,6 +90,22 @@ export class SvgContext {
     this.path += `M${short(x)} ${short(y)}h${short(width)}v${short(height)}h${short(-width)}Z`;
   }
 
+  /**
+   * A whole circle: charts draw no other arcs.
+   *
+   * @param {number} x
+   * @param {number} y
+   * @param {number} radius
+   */
+  arc(x, y, radius) {
+    const [r, d] = [short(radius), short(2 * radius)];
+    this.path += `M${short(x - radius)} ${short(y)}a${r} ${r} 0 1 0 ${d} 0a${r} ${r} 0 1 0 -${d} 0Z`;
+  }
+
+  closePath() {
+    this.path += "Z";
+  }
+
   clip() {
     this.count += 1;
     const id = `clip${this.count}`;

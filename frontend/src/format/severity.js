@@ -33,11 +33,14 @@ export const VERDICT_WORD = {
   error: "unreadable",
 };
 
-/** What an experiment says of a finding: its word and its mark. */
-/** @type {Readonly<Record<string, {word: string, mark: Verdict}>>} */
+/**
+ * What an experiment says of a finding: its word and its mark. A refuted cause is no good news (the run
+ * is as sick as before): its mark is neutral.
+ */
+/** @type {Readonly<Record<string, {word: string, mark: Mark}>>} */
 export const OUTCOMES = {
   confirmed: { word: "Confirmed", mark: "critical" },
-  refuted: { word: "Refuted", mark: "healthy" },
+  refuted: { word: "Refuted", mark: "excluded" },
   undecided: { word: "Undecided", mark: "unknown" },
 };
 
@@ -76,8 +79,10 @@ export const STATE_MARK = {
   "nothing-found": "healthy",
 };
 
+/** @typedef {Verdict | "excluded"} Mark */
+
 /** Outlines in a box of 16 x 16, for SVG and for Path2D. */
-/** @type {Readonly<Record<Verdict, string>>} */
+/** @type {Readonly<Record<Mark, string>>} */
 export const VERDICT_PATH = {
   critical:
     "M5 .8h6L15.2 5v6L11 15.2H5L.8 11V5zM5.7 4.3 4.3 5.7 6.6 8l-2.3 2.3 1.4 1.4L8 9.4l2.3 2.3 1.4-1.4L9.4 8l2.3-2.3-1.4-1.4L8 6.6z",
@@ -92,6 +97,8 @@ export const VERDICT_PATH = {
   early:
     "M8 .9a7.1 7.1 0 1 1 0 14.2A7.1 7.1 0 0 1 8 .9zM8 2.4a5.6 5.6 0 1 0 0 11.2A5.6 5.6 0 0 0 8 2.4zM7.2 4.2v4.3l3 2.2.9-1.2-2.4-1.8V4.2z",
   pending: "M8 .9a7.1 7.1 0 1 1 0 14.2A7.1 7.1 0 0 1 8 .9zM7.1 3.5v5.1l3.6 2.6 1-1.4-2.8-2V3.5z",
+  // A bar in a circle: struck off the list.
+  excluded: "M8 .9a7.1 7.1 0 1 1 0 14.2A7.1 7.1 0 0 1 8 .9zM3.9 7v2h8.2V7z",
   error: "M2.5.9h8l3.9 3.9v10.3h-12zM7.1 5v4.6h1.8V5zm0 5.9v1.8h1.8v-1.8z",
 };
 

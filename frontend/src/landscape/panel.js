@@ -92,8 +92,22 @@ function pictures(shown, acts) {
         @keydown=${(/** @type {KeyboardEvent} */ event) => turnByKey(event, shown, acts)}></canvas>
       <figcaption class="soft">drag or arrow keys: turn · + and −: size · height: log loss</figcaption>
     </figure>
-    <p class="readout">${where(plane, cursor ?? endOf(plane))}</p>
+    <p class="readout" data-longest=${longest(plane)}><span>${where(plane, cursor ?? endOf(plane))}</span></p>
   </div>`;
+}
+
+/**
+ * The longest text of a point: room for it is kept, so that pointing moves nothing. Of the grid its
+ * diagonals: they pass through low and high losses.
+ *
+ * @param {Plane} plane
+ */
+function longest(plane) {
+  const last = (plane.y ?? [0]).length - 1;
+  const texts = plane.x.flatMap((_, i) =>
+    [Math.min(i, last), Math.max(0, last - i)].map((j) => where(plane, { i, j })),
+  );
+  return texts.reduce((most, text) => (text.length > most.length ? text : most), "");
 }
 
 /**

@@ -77,7 +77,8 @@ function limitNote(heat, metric, health, { row, cell }) {
 }
 
 /**
- * "10,870 times its limit of 0.1"; "157 times below its limit of 1e-4"; "within 1e-4 – 0.1".
+ * "above its limit of 0.1 (10,870 times it)"; "below its limit of 1e-4 (1/157 of it)"; "within
+ * 1e-4 – 0.1".
  *
  * @param {number} value
  * @param {Band} band
@@ -87,14 +88,12 @@ export function limitWords(value, { low, high }, metric) {
   const write = (/** @type {number} */ limit) => formatValue(limit, metric);
   const counted = !isFraction(metric);
   if (high !== null && value > high) {
-    return counted && high > 0
-      ? `${formatTimesOf(value / high)} times its limit of ${write(high)}`
-      : `above its limit of ${write(high)}`;
+    const times = counted && high > 0 ? ` (${formatTimesOf(value / high)} times it)` : "";
+    return `above its limit of ${write(high)}${times}`;
   }
   if (low !== null && value < low) {
-    return counted && value > 0
-      ? `${formatTimesOf(low / value)} times below its limit of ${write(low)}`
-      : `below its limit of ${write(low)}`;
+    const part = counted && value > 0 ? ` (1/${formatTimesOf(low / value)} of it)` : "";
+    return `below its limit of ${write(low)}${part}`;
   }
   if (low !== null && low > 0 && high !== null) return `within ${write(low)} – ${write(high)}`;
   return high === null

@@ -21,8 +21,8 @@ export const WIDE = 1560;
  */
 export function gutters(width) {
   if (width < NARROW) return { left: 112, right: 56 };
-  if (width < 1100) return { left: 140, right: 116 };
-  return { left: 152, right: 128 };
+  if (width < 1100) return { left: 140, right: 140 };
+  return { left: 152, right: 152 };
 }
 
 /**

@@ -250,16 +250,3 @@ const OVER = 400;
 function heightOf(row) {
   return row.kind === "group" ? GROUP : ROW;
 }
-
-/**
- * The runs between two of them as they stand in the table, both included.
- *
- * @param {TableRow[]} rows
- * @param {string | null} from
- * @param {string} to
- */
-export function between(rows, from, to) {
-  const names = rows.flatMap((row) => (row.kind === "run" ? [row.run.run] : []));
-  const ends = [names.indexOf(from ?? to), names.indexOf(to)].sort((a, b) => a - b);
-  return ends[0] < 0 ? [to] : names.slice(ends[0], ends[1] + 1);
-}

@@ -42,6 +42,7 @@ import { inView, onsetOf } from "./window.js";
  * @property {Series[]} all  What can be pinned.
  * @property {Axis} axis
  * @property {[number, number]} whole  All that there is on the axis.
+ * @property {number} last  The last record on the axis, where that counts steps.
  * @property {[number, number] | null} onset  The stretch around the beginning of the finding; null
  *   where nothing began, or where it would be nearly all.
  * @property {(x: number) => string} formatX  A place on the axis, in words.
@@ -60,6 +61,7 @@ export function createTimeModel() {
   const scaling = memo(logOf);
   const flagging = memo(flagsOf);
   const spanning = memo(sharedExtent);
+  const lasting = memo(lastOf);
   const surrounding = memo(onsetOf);
   const windowing = memo(inView);
   const axes = memo(axisOf);
@@ -97,6 +99,7 @@ export function createTimeModel() {
       norms: series.some((one) => one.name === "gradient_global_norm"),
       axis,
       whole,
+      last: lasting(placement, picked, beside, shared ? heat : null),
       onset: onset?.window ?? null,
       formatX: axis.full,
       outline: outlining(picked, placement, log),
@@ -172,6 +175,23 @@ function sharedExtent(placement, picked, beside, heat) {
   const ends = heat && heat.cells > 0 ? heatSpan({ edges: edgesOn(heat.edges, placement) }) : [];
   const span = ends.every(Number.isFinite) ? [ends] : [];
   return extentOf([...xs, ...span]) ?? [0, 1];
+}
+
+/**
+ * The last place at which a curve or the map has a record.
+ *
+ * @param {Placement} placement
+ * @param {Series[]} picked
+ * @param {PlacedOverlay[]} beside
+ * @param {Heat | null} heat
+ */
+function lastOf(placement, picked, beside, heat) {
+  const ends = [{ placement, picked }, ...beside].flatMap((run) =>
+    run.picked.flatMap(({ name }) => run.placement.x.get(name)?.slice(-1) ?? []),
+  );
+  const step = heat?.header.last_steps.at(-1);
+  if (step !== undefined) ends.push(placement.fromStep(stepNumber(step)));
+  return ends.length > 0 ? Math.max(...ends) : Number.POSITIVE_INFINITY;
 }
 
 /**

@@ -14,6 +14,8 @@ const WORTH = 0.8;
 const RECORDS_AROUND = 6;
 /** How far the stretch reaches to both sides where the loss stays finite, as a share of the run. */
 const REACH = 0.12;
+/** How much of the run, at its end, is shown to who follows it. */
+const NEWEST = 0.25;
 /** How far beyond the first loss that is not finite, as a share of the way to it. */
 const BEYOND = 0.2;
 
@@ -81,6 +83,7 @@ export function windowAround(onset, xs, lost, [first, last]) {
  */
 export function inView(zoom, whole, onset, lost) {
   if (Array.isArray(zoom)) return zoom[0] < whole[1] && zoom[1] > whole[0] ? zoom : whole;
+  if (zoom === "newest") return [whole[1] - NEWEST * (whole[1] - whole[0]), whole[1]];
   return onset && (zoom === "onset" || (zoom === null && lost)) ? onset : whole;
 }
 

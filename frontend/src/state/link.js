@@ -64,7 +64,7 @@ const VIEW = {
     key: "zoom",
     write: (value) => (Array.isArray(value) ? value.join(",") : (value ?? "")),
     read: (given) => {
-      if (given === "all" || given === "onset") return given;
+      if (given === "all" || given === "onset" || given === "newest") return given;
       const ends = given.split(",").map(Number);
       return ends.length === 2 && ends.every(Number.isFinite) && ends[0] < ends[1]
         ? ends

@@ -55,6 +55,7 @@ import { emptySelection } from "./selection.js";
  * @property {RunsTable} table
  * @property {Clock} clock
  * @property {import("./news.js").News | null} news
+ * @property {import("./watched.js").Watched | null} watched  What came and went in this run's findings.
  * @property {boolean} touched  The person chose something in this run by hand: the page leaves it so.
  * @property {boolean | null} notify  Whether the browser shows messages; null where it cannot.
  * @property {string} version  Of the plugin, when the page was opened; "" until it is known.
@@ -143,6 +144,7 @@ export function initialState(linked) {
     picking: { open: false, before: null },
     clock: { now: Date.now() / 1000, read: null },
     news: null,
+    watched: null,
     touched: false,
     notify: null,
     table: { picked: [], anchor: null, folded: [], scrolled: 0 },

@@ -124,7 +124,7 @@ function verdict({ loss, diverges_at: apart, axes }) {
   const gap = loss.largest_gap_steps
     ? `, records at most ${counted(loss.largest_gap_steps, axis)} apart`
     : "";
-  const values = html`Mean near ${axis} ${formatStep(loss.last_step)}: A <b>${number(loss.first)}</b>,
+  const values = html`Mean loss of the last tenth, up to ${axis} ${formatStep(loss.last_step)}: A <b>${number(loss.first)}</b>,
     B <b>${number(loss.second)}</b>${factor(loss.orders)}
     <span class="soft">(${counted(loss.compared, axis)} compared${gap})</span>.`;
   if (loss.diverges_at !== null)

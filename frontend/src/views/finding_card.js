@@ -14,7 +14,7 @@ import {
   looseNumber,
 } from "../format/numbers.js";
 import { EXPERIMENT_TITLE, isOver, lookOf, OUTCOMES, VERDICT_WORD } from "../format/severity.js";
-import { formatStep, formatStepRange } from "../format/steps.js";
+import { formatStep, formatStepRange, stepNumber } from "../format/steps.js";
 import { sign, verdictIcon } from "./icon.js";
 import { inlineName } from "./name.js";
 
@@ -45,6 +45,7 @@ export function findingCard(finding, explained, how, handlers, nested = false) {
             ? html`<span class="first" data-testid="fix-first" title="Most severe and most likely. Fix it first, then retrain.">fix first</span>`
             : nothing
         }
+        ${cameBadge(how.came?.get(id), how.unit)}
         <span class="confidence" title="Confidence in this finding, from the recorded data"
           >${sureness(finding.confidence)}${formatConfidence(finding.confidence)} sure</span>
       </p>
@@ -64,6 +65,18 @@ export function findingCard(finding, explained, how, handlers, nested = false) {
         : nothing
     }
   </article>`;
+}
+
+/**
+ * Says that the finding came while the page was open.
+ *
+ * @param {import("../types.js").Step | undefined} step  Last step of the run when it was first there.
+ * @param {string} unit
+ */
+function cameBadge(step, unit) {
+  if (step === undefined) return nothing;
+  return html`<span class="came" data-testid="came" title="Not found yet when this page read the run before"
+    >new at ${unit} ${formatStep(step)}</span>`;
 }
 
 /**
@@ -145,11 +158,21 @@ export function spanOf({ first_step: first, last_step: last, recovered_step: ove
 }
 
 /**
+ * From which record on the finding could be told, where that is later than what it tells of.
+ *
+ * @param {Finding} finding
+ * @param {string} unit
+ */
+function reported({ first_step: first, reported_step: told }, unit) {
+  if (told == null || stepNumber(told) <= stepNumber(first)) return nothing;
+  return html`, <span data-testid="reported" title="With the records up to there it could be told for the first time">found at ${unit} ${formatStep(told)}</span>`;
+}
+
+/**
  * @param {Finding} finding
  * @param {Shown} how
  */
 function where(finding, { unit, target }) {
-  const { reported_step: told } = finding;
   // The layer that the views go to comes first.
   const first = target(finding).layer;
   const layers =
@@ -160,10 +183,9 @@ function where(finding, { unit, target }) {
   const more = layers.length - named.length;
   const features = layers.some((layer) => spelledOut(layer) !== layer);
   return html`<p class="where">
-    <span title=${told == null ? "" : `Could first be reported at ${unit} ${formatStep(told)}`}
-      >${spanOf(finding, unit)}</span>${named.map(
-        (layer, index) => html`${index ? ", " : " · "}${inlineName(layer, features)}`,
-      )}${more > 0 ? ` and ${more} more` : nothing}
+    <span>${spanOf(finding, unit)}${reported(finding, unit)}</span>${named.map(
+      (layer, index) => html`${index ? ", " : " · "}${inlineName(layer, features)}`,
+    )}${more > 0 ? ` and ${more} more` : nothing}
   </p>`;
 }
 
@@ -178,7 +200,9 @@ const NOTHING_TO_DO = { advice: [], experiment: null, command: null };
 function body(finding, how, handlers) {
   const { evidence, falsified_by, references, tested } = finding;
   const { advice, experiment, command } = isOver(finding) ? NOTHING_TO_DO : finding;
+  const remedy = isOver(finding) ? null : tested?.remedy;
   return html`
+    ${remedy ? how.remedy(remedy) : nothing}
     ${how.before(finding)}
     ${
       advice.length

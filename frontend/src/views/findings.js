@@ -32,7 +32,10 @@ import { inlineName, name } from "./name.js";
  * @property {string | null} first  Of several causes the one to begin with.
  * @property {(id: string) => unknown} elsewhere  Whether the run compared has it as well.
  * @property {string} unit  What a step is called.
+ * @property {ReadonlyMap<string, import("../types.js").Step> | null} came  Which findings came while the
+ *   page was open, and at which step.
  * @property {(finding: Finding) => unknown} before  What changed just before it.
+ * @property {(remedy: string) => unknown} remedy  The lines of code that were proven to help.
  * @property {(finding: Finding) => import("../state/target.js").Target} target  Where "Go to" leads.
  * @property {(evidence: import("../types.js").Evidence, finding: Finding) => import("../state/evidence.js").Drawn | null} drawn
  *
@@ -43,6 +46,7 @@ import { inlineName, name } from "./name.js";
  * @property {string} mark  Shape of the run's dot.
  * @property {string | null} selected
  * @property {CompareReply | null} compared  With another run.
+ * @property {import("../state/watched.js").Watched | null} watched  What came and went meanwhile.
  * @property {(finding: Finding, unit: string) => unknown} before  What changed just before a finding.
  * @property {Shown["target"]} target
  * @property {Shown["drawn"]} drawn
@@ -56,6 +60,7 @@ import { inlineName, name } from "./name.js";
 export function findingsPanel(data, handlers) {
   const { redraw } = handlers;
   const { reply, summary, color, mark, selected, compared, before, target, drawn, series } = data;
+  const { watched } = data;
   const state = reply.verdict?.state ?? "not-decided";
   const { heads, explained } = tree(reply.findings);
   const [over, standing] = [heads.filter(isOver), heads.filter((finding) => !isOver(finding))];
@@ -64,7 +69,10 @@ export function findingsPanel(data, handlers) {
     first: reply.fix_first,
     elsewhere: (/** @type {string} */ id) => elsewhere(id, compared),
     unit: stepWord(reply.axis),
+    came: watched?.came ?? null,
     before: (/** @type {Finding} */ finding) => before(finding, stepWord(reply.axis)),
+    remedy: (/** @type {string} */ text) =>
+      withLater(({ remedySection }) => remedySection(text, handlers.copy), redraw, nothing),
     target,
     drawn,
   };
@@ -88,6 +96,11 @@ export function findingsPanel(data, handlers) {
           ? html`<details class="over" data-testid="recovered" ?open=${over.some(({ id }) => id === selected)}>
               <summary class="over-head">${verdictIcon("healthy")} Recovered: ${recovered(over, how.unit)}</summary>
               ${cards(over)}</details>`
+          : nothing
+      }
+      ${
+        watched?.gone.length
+          ? withLater(({ goneList }) => goneList(watched.gone, how.unit), redraw, nothing)
           : nothing
       }
       ${withLater(
@@ -229,7 +242,7 @@ function root(finding, byId) {
 function heading(reply, summary, { color, mark }, handlers) {
   const facts = [];
   if (stepNumber(reply.last_step) >= 0)
-    facts.push(html`${stepWord(reply.axis)} ${formatStep(reply.last_step)}`);
+    facts.push(html`last ${stepWord(reply.axis)} ${formatStep(reply.last_step)}`);
   if (summary.sampled) {
     const { kept, total, exact } = summary.sampled;
     facts.push(html`<span class="sampled" title="TensorBoard kept a sample of this run's records. Start it with --samples_per_plugin=${exact ? "convergence=N" : "histograms=N,scalars=N"} to keep more."

@@ -141,11 +141,12 @@ function healthKey({ health }, metric) {
     bands.some((band) => band[end] !== null && !(end === "low" && band.low === 0));
   const one = new Set(bands.map(({ low, high }) => `${low} ${high}`)).size === 1;
   const fraction = isFraction(metric);
-  const ends = fraction ? ["¼", "½", "¾"] : ["2×", "10×", "100×"];
+  // Each color is named by where it ends: the limit itself is its beginning.
+  const ends = fraction ? ["≤¼", "≤½", "≤¾", "more"] : ["≤2×", "≤10×", "≤100×", "more"];
   const how = (/** @type {string} */ side) =>
     fraction
-      ? `of the way ${side === "above" ? "up to 100%" : "down to 0"}`
-      : `times ${side} the limit`;
+      ? `${side} its limit, of the way to ${side === "above" ? "100%" : "0"}`
+      : `${side} its limit`;
   const ramp = (/** @type {"above" | "below"} */ side) => {
     const levels = side === "above" ? [1, 2, 3, 4] : [4, 3, 2, 1];
     const marks = side === "above" ? ends : [...ends].reverse();

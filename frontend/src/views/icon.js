@@ -29,7 +29,7 @@ const SIGNS = {
 /**
  * The sign of a severity; decoration beside its word, so hidden from screen readers.
  *
- * @param {Verdict} verdict
+ * @param {import("../format/severity.js").Mark} verdict
  */
 export function verdictIcon(verdict) {
   return svg`<svg class="icon ${verdict}" viewBox="0 0 16 16" width="14" height="14" aria-hidden="true"

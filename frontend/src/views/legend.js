@@ -1,6 +1,7 @@
 /**
  * The legend of the loss chart: what each curve is, its value under the pointer (else its last
- * one), and a switch for each.
+ * one), and a switch for each. Every text that follows the pointer has a line of its own, so no
+ * value, however long, moves what stands around it.
  *
  * @import { Cursor } from "../charts/cursor.js"
  * @import { Ends } from "../charts/line.js"
@@ -21,6 +22,7 @@ import { formatNumber } from "../format/numbers.js";
  *   they are drawn themselves.
  * @property {string} label
  * @property {string} color
+ * @property {number} width
  * @property {number[]} dash
  * @property {boolean} dots
  * @property {boolean} shown
@@ -84,6 +86,8 @@ export function createLegend() {
 
 /** Between two names, in CSS pixels. */
 const GAP = 2;
+/** Above the names: the line that says what their values are of. */
+const HEAD = 22;
 
 /**
  * Puts each name where its curve ends, pushed apart where they would overlap; names without a curve
@@ -102,13 +106,14 @@ function arrange(element, ends) {
   });
   items.sort((a, b) => a.wanted - b.wanted);
   // A chart is at least as tall as the names beside it: they never lie over what is below.
-  const sum = items.reduce((all, { height }) => all + height + GAP, Math.max(0, ends.top - 8));
+  const top = Math.max(HEAD, ends.top - 8);
+  const sum = items.reduce((all, { height }) => all + height + GAP, top);
   const needed = `${sum}px`;
   const chart = element.parentElement;
   if (chart && chart.style.getPropertyValue("--names") !== needed) {
     chart.style.setProperty("--names", needed);
   }
-  const tops = stacked(items, ends.top - 8, ends.top + ends.height + 22);
+  const tops = stacked(items, top, ends.top + ends.height + 22);
   for (const [index, { item }] of items.entries()) {
     item.style.setProperty("--y", `${tops[index]}px`);
   }
@@ -140,7 +145,8 @@ export function stacked(items, low, high) {
  * @param {number | null} x
  */
 function legend({ items, formatX, onToggle }, x) {
-  return html`${items.map((item) => {
+  return html`<p class="legend-x">${x === null ? "last values" : formatX(x)}</p>
+  ${items.map((item) => {
     const { series, xs, note, smoothed } = item;
     const read = series && readAt(series, xs, x ?? Number.POSITIVE_INFINITY);
     if (item.constant) return constant(item);
@@ -151,10 +157,9 @@ function legend({ items, formatX, onToggle }, x) {
       ${key(item)}
       <span class="legend-label">${item.label}</span>
       <span class="legend-value">${read ? valueWords(series, read, x) : "–"}</span>
-      ${read ? smoothedValue(smoothed?.[read.index]) : nothing}
+      ${smoothed ? smoothedValue(read ? smoothed[read.index] : null) : nothing}
     </button>`;
-  })}
-  <p class="legend-x hidden-label">${x === null ? "last values" : formatX(x)}</p>`;
+  })}`;
 }
 
 /**
@@ -187,22 +192,30 @@ function constant({ series, label }) {
 /**
  * Where the thick line stands: not at the value that was measured, which is the faint one.
  *
- * @param {number | null | undefined} value
+ * @param {number | null} value
  */
 function smoothedValue(value) {
-  if (value === null || value === undefined) return nothing;
   return html`<span class="legend-smoothed" title="The thick line">smoothed ${formatNumber(value)}</span>`;
 }
 
-/** @param {Pick<LegendItem, "color" | "dash" | "dots">} item */
-export function key({ color, dash, dots }) {
-  return html`<svg class="key" viewBox="0 0 22 10" width="22" height="10" aria-hidden="true">
-    <line x1="1" y1="5" x2="21" y2="5" stroke=${color} stroke-width="2" stroke-dasharray=${dash.join(" ")}></line>
+/**
+ * A piece of the line as the chart draws it: its color, width and dashes, and the circle of a
+ * recorded point at its end, where it hides no gap between two dashes.
+ *
+ * @param {Pick<LegendItem, "color" | "dash" | "dots"> & {width?: number}} item
+ */
+export function key({ color, width = 2, dash, dots }) {
+  const end = dots ? KEY_DOT - 2.5 : 24;
+  return html`<svg class="key" viewBox="0 0 24 10" width="24" height="10" aria-hidden="true">
+    <line x1="0" y1="5" x2=${end} y2="5" stroke=${color} stroke-width=${width} stroke-dasharray=${dash.join(" ")}></line>
     ${dots ? svgDot(color) : nothing}
   </svg>`;
 }
 
+/** Where the circle stands: behind the second dash of the longest pattern. */
+const KEY_DOT = 20;
+
 /** @param {string} color */
 function svgDot(color) {
-  return svg`<circle cx="11" cy="5" r="2.5" fill="var(--card)" stroke=${color} stroke-width="1.5"></circle>`;
+  return svg`<circle cx=${KEY_DOT} cy="5" r="2.5" fill="var(--card)" stroke=${color} stroke-width="1.5"></circle>`;
 }

@@ -26,6 +26,7 @@ export function legendItems({ picked, placement, beside, chart }, hidden, color)
     smoothed: smoothedOf(styles, one.name),
     label: LABELS.get(one.name) ?? one.title,
     color: styles.get(one.name)?.color ?? "currentColor",
+    width: styles.get(one.name)?.width ?? 2,
     dash: styles.get(one.name)?.dash ?? [],
     dots: styles.get(one.name)?.dots ?? false,
     shown: !hidden.includes(one.name),
@@ -38,8 +39,9 @@ export function legendItems({ picked, placement, beside, chart }, hidden, color)
     series: one.picked[0] ?? null,
     xs: one.placement.x.get(one.picked[0]?.name) ?? [],
     smoothed: smoothedOf(styles, one.picked[0]?.name ?? "", overlayKey(one.run)),
-    label: visible(one.run),
+    label: besideLabel(one),
     color: color(one.run),
+    width: 2,
     dash: [],
     dots: false,
     shown: !hidden.includes(overlayKey(one.run)),
@@ -47,6 +49,17 @@ export function legendItems({ picked, placement, beside, chart }, hidden, color)
     note: one.error,
   }));
   return [...own, ...others];
+}
+
+/**
+ * Another run by its name, and which of its curves the value is of.
+ *
+ * @param {TimeModel["beside"][number]} beside
+ */
+function besideLabel({ run, picked: [main] }) {
+  if (!main) return visible(run);
+  const label = LABELS.get(main.name) ?? main.title;
+  return `${visible(run)}: ${label.charAt(0).toLowerCase()}${label.slice(1)}`;
 }
 
 /**

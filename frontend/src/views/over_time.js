@@ -9,7 +9,6 @@ import { html, nothing } from "lit-html";
 import { edgeKinds, outside } from "../charts/line_marks.js";
 import { fallsBelow, LABELS } from "../data/curves.js";
 import { capital } from "../format/names.js";
-import { counted } from "../format/numbers.js";
 import { formatStep, stepNumber } from "../format/steps.js";
 import { legendItems } from "./legend_items.js";
 import { lossPanel } from "./loss.js";
@@ -24,7 +23,8 @@ import { timeCard } from "./time_card.js";
  * @param {Handlers} handlers
  * @param {Surroundings} around
  */
-export function timeAxis({ slots, view }, { time, map, gutter, summary }, handlers, { palette }) {
+export function timeAxis({ slots, view }, model, handlers, { palette }) {
+  const { time, map, gutter, summary, beside } = model;
   if (slots.series.data === null || (time.picked.length === 0 && !map)) return nothing;
   const { whole, chart, onset } = time;
   const [from, to] = chart.extent.map(time.axis.full);
@@ -36,7 +36,8 @@ export function timeAxis({ slots, view }, { time, map, gutter, summary }, handle
       {
         view,
         onset,
-        title: view.x === "step" ? steps(chart.extent, time.axis.unit) : `${from} – ${to}`,
+        running: model.live?.state === "running",
+        title: view.x === "step" ? steps(chart.extent, time) : `${from} – ${to}`,
         note,
         overview: {
           overall: note === null ? (map?.overall ?? null) : null,
@@ -46,10 +47,9 @@ export function timeAxis({ slots, view }, { time, map, gutter, summary }, handle
           axis: time.axis,
           gutter,
           label: note === null && map?.overall ? "Worst layer, all steps" : "Loss, all steps",
-          told:
-            time.axis.unit === "step" && summary
-              ? counted(stepNumber(summary.last_step) + 1, "step")
-              : "",
+          told: summary
+            ? endOf(summary, time.axis.unit, beside.runs.length > 0, gutter.right < 100)
+            : "",
           palette,
           onZoom: handlers.setZoom,
         },
@@ -63,14 +63,29 @@ const LACKS_CLOCK =
   "Layer records have no values on this axis, so the map and the layer keep their own axis.";
 
 /**
- * "Steps 0 – 48".
+ * "Steps 0 – 48". The last cell of the map reaches beyond its record, but no step lies there.
  *
  * @param {[number, number]} extent
- * @param {string} unit
+ * @param {Model["time"]} time
  */
-function steps([from, to], unit) {
-  const word = capital(`${unit}s`);
-  return `${word} ${formatStep(Math.round(from))} – ${formatStep(Math.round(to))}`;
+function steps([from, to], { axis, last }) {
+  const word = capital(`${axis.unit}s`);
+  return `${word} ${formatStep(Math.round(from))} – ${formatStep(Math.round(Math.min(to, last)))}`;
+}
+
+/**
+ * Where the run ends, as its other views say it; beside other runs the axis may go on.
+ *
+ * @param {import("../types.js").RunSummary} summary
+ * @param {string} unit
+ * @param {boolean} compared
+ * @param {boolean} narrow
+ */
+function endOf({ last_step: last }, unit, compared, narrow) {
+  if (unit !== "step" || stepNumber(last) < 0) return "";
+  const step = formatStep(last);
+  if (narrow) return compared ? `A to ${step}` : `to ${step}`;
+  return compared ? `A ends at step ${step}` : `last step ${step}`;
 }
 
 /**

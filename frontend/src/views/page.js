@@ -226,7 +226,7 @@ function comparison({ selection, slots }, { beside, groups }, handlers) {
  * @param {Model} model
  * @param {Handlers} handlers
  */
-function findings({ slots, selection }, { summary, color, beside, groups }, handlers) {
+function findings({ slots, selection, watched }, { summary, color, beside, groups }, handlers) {
   const curves = new Set(slots.series.data?.series.map(({ name }) => name));
   return content(slots.findings, {
     what: "Findings",
@@ -241,6 +241,7 @@ function findings({ slots, selection }, { summary, color, beside, groups }, hand
               mark: beside.mark(summary.run),
               selected: selection.finding,
               compared: beside.reply,
+              watched: watched?.run === reply.run ? watched : null,
               before: (finding, unit) =>
                 withLater(
                   ({ beforeFinding }) => beforeFinding(slots, finding, unit),

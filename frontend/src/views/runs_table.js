@@ -181,7 +181,7 @@ const COLUMNS = [
   ["cause", "First cause, where", false],
   ["onset", "Onset", true],
   ["last", "Last step", true],
-  ["loss", "Loss", true],
+  ["loss", "Last loss", true],
 ];
 
 /**

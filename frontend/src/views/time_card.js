@@ -13,6 +13,7 @@ import { mount } from "./mount.js";
  * @property {View} view
  * @property {OverviewProps} overview
  * @property {[number, number] | null} onset  The stretch around the onset of the finding.
+ * @property {boolean} running  Whether records are still coming, so that there is something to follow.
  * @property {string} title  What is in view: "Steps 0 – 48".
  * @property {string | null} note  Why the map does not follow the axis; null where it does.
  *
@@ -25,12 +26,12 @@ import { mount } from "./mount.js";
  * @param {TimeData} data
  * @param {TimeHandlers} handlers
  */
-export function timeCard({ view, overview, onset, title, note }, handlers) {
+export function timeCard({ view, overview, onset, running, title, note }, handlers) {
   const { extent, whole } = overview;
   const same = (/** @type {[number, number] | null} */ one) =>
     one !== null && extent[0] === one[0] && extent[1] === one[1];
   const choice = (
-    /** @type {"onset" | "all"} */ zoom,
+    /** @type {"onset" | "all" | "newest"} */ zoom,
     /** @type {string} */ label,
     /** @type {boolean} */ chosen,
     /** @type {boolean} */ off,
@@ -41,6 +42,11 @@ export function timeCard({ view, overview, onset, title, note }, handlers) {
       <fieldset class="segments"><legend class="hidden-label">In view</legend>
         ${choice("onset", "Around the onset", same(onset), onset === null)}
         ${choice("all", "All steps", same(whole), false)}
+        ${
+          running || view.zoom === "newest"
+            ? choice("newest", "Follow the run", view.zoom === "newest", false)
+            : nothing
+        }
       </fieldset>
       <span class="spring"></span>
       <fieldset class="segments"><legend class="segments-title">X axis</legend>

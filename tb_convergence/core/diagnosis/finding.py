@@ -323,6 +323,7 @@ def _finding(finding: Finding) -> Mapping[str, Any]:
             "outcome": finding.tested.outcome,
             "reason": finding.tested.reason,
             "experiment": finding.tested.experiment,
+            "remedy": finding.tested.remedy or None,
         },
     }
 

@@ -21,21 +21,56 @@ named the cause beforehand is further evidence.
 REFUTED: Final = 0.1
 """Confidence of a refuted cause: an experiment on a sample may miss a fault of the whole training.
 """
+MAX_REMEDY: Final = 8_000
+"""Characters of a remedy. A longer one is left out: half a diff is no change that one can make."""
 
 
 def tested_of(records: Sequence[ExperimentRecord]) -> dict[str, Tested]:
     """The verdict on each diagnosis, by id: the newest that decides, otherwise the newest."""
     found: dict[str, Tested] = {}
+    remedies: dict[str, str] = {}
     for record in sorted(records, key=lambda one: one.wall_time):
+        remedy = remedy_of(record)
         for verdict in record.verdicts:
             known = found.get(verdict.finding)
             if known is None or verdict.outcome != "undecided" or known.outcome == "undecided":
                 found[verdict.finding] = _tested(verdict, record.kind)
-    return found
+            if verdict.outcome == "confirmed" and remedy:
+                remedies[verdict.finding] = remedy
+    return {
+        id_: replace(tested, remedy=remedies.get(id_, "")) if tested.outcome == "confirmed"
+        else tested
+        for id_, tested in found.items()
+    }
 
 
 def _tested(verdict: ExperimentVerdict, kind: str) -> Tested:
     return Tested(verdict.outcome, verdict.reason, kind)
+
+
+def remedy_of(record: ExperimentRecord) -> str:
+    """The change that the doctor proved: its diff, otherwise the lines to add; "" without one.
+
+    The record comes from a log directory, so each part is checked before it is used.
+
+    >>> remedy_of(ExperimentRecord("doctor", "", data={"diff": "-a\\n+b"}))
+    '-a\\n+b'
+    >>> lines = {"proofs": [{"chosen": True, "lines": ["b"]}]}
+    >>> remedy_of(ExperimentRecord("doctor", "", data=lines))
+    '+ b'
+    >>> remedy_of(ExperimentRecord("ablate", "", data={"diff": "-a"}))
+    ''
+    """
+    if record.kind != "doctor":
+        return ""
+    diff, proofs = record.data.get("diff"), record.data.get("proofs")
+    if not isinstance(diff, str) or not diff:
+        known = proofs if isinstance(proofs, (list, tuple)) else ()
+        chosen = next((one.get("lines") for one in known
+                       if isinstance(one, Mapping) and one.get("chosen") is True), ())
+        lines = chosen if isinstance(chosen, (list, tuple)) else ()
+        diff = "\n".join(f"+ {line}" for line in lines if isinstance(line, str))
+    return diff if len(diff) <= MAX_REMEDY else ""
 
 
 def moved(
