@@ -268,7 +268,10 @@ test("how a variable started is said in words", () => {
     assert.doesNotMatch(told(fine), /too/);
   }
   assert.match(told({ expected: null }), /Glorot.*is unknown\./);
-  assert.match(told({ expected: null }, /** @type {any} */ ({ initializer: "" })), /initializer is unknown\./);
+  assert.match(
+    told({ expected: null }, /** @type {any} */ ({ initializer: "" })),
+    /initializer is unknown\./,
+  );
   const zeros = {
     expected: { std: 0, formula: "a constant" },
     low: 0,
