@@ -122,6 +122,7 @@
  * @property {TagFamily[]} tag_families
  * @property {ScalarTag[]} scalars
  * @property {EarlierTraining[]} earlier_trainings
+ * @property {string[]} trainable_changes  Variables frozen or unfrozen on the way, in sentences.
  * @property {Recipe[]} recipes
  * @property {unknown} config
  * @property {Step[]} restarts

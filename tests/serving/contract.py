@@ -176,8 +176,8 @@ def check_findings(found: dict[str, Any]) -> None:
     keys(
         found,
         "schema run last_step axis loss_summary course verdict fix_first findings evaluated "
-        "not_evaluated skipped tag_families scalars earlier_trainings sampled recipes config "
-        "restarts shortened",
+        "not_evaluated skipped tag_families scalars earlier_trainings trainable_changes sampled "
+        "recipes config restarts shortened",
     )
     for family in found["tag_families"]:
         keys(family, "pattern why role count examples")

@@ -47,8 +47,8 @@ def test_json_is_the_documented_document(logs: Path, capsys: Read) -> None:
     fine, sick = document["runs"]
     assert set(sick) == {
         "run", "last_step", "axis", "loss_summary", "course", "verdict", "fix_first", "findings",
-        "not_evaluated", "skipped", "tag_families", "scalars", "earlier_trainings", "sampled",
-        "recipes",
+        "not_evaluated", "skipped", "tag_families", "scalars", "earlier_trainings",
+        "trainable_changes", "sampled", "recipes",
     }
     assert sick["run"] == "sweep/lr-0.1"
     assert sick["findings"][0]["id"] == "unnormalized-input"

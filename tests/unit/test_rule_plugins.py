@@ -22,7 +22,7 @@ from tb_convergence.core import rules
 from tb_convergence.core.diagnosis import diagnose_history
 from tb_convergence.core.schema import Row
 from tb_convergence.rule_plugins import RuleFileError, load_file
-from tb_convergence.training.host.live_options import checked_live, wanted
+from tb_convergence.training.host.live_options import checked_live, checked_rules, wanted
 from tb_convergence.training.host.writer import channel
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "rules.md"
@@ -179,12 +179,23 @@ def watched(stop_on: frozenset[str]) -> tuple[list[str], bool]:
 
 
 def test_a_training_is_stopped_on_a_rule_of_a_file(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"'rate-below-float32'.*load_file"):
+    with pytest.raises(ValueError, match=r"'rate-below-float32'.*rules="):
         checked_live(None, {"rate-below-float32"})
-    load_file(rule_file(tmp_path, example()))
+    file = rule_file(tmp_path, example())
+    with pytest.raises(TypeError, match="expected a list of files"):
+        checked_rules(file)
+    assert checked_rules([file]) == (str(file),)
     told, stopped = watched(checked_live(None, {"rate-below-float32"}))
     assert "rate-below-float32" in told
     assert stopped
+    with pytest.raises(RuleFileError, match=r"none\.py"):
+        checked_rules([tmp_path / "none.py"])
+
+
+def test_a_copy_in_another_process_loads_the_files_itself(tmp_path: Path) -> None:
+    file = str(rule_file(tmp_path, example()))
+    assert wanted("run", False, None, (), lambda: None, 0.01, (file,)) is not None
+    assert "rate-below-float32" in {rule.id for rule in rules.in_force()}
 
 
 def test_a_training_is_told_of_rules_of_installed_packages(

@@ -440,3 +440,18 @@ def test_a_loss_that_lies_above_its_first_batch_by_less_than_batches_differ_did_
     assert any("because single batches differ" in one.name for one in finding.evidence)
     risen = cause(low_rate(2e-6, np.linspace(2.0, 2.1, N)), "learning-rate-too-low")
     assert "the loss rose by" in risen.summary
+
+@pytest.mark.parametrize(("recorded", "told"), [
+    ([{"step": 1200, "now_trained": [], "no_longer_trained": ["m/base/kernel", "m/base/bias"]}],
+     ("From step 1,200 on, the run no longer trains base/kernel and base/bias.",)),
+    ([{"step": 20, "now_trained": ["m/head/lora_a"], "no_longer_trained": ["m/head/kernel"]},
+      {"step": 30, "now_trained": list("abcd"), "no_longer_trained": []}],
+     ("From step 20 on, the run no longer trains head/kernel and also trains head/lora_a.",
+      "From step 30 on, the run also trains a, b, c and 1 more variable.")),
+    ("nonsense", ()), ([None, {}, {"step": True}, {"step": 3, "now_trained": [7]}], ()),
+    ([{"step": 3, "now_trained": ["m/" + 9000 * "x"]}] * 500,
+     (f"From step 3 on, the run also trains {120 * 'x'}.",) * 20),
+])
+def test_variables_frozen_on_the_way_are_told(recorded: object, told: tuple[str, ...]) -> None:
+    history = draw.history(config={"trainable_changes": recorded})
+    assert diagnose_history(history).trainable_changes == told

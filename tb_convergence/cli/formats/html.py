@@ -124,6 +124,7 @@ def section(run: RunDiagnosis, history: RunHistory | None) -> str:
                      f"{_text(verdict_text(run))}</p><p>{_text(run.verdict.why)}</p>")
         if run.loss_summary:
             parts.append(f"<p>{_text(run.loss_summary)}</p>")
+    parts += [f"<p>{_text(change)}</p>" for change in run.trainable_changes]
     for finding in run.findings:
         if finding.explained_by is None:
             parts += _finding(finding, run, history, loss)

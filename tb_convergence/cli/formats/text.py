@@ -99,6 +99,8 @@ def _run(page: Page, run: RunDiagnosis, verbose: bool) -> None:
         page.wrapped("", run.verdict.why, 4)
         if run.loss_summary:
             page.wrapped("", run.loss_summary, 4)
+    for change in run.trainable_changes:
+        page.wrapped("", change, 4)
     for finding in run.findings:
         if finding.explained_by is None:
             _finding(page, finding, run, verbose)

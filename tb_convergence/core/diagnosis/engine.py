@@ -39,6 +39,7 @@ from tb_convergence.core.diagnosis.recipes import recipes
 from tb_convergence.core.diagnosis.rule import Match, Rule
 from tb_convergence.core.diagnosis.severity import effect_on, reported_severity, worst
 from tb_convergence.core.diagnosis.tested import command_for, moved, tested_of
+from tb_convergence.core.diagnosis.trainable_changes import trainable_changes
 from tb_convergence.core.experiments import Tested
 from tb_convergence.core.history import NoStatisticError, RunHistory
 from tb_convergence.core.measures import group_of
@@ -113,7 +114,7 @@ def diagnose_history(history: RunHistory, rules: Sequence[Rule] | None = None) -
         history.tag_families, recipes(history, lacking), history.sampled, history.axis,
         loss_summary(history),
         verdict_of(history, findings, len(rules) - len(missing), len(rules)),
-        history.scalar_tags, history.earlier_trainings,
+        history.scalar_tags, history.earlier_trainings, trainable_changes(history),
     )
 
 

@@ -169,7 +169,8 @@ class RunDiagnosis:
     how to record what `not_evaluated` needs. `sampled` is None if TensorBoard kept everything.
     `scalar_tags` say how each scalar was interpreted. `earlier_trainings` are older trainings in
     the same folder. `axis` is what steps count. `loss_summary` describes the loss; "" if it is
-    unknown. `verdict` judges the whole run.
+    unknown. `verdict` judges the whole run. `trainable_changes` say, in a sentence each, which
+    variables the training froze, unfroze or added on the way.
     """
 
     run: str
@@ -185,6 +186,7 @@ class RunDiagnosis:
     verdict: Verdict = UNKNOWN
     scalar_tags: tuple[ScalarTag, ...] = ()
     earlier_trainings: tuple[EarlierTraining, ...] = ()
+    trainable_changes: tuple[str, ...] = ()
 
     @property
     def first_cause(self) -> Finding | None:
@@ -266,6 +268,7 @@ def as_json(diagnosis: RunDiagnosis) -> dict[str, Any]:
             }
             for one in diagnosis.earlier_trainings
         ],
+        "trainable_changes": list(diagnosis.trainable_changes),
         "sampled": sampled_json(diagnosis.sampled),
         "recipes": [
             {"title": one.title, "lines": list(one.lines)} for one in diagnosis.recipes

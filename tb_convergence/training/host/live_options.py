@@ -6,7 +6,8 @@ three that recording a short training may cost.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+import os
+from collections.abc import Callable, Collection, Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
@@ -24,17 +25,38 @@ def wanted(
     stop_on: Collection[str],
     stop: Callable[[], None],
     overhead: float,
+    rules: Sequence[str] = (),
 ) -> Live | None:
     """A `Live` where anything was asked of one; None where not."""
-    if not (live or on_finding is not None or stop_on):
+    if not (live or on_finding is not None or stop_on or rules):
         return None
     from tb_convergence import rule_plugins  # noqa: PLC0415 - see above
     from tb_convergence.training.host.live import Live  # noqa: PLC0415
 
-    rule_plugins.load_installed()  # rules of a file are in force once the program has loaded it
+    rule_plugins.load_installed()
+    for path in rules:  # loaded before, except in a process that got a copy of the callback
+        rule_plugins.load_file(path)
     return Live(
         log_dir, on_finding=on_finding, stop_on=stop_on, stop=stop, overhead=overhead
     )
+
+
+def checked_rules(rules: Any) -> tuple[str, ...]:
+    """Paths of files of rules, once their rules are in force.
+
+    Raises:
+        TypeError: `rules` is one path, or not a list of paths.
+        RuleFileError: a file cannot be used; a `ValueError`.
+    """
+    if isinstance(rules, (str, os.PathLike)):
+        raise TypeError(f"rules is {rules!r}; expected a list of files, such as [{str(rules)!r}]")
+    paths = tuple(os.fspath(path) for path in rules or ())
+    if paths:
+        from tb_convergence import rule_plugins  # noqa: PLC0415 - see above
+
+        for path in paths:
+            rule_plugins.load_file(path)
+    return paths
 
 
 def checked_live(on_finding: Any, stop_on: Any) -> frozenset[str]:
@@ -63,6 +85,6 @@ def checked_live(on_finding: Any, stop_on: Any) -> frozenset[str]:
         raise ValueError(
             f"stop_on has {unknown[0]!r}; expected severities ({', '.join(SEVERITIES)}) or ids of "
             f"diagnoses{f' (did you mean {close[0]!r}?)' if close else ''}. To use custom rules, "
-            "load their file first: tb_convergence.rule_plugins.load_file(path)"
+            "name their files in rules=[...]"
         )
     return chosen

@@ -22,7 +22,7 @@ from tb_convergence.training.host.arguments import (
 from tb_convergence.training.host.cadence import Cadence
 from tb_convergence.training.host.epochs import Epochs
 from tb_convergence.training.host.guard import Guard, UnsupportedError, weak_close
-from tb_convergence.training.host.live_options import OnFinding, checked_live, wanted
+from tb_convergence.training.host.live_options import OnFinding, checked_live, checked_rules, wanted
 from tb_convergence.training.host.writer import RunWriter
 from tb_convergence.training.keras import compat
 from tb_convergence.training.keras.trainable_changes import TrainableChanges
@@ -63,11 +63,14 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
         on_finding: called with each finding that appears (implies `live`).
         stop_on: severities ("critical") or ids of findings at which training stops (implies
             `live`); by default nothing stops it.
+        rules: files of your own rules, which `live`, `on_finding` and `stop_on` then use (implies
+            `live`).
         trajectory: keep a bounded sample of the weights (50 MB) in `trajectory.npz`, so that
             `tb_convergence.landscape(model, data, path=log_dir)` can draw the path.
 
     Raises:
-        ValueError: `log_dir` is empty, `overhead` or `every_n_steps` out of range.
+        ValueError: `log_dir` is empty, `overhead` or `every_n_steps` out of range, a file of
+            `rules` cannot be used.
         TypeError: an argument is of the wrong type.
 
     Steps are numbered by the optimizer's `iterations`, so several calls of `fit` continue one run,
@@ -91,6 +94,7 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
         live: bool = False,
         on_finding: OnFinding | None = None,
         stop_on: Collection[str] = (),
+        rules: Collection[str | os.PathLike[str]] = (),
         trajectory: bool = False,
     ) -> None:
         super().__init__()
@@ -104,6 +108,7 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
         self.gradient_histograms = bool(gradient_histograms)
         self.live = bool(live)
         self.on_finding = on_finding
+        self.rules = checked_rules(rules)
         self.stop_on = checked_live(on_finding, stop_on)
         self.trajectory = bool(trajectory)
         self._path = TrajectoryCallback(self.log_dir) if self.trajectory else None
@@ -208,7 +213,8 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
             self._writer = RunWriter(self.log_dir)
             self._closing = weak_close(self, self._writer)
             self._writer.live = wanted(
-                self.log_dir, self.live, self.on_finding, self.stop_on, self._stop, self.overhead
+                self.log_dir, self.live, self.on_finding, self.stop_on, self._stop, self.overhead,
+                self.rules,
             )
             self._epochs = Epochs()
         # Only here, because it needs TensorFlow, which another Keras backend does without.

@@ -55,6 +55,7 @@ class LoopRun:
         live: bool = False,
         on_finding: OnFinding | None = None,
         stop_on: Collection[str] = (),
+        rules: Sequence[str] = (),
     ) -> None:
         self.guard = Guard(who)
         self._model = model
@@ -81,7 +82,7 @@ class LoopRun:
             self._writer = self.guard(lambda: RunWriter(log_dir))
         if self._writer is not None:
             self._writer.live = wanted(
-                log_dir, live, on_finding, stop_on, self._stop, overhead
+                log_dir, live, on_finding, stop_on, self._stop, overhead, rules
             )
 
     def _stop(self) -> None:

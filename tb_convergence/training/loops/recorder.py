@@ -20,7 +20,7 @@ from tb_convergence.training.host.arguments import (
     checked_log_dir,
     checked_overhead,
 )
-from tb_convergence.training.host.live_options import OnFinding, checked_live
+from tb_convergence.training.host.live_options import OnFinding, checked_live, checked_rules
 from tb_convergence.training.loops.loop_run import LoopRun
 from tb_convergence.training.loops.watch import Shown
 
@@ -42,7 +42,7 @@ class ConvergenceRecorder:
             optimizer's `iterations` says, or 0.
         overhead, every_n_steps, gradient_histograms: as for
             `tb_convergence.keras.ConvergenceCallback`.
-        live, on_finding, stop_on: likewise; what asks the loop to stop is `should_stop`.
+        live, on_finding, stop_on, rules: likewise; what asks the loop to stop is `should_stop`.
 
     Raises:
         ValueError: `log_dir` is empty, a number is out of range.
@@ -74,6 +74,7 @@ class ConvergenceRecorder:
         live: bool = False,
         on_finding: OnFinding | None = None,
         stop_on: Collection[str] = (),
+        rules: Collection[str | os.PathLike[str]] = (),
     ) -> None:
         holder = hasattr(variables, "trainable_variables")
         if not holder and not isinstance(variables, (list, tuple)):
@@ -98,6 +99,7 @@ class ConvergenceRecorder:
             every_n_steps=checked_interval(every_n_steps),
             gradient_histograms=bool(gradient_histograms),
             live=bool(live),
+            rules=checked_rules(rules),
             on_finding=on_finding,
             stop_on=checked_live(on_finding, stop_on),
         )
