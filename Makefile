@@ -44,7 +44,7 @@ zoo: $(VENV)/.test  ## 90 sick programs and their twins, three seeds: is the rig
 	@PYTHONPATH=$(CURDIR):$(CURDIR)/tests TF_CPP_MIN_LOG_LEVEL=3 $(PY) -m zoo \
 	  $(if $(CASES),--cases '$(CASES)') $(if $(DATA),--data '$(DATA)') $(ARGS)
 
-identity: $(VENV)/.test  ## 38 programs trained with and without the callback, compared bit for bit; ARGS='vae lora'
+identity: $(VENV)/.test  ## 44 programs trained with and without the callback, compared bit for bit; ARGS='vae lora'
 	@PYTHONPATH=$(CURDIR) $(PY) -m tests.identity --corpus $(ARGS)
 
 fuzz: $(VENV)/.test  ## 50,000 damaged event files, two hours; goes on where it was stopped

@@ -11,7 +11,8 @@ with every option of it in front of all others.
 After each call of `fit` these are compared: every variable of the model, its metrics and
 optimizers, variables of TensorFlow in its layers, the history, what `fit` raised, and the random
 generators of Python, NumPy, TensorFlow and Keras. At the end the script's own global variables are
-compared, so what it predicted, drew and counted.
+compared, so what it predicted, drew and counted, and what it printed from Python, except for
+durations.
 
 Exit status: 0 identical, 1 different, 2 a script cannot be repeated.
 """
@@ -19,10 +20,14 @@ Exit status: 0 identical, 1 different, 2 a script cannot be repeated.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
+import io
 import json
+import logging
 import os
 import random
+import re
 import runpy
 import subprocess
 import sys
@@ -57,6 +62,9 @@ ENVIRONMENT = {
 
 TOGETHER = 8
 """Scripts of the corpus that share a process: TensorFlow is slow to import."""
+
+DURATION = re.compile(r"\d+(\.\d+)?(ms|us|s)\b(/(step|epoch))?")
+"""In what a script prints: differs from run to run."""
 
 Report = dict[str, Any]
 
@@ -163,7 +171,39 @@ def results(names: dict[str, Any]) -> dict[str, str]:
     return found
 
 
+def recorded(folder: str) -> str:
+    """What was recorded of one call of `fit`, in words: steps, and those with gradients."""
+    import numpy as np  # noqa: PLC0415
+
+    from tests.training import event_records  # noqa: PLC0415
+
+    written = event_records.read(folder)
+    if "variables" not in written.groups:
+        return "nothing"
+    group = written.groups["variables"]
+    column = group.columns.index("gradient_norm")
+    known = {
+        step
+        for step, table in zip(group.steps, group.tables, strict=True)
+        if not np.isnan(table[:, column]).all()
+    }
+    steps = sorted({*group.steps})
+    return f"{len(steps)} steps from {steps[0]}, gradients of {len(known)}"
+
+
 # ---- running ----------------------------------------------------------------------------------
+
+
+class Lines(logging.Handler):
+    """Keeps what the package logs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep one line."""
+        self.texts.append(record.getMessage())
 
 
 def execute(script: str, arguments: Sequence[str], kind: str, folder: str) -> Report:
@@ -209,8 +249,11 @@ def execute(script: str, arguments: Sequence[str], kind: str, folder: str) -> Re
     sys.argv = [script, *arguments]
     sys.path.insert(0, os.path.dirname(os.path.abspath(script)))
     failure, names, began = "", {}, time.process_time()
+    printed, lines = io.StringIO(), Lines()
+    logging.getLogger("tb_convergence").addHandler(lines)
     try:
-        names = runpy.run_path(script, run_name="__main__")
+        with contextlib.redirect_stdout(printed):
+            names = runpy.run_path(script, run_name="__main__")
     except SystemExit:
         pass
     except BaseException:
@@ -218,11 +261,15 @@ def execute(script: str, arguments: Sequence[str], kind: str, folder: str) -> Re
     finally:
         sys.path.pop(0)
         keras.Model.fit = original
+        logging.getLogger("tb_convergence").removeHandler(lines)
+    ended = {**results(names), "what it printed": DURATION.sub("", printed.getvalue())}
     return {
-        "states": [*states, results(names)],
+        "states": [*states, ended],
         "failure": failure,
         "seconds": time.process_time() - began,
         "disabled": [callback.disabled_reason for callback in callbacks],
+        "lines": lines.texts,
+        "recorded": [recorded(callback.log_dir) for callback in callbacks],
     }
 
 

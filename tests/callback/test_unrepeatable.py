@@ -69,9 +69,12 @@ def test_what_can_be_had_is_recorded(
     rng = np.random.default_rng(0)
     x, y = (rng.normal(size=(60, n)).astype("float32") for n in (3, 2))
     callback = ConvergenceCallback(tmp_path, every_n_steps=4)
-    weights = []
+    weights, returned = [], []
+    noting = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: returned.append(float(logs["loss"]))
+    )
     with caplog.at_level(logging.WARNING, logger="tb_convergence"):
-        for callbacks in ([], [callback]):
+        for callbacks in ([noting], [callback]):
             keras.utils.set_random_seed(1)
             model = build(keras)
             data = tf.data.Dataset.from_tensor_slices((x, y)).batch(4)
@@ -89,5 +92,31 @@ def test_what_can_be_had_is_recorded(
     variables = history.tables["variables"]
     assert (variables.column("update_norm") > 0).all()
     assert np.isnan(variables.column("gradient_norm")).all()
-    # What a function or a step of the model's own returns need not be the loss of the batch.
-    assert np.isnan(history.tables["run"].column("loss")).all()
+    assert variables.steps[0] == 0
+    # What no metric holds is the loss of the batch; else it is a mean since the epoch began.
+    losses = np.reshape(returned, (2, 15))
+    if name == "eager":
+        totals = np.cumsum(np.ones(15)) * losses
+        losses = np.diff(totals, axis=1, prepend=0.0)
+    run = history.tables["run"]
+    known = run.steps[1:]
+    np.testing.assert_allclose(run.column("loss")[1:, 0], losses.ravel()[known], rtol=1e-3)
+    assert not run.column("window_nonfinite_steps").any()
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_loss_that_is_not_finite_is_dated(keras: Any, tmp_path: Path, name: str) -> None:
+    x = np.random.default_rng(0).normal(size=(60, 3)).astype("float32")
+    x[4 * 7 + 1] = np.nan
+    keras.utils.set_random_seed(1)
+    model = MODELS[name][0](keras)
+    data = tf.data.Dataset.from_tensor_slices((x, x[:, :2])).batch(4)
+    callback = ConvergenceCallback(tmp_path, every_n_steps=1)
+    model.fit(data, epochs=1, shuffle=False, verbose=0, callbacks=[callback])
+    with open_logdir(tmp_path, "python") as source:
+        (run,) = fold_runs(source.runs())
+        table = read_folded(source, run).tables["run"]
+    assert table.steps.tolist() == list(range(15))
+    bad = table.column("window_nonfinite_steps")[:, 0]
+    np.testing.assert_array_equal(bad > 0, table.steps >= 7)
+    assert table.column("first_nonfinite_age_steps")[7, 0] == 0

@@ -103,3 +103,26 @@ def test_one_process_writes(trained: tuple[Path, tuple[str, ...]]) -> None:
     folder, modes = trained
     for mode in modes:
         assert len(list((folder / mode).glob("events*"))) == 1
+
+
+def test_a_replica_that_cannot_be_measured_takes_part_all_the_same(
+    trained: tuple[Path, tuple[str, ...]]
+) -> None:
+    """Nobody waits for it, the weights are the same (the process compares them), and where it is
+    another process the chief records every step."""
+    folder, modes = trained
+    if modes == ("function",):
+        table = records.only(folder / "replica").tables["replicas"]
+        assert table.steps.tolist() == list(range(train_replicas.STEPS))
+        loss = table.column("replica_loss")[: train_replicas.BAD_STEP]
+        assert np.isfinite(loss[:, 0]).all()
+        assert np.isnan(loss[:, 1]).all()
+        run = records.only(folder / "replica").tables["run"]
+        np.testing.assert_allclose(run.column("loss")[: len(loss), 0], loss[:, 0], rtol=1e-6)
+
+
+def test_sparse_gradients_are_recorded(trained: tuple[Path, tuple[str, ...]]) -> None:
+    table = records.only(trained[0] / "sparse").tables["variables"]
+    assert table.steps.tolist() == list(range(train_replicas.STEPS))
+    assert (table.column("gradient_norm")[:, 0] > 0).all()
+    assert (table.column("update_norm")[:, 0] > 0).all()

@@ -30,25 +30,49 @@ def halves() -> tuple[Any, Any]:
     return x, y
 
 
-def train(strategy: Any, folder: Path | None, mode: str, fault: bool = False) -> list[Any]:
-    """Weights before and after. With `fault` the process that writes cannot record."""
+def cannot_measure(_: Any) -> Any:
+    """In place of a part of the measurement: it fails in the second replica."""
+    from tb_convergence.training.instep import kernels, replicas  # noqa: PLC0415
+
+    if replicas.here()[0] == 1:
+        raise RuntimeError("planted fault")
+    return kernels.damaged(_)
+
+
+def layers_of(sparse: bool) -> list[Any]:
+    """One dense layer; or an embedding, whose gradients are sparse, before it."""
+    import keras  # noqa: PLC0415 - after the environment is set
+
+    dense = keras.layers.Dense(2, name="only")
+    if not sparse:
+        return [dense]
+    whole = keras.layers.Lambda(lambda x: keras.ops.cast(keras.ops.abs(x) > 1, "int32"))
+    return [whole, keras.layers.Embedding(4, 2), keras.layers.Flatten(), dense]
+
+
+def train(
+    strategy: Any, folder: Path | None, mode: str, fault: str = "", sparse: bool = False
+) -> list[Any]:
+    """Weights before and after. With a `fault`, the process that writes cannot record ("chief"),
+    or the second replica cannot be measured ("replica")."""
     import keras  # noqa: PLC0415 - after the environment is set
     import tensorflow as tf  # noqa: PLC0415
 
     from tb_convergence import ConvergenceRecorder  # noqa: PLC0415
-    from tb_convergence.training.instep import replicas  # noqa: PLC0415
+    from tb_convergence.training.instep import kernels, replicas  # noqa: PLC0415
 
     keras.utils.set_random_seed(3)
     with strategy.scope():
-        model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, name="only")])
+        model = keras.Sequential([keras.Input((3,)), *layers_of(sparse)])
         optimizer = keras.optimizers.SGD(RATE)
         optimizer.build(model.trainable_variables)
         recorder = None
         if folder is not None:
             recorder = ConvergenceRecorder(folder, model, every_n_steps=5)
             assert recorder.disabled_reason is None, recorder.disabled_reason
-            if fault and replicas.is_chief(strategy):
+            if fault == "chief" and replicas.is_chief(strategy):
                 recorder._run.guard.disable("planted fault")
+            replicas.damaged = cannot_measure if fault == "replica" else kernels.damaged
     start = [np.array(w) for w in model.get_weights()]
 
     def replica_step(x: Any, y: Any) -> Any:
@@ -108,9 +132,15 @@ def main(folder: Path, index: str = "", *addresses: str) -> None:
         for expected, found in zip(plain, recorded, strict=True):
             np.testing.assert_array_equal(found, expected, err_msg=mode)
         np.savez(folder / f"weights-{os.getpid()}.npz", *plain)
-    failing = train(strategy, folder / "fault", mode, fault=True)
-    for expected, found in zip(plain, failing, strict=True):
-        np.testing.assert_array_equal(found, expected, err_msg="fault")
+    plain = train(strategy, None, mode, sparse=True)
+    recorded = train(strategy, folder / "sparse", mode, sparse=True)
+    for expected, found in zip(plain, recorded, strict=True):
+        np.testing.assert_array_equal(found, expected, err_msg="sparse")
+    plain = train(strategy, None, mode)
+    for fault in ("chief", "replica"):
+        failing = train(strategy, folder / fault, mode, fault)
+        for expected, found in zip(plain, failing, strict=True):
+            np.testing.assert_array_equal(found, expected, err_msg=fault)
     sys.stdout.write("trained alike\n")
     sys.stdout.flush()
     os._exit(0)  # the other worker may be gone: no waiting for it

@@ -276,36 +276,50 @@ def test_a_function_stays_one_node(attributes: dict[str, bool]) -> None:
     assert all(definition.attr[name].b for name in attributes)
 
 
-def test_initializers_that_can_be_asked_again_are_known() -> None:
+def test_values_of_a_graph_that_is_traced_are_computed_once_more() -> None:
     """Without it: models that their first batch builds are first recorded at the second step."""
+    calls, seen = [], {}
     counting = keras.random.SeedGenerator(1)
 
     class Own(keras.initializers.Initializer):
         def __call__(self, shape: Any, dtype: Any = None) -> Any:
-            raise AssertionError("it may count its calls")
-
-    initializers = keras.initializers
-    for name in ("glorot_uniform", "he_normal", "orthogonal", "zeros", "ones"):
-        assert compat.draws_the_same(initializers.get(name)), name
-    for other in (initializers.RandomNormal(seed=counting), Own(), lambda *_, **__: 0, None):
-        assert not compat.draws_the_same(other)
-    seen: list[Any] = []
+            calls.append(shape)
+            return 2 * keras.random.uniform(shape, seed=4)
 
     @tf.function
     def step(x: Any) -> Any:
-        if not layer.built:
-            with tf.variable_creator_scope(noting):
-                layer.build(x.shape)
-        return layer(x)
+        for layer in layers:
+            if not layer.built:
+                with tf.variable_creator_scope(noting):
+                    layer.build(x.shape)
+        given = tf.random.stateless_normal([2], [1, 2]) + x[0, :2]
+        if len(others) < 2:
+            others[:] = [given, tf.random.normal([2])]
+        return sum(tf.reduce_sum(layer(x)) for layer in layers)
 
     def noting(create: Any, **settings: Any) -> Any:
-        seen.append(compat.repeated_initial_value(settings["initial_value"]))
-        return create(**settings)
+        make = settings["initial_value"]
 
-    layer = keras.layers.Dense(3, kernel_initializer="he_normal")
+        def made() -> Any:
+            seen[len(seen)] = make()
+            return seen[len(seen) - 1]
+
+        return create(**{**settings, "initial_value": made})
+
+    drawn = keras.initializers.RandomNormal(seed=counting)
+    initializers = ["he_normal", "orthogonal", Own(), drawn]
+    layers = [keras.layers.Dense(3, kernel_initializer=item) for item in initializers]
+    others: list[Any] = []
     step(tf.ones((2, 4)))
-    for value, variable in zip(seen, layer.variables, strict=True):
-        np.testing.assert_allclose(value, variable.numpy(), rtol=1e-6)
+    state, made = counting.state.numpy(), len(calls)
+    values = compat.values_of([*seen.values(), *others])
+    assert [value is None for value in values] == [False] * 6 + [True, False] + [True, True]
+    variables = [variable for layer in layers for variable in layer.variables]
+    for value, variable in zip(values[:8], variables, strict=True):
+        if value is not None:
+            np.testing.assert_array_equal(value, variable.numpy())
+    np.testing.assert_array_equal(counting.state.numpy(), state)
+    assert len(calls) == made
 
 
 def test_other_frameworks_callbacks_are_answered() -> None:

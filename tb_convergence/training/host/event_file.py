@@ -23,6 +23,9 @@ _NUMBERS: Final = itertools.count()
 """Tells files apart that this process begins within one second. TensorBoard reads the files of a
 run by name, so the number has leading zeros: the tenth file comes after the ninth."""
 
+THREAD_NAME: Final = "tb_convergence event file"
+"""Name of the threads that write."""
+
 
 class _Writable(Protocol):
     def write(self, data: bytes) -> object: ...
@@ -61,7 +64,7 @@ class EventFile:
         self._failure: Exception | None = None
         self._closed = False
         self._lock = threading.Lock()  # nothing may be handed over behind the end
-        self._thread = threading.Thread(target=self._write, name="event file", daemon=True)
+        self._thread = threading.Thread(target=self._write, name=THREAD_NAME, daemon=True)
         self._thread.start()
         self.add_event(event_pb2.Event(wall_time=time.time(), file_version="brain.Event:2"))
         self.flush()

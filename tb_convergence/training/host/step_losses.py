@@ -10,7 +10,7 @@ its epoch.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -131,6 +131,9 @@ class StepLosses:
             # What comes after it is seen again where the values are single losses.
             value.hidden = value.kind != "single"
         self.batches += batches
+        self._follow()
+
+    def _follow(self) -> None:
         chosen = self._chosen()
         self.latest = math.nan
         if chosen is not None and chosen.kind != "unknown":
@@ -149,6 +152,24 @@ class StepLosses:
                     value.wrong.add(kind)
             fits = [kind for kind in kinds if kind not in value.wrong]
             value.kind = fits[0] if len(fits) == 1 else "unknown"
+
+    def tell(self, means: Collection[float]) -> None:
+        """The step of the latest call cannot be rehearsed; `means` are what its metrics hold.
+
+        A value that no metric holds is the loss of that step. One that a metric holds is its mean,
+        unless it is that of the first batches, where both are the same.
+        """
+        if self._kind != "unknown":
+            return
+        for value in self._values.values():
+            if value.kind != "unknown" or not math.isfinite(value.mean):
+                continue
+            near = AGREES * max(abs(value.mean), 1e-12)
+            if not any(abs(mean - value.mean) <= near for mean in means):
+                value.kind = "single"
+            elif value.before[1]:
+                value.kind = "running mean"
+        self._follow()
 
     def take(self) -> Window:
         """The window since it was last taken. Of values that are no loss that is known, it tells

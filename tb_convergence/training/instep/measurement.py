@@ -168,7 +168,7 @@ class Measurement:
                 extra = dict(zip(RUN_COLUMNS, tf.unstack(numbers[3:]), strict=True))
                 trace = Trace(loss=numbers[LOSS])
                 trace.run.update({name: _constantly(value) for name, value in extra.items()})
-                window = _this_step(part, self._present, numbers[LOSS])
+                window = _this_step(part, self._present, numbers[LOSS], self._known)
                 step = Step(tf.constant(0, tf.int64), numbers[RATE], part, old, new, trace, window)
                 return self._snapshot.update_vector(step)
 
@@ -182,12 +182,18 @@ def _constantly(value: Tensor) -> Callable[[], Tensor]:
     return lambda: value
 
 
-def _this_step(part: tables.Part, present: Sequence[bool], loss: Tensor) -> Window:
-    """A window of one step: between two rehearsed steps nothing is known of gradients."""
+def _this_step(
+    part: tables.Part, present: Sequence[bool], loss: Tensor, measured: bool
+) -> Window:
+    """A window of one step: between two rehearsed steps nothing is known of gradients.
+
+    A loss that was not `measured` is NaN where it is not known: that says nothing of the step.
+    """
     places = tf.constant([place for place, here in enumerate(present) if here], tf.int32)
     bad = tf.gather(part.nan_fraction + part.inf_fraction, places) > 0
     loss_bad = tf.logical_not(tf.math.is_finite(loss))
     zero = tf.constant(0.0)
+    damaged = tf.logical_or(tf.reduce_any(bad), tf.logical_and(loss_bad, measured))
     return Window(
         gradient_norms=tf.gather(part.norm, places),
         gradient_bad=tf.cast(bad, tf.float32),
@@ -196,12 +202,8 @@ def _this_step(part: tables.Part, present: Sequence[bool], loss: Tensor) -> Wind
         loss_bad=tf.cast(loss_bad, tf.float32),
         loss_max=loss,
         loss_min=loss,
-        bad=tf.cast(tf.logical_or(tf.reduce_any(bad), loss_bad), tf.float32),
-        first_bad=tf.where(
-            tf.logical_or(tf.reduce_any(bad), loss_bad),
-            tf.constant(0, tf.int64),
-            tf.constant(-1, tf.int64),
-        ),
+        bad=tf.cast(damaged, tf.float32),
+        first_bad=tf.where(damaged, tf.constant(0, tf.int64), tf.constant(-1, tf.int64)),
     )
 
 

@@ -48,26 +48,57 @@ def summed(
 
     K columns are those of the catalogue: the loss of that replica's own batch (which is divided by
     R before its gradients are taken, so that their sum is a mean; that is undone here), and whether
-    the replica went bad. To be called in every replica.
+    the replica went bad. Both are NaN where a replica could not be measured. To be called in every
+    replica.
 
     Args:
         parts: whether `gradients` are those of this replica; False where they are summed already.
+
+    Raises:
+        Exception: this replica could not be measured. The others have its part all the same.
     """
     context = tf.distribute.get_replica_context()
     number, count = here()
-    local = [isolated(gradient) for gradient in gradients]
+    failure = None
+    try:
+        local = [isolated(gradient) for gradient in gradients]
+        row = _own_row(local, loss, count)
+    except Exception as error:
+        failure, local = error, list(gradients)
+        row = tf.fill([len(statistics.columns("replicas"))], float("nan"))
     present = [gradient for gradient in local if gradient is not None]
-    own = tf.constant(float("nan")) if loss is None else tf.cast(isolated(loss), tf.float32) * count
-    bad = [damaged(as_float(g.values)) for g in map(dense, present) if g is not None]
-    if loss is not None:
-        bad.append(tf.cast(tf.logical_not(tf.math.is_finite(own)), tf.float32))
-    worst = tf.reduce_max(tf.stack(bad)) if bad else tf.constant(0.0)
-    row = tf.stack([own, worst])[None]
     mine = tf.reshape(tf.range(count), [-1, 1]) == number
     table = tf.where(mine, row, tf.zeros([count, len(statistics.columns("replicas"))]))
     *sums, table = context.all_reduce(
         tf.distribute.ReduceOp.SUM, [*(present if parts else []), table]
     )
+    if failure is not None:
+        raise failure
     rest = iter(sums if parts else present)
-    everything = [None if gradient is None else next(rest) for gradient in local]
-    return everything, None if loss is None else tf.reduce_mean(table[:, 0]), table
+    everything = [
+        None if gradient is None else _of_known_shape(next(rest), gradient) for gradient in local
+    ]
+    return everything, None if loss is None else _mean_loss(table), table
+
+
+def _of_known_shape(total: Any, part: Any) -> Any:
+    """A sum of sparse gradients with the shape that is known of each, and lost on the way."""
+    if isinstance(total, tf.IndexedSlices) and isinstance(part, tf.IndexedSlices):
+        return tf.IndexedSlices(total.values, total.indices, part.dense_shape)
+    return total
+
+
+def _mean_loss(table: Tensor) -> Tensor:
+    """Mean over the replicas that could be measured: one that could not has no number at all."""
+    measured = tf.logical_not(tf.math.is_nan(table[:, 1]))
+    total = tf.reduce_sum(tf.where(measured, table[:, 0], 0.0))
+    return total / tf.reduce_sum(tf.cast(measured, tf.float32))
+
+
+def _own_row(gradients: Sequence[Any], loss: Tensor | None, count: int) -> Tensor:
+    """This replica's row `[K]` of the table."""
+    own = tf.constant(float("nan")) if loss is None else tf.cast(isolated(loss), tf.float32) * count
+    bad = [damaged(as_float(g.values)) for g in map(dense, gradients) if g is not None]
+    if loss is not None:
+        bad.append(tf.cast(tf.logical_not(tf.math.is_finite(own)), tf.float32))
+    return tf.stack([own, tf.reduce_max(tf.stack(bad)) if bad else tf.constant(0.0)])

@@ -11,7 +11,6 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from inspect import getclosurevars, isfunction
 from typing import Any, Final
 
 import keras
@@ -22,7 +21,7 @@ from keras.src.random.seed_generator import GLOBAL_SEED_GENERATOR
 from keras.src.utils.tracking import DotNotTrackScope
 from tensorflow.python.data.ops import iterator_ops
 from tensorflow.python.data.util import structure
-from tensorflow.python.eager import context
+from tensorflow.python.eager import context, lift_to_graph
 from tensorflow.python.framework import op_def_registry
 from tensorflow.python.ops import gen_dataset_ops, stateful_random_ops
 
@@ -94,6 +93,45 @@ def is_stateful(operation: str) -> bool:
     """Whether an operation of this type has effects that its outputs do not show."""
     definition = op_def_registry.get(operation)
     return definition is None or bool(definition.is_stateful)
+
+
+def values_of(tensors: Sequence[Tensor]) -> list[Tensor | None]:
+    """Values of tensors of a graph that is being traced, which the graph itself will never give
+    away: the operations that make them run once more, as they do where TensorFlow initializes the
+    variables of a traced function.
+
+    None where that could be noticed, because an operation has a state, such as a random generator,
+    or where a value depends on what the graph is given.
+    """
+    found: list[Tensor | None] = [None] * len(tensors)
+    places = [place for place, tensor in enumerate(tensors) if _without_state(tensor)]
+
+    def lifted() -> list[Tensor]:
+        chosen = [tensors[place] for place in places]
+        copies = lift_to_graph.lift_to_graph(chosen, tf.compat.v1.get_default_graph())
+        return [copies[tensor] for tensor in chosen]
+
+    if places:
+        with tf.init_scope():
+            values = tf.function(lifted, autograph=False)()
+        for place, value in zip(places, values, strict=True):
+            found[place] = value
+    return found
+
+
+def _without_state(tensor: Tensor) -> bool:
+    waiting, seen = [tensor.op], set()
+    while waiting:
+        operation = waiting.pop()
+        if operation in seen:
+            continue
+        seen.add(operation)
+        kind = operation.type
+        if kind == "Placeholder" or (is_stateful(kind) and kind != "StatelessRandomGetAlg"):
+            return False
+        waiting += [item.op for item in operation.inputs]
+        waiting += operation.control_inputs
+    return True
 
 
 def keep_branch_whole(output: Tensor) -> None:
@@ -215,34 +253,6 @@ def own_trainable_variables(item: Any) -> Sequence[Any]:
 def own_variables(layer: Any) -> list[Any]:
     """All variables that a layer made itself, the trainable ones first."""
     return [*layer._trainable_variables, *layer._non_trainable_variables]
-
-
-def draws_the_same(initializer: Any) -> bool:
-    """Whether an initializer gives the same values at each call, and nothing notices the call.
-
-    True for those of Keras, seeded by a number, as they are unless somebody hands in a
-    `SeedGenerator`, which counts its calls; and for the bias of LSTM layers, which Keras puts
-    together from another initializer. Anything else may count its calls, too.
-    """
-    if isinstance(initializer, keras.initializers.Initializer):
-        known = type(initializer).__module__.startswith("keras.")
-        return known and isinstance(getattr(initializer, "seed", 0), int)
-    if not isfunction(initializer) or not initializer.__module__.startswith("keras.src.layers.rnn"):
-        return False
-    cell = getclosurevars(initializer).nonlocals.get("self")
-    return draws_the_same(getattr(cell, "bias_initializer", None))
-
-
-def repeated_initial_value(make: Any) -> Any:
-    """What the function `make` of a new variable of Keras gives, drawn once more, now; None where
-    that could be noticed.
-    """
-    if not isfunction(make) or not draws_the_same(
-        getclosurevars(make).nonlocals.get("initializer")
-    ):
-        return None
-    with tf.init_scope():
-        return make()
 
 
 def inner_variable(variable: Any) -> Any:

@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from inspect import isfunction
 from typing import Any, Final
 
+import numpy as np
 import tensorflow as tf
 
-from tb_convergence.training.keras import introspection
-from tb_convergence.training.keras.compat import repeated_initial_value
+from tb_convergence.training.keras import compat, introspection
 from tb_convergence.training.keras.handback import HandBack
 from tb_convergence.training.keras.rehearsal import Asked, Rehearsal
-from tb_convergence.training.keras.rolled_back import handle_of, state_of
+from tb_convergence.training.keras.rolled_back import handle_of, other_variables, state_of
 from tb_convergence.training.keras.sites import Site
 from tb_convergence.training.keras.updates_only import UpdatesOnly
 
@@ -82,17 +82,26 @@ class Before:
         numbers: of the step, by `id` of the optimizer.
         values: of the variables that the copy touches, once it is known which.
         known: values by `id` of the handle, before it is.
-        created: what variables that the step itself makes begin with, by `id` of the handle.
+        created: what variables that the step itself makes begin with, by `id` of the handle:
+            first as it was given, be it a tensor of the step's graph, and then as a value.
     """
 
     numbers: dict[int, int]
     values: list[Any] = field(default_factory=list)
     known: dict[int, Any] | None = None
     created: dict[int, Any] = field(default_factory=dict)
+    _held: list[Any] = field(default_factory=list)  # an `id` is only unique while its object lives
+
+    def hold(self, handle: Any, value: Any) -> None:
+        """The variable behind `handle` has this value."""
+        assert self.known is not None
+        if id(handle) not in self.known:
+            self.known[id(handle)] = value
+            self._held.append(handle)
 
     def note(self, create: Callable[..., Any], **settings: Any) -> Any:
         """To be a `tf.variable_creator_scope` around the step: it makes variables as without us,
-        and we note their first values, where these are numbers already while the step is traced."""
+        and we note their first values."""
         initial, values = settings.get("initial_value"), []
         if isfunction(initial):
 
@@ -104,14 +113,17 @@ class Before:
         variable = create(**settings)
         with suppress(Exception):
             # A layer that its first batch builds draws its weights inside the traced step.
-            value = values[-1] if hasattr(values[-1], "numpy") else repeated_initial_value(initial)
-            if hasattr(value, "numpy"):
-                self.created[id(variable.handle)] = value
+            # Noted as it is: one more operation in that graph would change its random numbers.
+            value = values[-1] if values else initial
+            if not tf.is_tensor(value):
+                value = np.asarray(value, variable.dtype.as_numpy_dtype)
+            self.created[id(variable.handle)] = value
+            self._held.append(variable.handle)
         return variable
 
-    def complete(self, rehearsal: Rehearsal, model: Any, optimizers: Sequence[Any]) -> bool:
-        """Find `values`; False where a variable is newer than the step, so its value is not
-        known.
+    def complete(self, handles: Sequence[Any], model: Any, optimizers: Sequence[Any]) -> bool:
+        """Find `values`, those of the variables behind `handles`; False where one is newer than
+        the step, so that its value is not known.
 
         Keras makes the variables of optimizers and metrics in the first step, and those of a
         model that nobody built. The optimizer knows what its own begin with; those of metrics
@@ -119,6 +131,7 @@ class Before:
         """
         if self.known is None:
             return True
+        self._compute()
         fresh = {
             id(handle_of(variable)): introspection.first_value(optimizer, variable)
             for optimizer in optimizers
@@ -127,14 +140,27 @@ class Before:
         for variable in model.metrics_variables:
             inner = variable if isinstance(variable, tf.Variable) else variable.value
             fresh.setdefault(id(handle_of(variable)), tf.identity(tf.convert_to_tensor(inner)))
-        for handle in rehearsal.touched.handles:
+        for handle in handles:
             value = self.known.get(id(handle))
             if value is None:
                 value = fresh.get(id(handle), self.created.get(id(handle)))
-            if value is None:
+            kind = None if value is None else compat.variable_type(handle)
+            if kind is None or value.dtype != kind[0] or not kind[1].is_compatible_with(
+                value.shape
+            ):
                 return False
             self.values.append(value)
         return True
+
+    def _compute(self) -> None:
+        """Turn tensors of the step's graph into values; forget those that have none outside."""
+        inside = {k: v for k, v in self.created.items() if tf.is_symbolic_tensor(v)}
+        self.created = {
+            k: tf.convert_to_tensor(v) for k, v in self.created.items() if k not in inside
+        }
+        with suppress(Exception):  # then the first record is that of the next step
+            values = compat.values_of(list(inside.values()))
+            self.created.update(zip(inside, values, strict=True))
 
 
 def values_before(
@@ -145,10 +171,14 @@ def values_before(
         return Before(numbers, values=copies.rehearsal.touched.read())
     if copies.updates is not None:
         return Before(numbers, values=copies.updates.read())
-    known: dict[int, Any] = {}
-    for variable in state_of(model, optimizers):
+    before = Before(numbers, known={})
+    state = state_of(model, optimizers)
+    for variable in state:
         handle = handle_of(variable)
         if handle is not None:
             inner = variable if isinstance(variable, tf.Variable) else variable.value
-            known[id(handle)] = tf.identity(tf.convert_to_tensor(inner))
-    return Before(numbers, known=known)
+            before.hold(handle, tf.identity(tf.convert_to_tensor(inner)))
+    for variable in other_variables(state):
+        with suppress(Exception):  # one without a value, or of a graph
+            before.hold(variable.handle, tf.identity(variable.read_value()))
+    return before

@@ -35,6 +35,14 @@ def returns_running_mean(model: Any) -> bool:
     return own == (keras.Model.train_step, keras.Model.make_train_function)
 
 
+def means(model: Any) -> list[float]:
+    """What the metrics of `model` hold that are means since the epoch began."""
+    return [
+        float(metric.result()) for metric in model.metrics
+        if isinstance(metric, keras.metrics.Mean)
+    ]
+
+
 def batches_per_update(optimizer: Any) -> int:
     """How many batches' gradients are averaged for one update."""
     return int(getattr(innermost(optimizer), "gradient_accumulation_steps", None) or 1)

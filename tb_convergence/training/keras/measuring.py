@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from tb_convergence.training.host.free_memory import free_bytes
 from tb_convergence.training.host.guard import UnsupportedError
 from tb_convergence.training.host.step_losses import StepLosses
 from tb_convergence.training.host.writer import RunWriter
@@ -23,6 +24,9 @@ from tb_convergence.training.keras.updates_only import UpdatesOnly
 
 MOST_OF_A_REASON: Final = 200
 """Characters of an error that the log line repeats."""
+
+SMALL_BYTES: Final = 64 * 2**20
+"""Variables smaller than this fit everywhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,9 +169,26 @@ class Measuring:
     def before(self, copies: Copies) -> Before:
         """Values of the variables, and the numbers of the step to come."""
         numbers = {id(item): self._number(item) for item in self._optimizers}
+        self._check_memory(copies)
         if self._last_finite is not None:
             self._last_finite.look(self._optimizers)
         return values_before(copies, self._model, self._optimizers, numbers)
+
+    def _check_memory(self, copies: Copies) -> None:
+        """The values from before the step stay in memory beside those that it writes."""
+        if copies.rehearsal is not None:
+            needed = copies.rehearsal.touched.bytes
+        else:
+            trained = [variable.value for variable in self._model.trainable_variables]
+            needed = sum(v.dtype.size * (v.shape.num_elements() or 0) for v in trained)
+        if needed < SMALL_BYTES:
+            return
+        free = free_bytes()
+        if free is not None and free < needed:
+            raise UnsupportedError(
+                f"a model whose variables ({needed / 2**20:,.0f} MiB) do not fit once more into "
+                f"the memory that is free ({free / 2**20:,.0f} MiB)"
+            )
 
     # ---- after it -------------------------------------------------------------------------
 
@@ -185,13 +206,19 @@ class Measuring:
         if copies.rehearsal is None and copies.updates is None:
             setup = self._prepare(copies)
         if copies.rehearsal is not None:
-            known = before.complete(copies.rehearsal, self._model, self._optimizers)
+            handles = copies.rehearsal.touched.handles
+            known = before.complete(handles, self._model, self._optimizers)
             if known and batch is not None:
                 copies.rehearsal.run(batch, before.values)
         else:
-            known = before.known is None
+            assert copies.updates is not None
+            known = before.complete(copies.updates.handles, self._model, self._optimizers)
         self._follow(copies.sites)
         note()
+        if copies.updates is not None:
+            means = introspection.means(self._model)
+            for losses in self.every_losses():
+                losses.tell(means)
         if not known:  # it is from the next step on
             return Result(False, setup)
         wrote = self._write(copies, before)

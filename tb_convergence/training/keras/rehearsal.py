@@ -8,8 +8,7 @@ itself. Every variable that the copy touches is put back afterward, bit for bit.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -26,6 +25,7 @@ from tb_convergence.training.keras.clipping import clipping_of
 from tb_convergence.training.keras.handback import Batch, HandBack
 from tb_convergence.training.keras.observer import Observer, Seen
 from tb_convergence.training.keras.patching import patched
+from tb_convergence.training.keras.python_state import attributes_kept, prints_dropped
 from tb_convergence.training.keras.rolled_back import Variables, handle_of
 from tb_convergence.training.keras.sites import Site, optimizers_of
 
@@ -205,11 +205,15 @@ class Rehearsal:
 
         pairs = zip(data.dtypes, data.shapes, strict=True)
         specs = [tf.TensorSpec(shape, dtype) for dtype, shape in pairs]
-        objects = [model, *compat.every_layer(model), *optimizers_of(model), *model.metrics]
+        objects = [
+            *compat.every_layer(model), *optimizers_of(model), *model.metrics,
+            *keras.tree.flatten(getattr(model, "loss", None)),
+        ]
         with (
             compat.without_op_callbacks(),
             compat.random_state_kept(),
-            _plain_attributes_kept(objects),
+            attributes_kept(objects),
+            prints_dropped(),
         ):
             traced = tf.function(copy, autograph=False, input_signature=specs)
             return traced.get_concrete_function(), observer.sites
@@ -250,22 +254,3 @@ def _kept_by(site: Site) -> list[Any]:
 
 def _refuse(*args: Any, **kwargs: Any) -> Any:
     raise NotRehearsedError("it creates variables when it is traced again")
-
-
-@contextmanager
-def _plain_attributes_kept(objects: Sequence[Any]) -> Iterator[None]:
-    """Put back numbers, texts and flags of `objects` that the block changes, such as a layer's own
-    count of its calls."""
-    plain = (bool, int, float, str, tuple, type(None))
-    saved = [
-        (vars(item), {k: v for k, v in vars(item).items() if type(v) in plain})
-        for item in objects
-        if hasattr(item, "__dict__")
-    ]
-    try:
-        yield
-    finally:
-        for namespace, values in saved:
-            for name, value in values.items():
-                if name in namespace and namespace[name] is not value:
-                    namespace[name] = value

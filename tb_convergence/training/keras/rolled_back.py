@@ -7,8 +7,9 @@ rehearsed step writes.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import tensorflow as tf
 
@@ -16,12 +17,18 @@ from tb_convergence.training.keras import compat
 
 Tensor = Any
 
+MOST_OTHERS: Final = 2_000
+"""Variables that a model does not hold: reading one takes some 20 us."""
+
 
 class Variables:
     """The variables behind some resources, read and written together in one call each.
 
     Args:
         handles: resources of variables.
+
+    Attributes:
+        bytes: size of their values, as far as their shapes are known.
     """
 
     def __init__(self, handles: Sequence[Tensor]) -> None:
@@ -30,6 +37,9 @@ class Variables:
         self._dtypes = [kind[0] for kind in kinds if kind is not None]
         if len(self._dtypes) != len(self.handles):
             raise TypeError("a resource that is no variable")
+        self.bytes = sum(
+            kind[0].size * (kind[1].num_elements() or 0) for kind in kinds if kind is not None
+        )
         self._read: Any = None
         self._write: Any = None
 
@@ -91,6 +101,24 @@ def state_of(model: Any, optimizers: Sequence[Any]) -> list[Any]:
         for value in list(vars(layer).values()):
             add(v for v in _inside(value) if isinstance(v, tf.Variable) or _is_keras_variable(v))
     return list(found.values())
+
+
+def other_variables(known: Sequence[Any]) -> list[tf.Variable]:
+    """Variables of TensorFlow that live in this process beside `known`, such as the weight of a
+    loss in a global variable: nothing that leads from the model to them can be seen from outside.
+
+    Empty where there are very many: they would take long to read.
+    """
+    own = {id(v if isinstance(v, tf.Variable) else getattr(v, "value", None)) for v in known}
+    kinds: dict[type, bool] = {}
+    found = []
+    for item in gc.get_objects():
+        kind = type(item)  # `isinstance` would ask the object, which may be anybody's
+        if kind not in kinds:
+            kinds[kind] = issubclass(kind, tf.Variable)
+        if kinds[kind] and id(item) not in own:
+            found.append(item)
+    return found if len(found) <= MOST_OTHERS else []
 
 
 def _is_keras_variable(value: Any) -> bool:

@@ -61,7 +61,7 @@ class StepLog:
         if skipped or step == self.last_step:
             return False
         tables = measurement.after(old, new, self._known(measurement))
-        self._complete(step, tables)
+        self._complete(step, tables, measurement.measures)
         wall_time = time.time()
         model = ": ".join(filter(None, (writer.label, self._name)))
         for group, table in tables.items():
@@ -82,7 +82,7 @@ class StepLog:
         rate = introspection.learning_rate(self.site.optimizer)
         return {"loss": self.losses.latest, "learning_rate": float(rate)}
 
-    def _complete(self, step: int, tables: Tables) -> None:
+    def _complete(self, step: int, tables: Tables, measured: bool) -> None:
         """Columns of the run that tell of the steps since the last record."""
         columns, run = statistics.columns("run"), tables["run"]
 
@@ -98,6 +98,9 @@ class StepLog:
             put("window_loss_mean", window.total / window.known)
             put("window_loss_max", window.highest)
             put("window_loss_min", window.lowest)
+        if not measured and self.losses.nonfinite:
+            put("window_nonfinite_steps", 1)
+            put("first_nonfinite_age_steps", 0)
         if window.first_nonfinite != NEVER:
             updates = introspection.batches_per_update(self.site.optimizer)
             own = run[0, columns.index("window_nonfinite_steps")]

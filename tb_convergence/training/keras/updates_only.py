@@ -13,6 +13,7 @@ import tensorflow as tf
 from tb_convergence.training.instep.measurement import Measurement
 from tb_convergence.training.instep.snapshot import Rows
 from tb_convergence.training.keras import layer_rows
+from tb_convergence.training.keras.rolled_back import handle_of
 from tb_convergence.training.keras.sites import Site
 
 Tensor = Any
@@ -24,6 +25,7 @@ class UpdatesOnly:
     Attributes:
         sites: the one optimizer call.
         places: index of each variable in what `read` returns, by `id`.
+        handles: resources of the variables in that order; None for one on several devices.
     """
 
     def __init__(self, model: Any) -> None:
@@ -34,6 +36,7 @@ class UpdatesOnly:
         site.measurement = Measurement(Rows(layer_rows.variable_rows(model, variables)), None)
         self.sites = [site]
         self.places = {id(variable): place for place, variable in enumerate(variables)}
+        self.handles = [handle_of(variable) for variable in variables]
         self._variables = variables
 
     def read(self) -> list[Tensor]:
