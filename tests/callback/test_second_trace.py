@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tb_convergence.keras import ConvergenceCallback
-from tb_convergence.training.keras import measuring
+from tb_convergence.training.keras import measuring, python_state
 from tb_convergence.training.keras.python_state import attributes_kept, prints_dropped
 from tests.training.event_records import read
 
@@ -42,8 +42,11 @@ def noticing(keras: Any) -> Any:
 
 
 def test_what_a_layer_notices_is_what_it_notices_without_us(
-    keras: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    keras: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    # Other tests of the process may have left functions of Python in graphs.
+    monkeypatch.setattr(python_state, "python_is_alone", lambda: True)
     x = np.ones((32, 3), "float32")
     seen = []
     for callbacks in ([], [ConvergenceCallback(tmp_path, every_n_steps=1)]):

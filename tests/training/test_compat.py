@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import threading
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,8 @@ import pytest
 keras = pytest.importorskip("keras")
 tf = pytest.importorskip("tensorflow")
 
-from tb_convergence.training.keras import compat  # noqa: E402 - needs TensorFlow
+from tb_convergence.training.host import event_file  # noqa: E402 - needs TensorFlow
+from tb_convergence.training.keras import compat  # noqa: E402
 
 
 def numbers() -> Any:
@@ -92,8 +94,9 @@ def test_numerics_of_ours_are_not_checked() -> None:
         tf.debugging.disable_check_numerics()
 
 
-def test_random_states_and_names_are_kept() -> None:
+def test_random_states_and_names_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without it: what is drawn or named after a record differs."""
+    monkeypatch.setattr(compat, "python_is_alone", lambda: True)
 
     def drawn() -> list[Any]:
         values = [np.random.rand(), tf.random.normal([]).numpy()]
@@ -113,6 +116,34 @@ def test_random_states_and_names_are_kept() -> None:
     found = [*drawn(), keras.layers.Dense(1).name]
     assert found[:-1] == expected[:-1]
     assert int(re.sub(r"\D", "", f"0{found[-1]}")) == start + 1
+
+
+def test_what_a_data_pipeline_draws_meanwhile_stays_drawn() -> None:
+    """Without it: it draws the same again, and trains on other batches than without us."""
+
+    def generator() -> Any:
+        while True:
+            yield np.random.rand()
+
+    data = iter(tf.data.Dataset.from_generator(generator, output_signature=tf.TensorSpec([])))
+    np.random.seed(1)
+    expected = [np.random.rand() for _ in range(3)]
+    np.random.seed(1)
+    found = [float(next(data))]
+    with compat.random_state_kept():
+        assert not compat.python_is_alone()
+        found.append(float(next(data)))
+    np.testing.assert_allclose([*found, float(next(data))], expected, rtol=1e-6)
+
+
+def test_other_threads_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without it: what another thread does while a step is traced is undone."""
+    monkeypatch.setattr(compat.script_ops._py_funcs, "size", lambda: 0)
+    other, ours = threading.Thread(name="x"), threading.Thread(name=event_file.THREAD_NAME)
+    for threads, alone in (([], True), ([ours], True), ([ours, other], False)):
+        present = [threading.current_thread(), *threads]
+        monkeypatch.setattr(threading, "enumerate", lambda present=present: present)
+        assert compat.python_is_alone() is alone
 
 
 def test_branches_stay_whole() -> None:

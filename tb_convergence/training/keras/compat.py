@@ -9,6 +9,7 @@ folder of `training` may use it, and `experiments`.
 from __future__ import annotations
 
 import random
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Final
@@ -23,7 +24,7 @@ from tensorflow.python.data.ops import iterator_ops
 from tensorflow.python.data.util import structure
 from tensorflow.python.eager import context, lift_to_graph
 from tensorflow.python.framework import op_def_registry
-from tensorflow.python.ops import gen_dataset_ops, stateful_random_ops
+from tensorflow.python.ops import gen_dataset_ops, script_ops, stateful_random_ops
 
 Tensor = Any
 
@@ -179,17 +180,34 @@ def without_op_callbacks() -> Iterator[None]:
 # ---- random generators and names -----------------------------------------------------------------
 
 
+OWN_THREADS: Final = "tb_convergence"
+"""Names of our threads begin with it."""
+
+
+def python_is_alone() -> bool:
+    """Whether nothing but this thread may run Python code of the user's: no other thread, and no
+    function of Python in a graph or a data pipeline, such as a generator."""
+    here = threading.current_thread()
+    return script_ops._py_funcs.size() == 0 and all(
+        one is here or one.name.startswith(OWN_THREADS) for one in threading.enumerate()
+    )
+
+
 @contextmanager
 def random_state_kept(*, seeds: bool = False) -> Iterator[None]:
     """Put back every global random generator and Keras' counters of names at the end.
+
+    The generators of Python and NumPy only while no other Python code may run: a data pipeline that
+    draws from them in the meantime would draw the same again.
 
     One thing is out of reach: a random operation that the body runs eagerly, outside any
     `tf.function`, moves the state of its kernel, which TensorFlow does not show.
 
     Args:
-        seeds: also put back what the body seeds, such as with `keras.utils.set_random_seed`, and
-            take away generators that it makes.
+        seeds: put back everything, also what the body seeds, such as with
+            `keras.utils.set_random_seed`, and take away generators that it makes.
     """
+    undisturbed = seeds or python_is_alone()
     own, numpy_state = random.getstate(), np.random.get_state()
     current = context.context()
     seed = current._seed
@@ -209,8 +227,9 @@ def random_state_kept(*, seeds: bool = False) -> Iterator[None]:
             stateful_random_ops.global_generator = generator
             global_state.set_global_attribute(GLOBAL_SEED_GENERATOR, keras_generator)
             global_state.set_global_attribute(NAME_COUNTERS, counters)
-        random.setstate(own)
-        np.random.set_state(numpy_state)
+        if undisturbed and (seeds or python_is_alone()):
+            random.setstate(own)
+            np.random.set_state(numpy_state)
         if operations is not None:
             operations.setstate(drawn)
         if generator is not None:

@@ -144,10 +144,7 @@ class Before:
             value = self.known.get(id(handle))
             if value is None:
                 value = fresh.get(id(handle), self.created.get(id(handle)))
-            kind = None if value is None else compat.variable_type(handle)
-            if kind is None or value.dtype != kind[0] or not kind[1].is_compatible_with(
-                value.shape
-            ):
+            if value is None or not _fits(value, handle):
                 return False
             self.values.append(value)
         return True
@@ -161,6 +158,11 @@ class Before:
         with suppress(Exception):  # then the first record is that of the next step
             values = compat.values_of(list(inside.values()))
             self.created.update(zip(inside, values, strict=True))
+
+
+def _fits(value: Any, handle: Any) -> bool:
+    kind = compat.variable_type(handle)
+    return kind is not None and value.dtype == kind[0] and kind[1].is_compatible_with(value.shape)
 
 
 def values_before(

@@ -2,8 +2,9 @@
 back, as far as it can be reached.
 
 The objects are the model, its layers, losses, metrics and optimizers. Reachable are their
-attributes and the contents of lists, dicts and sets in these. While other threads of Python run,
-only numbers, texts and flags are put back: nothing that another thread does may be lost.
+attributes and the contents of lists, dicts and sets in these. While other Python code may run, such
+as a thread or a data generator, only numbers, texts and flags are put back: nothing that it does
+may be lost.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
-from tb_convergence.training.host.event_file import THREAD_NAME
+from tb_convergence.training.keras.compat import python_is_alone
 
 PLAIN: Final = (bool, int, float, str, tuple, type(None))
 
@@ -29,11 +30,11 @@ def attributes_kept(objects: Sequence[Any]) -> Iterator[None]:
     """Put back attributes of `objects` that the block sets, changes or deletes."""
     namespaces = [vars(item) for item in objects if hasattr(item, "__dict__")]
     saved = [dict(namespace) for namespace in namespaces]
-    contents = _contents(saved) if _alone() else []
+    contents = _contents(saved) if python_is_alone() else []
     try:
         yield
     finally:
-        alone = _alone()
+        alone = python_is_alone()
         for namespace, before in zip(namespaces, saved, strict=True):
             for name in [name for name in namespace if alone and name not in before]:
                 del namespace[name]
@@ -43,11 +44,6 @@ def attributes_kept(objects: Sequence[Any]) -> Iterator[None]:
                     namespace[name] = value
         for container, items in contents if alone else ():
             _put_back(container, items)
-
-
-def _alone() -> bool:
-    here = threading.current_thread()
-    return all(one is here or one.name == THREAD_NAME for one in threading.enumerate())
 
 
 def _contents(namespaces: Sequence[dict[str, Any]]) -> list[tuple[Any, Any]]:
