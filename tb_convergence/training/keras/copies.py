@@ -180,7 +180,7 @@ def values_before(
         if handle is not None:
             inner = variable if isinstance(variable, tf.Variable) else variable.value
             before.hold(handle, tf.identity(tf.convert_to_tensor(inner)))
-    for variable in other_variables(state):
+    for variable in other_variables(model, state):
         with suppress(Exception):  # one without a value, or of a graph
             before.hold(variable.handle, tf.identity(variable.read_value()))
     return before
