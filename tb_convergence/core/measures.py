@@ -115,6 +115,7 @@ MEASURES: Final[tuple[Measure, ...]] = (
     Measure("epochs", "epochs"),
     Measure("layers", "layers {detail}"),
     Measure("batch_size", "samples in a batch"),
+    Measure("target_classes", "classes of the target", kind="target"),
 )
 """Measures that several rules use."""
 

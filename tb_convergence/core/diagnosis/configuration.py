@@ -108,6 +108,8 @@ class Configuration:
         schedule: class of the learning rate's schedule; "" for a constant or unknown rate.
         optimizers: how many optimizers the train step calls; 0 where unknown.
         trainable_parameters: of the whole model; None where unknown.
+        target_shape, prediction_shape: of the only target and the only output, None for an axis
+            whose size varies; None where unknown.
         head: name of the layer of the only output that is looked at (see `output_heads`); "" where
             all are.
     """
@@ -130,6 +132,8 @@ class Configuration:
     schedule: str = ""
     optimizers: int = 0
     trainable_parameters: int | None = None
+    target_shape: tuple[int | None, ...] | None = None
+    prediction_shape: tuple[int | None, ...] | None = None
     head: str = ""
     _by_name: dict[str, Layer] = field(default_factory=dict, init=False, repr=False, compare=False)
     _sources: dict[str, Layer | None] = field(
@@ -250,6 +254,8 @@ def configuration(history: RunHistory) -> Configuration:
         schedule=_text(_mapping(optimizer.get("learning_rate")).get("class")),
         optimizers=len(_mapping(document.get("optimizers"))) or int(bool(optimizer)),
         trainable_parameters=_count(model.get("trainable_parameters")),
+        target_shape=_shape(_mapping(document.get("data_shapes")).get("target")),
+        prediction_shape=_shape(_mapping(document.get("data_shapes")).get("prediction")),
         head=_text(document.get("output")),
     )
 
@@ -266,7 +272,7 @@ def _losses(value: Any) -> tuple[tuple[str, str], ...]:
 
 def _layer(item: Mapping[str, Any]) -> Layer:
     inputs, shape = item.get("inputs"), item.get("output_shape")
-    sizes = tuple(_size(size) for size in shape) if isinstance(shape, list) else None
+    sizes = _shape(shape)
     penalty = _mapping(_mapping(item.get("kernel_regularizer")).get("config"))
     return Layer(
         name=_text(item.get("name")),
@@ -334,6 +340,10 @@ def _count(value: Any) -> int | None:
 def _product(first: Any, second: Any) -> int | None:
     sizes = _size(first), _size(second)
     return None if sizes[0] is None or sizes[1] is None else sizes[0] * sizes[1]
+
+
+def _shape(value: Any) -> tuple[int | None, ...] | None:
+    return tuple(_size(size) for size in value) if isinstance(value, list) else None
 
 
 def _size(value: Any) -> int | None:

@@ -14,7 +14,12 @@ from typing import Final
 import numpy as np
 
 from tb_convergence.core.diagnosis import step_size
-from tb_convergence.core.diagnosis.configuration import Configuration, Layer, configuration
+from tb_convergence.core.diagnosis.configuration import (
+    CROSS_ENTROPIES,
+    Configuration,
+    Layer,
+    configuration,
+)
 from tb_convergence.core.diagnosis.data import baseline_loss
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
@@ -25,11 +30,15 @@ from tb_convergence.core.diagnosis.training_progress import LITTLE
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.measures import Measure
 from tb_convergence.core.text.numbers import number, percent
+from tb_convergence.core.text.phrases import counted
 
 IN_RANGE: Final = (step_size.SMALL, step_size.LARGE)
 """Healthy update ratios, as in update-ratio-out-of-range."""
 MUCH: Final = 0.2
 STEPS: Final = 200
+CLASSES: Final = 3
+ROOMY: Final = 16
+"""Units that a widened layer gets at least; memorizing ten samples takes fewer."""
 OWN_SIGNS: Final = frozenset({"loss-not-decreasing", "underfitting", "loss-oscillation"})
 """Signs of a model that is too small; any other finding would explain the plateau."""
 GRADIENT_SIGNS: Final = frozenset({"vanishing-gradient", "exploding-gradient", "zero-gradient"})
@@ -65,8 +74,10 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
     if baseline is None:
         share_of, reference = "loss_over_start", "its start"
     what = f" {narrow[1]}" if narrow else ""
+    one_number = narrow is not None and _one_number_for_classes(history, narrow[0])
     return Match(
-        "info", 0.45 if narrow else 0.25,
+        "warning" if one_number else "info",
+        0.75 if one_number else 0.45 if narrow else 0.25,
         f"The loss has plateaued at {number(trajectory.end, 4)}, {percent(share)} of "
         f"{reference}{order}.{what}",
         trajectory.rest_step, int(trajectory.steps[-1]), (narrow[0].name,) if narrow else (),
@@ -78,7 +89,28 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
             *((Evidence("slowest_update_ratio", slowest, IN_RANGE[0],
                         side="more than"),) if in_order else ()),
         ),
+        _wider(configuration(history), narrow[0]) if narrow else (),
     )
+
+
+def _one_number_for_classes(history: RunHistory, layer: Layer) -> bool:
+    """Whether three or more classes have to be told apart by the single output of `layer`."""
+    model = configuration(history)
+    classes = model.output.units if model.output is not None else None
+    return (
+        layer is not model.output and layer.units == 1 and (classes or 0) >= CLASSES
+        and model.loss in CROSS_ENTROPIES
+    )
+
+
+def _wider(model: Configuration, layer: Layer) -> tuple[str, ...]:
+    """The change that removes the bottleneck, and the experiment that shows whether it is one."""
+    if layer is model.output:
+        change = f"Add a hidden layer before {layer.name}: Dense(32, activation='relu')."
+    else:
+        units = max(ROOMY, model.output.units or 1 if model.output is not None else 1)
+        change = f"Give {layer.name} more units: {units} instead of {layer.units}."
+    return (change, *RULE.advice)
 
 
 def _narrow(model: Configuration) -> tuple[Layer, str] | None:
@@ -95,11 +127,11 @@ def _narrow(model: Configuration) -> tuple[Layer, str] | None:
     classes = output.units or 1
     for layer in dense:
         if layer is not output and layer.units is not None and layer.units < min(classes, 10):
-            return layer, f"{layer.name} has {layer.units} units for {classes} outputs."
+            return layer, f"{layer.name} has {counted(layer.units, 'unit')} for {classes} outputs."
     small = min((layer.units for layer in dense if layer is not output and layer.units), default=0)
     if 0 < small <= 3:
         layer = next(layer for layer in dense if layer.units == small and layer is not output)
-        return layer, f"{layer.name} has only {small} units."
+        return layer, f"{layer.name} has only {counted(small, 'unit')}."
     return None
 
 
@@ -116,6 +148,13 @@ RULE = Rule(
             source=(
                 "A narrow layer makes a lack of capacity more likely, so a lower plateau counts as "
                 "well."
+            ),
+        ),
+        Threshold(
+            "target_classes", high=CLASSES, detail="(behind a layer of one unit, for a warning)",
+            source=(
+                "One number orders the classes on a line; from three on, that puts some between "
+                "others."
             ),
         ),
         Threshold(

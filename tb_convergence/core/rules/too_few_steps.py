@@ -31,6 +31,7 @@ WINDOWS: Final = 4
 VALIDATIONS: Final = 3
 PAST: Final = 0.1
 SOLVED: Final = 0.02
+SLOWER: Final = 0.5
 LONGER: Final = 3
 _MOST_TIMES_LONGER: Final = 20
 """Longer trainings are no useful advice: something else holds the run back."""
@@ -61,8 +62,7 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
     # If steps have length 0, more of them would not help.
     if found is None and path is not None and 0 < path < BEGUN and (trajectory.elapsed or 0) < FEW:
         return _hardly_begun(history, trajectory, path)
-    # A loss that fell in the first half of that part and then plateaued has settled.
-    if found is None or trajectory.settled or _best_is_over(history) or _bulge(trajectory):
+    if found is None or _plateaued(trajectory) or _best_is_over(history) or _bulge(trajectory):
         return None
     fall, first = found
     unit = "epoch" if history.axis == "epoch" else "step"
@@ -78,6 +78,19 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
         (Evidence("late_loss_fall", fall, FALL, int(trajectory.steps[-1])),),
         _advice(history),
     )
+
+
+def _plateaued(trajectory: LossTrajectory) -> bool:
+    """Whether the loss fell in the first half of the last part of the run and then plateaued.
+
+    An eighth of a short run falls by less than what counts as rest, however steadily (see
+    `LossTrajectory.settled`). There, a fall that comes to rest slows down: from one quarter of the
+    run to the next it is less than half as large.
+    """
+    if trajectory.observed >= FEW or not trajectory.settled:
+        return trajectory.settled
+    (second, _), (third, _), (last, _) = trajectory.parts(4)[-3:]
+    return third - last < SLOWER * (second - third)
 
 
 def _best_is_over(history: RunHistory) -> bool:
@@ -255,6 +268,10 @@ RULE = Rule(
             "steps", low=FEW,
             source="A quarter of such a short run shows no trend in single batches.",
         ),
+        Threshold(
+            "fall_over_fall_before", high=SLOWER, detail="(in such a short run)",
+            source="A loss that approaches its level exponentially falls less from part to part.",
+        ),
         Threshold("fall_over_error", high=STEADY, source="A smaller fall may be noise."),
         Threshold(
             "windows", high=WINDOWS,
@@ -286,6 +303,10 @@ RULE = Rule(
     assumes_progress=True,
     measures=(
         Measure("last_rate_over_largest", "last learning rate over largest", ("learning_rate",)),
+        Measure(
+            "fall_over_fall_before", "fall in the last quarter over that in the quarter before",
+            ("loss",),
+        ),
         Measure("fall_over_error", "fall over its standard error", ("loss",)),
         Measure("windows", "windows of the last quarter"),
         Measure("validations_since_best", "validations since the best one", ("validation_loss",)),

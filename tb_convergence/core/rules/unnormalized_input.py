@@ -27,12 +27,15 @@ from tb_convergence.core.diagnosis.training_progress import learns
 from tb_convergence.core.history import RunHistory, Table, Values
 from tb_convergence.core.measures import Measure
 from tb_convergence.core.text.numbers import number, percent
+from tb_convergence.core.text.phrases import listed
 
 LARGE: Final = LARGE_INPUT
 VERY_LARGE: Final = 100.0
 STD_RATIO: Final = 100.0
-
-
+SQUEEZED: Final = 1e-3
+ROUNDING: Final = 1e-7
+"""Part of the usual spread below which float32 cannot tell a constant from a feature that varies.
+"""
 STILL: Final = 0.05
 PREPARE: Final = (
     "Prepare the input as the frozen base expects it. Use its own preprocess_input (some expect "
@@ -67,7 +70,9 @@ def judged(history: RunHistory, table: Table) -> list[int]:
 
 
 def _evaluate(history: RunHistory, _: Signs) -> Match | None:
-    return strongest(_by_scale(history), _frozen_base(history), _large_base(history))
+    return strongest(
+        _by_scale(history), _frozen_base(history), _large_base(history), _squeezed(history)
+    )
 
 
 def _large_base(history: RunHistory) -> Match | None:
@@ -221,6 +226,51 @@ def _by_scale(history: RunHistory) -> Match | None:
     )
 
 
+def _squeezed(history: RunHistory) -> Match | None:
+    """Features that hardly vary in a typical batch, beside others that do.
+
+    That is what standardizing leaves of a column with an extreme outlier. A rare feature (a border
+    pixel, a rare word) has a standard deviation of exactly 0 in most batches, and is left out.
+    """
+    table = history.table("inputs")
+    if table is None or not table.has("feature_std") or learns(history):
+        return None
+    rows = judged(history, table)
+    typical = np.median(table.column("feature_std")[:, rows].astype(np.float64), axis=0)
+    varying = typical[typical > 0]
+    if len(varying) < 2:
+        return None
+    usual = float(np.median(varying))
+    small = np.flatnonzero((typical > ROUNDING * usual) & (typical < SQUEEZED * usual))
+    if not len(small):
+        return None
+    ratios = typical[small] / usual
+    names = [table.rows[rows[index]].name for index in small]
+    worst = int(np.argmin(ratios))
+    largest = 0.0
+    if table.has("feature_max"):
+        largest = float(np.nanmax(np.abs(table.column("feature_max", "high")[:, rows][:, small])))
+    outlier = largest > STD_RATIO * float(typical[small].max())
+    several = len(names) > 1
+    return Match(
+        "warning", 0.85 if outlier else 0.7,
+        f"In a typical batch, {listed(names)} {'vary' if several else 'varies'} by only "
+        f"{number(typical[small][worst])}, while other features vary by {number(usual)}."
+        + (f" The largest value is {number(largest)}, so an outlier has probably set the scale."
+           if outlier else " The network hardly sees them."),
+        int(table.steps[0]), int(table.steps[-1]), tuple(names),
+        (Evidence("feature_std_share", float(ratios[worst]), SQUEEZED, None, names[worst]),),
+        (
+            f"Remove or clip the outliers of {listed(names)} (np.clip at the 1st and 99th "
+            "percentile), and standardize again.",
+            "Or scale by median and interquartile range (sklearn.preprocessing.RobustScaler).",
+        ),
+        title="Some features hardly vary",
+        explains=("insufficient-capacity", "learning-rate-too-low", "wrong-labels",
+                  "too-few-steps"),
+    )
+
+
 def _healthy(history: RunHistory, table: Table) -> Mapping[int, Range]:
     return dict.fromkeys(judged(history, table), (None, LARGE))
 
@@ -251,6 +301,13 @@ RULE = Rule(
         Threshold(
             "feature_std_ratio", high=STD_RATIO,
             source="Judged only if the RMS of the largest feature is above 3.",
+        ),
+        Threshold(
+            "feature_std_share", low=SQUEEZED, detail="(if the loss does not get low)",
+            source=(
+                "Gradients of a first layer are proportional to its inputs, so weights of such a "
+                "feature learn a thousand times more slowly (LeCun et al. 1998, 4.3)."
+            ),
         ),
         Threshold(
             "base_output_rms", high=LARGE,
@@ -284,6 +341,10 @@ RULE = Rule(
         Measure(
             "largest_feature_std", "std of the largest feature", ("feature_std",), reading=True,
             kind="input",
+        ),
+        Measure(
+            "feature_std_share", "std in a typical batch over that of other features",
+            ("feature_std",), kind="input",
         ),
         Measure(
             "feature_std_ratio", "largest std over the median std", ("feature_std",), kind="input",

@@ -1,15 +1,16 @@
 """The loss does not measure what the model should do.
 
-The rule has five signs. The loss cannot be right for this output or these targets, whatever the
-data. A loss that cannot be negative is negative, or falls without bound. The loss is the first
-value that is not finite, while everything it is computed from is. The value of the loss, compared
-with the moments of targets and predictions, shows how it was computed: summed instead of averaged,
-or with every prediction compared with every target. Or the loss falls while the predictions move
-away from their targets.
+The rule has six signs. The loss cannot be right for this output or these targets, whatever the
+data. Outputs and targets have different shapes, and the smaller one is repeated. A loss that cannot
+be negative is negative, or falls without bound. The loss is the first value that is not finite,
+while everything it is computed from is. The value of the loss, compared with the moments of targets
+and predictions, shows how it was computed: summed instead of averaged, or with every prediction
+compared with every target. Or the loss falls while the predictions move away from their targets.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
@@ -43,7 +44,7 @@ from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
 from tb_convergence.core.diagnosis.objective import objective
 from tb_convergence.core.diagnosis.output_heads import at_any_head
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold, strongest
-from tb_convergence.core.diagnosis.training_progress import learns
+from tb_convergence.core.diagnosis.training_progress import FALLS, learns
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.measures import Measure
 from tb_convergence.core.text.numbers import number, number_range
@@ -56,6 +57,7 @@ FAR: Final = 3.0
 SATISFIED: Final = 0.1
 OFF_MEAN: Final = loss_value.OFF_MEAN
 VERY_FAR: Final = 10.0
+RECURRENT: Final = frozenset({"LSTM", "GRU", "SimpleRNN", "RNN", "Bidirectional", "ConvLSTM2D"})
 
 Check = Callable[[RunHistory, Signs], Match | None]
 
@@ -66,10 +68,9 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
 
 def _of_output(history: RunHistory, signs: Signs) -> Match | None:
     checks: tuple[Check, ...] = (
-        one_class, _no_distribution, _first_not_finite, _below_zero, _pairwise, _summed,
-        _leaves_the_targets, _pleased_by_a_constant, several_labels, binary_per_class,
-        distance_between_classes,
-        classes_as_one_number,
+        one_class, _no_distribution, _first_not_finite, _below_zero, _pairwise, _unequal_shapes,
+        _summed, _leaves_the_targets, _pleased_by_a_constant, several_labels, binary_per_class,
+        distance_between_classes, classes_as_one_number,
     )
     return strongest(*(check(history, signs) for check in checks))
 
@@ -195,6 +196,56 @@ def _pairwise(history: RunHistory, _: Signs) -> Match | None:
         return match
     # The sign is that predictions move together while targets do not.
     return replace(match, layers=(*outputs.names, *targets.names))
+
+
+def _unequal_shapes(history: RunHistory, _: Signs) -> Match | None:
+    """One target per sample against several outputs, or one output against several targets.
+
+    The loss repeats the one for each of the others, which is legal and hardly ever intended: most
+    often return_sequences=True stayed in the last recurrent layer, or a Flatten is missing.
+    """
+    model, output = configuration(history), configuration(history).output
+    if model.loss not in REGRESSION_LOSSES | {"binary_crossentropy"} or output is None:
+        return None
+    targets, outputs = _per_sample(model.target_shape), _per_sample(model.prediction_shape)
+    if targets is None or outputs is None or targets == outputs or 1 not in (targets, outputs):
+        return None
+    good = learns(history)
+    recurrent = [layer.name for layer in model.layers if layer.kind in RECURRENT]
+    if outputs == 1:
+        what = f"each of the {targets} targets of a sample with its single output"
+        advice = f"Give {output.name} {targets} units: one output per target."
+    else:
+        what = f"the single target of a sample with each of its {outputs} outputs"
+        advice = (
+            f"Set return_sequences=False in {recurrent[-1]}, so that the model gives one output "
+            "per sample." if recurrent and output.shape is not None and len(output.shape) > 2 else
+            f"Give the model one output per sample: Flatten() or a pooling layer before "
+            f"{output.name}, and one unit in it."
+        )
+    match = _match_of_shapes(history, good, what, targets, outputs, advice)
+    return replace(match, explains=("wrong-labels", "insufficient-capacity"))
+
+
+def _match_of_shapes(
+    history: RunHistory, good: bool, what: str, targets: int, outputs: int, advice: str
+) -> Match:
+    return loss_match(
+        history, "info" if good else "warning", 0.6 if good else 0.85,
+        f"{configuration(history).loss} compares {what}, because their shapes differ and the "
+        f"smaller one is repeated.{FALLS if good else ''}",
+        advice,
+        Evidence("outputs_per_sample", float(outputs), float(targets),
+                 side="more than" if outputs > targets else "less than"),
+        title="Outputs and targets differ in shape",
+    )
+
+
+def _per_sample(shape: tuple[int | None, ...] | None) -> int | None:
+    """Numbers of one sample in a batch of this shape; None where that varies or is unknown."""
+    if shape is None or any(size is None for size in shape[1:]):
+        return None
+    return math.prod(size or 1 for size in shape[1:])
 
 
 def _summed(history: RunHistory, signs: Signs) -> Match | None:
@@ -342,10 +393,10 @@ RULE = Rule(
                                        "ones",
                 ("feature_std",), kind="target"),
         Measure("distance_from_edge", "distance of an output from 0 or 1", ("feature_max",)),
+        Measure("outputs_per_sample", "outputs of a sample", limit="targets"),
         Measure("pairwise_loss_records", "records, {detail}, whose loss compares all pairs"),
         Measure("loss_over_largest_mean", "loss over the largest possible mean", ("loss",)),
         Measure("labels_per_sample", "labels per sample", kind="target"),
-        Measure("target_classes", "classes of a one-hot target", kind="target"),
         Measure("binary_columns", "columns that hold only 0 and 1", kind="target"),
     ),
     shows=("loss",),

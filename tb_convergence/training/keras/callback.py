@@ -308,7 +308,9 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
         self._facts.update(facts)
         session = self._session
         optimizers = {site.name: site.optimizer for site in session.sites}
-        document = describe(self.model, self.params or {}, self._facts, optimizers)
+        shapes = next((site.data_shapes for site in session.sites if site.data_shapes), None)
+        facts = self._facts if shapes is None else {**self._facts, "data_shapes": shapes}
+        document = describe(self.model, self.params or {}, facts, optimizers)
         self._writer.config(document, max(session.last_step, 0))
 
     def _describe_cost(self) -> None:

@@ -291,6 +291,7 @@ class Observer:
         features = () if self.sites else self._features.fix(self._tensors(seen))
         classes = () if self.sites else labels.rows(self._tensors(seen))
         site.classes = len(classes)
+        site.data_shapes = _data_shapes(self._tensors(seen))
         described = layer_rows.variable_rows(self._model, site.variables)
         recorded = Rows(
             described, tuple(outputs), features, layer_rows.replica_rows(count), classes,
@@ -368,3 +369,12 @@ class Observer:
             for name, tensor in introspection.named(kind, batch[key], names)
             if is_feature(tensor)
         ]
+
+
+def _data_shapes(tensors: Sequence[tuple[str, str, Any]]) -> dict[str, list[int | None]]:
+    """Static shapes of the only target and the only prediction, by kind; empty with several."""
+    kinds = ("target", "prediction")
+    found = {kind: [tensor for _, of, tensor in tensors if of == kind] for kind in kinds}
+    if any(len(found[kind]) != 1 for kind in kinds):
+        return {}
+    return {kind: list(found[kind][0].shape) for kind in kinds}

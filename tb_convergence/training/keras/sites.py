@@ -31,6 +31,8 @@ class Site:
             reached it.
         measurement: what measures the call in a rehearsed step; None likewise.
         classes: number of classes of the target, 0 where there are none.
+        data_shapes: of the only "target" and the only "prediction", None for what may vary; empty
+            where there are several or none.
         layers: those whose outputs are recorded with it, in the order of their rows.
         calls: how often the latest trace calls the optimizer here.
         applied: how often it had been applied before the first step; None where it does not count.
@@ -52,6 +54,7 @@ class Site:
         self.recorder: Recorder | None = None
         self.measurement: Measurement | None = None
         self.classes = 0
+        self.data_shapes: dict[str, list[int | None]] = {}
         self.clipping: Clipping | None = None
         self.layers: list[Any] = []
         self.calls = 0

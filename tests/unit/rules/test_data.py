@@ -95,7 +95,8 @@ def test_a_layer_narrower_than_the_classes_is_named() -> None:
     history = replace(plateau(0.06), config={"model": NECK, "loss": {"name": "mse"}})
     finding = cause(history, "insufficient-capacity")
     assert (finding.severity, finding.layers) == ("info", ("neck",))
-    assert "small-sample fit" in finding.advice[0]
+    assert finding.advice[0] == "Give neck more units: 16 instead of 2."
+    assert "small-sample fit" in finding.advice[1]
 
 
 def test_gradients_and_updates_are_said_to_be_in_order_only_where_they_are() -> None:
@@ -160,3 +161,49 @@ def test_a_validation_loss_that_rises_beside_it_is_the_imbalance_s() -> None:
         tables = {"inputs": named.tables["inputs"]}  # epochs alone count what was learned
         history = replace(named, tables=tables, scalars=rising.scalars)
         assert cause(history, "overfitting").explained_by == explained_by
+
+
+def second_feature(stds: np.ndarray | float, loss: np.ndarray) -> list[str]:
+    """What is found where the second of two features has these deviations in each batch."""
+    of_both = np.stack([np.ones(N), np.broadcast_to(stds, N)], axis=1)
+    return ids(with_loss(loss, changed("inputs", feature_std=of_both)))
+
+
+@pytest.mark.parametrize(
+    ("stds", "found"),
+    [
+        (1e-5, True),
+        (1e-2, False),
+        (1e-9, False),  # rounding of a constant
+        (np.where(np.arange(N) % 40 == 7, 3e-4, 0.0), False),  # a border pixel: mostly constant
+    ],
+)
+def test_a_feature_that_an_outlier_has_squeezed(stds: np.ndarray | float, found: bool) -> None:
+    assert ("unnormalized-input" in second_feature(stds, draw.flat())) == found
+    assert "unnormalized-input" not in second_feature(stds, draw.falling())
+
+
+def test_an_outlier_that_a_batch_held_is_named_with_its_size() -> None:
+    largest = np.tile([2.0, 2.0], (N, 1))
+    largest[60, 1] = 34.0
+    table = draw.table("inputs", draw.features("a", "b"), {
+        "feature_mean": np.zeros((N, 2)), "feature_std": np.tile([1.0, 2e-6], (N, 1)),
+        "feature_max": largest,
+    })
+    run = with_loss(draw.flat())
+    finding = cause(replace(run, tables={**run.tables, "inputs": table}), "unnormalized-input")
+    assert "The largest value is 34, so an outlier has probably set the scale" in finding.summary
+    assert "clip the outliers" in finding.advice[0]
+
+
+@pytest.mark.parametrize(("units", "severity"), [(1, "warning"), (2, "info")])
+def test_a_layer_of_one_unit_before_many_classes(units: int, severity: str) -> None:
+    """One number cannot tell ten classes apart; two may, and what rests is only a guess."""
+    layers = model(dense("a", "x", units=64), dense("neck", "a", "tanh", units),
+                   dense("b", "neck", units=64), dense("out", "b", "softmax", 10))
+    run = configured(plateau(0.06), model=layers,
+                     loss={"name": "sparse_categorical_crossentropy"})
+    tables = {group: run.tables[group] for group in run.tables if group != "inputs"}
+    finding = cause(replace(run, tables=tables), "insufficient-capacity")
+    assert (finding.severity, finding.layers) == (severity, ("neck",))
+    assert finding.advice[0] == f"Give neck more units: 16 instead of {units}."

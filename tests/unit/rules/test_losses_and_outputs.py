@@ -296,3 +296,30 @@ def test_sigmoids_for_classes_that_exclude_each_other(loss, severity: str) -> No
     history = with_loss(loss, data(one_hot(), {}, **config))
     finding = cause(history, "wrong-output-activation")
     assert (finding.severity, finding.layers) == (severity, ("out",))
+
+
+@pytest.mark.parametrize(
+    ("targets", "outputs", "loss", "says"),
+    [
+        ([None, 1], [None, 24, 1], "mse", "Set return_sequences=False in memory"),
+        ([None], [None, 24, 1], "binary_crossentropy", "Set return_sequences=False in memory"),
+        ([32, 1], [32, 5], "mae", "Give the model one output per sample"),
+        ([None, 7], [None, 1], "mse", "Give out 7 units"),
+        ([None, 24, 1], [None, 24, 1], "mse", ""),
+        ([None, 24], [None, 24, 1], "mse", ""),  # Keras takes off the last axis
+        ([None, 1], [None, None, 1], "mse", ""),
+        ([None, 1], [None, 24, 1], "sparse_categorical_crossentropy", ""),
+        (None, [None, 24, 1], "mse", ""),
+    ],
+)
+def test_outputs_and_targets_of_different_shapes(
+    targets: list | None, outputs: list, loss: str, says: str
+) -> None:
+    memory = {"name": "memory", "class": "LSTM", "inputs": ["x"], "output_shape": [None, 24, 4]}
+    out = dense("out", "memory", "linear", 1) | {"output_shape": outputs}
+    shapes = {"prediction": outputs} | ({"target": targets} if targets else {})
+    run = configured(with_loss(draw.flat()), model=model(memory, out), loss={"name": loss},
+                     data_shapes=shapes)
+    found = [f for f in diagnose_history(run).findings if f.id == "wrong-loss"]
+    shaped = [f.advice[0] for f in found if f.title == "Outputs and targets differ in shape"]
+    assert [advice.startswith(says) for advice in shaped] == ([True] if says else [])

@@ -159,6 +159,16 @@ def test_a_loss_that_has_come_to_rest_is_not_said_to_fall(steps: int, tau: float
     assert "too-few-steps" not in {finding.id for finding in diagnosis.findings}
 
 
+def test_a_short_run_that_falls_as_fast_as_before_has_not_settled() -> None:
+    """A twentieth of 46 steps falls by less than its noise, but each quarter by as much as ever."""
+    rng = np.random.default_rng(1)
+    loss = np.linspace(2.33, 1.72, 46) + rng.normal(0, 0.03, 46)
+    history = changed("variables", draw.healthy(46), update_ratio=np.full(46, 4.2e-3))
+    first = diagnose_history(with_loss(loss, history)).first_cause
+    assert first is not None
+    assert first.id == "too-few-steps"
+
+
 def test_a_rise_is_not_called_a_fall_of_nothing() -> None:
     finding = cause(low_rate(2e-6, np.linspace(2.0, 2.1, N)), "learning-rate-too-low")
     (evidence,) = [item for item in finding.evidence if item.statistic == "loss_fall"]

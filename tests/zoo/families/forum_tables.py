@@ -38,7 +38,7 @@ def churn(sick: bool) -> Training:
     (x, y), (xv, yv) = _customers(1500, 1), _customers(400, 2)
     x, xv = (x.astype("f"), xv.astype("f")) if sick else _scaled(x, xv)
     model = networks.dense(6, (16, 16), 1, "sigmoid")
-    model.compile(keras.optimizers.Adam(5e-3), "binary_crossentropy", ["accuracy"])
+    model.compile(keras.optimizers.Adam(5e-3), "binary_crossentropy", metrics=["accuracy"])
     return Training(model, x, y, accuracy(xv, yv), (xv, yv), epochs=10)
 
 
@@ -46,7 +46,7 @@ def fraud(sick: bool) -> Training:
     """One payment in a hundred is fraud; the accuracy is 99 % and no fraud is found."""
     (x, y), (xv, yv) = data.rare(0.01 if sick else 0.4)
     model = networks.dense(8, (24, 12), 1, "sigmoid")
-    model.compile(keras.optimizers.Adam(1e-3), "binary_crossentropy", ["accuracy"])
+    model.compile(keras.optimizers.Adam(1e-3), "binary_crossentropy", metrics=["accuracy"])
     return Training(model, x, y, balanced_accuracy(xv, yv), (xv, yv), epochs=10)
 
 

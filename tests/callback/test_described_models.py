@@ -1,4 +1,4 @@
-"""What a real training says of its normalization layers: did it move their statistics?"""
+"""What a real training says of its model: moved statistics, and shapes of outputs and targets."""
 
 from __future__ import annotations
 
@@ -70,3 +70,21 @@ def test_a_layer_that_never_normalizes_is_named(
     (run,) = diagnose(tmp_path)
     named = [finding.layers for finding in run.findings if finding.id == ID]
     assert named == ([("norm",)] if found else [])
+
+
+@pytest.mark.parametrize("sequences", [False, True])
+def test_one_target_against_an_output_at_every_step(tmp_path: Path, sequences: bool) -> None:
+    keras.utils.set_random_seed(0)
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(64, 6, 1)).astype("f"), rng.normal(size=(64, 1)).astype("f")
+    model = keras.Sequential([
+        keras.Input((6, 1)), layers.LSTM(3, return_sequences=sequences, name="memory"),
+        layers.Dense(1),
+    ])
+    model.compile("sgd", "mse")
+    model.fit(x, y, epochs=2, batch_size=32, verbose=0, callbacks=[ConvergenceCallback(tmp_path)])
+    (run,) = diagnose(tmp_path)
+    found = [f for f in run.findings if f.title == "Outputs and targets differ in shape"]
+    assert [f.advice[0][:40] for f in found] == (
+        ["Set return_sequences=False in memory, so"] if sequences else []
+    )
