@@ -100,6 +100,8 @@ class Configuration:
         epsilon: of an adaptive optimizer; None without.
         momentum: of the optimizer; None without.
         clipnorm, global_clipnorm, clipvalue: limits of gradient clipping; None without.
+        weight_decay: decoupled from the loss: each step subtracts that part of the weights, times
+            the rate; None without.
         loss_scaled: whether gradients are computed at a dynamic loss scale.
         batch_size: samples per batch.
         planned_steps: steps that fit() was asked for; None where unknown.
@@ -124,6 +126,7 @@ class Configuration:
     clipnorm: float | None = None
     global_clipnorm: float | None = None
     clipvalue: float | None = None
+    weight_decay: float | None = None
     loss_scaled: bool = False
     batch_size: int | None = None
     planned_steps: int | None = None
@@ -245,6 +248,7 @@ def configuration(history: RunHistory) -> Configuration:
         clipnorm=_number(optimizer.get("clipnorm")),
         global_clipnorm=_number(optimizer.get("global_clipnorm")),
         clipvalue=_number(optimizer.get("clipvalue")),
+        weight_decay=_number(optimizer.get("weight_decay")),
         loss_scaled=bool(optimizer.get("loss_scale"))
         or optimizer.get("class") == "LossScaleOptimizer",
         batch_size=_size(document.get("batch_size")),

@@ -25,13 +25,14 @@ from tb_convergence.core.text.numbers import literal, number, percent, rounded
 CLIPPED: Final = 0.5
 EXCESS: Final = 3.0
 RECORDS: Final = 20
+ALL: Final = 5
 OUTLIER: Final = 3.0
 """Above this multiple of the typical gradient, a gradient is an outlier."""
 
 
 def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     model, table = configuration(history), history.table("variables")
-    if table is None or len(table.steps) < RECORDS:
+    if table is None or len(table.steps) < ALL:
         return None
     series = history.series("gradient_global_norm")
     whole, whole_steps = (None, table.steps) if series is None else (series.values, series.steps)
@@ -51,7 +52,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         finite = values[known]
         clipped = finite > limit
         share = float(clipped.mean()) if len(finite) else 0.0
-        if share <= CLIPPED:
+        if share <= CLIPPED or (share < 1 and len(finite) < RECORDS) or len(finite) < ALL:
             continue
         excess = float(np.median(finite[clipped])) / limit
         if excess < EXCESS:
@@ -111,7 +112,7 @@ RULE = Rule(
     kind="cause",
     title="Gradient clipping shrinks most steps",
     needs=("gradient_norm", "config"),
-    at_least=RECORDS,
+    at_least=ALL,
     evaluate=_evaluate,
     thresholds=(
         Threshold(
@@ -125,6 +126,10 @@ RULE = Rule(
         Threshold(
             "records", high=RECORDS,
             source="20 records are enough to tell a share of one half from one quarter.",
+        ),
+        Threshold(
+            "records", high=ALL, detail="(if all are clipped)",
+            source="If half of the steps were clipped, five clipped records would be a 3 % chance.",
         ),
     ),
     measures=(

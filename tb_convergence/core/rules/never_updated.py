@@ -1,8 +1,9 @@
-"""Some trainable layers were never given to an optimizer.
+"""Some trainable layers were never given to an optimizer, or no gradient reaches them.
 
-A custom train step applies gradients only to the variables it names. The others stay at their
-random initialization, and the rest of the model learns around them. The loss falls, but not as far
-as it could.
+A custom train step applies gradients only to the variables it names. And an operation without a
+derivative (rounding, argmax, a cast to integers, stop_gradient, a detour through NumPy) keeps the
+gradient from the layers before it. These layers stay at their random initialization, and the rest
+of the model learns around them. The loss falls, but not as far as it could.
 """
 
 from __future__ import annotations
@@ -11,10 +12,13 @@ import re
 from collections import Counter
 from typing import Final
 
-from tb_convergence.core.diagnosis.configuration import Layer, configuration
+import numpy as np
+
+from tb_convergence.core.diagnosis.configuration import Configuration, Layer, configuration
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
-from tb_convergence.core.history import RunHistory
+from tb_convergence.core.diagnosis.training_progress import FALLS, learns
+from tb_convergence.core.history import RunHistory, Table
 from tb_convergence.core.text.phrases import counted, listed, title_with_layers
 
 COPY: Final = re.compile(
@@ -40,7 +44,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         if layer.trainable and layer.trainable_parameters and layer.name not in given
     ]
     if not left:
-        return None
+        return _cut_off(history, table)
     names = tuple(layer.name for layer in left)
     weights = sum(layer.trainable_parameters or 0 for layer in left)
     copied = _copied(left, trained)
@@ -75,6 +79,55 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     )
 
 
+def _cut_off(history: RunHistory, table: Table) -> Match | None:
+    """Layers without a gradient that feed layers with one: something between them has none.
+
+    Layers without a gradient that feed no such layer (an unused head) do the model no harm.
+    """
+    model = configuration(history)
+    if not table.has("gradient_missing") or any(layer.inputs is None for layer in model.layers):
+        return None
+    missing = (table.column("gradient_missing", "low") > 0).all(axis=0)
+    without = {table.rows[row].layer for row in np.flatnonzero(missing)}
+    reached = {table.rows[row].layer for row in np.flatnonzero(~missing)}
+    cut = [layer for layer in model.layers if layer.name in without - reached]
+    border = next(
+        (between for layer in reversed(cut) for between in [_border(model, layer, reached)]
+         if between), None,
+    )
+    if border is None:
+        return None
+    names, good = tuple(layer.name for layer in cut), learns(history)
+    last, *middle, first = border
+    where = f"{last} and {first}" + (f" ({', '.join(middle)})" if middle else "")
+    return Match(
+        "info" if good else "warning", 0.5 if good else 0.9,
+        f"No gradient reaches {listed(names)}, although {first} behind "
+        f"{'them' if len(names) > 1 else 'it'} gets one. An operation between {where} has no "
+        f"derivative, so {'they keep their' if len(names) > 1 else 'it keeps its'} initial "
+        f"values.{FALLS if good else ''}",
+        0, max(0, history.last_step), names,
+        (Evidence("layer_count", float(len(names)), 0.0, detail="layers without a gradient"),),
+        (
+            f"Remove what stops the gradient between {last} and {first}: rounding, argmax, a cast "
+            "to integers, stop_gradient, or code in NumPy. If the rounding is needed, pass the "
+            "gradient around it: x + stop_gradient(round(x) - x).",
+        ),
+        title="The gradient is cut off",
+    )
+
+
+def _border(model: Configuration, start: Layer, reached: set[str]) -> tuple[str, ...]:
+    """Names of the layers from `start` to the next one that gets a gradient; () if none does."""
+    path: tuple[str, ...] = (start.name,)
+    for layer in model.layers[model.layers.index(start) + 1 :]:
+        if path[-1] in (layer.inputs or ()):
+            path += (layer.name,)
+            if layer.name in reached:
+                return path
+    return ()
+
+
 def _copied(left: list[Layer], trained: list[Layer]) -> bool:
     """Whether each untrained layer has a trained layer of the same kind and size."""
     def shapes(layers: list[Layer]) -> Counter[tuple[str, int | None]]:
@@ -99,15 +152,17 @@ RULE = Rule(
         ),
     ),
     shows=("update_ratio", "update_norm"),
-    explains=("loss-not-decreasing", "underfitting", "overfitting", "constant-output",
-              "insufficient-capacity", "wrong-labels", "dead-relu", "vanishing-gradient",
-              "poor-initialization", "too-few-steps", "learning-rate-too-low"),
+    explains=("frozen-variable", "zero-gradient", "loss-not-decreasing", "underfitting",
+              "overfitting", "constant-output", "insufficient-capacity", "wrong-labels",
+              "dead-relu", "vanishing-gradient", "poor-initialization", "too-few-steps",
+              "learning-rate-too-low"),
     restates=("insufficient-capacity", "too-few-steps"),
     experiment="print one weight of the layer before and after an epoch",
     falsified_by=("A weight of the named layer differs between two checkpoints.",),
     false_alarms=(
         "Copies of a network that your own code updates: target networks, teachers, averaged "
         "weights.",
+        "Parts that are kept out of a training on purpose with stop_gradient.",
     ),
     references=("Humbatova et al. 2020, Taxonomy of Real Faults in Deep Learning Systems, ICSE",),
 )

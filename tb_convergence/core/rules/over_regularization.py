@@ -15,6 +15,7 @@ from tb_convergence.core.diagnosis.configuration import Configuration, Layer, co
 from tb_convergence.core.diagnosis.data import baseline_loss
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
+from tb_convergence.core.diagnosis.rate_schedule import rates
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold, strongest
 from tb_convergence.core.diagnosis.training_progress import USELESS, learns
 from tb_convergence.core.history import RunHistory
@@ -26,6 +27,7 @@ from tb_convergence.core.text.phrases import counted, listed
 SHARE: Final = 0.5
 STRONG: Final = 1e-2
 SHRUNK: Final = 0.7
+FORGETS: Final = 1e-3
 RECORDS: Final = 5
 ADDED: Final = 0.25
 NARROW: Final = 32
@@ -42,6 +44,7 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
         _by_regularization_loss(history, model),
         _by_added_loss(history, model),
         _by_strength(history, model),
+        _by_decay(history, model),
         _by_dropout(history, model, signs),
     )
 
@@ -188,6 +191,45 @@ def _by_strength(history: RunHistory, model: Configuration) -> Match | None:
     )
 
 
+def _by_decay(history: RunHistory, model: Configuration) -> Match | None:
+    """A weight decay of the optimizer (AdamW) that forgets what the weights have learned.
+
+    Each step takes rate x decay off a weight. It is in no loss, and shows only in the weights.
+    """
+    table, known = history.table("variables"), rates(history)
+    decay = model.weight_decay
+    if table is None or known is None or not decay or learns(history):
+        return None
+    if len(table.steps) < RECORDS or not table.has("variable_norm"):
+        return None
+    per_step = float(np.median(known.values)) * decay
+    rows = table.rows_of("kernel")
+    norm = table.column("variable_norm")[:, rows].astype(np.float64)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        kept = np.where(norm[0] > 0, norm[-1] / norm[0], np.nan)
+    if per_step < FORGETS or not np.isfinite(kept).any() or np.nanmin(kept) > SHRUNK:
+        return None
+    worst = int(np.nanargmin(kept))
+    layer = table.rows[rows[worst]].layer
+    return Match(
+        "warning", 0.85,
+        f"weight_decay={number(decay, 6)} of {model.optimizer} takes {percent(per_step)} off every "
+        f"weight at each step, so the model forgets faster than it learns. The weights of {layer} "
+        f"shrank to {percent_or_number(float(kept[worst]))} of their first size.",
+        int(table.steps[0]), int(table.steps[-1]), (layer,),
+        (
+            Evidence("weight_decay_per_step", per_step, FORGETS, side="at least"),
+            Evidence("weight_shrinkage", float(kept[worst]), SHRUNK, int(table.steps[-1]), layer),
+        ),
+        (
+            f"Lower the decay: {model.optimizer}(weight_decay=0.004) instead of weight_decay="
+            f"{number(decay, 6)}. It is not the l2 of a layer: 0.004 to 0.1 is usual.",
+        ),
+        title="Weight decay outweighs the data",
+        explains=("wrong-labels", "insufficient-capacity", "learning-rate-too-low"),
+    )
+
+
 def _penalized(names: list[str], kind: str, layers: list[Layer]) -> str:
     """Which layers are penalized, and how strongly; of several strengths, that of the first."""
     unlike = len({(item.l1, item.l2) for item in layers}) > 1
@@ -275,6 +317,13 @@ RULE = Rule(
             source="Ten times the upper end of the usual range of 1e-5 to 1e-3.",
         ),
         Threshold(
+            "weight_decay_per_step", high=FORGETS,
+            source=(
+                "A weight then forgets within a thousand steps. Common settings give 1e-6 to 1e-4 "
+                "(Loshchilov & Hutter 2019, arXiv:1711.05101)."
+            ),
+        ),
+        Threshold(
             "weight_shrinkage", low=SHRUNK,
             source="Weights that learn grow.",
         ),
@@ -317,6 +366,8 @@ RULE = Rule(
             ("regularization_loss",), "fraction",
         ),
         Measure("regularization_strength", "strength of {detail}"),
+        Measure("weight_decay_per_step", "part of a weight that decay takes per step", (),
+                "fraction"),
         Measure("weight_shrinkage", "norm of the weights over its start", ("variable_norm",)),
         Measure("dropout_rate", "dropout rate", (), "fraction"),
         Measure("dropout_units", "units of a layer under heavy dropout"),
