@@ -25,7 +25,7 @@ from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
 from tb_convergence.core.diagnosis.step_size import BEGUN, path_length
 from tb_convergence.core.diagnosis.table_columns import median_over_time, weights_column
 from tb_convergence.core.diagnosis.training_progress import lagging_statistics
-from tb_convergence.core.history import RunHistory
+from tb_convergence.core.history import RunHistory, Steps, Values
 from tb_convergence.core.measures import Measure
 from tb_convergence.core.text.numbers import number, percent
 
@@ -34,6 +34,8 @@ MOVES: Final = 1e-4
 MOVED: Final = 0.02
 NEVER: Final = 0.96
 BELOW: Final = 0.98
+APART: Final = 2.0
+FITS: Final = 0.5
 UNEVEN: Final = 0.75
 EPOCHS: Final = 5
 ITS_OWN_SIGNS: Final = frozenset({"loss-not-decreasing", "overfitting", "underfitting"})
@@ -160,7 +162,9 @@ def _never_generalizes(
         if float(np.max(np.maximum(mean, 1 - mean) if kind == "binary" else mean)) > UNEVEN:
             return None
     best = float(values.min()) / baseline
-    if not NEVER < best < 2:
+    if best >= APART:
+        return _apart(history, trajectory, baseline, values, steps)
+    if not best > NEVER:
         return None
     return Match(
         "warning", 0.5,
@@ -172,6 +176,36 @@ def _never_generalizes(
         (Evidence("validation_loss_over_baseline", best, NEVER,
                   int(steps[int(np.argmin(values))]), detail="(best)"),),
         title="Inputs and labels may not belong together",
+    )
+
+
+def _apart(
+    history: RunHistory, trajectory: LossTrajectory, baseline: float, values: Values, steps: Steps
+) -> Match | None:
+    """Validation is far worse than ignorance from the first epoch on, while training fits.
+
+    A model that memorizes is sure of itself only late. Sure and wrong at once, it sees data that it
+    was not trained for.
+    """
+    if trajectory.end > FITS * baseline:
+        return None
+    return Match(
+        "warning", 0.7,
+        f"The training loss fell to {number(trajectory.end)}, but none of {len(values)} validation "
+        f"losses, the first included, was better than {number(values.min(), 4)}; a model that "
+        f"ignores its input has {number(baseline, 4)}. The validation data is probably not "
+        "prepared as the training data is.",
+        int(steps[0]), int(steps[-1]), _rows(history, "target"),
+        (Evidence("validation_loss_over_baseline", float(values.min()) / baseline, APART,
+                  int(steps[int(np.argmin(values))]), side="at least", detail="(best)"),),
+        (
+            "Prepare validation and test data exactly as the training data: the same scaling (such "
+            "as / 255, or the mean and deviation of the training split), order of classes and "
+            "tokenizer. Compare mean and standard deviation of both.",
+            "Evaluate on the training data. If that is bad as well, the model behaves differently "
+            "in training and evaluation.",
+        ),
+        title="Validation data is prepared differently",
     )
 
 
@@ -238,6 +272,14 @@ RULE = Rule(
         Threshold(
             "slowest_path_length", high=MOVED,
             source="A tenth of the distance that the fastest layer must have moved.",
+        ),
+        Threshold(
+            "loss_over_baseline", low=FITS, detail="(of a run that fits its training data)",
+            source="Less than half of what a model that ignores its input has.",
+        ),
+        Threshold(
+            "validation_loss_over_baseline", high=APART, detail="(best, in a run that fits)",
+            source="As for a first loss: 100 % above ignorance means sure and wrong.",
         ),
         Threshold(
             "validation_loss_over_baseline", high=NEVER, detail="(best)",

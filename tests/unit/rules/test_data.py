@@ -207,3 +207,19 @@ def test_a_layer_of_one_unit_before_many_classes(units: int, severity: str) -> N
     finding = cause(replace(run, tables=tables), "insufficient-capacity")
     assert (finding.severity, finding.layers) == (severity, ("neck",))
     assert finding.advice[0] == f"Give neck more units: 16 instead of {units}."
+
+
+@pytest.mark.parametrize(("factor", "titles"), [
+    (5.0, ["Validation data is prepared differently"]),
+    (1.5, ["Inputs and labels may not belong together"]),
+    (0.8, []),
+])
+def test_validation_data_prepared_in_another_way(factor: float, titles: list[str]) -> None:
+    """Sure and wrong from the first epoch on is no memorizing: that takes time."""
+    base = plateau(0.03)  # the variance of the targets is 0.09
+    validation = draw.series(
+        "validation_loss", 0.09 * factor * (1 + 0.02 * np.arange(6)), np.arange(1, 7) * 80
+    )
+    history = replace(base, scalars={**base.scalars, "validation_loss": validation})
+    found = [f for f in diagnose_history(history).findings if f.id == "wrong-labels"]
+    assert [f.title for f in found] == titles
