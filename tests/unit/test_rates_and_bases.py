@@ -11,6 +11,7 @@ import pytest
 from tb_convergence.core.diagnosis import Finding, diagnose_history
 from tb_convergence.core.diagnosis.rate_schedule import rates
 from tb_convergence.core.history import RunHistory
+from tb_convergence.core.schema import Row
 
 N = 400
 
@@ -150,3 +151,35 @@ def test_a_frozen_base_that_gives_the_same_for_all_samples_is_named() -> None:
     assert finding.layers == ("hidden_2",)
     learned = based(0.02, loss=draw.falling())
     assert "unnormalized-input" not in [f.id for f in diagnose_history(learned).findings]
+
+
+def lowered_by_a_callback(last: float) -> RunHistory:
+    """Records of the first steps and the last, and the rate that Keras logs after each epoch."""
+    loss = np.concatenate([np.linspace(2.3, 2.08, 100), np.full(N - 100, 2.08)])
+    rate = np.where(AT < 20, 0.02, np.nan)
+    rate[-1] = last
+    run = with_rates(rate, np.full(N, 2e-3), loss)
+    epoch = draw.table(
+        "epoch", (Row("epoch", "epoch", "epoch"),),
+        {"metric/learning_rate": np.maximum(last, 0.02 * 0.1 ** np.arange(8.0)),
+         "epoch_loss": np.linspace(2.2, 2.08, 8)},
+        np.arange(1, 9) * 50 - 1,
+    )
+    return replace(run, tables={**run.tables, "epoch": epoch})
+
+
+def test_a_rate_that_a_callback_lowered_between_two_records() -> None:
+    run = lowered_by_a_callback(2e-9)
+    known = rates(run)
+    assert known is not None
+    assert (known.decayed_step, known.died_early) == (149, True)
+    finding = cause(run, "learning-rate-too-low")
+    assert finding.severity != "info"
+    assert "ReduceLROnPlateau needs mode='min' for a loss" in finding.advice[0]
+    assert "wrong-labels" not in {f.id for f in diagnose_history(run).findings}
+
+
+def test_a_rate_that_stayed_is_not_called_lowered() -> None:
+    known = rates(lowered_by_a_callback(0.02))
+    assert known is not None
+    assert known.decayed_step is None

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from tb_convergence.core.diagnosis.configuration import configuration
 from tb_convergence.core.diagnosis.memoization import memoized
-from tb_convergence.core.history import RunHistory, Values
+from tb_convergence.core.history import RunHistory, Series, Values
 from tb_convergence.core.text.numbers import number
 
 RAISED: Final = 2.0
@@ -25,6 +25,8 @@ EARLY: Final = 0.5
 """A schedule should keep the learning rate up for at least this part of the run."""
 AT_ONCE: Final = 0.1
 """Part of the run in which no schedule should be over: warm-ups alone take as long."""
+EPOCH_RATE: Final = "metric/learning_rate"
+"""Column of the epoch table for the rate that Keras' callbacks put into the logs."""
 DECAYED: Final = 0.1
 """Below this part of its maximum, little of the learning rate is left."""
 ANNEALED: Final = 0.5
@@ -126,11 +128,28 @@ def rates(history: RunHistory) -> Rates | None:
     series = history.series("learning_rate")
     if series is None:
         return None
-    values = np.asarray(series.values, np.float64)
+    steps, values = _with_epochs(history, series)
     known = np.isfinite(values)
     if not known.any():
         return None
-    return Rates(series.steps[known], values[known], configuration(history).schedule)
+    return Rates(steps[known], values[known], configuration(history).schedule)
+
+
+def _with_epochs(history: RunHistory, series: Series) -> tuple[NDArray[np.int64], Values]:
+    """The recorded rates, and those that Keras logs at the end of an epoch.
+
+    Callbacks such as ReduceLROnPlateau change the rate between epochs, and a run of a slow machine
+    has fewer records than epochs.
+    """
+    steps, values = series.steps, np.asarray(series.values, np.float64)
+    table = history.tables.get("epoch")
+    if table is None or series.axis != "step" or not table.has(EPOCH_RATE):
+        return steps, values
+    known = np.isfinite(values)
+    both = np.concatenate([steps[known], table.steps])
+    every = np.concatenate([values[known], table.column(EPOCH_RATE)[:, 0].astype(np.float64)])
+    _, first = np.unique(both, return_index=True)  # of two at one step, the recorder's
+    return both[first], every[first]
 
 
 def decay_text(found: Rates, unit: str = "step") -> str:

@@ -69,7 +69,7 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
         _tiny(history, table, trajectory, fastest),
         _hardly_begun(history, table, trajectory, fastest),
         _slow(history, table, trajectory, fastest),
-        _died_at_once(history, table, trajectory, fastest),
+        _died_early(history, table, trajectory, fastest),
     )
     known = rates(history)
     if found is None or known is None or not known.died_early:
@@ -206,22 +206,25 @@ def _hardly_begun(
     )
 
 
-def _died_at_once(
+def _died_early(
     history: RunHistory, table: Table, trajectory: LossTrajectory, fastest: float
 ) -> Match | None:
-    """A schedule that was over in the first tenth of a run that has not learned.
+    """A rate that was gone in the first tenth of a run that has not learned, or in its first half
+    if the loss has rested since.
 
     The first steps are recorded densely, so what is typical of the records is not of the run.
     """
     known = rates(history)
-    if known is None or not known.died_at_once or trajectory.observed < 30 or learns(history):
+    if known is None or not known.died_early or trajectory.observed < 30 or learns(history):
         return None
     if unfinished(history) or trajectory.fall > LEARNS:
+        return None
+    if not known.died_at_once and not trajectory.settled:
         return None
     path = path_length(history)
     return Match(
         severity="warning",
-        confidence=0.8,
+        confidence=0.8 if known.died_at_once else 0.7,
         summary=(
             f"The learning rate is nearly gone for most of the run, and the loss "
             f"{loss_change(trajectory.fall, trajectory.chance)}."
@@ -321,10 +324,12 @@ def _factor(
 def _slower_decay(known: Rates, model: Configuration, test: str) -> tuple[str, ...]:
     """Advice for a schedule that decayed long before training ended."""
     highest = float(known.values.max())
-    what = known.schedule or "the schedule"
     return (
-        f"Let {what} decay over the whole training: it counts steps, not epochs (decay_steps = "
-        "steps_per_epoch * epochs).",
+        f"Let {known.schedule} decay over the whole training: it counts steps, not epochs "
+        "(decay_steps = steps_per_epoch * epochs)." if known.schedule else
+        "Find what lowers the rate. ReduceLROnPlateau needs mode='min' for a loss, mode='max' for "
+        "an accuracy, and a patience of several epochs; LearningRateScheduler gets the epoch, not "
+        "the step.",
         f"Or train at the initial rate, {model.with_rate(highest, 3) or number(highest)}, until "
         "the loss plateaus, and decay from there.",
         f"If the initial rate was too low as well, find a better one with {test}",
