@@ -29,7 +29,9 @@ def link(**parts: str) -> str:
 
 def linked(tab: Tab) -> dict[str, str]:
     """What the address says of the tab."""
-    parts = [part.partition("=") for part in tab.page.url.partition("#")[2].split("&")]
+    # The page is asked: `page.url` changes only while Playwright waits for something.
+    address = str(tab.page.evaluate("location.href"))
+    parts = [part.partition("=") for part in address.partition("#")[2].split("&")]
     return {key.removeprefix("p.convergence."): unquote(value) for key, _, value in parts if value}
 
 

@@ -26,6 +26,8 @@ def eventually(
 ) -> Value:
     """Read until the value equals `equals` or, without it, until `holds` accepts it.
 
+    `read` must ask the page. What Playwright remembers, such as `page.url`, does not change here.
+
     Returns the value that did.
 
     Raises:
