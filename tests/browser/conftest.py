@@ -5,7 +5,8 @@ asks first (`made_once`).
 
 A browser that is missing fails these tests; only TB_CONVERGENCE_BROWSER=none (make test
 BROWSER=none) leaves them out. TB_CONVERGENCE_DEMO_LOGS names runs of `tb-convergence demo` to use
-instead of training, TB_CONVERGENCE_HEADED=1 shows the browser.
+instead of training, TB_CONVERGENCE_HEADED=1 shows the browser, TB_CONVERGENCE_SLOW=4 makes the
+page four times slower (`slowness`).
 """
 
 from __future__ import annotations
@@ -20,26 +21,18 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Page, Response, expect, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(Path(__file__).parent), str(ROOT / "tests"), str(ROOT / "tools"), str(ROOT)]
 
 import browser as system_browser  # noqa: E402 - found through the line above
 import state_logs  # noqa: E402
+from chromium import ARGUMENTS, Chromium  # noqa: E402
 from convergence_tab import Tab  # noqa: E402
 from servers import tensorboard  # noqa: E402
 from waiting import SECONDS  # noqa: E402
 
-ARGUMENTS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 SCREENSHOTS = ROOT / "artifacts" / "screenshots"
 
 # A machine that does much else is no fault of the page; what never comes is found all the same.
@@ -163,7 +156,7 @@ def large(large_logs: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
+def chromium() -> Iterator[Chromium]:
     """The system's browser: Playwright's own is not downloaded."""
     path = system_browser.find()
     assert path is not None, system_browser.WHAT_TO_DO
@@ -172,7 +165,7 @@ def chromium() -> Iterator[Browser]:
         browser = playwright.chromium.launch(
             executable_path=path, headless=headless, args=list(ARGUMENTS)
         )
-        yield browser
+        yield Chromium(browser)
         browser.close()
 
 
@@ -184,7 +177,7 @@ def serve() -> Iterator[Callable[..., str]]:
 
 
 @pytest.fixture
-def open_tab(chromium: Browser, serve: Callable[..., str]) -> Iterator[Callable[..., Tab]]:
+def open_tab(chromium: Chromium, serve: Callable[..., str]) -> Iterator[Callable[..., Tab]]:
     """Opens the tab of a TensorBoard; afterward nothing may have gone wrong in the page.
 
     Depends on `serve` so that pages are closed before their server goes.
@@ -200,21 +193,24 @@ def open_tab(chromium: Browser, serve: Callable[..., str]) -> Iterator[Callable[
         fragment: str = "convergence",
         provoked: tuple[str, ...] = (),
         prepare: Callable[[Page], None] = lambda _page: None,
+        settled: bool = True,
     ) -> Tab:
-        """`provoked`: messages that the test itself causes; `prepare`: before it opens."""
+        """`provoked`: messages that the test itself causes; `prepare`: before it opens.
+
+        `settled`: whether all is to be on screen at first; a test of waits does not want that.
+        """
         forgiven.extend(provoked)
         page = chromium.new_page(
             viewport={"width": size[0], "height": size[1]},
             color_scheme="dark" if theme == "dark" else "light",
         )
         pages.append(page)
-        page.set_default_timeout(SECONDS * 1000)
         page.on("console", lambda m: troubles.append(m.text) if m.type == "error" else None)
         page.on("pageerror", lambda error: troubles.append(str(error)))
         page.on("requestfailed", lambda r: troubles.append(f"failed: {r.url} {r.failure}"))
-        page.on("response", lambda r: troubles.append(f"{r.status} {r.url}") if not r.ok else None)
+        page.on("response", lambda reply: troubles.extend(_refused(reply)))
         prepare(page)
-        return Tab(page, address, fragment)
+        return Tab(page, address, fragment, settled)
 
     yield opener
     for page in pages:
@@ -224,6 +220,11 @@ def open_tab(chromium: Browser, serve: Callable[..., str]) -> Iterator[Callable[
         for trouble in troubles
         if not _of_our_own_making(trouble) and not any(piece in trouble for piece in forgiven)
     ] == []
+
+
+def _refused(reply: Response) -> list[str]:
+    """What was answered with an error. A reply that has not changed since (304) is none."""
+    return [f"{reply.status} {reply.url}"] if reply.status >= 400 else []
 
 
 def _of_our_own_making(trouble: str) -> bool:

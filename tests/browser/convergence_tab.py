@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from playwright.sync_api import Frame, Locator, Page, expect
-from waiting import SECONDS
+from waiting import SECONDS, settle
 
 NO_DATA, NAN, INFINITE = 1, 2, 3
 AXE = importlib.resources.files("axe_playwright_python").joinpath("axe.min.js")
@@ -34,14 +34,40 @@ class Heat:
     codes: NDArray[np.uint8]
 
 
-class Tab:
-    """The tab in one page. Opening it waits for the first findings to be on screen."""
+HANDLED = """(before) => {
+  const counted = window.pointerMoves !== undefined;
+  if (!counted) {
+    window.pointerMoves = 0;
+    window.addEventListener("pointermove", () => { window.pointerMoves += 1; });
+  }
+  let frames = 0;
+  return new Promise((done) => {
+    const look = () => {
+      if (window.pointerMoves > before || frames > 2) done(window.pointerMoves);
+      else requestAnimationFrame(look);
+      frames += 1;
+    };
+    look();
+  });
+}"""
+"""Browsers may hold a movement of the pointer back until the next frame."""
 
-    def __init__(self, page: Page, address: str, fragment: str) -> None:
+
+class Tab:
+    """The tab in one page.
+
+    Opening it waits for the first findings to be on screen and, unless `settled` is False, for all
+    else as well.
+    """
+
+    def __init__(self, page: Page, address: str, fragment: str, settled: bool = True) -> None:
         self.page = page
         self.address = address
+        self._pointer_moves = 0
         page.goto(f"{address}/#{fragment}")
         page.frame_locator("iframe").locator("[data-ready=true]").wait_for(state="attached")
+        if settled:
+            self.settle()
 
     @cached_property
     def frame(self) -> Frame:
@@ -59,7 +85,10 @@ class Tab:
         return [str(c.get_attribute("data-run")) for c in self.find("run-chip").all()]
 
     def select(self, run: str) -> list[dict[str, Any]]:
-        """Choose a run and wait for its findings. Returns them as the route gives them."""
+        """Choose a run and wait until all of it is shown.
+
+        Returns its findings as the route gives them.
+        """
         self.find("run-chip", run=run).click()
         expect(self.find("run-chip", run=run)).to_have_attribute("aria-pressed", "true")
         findings: list[dict[str, Any]] = self.get("findings", run=run)["findings"]
@@ -68,6 +97,7 @@ class Tab:
             expect(self.find("finding").first).to_have_attribute("data-id", findings[0]["id"])
         else:
             expect(self.find("no-finding")).to_be_visible()
+        self.settle()
         return findings
 
     def last_step(self) -> int:
@@ -82,7 +112,7 @@ class Tab:
     def choose(self, group: str, metric: str) -> Locator:
         """Choose what the heat map shows. Returns its canvas once it is drawn."""
         self.choose_quietly(group, metric)
-        expect(self.frame.locator(".heat-frame.pending")).to_have_count(0)
+        self.settle()
         expect(self.find("heatmap")).to_be_visible()
         return self.find("heatmap")
 
@@ -97,9 +127,22 @@ class Tab:
         """What the heat map's colors say: "health" or "value"."""
         self.frame.locator(f'input[name=shade][value="{by}"]').check(force=True)
 
+    def point(self, over: Locator, x: float, y: float) -> None:
+        """Move the pointer to (x, y) of an element, in CSS pixels, until the page knows."""
+        over.hover(position={"x": x, "y": y}, force=True)
+        self._pointer_handled()
+
+    def move_pointer(self, x: float, y: float) -> None:
+        """The same, to a place of TensorBoard's page."""
+        self.page.mouse.move(x, y)
+        self._pointer_handled()
+
+    def _pointer_handled(self) -> None:
+        self._pointer_moves = self.frame.evaluate(HANDLED, self._pointer_moves)
+
     def settle(self) -> None:
-        """Wait until nothing is loading."""
-        expect(self.frame.locator(".loading, .heat-frame.pending")).to_have_count(0)
+        """Wait until nothing is loading, asked for, examined, or due to be drawn."""
+        settle(self.page, self.frame)
 
     def written(self) -> None:
         """Wait until the address says what is on screen: it follows a quarter of a second later."""

@@ -51,6 +51,7 @@ def compared(tab: Tab, first: str, second: str) -> dict[str, Any]:
     panel = tab.find("comparison")
     expect(panel.locator("h2")).to_contain_text(re.compile(f"{first}.*{second}", re.DOTALL))
     expect(tab.find("compare-verdict")).to_be_visible()
+    tab.settle()
     return dict(tab.get("compare", run=first, **{"with": second}))
 
 

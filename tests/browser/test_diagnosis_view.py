@@ -24,9 +24,7 @@ TOP, LEFT, RIGHT = 20, 152, 152
 
 def opened(open_tab: Open, served: str, run: str = SICK, more: str = "", **how: Any) -> Tab:
     tab = open_tab(served, fragment=f"convergence&p.convergence.run={run}{more}", **how)
-    tab.settle()
     expect(tab.find("heatmap")).to_be_visible()
-    tab.page.wait_for_timeout(400)  # typefaces arrive, charts are drawn again
     return tab
 
 
@@ -95,13 +93,13 @@ def test_the_value_stands_beside_the_pointer_and_the_keyboard_s_cell(
     canvas.scroll_into_view_if_needed()
     box = box_of(canvas)
     # A longer value beside the curves above may take one more line, and move the map.
-    tab.page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + 40)
+    tab.move_pointer(box["x"] + box["width"] * 0.5, box["y"] + 40)
     expect(tip(tab)).to_be_visible()
     box = box_of(canvas)
     for part in (0.02, 0.3, 0.6, 0.98):
         x = box["x"] + box["width"] * 0.5
         y = box["y"] + TOP + part * (box["height"] - TOP - 24)
-        tab.page.mouse.move(x, y)
+        tab.move_pointer(x, y)
         expect(tip(tab)).to_be_visible()
         shown = box_of(tip(tab))
         assert shown["x"] >= 0
@@ -155,7 +153,7 @@ def test_loss_and_map_share_their_axis_and_one_cross_hair(
     hair = tab.frame.locator(".time .hair")
     for part in (0.2, 0.5, 0.75):
         x = map_box["x"] + LEFT + part * plot["width"]
-        tab.page.mouse.move(x, map_box["y"] + 30)
+        tab.move_pointer(x, map_box["y"] + 30)
         expect(hair).to_be_visible()
         # The hair stands where the cell begins, left of the pointer or at it.
         left = box_of(hair)["x"]

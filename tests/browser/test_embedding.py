@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 import strict_host
+from chromium import Chromium
 from convergence_tab import Tab
-from playwright.sync_api import Browser, FrameLocator, Page, Route, expect
+from playwright.sync_api import FrameLocator, Page, Route, expect
 from waiting import SECONDS
 
 from tests.serving.event_logs import write
@@ -25,7 +26,7 @@ def logs(tmp_path: Path) -> Path:
     return tmp_path / "logs"
 
 
-def test_below_a_path(logs: Path, serve: Callable[..., str], chromium: Browser) -> None:
+def test_below_a_path(logs: Path, serve: Callable[..., str], chromium: Chromium) -> None:
     """TensorBoard's own page asks for its fonts at the root, and does not find them there."""
     address = serve(logs, "--path_prefix=/a/b")
     page = chromium.new_page()
@@ -49,7 +50,7 @@ def test_below_a_path(logs: Path, serve: Callable[..., str], chromium: Browser) 
     ("theme", "size"), [("light", (1440, 900)), ("dark", (420, 700))], ids=["wide", "narrow"]
 )
 def test_in_the_frame_of_a_notebook(
-    logs: Path, serve: Callable[..., str], chromium: Browser, theme: str, size: tuple[int, int]
+    logs: Path, serve: Callable[..., str], chromium: Chromium, theme: str, size: tuple[int, int]
 ) -> None:
     """TensorBoard in a frame of another port: our tab is a frame in a frame."""
     address = serve(logs)
@@ -68,7 +69,7 @@ def test_in_the_frame_of_a_notebook(
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_alone_in_a_page_of_another_origin(chromium: Browser, theme: str) -> None:
+def test_alone_in_a_page_of_another_origin(chromium: Chromium, theme: str) -> None:
     """No TensorBoard around it that could be asked for its theme: the system's is taken."""
     troubles: list[str] = []
     source = SampleSource(healthy(), explodes())
@@ -87,20 +88,20 @@ def test_alone_in_a_page_of_another_origin(chromium: Browser, theme: str) -> Non
 
 def _works(tab: FrameLocator, page: Page) -> None:
     """A run is chosen, its findings, curves and map are there."""
-    page.set_default_timeout(60_000)
     tab.locator("[data-ready=true]").wait_for(state="attached")
+    expect(tab.locator("progress")).to_have_count(0)
     last = tab.locator("[data-testid=run-chip]").last
     last.click()
     expect(last).to_have_attribute("aria-pressed", "true")
     expect(tab.locator("[data-testid=loss-chart]").first).to_be_visible()
-    expect(tab.locator(".heat-frame.pending")).to_have_count(0)
     expect(tab.locator("[data-testid=heatmap]")).to_be_visible()
+    expect(tab.locator(".loading, .heat-frame.pending")).to_have_count(0)
     wide = tab.locator("html")
     assert wide.evaluate("root => root.scrollWidth - root.clientWidth") <= 0
 
 
 @pytest.fixture
-def plain(chromium: Browser) -> Iterator[Page]:
+def plain(chromium: Chromium) -> Iterator[Page]:
     """The page over samples; troubles are the test's own."""
     with strict_host.running(strict_host.strict(SampleSource(healthy(), explodes()))) as address:
         page = chromium.new_page()

@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from chromium import Chromium
 from convergence_tab import AXE
-from playwright.sync_api import Browser, Frame, Page, expect
+from playwright.sync_api import Frame, Page, expect
 from servers import tensorboard
+from waiting import settle
 
 from tb_convergence.core.experiments import KINDS
 from tb_convergence.experiments.records import write_record
@@ -34,17 +36,17 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def opened(page: Page, address: str, run: str, view: str = "experiments") -> Frame:
-    page.set_default_timeout(120_000)
     page.goto(f"{address}/#convergence&p.convergence.view={view}&p.convergence.run={run}")
     page.frame_locator("iframe").locator("[data-ready=true]").wait_for(state="attached")
     (frame,) = (f for f in page.frames if "plugin_entry.html" in f.url)
+    settle(page, frame)
     return frame
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1440, 390])
 def test_every_kind_is_shown_without_barriers(
-    chromium: Browser, address: str, theme: str, width: int
+    chromium: Chromium, address: str, theme: str, width: int
 ) -> None:
     page = chromium.new_page(viewport={"width": width, "height": 900})
     problems: list[str] = []
@@ -72,7 +74,7 @@ def test_every_kind_is_shown_without_barriers(
     page.close()
 
 
-def test_the_doctor_shows_cause_change_and_worth(chromium: Browser, address: str) -> None:
+def test_the_doctor_shows_cause_change_and_worth(chromium: Chromium, address: str) -> None:
     page = chromium.new_page(viewport={"width": 1440, "height": 1000})
     frame = opened(page, address, "sick")
     verdict = frame.locator("[data-kind=doctor]")
@@ -84,7 +86,7 @@ def test_the_doctor_shows_cause_change_and_worth(chromium: Browser, address: str
     page.close()
 
 
-def test_the_range_test_is_read_by_keyboard_and_pointer(chromium: Browser, address: str) -> None:
+def test_the_range_test_is_read_by_keyboard_and_pointer(chromium: Chromium, address: str) -> None:
     page = chromium.new_page(viewport={"width": 1440, "height": 1000})
     frame = opened(page, address, "sick")
     readout = frame.get_by_test_id("range-readout")
@@ -102,7 +104,7 @@ def test_the_range_test_is_read_by_keyboard_and_pointer(chromium: Browser, addre
     page.close()
 
 
-def test_a_verdict_leads_to_its_finding_and_back(chromium: Browser, address: str) -> None:
+def test_a_verdict_leads_to_its_finding_and_back(chromium: Chromium, address: str) -> None:
     """The finding's card says what the experiment said; each leads to the other."""
     page = chromium.new_page(viewport={"width": 1440, "height": 1000})
     frame = opened(page, address, "sick", "diagnosis")
@@ -120,7 +122,7 @@ def test_a_verdict_leads_to_its_finding_and_back(chromium: Browser, address: str
 
 
 def test_nothing_helped_is_an_answer_and_older_results_can_be_chosen(
-    chromium: Browser, address: str
+    chromium: Chromium, address: str
 ) -> None:
     page = chromium.new_page(viewport={"width": 1440, "height": 1000})
     frame = opened(page, address, "unhelped")
@@ -137,7 +139,7 @@ def test_nothing_helped_is_an_answer_and_older_results_can_be_chosen(
     page.close()
 
 
-def test_a_run_without_experiments_shows_the_commands(chromium: Browser, address: str) -> None:
+def test_a_run_without_experiments_shows_the_commands(chromium: Chromium, address: str) -> None:
     page = chromium.new_page()
     frame = opened(page, address, "without")
     empty = frame.get_by_test_id("no-experiments")
@@ -149,7 +151,7 @@ def test_a_run_without_experiments_shows_the_commands(chromium: Browser, address
 
 
 @pytest.mark.parametrize("kind", ["csv", "json"])
-def test_experiments_are_saved(chromium: Browser, address: str, kind: str, tmp_path: Path) -> None:
+def test_experiments_are_saved(chromium: Chromium, address: str, kind: str, tmp_path: Path) -> None:
     page = chromium.new_page()
     frame = opened(page, address, "sick")
     expect(frame.get_by_test_id("experiment").first).to_be_visible()

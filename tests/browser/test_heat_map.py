@@ -18,7 +18,7 @@ Color = tuple[int, int, int]
 
 def said_at(tab: Tab, canvas: Locator, x: float, y: float) -> str:
     """What the line beneath the map says with the pointer at (x, y) of the canvas."""
-    canvas.hover(position={"x": x, "y": y}, force=True)
+    tab.point(canvas, x, y)
     return tab.find("heatmap-readout").inner_text()
 
 

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 import strict_host
-from playwright.sync_api import Browser, Page, expect
+from chromium import Chromium
+from playwright.sync_api import Page, expect
+from waiting import settle
 
 from tests.serving.samples import (
     SampleSource,
@@ -48,7 +50,7 @@ def address(source: SampleSource) -> Iterator[str]:
 
 @pytest.fixture
 def page(
-    chromium: Browser, address: str, request: pytest.FixtureRequest
+    chromium: Chromium, address: str, request: pytest.FixtureRequest
 ) -> Iterator[Page]:
     """The page, opened; afterward nothing may have run, been refused, or gone wrong."""
     opened = chromium.new_page(viewport={"width": 1440, "height": 1100})
@@ -62,7 +64,8 @@ def page(
         " refused.push(e.violatedDirective + ' ' + e.blockedURI + ' ' + e.sample))"
     )
     opened.goto(address)
-    opened.locator("[data-ready=true]").wait_for(state="attached", timeout=60_000)
+    opened.locator("[data-ready=true]").wait_for(state="attached")
+    settle(opened, opened.main_frame)
     yield opened
     assert opened.title() == "Convergence"
     assert opened.evaluate("refused") == []
@@ -102,7 +105,7 @@ def test_every_run_is_chosen_and_drawn(page: Page, source: SampleSource) -> None
         chosen = page.locator("[data-testid=run-chip][aria-pressed=true]")
         expect(chosen).to_have_attribute("data-run", run)
         expect(page.locator("[data-testid=loss-chart]").first).to_be_visible()
-        expect(page.locator(".heat-frame.pending")).to_have_count(0)
+        settle(page, page.main_frame)
         said = page.locator("[data-testid=finding], [data-testid=no-finding]").first
         expect(said).to_be_visible()
     # No element came of a name: what looks like markup is text.
@@ -126,7 +129,7 @@ def test_names_are_isolated_and_escaped(page: Page) -> None:
 def test_tables_hold_no_formula(page: Page) -> None:
     hostile_run = hostile().run
     page.locator("[data-testid=run-chip]").nth(chips(page)[hostile_run]).click()
-    expect(page.locator(".heat-frame.pending")).to_have_count(0)
+    settle(page, page.main_frame)
     for view in ("findings", "map", "curves", "layer"):
         menu = page.locator(f"[data-testid=export-{view}]")
         menu.locator("summary").click()

@@ -9,10 +9,11 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from chromium import Chromium
 from convergence_tab import AXE
-from playwright.sync_api import Browser, Frame, Page, expect
+from playwright.sync_api import Frame, Page, expect
 from servers import tensorboard
-from waiting import eventually
+from waiting import eventually, settle
 
 from tb_convergence.experiments.loss_landscape.record import write_record
 from tests.landscape_records import line_record, plane_record
@@ -45,6 +46,7 @@ def opened(page: Page, address: str, run: str, other: str | None = None) -> Fram
     page.goto(f"{address}/{part}")
     page.frame_locator("iframe").locator(".landscape").wait_for()
     (frame,) = (f for f in page.frames if "plugin_entry.html" in f.url)
+    settle(page, frame)
     return frame
 
 
@@ -54,18 +56,9 @@ def surfaces(frame: Frame) -> list[str]:
     return [canvas.evaluate("canvas => canvas.toDataURL()") for canvas in canvases]
 
 
-def still(frame: Frame) -> list[str]:
-    """The same, once they have been painted and no longer change."""
-    eventually(lambda: surfaces(frame), lambda seen: seen == surfaces(frame))
-    for side in "AB":
-        canvas = frame.get_by_test_id(f"surface-{side}")
-        eventually(partial(canvas.evaluate, PAINTED), lambda colors: colors > 20)
-    return surfaces(frame)
-
-
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_two_landscapes_stand_side_by_side_on_one_scale(
-    chromium: Browser, address: str, theme: str
+    chromium: Chromium, address: str, theme: str
 ) -> None:
     page = chromium.new_page(viewport={"width": 1440, "height": 1000})
     problems: list[str] = []
@@ -88,7 +81,7 @@ def test_two_landscapes_stand_side_by_side_on_one_scale(
     page.close()
 
 
-def test_the_keyboard_reads_and_turns(chromium: Browser, address: str) -> None:
+def test_the_keyboard_reads_and_turns(chromium: Chromium, address: str) -> None:
     page = chromium.new_page(viewport={"width": 1440, "height": 1000})
     frame = opened(page, address, "skip", "plain")
     readout = frame.locator(".readout").first
@@ -98,21 +91,25 @@ def test_the_keyboard_reads_and_turns(chromium: Browser, address: str) -> None:
     page.keyboard.press("ArrowRight")
     expect(readout).to_contain_text("At 0.083, 0")
     surface = frame.get_by_test_id("surface-A")
-    before = still(frame)
+    settle(page, frame)
+    before = surfaces(frame)
     surface.focus()
     page.keyboard.press("ArrowLeft")
-    after = eventually(
-        lambda: surfaces(frame), lambda now: now[0] != before[0] and now[1] != before[1]
-    )  # both turn together
+    settle(page, frame)
+    after = surfaces(frame)
+    assert before[0] != after[0]
+    assert before[1] != after[1], "both turn together"
     frame.get_by_label("Turn both surfaces together").uncheck()
     surface.focus()
     page.keyboard.press("ArrowLeft")
-    alone = eventually(lambda: surfaces(frame), lambda now: now[0] != after[0])
+    settle(page, frame)
+    alone = surfaces(frame)
+    assert alone[0] != after[0]
     assert alone[1] == after[1]
     page.close()
 
 
-def test_a_run_without_a_landscape_says_how_to_have_one(chromium: Browser, address: str) -> None:
+def test_a_run_without_a_landscape_says_how_to_have_one(chromium: Chromium, address: str) -> None:
     page = chromium.new_page()
     frame = opened(page, address, "without")
     expect(frame.get_by_test_id("no-landscape")).to_contain_text("tb_convergence.landscape(model")
@@ -126,13 +123,12 @@ def test_a_run_without_a_landscape_says_how_to_have_one(chromium: Browser, addre
 
 @pytest.mark.parametrize("kind", ["csv", "json", "png"])
 def test_what_is_shown_is_saved(
-    chromium: Browser, address: str, kind: str, tmp_path: Path
+    chromium: Chromium, address: str, kind: str, tmp_path: Path
 ) -> None:
     page = chromium.new_page()
     frame = opened(page, address, "skip")
     expect(frame.get_by_test_id("contour-A")).to_be_visible()
-    eventually(partial(frame.get_by_test_id("contour-A").evaluate, PAINTED), lambda n: n > 20)
-    eventually(partial(frame.get_by_test_id("surface-A").evaluate, PAINTED), lambda n: n > 20)
+    settle(page, frame)
     with page.expect_download() as waiting:
         frame.get_by_role("button", name=f"Save as {kind.upper()}").click()
     target = tmp_path / "file"

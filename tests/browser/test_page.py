@@ -166,6 +166,7 @@ def test_the_page_asks_only_its_own_server(served: str, open_tab: Open) -> None:
 
 def saved(tab: Tab, view: str, choice: str) -> bytes:
     """What the menu of a view hands to the person."""
+    tab.settle()
     menu = tab.find(f"export-{view}")
     menu.locator("summary").click()
     with tab.page.expect_download() as download:

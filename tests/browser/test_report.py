@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
+from chromium import Chromium
+from playwright.sync_api import Page
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "unit"))
 
@@ -34,12 +35,12 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture
-def page(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
+def page(chromium: Chromium, request: pytest.FixtureRequest) -> Iterator[Page]:
     """A page in the theme and width of the test's parameter."""
     theme, width = getattr(request, "param", ("light", 1000))
-    context = chromium.new_context(color_scheme=theme, viewport={"width": width, "height": 900})
-    yield context.new_page()
-    context.close()
+    opened = chromium.new_page(color_scheme=theme, viewport={"width": width, "height": 900})
+    yield opened
+    opened.close()
 
 
 @pytest.mark.parametrize("page", [("light", 1000), ("dark", 1000), ("light", 360)], indirect=True)
@@ -75,16 +76,15 @@ def test_nothing_in_the_page_runs_or_loads(page: Page, report: str) -> None:
     assert page.get_by_text("<script>alert(1)</script>").count() > 0
 
 
-def test_the_dark_page_is_dark(chromium: Browser, report: str) -> None:
+def test_the_dark_page_is_dark(chromium: Chromium, report: str) -> None:
     grounds = []
     for theme in ("light", "dark"):
-        context = chromium.new_context(color_scheme=theme)
-        shown = context.new_page()
+        shown = chromium.new_page(color_scheme=theme)
         shown.goto(report)
         grounds.append(shown.evaluate(
             "[getComputedStyle(document.body).backgroundColor,"
             " getComputedStyle(document.querySelector('.pic .head')).fill]"))
-        context.close()
+        shown.close()
     (light, light_ink), (dark, dark_ink) = grounds
     assert _brightness(light) > 200 > _brightness(light_ink) + 100
     assert _brightness(dark) + 100 < 200 < _brightness(dark_ink)

@@ -150,7 +150,7 @@ def test_five_hundred_runs_stay_usable(
     tmp_path: Path, serve: Callable[..., str], open_tab: Open
 ) -> None:
     write_losses(tmp_path, 500)
-    tab = open_tab(serve(tmp_path))
+    tab = open_tab(serve(tmp_path), settled=False)
     examined(tab)
     expect(tab.find("run-chip")).to_have_count(24)
     tab.find("all-runs").click()

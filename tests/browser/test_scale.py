@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from chromium import Chromium
 from convergence_tab import Tab
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 
 Open = Callable[..., Tab]
 
@@ -19,8 +20,9 @@ RELOADS = 30
 
 
 def test_twenty_large_runs(large: str, open_tab: Open) -> None:
-    tab = open_tab(large)
+    tab = open_tab(large, settled=False)
     expect(tab.frame.locator("progress")).to_have_count(0, timeout=180_000)
+    tab.settle()
     runs = {run["run"]: run for run in tab.get("runs")["runs"]}
     assert len(runs) == 20
     for run in runs.values():
@@ -73,9 +75,8 @@ HOST = """
 """Stands for TensorBoard, whose own memory is not ours to judge: its frame and its protocol."""
 
 
-def test_memory_does_not_grow_over_many_reloads(chromium: Browser, served: str) -> None:
+def test_memory_does_not_grow_over_many_reloads(chromium: Chromium, served: str) -> None:
     page = chromium.new_page(viewport={"width": 1440, "height": 1000})
-    page.set_default_timeout(60_000)
     page.goto(f"{served}/data/plugins_listing")
     page.evaluate(HOST)
     tab = page.frame_locator("iframe")
@@ -132,7 +133,7 @@ def test_a_reload_in_training_keeps_place_and_selection(
     growing: Path, serve: Callable[..., str], open_tab: Open, fast: str
 ) -> None:
     address = serve(growing, "--reload_interval=1", f"--load_fast={fast}")
-    tab = open_tab(address, size=(1300, 700))
+    tab = open_tab(address, size=(1300, 700), settled=False)
     tab.reload_until(lambda: tab.find("run-chip").count() and tab.last_step() > 30)
     tab.choose("variables", "variable_norm")
     tab.frame.get_by_label("Order of the rows").select_option("worst")
@@ -145,6 +146,7 @@ def test_a_reload_in_training_keeps_place_and_selection(
     place = chart_at(tab)
     before = tab.last_step()
     tab.reload_until(lambda: tab.last_step() > before + 40)
+    tab.settle()
     expect(tab.frame.locator("select[name=metric]")).to_have_value("variables variable_norm")
     assert tab.frame.locator(".layer-title h3").inner_text() == layer
     # On screen: a line more in what stands above moves what is scrolled, and not what is looked at.

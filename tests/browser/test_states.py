@@ -41,7 +41,8 @@ def test_examining_shows_how_far_it_is(served: str, open_tab: Open) -> None:
                 run.update(severity="pending", first=None)
             body["pending"] = len(body["runs"]) - 2
 
-    tab = open_tab(served, prepare=lambda page: page.route(f"{OURS}runs*", rewritten(half)))
+    tab = open_tab(served, settled=False,
+                   prepare=lambda page: page.route(f"{OURS}runs*", rewritten(half)))
     bar = tab.frame.locator("progress")
     expect(bar).to_have_attribute("max", "6")
     assert bar.evaluate("bar => bar.value") == 2
@@ -124,7 +125,7 @@ def test_what_is_too_busy_to_answer_is_asked_again(served: str, open_tab: Open) 
         body = {"schema": 1, "error": {"message": "run 'x' is still being read; try again"}}
         return route.fulfill(status=503, content_type="application/json", body=json.dumps(body))
 
-    tab = open_tab(served, provoked=("503",),
+    tab = open_tab(served, provoked=("503",), settled=False,
                    prepare=lambda page: page.route(f"{OURS}series*", busy))
     expect(tab.frame.locator(".time .failure")).to_contain_text("is still being read")
     expect(tab.find("loss-chart")).to_be_visible()
@@ -222,8 +223,6 @@ def test_behind_another_tab_nothing_is_drawn_and_nothing_asked(
 
     tab = open_tab(served, prepare=prepare)
     tab.select("deep-sigmoid")
-    tab.settle()
-    tab.page.wait_for_timeout(500)
     assert tab.frame.evaluate("drawn") > 0
     tab.page.get_by_role("tab", name="Scalars").click()
     tab.frame.wait_for_function("innerHeight === 0")
@@ -264,8 +263,10 @@ def test_the_charts_follow_the_size_of_the_window(served: str, open_tab: Open) -
     tab.select("deep-sigmoid")
     tab.settle()
     for width, height in ((700, 900), (1900, 1000), (360, 640), (1440, 1200)):
+        before = tab.frame.evaluate("innerWidth")
         tab.page.set_viewport_size({"width": width, "height": height})
-        tab.page.wait_for_timeout(400)
+        tab.frame.wait_for_function("(before) => innerWidth !== before", arg=before)
+        tab.settle()
         sizes = tab.frame.evaluate(
             """() => [...document.querySelectorAll(".line-chart, .heat")].flatMap((chart) =>
               [...chart.querySelectorAll(":scope > canvas")].map((canvas) => [
@@ -300,7 +301,7 @@ def test_motion_stands_still_for_who_asks(served: str, open_tab: Open) -> None:
         page.emulate_media(reduced_motion="reduce")
         page.route(f"{OURS}findings*", lambda route: (time.sleep(1.5), route.continue_())[1])
 
-    tab = open_tab(served, prepare=prepare)
+    tab = open_tab(served, prepare=prepare, settled=False)
     moving = tab.frame.evaluate(
         """() => document.getAnimations().filter((one) =>
           one.effect.getComputedTiming().iterations === Infinity).length"""

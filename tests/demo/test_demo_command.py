@@ -58,7 +58,7 @@ def test_a_taken_port_is_passed_over() -> None:
 
 
 def test_programs_are_named_as_they_can_be_called(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     environment = tmp_path / "env" / "bin"
     environment.mkdir(parents=True)
@@ -67,9 +67,17 @@ def test_programs_are_named_as_they_can_be_called(
     monkeypatch.setattr(sys, "executable", str(environment / "python"))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", str(environment))
-    assert serve._program("tensorboard") == "tensorboard"
+    assert "  tensorboard --logdir logs " in explained(capsys)
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert serve._program("tensorboard") == "env/bin/tensorboard"
+    said = explained(capsys)
+    assert "  env/bin/tensorboard --logdir logs " in said
+    assert "  env/bin/tb-convergence diagnose logs" in said
+
+
+def explained(capsys: pytest.CaptureFixture[str]) -> str:
+    """What the demo prints at its end."""
+    assert serve.explain(Path("logs"), sys.stdout) == 0
+    return capsys.readouterr().out
 
 
 @pytest.fixture

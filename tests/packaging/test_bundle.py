@@ -113,11 +113,16 @@ def test_node_is_a_build_requirement_only_where_it_is_needed(
     def nowhere() -> None:
         return None
 
+    def required() -> list[str]:
+        return [*backend.get_requires_for_build_wheel(), *backend.get_requires_for_build_sdist()]
+
+    for hook in ("get_requires_for_build_wheel", "get_requires_for_build_sdist"):
+        monkeypatch.setattr(backend.build_meta, hook, lambda settings: ["setuptools"])
     here = toolchain.Toolchain("node", ("npm",))
     monkeypatch.setattr(toolchain, "on_path", nowhere)
-    assert backend._node() == [toolchain.WHEEL]
+    assert required() == 2 * ["setuptools", toolchain.WHEEL]
     monkeypatch.setattr(toolchain, "on_path", lambda: here)
-    assert backend._node() == []
+    assert required() == 2 * ["setuptools"]
     monkeypatch.setattr(toolchain, "on_path", nowhere)
     bundle.provide(checkout / bundle.STATIC, with_digest=True)
-    assert backend._node() == []
+    assert required() == 2 * ["setuptools"]

@@ -95,11 +95,10 @@ def test_a_bounded_executor_works_for_many_and_raises_what_the_work_raises() -> 
 
 def test_nobody_waits_forever_for_a_thread() -> None:
     executor = BoundedExecutor(1, "test", 0.05)
-    end = threading.Event()
+    begun, end = threading.Event(), threading.Event()
     with ThreadPoolExecutor(1) as pool:
-        busy = pool.submit(executor.run, lambda: end.wait(20))
-        while executor._free._value:
-            time.sleep(0.001)
+        busy = pool.submit(executor.run, lambda: begun.set() or end.wait(20))
+        assert begun.wait(20)
         with pytest.raises(BusyError):
             executor.run(lambda: None)
         end.set()

@@ -199,8 +199,24 @@ def test_a_run_that_went_since_it_was_listed_is_gone(monkeypatch: pytest.MonkeyP
         source.history(SCOPE, "r")
 
 
-def test_what_another_experiment_listed_says_nothing() -> None:
-    source = ProviderSource(Provider(r={}))
+def test_what_another_experiment_listed_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    class OfTwo(Provider):
+        """Only the experiment e7 has the run."""
+
+        def _check(self, name: str, context: Any, experiment_id: str) -> None:
+            self.calls.append(f"{name} {experiment_id}")
+
+        def list_runs(self, context: Any, *, experiment_id: str) -> Any:
+            self._check("list_runs", context, experiment_id)
+            return [SimpleNamespace(run_name="r")] if experiment_id == "e7" else []
+
+    provider = OfTwo(r={"t": (1, 5.0)})
+    reads(monkeypatch, r=healthy())
+    source = ProviderSource(provider)
     source.versions(SCOPE)
-    assert source._recent.find("e7", "r") is not None
-    assert source._recent.find("e8", "r") is None
+    provider.calls.clear()
+    assert source.history(SCOPE, "r").tables
+    assert "list_runs e7" not in provider.calls, "it was listed just now"
+    with pytest.raises(NoSuchRunError):
+        source.history(Scope(CONTEXT, "e8"), "r")
+    assert "list_runs e8" in provider.calls

@@ -175,7 +175,7 @@ def test_the_callback_travels_without_its_training(tmp_path: Path) -> None:
     model.fit(x, x[:, :1], batch_size=4, verbose=0, callbacks=[callback, held])
     assert callback.disabled_reason is None
     assert (held.copy.every_n_steps, held.copy.log_dir) == (7, callback.log_dir)
-    assert held.copy._session is None
+    assert len(pickle.dumps(held.copy)) < 10_000, "the settings, and nothing of the training"
     again = keras.models.load_model(tmp_path / "model.keras")
     assert again.count_params() == model.count_params()
     again.fit(x, x[:, :1], verbose=0, callbacks=[held.copy])

@@ -147,13 +147,13 @@ def test_the_size_of_the_file_is_what_was_handed_over(
     for step in range(50):
         writer.table(target, TABLE, step)
     writer.flush()
-    header = Path(writer.path).stat().st_size - writer._handed_bytes
-    assert 0 < header < 200, "the file's first event is not counted, so it must be small"
     clock.now += 2 * module.LOOK_SECONDS
     writer.table(target, TABLE, 50)
     assert writer.lost == 0
     assert lost_file_messages(caplog) == []
-    os.truncate(writer.path, 0)
+    # A file that is short of its last bytes alone has lost a record.
+    writer.flush()
+    os.truncate(writer.path, Path(writer.path).stat().st_size - 200)
     clock.now += 2 * module.LOOK_SECONDS
     writer.table(target, TABLE, 51)
     writer.close()
