@@ -165,6 +165,18 @@ KNOWN_PARTS: Final = _words(
 PENALTIES: Final = _words("regularization regularisation regularizer reg l1 l2 weight decay")
 """Terms that alone are not the loss."""
 
+OBSERVED: Final = _words(
+    """
+    reward rewards return returns episode environment action actions observation observations
+    advantage advantages input inputs output outputs target targets label labels prediction
+    predictions pred preds logit logits prob probs probability probabilities softmax score scores
+    confidence activation activations relu sigmoid tanh loss losses error errors accuracy image
+    images pixel pixels distance distances length lengths
+    """
+)
+"""Words of histograms of what a model sees, says, or earns: no weights. Unity's ML-Agents writes
+one of "Environment/Cumulative Reward", TensorFlow 1 tutorials one of each layer's "activations"."""
+
 GLUED: Final = _in_order(
     """
     train training val valid validation test eval dev total avg mean epoch batch gen disc

@@ -14,6 +14,7 @@ from typing import Final
 
 from tb_convergence.core.gaps import TagFamily, WhyUnclear
 from tb_convergence.core.schema import Row
+from tb_convergence.reading import scalar_words as words
 from tb_convergence.reading.families import Unclear, families
 from tb_convergence.reading.patterns import Role, TagPattern
 
@@ -166,6 +167,8 @@ def match_histograms(
             found.claim("variable", name, tag)
             continue
         pattern = next(_first(patterns, tag, True, known), None)
+        if pattern is None and bare and not known and _is_observed(name):
+            continue
         if pattern is None:
             marked: WhyUnclear = "operation" if reading.operation else "both"
             why: WhyUnclear = "either" if known else "unknown" if bare else marked
@@ -182,6 +185,11 @@ def match_histograms(
         {index[name]: tag for name, tag in found.tags["variable"].items()},
         found.repeated, unclear, families(given, patterns, told, unclear),
     )
+
+
+def _is_observed(name: str) -> bool:
+    """Whether `name`, which is no variable's, speaks of data or results rather than weights."""
+    return bool(words.OBSERVED & set(re.findall(r"[a-z]+", name.lower())))
 
 
 def _first(

@@ -95,6 +95,17 @@ def test_anything_else_is_neither(tag: str) -> None:
     assert found.rows == () or tag == ".grad"
 
 
+@pytest.mark.parametrize("tag", [
+    "Environment/Cumulative Reward_hist", "activations/relu_1", "layer1/output", "predictions",
+    "logits", "action_probs",
+])
+def test_histograms_of_data_are_not_asked_about(tag: str) -> None:
+    """Unity's ML-Agents and TensorFlow 1 tutorials write them; they are no weights."""
+    assert match_histograms([tag]).unclear == {}
+    told = match_histograms([tag], [TagPattern.parse("{*}", "variable")])
+    assert len(told.rows) == 1, "a person may say otherwise"
+
+
 def test_patterns_of_ones_own_come_first() -> None:
     patterns = [TagPattern.parse("{v}", "gradient"), TagPattern.parse("w:{v}!", "variable")]
     found = match_histograms(["fc1.weight", "w:fc1.weight!"], patterns[::-1])

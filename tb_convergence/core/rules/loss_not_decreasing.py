@@ -1,28 +1,25 @@
 """The loss ends where it began: the model learned nothing.
 
-The mean of the last tenth of the run is compared with the mean of the first three steps. A
-difference within the noise of single batches does not count as a fall.
+Batches differ, so two losses say little. The finding needs losses that exclude a fall of more than
+a few per cent between the first and the last third of the run (see `noisy_fall`). Epoch means are
+compared directly.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-import numpy as np
-
 from tb_convergence.core.diagnosis.data import baseline_loss
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.loss_evidence import fall_of_loss, length_of
 from tb_convergence.core.diagnosis.loss_trajectory import LossTrajectory, loss_trajectory
+from tb_convergence.core.diagnosis.noisy_fall import NoisyFall, noisy_fall
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
 from tb_convergence.core.diagnosis.training_progress import NEAR, learns, unfinished, uniform_loss
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.measures import Measure
 from tb_convergence.core.text.numbers import number, percent
 
-UNEVEN: Final = 0.3
-FIRST: Final = 10
-CALM: Final = 4.0
 CHANCE: Final = 0.97
 ABOVE: Final = 1.1
 CHANCE_STEPS: Final = 60
@@ -30,6 +27,7 @@ EPOCHS: Final = 4
 _ALIKE: Final = 0.1
 _BETWEEN: Final = 0.8
 MINIMUM_STEPS = 30
+DETECTABLE: Final = 0.07
 
 
 def _evaluate(history: RunHistory, _: Signs) -> Match | None:
@@ -40,20 +38,21 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         return _at_chance(history, trajectory)  # too few for anything but a level that is known
     if trajectory.observed < (MINIMUM_STEPS if trajectory.axis != "epoch" else EPOCHS):
         return None
-    if trajectory.fell or (trajectory.axis == "epoch" and _unknown_start(trajectory.fall)):
+    by_step = trajectory.axis != "epoch"
+    noisy = noisy_fall(history) if by_step else None
+    if not by_step and (trajectory.fell or _unknown_start(trajectory.fall)):
+        return _at_chance(history, trajectory)
+    if by_step and (noisy is None or noisy.shown or noisy.high > DETECTABLE):
         return _at_chance(history, trajectory)
     if trajectory.end > trajectory.diverging_above or trajectory.end > 2 * abs(trajectory.start):
         return None  # that is more than standing still: see loss-divergence
-    if _lucky_start(trajectory):
-        return None
     # Trained weights may well stay where they are when training continues.
     low = learns(history)
     return Match(
         severity="info" if low else "warning",
         confidence=0.8 if trajectory.fall < 0.02 else 0.6,
         summary=(
-            f"After {length_of(trajectory)} the loss is {number(trajectory.end, 4)}; "
-            f"{_beginning(trajectory)}."
+            _stays(trajectory, noisy)
             + (" That is low already, as of weights that were trained before." if low else "")
         ),
         # The loss was constant from the first step on, but only a tenth of the run shows it.
@@ -61,11 +60,30 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         judged_step=trajectory.settled_step,
         last_step=int(trajectory.steps[-1]),
         evidence=(
-            fall_of_loss(trajectory, trajectory.standstill),
+            *(
+                [fall_of_loss(trajectory, trajectory.standstill)] if not trajectory.fell else []
+            ),
+            *(
+                [Evidence("loss_fall_between_thirds", noisy.fall, DETECTABLE, side="less than")]
+                if noisy is not None else []
+            ),
             Evidence("loss_start", trajectory.start, None, int(trajectory.steps[0])),
             Evidence("loss_end", trajectory.end, None, int(trajectory.steps[-1])),
             Evidence("loss_noise", trajectory.noise),
         ),
+    )
+
+
+def _stays(trajectory: LossTrajectory, noisy: NoisyFall | None) -> str:
+    """Where the loss began and ended; of a noisy loss the means of its first and last third."""
+    if trajectory.fell and noisy is not None:
+        return (
+            f"Over {length_of(trajectory)} the loss stays near {number(noisy.last, 4)}: the first "
+            f"third averages {number(noisy.first, 4)}. Single batches differ by more."
+        )
+    return (
+        f"After {length_of(trajectory)} the loss is {number(trajectory.end, 4)}; "
+        f"{_beginning(trajectory)}."
     )
 
 
@@ -77,19 +95,6 @@ def _beginning(trajectory: LossTrajectory) -> str:
     if 0 < trajectory.lowest < _BETWEEN * trajectory.start:
         return f"{began}, and it had fallen to {number(trajectory.lowest, 4)} in between"
     return began
-
-
-def _lucky_start(trajectory: LossTrajectory) -> bool:
-    """Whether batches differ so much that the first one says little about the initial loss.
-
-    In that case the loss fell if it ends below the mean of the first ten records, outliers
-    excluded.
-    """
-    if trajectory.chance < UNEVEN:
-        return False
-    early = trajectory.level[:FIRST]
-    calm = early[np.abs(early) <= CALM * abs(trajectory.start)]
-    return len(calm) >= 3 and trajectory.end < float(np.mean(calm)) * (1 - trajectory.standstill)
 
 
 def _at_chance(history: RunHistory, trajectory: LossTrajectory) -> Match | None:
@@ -138,19 +143,12 @@ RULE = Rule(
     evaluate=_evaluate,
     thresholds=(
         Threshold(
-            "batch_scatter", low=UNEVEN,
+            "loss_fall_between_thirds", low=DETECTABLE,
             source=(
-                "If batches vary by more than this, the first batch alone does not show the "
-                "initial loss."
+                "The means of the first and the last third of the run must exclude a larger fall "
+                "with a probability of 99 %. Simulated losses that fall by a fifth or more then "
+                "count as flat in less than 1 % of cases, whatever their noise."
             ),
-        ),
-        Threshold(
-            "records", high=FIRST, detail="at the start",
-            source="If single batches vary too much, the mean of these is the initial loss.",
-        ),
-        Threshold(
-            "early_loss_over_start", low=CALM,
-            source="A higher early loss is an outlier and not part of the initial level.",
         ),
         Threshold(
             "loss_over_baseline", high=CHANCE,
@@ -180,10 +178,9 @@ RULE = Rule(
     assumes_progress=True,
     measures=(
         Measure(
-            "batch_scatter", "three standard deviations of one batch over the start",
+            "loss_fall_between_thirds", "relative fall from the first third to the last",
             ("loss",), "fraction",
         ),
-        Measure("early_loss_over_start", "early loss over its start", ("loss",)),
         Measure(
             "distance_from_uniform", "relative distance of the loss from ln C",
             ("epoch_loss",), "fraction",
