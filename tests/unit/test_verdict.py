@@ -133,3 +133,10 @@ def test_no_green_over_a_validation_loss_that_is_not_good(
     verdict = diagnose_history(validated(train, validation)).verdict
     assert verdict.state == ("not-decided" if says else "nothing-found")
     assert says in verdict.why
+
+
+def test_no_green_over_a_validation_loss_that_became_nan() -> None:
+    validation = np.where(EPOCHS < 12, FELL, np.nan)
+    verdict = diagnose_history(logged(FELL, validation_loss=validation)).verdict
+    assert verdict.state == "not-decided"
+    assert "not finite since step 12" in verdict.why

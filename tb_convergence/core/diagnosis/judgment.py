@@ -162,9 +162,14 @@ def _validation_fall(history: RunHistory) -> float:
 
 def _validation_doubt(history: RunHistory) -> str:
     """What forbids a green verdict on the validation loss; "" if nothing does."""
-    values = _finite_validations(history)
-    if len(values) < VALIDATIONS:
+    series, values = history.series("validation_loss"), _finite_validations(history)
+    if series is None or len(values) < VALIDATIONS:
         return ""
+    finite = np.flatnonzero(np.isfinite(series.values))
+    # In a table of epochs, one without validation is NaN too.
+    if series.axis != "epoch" and finite[-1] < len(series.values) - 1:
+        since = int(series.steps[finite[-1] + 1])
+        return f"The validation loss is not finite since step {since:,}."
     late = values[len(values) // 2 :]
     level, changes = float(np.median(late)), np.diff(late)
     swing = float(np.median(np.abs(changes))) / level if level > SOLVED * values[0] else 0.0

@@ -1,7 +1,7 @@
 """The loss ends where it began: the model learned nothing.
 
 Batches differ, so two losses say little. The finding needs losses that exclude a fall of more than
-a few per cent between the first and the last third of the run (see `noisy_fall`). Epoch means are
+a few per cent between the first and the last third of the run. Epoch means are
 compared directly.
 """
 
