@@ -29,9 +29,9 @@ def link(**parts: str) -> str:
 
 def linked(tab: Tab) -> dict[str, str]:
     """What the address says of the tab."""
-    # The page is asked: `page.url` changes only while Playwright waits for something.
-    address = str(tab.page.evaluate("location.href"))
-    parts = [part.partition("=") for part in address.partition("#")[2].split("&")]
+    # Not the page's own location: going back needs an address that the browser knows, too.
+    tab.page.evaluate("null")  # `page.url` changes only while Playwright waits for something
+    parts = [part.partition("=") for part in tab.page.url.partition("#")[2].split("&")]
     return {key.removeprefix("p.convergence."): unquote(value) for key, _, value in parts if value}
 
 
