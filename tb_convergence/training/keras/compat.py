@@ -114,7 +114,7 @@ def values_of(tensors: Sequence[Tensor]) -> list[Tensor | None]:
 
     if places:
         with tf.init_scope():
-            values = tf.function(lifted, autograph=False)()
+            values = tf.function(lifted, autograph=False).get_concrete_function()()
         for place, value in zip(places, values, strict=True):
             found[place] = value
     return found
