@@ -108,6 +108,7 @@ MEASURES: Final[tuple[Measure, ...]] = (
         "largest_prediction", "largest output at that step", ("feature_max",), reading=True,
         kind="prediction",
     ),
+    Measure("highest_learning_rate", "highest learning rate", ("learning_rate",)),
     Measure("layer_count", "{detail}"),
     Measure("output_units", "units of the {detail}"),
     Measure("steps", "steps {detail}"),

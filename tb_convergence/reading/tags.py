@@ -277,11 +277,15 @@ def _last_part(name: str) -> tuple[str, str]:
 def layer_of(variable: str) -> str:
     """The layer of a variable: its name without the last part.
 
+    PyTorch names the layers of a `Sequential` by their number, which is no name in a sentence.
+
     >>> layer_of("block1/dense/kernel"), layer_of("encoder.0.weight"), layer_of("w")
     ('block1/dense', 'encoder.0', 'w')
+    >>> layer_of("4.weight")
+    'layer 4'
     """
     before, last = _last_part(variable)
-    return before or last
+    return f"layer {before}" if before.isdecimal() else before or last
 
 
 def kind_of(variable: str) -> str:

@@ -53,7 +53,13 @@ CASES = {
     "rounding": (scalars(loss=np.r_[draw.falling(199), -1e-9]), "minimized"),
     "harder": (scalars(loss=draw.falling(), curriculum=1.0 + STEPS // 50), "curriculum"),
     "one level": (scalars(loss=draw.falling(), curriculum=np.ones(200)), "minimized"),
-    "ends in a cycle": (scalars(loss=draw.falling(), learning_rate=SCHEDULE[:170]), "cyclic-rate"),
+    "ends in a cycle": (
+        scalars(loss=draw.falling() + 0.5 * (STEPS >= 160), learning_rate=SCHEDULE[:170]),
+        "cyclic-rate",
+    ),
+    "a cycle that the loss does not mind": (
+        scalars(loss=draw.falling(), learning_rate=SCHEDULE[:170]), "minimized",
+    ),
     "ends between cycles": (
         scalars(loss=draw.falling(), learning_rate=SCHEDULE[:160]),
         "minimized",

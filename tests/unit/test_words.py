@@ -447,7 +447,7 @@ def test_a_loss_that_lies_above_its_first_batch_by_less_than_batches_differ_did_
     ([{"step": 20, "now_trained": ["m/head/lora_a"], "no_longer_trained": ["m/head/kernel"]},
       {"step": 30, "now_trained": list("abcd"), "no_longer_trained": []}],
      ("From step 20 on, the run no longer trains head/kernel and also trains head/lora_a.",
-      "From step 30 on, the run also trains a, b, c and 1 more variable.")),
+      "From step 30 on, the run also trains a, b, c and d.")),
     ("nonsense", ()), ([None, {}, {"step": True}, {"step": 3, "now_trained": [7]}], ()),
     ([{"step": 3, "now_trained": ["m/" + 9000 * "x"]}] * 500,
      (f"From step 3 on, the run also trains {120 * 'x'}.",) * 20),

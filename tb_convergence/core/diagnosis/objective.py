@@ -154,7 +154,7 @@ def _losses(history: RunHistory) -> Values:
 def _cyclic_rate(history: RunHistory) -> Objective | None:
     """A run that ends while its cyclic learning rate is high: the loss is up because of it."""
     rate = history.series("learning_rate")
-    if rate is None or not rate_is_raised(rate):
+    if rate is None or not rate_is_raised(rate) or not _up_since_raise(history, rate):
         return None
     return Objective(
         "cyclic-rate",
@@ -162,6 +162,24 @@ def _cyclic_rate(history: RunHistory) -> Objective | None:
         "the learning rate was raised again and is still high, so the loss is up until the rate "
         "falls",
     )
+
+
+def _up_since_raise(history: RunHistory, rate: Series) -> bool:
+    """Whether the loss is higher since the rate was last raised than it was just before."""
+    values = np.asarray(rate.values, np.float64)
+    raised = np.flatnonzero(np.diff(values) > 0)
+    if not len(raised):
+        return False
+    step = int(rate.steps[raised[-1] + 1])
+    for name in ("loss", "epoch_loss"):
+        series = history.series(name)
+        if series is None or not len(series):
+            continue
+        losses = np.asarray(series.values, np.float64)
+        since = losses[(series.steps >= step) & np.isfinite(losses)]
+        before = losses[(series.steps < step) & np.isfinite(losses)][-max(len(since), MEANS):]
+        return bool(len(since) and len(before) and np.median(since) > np.median(before))
+    return True
 
 
 def _contradicted(history: RunHistory) -> Objective | None:

@@ -30,7 +30,7 @@ from tb_convergence.core.diagnosis.table_columns import (
     weights_column,
 )
 from tb_convergence.core.diagnosis.training_progress import FALLS, learns
-from tb_convergence.core.history import RunHistory, Table, Values
+from tb_convergence.core.history import NoStatisticError, RunHistory, Table, Values
 from tb_convergence.core.measures import Measure
 from tb_convergence.core.rules.non_finite_values import finite_loss_text, onset_unknown
 from tb_convergence.core.rules.zero_gradient import momentum_text
@@ -47,6 +47,7 @@ DESTROYING: Final = 3 * RATIO
 DIED: Final = 0.3
 SPIKED: Final = 3.0
 RECORDS: Final = 5
+EXTREME: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +65,19 @@ class _Harm:
 def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
     trajectory, table = loss_trajectory(history), history.table("variables")
     if table is None:
-        return None
+        found = _by_rate_alone(history, _harm(history, trajectory, signs))
+        if found is None:
+            raise NoStatisticError("update_ratio", "variables")
+        return found
     harm = _harm(history, trajectory, signs) or _early_loss_spike(history, trajectory)
     if harm is None:
         return _destroyed_start(history)
     if table.has("update_ratio"):
         return strongest(_by_updates(history, table, trajectory, harm), _destroyed_start(history))
-    return _by_rate(history, table, harm) or _by_gradients(history, table, harm)
+    return (
+        _by_rate(history, table, harm) or _by_growth(history, table, harm)
+        or _by_gradients(history, table, harm)
+    )
 
 
 def _harm(history: RunHistory, trajectory: LossTrajectory | None, signs: Signs) -> _Harm | None:
@@ -300,6 +307,44 @@ def _by_rate(history: RunHistory, table: Table, harm: _Harm) -> Match | None:
     )
 
 
+def _by_growth(history: RunHistory, table: Table, harm: _Harm) -> Match | None:
+    """Weights that grew between two records by more than small steps could make them grow."""
+    if not table.has("variable_norm"):
+        return None
+    least, most = (
+        weights_column(table, "variable_norm", "low"),
+        weights_column(table, "variable_norm", "high"),
+    )
+    # What had shrunk may grow fast and is still small.
+    ratios = np.where(least > most[0], step_size.implied_ratio(table), np.nan)
+    # The steps between two records precede the later one.
+    ratio = largest_per_record(ratios)
+    large = np.isfinite(ratio) & (table.steps <= harm.step) & (ratio > RATIO)
+    if not large.any():
+        return None
+    peak = int(np.flatnonzero(large)[np.argmax(ratio[large])])
+    layer, begun = _fastest_layer(table, ratios[peak]), int(np.flatnonzero(large)[0])
+    since, until = int(table.steps[peak - 1]), int(table.steps[peak])
+    grown = (1 + float(ratio[peak])) ** (until - since)
+    return Match(
+        severity="critical",
+        confidence=harm.confidence - 0.1,
+        summary=(
+            f"From step {since:,} to {until:,} the weights of {layer} grew {number(grown)}-fold: "
+            f"at least one step changed them by {_times(float(ratio[peak]))} their own size or "
+            f"more, and {harm.text}.{harm.note}{_raise_text(history, harm.step)}"
+        ),
+        first_step=int(table.steps[begun - 1]) + 1,
+        last_step=history.last_step,
+        layers=(layer,),
+        evidence=(
+            Evidence("fastest_update_ratio", float(ratio[peak]), RATIO, until, layer,
+                     detail="layer, at least"),
+        ),
+        advice=_advice(part_of_layer(history, layer), float(ratio[peak]), since),
+    )
+
+
 def _by_gradients(history: RunHistory, table: Table, harm: _Harm) -> Match | None:
     growth = gradient_growth(table, harm.step)
     if growth is None or growth < 10 * GROWTH or not harm.worse:
@@ -316,6 +361,33 @@ def _by_gradients(history: RunHistory, table: Table, harm: _Harm) -> Match | Non
         layers=(),
         evidence=(Evidence("gradient_growth_before_harm", growth,
                            10 * GROWTH, side="at least", detail=f"until step {harm.step:,}"),),
+        advice=_advice(history, None, harm.step),
+    )
+
+
+def _by_rate_alone(history: RunHistory, harm: _Harm | None) -> Match | None:
+    """A rate above those that train networks, in a log of nothing but scalars."""
+    known = rates(history)
+    if known is None or harm is None:
+        return None
+    before = known.values[known.steps <= harm.step]
+    highest = float(before.max()) if len(before) else 0.0
+    if highest < EXTREME:
+        return None
+    return Match(
+        severity="critical" if harm.worse else "warning",
+        confidence=0.6 if harm.worse else 0.5,
+        summary=(
+            f"The learning rate reached {number(highest)}, and {harm.text}.{harm.note}"
+            f"{_raise_text(history, harm.step)} Adam needs 1e-2 or less, and SGD rarely more than "
+            "0.1."
+        ),
+        first_step=int(known.steps[int(np.argmax(known.values >= EXTREME))]),
+        last_step=history.last_step,
+        layers=(),
+        evidence=(
+            Evidence("highest_learning_rate", highest, EXTREME, side="at least"),
+        ),
         advice=_advice(history, None, harm.step),
     )
 
@@ -400,7 +472,7 @@ RULE = Rule(
     id="learning-rate-too-high",
     kind="cause",
     title="The learning rate is too high",
-    needs=("update_ratio|gradient_norm", "loss|epoch_loss"),
+    needs=("update_ratio|gradient_norm|learning_rate", "loss|epoch_loss"),
     evaluate=_evaluate,
     thresholds=(
         Threshold(
@@ -414,6 +486,13 @@ RULE = Rule(
         Threshold(
             "large_update_share", high=LASTING,
             source="Until the loss suffers. Rarer large updates count only right before that.",
+        ),
+        Threshold(
+            "highest_learning_rate", high=EXTREME, detail="(if only scalars were recorded)",
+            source=(
+                "Published recipes use at most 1e-2 with Adam and 0.1 with SGD; 1 to 3 only at the "
+                "peak of one cycle (Smith & Topin 2018)."
+            ),
         ),
         Threshold(
             "steps", low=EARLY, detail="at the start",

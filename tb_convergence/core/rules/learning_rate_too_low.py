@@ -42,6 +42,8 @@ MANY: Final = 200
 FAR: Final = 0.7
 LED_FAR: Final = 1.0
 ALIVE: Final = 1e-7
+MINUTE: Final = 1e-6
+MANY_LOSSES: Final = 15
 _FAR_ENOUGH: Final = 2.0
 """Path length, relative to the size of a layer, that a whole run should allow."""
 
@@ -49,7 +51,10 @@ _FAR_ENOUGH: Final = 2.0
 def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
     table, trajectory = history.table("variables"), loss_trajectory(history)
     if table is None or not (table.has("update_ratio") or ratio_from_rate(history)):
-        raise NoStatisticError("update_ratio", "variables")
+        found = _by_rate_alone(history, trajectory, signs)
+        if found is None:
+            raise NoStatisticError("update_ratio", "variables")
+        return found
     if trajectory is None or "loss-divergence" in signs or _died(table, signs):
         return None
     bad = signs.get("non-finite-values")
@@ -137,9 +142,13 @@ def _by_rate(history: RunHistory, table: Table, trajectory: LossTrajectory) -> M
     if not np.isfinite(most).any():
         return None
     fastest = float(np.nanmax(most))
-    if trajectory.observed < 30 or not fastest < RATIO or trajectory.fall > LEARNS:
+    if trajectory.observed < 30 or trajectory.fall > LEARNS or not (gradient > 0).any():
         return None
-    if not (gradient > 0).any():
+    path = fastest * trajectory.elapsed if trajectory.elapsed is not None else np.inf
+    hardly_begun = (
+        path < BEGUN and (trajectory.elapsed or 0) >= MANY and fastest < TYPICAL
+    )
+    if fastest >= RATIO and not hardly_begun:
         return None
     known = rates(history)
     rate = float("nan") if known is None else float(np.median(known.values))
@@ -149,18 +158,59 @@ def _by_rate(history: RunHistory, table: Table, trajectory: LossTrajectory) -> M
         confidence=0.7,
         summary=(
             f"At a learning rate of {number(rate)}, neither SGD with momentum nor Adam changes a "
-            f"layer by more than {number(fastest)} of its size per step. In "
-            f"{length_of(trajectory)} the loss {loss_change(trajectory.fall, trajectory.chance)}."
+            f"layer by more than {number(fastest)} of its size per step"
+            + (f", or by {percent(path)} in all" if hardly_begun else "")
+            + f". In {length_of(trajectory)} the loss "
+            f"{loss_change(trajectory.fall, trajectory.chance)}."
         ),
         first_step=int(table.steps[0]),
         last_step=int(table.steps[-1]),
         layers=(layer,),
         evidence=(
-            Evidence("fastest_update_ratio", fastest, RATIO, None, layer,
-                     detail=f"{_weights(table)}, at most"),
+            Evidence("fastest_update_ratio", fastest, RATIO if fastest < RATIO else TYPICAL, None,
+                     layer, detail=f"{_weights(table)}, at most"),
+            *([Evidence("path_length", path, BEGUN)] if hardly_begun else []),
             fall_of_loss(trajectory, LEARNS),
         ),
         advice=_advice(history, fastest, 1e-3),
+    )
+
+
+def _by_rate_alone(
+    history: RunHistory, trajectory: LossTrajectory | None, signs: Signs
+) -> Match | None:
+    """A rate below any that trains a network from its start, in a log of nothing but scalars.
+
+    Adam moves an entry by at most about the rate, so a layer with default weights and up to 10,000
+    inputs (a standard deviation of 0.006 or more) by less than 2e-4 of its size. SGD would need a
+    gradient of a hundred times the weights to move them by more than that.
+    """
+    known = rates(history)
+    if known is None or trajectory is None or trajectory.observed < MANY_LOSSES:
+        return None
+    highest = float(known.values.max())
+    # Trained weights are tuned at such rates: only a loss that stands still speaks against one.
+    if not 0 < highest <= MINUTE or "loss-not-decreasing" not in signs:
+        return None
+    return Match(
+        severity="warning",
+        confidence=0.5,
+        summary=(
+            f"The learning rate is never above {number(highest)}. In {length_of(trajectory)} the "
+            f"loss {loss_change(trajectory.fall, trajectory.chance)}. Adam moves a weight by at "
+            "most about the rate per step, and SGD by the rate times its gradient."
+        ),
+        first_step=int(trajectory.steps[0]),
+        last_step=int(trajectory.steps[-1]),
+        layers=(),
+        evidence=(
+            Evidence("highest_learning_rate", highest, MINUTE, side="at most"),
+            fall_of_loss(trajectory, LEARNS),
+        ),
+        advice=(
+            "Raise the learning rate: 1e-3 for Adam, 1e-2 to 1e-1 for SGD. Or find one with the "
+            "LR range test: a little below the highest rate at which the loss still falls.",
+        ),
     )
 
 
@@ -373,6 +423,17 @@ RULE = Rule(
                 "A layer learns about as much as it started with. Once the fastest layer has moved "
                 "that far, the rate did not hold it back."
             ),
+        ),
+        Threshold(
+            "highest_learning_rate", low=MINUTE, detail="(if only scalars were recorded)",
+            source=(
+                "Published recipes train from scratch at 1e-4 to 1e-2 with Adam and at 1e-3 to 1 "
+                "with SGD, and fine-tune at 1e-6 or more."
+            ),
+        ),
+        Threshold(
+            "records", high=MANY_LOSSES, detail="(if only scalars were recorded)",
+            source="Fewer losses do not show that the loss stands still.",
         ),
         Threshold(
             "gradient_mean_abs", high=ALIVE,

@@ -17,8 +17,9 @@ from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
 from tb_convergence.core.diagnosis.rate_schedule import rates
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold, strongest
+from tb_convergence.core.diagnosis.table_columns import layers_of
 from tb_convergence.core.diagnosis.training_progress import USELESS, learns
-from tb_convergence.core.history import RunHistory
+from tb_convergence.core.history import NoStatisticError, RunHistory
 from tb_convergence.core.measures import Measure
 from tb_convergence.core.regularization import regularization_loss
 from tb_convergence.core.text.numbers import number, percent, percent_or_number
@@ -28,6 +29,7 @@ SHARE: Final = 0.5
 STRONG: Final = 1e-2
 SHRUNK: Final = 0.7
 FORGETS: Final = 1e-3
+VANISHED: Final = 0.1
 RECORDS: Final = 5
 ADDED: Final = 0.25
 NARROW: Final = 32
@@ -40,13 +42,17 @@ _BESIDE: Final = 0.1
 
 def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
     model = configuration(history)
-    return strongest(
+    found = strongest(
         _by_regularization_loss(history, model),
         _by_added_loss(history, model),
         _by_strength(history, model),
         _by_decay(history, model),
+        _by_shrinking(history),
         _by_dropout(history, model, signs),
     )
+    if found is None and not history.config:
+        raise NoStatisticError("config", "run")  # norms alone acquit nothing
+    return found
 
 
 def _by_regularization_loss(history: RunHistory, model: Configuration) -> Match | None:
@@ -230,6 +236,44 @@ def _by_decay(history: RunHistory, model: Configuration) -> Match | None:
     )
 
 
+def _by_shrinking(history: RunHistory) -> Match | None:
+    """All kernels shrink to nothing in a log that does not tell how it was trained.
+
+    The loss of the data does not do that: its gradient vanishes with the weights. A penalty or the
+    optimizer's weight decay does, whose pull is all that is left then.
+    """
+    table = history.table("variables")
+    if table is None or not table.has("variable_norm") or len(table.steps) < RECORDS:
+        return None
+    rows = table.rows_of("kernel")
+    if len(rows) < 2 or history.config or learns(history):
+        return None
+    first = table.column("variable_norm", "low")[0, rows].astype(np.float64)
+    last = table.column("variable_norm", "high")[-1, rows].astype(np.float64)
+    if not (np.isfinite(first) & np.isfinite(last) & (first > 0)).all():
+        return None
+    kept = last / first
+    slowest = int(np.argmax(kept))
+    if kept[slowest] > VANISHED:
+        return None
+    layer, names = table.rows[rows[slowest]].layer, layers_of(table, rows)
+    return Match(
+        "critical", 0.8,
+        f"The weights of all {len(rows)} kernels shrank, to at most "
+        f"{percent_or_number(float(kept[slowest]))} of their first size ({layer}), and the run "
+        "does not learn. A weight decay or a penalty pulls harder than the data.",
+        int(table.steps[0]), int(table.steps[-1]), names,
+        (Evidence("weight_shrinkage", float(kept[slowest]), VANISHED, int(table.steps[-1]), layer),
+         ),
+        (
+            "Set the optimizer's weight_decay and all penalties to 0 and fit the training data "
+            "first. Then add a decay of 1e-5 to 1e-3 back. (AdamW multiplies its decay by the "
+            "learning rate: there, 1e-2 is usual.)",
+        ),
+        title="The weights decay to nothing",
+    )
+
+
 def _penalized(names: list[str], kind: str, layers: list[Layer]) -> str:
     """Which layers are penalized, and how strongly; of several strengths, that of the first."""
     unlike = len({(item.l1, item.l2) for item in layers}) > 1
@@ -302,7 +346,7 @@ RULE = Rule(
     id="over-regularization",
     kind="cause",
     title="Regularization is too strong",
-    needs=("config",),
+    needs=("config|variable_norm",),
     evaluate=_evaluate,
     thresholds=(
         Threshold(
@@ -326,6 +370,10 @@ RULE = Rule(
         Threshold(
             "weight_shrinkage", low=SHRUNK,
             source="Weights that learn grow.",
+        ),
+        Threshold(
+            "weight_shrinkage", low=VANISHED, detail="of every kernel, if no penalty was recorded",
+            source="Kernels that end at a tenth pass on a hundredth or less through two layers.",
         ),
         Threshold(
             "records", high=RECORDS,

@@ -83,8 +83,12 @@ def _turned(history: RunHistory, both: PairedLosses) -> Match | None:
     highest = max(float(np.max(val[: best + 1])), start)
     fallen = highest - lowest
     undone = (both.end_validation - lowest) / max(fallen, 1e-30)
-    # A mild rise of a high loss shows that the model stopped learning what generalizes.
-    if undone < UNDONE and not (mild and lowest > HIGH * _level(history, both)):
+    # A mild rise of a high loss shows that the model stopped learning what generalizes, and so does
+    # a clear rise of a loss that is not low while the training loss goes on to near zero.
+    level = _level(history, both)
+    memorizes = not mild and both.end_training < NEAR_ZERO * min(then, level)
+    high = lowest > (NEAR_ZERO if memorizes else HIGH) * level
+    if undone < UNDONE and not (high and (mild or memorizes)):
         return None
     unit = "epoch" if history.axis == "epoch" else "step"
     at, last = int(both.steps[best]), int(both.steps[-1])

@@ -31,6 +31,7 @@ LARGE_INPUT: Final = data.LARGE_INPUT
 MANY_CLASSES: Final = 1000
 EQUAL: Final = 1e-6
 MOVED: Final = 0.3
+BOUNDS: Final = ("low", "high")
 """First update over weight norm above which the weights after it no longer show how they began."""
 
 
@@ -57,9 +58,12 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         raise NoStatisticError("weights of the first step", "variables")
     rows = table.rows_of("kernel")
     std, mean = table.column("variable_std")[0], table.column("variable_mean")[0]
+    zero = _all_zero(table, rows)
     constant, scaled = [], []
     for row in rows:
         fan = fans(table.rows[row])
+        if fan is None and row in zero:
+            constant.append(row)
         if fan is None or not np.isfinite(std[row]) or math.prod(table.rows[row].shape) < 4:
             continue
         if _may_be_updated(history, table, row):
@@ -105,6 +109,21 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         _advice(table, [r for r, _ in scaled]),
         title=f"Weights initialized too {'large' if ratio > 1 else 'small'}",
     )
+
+
+def _all_zero(table: Table, rows: list[int]) -> list[int]:
+    """Kernels before the last, where histograms show that every kernel starts at zero; else none.
+
+    A histogram does not tell a kernel from the scale of a normalization, which may start at zero or
+    one. But a network whose every kernel is zero has no other weights to learn with.
+    """
+    if len(rows) < 2:
+        return []
+    size = np.hypot(
+        table.column("variable_std", "high")[0, rows],
+        np.fmax(*(np.abs(table.column("variable_mean", bound)[0, rows]) for bound in BOUNDS)),
+    )
+    return rows[:-1] if bool((size == 0).all()) else []
 
 
 def _may_be_updated(history: RunHistory, table: Table, row: int) -> bool:

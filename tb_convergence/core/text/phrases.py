@@ -29,10 +29,14 @@ def capital(text: str) -> str:
 def listed(names: Sequence[str], most: int = 3, noun: str = "layer") -> str:
     """Names as a list; those beyond `most` are counted, as that many more of a `noun`.
 
+    A single one beyond is named as well: its name is no longer than "1 more layer".
+
     >>> listed(["a"]), listed(["a", "b", "c"]), listed(["a", "b", "c", "d"])
-    ('a', 'a, b and c', 'a, b, c and 1 more layer')
+    ('a', 'a, b and c', 'a, b, c and d')
+    >>> listed(["a", "b", "c", "d", "e"])
+    'a, b, c and 2 more layers'
     """
-    if len(names) > most:
+    if len(names) > most + 1:
         return f"{', '.join(names[:most])} and {counted(len(names) - most, f'more {noun}')}"
     return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 

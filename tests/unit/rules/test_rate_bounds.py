@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tb_convergence.core.diagnosis import diagnose_history
 from tb_convergence.core.diagnosis.step_size import ratio_from_rate
 from tb_convergence.core.history import RunHistory
+from tb_convergence.core.schema import Row
 
 Array = NDArray[np.float64]
 N = 60
@@ -84,12 +85,105 @@ def test_a_rate_at_which_no_optimizer_moves_is_too_low(rate: float, low: bool) -
     assert ("learning-rate-too-low" in ids(constant(rate, loss))) == low
 
 
-def test_a_rate_alone_decides_nothing() -> None:
+def scalars_only(rate: float, loss: Array) -> RunHistory:
+    base = constant(rate, loss)
+    return replace(base, tables={"run": base.tables["run"]})
+
+
+@pytest.mark.parametrize("rule", ["learning-rate-too-low", "learning-rate-too-high"])
+def test_a_usual_rate_alone_decides_nothing(rule: str) -> None:
     """A log of scalars does not count the rule among those that were decided."""
-    base = constant(1e-6, np.ones(N))
-    diagnosis = diagnose_history(replace(base, tables={"run": base.tables["run"]}))
-    (missing,) = [one for one in diagnosis.not_evaluated if one.id == "learning-rate-too-low"]
+    diagnosis = diagnose_history(scalars_only(1e-3, np.ones(N)))
+    (missing,) = [one for one in diagnosis.not_evaluated if one.id == rule]
     assert missing.needs == ("update_ratio",)
+
+
+def test_a_rate_below_all_recipes_is_a_possible_cause_of_a_flat_loss() -> None:
+    loss = 2.3 + np.random.default_rng(1).normal(0, 0.001, N)
+    diagnosis = diagnose_history(scalars_only(1e-7, loss))
+    cause = diagnosis.first_cause
+    assert cause is not None
+    assert cause.id == "learning-rate-too-low"
+    assert cause.confidence <= 0.5
+    # Trained weights are tuned at such rates, and their loss falls.
+    assert "learning-rate-too-low" not in ids(scalars_only(1e-7, np.geomspace(0.69, 0.5, N)))
+
+
+@pytest.mark.parametrize(("rate", "high"), [(10.0, True), (0.1, False)])
+def test_a_rate_above_all_recipes_is_a_possible_cause_of_nan(rate: float, high: bool) -> None:
+    loss = np.full(N, 2.3)
+    loss[30:] = np.nan
+    assert ("learning-rate-too-high" in ids(scalars_only(rate, loss))) == high
+    assert "learning-rate-too-high" not in ids(scalars_only(rate, np.geomspace(2.3, 0.2, N)))
+
+
+def test_a_rate_at_which_the_whole_run_goes_nowhere_is_too_low() -> None:
+    """Single steps of 1.3e-4 are no proof; that 630 of them lead no farther than 8 % is."""
+    steps = 630
+    loss = 2.3 + np.random.default_rng(1).normal(0, 0.001, steps)
+    found = diagnose_history(constant(1e-5, loss, size=0.075)).first_cause
+    assert found is not None
+    assert found.id == "learning-rate-too-low"
+    assert any(item.statistic == "path_length" for item in found.evidence)
+    # As many steps ten times as long lead to where training has begun.
+    assert "learning-rate-too-low" not in ids(constant(1e-4, loss, size=0.075))
+
+
+@pytest.mark.parametrize(("growth", "high"), [(1.3, True), (1.01, False)])
+def test_weights_that_grow_between_records_prove_long_steps(growth: float, high: bool) -> None:
+    """What Adam at 0.3 does: the optimizer is unknown, and the rate need not have been logged."""
+    rng = np.random.default_rng(4)
+    loss = np.r_[np.linspace(2.3, 2.2, 30), np.full(N - 30, np.nan)]
+    first = rng.normal(0, 0.1, (32, 32))
+    weights = [first * growth ** min(step, 10) for step in range(N)]
+    base = logged(0.3, loss, [first * 0.1] * N, weights)
+    run = draw.run_table(loss)
+    assert ("learning-rate-too-high" in ids(replace(base, tables={**base.tables, "run": run}))
+            ) == high
+
+
+def test_weights_that_shrank_may_grow_back_fast() -> None:
+    loss = np.r_[np.linspace(2.3, 2.2, 30), np.full(N - 30, np.nan)]
+    first = np.random.default_rng(4).normal(0, 0.1, (32, 32))
+    weights = [first * (1e-6 if step == 5 else 1e-3 if step else 1.0) for step in range(N)]
+    base = logged(0.3, loss, [first * 0.1] * N, weights)
+    run = draw.run_table(loss)
+    assert "learning-rate-too-high" not in ids(
+        replace(base, tables={**base.tables, "run": run})
+    )
+
+
+@pytest.mark.parametrize(("end", "decayed"), [(1e-3, True), (0.5, False)])
+def test_kernels_that_all_shrink_to_nothing_are_decayed(end: float, decayed: bool) -> None:
+    """Histograms alone: no configuration tells of a penalty."""
+    size = np.geomspace(1, end, N)[:, None] * np.array([[4.0, 5.0, 6.0]])
+    columns = {"variable_norm": size, "gradient_norm": 0.1 * size}
+    table = draw.table("variables", draw.kernels("a", "b", "c"), columns)
+    flat = draw.history(table, draw.run_table(draw.flat(N)))
+    assert ("over-regularization" in ids(flat)) == decayed
+    learns = draw.history(table, draw.run_table(draw.falling(N)))
+    assert "over-regularization" not in ids(learns)
+    # One kernel that holds on: the data pulls as well.
+    size[:, 2] = 6.0
+    held = draw.table("variables", draw.kernels("a", "b", "c"), columns)
+    assert "over-regularization" not in ids(
+        draw.history(held, draw.run_table(draw.flat(N)))
+    )
+
+
+@pytest.mark.parametrize(("sizes", "found"), [
+    ((0.0, 0.0, 0.0), True),
+    ((0.0, 0.1, 0.1), False),  # the scale of a normalization, or an adapter, starts at zero
+])
+def test_histograms_show_a_network_whose_every_weight_is_zero(
+    sizes: tuple[float, ...], found: bool
+) -> None:
+    rows = tuple(Row(f"{n}.weight", n, "kernel") for n in "abc")
+    table = draw.table("variables", rows, {
+        "variable_std": np.tile(sizes, (N, 1)), "variable_mean": np.zeros((N, 3)),
+    })
+    loss = draw.run_table(draw.flat(N))
+    assert ("poor-initialization" in ids(draw.history(table, loss))) == found
 
 
 def test_a_small_rate_at_which_the_loss_falls_is_right() -> None:
