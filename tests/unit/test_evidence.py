@@ -121,9 +121,8 @@ def test_every_measure_is_used() -> None:
     )
     assert [one.id for one in MEASURES if f'"{one.id}"' not in text] == []
     for rule_ in RULES:
-        path = CORE / "rules" / f"{rule_.id.replace('-', '_')}.py"
-        own = path.read_text(encoding="utf-8")
-        assert [one.id for one in rule_.measures if own.count(f'"{one.id}"') < 2] == []
+        # Once where it is declared, and once in evidence: of the rule, or of what it shares.
+        assert [one.id for one in rule_.measures if text.count(f'"{one.id}"') < 2] == []
 
 
 SHOWN_FIRST = {

@@ -233,10 +233,15 @@ RULE: Final = Rule(
         ),
         Threshold(
             "training_loss_since", low=STEADY_FALL, detail="(steady rise)",
-            source=(
-                "If the validation loss rises at three of four validations, over more than eight, "
-                "the rise is no accident, and the training loss only has to fall at all."
-            ),
+            source="A steady rise is no accident, and the training loss only has to fall at all.",
+        ),
+        Threshold(
+            "rising_validations", high=STEADY, detail="(steady rise)",
+            source="Around a flat minimum, ten or more of 13 rise with a probability below 5 %.",
+        ),
+        Threshold(
+            "validations", high=STEADY_SINCE, detail="since the lowest (steady rise)",
+            source="Of fewer, three in four rise by accident.",
         ),
         Threshold(
             "validation_loss_rise", high=CLEAR_RISE, detail="(clear)",
@@ -298,6 +303,8 @@ RULE: Final = Rule(
     assumes_progress=True,
     measures=(
         Measure("validations", "validations", ("validation_loss",)),
+        Measure("rising_validations", "share of validations that rose", ("validation_loss",),
+                "fraction"),
         Measure(
             "validation_rise_over_noise", "rise of the validation loss, in standard deviations",
             ("validation_loss",),
