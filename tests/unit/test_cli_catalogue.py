@@ -37,7 +37,9 @@ def test_the_json_list_is_the_declarations(capsys: Read) -> None:
     assert list(found) == [rule.id for rule in RULES]
     high = found["learning-rate-too-high"]
     assert high["kind"] == "cause"
-    assert high["needs"] == [["update_ratio", "gradient_norm"], ["loss", "epoch_loss"]]
+    assert high["needs"] == [
+        ["update_ratio", "gradient_norm", "learning_rate"], ["loss", "epoch_loss"]
+    ]
     assert "loss-divergence" in high["explains"]
 
 

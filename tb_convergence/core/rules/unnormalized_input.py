@@ -33,7 +33,7 @@ LARGE: Final = LARGE_INPUT
 VERY_LARGE: Final = 100.0
 STD_RATIO: Final = 100.0
 SQUEEZED: Final = 1e-3
-ROUNDING: Final = 1e-7
+_ROUNDING: Final = 1e-7
 """Part of the usual spread below which float32 cannot tell a constant from a feature that varies.
 """
 STILL: Final = 0.05
@@ -241,7 +241,7 @@ def _squeezed(history: RunHistory) -> Match | None:
     if len(varying) < 2:
         return None
     usual = float(np.median(varying))
-    small = np.flatnonzero((typical > ROUNDING * usual) & (typical < SQUEEZED * usual))
+    small = np.flatnonzero((typical > _ROUNDING * usual) & (typical < SQUEEZED * usual))
     if not len(small):
         return None
     ratios = typical[small] / usual
