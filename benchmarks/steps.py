@@ -55,11 +55,12 @@ def step_time(options: Options) -> Table:
     return Table(
         "Time of a training step",
         "Time of `fit` with each callback, relative to the same training without one. The "
-        "alternatives take turns, epoch by epoch. The second column is wall time, the third is CPU "
-        "time, which other programs on the machine disturb less. The fourth is the same training "
-        "without a callback once more: its distance from 1 is the resolution of the measurement. "
-        "Our callback runs with default settings, and then with watch_every_step=True, both after "
-        "the seconds that every training gets for free, and including records. Keras' own callback "
+        "alternatives take turns, epoch by epoch. \"Wall\" is elapsed time, \"processor\" is CPU "
+        "time, which other programs on the machine disturb less. \"Without, again\" is the same "
+        "training without a callback once more: its distance from 1 is the resolution of the "
+        "measurement. Our callback runs with default settings, then with watch_every_step=True. "
+        "Both include recording, but leave out the start of the training, where the callback may "
+        "use its three free seconds. Keras' own callback "
         f"only writes histograms of the weights, once per epoch, here every {TURN_SECONDS:g} s. "
         "The debugger runs in a separate process.",
         ("network", "step, ms", "with ours, wall (target <= 1.01)", "with ours, processor",

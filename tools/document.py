@@ -63,9 +63,9 @@ def diagnoses() -> str:
         "`tb_convergence/core/rules/` and the examples in `tools/worked_examples/`. "
         "`tb-convergence explain ID` prints most of a section in the terminal.",
         "If a run lacks the data that a rule needs, the report lists the rule as *not evaluated* "
-        "and names the missing data. A rule never passes silently. Ordinary histograms give a "
-        "statistic only as an interval. A rule then fires only if every value in the interval "
-        "would make it fire.",
+        "and names the missing data. A rule that lacks data never counts as passed. Ordinary "
+        "histograms give a statistic only as an interval. A rule then fires only if every value in "
+        "the interval would make it fire.",
         f"## Severity\n\n{PRINCIPLE}",
         "\n".join(f"* **{name}**: {meaning}" for name, meaning in MEANING.items()),
         "## How to read a section\n\nEach example is synthetic: the smallest run that has the "

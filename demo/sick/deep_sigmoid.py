@@ -1,4 +1,4 @@
-"""Eight sigmoid layers: each passes back a tenth of the gradient, and the first learn nothing."""
+"""Eight sigmoid layers: each passes back a fourth of the gradient, and the first hardly learn."""
 
 import keras
 from keras import layers

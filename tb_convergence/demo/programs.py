@@ -88,7 +88,7 @@ def learning_rate_too_low(log_dir: str, seed: int, also: list[Any]) -> None:
 
 
 def deep_sigmoid(log_dir: str, seed: int, also: list[Any]) -> None:
-    """Eight sigmoid layers: each passes back a tenth of the gradient; the first learn nothing."""
+    """Eight sigmoid layers: each passes back a fourth of the gradient; the first hardly learn."""
     data = digits.pixels(seed)
     model = keras.Sequential([keras.Input((64,))])
     for _ in range(8):
