@@ -119,17 +119,23 @@ def _absolute(path: str | os.PathLike[str] | None) -> str | os.PathLike[str] | N
     return path if path is None or "://" in os.fspath(path) else os.path.abspath(path)
 
 
+_MODULES: dict[str, Path] = {}
+"""Files of modules that were found."""
+
+
 def source_of(command: Sequence[str]) -> Path | None:
     """The file of the script or module; None where there is none to edit."""
     if command[0] != "-m":
         return Path(command[0])
+    module = command[1]
     with suppress(ImportError, ValueError, AttributeError):
-        found = importlib.util.find_spec(command[1])
+        found = importlib.util.find_spec(module)
         if found is not None and found.submodule_search_locations is not None:
-            found = importlib.util.find_spec(f"{command[1]}.__main__")
+            found = importlib.util.find_spec(f"{module}.__main__")
         if found is not None and found.origin and found.origin.endswith(".py"):
-            return Path(found.origin)
-    return None
+            _MODULES[module] = Path(found.origin)
+    # While the script runs, its directory is on the path; afterwards it is not.
+    return _MODULES.get(module)
 
 
 def patch(command: Sequence[str], result: Prescription) -> tuple[str, str]:

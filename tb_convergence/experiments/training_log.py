@@ -64,6 +64,11 @@ class TrainingLog:
             return
         except (OSError, UnicodeDecodeError) as error:
             raise TrainingLogError(_foreign(path)) from error
+        header = json.dumps({"kind": HEADER, "schema": SCHEMA})
+        if len(lines) == 1 and 8 < len(lines[0]) < len(header) and header.startswith(lines[0]):
+            with suppress(OSError):  # a disk that filled up leaves part of the first line
+                path.unlink()
+            return
         if lines and _document(lines[0]).get("kind") != HEADER:
             raise TrainingLogError(_foreign(path))
         for line in lines[1:]:
@@ -106,7 +111,8 @@ class TrainingLog:
     def remove(self) -> None:
         """The experiment is finished: the file is no longer needed."""
         if self._path is not None:
-            self._path.unlink(missing_ok=True)
+            with suppress(OSError):  # such as a file that another program holds open
+                self._path.unlink(missing_ok=True)
 
     def _key(self, parts: tuple[object, ...]) -> str:
         return fingerprint([SCHEMA, self._identity, *parts])

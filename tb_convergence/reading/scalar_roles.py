@@ -219,6 +219,13 @@ def _rate(tag: str, rest: tuple[str, ...]) -> ScalarRole | None:
         "factor",
         "gamma",
         "loss",
+        "norm",
+        "grad",
+        "gradient",
+        "momentum",
+        "beta",
+        "beta1",
+        "beta2",
     }:
         return None
     numbers = [int(m[1]) for word in rest if (m := _RATE_GROUP.fullmatch(word))]

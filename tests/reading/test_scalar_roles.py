@@ -28,7 +28,7 @@ AGENTS = """train/value_loss|train/policy_gradient_loss|train/entropy_loss|Losse
 Losses/Value Loss|losses/td_loss|train/actor_loss|train/critic_loss|losses/qf1_loss
 train/approx_kl|train/clip_fraction|train/explained_variance"""
 OTHERS = """loss_scale|best_val_loss|epoch|global_step/sec|hp_metric|loss_weight|train_loss_std
-min_loss|rollout/ep_len_std_time|train/epoch|time/fps"""
+min_loss|rollout/ep_len_std_time|train/epoch|time/fps|momentum/pg1|lr-SGD/pg1-momentum"""
 
 
 def listed(text: str) -> list[str]:

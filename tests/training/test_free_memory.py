@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -61,7 +62,7 @@ def test_a_system_that_does_not_tell(machine: Path, monkeypatch: pytest.MonkeyPa
 def test_the_limit_of_the_process_counts() -> None:
     resource = pytest.importorskip("resource")
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    used = int(free_memory.OWN_SIZE.read_text().split()[0]) * free_memory.PAGE_BYTES
+    used = int(free_memory.OWN_SIZE.read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
     soft = used + 900 * MIB
     before = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (soft, hard))

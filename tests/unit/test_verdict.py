@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tb_convergence.core.diagnosis import diagnose_history
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.rules import RULES
+from tb_convergence.core.schema import Row
 
 
 def state(history: RunHistory) -> str:
@@ -140,3 +141,13 @@ def test_no_green_over_a_validation_loss_that_became_nan() -> None:
     verdict = diagnose_history(logged(FELL, validation_loss=validation)).verdict
     assert verdict.state == "not-decided"
     assert "not finite since step 12" in verdict.why
+
+
+def test_an_epoch_without_validation_is_no_validation_that_became_nan() -> None:
+    """`validation_freq=2`: the recorder's table of epochs is empty in every other one."""
+    validation = np.where(np.arange(24) % 2 == 0, FELL, np.nan)
+    table = draw.table("epoch", (Row("epoch", "", "epoch"),), {
+        "epoch_loss": FELL, "validation_loss": validation,
+    })
+    verdict = diagnose_history(draw.history(table)).verdict
+    assert "not finite" not in verdict.why

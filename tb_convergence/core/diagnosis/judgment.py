@@ -166,8 +166,9 @@ def _validation_doubt(history: RunHistory) -> str:
     if series is None or len(values) < VALIDATIONS:
         return ""
     finite = np.flatnonzero(np.isfinite(series.values))
-    # In a table of epochs, one without validation is NaN too.
-    if series.axis != "epoch" and finite[-1] < len(series.values) - 1:
+    # In the recorder's table of epochs, one without validation is NaN too.
+    logged = "validation_loss" in history.scalars
+    if logged and finite[-1] < len(series.values) - 1:
         since = int(series.steps[finite[-1] + 1])
         return f"The validation loss is not finite since step {since:,}."
     late = values[len(values) // 2 :]

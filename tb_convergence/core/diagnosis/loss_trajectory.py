@@ -277,6 +277,8 @@ def _means_say_more(single: Series | None, means: Series | None) -> bool:
     every = float(np.median(np.diff(single.steps)))
     if single.axis != "step" or every < SPARSE or not np.isfinite(values).all():
         return False
+    if means.axis != single.axis:
+        return False  # what was found in epochs could not be placed among the steps
     return 3 * _noise(values) > UNEVEN * abs(float(np.median(values[:FIRST])))
 
 

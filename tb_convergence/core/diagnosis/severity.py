@@ -42,7 +42,7 @@ MEANING: Final[Mapping[Severity, str]] = {
 PRINCIPLE: Final = (
     "Severity is the effect of a finding on the run, not how unusual a value looks. Confidence is "
     "how certain the finding is. A cause is as severe as the worst finding that it explains. A "
-    "finding with a confidence of 0.5 or less is a guess, and by itself at most a warning. During "
+    "finding with a confidence of 0.5 or less is a guess. Alone it is at most a warning. During "
     "a run, only a fault that is not expected to fix itself is critical, so stopping on "
     "`critical` does not stop a run that would have recovered. A loss that does not fall stays a "
     "warning until the run ends."

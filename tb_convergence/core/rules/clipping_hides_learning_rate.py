@@ -18,6 +18,7 @@ from tb_convergence.core.diagnosis.table_columns import (
     median_over_time,
     weights_column,
 )
+from tb_convergence.core.diagnosis.training_progress import unfinished
 from tb_convergence.core.history import RunHistory, Table
 from tb_convergence.core.measures import Measure
 from tb_convergence.core.text.numbers import literal, number, percent, rounded
@@ -54,6 +55,8 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         share = float(clipped.mean()) if len(finite) else 0.0
         if share <= CLIPPED or (share < 1 and len(finite) < RECORDS) or len(finite) < ALL:
             continue
+        if len(finite) < RECORDS and unfinished(history):
+            continue  # the first steps of all: clipping is for them
         excess = float(np.median(finite[clipped])) / limit
         if excess < EXCESS:
             continue
@@ -121,7 +124,10 @@ RULE = Rule(
         ),
         Threshold(
             "gradient_over_clip_limit", high=EXCESS, detail="the clipping limit",
-            source="Median over the clipped steps. Less hardly changes the learning rate.",
+            source=(
+                "Median over the clipped steps. A smaller ratio hardly lowers the effective "
+                "learning rate."
+            ),
         ),
         Threshold(
             "records", high=RECORDS,
@@ -129,7 +135,10 @@ RULE = Rule(
         ),
         Threshold(
             "records", high=ALL, detail="(if all are clipped)",
-            source="If half of the steps were clipped, five clipped records would be a 3 % chance.",
+            source=(
+                "If only half of the steps were clipped, five clipped records in a row would have "
+                "a probability of 3%."
+            ),
         ),
     ),
     measures=(

@@ -1,7 +1,7 @@
 """ReLU units that are never active pass on no signal and get no gradient, so they stay dead.
 
-A moving average identifies dead units, long after they were last active. The finding is therefore
-dated by the activations: it begins with the first record that has as many zeros.
+The recorder finds dead units with a moving average, which reacts long after a unit was last active.
+So the onset comes from the activations: it is the first record with as many zeros.
 """
 
 from __future__ import annotations

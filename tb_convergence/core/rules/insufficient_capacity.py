@@ -37,7 +37,7 @@ IN_RANGE: Final = (step_size.SMALL, step_size.LARGE)
 MUCH: Final = 0.2
 STEPS: Final = 200
 CLASSES: Final = 3
-ROOMY: Final = 16
+_ROOMY: Final = 16
 """Units that a widened layer gets at least; memorizing ten samples takes fewer."""
 OWN_SIGNS: Final = frozenset({"loss-not-decreasing", "underfitting", "loss-oscillation"})
 """Signs of a model that is too small; any other finding would explain the plateau."""
@@ -108,7 +108,7 @@ def _wider(model: Configuration, layer: Layer) -> tuple[str, ...]:
     if layer is model.output:
         change = f"Add a hidden layer before {layer.name}: Dense(32, activation='relu')."
     else:
-        units = max(ROOMY, model.output.units or 1 if model.output is not None else 1)
+        units = max(_ROOMY, model.output.units or 1 if model.output is not None else 1)
         change = f"Give {layer.name} more units: {units} instead of {layer.units}."
     return (change, *RULE.advice)
 
@@ -125,14 +125,34 @@ def _narrow(model: Configuration) -> tuple[Layer, str] | None:
             f"The model is a single layer ({dense[0].name}) and can only learn linear relations."
         )
     classes = output.units or 1
-    for layer in dense:
-        if layer is not output and layer.units is not None and layer.units < min(classes, 10):
+    hidden = [layer for layer in dense if layer is not output and _only_way(model, layer)]
+    for layer in hidden:
+        if layer.units is not None and layer.units < min(classes, 10):
             return layer, f"{layer.name} has {counted(layer.units, 'unit')} for {classes} outputs."
-    small = min((layer.units for layer in dense if layer is not output and layer.units), default=0)
+    small = min((layer.units for layer in hidden if layer.units), default=0)
     if 0 < small <= 3:
-        layer = next(layer for layer in dense if layer.units == small and layer is not output)
+        layer = next(layer for layer in hidden if layer.units == small)
         return layer, f"{layer.name} has only {counted(small, 'unit')}."
     return None
+
+
+def _only_way(model: Configuration, layer: Layer) -> bool:
+    """Whether every way from an input to the output leads through `layer`.
+
+    The scores of an attention or a gate are few on purpose: what they weigh goes past them.
+    """
+    named = {one.name: one for one in model.layers}
+    reached, ahead = {layer.name}, [end.name for end in model.ends if end is not layer]
+    while ahead:
+        name = ahead.pop()
+        if name in reached:
+            continue
+        reached.add(name)
+        one = named.get(name)
+        if one is None or not one.inputs:
+            return False
+        ahead.extend(one.inputs)
+    return True
 
 
 RULE = Rule(

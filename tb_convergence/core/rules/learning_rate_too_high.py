@@ -372,7 +372,8 @@ def _by_rate_alone(history: RunHistory, harm: _Harm | None) -> Match | None:
         return None
     before = known.values[known.steps <= harm.step]
     highest = float(before.max()) if len(before) else 0.0
-    if highest < EXTREME:
+    # 1 itself is the usual rate of Adadelta, Prodigy and L-BFGS.
+    if highest <= EXTREME:
         return None
     return Match(
         severity="critical" if harm.worse else "warning",
@@ -382,11 +383,11 @@ def _by_rate_alone(history: RunHistory, harm: _Harm | None) -> Match | None:
             f"{_raise_text(history, harm.step)} Adam needs 1e-2 or less, and SGD rarely more than "
             "0.1."
         ),
-        first_step=int(known.steps[int(np.argmax(known.values >= EXTREME))]),
+        first_step=int(known.steps[int(np.argmax(known.values > EXTREME))]),
         last_step=history.last_step,
         layers=(),
         evidence=(
-            Evidence("highest_learning_rate", highest, EXTREME, side="at least"),
+            Evidence("highest_learning_rate", highest, EXTREME),
         ),
         advice=_advice(history, None, harm.step),
     )
@@ -485,7 +486,10 @@ RULE = Rule(
         ),
         Threshold(
             "large_update_share", high=LASTING,
-            source="Until the loss suffers. Rarer large updates count only right before that.",
+            source=(
+                "Of the records before the loss suffers. If large updates are rarer, they count "
+                "only right before that step."
+            ),
         ),
         Threshold(
             "highest_learning_rate", high=EXTREME, detail="(if only scalars were recorded)",

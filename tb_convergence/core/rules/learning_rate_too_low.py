@@ -189,12 +189,14 @@ def _by_rate_alone(
     if known is None or trajectory is None or trajectory.observed < MANY_LOSSES:
         return None
     highest = float(known.values.max())
-    # Trained weights are tuned at such rates: only a loss that stands still speaks against one.
-    if not 0 < highest <= MINUTE or "loss-not-decreasing" not in signs:
+    # Trained weights are tuned at such rates: only a loss that stands still speaks against one,
+    # and one whose noise hides whether it does is no more than a hint.
+    stands = "loss-not-decreasing" in signs
+    if not 0 < highest < MINUTE or not (stands or trajectory.fall <= trajectory.chance):
         return None
     return Match(
-        severity="warning",
-        confidence=0.5,
+        severity="warning" if stands else "info",
+        confidence=0.5 if stands else 0.4,
         summary=(
             f"The learning rate is never above {number(highest)}. In {length_of(trajectory)} the "
             f"loss {loss_change(trajectory.fall, trajectory.chance)}. Adam moves a weight by at "
@@ -204,7 +206,7 @@ def _by_rate_alone(
         last_step=int(trajectory.steps[-1]),
         layers=(),
         evidence=(
-            Evidence("highest_learning_rate", highest, MINUTE, side="at most"),
+            Evidence("highest_learning_rate", highest, MINUTE, side="less than"),
             fall_of_loss(trajectory, LEARNS),
         ),
         advice=(

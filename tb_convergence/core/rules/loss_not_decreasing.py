@@ -42,7 +42,9 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     noisy = noisy_fall(history) if by_step else None
     if not by_step and (trajectory.fell or _unknown_start(trajectory.fall)):
         return _at_chance(history, trajectory)
-    if by_step and (noisy is None or noisy.shown or noisy.high > DETECTABLE):
+    if by_step and _went_back(trajectory):
+        noisy = None  # thirds that hold both levels compare nothing
+    elif by_step and (noisy is None or noisy.shown or noisy.high > DETECTABLE):
         return _at_chance(history, trajectory)
     if trajectory.end > trajectory.diverging_above or trajectory.end > 2 * abs(trajectory.start):
         return None  # that is more than standing still: see loss-divergence
@@ -71,6 +73,14 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
             Evidence("loss_end", trajectory.end, None, int(trajectory.steps[-1])),
             Evidence("loss_noise", trajectory.noise),
         ),
+    )
+
+
+def _went_back(trajectory: LossTrajectory) -> bool:
+    """Whether the loss had fallen clearly, and ends no lower than it began."""
+    return (
+        0 < trajectory.lowest < _BETWEEN * trajectory.start <= _BETWEEN * trajectory.end
+        and trajectory.observed >= MINIMUM_STEPS
     )
 
 

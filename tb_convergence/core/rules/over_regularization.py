@@ -204,7 +204,9 @@ def _by_decay(history: RunHistory, model: Configuration) -> Match | None:
     """
     table, known = history.table("variables"), rates(history)
     decay = model.weight_decay
-    if table is None or known is None or not decay or learns(history):
+    if table is None or known is None or not decay or loss_trajectory(history) is None:
+        return None
+    if learns(history):
         return None
     if len(table.steps) < RECORDS or not table.has("variable_norm"):
         return None
@@ -246,7 +248,7 @@ def _by_shrinking(history: RunHistory) -> Match | None:
     if table is None or not table.has("variable_norm") or len(table.steps) < RECORDS:
         return None
     rows = table.rows_of("kernel")
-    if len(rows) < 2 or history.config or learns(history):
+    if len(rows) < 2 or history.config or loss_trajectory(history) is None or learns(history):
         return None
     first = table.column("variable_norm", "low")[0, rows].astype(np.float64)
     last = table.column("variable_norm", "high")[-1, rows].astype(np.float64)

@@ -140,9 +140,9 @@ RULE = Rule(
         Threshold(
             "reward_drop_over_error", high=ERRORS,
             source=(
-                "The noise is the median bend of the 20 means. Independent rewards spread over "
-                "less than 2 bends. Rewards that wander without learning exceed 8 bends in one run "
-                "of eight."
+                "The noise is the median bend (second difference) of the 20 means. Independent "
+                "rewards spread over less than 2 bends. Rewards that wander without learning "
+                "exceed 8 bends in one run of eight."
             ),
         ),
         Threshold(

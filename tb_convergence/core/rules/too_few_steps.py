@@ -288,8 +288,8 @@ RULE = Rule(
         Threshold(
             "last_rate_over_largest", low=ANNEALED,
             source=(
-                "Learning rate at the end over its largest: below, the schedule ends the fall, and "
-                "a higher rate alone would end as low."
+                "If the rate ends below this part of its largest value, the schedule has ended the "
+                "fall of the loss."
             ),
         ),
         Threshold(

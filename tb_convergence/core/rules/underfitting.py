@@ -46,7 +46,9 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
             return None  # a slight fall, but at every validation
         rests.append(mostly_since(values - last <= STANDSTILL * max(abs(last), 1e-30)) or 0)
     baseline = baseline_loss(history)
-    uniform = uniform_loss(np.array(lasts)) if baseline is None else None
+    # A loss that fell this far is near ln C by chance: one in six levels is, for some C.
+    fell = trajectory.fall > 1 - LITTLE
+    uniform = uniform_loss(np.array(lasts)) if baseline is None and not fell else None
     baseline = baseline if uniform is None else uniform
     level = baseline if baseline is not None else abs(trajectory.start)
     share = lasts[0] / max(level, 1e-30)

@@ -275,11 +275,14 @@ RULE = Rule(
         ),
         Threshold(
             "loss_over_baseline", low=FITS, detail="(of a run that fits its training data)",
-            source="Less than half of what a model that ignores its input has.",
+            source="The training loss is less than half of that of a model that ignores its input.",
         ),
         Threshold(
             "validation_loss_over_baseline", high=APART, detail="(best, in a run that fits)",
-            source="As for a first loss: 100 % above ignorance means sure and wrong.",
+            source=(
+                "Twice the loss of a model that ignores its input means confident and wrong (the "
+                "same limit as for the first loss)."
+            ),
         ),
         Threshold(
             "validation_loss_over_baseline", high=NEVER, detail="(best)",
@@ -290,7 +293,7 @@ RULE = Rule(
         ),
         Threshold(
             "validation_loss_over_baseline", low=BELOW, detail="(a little is learned)",
-            source="Below this, the difference is more than the scatter of the class shares.",
+            source="Below this, chance does not explain the difference between the class shares.",
         ),
         Threshold(
             "largest_share", low=UNEVEN,

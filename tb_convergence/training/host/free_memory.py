@@ -6,6 +6,7 @@ what needs much memory asks before.
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -14,9 +15,8 @@ MEMINFO: Final = Path("/proc/meminfo")
 OWN_SIZE: Final = Path("/proc/self/statm")
 OWN_GROUP: Final = Path("/proc/self/cgroup")
 GROUPS: Final = Path("/sys/fs/cgroup")
-PAGE_BYTES: Final = 4096
 NO_LIMIT: Final = 2**60
-"""Limits from here on are none: version 1 of control groups writes such a number."""
+"""Limits from here on are none."""
 
 
 def free_bytes() -> int | None:
@@ -63,4 +63,4 @@ def _of_process() -> int | None:
     limit, _ = resource.getrlimit(resource.RLIMIT_AS)
     if limit == resource.RLIM_INFINITY or limit >= NO_LIMIT:
         return None
-    return limit - int(OWN_SIZE.read_text().split()[0]) * PAGE_BYTES
+    return limit - int(OWN_SIZE.read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")

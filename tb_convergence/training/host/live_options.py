@@ -50,7 +50,8 @@ def checked_rules(rules: Any) -> tuple[str, ...]:
     """
     if isinstance(rules, (str, os.PathLike)):
         raise TypeError(f"rules is {rules!r}; expected a list of files, such as [{str(rules)!r}]")
-    paths = tuple(os.fspath(path) for path in rules or ())
+    # Whole paths: the program may change its directory before it trains.
+    paths = tuple(os.path.abspath(os.path.expanduser(path)) for path in rules or ())
     if paths:
         from tb_convergence import rule_plugins  # noqa: PLC0415 - see above
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,7 +18,7 @@ from tb_convergence.training.keras.handback import Batch
 from tb_convergence.training.keras.last_finite import LastFinite
 from tb_convergence.training.keras.numbering import Numbering
 from tb_convergence.training.keras.rehearsal import Asked, NotRehearsedError, Rehearsal
-from tb_convergence.training.keras.rolled_back import handle_of
+from tb_convergence.training.keras.rolled_back import handle_of, state_of
 from tb_convergence.training.keras.sites import Site, optimizers_of
 from tb_convergence.training.keras.step_log import StepLog
 from tb_convergence.training.keras.updates_only import UpdatesOnly
@@ -179,9 +180,8 @@ class Measuring:
         if copies.rehearsal is not None:
             needed = copies.rehearsal.touched.bytes
         else:
-            trained = [variable.value for variable in self._model.trainable_variables]
-            needed = sum(v.dtype.size * (v.shape.num_elements() or 0) for v in trained)
-        if needed < SMALL_BYTES:
+            needed = sum(map(_bytes, state_of(self._model, self._optimizers)))
+        if needed < SMALL_BYTES or self._on_accelerator():
             return
         free = free_bytes()
         if free is not None and free < needed:
@@ -189,6 +189,13 @@ class Measuring:
                 f"a model whose variables ({needed / 2**20:,.0f} MiB) do not fit once more into "
                 f"the memory that is free ({free / 2**20:,.0f} MiB)"
             )
+
+    def _on_accelerator(self) -> bool:
+        """Whether the values lie in memory that the machine's own says nothing of."""
+        with suppress(Exception):
+            variable = self._model.trainable_variables[0].value
+            return "CPU" not in str(variable.device).upper()
+        return False
 
     # ---- after it -------------------------------------------------------------------------
 
@@ -285,3 +292,12 @@ class Measuring:
 
 def _losses_of(model: Any) -> StepLosses:
     return StepLosses("running mean" if introspection.returns_running_mean(model) else "unknown")
+
+
+def _bytes(variable: Any) -> int:
+    """Memory of the values of one variable, of Keras or TensorFlow; 0 where it does not tell."""
+    with suppress(Exception):
+        inner = getattr(variable, "value", variable)
+        inner = variable if callable(inner) else inner
+        return int(inner.dtype.size * (inner.shape.num_elements() or 0))
+    return 0

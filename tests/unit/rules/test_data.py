@@ -99,6 +99,21 @@ def test_a_layer_narrower_than_the_classes_is_named() -> None:
     assert "small-sample fit" in finding.advice[1]
 
 
+def test_the_scores_of_an_attention_are_no_bottleneck() -> None:
+    """One score a step, on purpose: what it weighs reaches the output another way."""
+    weighed = dense("dot", "wide", units=32) | {"class": "Dot", "inputs": ["wide", "score"]}
+    attention = model(
+        dense("wide", "x", units=32, parameters=9), dense("score", "wide", units=1, parameters=9),
+        weighed, dense("out", "dot", "softmax", 5, parameters=9),
+    )
+    config = {"model": attention, "loss": {"name": "categorical_crossentropy"}}
+    found = [
+        one for one in diagnose_history(replace(plateau(0.06), config=config)).findings
+        if one.id == "insufficient-capacity"
+    ]
+    assert not any("score" in one.layers for one in found)
+
+
 def test_gradients_and_updates_are_said_to_be_in_order_only_where_they_are() -> None:
     """One kernel of three that crawls: the plateau has another reason, or is not said to be so."""
     calm = plateau(0.077)

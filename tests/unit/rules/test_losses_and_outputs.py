@@ -323,3 +323,15 @@ def test_outputs_and_targets_of_different_shapes(
     found = [f for f in diagnose_history(run).findings if f.id == "wrong-loss"]
     shaped = [f.advice[0] for f in found if f.title == "Outputs and targets differ in shape"]
     assert [advice.startswith(says) for advice in shaped] == ([True] if says else [])
+
+
+def test_a_loss_that_fell_to_a_level_near_ln_c_has_learned() -> None:
+    """A language model ends near ln 10, ln 8 or ln 7 by chance."""
+    steps = np.arange(400)
+    for end in (2.3026, 2.0794, 1.9459):
+        loss = end + (10.8 - end) * np.exp(-steps / 20)
+        history = draw.history(
+            loss=draw.series("loss", loss),
+            validation_loss=draw.series("validation_loss", loss[19::20] + 0.004, steps[19::20]),
+        )
+        assert "underfitting" not in ids(history), end

@@ -109,7 +109,15 @@ def test_a_rate_below_all_recipes_is_a_possible_cause_of_a_flat_loss() -> None:
     assert "learning-rate-too-low" not in ids(scalars_only(1e-7, np.geomspace(0.69, 0.5, N)))
 
 
-@pytest.mark.parametrize(("rate", "high"), [(10.0, True), (0.1, False)])
+def test_such_a_rate_is_a_hint_where_noise_hides_whether_the_loss_falls() -> None:
+    loss = 2.3 + np.random.default_rng(1).normal(0, 0.3, 20)
+    diagnosis = diagnose_history(scalars_only(1e-7, loss))
+    (found,) = [one for one in diagnosis.findings if one.id == "learning-rate-too-low"]
+    assert found.severity == "info"
+    assert diagnosis.verdict.state == "not-decided"
+
+
+@pytest.mark.parametrize(("rate", "high"), [(10.0, True), (1.0, False), (0.1, False)])
 def test_a_rate_above_all_recipes_is_a_possible_cause_of_nan(rate: float, high: bool) -> None:
     loss = np.full(N, 2.3)
     loss[30:] = np.nan
