@@ -28,7 +28,7 @@ def bare(tmp_path: Path) -> Path:
     with EventFile(logdir / "bare") as file:
         for step in range(30):
             file.simple("loss", step, 0.9**step)
-            for tag in ("fc1.weight", "fc2.weight", HOSTILE, "act/relu_1"):
+            for tag in ("fc1.weight", "fc2.weight", HOSTILE, "blob/thing_1"):
                 rows = np.array([[-1.0, 0.0, 4.0], [0.0, 0.9**step, 5.0]])
                 file.tensor(tag, step, rows, plugin="histograms")
     return logdir
@@ -57,7 +57,7 @@ def test_the_answer_is_used_at_once_and_lives_in_the_link(
     expect(tab.find("heatmap")).to_be_visible()
     expect(choice(tab, "{v}", "Gradients")).to_have_attribute("aria-pressed", "true")
     eventually(lambda: metrics(tab), lambda offered: "variables gradient_norm" in offered)
-    choice(tab, "act/{v}", "Neither").click()
+    choice(tab, "blob/{v}", "Neither").click()
     # A name full of what has a meaning in rules is answered for like any other.
     odd = tab.find("ask-row").filter(has_text=HOSTILE)
     odd.get_by_role("button", name="Neither").click()
@@ -81,7 +81,7 @@ def test_the_answer_is_used_at_once_and_lives_in_the_link(
 
 
 def test_the_flag_has_answered_already(serve: Serve, open_tab: Open, bare: Path) -> None:
-    tab = open_tab(serve(bare, "--convergence_tags=weights={v},neither=act/{v}"))
+    tab = open_tab(serve(bare, "--convergence_tags=weights={v},neither=blob/{v}"))
     expect(tab.find("ask-line")).to_contain_text("2 read as weights · 1 ignored")
     expect(tab.find("heatmap")).to_be_visible()
 

@@ -183,7 +183,7 @@ def test_its_folder_is_deleted(
     assert callback.disabled_reason is None
     messages = [r.getMessage() for r in caplog.records if r.name == "tb_convergence"]
     assert len(messages) == 1
-    assert "the event file is gone" in messages[0]
+    assert "the event file has disappeared" in messages[0]
     history = read(folder)
     assert history.tables["run"].steps[-1] == 4 * BATCHES - 1
     assert history.config["optimizer"]["class"] == "Adam", "written again into the new file"

@@ -84,7 +84,7 @@ def test_what_can_be_had_is_recorded(
         np.testing.assert_array_equal(found, expected)
     assert callback.disabled_reason is None
     (line,) = [r.getMessage() for r in caplog.records if r.name == "tb_convergence"]
-    assert "records no gradients" in line
+    assert "but no gradients" in line
     assert reason in line
     with open_logdir(tmp_path, "python") as source:
         (run,) = fold_runs(source.runs())

@@ -26,8 +26,8 @@ ROOT = Path(__file__).resolve().parents[2]
     [
         (0, lambda folder: (folder / "run").mkdir(), "is not empty"),
         (0, lambda folder: (folder.rmdir(), folder.write_text("x")), "is not a directory"),
-        (-1, lambda folder: None, "seed must lie between"),
-        (2**32, lambda folder: None, "seed must lie between"),
+        (-1, lambda folder: None, "seed must be between"),
+        (2**32, lambda folder: None, "seed must be between"),
     ],
     ids=["not empty", "a file", "negative seed", "large seed"],
 )

@@ -73,7 +73,7 @@ def test_a_png_without_matplotlib_is_refused_before_anything_is_computed(
         (["--output", "a.gif"], 2, "ends in one of .html"),
         (["--loss", "nonsense"], 1, "nonsense"),
         (["--directions", "between"], 1, "needs other="),
-        (["--path", "/nowhere"], 1, "no folder with"),
+        (["--path", "/nowhere"], 1, "neither a folder with"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_line(

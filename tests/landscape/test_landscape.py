@@ -287,7 +287,7 @@ def test_the_record_is_strict_json_that_a_reader_accepts() -> None:
         ({"directions": "between"}, DirectionError, "needs other="),
         ({"other": [np.ones((4, 1), "f4")]}, DirectionError, "needs third="),
         ({"other": [np.ones((3, 1), "f4")], "dimensions": 1}, DirectionError, "same architecture"),
-        ({"path": "/nowhere"}, PathError, "no folder with"),
+        ({"path": "/nowhere"}, PathError, "neither a folder with"),
         ({"path": 7}, PathError, "path is a int"),
     ],
 )

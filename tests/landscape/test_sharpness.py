@@ -55,11 +55,11 @@ def test_a_product_that_is_not_finite_is_an_error() -> None:
 @pytest.mark.parametrize(
     ("largest", "rate", "plain", "verdict", "words"),
     [
-        (10.0, 0.1, True, "acquitted", "not what keeps"),
+        (10.0, 0.1, True, "acquitted", "not the reason"),
         (10.0, 0.2, True, "not decided", "proves nothing"),
         (10.0, 20.0, True, "not decided", "proves nothing"),
         (10.0, 0.1, False, "not decided", "without momentum"),
-        (10.0, None, True, "not decided", "not known"),
+        (10.0, None, True, "not decided", "is unknown"),
         (-1.0, 0.1, True, "not decided", "not positive"),
     ],
 )

@@ -107,9 +107,9 @@ def test_a_file_gives_back_what_was_saved(tmp_path: Path) -> None:
 def test_a_damaged_file_is_refused(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "trajectory.npz"
     file.write_bytes(content)
-    with pytest.raises(TrajectoryError, match="no trajectory file"):
+    with pytest.raises(TrajectoryError, match="not a trajectory file"):
         Trajectory.load(file)
-    with pytest.raises(TrajectoryError, match="no trajectory file"):
+    with pytest.raises(TrajectoryError, match="not a trajectory file"):
         Trajectory.load(tmp_path / "none.npz")
 
 

@@ -108,7 +108,7 @@ def test_wrong_arguments_are_refused_when_the_graph_is_built() -> None:
             v1.health_summary([gradient])
         with pytest.raises(ValueError, match="empty"):
             v1.health_summary([])
-        with pytest.raises(ValueError, match="2 updates of 1"):
+        with pytest.raises(ValueError, match="2 updates for 1"):
             v1.health_summary([(gradient, variable)], updates=[gradient, gradient])
 
 

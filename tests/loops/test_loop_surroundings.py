@@ -137,7 +137,7 @@ def test_one_recorder_in_an_ordinary_and_in_a_compiled_step(
         tf.function(step)()
     assert variable.numpy() == [0.25]
     assert len(caplog.records) == 1
-    assert "make one for each" in caplog.text
+    assert "create one for each" in caplog.text
 
 
 REPLICAS = """

@@ -154,15 +154,15 @@ def test_ambiguous_and_unknown_names_are_told(tmp_path: Path) -> None:
         tensorflow_2(file, "fc.weight", 0, np.ones(3))
         tensorflow_2(file, "gradients/w", 0, np.ones(3))
     with EventFile(tmp_path / "b") as file:
-        pytorch(file, "activations/1", 0, np.ones(3))
-        pytorch(file, "activations/2", 0, np.ones(3))
+        pytorch(file, "blobs/1", 0, np.ones(3))
+        pytorch(file, "blobs/2", 0, np.ones(3))
     for loader in LOADERS:
         found = histories(tmp_path, loader)
         assert found["a"].tag_families == (
             TagFamily("{v}", "either", None, 1, ("fc.weight",)),
         )
         assert found["b"].tag_families == (
-            TagFamily("activations/{v}", "unknown", None, 2, ("activations/1", "activations/2")),
+            TagFamily("blobs/{v}", "unknown", None, 2, ("blobs/1", "blobs/2")),
         )
         assert not found["b"].tables
         assert found["a"].skipped == found["b"].skipped == ()

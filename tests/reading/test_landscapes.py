@@ -70,7 +70,7 @@ def test_the_newest_of_one_name_holds(tmp_path: Path) -> None:
         (b"[1]", "schema"),
         (b"\xff", "not a landscape's JSON"),
         (json.dumps({**plane_record("x"), "schema": 9}).encode(), "schema '9'"),
-        (json.dumps(plane_record("other")).encode(), "not that of its tag"),
+        (json.dumps(plane_record("other")).encode(), "differs from its tag"),
         (json.dumps({**plane_record("x"), "level": float("inf")}).encode(), "Infinity"),
         (b"[" * 100_000, "not a landscape's JSON"),
     ],

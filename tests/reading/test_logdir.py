@@ -175,7 +175,7 @@ def test_without_the_fast_loader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     write(tmp_path)
     monkeypatch.setattr(loaders, "fast_binary", lambda: None)
     assert len(tb_convergence.diagnose(tmp_path)) == 1
-    with pytest.raises(LogdirError, match="does not exist for this platform"):
+    with pytest.raises(LogdirError, match="not available for this platform"):
         tb_convergence.diagnose(tmp_path, loader="fast")
 
 

@@ -114,5 +114,5 @@ def test_tensorboardx(tmp_path: Path) -> None:
     assert diagnosis.recipes == (recipes.TORCH,)
     # Everything is judged or said to need something, by a name that can be looked up.
     judged = {rule.id for rule in RULES} - {item.id for item in diagnosis.not_evaluated}
-    assert {"non-finite-values", "poor-initialization", "wrong-hidden-activation"} <= judged
+    assert {"non-finite-values", "wrong-hidden-activation"} <= judged
     assert all(item.needs for item in diagnosis.not_evaluated)

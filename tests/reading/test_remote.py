@@ -74,7 +74,7 @@ def test_a_file_that_cannot_be_fetched_costs_its_run(
     good, lost = tb_convergence.diagnose(memory)
     assert (good.run, good.last_step) == ("deep/er", 5)
     assert lost.last_step == -1
-    assert "cannot be fetched" in lost.skipped[0].reason
+    assert "could not be downloaded" in lost.skipped[0].reason
 
 
 @pytest.mark.parametrize("run", ["../outside", "a/../../outside", "..", "a\\..\\b", "a//b"])

@@ -37,7 +37,7 @@ def bare(tmp_path: Path) -> Path:
     """A run of histograms that are named by their variable, and of others."""
     with EventFile(tmp_path) as file:
         for step in range(20):
-            for tag, end in (("fc1.weight", 0.9**step), ("act/relu_1", 1.0)):
+            for tag, end in (("fc1.weight", 0.9**step), ("blob/thing_1", 1.0)):
                 rows = np.array([[-end, 0.0, 4.0], [0.0, end, 5.0]])
                 file.tensor(tag, step, rows, plugin="histograms")
     return tmp_path
@@ -56,7 +56,7 @@ def test_the_question_and_each_answer(bare: Path) -> None:
         asked = ask(server["findings"], "findings")
         contract.check_findings(asked)
         assert [(one["pattern"], one["why"], one["role"]) for one in asked["tag_families"]] == [
-            ("{v}", "either", None), ("act/{v}", "unknown", None),
+            ("{v}", "either", None), ("blob/{v}", "unknown", None),
         ]
         assert ask(server["layers"], "layers")["groups"] == []
         for tags, role, metric in (
@@ -83,14 +83,14 @@ def test_the_question_and_each_answer(bare: Path) -> None:
 
 def test_the_flag_is_what_a_request_does_not_say(bare: Path) -> None:
     with open_logdir(bare) as source:
-        server = clients(source.provider, "neither=act/{v}, gradients={v}")
+        server = clients(source.provider, "neither=blob/{v}, gradients={v}")
         said = ask(server["findings"], "findings")["tag_families"]
         assert [(one["pattern"], one["role"]) for one in said] == [
-            ("act/{v}", "neither"), ("{v}", "gradient"),
+            ("blob/{v}", "neither"), ("{v}", "gradient"),
         ]
         said = ask(server["findings"], "findings", WEIGHTS)["tag_families"]
         assert [(one["pattern"], one["role"], one["count"]) for one in said] == [
-            ("{v}", "variable", 1), ("act/{v}", "neither", 1), ("{v}", "gradient", 0),
+            ("{v}", "variable", 1), ("blob/{v}", "neither", 1), ("{v}", "gradient", 0),
         ]
         runs = contract.document(server["runs"].get(f"/runs?tags={WEIGHTS}"))
         contract.check_runs(runs)

@@ -64,7 +64,7 @@ class _Harm:
 
 def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
     trajectory, table = loss_trajectory(history), history.table("variables")
-    if table is None:
+    if table is None or not len(table.steps):
         found = _by_rate_alone(history, _harm(history, trajectory, signs))
         if found is None:
             raise NoStatisticError("update_ratio", "variables")
