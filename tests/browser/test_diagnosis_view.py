@@ -173,7 +173,7 @@ def test_a_run_that_is_mostly_nan_opens_around_its_onset(served: str, open_tab: 
     assert first == 0
     assert 40 < last < 120
     tab.frame.locator("input[name=window][value=all]").check(force=True)
-    expect(title).to_contain_text("259")
+    expect(title).to_have_text(f"Steps 0 – {tab.last_step()}")
     tab.page.wait_for_url(lambda url: "p.convergence.zoom=all" in url)
 
 

@@ -109,7 +109,7 @@ def test_the_window_follows_the_run_only_where_that_is_chosen(
     reads(200)
     expect(title).to_have_text("Steps 0 – 200")
     expect(tab.find("live")).to_have_attribute("data-state", "running")
-    window.get_by_text("Follow the run").click()
+    window.get_by_label("Follow the run").check(force=True)
     expect(title).to_have_text("Steps 150 – 200")
     training.go_on(200)
     reads(400)

@@ -107,8 +107,8 @@ def test_a_refresh_that_fails_says_so_above_the_old_view(served: str, open_tab: 
     tab.page.route(f"{OURS}**", lambda route: route.abort("connectionrefused"))
     tab.reload()
     banner = tab.frame.locator(".banner")
-    expect(banner).to_contain_text("this is what was read before")
-    expect(banner).to_contain_text("notices by itself")
+    expect(banner).to_contain_text("the page shows earlier data")
+    expect(banner).to_contain_text("reconnects by itself")
     expect(tab.find("finding")).to_have_count(len(findings))
     assert tab.barriers() == []
     tab.page.unroute(f"{OURS}**")

@@ -58,6 +58,7 @@ def test_the_answer_is_used_at_once_and_lives_in_the_link(
     expect(choice(tab, "{v}", "Gradients")).to_have_attribute("aria-pressed", "true")
     eventually(lambda: metrics(tab), lambda offered: "variables gradient_norm" in offered)
     choice(tab, "blob/{v}", "Neither").click()
+    expect(choice(tab, "blob/{v}", "Neither")).to_have_attribute("aria-pressed", "true")
     # A name full of what has a meaning in rules is answered for like any other.
     odd = tab.find("ask-row").filter(has_text=HOSTILE)
     odd.get_by_role("button", name="Neither").click()
