@@ -77,11 +77,13 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
 
 
 def _went_back(trajectory: LossTrajectory) -> bool:
-    """Whether the loss had fallen clearly, and ends no lower than it began."""
-    return (
-        0 < trajectory.lowest < _BETWEEN * trajectory.start <= _BETWEEN * trajectory.end
-        and trajectory.observed >= MINIMUM_STEPS
-    )
+    """Whether the loss had fallen clearly, and ends no lower than it began.
+
+    Where single batches differ by as much as that fall, a few losses at the start say neither.
+    """
+    fell = 0 < trajectory.lowest < _BETWEEN * trajectory.start <= _BETWEEN * trajectory.end
+    clear = 3 * trajectory.noise <= (1 - _BETWEEN) * abs(trajectory.start)
+    return fell and clear and trajectory.observed >= MINIMUM_STEPS
 
 
 def _stays(trajectory: LossTrajectory, noisy: NoisyFall | None) -> str:
