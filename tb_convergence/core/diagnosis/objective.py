@@ -143,12 +143,15 @@ def _without_floor(history: RunHistory) -> Objective | None:
 
 def _losses(history: RunHistory) -> Values:
     """Every finite value of the training loss."""
-    for name in ("loss", "epoch_loss"):
-        series = history.series(name)
-        if series is not None and len(series):
-            values = np.asarray(series.values, np.float64)
-            return values[np.isfinite(values)]
-    return np.zeros(0)
+    series = _loss_series(history)
+    values = np.zeros(0) if series is None else np.asarray(series.values, np.float64)
+    return values[np.isfinite(values)]
+
+
+def _loss_series(history: RunHistory) -> Series | None:
+    """The training loss, by batch where that was recorded; None without one."""
+    found = (history.series(name) for name in ("loss", "epoch_loss"))
+    return next((series for series in found if series is not None and len(series)), None)
 
 
 def _cyclic_rate(history: RunHistory) -> Objective | None:
@@ -171,15 +174,13 @@ def _up_since_raise(history: RunHistory, rate: Series) -> bool:
     if not len(raised):
         return False
     step = int(rate.steps[raised[-1] + 1])
-    for name in ("loss", "epoch_loss"):
-        series = history.series(name)
-        if series is None or not len(series):
-            continue
-        losses = np.asarray(series.values, np.float64)
-        since = losses[(series.steps >= step) & np.isfinite(losses)]
-        before = losses[(series.steps < step) & np.isfinite(losses)][-max(len(since), MEANS):]
-        return bool(len(since) and len(before) and np.median(since) > np.median(before))
-    return True
+    series = _loss_series(history)
+    if series is None:
+        return True
+    losses = np.asarray(series.values, np.float64)
+    since = losses[(series.steps >= step) & np.isfinite(losses)]
+    before = losses[(series.steps < step) & np.isfinite(losses)][-max(len(since), MEANS):]
+    return bool(len(since) and len(before) and np.median(since) > np.median(before))
 
 
 def _contradicted(history: RunHistory) -> Objective | None:

@@ -53,10 +53,11 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         finite = values[known]
         clipped = finite > limit
         share = float(clipped.mean()) if len(finite) else 0.0
-        if share <= CLIPPED or (share < 1 and len(finite) < RECORDS) or len(finite) < ALL:
+        # Few records count if all are clipped, but not while they are the first steps of a run:
+        # clipping is for those.
+        few = len(finite) < RECORDS and (share < 1 or unfinished(history))
+        if share <= CLIPPED or few or len(finite) < ALL:
             continue
-        if len(finite) < RECORDS and unfinished(history):
-            continue  # the first steps of all: clipping is for them
         excess = float(np.median(finite[clipped])) / limit
         if excess < EXCESS:
             continue

@@ -18,7 +18,7 @@ from tb_convergence.training.keras.handback import Batch
 from tb_convergence.training.keras.last_finite import LastFinite
 from tb_convergence.training.keras.numbering import Numbering
 from tb_convergence.training.keras.rehearsal import Asked, NotRehearsedError, Rehearsal
-from tb_convergence.training.keras.rolled_back import handle_of, state_of
+from tb_convergence.training.keras.rolled_back import bytes_of, handle_of, state_of
 from tb_convergence.training.keras.sites import Site, optimizers_of
 from tb_convergence.training.keras.step_log import StepLog
 from tb_convergence.training.keras.updates_only import UpdatesOnly
@@ -180,7 +180,8 @@ class Measuring:
         if copies.rehearsal is not None:
             needed = copies.rehearsal.touched.bytes
         else:
-            needed = sum(map(_bytes, state_of(self._model, self._optimizers)))
+            found = map(handle_of, state_of(self._model, self._optimizers))
+            needed = bytes_of(handle for handle in found if handle is not None)
         if needed < SMALL_BYTES or self._on_accelerator():
             return
         free = free_bytes()
@@ -292,12 +293,3 @@ class Measuring:
 
 def _losses_of(model: Any) -> StepLosses:
     return StepLosses("running mean" if introspection.returns_running_mean(model) else "unknown")
-
-
-def _bytes(variable: Any) -> int:
-    """Memory of the values of one variable, of Keras or TensorFlow; 0 where it does not tell."""
-    with suppress(Exception):
-        inner = getattr(variable, "value", variable)
-        inner = variable if callable(inner) else inner
-        return int(inner.dtype.size * (inner.shape.num_elements() or 0))
-    return 0

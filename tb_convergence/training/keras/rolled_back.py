@@ -8,7 +8,7 @@ rehearsed step writes.
 from __future__ import annotations
 
 import gc
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import keras
@@ -38,9 +38,7 @@ class Variables:
         self._dtypes = [kind[0] for kind in kinds if kind is not None]
         if len(self._dtypes) != len(self.handles):
             raise TypeError("a resource that is no variable")
-        self.bytes = sum(
-            kind[0].size * (kind[1].num_elements() or 0) for kind in kinds if kind is not None
-        )
+        self.bytes = bytes_of(self.handles)
         self._read: Any = None
         self._write: Any = None
 
@@ -79,6 +77,12 @@ def handle_of(variable: Any) -> Tensor | None:
     inner = variable if isinstance(variable, tf.Variable) else getattr(variable, "value", None)
     handle = getattr(inner, "handle", None)
     return handle if isinstance(handle, tf.Tensor) else None
+
+
+def bytes_of(handles: Iterable[Any]) -> int:
+    """Size of the values of variables, as far as their shapes are known."""
+    kinds = map(compat.variable_type, handles)
+    return sum(kind[0].size * (kind[1].num_elements() or 0) for kind in kinds if kind is not None)
 
 
 def state_of(model: Any, optimizers: Sequence[Any]) -> list[Any]:
