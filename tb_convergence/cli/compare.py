@@ -30,7 +30,7 @@ def add(commands: Any) -> None:
             "which the runs diverge. The arguments name two runs of --logdir, or two directories "
             "with one run each."
         ),
-        epilog="exit status: 0 the runs were compared; 1 data are unavailable; 2 usage error",
+        epilog="exit status: 0 the runs were compared; 1 data is unavailable; 2 usage error",
     )
     parser.add_argument("first", metavar="RUN_A", help="a run of --logdir, or a directory")
     parser.add_argument("second", metavar="RUN_B", help="the run or directory to compare with it")

@@ -22,7 +22,7 @@ MAX_JOBS = 256
 EPILOG = """\
 exit status:
   0  all runs were read; with --fail-on: no run has a finding of that severity
-  1  TensorBoard's data server stopped, so data are missing; with --fail-on, also if a run is
+  1  TensorBoard's data server stopped, so data is missing; with --fail-on, also if a run is
      unreadable or empty, because its state is then unknown
   2  usage error: an unknown option, a missing directory, no matching run, or an output file that
      cannot be written

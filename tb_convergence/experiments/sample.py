@@ -106,7 +106,7 @@ def gather(
     if class_weight:
         sample = sample.with_(weight=_class_weights(sample, class_weight))
     if not len(sample):
-        raise DataError("the data hold no samples")
+        raise DataError("the data has no samples")
     return sample
 
 
