@@ -159,7 +159,7 @@ def landscapes(options: Options) -> Table:
         f"by {apart:.0e} at most, relatively, and the evaluated points of both grids "
         f"{f'by {agree:.0e}' if agree else 'not at all'}. The contour error is the difference of "
         "the log losses of the adaptive and the whole grid, as a fraction of their range. Goal: 3 "
-        "times as fast, and a third of the evaluations for contours right to 2 %.",
+        "times as fast, and a third of the evaluations for contours right to 2%.",
         ("way", "points per CPU-second", "against evaluate", "evaluations"), lines)
 
 

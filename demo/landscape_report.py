@@ -63,8 +63,8 @@ def report(logdir: Path, names: list[str], seeds: list[int], docs: Path | None) 
 
 
 def _cells(errors: list[float], records: list[dict[str, Any]]) -> list[str]:
-    deviation = f" ± {100 * stdev(errors):.1f} %" if len(errors) > 1 else ""
-    cells = [f"{100 * fmean(errors):.1f} %{deviation}"]
+    deviation = f" ± {100 * stdev(errors):.1f}%" if len(errors) > 1 else ""
+    cells = [f"{100 * fmean(errors):.1f}%{deviation}"]
     for key in STATISTICS:
         cells.append(between_trainings(key, [one["statistics"][key] for one in records]))
     cells.append(between_trainings("", [one["sharpness"]["largest"] for one in records]))

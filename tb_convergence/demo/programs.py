@@ -4,7 +4,7 @@ Each function is what a person might write: a Keras model, `compile`, and `fit` 
 beside Keras' own. They differ from `healthy` in the one thing that is wrong with them. None is
 contrived to fail in the first step: the faults are of the size that people really make.
 
-Steps of networks this small take a millisecond or two, so the callback's own budget of 1 % would
+Steps of networks this small take a millisecond or two, so the callback's own budget of 1% would
 leave few records; a demo wants many, hence `every_n_steps`. `also` carries the progress bar.
 """
 
@@ -27,7 +27,7 @@ Train = Callable[[str, int, list[Any]], None]
 
 
 def healthy(log_dir: str, seed: int, also: list[Any]) -> None:
-    """Pixels between 0 and 1, ReLU, Adam at its usual rate: about 96 % on unseen digits."""
+    """Pixels between 0 and 1, ReLU, Adam at its usual rate: about 96% on unseen digits."""
     data = digits.pixels(seed)
     model = keras.Sequential(
         [

@@ -25,7 +25,7 @@ from tb_convergence.training.keras import compat
 HELD_OUT: Final = 0.2
 """Share of the samples that is held out where no validation data are given."""
 FEWEST_HELD_OUT: Final = 20
-"""With fewer held-out samples one of them is more than 5 %: trainings are judged on the samples
+"""With fewer held-out samples one of them is more than 5%: trainings are judged on the samples
 they see instead, which is what a person without validation data looks at."""
 JUDGED: Final = 4096
 """Held-out samples that are looked at, at most."""

@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 
 T95: Final = (math.inf, 12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
-"""Two-sided 95 % points of Student's t for 0, 1, 2, ... degrees of freedom (Fisher & Yates)."""
+"""Two-sided 95% points of Student's t for 0, 1, 2, ... degrees of freedom (Fisher & Yates)."""
 MATTERS: Final = 0.02
 """Accuracy or R2 below which a difference does not matter."""
 
@@ -25,7 +25,7 @@ class Difference:
 
     Attributes:
         mean: over the pairs; infinite where one side alone diverged.
-        low, high: 95 % interval; infinite for fewer than two pairs.
+        low, high: 95% interval; infinite for fewer than two pairs.
         pairs: how many.
     """
 

@@ -46,7 +46,7 @@ hand; the rules of the other tools were not.
   nothing of severity warning or worse. The other tools have no severities, or use them for what
   counts as information here.
 
-Intervals are 95 % Wilson intervals.
+Intervals are 95% Wilson intervals.
 
 Tools that report symptoms name no cause. To be fair to them, each report counts for the causes
 that its message or documentation names, or else for the usual causes. If a report counts for

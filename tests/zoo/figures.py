@@ -10,7 +10,7 @@ from statistics import median
 from zoo.outcome import GRAVE, Outcome
 
 Z = 1.959964
-"""Of a two-sided interval of 95 %."""
+"""Of a two-sided interval of 95%."""
 
 
 @dataclass(frozen=True, slots=True)

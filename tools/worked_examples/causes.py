@@ -256,12 +256,12 @@ CAUSES: dict[str, Example] = {
     "wrong-labels": Example(
         "Ten classes whose labels run from 1 to 10.", _labels_from_one),
     "class-imbalance": Example(
-        "Three of a hundred payments are fraud, and the model predicts 3 % for all of them.",
+        "Three of a hundred payments are fraud, and the model predicts 3% for all of them.",
         _rare_class),
     "wrong-loss": Example(
         "A binary cross-entropy with two classes encoded as -1 and 1.", _minus_one),
     "insufficient-capacity": Example(
-        "A small regression whose loss plateaus at 85 % of the variance of the targets, with "
+        "A small regression whose loss plateaus at 85% of the variance of the targets, with "
         "everything else healthy.", _plateau),
     "batch-norm-masks-gradients": Example(
         "A network with batch normalization, in which most gradients of a layer are zero.",

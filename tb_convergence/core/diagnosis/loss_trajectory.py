@@ -18,7 +18,7 @@ LOOKS: Final = 8
 SMOOTH: Final = 0.85
 """Share of the last records at which the loss fell; noise alone gives one half."""
 UNDIMINISHED: Final = 0.3
-"""Speed of the fall at the end over its mean. An exponential fall reaches that at 4 % of its
+"""Speed of the fall at the end over its mean. An exponential fall reaches that at 4% of its
 height.
 """
 

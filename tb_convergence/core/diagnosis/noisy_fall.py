@@ -21,7 +21,7 @@ BLOCKS: Final = 8
 """Parts of each third whose means give the error. Neighbouring losses may depend on each other (a
 running mean, epochs), means of whole parts hardly do."""
 SURE: Final = 3.0
-"""Standard errors: 99.5 % on either side for the 14 degrees of freedom of two times eight means."""
+"""Standard errors: 99.5% on either side for the 14 degrees of freedom of two times eight means."""
 SMALLEST: Final = 0.001
 """A smaller relative fall is none, however sure it is: SageMaker Debugger's LossNotDecreasing."""
 FEWEST: Final = 3
@@ -35,7 +35,7 @@ class NoisyFall:
     Attributes:
         first, last: mean loss of the first and the last third of the run.
         low, high: relative fall from `first` to `last`: it is between these with a probability of
-            99 %.
+            99%.
         early: whether the first few losses lie above the last third by more than chance.
     """
 

@@ -58,7 +58,7 @@ def unfinished(history: RunHistory) -> bool:
 def lagging_statistics(history: RunHistory) -> bool:
     """Whether validation may be wrong only because batch normalization has not caught up yet.
 
-    Validation uses moving averages with a momentum of 0.99: after 500 steps, 0.7 % of their start
+    Validation uses moving averages with a momentum of 0.99: after 500 steps, 0.7% of their start
     is left.
     """
     kinds = {layer.kind for layer in configuration(history).layers}

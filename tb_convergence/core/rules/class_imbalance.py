@@ -254,7 +254,7 @@ RULE = Rule(
         ),
         Threshold(
             "samples", high=SAMPLES,
-            source="With 100 samples, the standard error of a share of 10 % is 3 %.",
+            source="With 100 samples, the standard error of a share of 10% is 3%.",
         ),
         Threshold(
             "target_places", high=POSITIONS,

@@ -158,8 +158,8 @@ RULE = Rule(
             "loss_fall_between_thirds", low=DETECTABLE,
             source=(
                 "The means of the first and the last third of the run must exclude a larger fall "
-                "with a probability of 99 %. Simulated losses that fall by a fifth or more then "
-                "count as flat in less than 1 % of cases, whatever their noise."
+                "with a probability of 99%. Simulated losses that fall by a fifth or more then "
+                "count as flat in less than 1% of cases, whatever their noise."
             ),
         ),
         Threshold(

@@ -118,7 +118,7 @@ def _rises_steadily(since: Values) -> bool:
     """Whether `since` `[V]`, from the lowest validation loss on, rises at most validations.
 
     Around a flat minimum, half of the differences are rises. Ten or more of 13 have a probability
-    below 5 % then, and the rise must exceed the noise as well.
+    below 5% then, and the rise must exceed the noise as well.
     """
     return len(since) > STEADY_SINCE and float((np.diff(since) > 0).mean()) >= STEADY
 
@@ -221,7 +221,7 @@ RULE: Final = Rule(
         ),
         Threshold(
             "validation_loss_rise", high=RISE,
-            source="Prechelt 1998: a generalization loss of 5 %.",
+            source="Prechelt 1998: a generalization loss of 5%.",
         ),
         Threshold(
             "validation_rise_over_noise", high=NOISE,
@@ -237,7 +237,7 @@ RULE: Final = Rule(
         ),
         Threshold(
             "rising_validations", high=STEADY, detail="(steady rise)",
-            source="Around a flat minimum, ten or more of 13 rise with a probability below 5 %.",
+            source="Around a flat minimum, ten or more of 13 rise with a probability below 5%.",
         ),
         Threshold(
             "validations", high=STEADY_SINCE, detail="since the lowest (steady rise)",

@@ -276,7 +276,7 @@ RULE = Rule(
         Threshold(
             "first_loss_over_uniform", high=OVERCONFIDENT,
             source=(
-                "Karpathy 2019: verify the loss at initialization. The limit is 100 % above ln C."
+                "Karpathy 2019: verify the loss at initialization. The limit is 100% above ln C."
             ),
         ),
         Threshold("input_size", low=LARGE_INPUT, source=(

@@ -199,7 +199,7 @@ def _solved(history: RunHistory) -> bool:
 def _healthy(history: RunHistory, table: Table) -> Mapping[int, Range]:
     """Healthy zero fractions; none for a kernel that is judged only if all of its gradient is 0.
 
-    A range from 0 to 99.9 % would call healthy what merely proves nothing.
+    A range from 0 to 99.9% would call healthy what merely proves nothing.
     """
     kernels = table.rows_of(*WEIGHT_KINDS)
     return {
@@ -220,7 +220,7 @@ RULE = Rule(
         Threshold(
             "gradient_zero_fraction", high=FRACTION,
             source=(
-                "DeepDiagnosis and AutoTrainer call neurons dead if more than 70 % of their "
+                "DeepDiagnosis and AutoTrainer call neurons dead if more than 70% of their "
                 "gradients are zero."
             ),
         ),

@@ -370,7 +370,7 @@ def _moments(own: Callable[..., Any], axes_of: Callable[[], Any]) -> Callable[..
     """Mean and variance of a batch, right in their second derivatives too.
 
     `tf.nn.moments` stops the gradient at the mean inside the variance. That leaves first
-    derivatives as they are and makes second ones wrong, by about 5 % on a small network.
+    derivatives as they are and makes second ones wrong, by about 5% on a small network.
     """
     def moments(inputs: Any, mask: Any) -> Any:
         if mask is not None:

@@ -5,8 +5,8 @@ would weigh bent regions more than flat ones. Second differences of the lattice 
 interpolation may be wrong; only there the middles of cells are evaluated, and cells whose middle
 disagrees are split, on the logarithm of the loss, until they agree or end at the grid.
 
-On smooth test surfaces of 41 to 61 points a side this took 7 to 35 % of the evaluations, with a
-95th percentile of the error of at most 1.3 %; on a rough one (56 layers, no skip connections) 86 %.
+On smooth test surfaces of 41 to 61 points a side this took 7 to 35% of the evaluations, with a
+95th percentile of the error of at most 1.3%; on a rough one (56 layers, no skip connections) 86%.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ class Cadence:
     >>> for _ in range(10):
     ...     cadence.saw_steps(seconds=0.1)
     ...     cadence.saw_record(seconds=0.15)
-    >>> cadence.interval  # 0.05 s more than a step, spread over 50 steps of 0.1 s: 1 %
+    >>> cadence.interval  # 0.05 s more than a step, spread over 50 steps of 0.1 s: 1%
     50
     """
 

@@ -11,7 +11,7 @@ when it is full, every second sample goes and the distance between samples doubl
 keep the weights of every sample, and everything is exact.
 
 Reference: Charikar, Chen, Farach-Colton 2002 (count sketch): inner products are unbiased, with a
-standard error of about 1 / sqrt(4096) = 1.6 % of the product of the norms.
+standard error of about 1 / sqrt(4096) = 1.6% of the product of the norms.
 """
 
 from __future__ import annotations
