@@ -155,11 +155,12 @@ def landscapes(options: Options) -> Table:
         TITLE,
         f"A residual network of {6 * BLOCKS + 2} layers with {size:,} weights, {SAMPLES} images of "
         f"{SIZE} x {SIZE} pixels in one batch, one pair of filter-normalized directions. Points "
-        f"per CPU-second, {turns} turns of {each} points; the losses of the first two ways differ "
-        f"by {apart:.0e} at most, relatively, and the evaluated points of both grids "
-        f"{f'by {agree:.0e}' if agree else 'not at all'}. The contour error is the difference of "
-        "the log losses of the adaptive and the whole grid, as a fraction of their range. Goal: 3 "
-        "times as fast, and a third of the evaluations for contours right to 2%.",
+        f"per CPU-second, {turns} turns of {each} points. The losses of the first two ways agree "
+        f"to {apart:.0e}, and those of the points that both grids evaluate "
+        f"{f'agree to {agree:.0e}' if agree else 'are equal'}. The contour error is the difference "
+        "between the log losses of the adaptive grid and of the whole grid, as a fraction of their "
+        "range. Goal: 3 times as fast, and a third of the evaluations for a contour error of at "
+        "most 2%.",
         ("way", "points per CPU-second", "against evaluate", "evaluations"), lines)
 
 

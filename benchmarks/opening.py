@@ -143,9 +143,10 @@ def first_answer(options: Options) -> Table:
     return Table(
         "First answer of the tab",
         f"One run has {records:,} records of [400, 16], of which TensorBoard keeps 2,000. The "
-        "table gives TensorBoard's own load time in seconds and the time that the tab adds with a "
-        "cold cache: until the verdict appears in the list of runs, and until everything that the "
-        "page shows first is answered (findings with their dates, curves, layers, a heat map). "
+        "table gives TensorBoard's own load time in seconds, and the time that the tab adds with a "
+        "cold cache. *Verdict* is the time until the verdict appears in the list of runs. *Tab* is "
+        "the time until the server has answered everything that the page shows first (findings "
+        "with their steps, curves, layers, a heat map). "
         "TensorBoard's own reading of the samples is measured separately. The ratios compare the "
         "sum with TensorBoard's load time alone, and with its load time including program start "
         f"({start:.1f} s).",

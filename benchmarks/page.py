@@ -163,7 +163,8 @@ def _line(what: str, target: str, measured: str, met: bool | None) -> Line:
 def _bundle() -> Line:
     size = sum(len(gzip.compress((STATIC / name).read_bytes(), mtime=0))
                for name in ("index.js", "chunk.js", "index.css"))
-    return _line("script and styles, gzip", "80 kB", f"{size / 1000:.1f} kB", size <= 80_000)
+    return _line("script and styles of the first view, gzip", "80 kB", f"{size / 1000:.1f} kB",
+                 size <= 80_000)
 
 
 def _opening(browser: Any, address: str, many: tuple[int, int, int], times: int) -> list[Line]:

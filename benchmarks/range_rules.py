@@ -182,10 +182,11 @@ def table(rows: list[dict[str, Any]]) -> Table:
     flat = np.mean([len(as_good(row)) for row in rows])
     text = (f"{len(rows)} tasks (networks x data x optimizers), two sweeps each, trainings of "
             f"{STEPS} steps. The reference is a grid of rates that are a factor of 3.2 apart. "
-            "Regret is how far the loss is above that of the grid's best rate, as a fraction of "
-            f"the best rate's improvement. On average, {flat:.1f} rates of the grid are as good as "
-            "the best one (regret at most 0.02). *Steps* are the steps of one range test. Goal: "
-            "within a factor of 3.2 of the best rate in 90%, and better than each published rule.")
+            "*Regret* is the loss at a rate minus the loss at the best rate of the grid, as a "
+            f"fraction of the improvement at the best rate. On average, {flat:.1f} rates of the "
+            "grid are as good as the best one (regret at most 0.02). *Steps* are the steps of one "
+            "range test. Goal: within a factor of 3.2 of the best rate in 90%, and better than "
+            "each published rule.")
     return Table(TITLE, text, head, lines)
 
 

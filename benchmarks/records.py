@@ -130,8 +130,8 @@ def time_of_a_record(options: Options) -> Table:
         "Time of a record",
         "Time that recording adds to a step (gradients, variables and updates, including copies of "
         "the variables and the branch). It is compared with `tf.summary.histogram` of the same "
-        "tensors, and with one `tf.nn.l2_loss` over each of them, which is as fast as memory "
-        "allows (a sweep). The last column is a step that is only watched, not recorded.",
+        "tensors. It is also compared with a *sweep*, one `tf.nn.l2_loss` over each tensor, which "
+        "is as fast as memory allows. The last column is a step that is watched but not recorded.",
         ("tensors", "histograms / record (target >= 50)", "record / sweep (target <= 5)",
          "watched step / sweep"),
         lines,

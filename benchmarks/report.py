@@ -58,7 +58,7 @@ def merged(page: str, tables: Sequence[Table], facts: Sequence[str]) -> str:
     """
     head, *sections = page.split("\n## ")
     known = {section.partition("\n")[0]: f"## {section.rstrip()}\n" for section in sections}
-    measured = f"\nMeasured apart. {'. '.join(facts)}.\n"
+    measured = f"\nMeasured separately. {'. '.join(facts)}.\n"
     known |= {table.title: table.as_markdown() + measured for table in tables}
     return head.rstrip() + "\n\n" + "\n".join(known.values())
 
@@ -96,8 +96,8 @@ def document(tables: Sequence[Table], facts: Sequence[str]) -> str:
         "# Benchmarks: the cost of recording, and the speed of reading and of the page\n"
         "`make bench` writes this page. Machines are noisy, so recording is measured as a ratio: "
         "the alternatives take turns in one process, and each table gives the median over the "
-        "turns, with the middle half in brackets. Reading is compared with TensorBoard on the same "
-        "files. The page is measured in absolute times against targets.\n\n"
+        "turns, with the middle half of the values in parentheses. Reading is compared with "
+        "TensorBoard on the same files. The page is measured in absolute times, with targets.\n\n"
     )
     listed = "".join(f"* {fact}\n" for fact in facts)
     return head + listed + "\n" + "\n".join(table.as_markdown() for table in tables)

@@ -56,10 +56,10 @@ def step_time(options: Options) -> Table:
         "Time of a training step",
         "Time of `fit` with each callback, relative to the same training without one. The "
         "alternatives take turns, epoch by epoch. \"Wall\" is elapsed time, \"processor\" is CPU "
-        "time, which other programs on the machine disturb less. \"Without, again\" is the same "
-        "training without a callback once more: its distance from 1 is the resolution of the "
+        "time, which other programs on the machine disturb less. \"Without, again\" repeats "
+        "the training without a callback: its distance from 1 is the resolution of the "
         "measurement. Our callback runs with default settings, then with watch_every_step=True. "
-        "Both include recording, but leave out the start of the training, where the callback may "
+        "Both include recording, but not the start of the training, during which the callback may "
         "use its three free seconds. Keras' own callback "
         f"only writes histograms of the weights, once per epoch, here every {TURN_SECONDS:g} s. "
         "The debugger runs in a separate process.",

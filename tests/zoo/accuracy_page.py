@@ -26,11 +26,10 @@ score on held-out data, and the faulty program must stay below it. *Published ca
 from question-and-answer sites and benchmarks, with their published fixes. The file that describes
 them is not part of this project.
 
-**Which figures to use.** The authors of the rules knew the zoo and the published cases. Thresholds
-come from the literature or from an argument, but the authors studied the failures, so the totals
-are optimistic. The *held-out programs* were written without knowledge of the rules. Use
-[First contact](#first-contact) as the estimate for a new program: it has the results from when the
-rules first met these programs.
+**Which figures to use.** For a new program, expect the results in [First contact](#first-contact).
+The *held-out programs* were written without knowledge of the rules, and that table has their first
+results, before anyone studied them. All other totals are optimistic: the authors of the rules knew
+the zoo and the published cases, and studied the failures.
 
 The tables use these terms:
 
@@ -39,7 +38,7 @@ The tables use these terms:
 * *Wrong*: a wrong first cause, or another warning or critical cause that does not apply to the
   program.
 * *On the healthy twin*: warning or critical findings on the twin.
-* *First report*: for each seed, the first step at which the records so far reveal the cause.
+* *First report*: for each seed, the first step whose records are enough to report the cause.
 
 The intervals are 95% Wilson intervals. Runs of one program with different seeds are correlated, so
 the intervals are too narrow.
@@ -50,16 +49,16 @@ repositories.
 
 LEFT_OUT = """## Leave one family out
 
-Thresholds come from the literature or from an argument; [diagnoses.md](diagnoses.md) gives the
-source of each. No threshold was fitted to these programs, but some arguments were found because a
-program was diagnosed wrongly.
+Every threshold comes from the literature or from an argument; [diagnoses.md](diagnoses.md) gives
+the source of each. No threshold was fitted to these programs, but a wrong diagnosis of one of them
+was sometimes the reason to look for an argument.
 
-This table tests the confidence that the tool states for a cause. It fits a logistic curve to all
-families except one, and tests it on that one. *Stated* and *calibrated* are Brier scores (Brier
-1950) before and after this correction: the mean squared error of the confidence, over all warning
-or critical causes that no other cause explains. Lower is better; guessing with 50% scores 0.25. If
-the correction helps in every family, the confidence is off by the same amount everywhere. If it
-harms a family, that family differs from the others.
+This table tests the confidence that the tool states for a cause. A logistic curve that corrects the
+confidence is fitted to all families except one, and tested on that one. *Stated* and *calibrated*
+are Brier scores (Brier 1950) before and after the correction: the mean squared error of the
+confidence, over all warning or critical causes that no other cause explains. Lower is better; a
+constant confidence of 50% scores 0.25. If the correction helps in every family, the confidence is
+off by the same amount everywhere. If it harms a family, that family differs from the others.
 """
 
 
@@ -103,6 +102,8 @@ def _recorders(outcomes: Sequence[Outcome]) -> str:
     current = sum(o.facts.get("recorder") == recorder() for o in outcomes)
     if current == len(outcomes):
         return "all with the current recorder"
+    if not current:
+        return "all with earlier versions of the recorder"
     return f"{len(outcomes) - current} of them with earlier versions of the recorder"
 
 
@@ -122,8 +123,9 @@ def _missing(outcomes: Sequence[Outcome], options: Any) -> str:
     lines = [(str(seed), str(n)) for seed, n in per_seed.items() if n < most]
     if not lines:
         return ""
-    return (f"## Incomplete\n\nThe seed with the most trainings of the {len(names)} programs has "
-            f"{most}. These seeds have fewer:\n\n"
+    return (f"## Incomplete\n\nNot every training of the {len(names)} programs and their twins was "
+            f"made with every seed. The most complete seed has {most} trainings. These seeds have "
+            "fewer:\n\n"
             + tables.as_markdown(lines, ("seed", "trainings")) + "\n")
 
 

@@ -31,27 +31,28 @@ INTRODUCTION = """# Comparison
 This page compares tb_convergence with other tools on the recordings of the zoo (see
 [accuracy](accuracy.md)). `make zoo ARGS=--compare` writes it.
 
-The packages run as published, with their default settings, and receive the scalars that a user
-would log. SageMaker Debugger's rules run only inside that service, and TheDeepChecker needs
-TensorFlow 1. For these two, the published thresholds (as we read them) are applied to the
-statistics that our own callback records, which are more than a log of scalars contains. These are
-simple re-implementations, not the products themselves. All tools see the same steps: those that
-the callback recorded. The rules of tb_convergence were developed with most of these programs at
-hand; the rules of the other tools were not.
+losslint and trainpulse run as published, with their default settings. They receive the scalars that
+a user would log. SageMaker Debugger's rules run only inside that service, and TheDeepChecker needs
+TensorFlow 1. We re-implemented these two in a simple form: we apply their published thresholds, as
+we read them, to the statistics that our callback records. These statistics contain more than a log
+of scalars. All tools see the same steps, those that the callback recorded.
+
+The comparison favors tb_convergence in one respect: its authors knew most of these programs when
+they wrote its rules.
 
 * *Reports on sick runs*: the tool reports anything at all.
-* *Names the cause*: a report stands for an expected cause. *Names it first*: the earliest report
-  does.
-* *Silent on healthy runs*: the tool reports nothing at all. For tb_convergence, this means
-  nothing of severity warning or worse. The other tools have no severities, or use them for what
-  counts as information here.
+* *Names the cause*: at least one report counts for an expected cause.
+* *Names it first*: the earliest report counts for an expected cause.
+* *Silent on healthy runs*: the tool reports nothing at all. For tb_convergence, findings of
+    severity *info* do not count as reports. Every report of the other tools counts, whatever its
+  severity.
 
 Intervals are 95% Wilson intervals.
 
-Tools that report symptoms name no cause. To be fair to them, each report counts for the causes
-that its message or documentation names, or else for the usual causes. If a report counts for
-several causes, any of them is a hit. The tables below list them. Findings of tb_convergence count
-only for their own id.
+A tool that reports symptoms does not name causes. To be fair, each of its reports counts for the
+causes that its message or documentation names, or else for the usual causes of that symptom. If a
+report counts for several causes, any of them is a hit. The tables below list these causes. A
+finding of tb_convergence counts only for its own id.
 """
 
 

@@ -32,16 +32,16 @@ SETS: Final = {
 
 INTRODUCTION = """## First contact
 
-A held-out set is an estimate for new programs only once: when the rules first meet it. This table
-has the results of these first measurements, with one seed per program.
+A held-out set is a fair estimate for new programs only at the first measurement. This table has the
+results of the first measurements, with one seed per program.
 [development/first_contact.md](development/first_contact.md) has every program.
 """
 
 DETAILS_INTRODUCTION = """# First contact with held-out programs
 
-The rules meet a held-out program for the first time only once. That measurement is the best
-estimate for a new program. Afterward the failures were studied and the rules corrected, so later
-measurements on the same programs are optimistic. [accuracy.md](../accuracy.md) explains the terms.
+The first measurement on a held-out program is the best estimate for a new program. Afterward the
+authors study the failures and correct the rules, so later measurements on the same programs are
+optimistic. [accuracy.md](../accuracy.md) explains the terms.
 """
 
 

@@ -45,7 +45,7 @@ def test_the_page_says(page: str, line: str) -> None:
 
 def test_the_page_names_versions_and_whose_recordings_they_are(page: str) -> None:
     assert "tb_convergence " in page
-    assert "seeds 0, 1; 4 trainings, 4 of them with earlier versions" in page
+    assert "seeds 0, 1; 4 trainings, all with earlier versions" in page
 
 
 def test_first_contact_is_written_down_once(
