@@ -139,9 +139,9 @@ VARIABLES: Final[tuple[Statistic, ...]] = (
     Statistic(
         "gradient_kurtosis", "variables", "Gradient kurtosis", "n Σg⁴ / (Σg²)²", "1",
         POSITIVE,
-        "Mean fourth power of the gradient's entries over the square of their mean square: 1 where "
-        "all are equally large, 3 for normal ones, up to the number of entries where a few hold "
-        "all of the gradient. Undefined for an all-zero gradient.",
+        "Mean fourth power of the gradient's entries over the square of their mean square: 1 if "
+        "all entries are equally large, 3 if they are normally distributed, and up to the number "
+        "of entries if a few of them make up the gradient. Undefined for an all-zero gradient.",
         lambda row: row.gradient.kurtosis, "log10", "high", True,
         ("Simsekli et al. 2019, arXiv:1901.06053",),
     ),
@@ -200,8 +200,8 @@ VARIABLES: Final[tuple[Statistic, ...]] = (
     Statistic(
         "effective_rate", "variables", "Effective rate", "‖Δw‖ / ‖g‖",
         "unit of the variable squared per loss", POSITIVE,
-        "Update norm over gradient norm: the learning rate times what clipping, momentum and the "
-        "optimizer's adaptive scaling make of it. Undefined for an all-zero gradient.",
+        "Update norm over gradient norm: the learning rate, including the effects of clipping, "
+        "momentum, and the optimizer's adaptive scaling. Undefined for an all-zero gradient.",
         lambda row: row.ratio(row.update.norm, row.gradient.norm), "log10", "both", True,
         ("Kingma & Ba 2015, arXiv:1412.6980, section 2.1",),
     ),
@@ -240,9 +240,9 @@ ACTIVATIONS: Final[tuple[Statistic, ...]] = (
     Statistic(
         "activation_kurtosis", "activations", "Output kurtosis", "n Σa⁴ / (Σa²)²", "1",
         POSITIVE,
-        "Mean fourth power of the layer's outputs over the square of their mean square: 1 where "
-        "all are equally large, 3 for normal ones, hundreds where a few outputs are far larger "
-        "than the rest. Undefined where all outputs are zero.",
+        "Mean fourth power of the layer's outputs over the square of their mean square: 1 if "
+        "all outputs are equally large, 3 if they are normally distributed, hundreds if a few are "
+        "far larger than the rest. Undefined if all outputs are zero.",
         lambda row: row.output.kurtosis, "log10", "high", True,
         ("He et al. 2024, arXiv:2405.19279",),
     ),

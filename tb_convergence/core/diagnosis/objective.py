@@ -199,7 +199,7 @@ def _contradicted(history: RunHistory) -> Objective | None:
     return Objective(
         "contradicted",
         False,
-        f"it rises while {series.source} rises, too, and of that more is better",
+        f"it rises while {series.source} rises as well, and higher values of that are better",
         "metric",
     )
 

@@ -24,10 +24,10 @@ from tb_convergence.core.history import RunHistory
 
 MEANING: Final[Mapping[Severity, str]] = {
     "critical": (
-        "The result of the run is worthless as it stands: values are not finite at the end, the "
-        "loss rose above its start and stayed there, no kernel gets a gradient any more, the run "
+        "The result of the run is worthless. Either values are not finite at the end; or the loss "
+        "rose above its start and stayed there; or no kernel gets a gradient any more; or the run "
         "ended without learning anything (the loss is that of a model that ignores its input, or "
-        "the initial loss), or the loss that is minimized cannot be the intended one."
+        "the initial loss); or the loss that is minimized cannot be the intended one."
     ),
     "warning": (
         "Something is wrong, but the run still learns, or it is in progress and may recover."
@@ -42,10 +42,10 @@ MEANING: Final[Mapping[Severity, str]] = {
 PRINCIPLE: Final = (
     "Severity is the effect of a finding on the run, not how unusual a value looks. Confidence is "
     "how certain the finding is. A cause is as severe as the worst finding that it explains. A "
-    "finding with a confidence of 0.5 or less is a guess. Alone it is at most a warning. During "
-    "a run, only a fault that is not expected to fix itself is critical, so stopping on "
-    "`critical` does not stop a run that would have recovered. A loss that does not fall stays a "
-    "warning until the run ends."
+    "finding with a confidence of 0.5 or less is a guess, and a guess alone is at most a "
+    "warning. During a run, a fault is critical only if it is not expected to fix itself. So "
+    "stopping on `critical` does not stop a run that would have recovered. A loss that does not "
+    "fall stays a warning until the run ends."
 )
 
 FEW: Final = 100

@@ -1,9 +1,9 @@
 """Batch normalization has the statistics of a new layer, or of one sample.
 
-In training, a layer uses the mean and variance of the batch and moves its own statistics towards
-them. Called with training=False, or with trainable=False, it uses its own statistics instead. If
-these were never moved or loaded, they are 0 and 1, and the layer passes its input through. And over
-a batch of one sample, every feature is its own mean, so the layer outputs a constant.
+In training, a layer uses the mean and variance of the batch and moves its own statistics toward
+them. If it is called with training=False, or if it has trainable=False, it uses its own statistics
+instead. If these were never updated or loaded, they are 0 and 1, and the layer passes its input
+through. In a batch of one sample, every feature equals its mean, so the layer outputs a constant.
 """
 
 from __future__ import annotations

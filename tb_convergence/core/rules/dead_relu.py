@@ -1,7 +1,8 @@
 """ReLU units that are never active pass on no signal and get no gradient, so they stay dead.
 
 The recorder finds dead units with a moving average, which reacts long after a unit was last active.
-So the onset comes from the activations: it is the first record with as many zeros.
+The rule therefore dates the onset by the activations: it is the first record in which as many
+outputs are zero.
 """
 
 from __future__ import annotations

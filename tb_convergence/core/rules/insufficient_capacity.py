@@ -1,10 +1,9 @@
 """The model has learned what it can, and that is not enough.
 
-No record distinguishes a model that is too small from uninformative features or noisy targets. Each
-gives a plateau between the baseline loss and a good fit, with healthy gradients and updates. The
-rule therefore reports a plateau alone only close to the baseline loss, and only as information that
-names the deciding experiment. The configuration shows in advance whether the model has no hidden
-layer, or one narrower than the number of classes.
+Records cannot distinguish a model that is too small from uninformative features or noisy targets:
+each of them leads to a plateau with healthy gradients and updates. The rule therefore reports a
+plateau only if it is close to the baseline loss, as information that names the experiment to make.
+It also looks for signs in the configuration: no hidden layer, or one with fewer units than classes.
 """
 
 from __future__ import annotations
@@ -173,8 +172,8 @@ RULE = Rule(
         Threshold(
             "target_classes", high=CLASSES, detail="(behind a layer of one unit, for a warning)",
             source=(
-                "One number orders the classes on a line; from three on, that puts some between "
-                "others."
+                "A single unit puts the classes in an order on a line. With three or more classes, "
+                "some then lie between others."
             ),
         ),
         Threshold(

@@ -1,8 +1,8 @@
 """The loss ends where it began: the model learned nothing.
 
-Batches differ, so two losses say little. The finding needs losses that exclude a fall of more than
-a few per cent between the first and the last third of the run. Epoch means are
-compared directly.
+Batches differ, so two single losses prove little. The rule fires only if the losses exclude a fall
+of more than a few percent between the first and the last third of the run. It compares means of
+epochs directly.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         confidence=0.8 if trajectory.fall < 0.02 else 0.6,
         summary=(
             _stays(trajectory, noisy)
-            + (" That is low already, as of weights that were trained before." if low else "")
+            + (" That is already low, so the weights were probably trained before." if low else "")
         ),
         # The loss was constant from the first step on, but only a tenth of the run shows it.
         first_step=int(trajectory.steps[0]),
@@ -166,7 +166,7 @@ RULE = Rule(
             "loss_over_baseline", high=CHANCE,
             source=(
                 "The model has then learned nothing; the losses of single batches vary by a few "
-                "per cent."
+                "percent."
             ),
         ),
         Threshold(
@@ -177,7 +177,7 @@ RULE = Rule(
             "steps", high=CHANCE_STEPS, detail="at chance level",
             source="A shorter plateau at chance level may be a slow start.",
         ),
-        Threshold("epochs", high=EPOCHS, source="A level needs several epochs to be known."),
+        Threshold("epochs", high=EPOCHS, source="Fewer epochs do not show the level of the loss."),
         Threshold(
             "distance_from_uniform", low=NEAR,
             source="Every epoch mean must lie within this distance.",

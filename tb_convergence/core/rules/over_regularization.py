@@ -354,8 +354,8 @@ RULE = Rule(
         Threshold(
             "regularization_share", high=SHARE,
             source=(
-                "Measured at the start and at the end: above this, the optimizer serves the "
-                "penalty first."
+                "Measured at the start and at the end. Above this, the optimizer mainly reduces "
+                "the penalty."
             ),
         ),
         Threshold(
@@ -371,11 +371,11 @@ RULE = Rule(
         ),
         Threshold(
             "weight_shrinkage", low=SHRUNK,
-            source="Weights that learn grow.",
+            source="Weights usually grow while they learn.",
         ),
         Threshold(
-            "weight_shrinkage", low=VANISHED, detail="of every kernel, if no penalty was recorded",
-            source="Kernels that end at a tenth pass on a hundredth or less through two layers.",
+            "weight_shrinkage", low=VANISHED, detail="(every kernel, if no penalty was recorded)",
+            source="Two kernels at a tenth of their first size pass on a hundredth of the signal.",
         ),
         Threshold(
             "records", high=RECORDS,
@@ -383,13 +383,13 @@ RULE = Rule(
         ),
         Threshold(
             "added_loss_share", high=ADDED,
-            source="The data outweighs a smaller term from the start.",
+            source="The data outweighs a smaller term from the first step on.",
         ),
         Threshold(
             "dropout_units", low=NARROW,
             source=(
-                "Dropping half of fewer units leaves a handful (UMLAUT warns about dropout on "
-                "narrow layers)."
+                "In a narrower layer, dropping half of the units leaves too few (UMLAUT warns "
+                "about dropout on narrow layers)."
             ),
         ),
         Threshold(

@@ -217,7 +217,7 @@ RULE: Final = Rule(
         ),
         Threshold(
             "validations_since_minimum", high=SINCE,
-            source="Prechelt 1998 stops training after this many strips of growth.",
+            source="Prechelt 1998 stops training after this many rises in a row.",
         ),
         Threshold(
             "validation_loss_rise", high=RISE,
@@ -233,7 +233,7 @@ RULE: Final = Rule(
         ),
         Threshold(
             "training_loss_since", low=STEADY_FALL, detail="(steady rise)",
-            source="A steady rise is no accident, and the training loss only has to fall at all.",
+            source="A steady rise is not chance, so any fall of the training loss is enough.",
         ),
         Threshold(
             "rising_validations", high=STEADY, detail="(steady rise)",
@@ -241,7 +241,7 @@ RULE: Final = Rule(
         ),
         Threshold(
             "validations", high=STEADY_SINCE, detail="since the lowest (steady rise)",
-            source="Of fewer, three in four rise by accident.",
+            source="Three quarters of fewer validations can rise by chance.",
         ),
         Threshold(
             "validation_loss_rise", high=CLEAR_RISE, detail="(clear)",
@@ -257,8 +257,8 @@ RULE: Final = Rule(
         Threshold(
             "validation_fall_undone", high=UNDONE,
             source=(
-                "Near zero, noise alone is a rise by a fifth, so the rise must also undo part of "
-                "the fall."
+                "Near zero, noise alone can raise the loss by a fifth, so the rise must also undo "
+                "part of the fall."
             ),
         ),
         Threshold(

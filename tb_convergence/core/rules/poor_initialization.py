@@ -287,9 +287,9 @@ RULE = Rule(
             source="Models of large vocabularies start above ln C for other reasons (rare words).",
         ),
         Threshold(
-            "update_ratio", low=MOVED, detail="of the first record, if a caller wrote it",
+            "update_ratio", low=MOVED, detail="of the first record, if your code wrote it",
             source=(
-                "After a larger update, weights recorded too late would not show how they began."
+                "After a larger update, the recorded weights no longer show the initialization."
             ),
         ),
         Threshold(

@@ -1,9 +1,9 @@
 """The reward of an agent falls and stays low, or ends below its start.
 
-The run is cut into twenty parts. The rule compares the mean reward of the last parts with the best
-part and with the first parts. Single episodes and dips that recover do not count. If a curriculum
-makes the task harder, or agents play against themselves, the reward does not measure progress and
-the rule does not apply.
+The rule divides the run into twenty parts. It compares the mean reward of the last parts with the
+best part and with the first parts. Single episodes and dips that recover do not count. If a
+curriculum makes the task harder, or agents play against themselves, the reward does not measure
+progress and the rule does not apply.
 """
 
 from __future__ import annotations
@@ -140,14 +140,14 @@ RULE = Rule(
         Threshold(
             "reward_drop_over_error", high=ERRORS,
             source=(
-                "The noise is the median bend (second difference) of the 20 means. Independent "
-                "rewards spread over less than 2 bends. Rewards that wander without learning "
-                "exceed 8 bends in one run of eight."
+                "The noise is the median of the second differences of the 20 means. If the rewards "
+                "of the parts are independent, they differ by less than twice the noise. A random "
+                "walk exceeds 8 times the noise in one run of eight."
             ),
         ),
         Threshold(
             "reward_drop_over_error", high=CLEAR, detail="(clear)",
-            source="For a warning: wandering rewards exceed it in one run of 25.",
+            source="For a warning. A random walk exceeds this in one run of 25.",
         ),
         Threshold(
             "reward_lost", high=LOST,

@@ -1,7 +1,8 @@
 """The loss was still falling steadily when the recording ended.
 
-The last quarter of the run decides (the last half of a run of fewer than 200 steps). The rule fits
-a straight line if there are enough windows, and compares the last epochs if there are only a few.
+The rule looks at the last quarter of the run, or at the last half of a run of fewer than 200 steps.
+It fits a straight line if there are enough windows, and compares the last epochs if there are only
+a few.
 """
 
 from __future__ import annotations
@@ -279,17 +280,17 @@ RULE = Rule(
         ),
         Threshold(
             "validations_since_best", low=VALIDATIONS,
-            source="After this many, the best validation is in the past (Prechelt 1998).",
+            source="After this many, the validation loss no longer improves (Prechelt 1998).",
         ),
         Threshold(
             "validations_since_best", low=PAST, detail="(as a share of all validations)",
-            source="Of many validations, a few are noise.",
+            source="Among many validations, a few without progress are noise.",
         ),
         Threshold(
             "last_rate_over_largest", low=ANNEALED,
             source=(
-                "If the rate ends below this part of its largest value, the schedule has ended the "
-                "fall of the loss."
+                "If the rate ends below this part of its largest value, the schedule itself has "
+                "ended the fall of the loss."
             ),
         ),
         Threshold(

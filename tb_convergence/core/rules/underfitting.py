@@ -94,7 +94,10 @@ RULE = Rule(
         ),
         Threshold(
             "late_training_fall", low=SLIGHT, detail="(at each validation)",
-            source="A loss that falls at each of the last validations, if only slightly, goes on.",
+            source=(
+                "A loss that falls at each of the last validations, even slightly, has not reached "
+                "a plateau."
+            ),
         ),
         Threshold(
             "training_loss_over_level", high=USELESS, detail="(warning)",

@@ -1,8 +1,8 @@
 """The data is sorted, so each batch holds samples of one kind and pulls in its own direction.
 
-The variance of the targets is the variance within batches plus the variance between them (law of
-total variance). Shuffled batches of B samples have (B - 1) / B of it within. Sorted batches have
-almost none.
+The variance of the targets is the variance within batches plus the variance between batches (law of
+total variance). If batches of B samples are shuffled, a fraction of (B - 1) / B of the variance
+lies within them. If they are sorted, almost none does.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 """The loss does not measure what the model should do.
 
-The rule has six signs. The loss cannot be right for this output or these targets, whatever the
-data. Outputs and targets have different shapes, and the smaller one is repeated. A loss that cannot
-be negative is negative, or falls without bound. The loss is the first value that is not finite,
-while everything it is computed from is. The value of the loss, compared with the moments of targets
-and predictions, shows how it was computed: summed instead of averaged, or with every prediction
-compared with every target. Or the loss falls while the predictions move away from their targets.
+The rule fires on any of six signs. (1) The loss never fits this output or these targets. (2)
+Outputs and targets have different shapes, so the smaller one is repeated. (3) A loss that cannot be
+negative is negative, or falls without bound. (4) The loss is NaN or infinite, although everything
+that it is computed from is finite. (5) The value of the loss, compared with the moments of targets
+and predictions, shows that the loss is summed instead of averaged, or that it compares every
+prediction with every target. (6) The loss falls while the predictions move away from their targets.
 """
 
 from __future__ import annotations
@@ -332,8 +332,8 @@ RULE = Rule(
         Threshold(
             "loss_below_zero", high=UNBOUNDED,
             source=(
-                "Densities above 1 make a loss negative by a few times its start, not by tens of "
-                "times."
+                "Probability densities above 1 can make a loss negative, but only by a few times "
+                "its initial size."
             ),
         ),
         Threshold(
@@ -364,7 +364,7 @@ RULE = Rule(
         ),
         Threshold(
             "target_classes", low=MOST_CLASSES, detail="(more are amounts)",
-            source="With more values, the whole numbers are more likely amounts than classes.",
+            source="With more values, the whole numbers are probably amounts, not classes.",
         ),
         Threshold(
             "class_std_over_even", high=EVEN, detail="(distance from 1)",

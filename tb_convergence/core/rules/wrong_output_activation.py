@@ -1,9 +1,10 @@
 """The output layer cannot produce what the loss needs.
 
 The rule recognizes targets outside the range of the output activation, a softmax over a single unit
-(always 1) or for targets that do not add up to 1, and an activation that both the layer and the
-loss apply, or neither. It also recognizes a ReLU before a softmax, which discards half of the
-logits: the layers show it, or probabilities that are equal to the last digit.
+(whose output is always 1), a softmax for targets that do not add up to 1, and an activation that
+both the layer and the loss apply, or neither of them. It also recognizes a ReLU before a softmax,
+which discards half of the logits. The configuration shows such a ReLU, and so do probabilities that
+are exactly equal.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """Most of a kernel's gradient is exactly zero, record after record.
 
-Healthy runs have such zeros too, so two cases need a stricter limit. Kernels that read the data
-directly get no gradient for an input that is constantly zero, such as the corner of an image. In
-very small batches, a ReLU unit is off for half of the samples, so with one sample three quarters of
-the entries between two such layers are zero.
+Two kinds of healthy runs have many zeros too, so the limit is stricter for them. A kernel that
+reads the data directly gets no gradient for an input that is always zero, such as the corner of an
+image. In very small batches, chance makes many entries zero: a ReLU unit is off for about half of
+the samples, so in a batch of one sample, three quarters of the entries between two such layers are
+zero.
 """
 
 from __future__ import annotations
