@@ -50,14 +50,14 @@ def add(commands: Any) -> None:
     doctor.add_argument("--seconds", type=float, metavar="N",
                         help="budget in seconds (default: five times the training, at least 90)")
     doctor.add_argument("--steps", type=int, metavar="N",
-                        help="budget in training steps (default: five times the training; of "
-                        "short trainings 15 times, up to 6,000)")
+                        help="budget in training steps (default: five times the training; for a "
+                        "short training 15 times, up to 6,000)")
     doctor.add_argument("--only", choices=EXPERIMENTS, help="run only this experiment")
     doctor.add_argument("--logdir", metavar="DIR",
                         help="the run's folder, for the recording and the result")
     doctor.add_argument("--resume", metavar="FILE",
-                        help="keep finished trainings in FILE until the experiment ends; one that "
-                        "was killed does not repeat them (default: in --logdir)")
+                        help="keep finished trainings in FILE until the experiment ends, so that "
+                        "a new start does not repeat them (default: in --logdir)")
     doctor.add_argument("--write", metavar="FILE", help="write the changed script to FILE")
     _add_script(doctor)
     doctor.set_defaults(command=_doctor)

@@ -49,7 +49,7 @@ def show(folder: Path, port: int | None, out: TextIO) -> int:
     chosen = free_port() if port is None else port
     if _taken(chosen):
         # Not left to TensorBoard to find out: whoever has the port may answer in its stead.
-        out.write(f"Port {chosen} is taken: name another with --port, or none.\n")
+        out.write(f"Port {chosen} is taken: choose another with --port, or omit --port.\n")
         return 1
     command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(folder)]
     command += ["--host", "localhost", "--port", str(chosen)]
@@ -62,7 +62,7 @@ def show(folder: Path, port: int | None, out: TextIO) -> int:
             errors = process.stderr.read() if process.stderr else ""
             out.write(f"TensorBoard did not start on port {chosen}:\n{errors[-2000:]}\n")
             return 1
-        out.write(f"\nOpen http://localhost:{chosen}/#convergence    (Ctrl-C ends)\n")
+        out.write(f"\nOpen http://localhost:{chosen}/#convergence    (Ctrl-C stops it)\n")
         out.flush()
         # Drained, because a full pipe would stop TensorBoard.
         for _ in process.stderr or ():

@@ -121,7 +121,7 @@ class Ablation:
                          f"({_interval(effect.difference)})")
         lines += [f"    not tried: {id_}: {reason}" for id_, reason in self.left_out]
         if self.restored:
-            lines.append(f"    {self.restored} trainings were made before an interruption")
+            lines.append(f"    {self.restored} trainings are reused from before an interruption")
         return "\n".join(lines)
 
     @property

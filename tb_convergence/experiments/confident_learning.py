@@ -163,8 +163,8 @@ def label_errors(
     with subject(model, x, y, batch_size=batch_size, settings=settings) as found:
         task = found.task
         if task is None or task.kind != "classes":
-            raise DataError("label errors are found for classes; these targets are "
-                            f"{'unknown' if task is None else task.kind}")
+            raise DataError("label_errors needs targets that are classes; these are "
+                            f"{'of unknown kind' if task is None else task.kind}")
         labels = classes_of(np.asarray(found.sample.y), task)
         if folds < 2 or int(np.bincount(labels)[np.unique(labels)].min()) < folds:
             raise DataError(f"folds is {folds}: expected 2 or more, and that many samples of each "

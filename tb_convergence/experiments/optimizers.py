@@ -71,7 +71,7 @@ def twin(optimizer: Any, state: bool = False, /, **changes: Any) -> Any:
             made = type(optimizer)(made, **outer)
     except Exception as error:
         raise OptimizerError(
-            f"{type(inner).__name__} cannot be made from its get_config() "
+            f"{type(inner).__name__} cannot be rebuilt from its get_config() "
             f"({type(error).__name__}: {error}); define get_config, or compile the model with an "
             "optimizer of Keras"
         ) from error

@@ -193,7 +193,7 @@ class Prescription:
         lines.append(f"  cost: {self.steps:,} training steps ({times:.1f} times the "
                      f"{self.planned_steps:,} steps of the training), {self.seconds:.0f} s")
         if self.restored:
-            lines.append(f"  {self.restored} trainings were made before an interruption")
+            lines.append(f"  {self.restored} trainings are reused from before an interruption")
         return lines
 
 

@@ -96,8 +96,8 @@ def doctor_script(command: Sequence[str], settings: Settings, only: str = "") ->
         raise NotExaminedError(_one_line(failures[0])) from failures[0]
     if not results and status:
         raise NotExaminedError(
-            f"the script ended with status {status} before it called fit; it needs its arguments: "
-            "tb-convergence doctor SCRIPT ARGS")
+            f"the script ended with status {status} before it called fit; pass its arguments as "
+            "well: tb-convergence doctor SCRIPT ARGS")
     return results[0] if results else None
 
 

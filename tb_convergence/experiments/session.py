@@ -115,7 +115,7 @@ def subject(
     if fixed is not None:
         if len(sample) < fixed:
             raise DataError(
-                f"the model is made for batches of {fixed}; there are {len(sample)} samples")
+                f"the model has a fixed batch size of {fixed}, but there are {len(sample)} samples")
         sample = sample.with_(batch_size=fixed)
     state.build(model, for_keras(first_rows(sample, 2).x))
     with state.untouched(model):

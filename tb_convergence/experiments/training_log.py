@@ -145,8 +145,8 @@ def _document(line: str) -> dict[str, Any]:
 
 
 def _foreign(path: Path) -> str:
-    return (f"{str(path)!r} is no file of trainings, and is not overwritten: name a new file to "
-            "keep them in")
+    return (f"{str(path)!r} contains something other than trainings, so it is not overwritten: "
+            "name a new file")
 
 
 def identity_of(model: Any, *samples: Sample | None) -> str:

@@ -72,8 +72,8 @@ class Training:
         self._setup = setup
         self._variables, self._begin, self._rows = variables, begin, rows
         if setup.looks and rows[0] is None:
-            raise NotApplicableError("there are too few held-out samples to stop by some of them "
-                                     "and to judge by the others")
+            raise NotApplicableError("there are too few held-out samples: early stopping needs "
+                                     "some of them, and the comparison needs others")
         self._phases = [_Phase(setup, setup.optimizer, tensors)]
         if setup.then is not None:
             self._phases.append(_Phase(setup, setup.then, tensors))

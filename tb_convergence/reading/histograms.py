@@ -90,7 +90,7 @@ def read_histograms(
             listed, histogram_rules(source.patterns), framework == "keras"
         )
         result.skipped += [
-            Skipped(tag, None, reason_of(f"means the same as {read!r}, which is read"))
+            Skipped(tag, None, reason_of(f"duplicate of {read!r}, which is used instead"))
             for tag, read in sorted(tags.repeated.items())
         ]
         result.families = joined(result.families, tags.families)
@@ -219,7 +219,7 @@ def _on_one_axis(parts: list[_Part], skipped: list[Skipped]) -> tuple[list[_Part
     last_epoch = max(int(part.steps[-1]) for part in epochs)
     if max(int(part.steps[-1]) for part in others) == last_epoch:
         return parts, "epoch"
-    reason = "histogram not used: it counts epochs, while those of the gradients count steps"
+    reason = "histogram not used: it counts epochs, while the gradient histograms count steps"
     skipped += [Skipped(part.tag, None, reason) for part in epochs]
     return others, "step"
 

@@ -103,7 +103,7 @@ class TagPattern:
         closed = [place for place, sign in enumerate(signs) if sign == ("}", False)]
         if len(opened) != 1 or len(closed) != 1 or closed[0] < opened[0]:
             raise TagPatternError(
-                f"pattern {_quoted(_plain(signs))}: braces must stand in it once, for the "
+                f"pattern {_quoted(_plain(signs))}: expected braces exactly once, in place of the "
                 "variable's name, as in 'dW/{v}'; write \\{ for a brace that is part of a tag"
             )
         before, after = _plain(signs[: opened[0]]), _plain(signs[closed[0] + 1 :])
@@ -112,7 +112,7 @@ class TagPattern:
             return cls(role, before, after)
         if _STAR not in inner:
             raise TagPatternError(
-                f"pattern {_quoted(_plain(signs))}: between the braces stands v, for any name, or "
+                f"pattern {_quoted(_plain(signs))}: expected v between the braces for any name, or "
                 "a name with * for any text, as in '{conv*}'"
             )
         return cls(role, before, after, tuple(_plain(part) for part in _split(inner, _STAR)))

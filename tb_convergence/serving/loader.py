@@ -43,7 +43,10 @@ class ConvergenceLoader(base_plugin.TBLoader):  # type: ignore[misc]
                 "--convergence_rules", metavar="FILES", type=str, default="", help=_RULES_HELP
             )
         except Exception as error:
-            _logger.warning("convergence: there are no flags of ours (%s)", error)
+            _logger.warning(
+                "convergence: --convergence_tags and --convergence_rules are unavailable (%s)",
+                error,
+            )
 
     def fix_flags(self, flags: Any) -> None:
         """Ask TensorBoard to keep `RECORDS` records, unless the user chose a number.
@@ -58,14 +61,18 @@ class ConvergenceLoader(base_plugin.TBLoader):  # type: ignore[misc]
 
             guard_reloading()
         except Exception as error:
-            _logger.warning("convergence: reading is not guarded (%s)", error)
+            _logger.warning(
+                "convergence: one damaged record can stop TensorBoard's Python loader (%s)", error
+            )
         try:
             chosen = flags.samples_per_plugin
             if isinstance(chosen, dict):
                 # A new dictionary: the one given may belong to the program that starts TensorBoard.
                 flags.samples_per_plugin = {"convergence": RECORDS, **chosen}
         except Exception as error:
-            _logger.warning("convergence: TensorBoard keeps its default of records (%s)", error)
+            _logger.warning(
+                "convergence: TensorBoard keeps its default number of records (%s)", error
+            )
 
     def load(self, context: Any) -> Any:
         """The plugin, or None where it cannot be loaded."""

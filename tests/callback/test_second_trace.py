@@ -163,4 +163,4 @@ def test_a_model_that_does_not_fit_twice_is_trained_without_us(
     for expected, found in zip(*weights, strict=True):
         np.testing.assert_array_equal(found, expected)
     (line,) = [r.getMessage() for r in caplog.records if r.name == "tb_convergence"]
-    assert "do not fit once more into the memory that is free" in line
+    assert "MiB) do not fit a second time into the free memory" in line

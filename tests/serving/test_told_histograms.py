@@ -99,7 +99,7 @@ def test_the_flag_is_what_a_request_does_not_say(bare: Path) -> None:
 
 @pytest.mark.parametrize(("tags", "message"), [
     ("dW", "'tags': 'dW': expected loss=TAG"),
-    ("gradients=dW", "'tags': pattern 'dW': braces must stand"),
+    ("gradients=dW", "'tags': pattern 'dW': expected braces"),
     ("gradients={v}," * 40, "at most 32"),
     ("gradients={v}" + "x" * 2_000, "at most 2000"),
     ("%ff", "not valid UTF-8"),

@@ -15,7 +15,7 @@ export const KINDS = {
     only: "lr-range-test",
   },
   overfit_small_sample: {
-    question: "Can the model memorize 32 samples? How many more?",
+    question: "Can the model memorize 32 samples? 128? 512?",
     only: "small-sample",
   },
   ablate: {

@@ -75,7 +75,7 @@ export function findingCard(finding, explained, how, handlers, nested = false) {
  */
 function cameBadge(step, unit) {
   if (step === undefined) return nothing;
-  return html`<span class="came" data-testid="came" title="Not found yet when this page read the run before"
+  return html`<span class="came" data-testid="came" title="New since the page last read this run"
     >new at ${unit} ${formatStep(step)}</span>`;
 }
 
@@ -165,7 +165,7 @@ export function spanOf({ first_step: first, last_step: last, recovered_step: ove
  */
 function reported({ first_step: first, reported_step: told }, unit) {
   if (told == null || stepNumber(told) <= stepNumber(first)) return nothing;
-  return html`, <span data-testid="reported" title="With the records up to there it could be told for the first time">found at ${unit} ${formatStep(told)}</span>`;
+  return html`, <span data-testid="reported" title="The first step whose records are enough to report this finding">found at ${unit} ${formatStep(told)}</span>`;
 }
 
 /**

@@ -46,8 +46,9 @@ export function verdictCard(reply, summary, series) {
     ${
       state === "nothing-found"
         ? nothing
-        : html`<p class="summary"><strong>Undecided is not healthy.</strong> A run is called
-            “nothing found” only where the loss and either validation or gradients were judged.</p>`
+        : html`<p class="summary"><strong>Undecided is not healthy.</strong> A run is
+            “nothing found” only if its loss was checked, and its validation loss or its gradients
+            as well.</p>`
     }
   </article>`;
 }

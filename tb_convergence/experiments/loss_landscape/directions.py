@@ -209,7 +209,7 @@ def unit(direction: Sequence[NDArray[np.floating]]) -> Weights:
     """
     length = norm(direction)
     if not np.isfinite(length) or length == 0:
-        raise DirectionError(f"a direction of length {length} cannot be drawn along")
+        raise DirectionError(f"a direction has length {length}; expected a positive, finite length")
     return tuple((part / length).astype(np.float32) for part in direction)
 
 

@@ -201,7 +201,9 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
 
     def _begin(self) -> None:
         if keras.backend.backend() != "tensorflow":
-            raise UnsupportedError(f"Keras backend {keras.backend.backend()!r}, only 'tensorflow'")
+            raise UnsupportedError(
+                f"the Keras backend {keras.backend.backend()!r}; use 'tensorflow'"
+            )
         model = self.model
         strategy = model.distribute_strategy
         several = strategy.num_replicas_in_sync > 1

@@ -163,7 +163,7 @@ class Measuring:
             self._said = True
             self._say(
                 f"records only losses, variables, and updates of {self._model.name}, but no "
-                f"gradients or layer outputs: the recorder cannot rehearse the train step, because "
+                f"gradients or layer outputs: the recorder cannot repeat the train step, because "
                 f"{reason}. watch_every_step=True records them inside the step."
             )
 
@@ -187,8 +187,8 @@ class Measuring:
         free = free_bytes()
         if free is not None and free < needed:
             raise UnsupportedError(
-                f"a model whose variables ({needed / 2**20:,.0f} MiB) do not fit once more into "
-                f"the memory that is free ({free / 2**20:,.0f} MiB)"
+                f"a model whose variables ({needed / 2**20:,.0f} MiB) do not fit a second time "
+                f"into the free memory ({free / 2**20:,.0f} MiB)"
             )
 
     def _on_accelerator(self) -> bool:
