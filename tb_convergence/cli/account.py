@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import sys
+from collections.abc import Mapping
 from typing import Final
 
 from tb_convergence.cli.wording import amount
@@ -18,6 +19,11 @@ from tb_convergence.core.statistics import BY_NAME
 
 KINDS: Final = {"cause": "what to fix", "caution": "what to watch out for",
                 "symptom": "what was observed"}
+
+_OTHER_DATA: Final[Mapping[str, str]] = {
+    "config": "The run's configuration, as ConvergenceCallback records it.",
+    "hparams": "The hyperparameters that the program logged for TensorBoard's HParams tab.",
+}
 
 
 def rule_of(id_: str) -> Rule | None:
@@ -74,4 +80,4 @@ def meaning(name: str) -> str:
     """What a need means, in a sentence."""
     if name in BY_NAME:
         return BY_NAME[name].summary
-    return "The run's configuration, as ConvergenceCallback records it." if name == "config" else ""
+    return _OTHER_DATA.get(name, "")

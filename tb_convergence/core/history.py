@@ -149,8 +149,8 @@ class RunHistory:
         tables: by group.
         scalars: series from ordinary scalar summaries, by the statistic they mean, where the
             recorder wrote none: "loss", "validation_loss", "learning_rate", "epoch_loss", and
-            "reward", "generator_loss", "discriminator_loss", "curriculum",
-            "total_gradient_norm", which the recorder never writes.
+            "reward", "generator_loss", "discriminator_loss", "curriculum", "metric",
+            "validation_metric", "total_gradient_norm", which the recorder never writes.
         config: static configuration as the recorder wrote it; empty where unknown.
         skipped: data refused.
         restarts: steps at which training resumed from an earlier step, as far as the loader tells:
@@ -203,6 +203,8 @@ class RunHistory:
                 names.update(table.columns)
         if self.config:
             names.add("config")
+        if self.hparams:
+            names.add("hparams")
         return frozenset(names)
 
     @property

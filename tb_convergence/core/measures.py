@@ -125,6 +125,7 @@ _TITLES: Final[Mapping[str, str]] = {
     "update_ratio": "update ratio",
     "gradient_missing": "missing gradient",
     "config": "configuration",
+    "hparams": "hyperparameters",
 }
 """Titles for use in a sentence, if that of the statistic does not fit there."""
 

@@ -26,6 +26,14 @@ MAX_TERMS: Final = 24
 _KERAS_EPOCH: Final = ("epoch_", "epoch/")
 _KERAS_BATCH: Final = ("batch_", "batch/")
 
+_ROLE_OF: Final[Mapping[str, Role]] = {
+    "total_gradient_norm": "gradient_norm", "validation_metric": "metric",
+}
+"""Role of the scalars of those series whose name is not one."""
+
+_RESULT_OF_HPARAMS: Final = ("hparam/", "hparams/")
+"""How torch's `add_hparams` names the result of a whole training: one value, and no series."""
+
 _USES: Final[Sequence[Use]] = ("told", "read", "part", "asked", "spare")
 
 
@@ -317,8 +325,16 @@ def _others(candidates: Sequence[_Candidate], choice: Choice) -> None:
     )
     steps = _of(candidates, "curriculum")
     metrics = sorted(
-        (one for one in _of(candidates, "metric") if one.role.higher_is_better),
+        (
+            one for one in _of(candidates, "metric")
+            if one.role.higher_is_better and not one.tag.lower().startswith(_RESULT_OF_HPARAMS)
+        ),
         key=lambda one: (one.pace == "epoch", len(one.role.part), len(one.tag), one.tag),
+    )
+    judged = sorted(
+        (one for one in _of(candidates, "metric", own=False) if one.role.higher_is_better),
+        key=lambda one: (one.role.pace == "step", not _is_accuracy(one), one.role.split_rank,
+                         len(one.role.part), len(one.tag), one.tag),
     )
     for name, found in (
         ("learning_rate", rates),
@@ -326,9 +342,14 @@ def _others(candidates: Sequence[_Candidate], choice: Choice) -> None:
         ("total_gradient_norm", norms),
         ("curriculum", steps),
         ("metric", metrics if choice.ways and not rewards else []),
+        ("validation_metric", judged if choice.ways and not rewards else []),
     ):
         if found:
             choice.ways[name] = [_single(one) for one in found]
+
+
+def _is_accuracy(one: _Candidate) -> bool:
+    return bool({*one.role.part} & {"accuracy", "acc", "acc1", "top1"})
 
 
 def _told(
@@ -364,7 +385,7 @@ def _listed(
 ) -> list[ScalarTag]:
     taken: dict[Place, tuple[Role, Use]] = {}
     for name, ways in choice.ways.items():
-        role: Role = "gradient_norm" if name == "total_gradient_norm" else name  # type: ignore[assignment]
+        role: Role = _ROLE_OF.get(name, name)  # type: ignore[arg-type]
         use: Use = "told" if ways[0].told else "part" if len(ways[0].places) > 1 else "read"
         for place in ways[0].places:
             if place not in taken or role in ("loss", "epoch_loss"):

@@ -133,7 +133,12 @@ def read(*tags: str, tags_rule: str = "") -> dict[str, str]:
     (("tr_loss", "cv_loss"), {"loss": "tr_loss", "validation_loss": "cv_loss"}),
     (("train", "train_mean"), {}),  # which of the two nobody knows
     (("train_epoch", "val_epoch", "train_time"), {}),
-    (("loss", "accuracy", "val_accuracy"), {"loss": "loss", "metric": "accuracy"}),
+    (("loss", "accuracy", "val_accuracy"),
+     {"loss": "loss", "metric": "accuracy", "validation_metric": "val_accuracy"}),
+    # What `add_hparams` writes is the result of a whole training, and no series.
+    (("loss", "hparam/acc", "Accuracy/val"),
+     {"loss": "loss", "validation_metric": "Accuracy/val"}),
+    (("loss", "val/auc", "val/top5", "val/acc"), {"loss": "loss", "validation_metric": "val/acc"}),
     (("loss", "error_rate"), {"loss": "loss"}),
     # Sums of the same terms: validation logs one more, or lacks one of three.
     (("train/a_loss", "train/b_loss", "val/a_loss", "val/b_loss", "val/c_loss"),

@@ -17,7 +17,7 @@ from tb_convergence.core.measures import MEASURES, find, group_of
 
 _ID: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _KINDS: Final = ("cause", "symptom", "caution")
-_NEEDS: Final = ("config",)
+_NEEDS: Final = ("config", "hparams")
 """Needs that are not statistics."""
 
 

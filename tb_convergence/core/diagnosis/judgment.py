@@ -16,8 +16,9 @@ import numpy as np
 from tb_convergence.core.diagnosis.data import baseline_loss
 from tb_convergence.core.diagnosis.finding import Finding
 from tb_convergence.core.diagnosis.loss_trajectory import LossTrajectory, loss_trajectory
+from tb_convergence.core.diagnosis.metric_evidence import NOTHING, no_gain
 from tb_convergence.core.diagnosis.objective import objective
-from tb_convergence.core.diagnosis.training_progress import LITTLE, USELESS, learns
+from tb_convergence.core.diagnosis.training_progress import LEARNS, LITTLE, USELESS, learns
 from tb_convergence.core.diagnosis.verdict import UNKNOWN, State, Verdict
 from tb_convergence.core.history import RunHistory, Values
 from tb_convergence.core.text.numbers import number, percent
@@ -40,8 +41,13 @@ TURNS: Final = 0.4
 validations that turn. All validations use the same data, so the model causes such swings."""
 SOLVED: Final = 0.05
 """Below this part of the first validation loss, swings are the noise of a solved problem."""
+EXPLODED: Final = 1e4
+"""First loss over the last, above which the first one is no start but an explosion. A fit that
+explains 99.99 % of the variance does not rest from the first tenth of the run on."""
 GRADIENT_RECORDS: Final = 5
 """The median of fewer gradient records is close to that of a single step."""
+
+_NO_LOSS: Final = "No loss was recorded, so nothing shows whether the training converges."
 
 
 def verdict_of(
@@ -66,12 +72,10 @@ def _state_and_reason(
         more = f", and {counted(len(action) - 1, 'more finding')}" if len(action) > 1 else ""
         return "sick", f"{action[0].title}{more}."
     if history.last_step < 0:
-        return UNKNOWN.state, UNKNOWN.why
+        return UNKNOWN.state, _NO_LOSS if history.scalar_tags else UNKNOWN.why
     trajectory = loss_trajectory(history)
     if trajectory is None:
-        return "not-decided", (
-            "No loss was recorded, so nothing shows whether the training converges."
-        )
+        return "not-decided", _NO_LOSS
     short = _too_short(history, trajectory)
     if short:
         return "too-early", short
@@ -139,12 +143,36 @@ def _doubt(history: RunHistory, trajectory: LossTrajectory) -> str:
             f"The loss ends at {number(trajectory.end)}, no better than that of a model that "
             f"ignores its input ({number(baseline)}), and no check found the reason."
         )
-    if baseline is None and max(trajectory.fall, _validation_fall(history)) < 1 - LITTLE:
+    if baseline is not None:
+        return ""
+    fall = max(trajectory.fall, _validation_fall(history))
+    if fall < 1 - LITTLE:
         # A rate that is far too low, labels without meaning, a model that starts from trained
         # weights: such losses look alike.
         return (
             f"The loss fell by only {percent(trajectory.fall)}, to {number(trajectory.end)}. The "
             "log does not show whether the data allows more."
+        )
+    if trajectory.still_falling and fall < LEARNS:
+        return f"The loss is still falling, and has lost only {percent(trajectory.fall)} so far."
+    return _learned_nothing(history, trajectory)
+
+
+def _learned_nothing(history: RunHistory, trajectory: LossTrajectory) -> str:
+    """Why a loss that fell may still be that of a model that learned nothing; "" if it cannot."""
+    gain = no_gain(history)
+    if gain is not None and (_validation_fall(history) < 1 - LITTLE or gain[2] < NOTHING):
+        return (
+            f"The loss fell, but {gain[0]} did not rise: it began at {number(gain[1], 3)} and ends "
+            f"at {number(gain[2], 3)}."
+        )
+    first = float(trajectory.level[0])
+    rests = trajectory.settled and trajectory.rest_step == trajectory.settled_step
+    if rests and first > EXPLODED * abs(trajectory.end):
+        return (
+            f"The loss fell from {number(first)} within the first tenth of the run and has rested "
+            f"at {number(trajectory.end)} since. Its first values may be an explosion that the "
+            "model did not recover from."
         )
     return ""
 

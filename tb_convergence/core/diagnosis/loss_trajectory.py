@@ -220,7 +220,8 @@ class _Stretch(NamedTuple):
             return cls(math.nan, math.nan)
         mean = float(np.average(level, weights=weights))
         share = weights / weights.sum()
-        return cls(mean, math.sqrt(float((share**2 * (level - mean) ** 2).sum())))
+        with np.errstate(over="ignore"):
+            return cls(mean, math.sqrt(float((share**2 * (level - mean) ** 2).sum())))
 
 
 def _averaged_steps(run: Table) -> NDArray[np.float64]:

@@ -6,6 +6,7 @@ rate in use when something happened.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -106,6 +107,13 @@ class Rates:
         return int(np.ceil(steps[0] + min(max(share, 0.0), 1.0) * (steps[1] - steps[0])))
 
     @property
+    def left_for_most(self) -> float:
+        """Largest part of the maximum rate that was left after the first quarter of the run."""
+        start = int(self.steps[0]) + (int(self.steps[-1]) - int(self.steps[0])) // 4
+        later = self.values[self.steps >= start]
+        return float(later.max(initial=0.0)) / max(float(self.values.max()), 1e-300)
+
+    @property
     def died_at_once(self) -> bool:
         """Whether the rate had decayed within the first tenth of the run."""
         step = self.decayed_step
@@ -133,6 +141,32 @@ def rates(history: RunHistory) -> Rates | None:
     if not known.any():
         return None
     return Rates(steps[known], values[known], configuration(history).schedule)
+
+
+STATED: Final = ("learning_rate", "lr", "learningrate", "learning rate", "base_lr", "init_lr",
+                 "initial_lr", "lr0", "max_lr")
+"""Names that programs give to the learning rate among their hyperparameters."""
+
+
+def stated_rate(history: RunHistory) -> tuple[str, float] | None:
+    """Name and value of the learning rate among the hyperparameters; None without a single one.
+
+    A schedule may lower it, or warm up to it. It is the highest rate of most runs.
+    """
+    found = {
+        name: value for name, text in history.hparams.items()
+        if re.split(r"[./]", name)[-1].lower() in STATED
+        for value in (_positive(text),) if value is not None
+    }
+    return next(iter(found.items())) if len(set(found.values())) == 1 else None
+
+
+def _positive(text: str) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if 0 < value < np.inf else None
 
 
 def _with_epochs(history: RunHistory, series: Series) -> tuple[NDArray[np.int64], Values]:

@@ -11,6 +11,7 @@ from tb_convergence.core.diagnosis.configuration import configuration
 from tb_convergence.core.diagnosis.data import baseline_loss
 from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
 from tb_convergence.core.diagnosis.memoization import memoized
+from tb_convergence.core.diagnosis.metric_evidence import guessing
 from tb_convergence.core.history import RunHistory, Values
 
 FALLS: Final = " The loss still falls."
@@ -71,12 +72,13 @@ def learns(history: RunHistory) -> bool:
 
     If the baseline is known, the loss must end below half of it. The start is no measure then: a
     fault may have raised it, and the mean of the targets is learned quickly. Otherwise the loss
-    must have lost more than half of its value. In both cases it must not have come back up.
+    must have lost more than half of its value, and a logged accuracy must not show that the model
+    guesses. In both cases it must not have come back up.
     """
     trajectory = loss_trajectory(history)
     if trajectory is None or trajectory.end > trajectory.diverging_above:
         return False
     baseline = baseline_loss(history)
     if baseline is None:
-        return trajectory.fall > LEARNS
+        return trajectory.fall > LEARNS and guessing(history) is None
     return trajectory.end < LEARNS * baseline

@@ -98,8 +98,11 @@ def _harm(history: RunHistory, trajectory: LossTrajectory | None, signs: Signs) 
     if divergence is not None:
         text = f"the loss diverged from step {divergence.first_step:,}"
         return _Harm(text, divergence.first_step, 0.85)
-    if trajectory is not None and "loss-not-decreasing" in signs:
-        return _Harm("the loss does not fall", int(trajectory.steps[-1]), 0.7, worse=False)
+    standing = signs.get("loss-not-decreasing")
+    if trajectory is not None and standing is not None:
+        # A loss at chance level may have fallen from an explosion.
+        text = "the loss stays at chance level" if standing.title else "the loss does not fall"
+        return _Harm(text, int(trajectory.steps[-1]), 0.7, worse=False)
     if trajectory is not None and "loss-oscillation" in signs:
         return _Harm("the loss oscillates from epoch to epoch", int(trajectory.steps[-1]), 0.7)
     return None

@@ -15,7 +15,13 @@ from tb_convergence.core.diagnosis.loss_evidence import fall_of_loss, length_of
 from tb_convergence.core.diagnosis.loss_trajectory import LossTrajectory, loss_trajectory
 from tb_convergence.core.diagnosis.onsets import mostly_since
 from tb_convergence.core.diagnosis.optimizer_parts import part_of_layer
-from tb_convergence.core.diagnosis.rate_schedule import DECAYED, Rates, decay_text, rates
+from tb_convergence.core.diagnosis.rate_schedule import (
+    DECAYED,
+    Rates,
+    decay_text,
+    rates,
+    stated_rate,
+)
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold, strongest
 from tb_convergence.core.diagnosis.step_size import (
     BEGUN,
@@ -31,7 +37,7 @@ from tb_convergence.core.diagnosis.table_columns import (
     weight_rows,
     weights_column,
 )
-from tb_convergence.core.diagnosis.training_progress import LEARNS, learns, unfinished
+from tb_convergence.core.diagnosis.training_progress import LEARNS, LITTLE, learns, unfinished
 from tb_convergence.core.history import NoStatisticError, RunHistory, Table
 from tb_convergence.core.measures import Measure
 from tb_convergence.core.text.numbers import number, percent, rounded
@@ -44,6 +50,7 @@ LED_FAR: Final = 1.0
 ALIVE: Final = 1e-7
 MINUTE: Final = 1e-6
 MANY_LOSSES: Final = 15
+GONE: Final = 1e-3
 _FAR_ENOUGH: Final = 2.0
 """Path length, relative to the size of a layer, that a whole run should allow."""
 
@@ -185,20 +192,31 @@ def _by_rate_alone(
     inputs (a standard deviation of 0.006 or more) by less than 2e-4 of its size. SGD would need a
     gradient of a hundred times the weights to move them by more than that.
     """
-    known = rates(history)
-    if known is None or trajectory is None or trajectory.observed < MANY_LOSSES:
+    known, stated = rates(history), stated_rate(history)
+    if trajectory is None or trajectory.observed < MANY_LOSSES:
         return None
-    highest = float(known.values.max())
+    gone = _gone_before_it_learned(history, trajectory, known)
+    if gone is not None:
+        return gone
+    if known is not None:
+        highest, says = float(known.values.max()), "is never above"
+    elif stated is not None:
+        highest, says = stated[1], f"is, by the hyperparameter {stated[0]},"
+    else:
+        return None
     # Trained weights are tuned at such rates: only a loss that stands still speaks against one,
     # and one whose noise hides whether it does is no more than a hint.
     stands = "loss-not-decreasing" in signs
-    if not 0 < highest < MINUTE or not (stands or trajectory.fall <= trajectory.chance):
+    # Loggers store a rate of 1e-6 as the float32 next to it.
+    if not 0 < highest <= MINUTE * (1 + 1e-6):
+        return None
+    if not (stands or trajectory.fall <= trajectory.chance):
         return None
     return Match(
         severity="warning" if stands else "info",
         confidence=0.5 if stands else 0.4,
         summary=(
-            f"The learning rate is never above {number(highest)}. In {length_of(trajectory)} the "
+            f"The learning rate {says} {number(highest)}. In {length_of(trajectory)} the "
             f"loss {loss_change(trajectory.fall, trajectory.chance)}. Adam moves a weight by at "
             "most about the rate per step, and SGD by the rate times its gradient."
         ),
@@ -206,13 +224,49 @@ def _by_rate_alone(
         last_step=int(trajectory.steps[-1]),
         layers=(),
         evidence=(
-            Evidence("highest_learning_rate", highest, MINUTE, side="less than"),
+            Evidence("highest_learning_rate", highest, MINUTE, side="at most"),
             fall_of_loss(trajectory, LEARNS),
         ),
         advice=(
             "Raise the learning rate: 1e-3 for Adam, 1e-2 to 1e-1 for SGD. Or find one with the "
             "LR range test: a little below the highest rate at which the loss still falls.",
         ),
+    )
+
+
+def _gone_before_it_learned(
+    history: RunHistory, trajectory: LossTrajectory, known: Rates | None
+) -> Match | None:
+    """A schedule that ends in the first quarter of a run that has not learned, and rests since."""
+    if known is None or trajectory.observed < MANY_LOSSES or unfinished(history):
+        return None
+    left = known.left_for_most
+    if left >= GONE or not known.died_at_once or not trajectory.settled:
+        return None
+    # A loss that never began to fall has another fault, and ReduceLROnPlateau follows it down.
+    if not trajectory.fell or trajectory.fall > 1 - LITTLE:
+        return None
+    unit = "epoch" if history.axis == "epoch" else "step"
+    return Match(
+        severity="warning",
+        confidence=0.7,
+        summary=(
+            f"The learning rate is gone after the first quarter of the run, and the loss "
+            f"{loss_change(trajectory.fall, trajectory.chance)}.{decay_text(known, unit)}"
+        ),
+        first_step=known.decayed_step or 0,
+        last_step=int(trajectory.steps[-1]),
+        layers=(),
+        evidence=(
+            Evidence("learning_rate_left", left, GONE),
+            fall_of_loss(trajectory, 1 - LITTLE),
+        ),
+        advice=(
+            "Let the schedule end with the run, not before it. With one that counts steps, check "
+            "that its unit is a step and not an epoch (scheduler.step() once per epoch or batch).",
+            "Train with a constant rate first. If the loss then falls, the schedule was the cause.",
+        ),
+        title="The learning rate decays too soon",
     )
 
 
@@ -392,7 +446,7 @@ RULE = Rule(
     id="learning-rate-too-low",
     kind="cause",
     title="The learning rate is too low",
-    needs=("update_ratio|learning_rate", "loss"),
+    needs=("loss", "update_ratio|learning_rate|hparams"),
     at_least=5,
     evaluate=_evaluate,
     thresholds=(
@@ -430,12 +484,19 @@ RULE = Rule(
             "highest_learning_rate", low=MINUTE, detail="(if only scalars were recorded)",
             source=(
                 "Published recipes train from scratch at 1e-4 to 1e-2 with Adam and at 1e-3 to 1 "
-                "with SGD, and fine-tune at 1e-6 or more."
+                "with SGD, and mostly fine-tune above 1e-6."
             ),
         ),
         Threshold(
             "records", high=MANY_LOSSES, detail="(if only scalars were recorded)",
             source="Fewer losses do not show that the loss stands still.",
+        ),
+        Threshold(
+            "learning_rate_left", low=GONE, detail="(after the first quarter)",
+            source=(
+                "Schedules end near a thousandth of the peak, and reach it with the last steps. "
+                "Less during three quarters of the run trains nothing."
+            ),
         ),
         Threshold(
             "gradient_mean_abs", high=ALIVE,

@@ -13,6 +13,8 @@ from tb_convergence.core.diagnosis.data import baseline_loss
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.loss_evidence import fall_of_loss, length_of
 from tb_convergence.core.diagnosis.loss_trajectory import LossTrajectory, loss_trajectory
+from tb_convergence.core.diagnosis.metric_evidence import ABOVE as GUESS_ABOVE
+from tb_convergence.core.diagnosis.metric_evidence import BELOW, Guessing, guessing
 from tb_convergence.core.diagnosis.noisy_fall import NoisyFall, noisy_fall
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
 from tb_convergence.core.diagnosis.training_progress import NEAR, learns, unfinished, uniform_loss
@@ -23,6 +25,7 @@ from tb_convergence.core.text.numbers import number, percent
 CHANCE: Final = 0.97
 ABOVE: Final = 1.1
 CHANCE_STEPS: Final = 60
+GUESS_RECORDS: Final = 15
 EPOCHS: Final = 4
 _ALIKE: Final = 0.1
 _BETWEEN: Final = 0.8
@@ -112,11 +115,15 @@ def _beginning(trajectory: LossTrajectory) -> str:
 def _at_chance(history: RunHistory, trajectory: LossTrajectory) -> Match | None:
     """A loss that fell only to that of a model that ignores its input, and stays there.
 
-    The baseline follows from the recorded targets. If only epoch means exist, a loss that stays
-    within a few thousandths of ln C is that of a classifier that knows nothing.
+    The baseline follows from the recorded targets, or from a logged accuracy. If only epoch means
+    exist, a loss that stays within a few thousandths of ln C is that of a classifier that knows
+    nothing.
     """
     if unfinished(history) or not trajectory.settled:
         return None
+    guess = guessing(history) if baseline_loss(history) is None else None
+    if guess is not None and trajectory.observed >= GUESS_RECORDS:
+        return _guesses(trajectory, guess)
     baseline, confidence = baseline_loss(history), 0.75
     if baseline is None and trajectory.axis == "epoch":
         baseline, confidence = uniform_loss(trajectory.level), 0.6
@@ -135,6 +142,30 @@ def _at_chance(history: RunHistory, trajectory: LossTrajectory) -> Match | None:
         (
             Evidence("loss_over_baseline", over, CHANCE,
                      int(trajectory.steps[-1]), side="at least"),
+        ),
+        title="The loss stays at chance level",
+        judged_step=trajectory.settled_step,
+    )
+
+
+def _guesses(trajectory: LossTrajectory, guess: Guessing) -> Match:
+    """A loss that fits its accuracy only if the model guesses, however high it began."""
+    answer = (
+        f"{guess.source} stays at {number(guess.accuracy, 3)}, or swaps with its complement, as if "
+        "the model gave every input the same answer"
+        if guess.constant else
+        f"{guess.source} stays near {number(guess.accuracy, 3)}"
+    )
+    last = int(trajectory.steps[-1])
+    return Match(
+        "warning", 0.75,
+        f"After {length_of(trajectory)} the loss is {number(trajectory.end, 4)}, and {answer}. "
+        f"A model that guesses has a loss of {number(guess.loss, 4)} at that accuracy.",
+        int(trajectory.steps[0]), last, (),
+        (
+            Evidence("loss_over_baseline", trajectory.end / guess.loss, BELOW, last,
+                     side="at least"),
+            Evidence("guessed_accuracy", guess.accuracy),
         ),
         title="The loss stays at chance level",
         judged_step=trajectory.settled_step,
@@ -177,6 +208,24 @@ RULE = Rule(
             "steps", high=CHANCE_STEPS, detail="at chance level",
             source="A shorter plateau at chance level may be a slow start.",
         ),
+        Threshold(
+            "loss_over_baseline", high=BELOW, detail="(by the accuracy)",
+            source=(
+                "A model that guesses among C classes is right in 1/C of the cases, and its "
+                "cross-entropy is ln C."
+            ),
+        ),
+        Threshold(
+            "loss_over_baseline", low=GUESS_ABOVE, detail="(by the accuracy, upper bound)",
+            source=(
+                "Where accuracy is low although the model learned, the loss is well above minus "
+                "the logarithm of the accuracy."
+            ),
+        ),
+        Threshold(
+            "records", high=GUESS_RECORDS, detail="(by the accuracy)",
+            source="Fewer losses show no plateau.",
+        ),
         Threshold("epochs", high=EPOCHS, source="Fewer epochs do not show the level of the loss."),
         Threshold(
             "distance_from_uniform", low=NEAR,
@@ -197,6 +246,7 @@ RULE = Rule(
             "distance_from_uniform", "relative distance of the loss from ln C",
             ("epoch_loss",), "fraction",
         ),
+        Measure("guessed_accuracy", "accuracy at the end", (), "fraction"),
         Measure("loss_noise", "std of the loss of one batch", ("loss",)),
     ),
     shows=("loss",),

@@ -16,9 +16,12 @@ import numpy as np
 
 from tb_convergence.core.diagnosis.configuration import Configuration, Layer, configuration
 from tb_convergence.core.diagnosis.finding import Evidence
+from tb_convergence.core.diagnosis.rate_schedule import rates
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
+from tb_convergence.core.diagnosis.table_columns import WEIGHT_KINDS, layers_of
 from tb_convergence.core.diagnosis.training_progress import FALLS, learns
-from tb_convergence.core.history import RunHistory, Table
+from tb_convergence.core.history import Bound, NoStatisticError, RunHistory, Table
+from tb_convergence.core.measures import Measure
 from tb_convergence.core.text.phrases import counted, listed, title_with_layers
 
 COPY: Final = re.compile(
@@ -26,12 +29,21 @@ COPY: Final = re.compile(
 )
 """Names that people give to a copy of a network that they update themselves."""
 DESCRIBED: Final = 1000
+RECORDS: Final = 5
+FELT: Final = 1e-3
+_MINUTE: Final = 1e-6
+"""As in `learning_rate_too_low`: such a rate is the fault, not the parameters it was given."""
+BOUNDS: Final[tuple[Bound, ...]] = ("low", "high")
 
 
 def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     table, model = history.table("variables"), configuration(history)
+    if table is not None and table.source == "histograms":
+        return _unchanged(history, table)
     if table is None or not len(table.steps) or table.source != "recorder":
         return None
+    if not history.config:
+        raise NoStatisticError("config", "run")
     if not model.layers or len(model.layers) >= DESCRIBED:
         return None
     # With several optimizers, row names begin with the part that each trains: "critic: dense".
@@ -117,6 +129,63 @@ def _cut_off(history: RunHistory, table: Table) -> Match | None:
     )
 
 
+def _unchanged(history: RunHistory, table: Table) -> Match | None:
+    """Weights whose histograms are the same in every record, although they have a gradient.
+
+    Any step changes nearly every weight, and with them the ends of the histogram and the counts of
+    its bins. A frozen layer stays as it is on purpose; but then it has no gradient.
+    """
+    if not (table.has("variable_norm") and table.has("gradient_norm")):
+        return None
+    rows = [
+        row for row in table.rows_of(*WEIGHT_KINDS) or range(len(table.rows))
+        if _stays(table, row)
+    ]
+    weights = table.rows_of(*WEIGHT_KINDS) or list(range(len(table.rows)))
+    if not rows:
+        return None
+    names, every = layers_of(table, rows), len(rows) == len(weights)
+    known = rates(history)
+    highest = np.nan if known is None else float(known.values.max())
+    if 0 < highest <= _MINUTE:
+        return None  # see learning-rate-too-low
+    off = highest == 0
+    records = int(np.isfinite(table.column("variable_norm", "low")[:, rows]).sum(axis=0).min())
+    what = "No weight" if every else f"No weight of {listed(names)}"
+    return Match(
+        "info" if learns(history) and not every else "warning", 0.9 if every else 0.7,
+        f"{what} changed between steps {int(table.steps[0]):,} and {int(table.steps[-1]):,}: "
+        f"{counted(records, 'histogram')} of each {'is' if records == 1 else 'are'} identical, "
+        "although the gradients are not zero.",
+        int(table.steps[0]), int(table.steps[-1]), names,
+        (Evidence("layer_count", float(len(names)), 0.0, detail="layers that never change"),),
+        (
+            "The learning rate is 0 throughout. Check the schedule." if off else
+            "Check that the optimizer was given the parameters of this model, and after the model "
+            "was last replaced, moved or wrapped: torch.optim.SGD(model.parameters(), ...).",
+            "Check that optimizer.step() is called after backward(), and not skipped by a "
+            "condition or by a gradient scaler.",
+        ),
+        title=RULE.title if every else title_with_layers(RULE.title, names),
+    )
+
+
+def _stays(table: Table, row: int) -> bool:
+    """Whether a variable is the same to the last bit in enough records with a gradient."""
+    gradient = table.column("gradient_norm", "low")[:, row]
+    size = table.column("variable_norm", "high")[:, row]
+    # A weight that its type cannot change is not left out, but out of reach of the gradient.
+    if np.count_nonzero(gradient > FELT * size) < RECORDS:
+        return False
+    for name in ("variable_norm", "variable_mean", "variable_std"):
+        for bound in BOUNDS:
+            values = table.column(name, bound)[:, row]
+            values = values[np.isfinite(values)]
+            if len(values) < RECORDS or not (values == values[0]).all():
+                return False
+    return bool(table.column("variable_norm", "high")[:, row].max() > 0)
+
+
 def _border(model: Configuration, start: Layer, reached: set[str]) -> tuple[str, ...]:
     """Names of the layers from `start` to the next one that gets a gradient; () if none does."""
     path: tuple[str, ...] = (start.name,)
@@ -140,7 +209,7 @@ RULE = Rule(
     id="never-updated",
     kind="cause",
     title="Trainable weights are never updated",
-    needs=("config", "gradient_norm|update_norm"),
+    needs=("config|variable_norm", "gradient_norm|update_norm"),
     evaluate=_evaluate,
     thresholds=(
         Threshold(
@@ -150,18 +219,31 @@ RULE = Rule(
                 "models."
             ),
         ),
+        Threshold(
+            "records", high=RECORDS, detail="(histograms)",
+            source="Identical histograms of a few records may be of one step, written twice.",
+        ),
+        Threshold(
+            "gradient_over_weight", high=FELT, detail="(histograms)",
+            source=(
+                "At a rate of 1e-4 or more, SGD then changes weights by more than float32 rounds "
+                "away (6e-8 of them), and Adam does so at any gradient."
+            ),
+        ),
     ),
+    measures=(Measure("gradient_over_weight", "norm of the gradient over that of the weights"),),
     shows=("update_ratio", "update_norm"),
     explains=("frozen-variable", "zero-gradient", "loss-not-decreasing", "underfitting",
               "overfitting", "constant-output", "insufficient-capacity", "wrong-labels",
               "dead-relu", "vanishing-gradient", "poor-initialization", "too-few-steps",
-              "learning-rate-too-low"),
+              "learning-rate-too-low", "exploding-gradient"),
     restates=("insufficient-capacity", "too-few-steps"),
     experiment="print one weight of the layer before and after an epoch",
     falsified_by=("A weight of the named layer differs between two checkpoints.",),
     false_alarms=(
         "Copies of a network that your own code updates: target networks, teachers, averaged "
         "weights.",
+        "Weights that change by less than their type can hold, as in the last steps of a schedule.",
         "Parts that are kept out of a training on purpose with stop_gradient.",
     ),
     references=("Humbatova et al. 2020, Taxonomy of Real Faults in Deep Learning Systems, ICSE",),
