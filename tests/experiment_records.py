@@ -62,9 +62,9 @@ def ladder() -> ExperimentRecord:
         (ExperimentVerdict(
             "insufficient-capacity", "undecided", "The model memorizes 32 samples."),),
         {"measure": "accuracy", "ended": "finished", "threshold": 0.9, "rungs": [
-            {"size": 32, "score": 1.0, "learned": 1.0, "steps": 80, "memorised": True,
+            {"size": 32, "score": 1.0, "learned": 1.0, "steps": 80, "memorized": True,
              "with_adam": None},
-            {"size": 128, "score": 0.41, "learned": 0.34, "steps": 300, "memorised": False,
+            {"size": 128, "score": 0.41, "learned": 0.34, "steps": 300, "memorized": False,
              "with_adam": 0.97},
         ]}, 516, START + 120,
     )

@@ -42,7 +42,7 @@ GROUPS: Final[dict[Group, tuple[str, str]]] = {
 HEAD: Final = f"""# Statistics
 
 This page lists every statistic that the recorder writes. `tools/document.py` generates it from the
-catalogue, `tb_convergence/core/statistics.py`.
+catalog, `tb_convergence/core/statistics.py`.
 
 The recorder writes one table per group and recorded step. Columns are identified by name. A reader
 keeps columns that it does not know. If a rule lacks a column, the report lists the rule as *not

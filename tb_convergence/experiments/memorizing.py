@@ -48,7 +48,7 @@ class Rung:
         score: accuracy or R2 on the training samples, in inference mode.
         learned: progress from a constant prediction (0) to a perfect fit (1).
         steps: training steps.
-        memorised: whether that counts as memorized.
+        memorized: whether that counts as memorized.
         with_adam: `learned` of a second attempt with Adam at 1e-3; None if none was needed.
     """
 
@@ -56,7 +56,7 @@ class Rung:
     score: float
     learned: float
     steps: int
-    memorised: bool
+    memorized: bool
     with_adam: float | None = None
 
 
@@ -82,7 +82,7 @@ class Ladder:
     @property
     def broken(self) -> Broken:
         """What fails on the smallest sample: the "training", the "model", or nothing ("")."""
-        if not self.rungs or self.rungs[0].memorised:
+        if not self.rungs or self.rungs[0].memorized:
             return ""
         again = self.rungs[0].with_adam
         if again is None:
@@ -90,9 +90,9 @@ class Ladder:
         return "training" if again >= MEMORIZED else "model"
 
     @property
-    def memorised(self) -> int:
+    def memorized(self) -> int:
         """The largest number of samples that was memorized; 0 for none."""
-        return max((rung.size for rung in self.rungs if rung.memorised), default=0)
+        return max((rung.size for rung in self.rungs if rung.memorized), default=0)
 
     @property
     def summary(self) -> str:
@@ -102,7 +102,7 @@ class Ladder:
         last = self.rungs[-1]
         reached = (f"{self.measure} {number(last.score)} on {last.size} samples after "
                    f"{last.steps} steps")
-        if last.memorised:
+        if last.memorized:
             return f"The model memorizes {last.size} samples ({reached})."
         if self.broken == "training":
             return (f"The training cannot memorize {last.size} samples ({reached}), but Adam at "
@@ -113,10 +113,10 @@ class Ladder:
                     "Adam at "
                     f"{number(SAFE_RATE, 6)}. Check the output, the loss, the initial weights, and "
                     "the scale of the inputs.")
-        if not self.memorised:
+        if not self.memorized:
             return (f"The model had not memorized {last.size} samples when the test ended "
                     f"({reached}).")
-        return (f"The model memorizes {self.memorised} samples, but not {last.size} in the given "
+        return (f"The model memorizes {self.memorized} samples, but not {last.size} in the given "
                 f"steps ({reached}).")
 
     @property
@@ -130,8 +130,8 @@ class Ladder:
         if self.broken == "model":
             return (ExperimentVerdict("learning-rate-too-low", "refuted", why),
                     ExperimentVerdict("insufficient-capacity", "undecided", why))
-        if self.memorised:
-            whole: Outcome = "refuted" if self.rungs[-1].memorised else "undecided"
+        if self.memorized:
+            whole: Outcome = "refuted" if self.rungs[-1].memorized else "undecided"
             return (
                 *(ExperimentVerdict(id_, "refuted", why) for id_ in EXCLUDED),
                 ExperimentVerdict("insufficient-capacity", whole, why),
@@ -147,7 +147,7 @@ class Ladder:
         return ExperimentRecord("overfit_small_sample", self.summary, self.verdicts, {
             "measure": self.measure, "ended": self.ended, "threshold": MEMORIZED,
             "rungs": [{name: getattr(rung, name) for name in (
-                "size", "score", "learned", "steps", "memorised", "with_adam")}
+                "size", "score", "learned", "steps", "memorized", "with_adam")}
                 for rung in self.rungs],
         }, self.step)
 
@@ -219,16 +219,16 @@ def climb(found: Subject, sizes: Sequence[int] = SIZES, steps: int = FIRST_STEPS
     try:
         for place, size in enumerate(s for s in sizes if s <= len(found.sample) or s == sizes[0]):
             rung = _rung(found, own, begin, variables, size, steps * 2**place, seed)
-            if not rung.memorised and place == 0 and not found.budget.spent:
+            if not rung.memorized and place == 0 and not found.budget.spent:
                 safe = optimizers.other(own, keras.optimizers.Adam, SAFE_RATE)
                 again = _rung(found, safe, begin, variables, size, steps, seed)
-                rung = Rung(rung.size, rung.score, rung.learned, rung.steps, rung.memorised,
+                rung = Rung(rung.size, rung.score, rung.learned, rung.steps, rung.memorized,
                             again.learned)
-            if found.budget.spent and not rung.memorised:
+            if found.budget.spent and not rung.memorized:
                 ended = "out of time"  # it may have been too few steps: nothing is said of it
                 break
             rungs.append(rung)
-            if not rung.memorised:
+            if not rung.memorized:
                 break
     except KeyboardInterrupt:
         ended = "interrupted"
@@ -265,7 +265,7 @@ def _rung(found: Subject, own: Any, begin: list[Any], variables: list[Any], size
     known = found.log.get(*key)
     if known is not None:
         return Rung(known["size"], known["score"], known["learned"], known["steps"],
-                    known["memorised"])
+                    known["memorized"])
     sample = small_sample(found, size, seed)
     own_task = task.of(sample.y)
     for variable, value in zip(variables, begin, strict=True):
@@ -288,7 +288,7 @@ def _rung(found: Subject, own: Any, begin: list[Any], variables: list[Any], size
     found.progress(steps, steps, f"small sample of {size}")
     learned = own_task.learned(score) if np.isfinite(score) else float("nan")
     rung = Rung(len(sample), score, learned, done, bool(learned >= MEMORIZED))
-    if rung.memorised or not found.budget.spent:
+    if rung.memorized or not found.budget.spent:
         found.log.put({name: getattr(rung, name) for name in (
-            "size", "score", "learned", "steps", "memorised")}, *key)
+            "size", "score", "learned", "steps", "memorized")}, *key)
     return rung

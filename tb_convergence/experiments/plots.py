@@ -52,7 +52,7 @@ def draw_ladder(result: Ladder, ax: Any = None) -> Any:
     """The share that was learned for each number of samples, and the limit."""
     ax = axes(ax)
     names = [str(rung.size) for rung in result.rungs]
-    colors = ["tab:green" if rung.memorised else "tab:red" for rung in result.rungs]
+    colors = ["tab:green" if rung.memorized else "tab:red" for rung in result.rungs]
     ax.bar(names, [rung.score for rung in result.rungs], color=colors)
     ax.set_xlabel("samples")
     ax.set_ylabel(f"{result.measure} on these samples")

@@ -37,7 +37,7 @@ SHAPES: Final[Mapping[str, dict[str, Any]]] = {
     "overfit_small_sample": {
         "measure": "text", "ended": "text", "threshold": "number",
         "rungs": [{"size": "number", "score": "number", "learned": "number", "steps": "number",
-                   "memorised": "flag", "with_adam": "number"}],
+                   "memorized": "flag", "with_adam": "number"}],
     },
     "ablate": {
         "measure": "text", "steps": "number", "baseline": "number", "ended": "text",

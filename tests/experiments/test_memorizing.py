@@ -51,7 +51,7 @@ def test_what_is_broken_is_told(name: str) -> None:
     before = model.get_weights()
     found = overfit_small_sample(model, x, targets, sizes=(32,))
     assert found.broken == broken, str(found)
-    assert found.memorised == (0 if broken else 32)
+    assert found.memorized == (0 if broken else 32)
     assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
     read = decode(encode(found.record))
     assert read.verdicts == found.verdicts
@@ -64,7 +64,7 @@ def test_values_are_judged_by_explained_variance_and_the_ladder_is_climbed() -> 
     model = network(keras.optimizers.Adam(3e-3), last=None, units=1, loss="mse")
     found = overfit_small_sample(model, x, (5 + x[:, 0] - x[:, 1])[:, None], sizes=(16, 64))
     assert found.measure == "R2"
-    assert [rung.memorised for rung in found.rungs] == [True, True]
+    assert [rung.memorized for rung in found.rungs] == [True, True]
 
 
 def test_an_unknown_task_is_refused_with_the_reason() -> None:

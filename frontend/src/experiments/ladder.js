@@ -26,10 +26,10 @@ export function ladder(data) {
 function rows(rung, limit) {
   return html`<tr>
     <th scope="row">${formatNumber(rung.size)}</th>
-    <td>${bar(rung.learned, rung.memorised, limit, "unchanged")}
+    <td>${bar(rung.learned, rung.memorized, limit, "unchanged")}
       ${rung.with_adam === null ? nothing : bar(rung.with_adam, rung.with_adam >= limit, limit, "with Adam", "adam")}</td>
     <td>${amount(rung.score)}</td>
-    <td>${rung.memorised ? formatNumber(rung.steps) : html`not in ${formatNumber(rung.steps)}`}</td>
+    <td>${rung.memorized ? formatNumber(rung.steps) : html`not in ${formatNumber(rung.steps)}`}</td>
   </tr>`;
 }
 

@@ -22,7 +22,7 @@
  * @property {number | null} score
  * @property {number | null} learned  Share of what a constant answer leaves.
  * @property {number | null} steps
- * @property {boolean} memorised
+ * @property {boolean} memorized
  * @property {number | null} with_adam
  *
  * @typedef {{measure: string, ended: string, threshold: number | null, rungs: Rung[]}} Ladder

@@ -53,6 +53,6 @@ TOOL = Tool(
         "loss_spike": "its message asks: data shard or LR bug?",
         "divergence": "names no cause; counts for the usual one",
         "stagnation": "its message: stop, or raise the LR",
-        "overfit_onset": "not a cause in the catalogue",
+        "overfit_onset": "not a cause in the catalog",
     },
 )

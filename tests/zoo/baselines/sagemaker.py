@@ -159,6 +159,6 @@ TOOL = Tool(
         "AllZero": "names no cause; counts for the usual ones",
         "ClassImbalance": "the same; only for binary labels, others are not recorded by class",
         "CheckInputImages": "the same; only for images",
-        "Overfit": "not a cause in the catalogue",
+        "Overfit": "not a cause in the catalog",
     },
 )
