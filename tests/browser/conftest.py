@@ -156,17 +156,18 @@ def large(large_logs: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def chromium() -> Iterator[Chromium]:
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
     """The system's browser: Playwright's own is not downloaded."""
     path = system_browser.find()
     assert path is not None, system_browser.WHAT_TO_DO
     headless = not os.environ.get("TB_CONVERGENCE_HEADED")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=path, headless=headless, args=list(ARGUMENTS)
+        context = playwright.chromium.launch_persistent_context(
+            tmp_path_factory.mktemp("profile"), executable_path=path, headless=headless,
+            args=list(ARGUMENTS),
         )
-        yield Chromium(browser)
-        browser.close()
+        yield Chromium(context)
+        context.close()
 
 
 @pytest.fixture
