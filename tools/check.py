@@ -5,8 +5,10 @@
     python tools/check.py lint                 those that start nothing
     python tools/check.py pytest -- -k rules   what follows -- is for pytest
 
-The browser tests run last and alone, in two processes. Each process has its own servers and its own
-browser, and runs all tests of a file, so that what these train or write is made once.
+The other tests run in three processes: many wait for servers, which leaves a core idle where two
+processes share two cores. The browser tests run last and alone, in two processes. Each process has
+its own servers and its own browser, and runs all tests of a file, so that what these train or write
+is made once.
 
 A check that makes no progress is ended (SILENT_SECONDS); a slow one is not.
 """
@@ -40,7 +42,7 @@ CHECKS: dict[str, tuple[str, ...]] = {
     "mypy": ("-m", "mypy", "--python-version", "{}.{}".format(*sys.version_info)),
     "frontend-check": (*BUNDLE, "run", "check"),
     "frontend-test": (*BUNDLE, "test"),
-    "pytest": ("-m", "pytest", "-n", "2", "--dist", "worksteal", "-m", "not browser"),
+    "pytest": ("-m", "pytest", "-n", "3", "--dist", "worksteal", "-m", "not browser"),
     "browser": ("-m", "pytest", "-n", "2", "--dist", "loadfile", "-m", "browser", "tests/browser"),
 }
 """Arguments of this interpreter. pytest comes last, so that its summary is seen."""

@@ -9,19 +9,20 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tb_convergence.training.host.cadence import DENSE_STEPS, Cadence
+from tb_convergence.training.host.elapsed import Elapsed
 
 
 def schedule(cadence: Cadence, last: int, step: float, record: float) -> list[int]:
     """Recorded steps of a training up to `last`, with these constant durations in seconds."""
     recorded, now = [0], 0
-    cadence.saw_record(step + record)
+    cadence.saw_record(Elapsed.busy(step + record))
     while True:
         following = cadence.next_step(now)
         if following > last:
             return recorded
         for _ in range(min(following - now - 1, 20)):
-            cadence.saw_steps(step)
-        cadence.saw_record(step + record)
+            cadence.saw_steps(Elapsed.busy(step))
+        cadence.saw_record(Elapsed.busy(step + record))
         recorded.append(following)
         now = following
 
@@ -100,10 +101,10 @@ def test_a_step_is_never_scheduled_twice_or_in_the_past() -> None:
 def test_costs_are_told_from_steps_once_both_are_known() -> None:
     cadence = Cadence(0.01)
     for _ in range(DENSE_STEPS):
-        cadence.saw_record(3e-3)
+        cadence.saw_record(Elapsed.busy(3e-3))
     assert cadence.interval == DENSE_STEPS, "nothing to compare with yet"
     for _ in range(9):
-        cadence.saw_steps(1e-3)
+        cadence.saw_steps(Elapsed.busy(1e-3))
     assert cadence.record_seconds == pytest.approx(2e-3)
     assert cadence.interval == 200
     assert cadence.measured_overhead == pytest.approx(0.01)
@@ -112,8 +113,8 @@ def test_costs_are_told_from_steps_once_both_are_known() -> None:
 def test_several_steps_an_execution_share_its_time() -> None:
     cadence = Cadence(0.01)
     for _ in range(9):
-        cadence.saw_steps(10e-3, steps=10)
-        cadence.saw_record(12e-3, steps=10)
+        cadence.saw_steps(Elapsed.busy(10e-3), steps=10)
+        cadence.saw_record(Elapsed.busy(12e-3), steps=10)
     assert cadence.step_seconds == pytest.approx(1e-3)
     assert cadence.record_seconds == pytest.approx(2e-3)
 
@@ -121,8 +122,8 @@ def test_several_steps_an_execution_share_its_time() -> None:
 def test_a_single_slow_step_changes_nothing() -> None:
     cadence = Cadence(0.01)
     for seconds in [1e-3] * 8 + [100.0]:
-        cadence.saw_steps(seconds)
-        cadence.saw_record(seconds + 1e-3)
+        cadence.saw_steps(Elapsed.busy(seconds))
+        cadence.saw_record(Elapsed.busy(seconds + 1e-3))
     assert cadence.interval == 100
 
 
@@ -142,8 +143,42 @@ def test_what_a_diagnosis_takes_is_paid_by_fewer_records() -> None:
     """Ten records of 10 ms beside steps of 100 ms; looks of half a second in all: 50 ms each."""
     cadence = Cadence(0.01)
     for _ in range(10):
-        cadence.saw_steps(0.1)
-        cadence.saw_record(0.11)
+        cadence.saw_steps(Elapsed.busy(0.1))
+        cadence.saw_record(Elapsed.busy(0.11))
     assert cadence.interval == 10
-    cadence.saw_look(0.5)
+    cadence.saw_look(Elapsed.busy(0.5))
     assert cadence.interval == 60
+
+
+@pytest.mark.parametrize("processor", [True, False])
+def test_the_clock_that_says_more_decides(processor: bool) -> None:
+    """A step on one thread; a record that is quick by the wall clock, on four threads."""
+    cadence = Cadence(0.01, processor=processor)
+    for _ in range(9):
+        cadence.saw_steps(Elapsed(wall=0.1, processor=0.1))
+        cadence.saw_record(Elapsed(wall=0.15, processor=0.3))
+    assert cadence.interval == (200 if processor else 50)
+    assert cadence.measured_overhead == pytest.approx(0.01)
+
+
+def test_waiting_counts_though_no_processor_works() -> None:
+    cadence = Cadence(0.01)
+    for _ in range(9):
+        cadence.saw_steps(Elapsed.busy(0.1))
+        cadence.saw_record(Elapsed(wall=0.3, processor=0.1))
+    assert cadence.interval == 200
+
+
+@given(
+    steps=st.tuples(st.floats(1e-3, 1), st.floats(1e-3, 1)),
+    record=st.tuples(st.floats(0, 5), st.floats(0, 5)),
+)
+def test_neither_clock_exceeds_the_budget(
+    steps: tuple[float, float], record: tuple[float, float]
+) -> None:
+    cadence = Cadence(0.01)
+    for _ in range(9):
+        cadence.saw_steps(Elapsed(*steps))
+        cadence.saw_record(Elapsed(steps[0] + record[0], steps[1] + record[1]))
+    for step, added in zip(steps, record, strict=True):
+        assert added <= 0.01 * cadence.interval * step * 1.001 + 1e-9

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from tb_convergence.core import statistics
 from tb_convergence.training.host.cadence import Cadence
+from tb_convergence.training.host.elapsed import Elapsed, now
 from tb_convergence.training.host.writer import Channel, RunWriter, channel
 from tb_convergence.training.instep.recorder import NEVER, Recorder
 
@@ -60,7 +61,7 @@ class Collector:
         self._due = first_step
         self._base = first_step
         self._batches = 0
-        self._last_end: float | None = None
+        self._last_end: Elapsed | None = None
         self._last_look = 0.0
 
     @property
@@ -82,39 +83,39 @@ class Collector:
         """What lies between the last look and the next, such as validation, is no step."""
         self._last_end = None
 
-    def took(self, seconds: float) -> None:
-        """Something of ours beside the records took `seconds`."""
-        self._cadence.saw_look(seconds)
+    def took(self, took: Elapsed) -> None:
+        """Something of ours beside the records took so long."""
+        self._cadence.saw_look(took)
 
     def look(self, batches: int) -> None:
         """After `batches` batches: read a record if there may be one."""
-        now = time.perf_counter()
+        reached = now()
         self.calls += 1
         self._batches += batches
-        began, self._last_end = self._last_end, now
+        began, self._last_end = self._last_end, reached
         if self._base + self._batches // self._batches_per_update > self._due:
-            self._last_look = now
+            self._last_look = reached.wall
             if self.read():
-                self._last_end = time.perf_counter()
+                self._last_end = now()
                 if began is not None:
                     self._cadence.saw_record(self._last_end - began, batches)
                 self._diagnose()
                 return
-        elif now - self._last_look > LOOK_SECONDS:
-            self._last_look = now
+        elif reached.wall - self._last_look > LOOK_SECONDS:
+            self._last_look = reached.wall
             self.read()
             self._diagnose()
-            self._last_end = time.perf_counter()
+            self._last_end = now()
         if began is not None:
-            self._cadence.saw_steps(now - began, batches)
+            self._cadence.saw_steps(reached - began, batches)
 
     def _diagnose(self) -> None:
         """Let the rules look at what was written; their time is ours."""
         live = self._writer.live
         if live is not None:
             live.look()
-            self._cadence.saw_look(live.owed())
-            self._last_end = time.perf_counter()
+            self._cadence.saw_look(Elapsed.busy(live.owed()))
+            self._last_end = now()
 
     def read(self) -> bool:
         """Fetch and write the records that wait on the device; whether a scheduled one did."""

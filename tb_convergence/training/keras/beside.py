@@ -14,7 +14,6 @@ nothing where it belongs to another call of `fit`.
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final
@@ -22,6 +21,7 @@ from typing import Any, Final
 import tensorflow as tf
 
 from tb_convergence.training.host.cadence import Cadence
+from tb_convergence.training.host.elapsed import NOTHING, Elapsed, now
 from tb_convergence.training.host.guard import Guard
 from tb_convergence.training.host.writer import RunWriter
 from tb_convergence.training.keras import compat, introspection
@@ -83,7 +83,7 @@ class Beside:
         self._free = 0
         self._calls = 0
         self._due_call = 0
-        self._mark: float | None = None
+        self._mark: Elapsed | None = None
         self._recent: list[float] = []
         self._search = 0
         self._searched = False
@@ -115,9 +115,9 @@ class Beside:
         """Fraction of the training's time that records cost at present; 0 before it is known."""
         return self._cadence.measured_overhead or 0.0
 
-    def took(self, seconds: float) -> None:
-        """Something of ours between the steps took `seconds`."""
-        self._cadence.saw_look(seconds)
+    def took(self, took: Elapsed) -> None:
+        """Something of ours between the steps took so long."""
+        self._cadence.saw_look(took)
 
     # ---- calls of fit ---------------------------------------------------------------------
 
@@ -206,7 +206,7 @@ class Beside:
         left = self._due_call - self._calls - len(self._pending)
         self._free = 0 if self._search else max(min(left, CALLS_BETWEEN_LOOKS), 0)
         if self._mark is None:
-            self._mark = time.perf_counter()
+            self._mark = now()
 
     def _read_losses(self) -> None:
         """Read what the calls since the last look returned, and count them."""
@@ -215,12 +215,11 @@ class Beside:
             return
         batches = int(self.model.steps_per_execution)
         if self._mark is not None:
-            seconds = time.perf_counter() - self._mark
-            self._cadence.saw_steps(seconds, len(pending) * batches)
+            self._cadence.saw_steps(now() - self._mark, len(pending) * batches)
         for logs in pending:
             self._calls += 1
             self._note(logs, batches)
-        self._mark = time.perf_counter()
+        self._mark = now()
 
     def _note(self, logs: Any, batches: int) -> None:
         """Follow the losses that a call on so many batches returned."""
@@ -251,7 +250,7 @@ class Beside:
 
     def _recorded(self, plain: Function, iterator: Any) -> Any:
         """Keras' function on the next block of batches, one of which is recorded."""
-        began = time.perf_counter()
+        began = now()
         copies = self._guard(lambda: self._measuring.ready(self._beneath(plain), iterator))
         if copies is None:
             return self._pass(plain, iterator)
@@ -362,7 +361,7 @@ class Beside:
             self._last_finite.write_batch(batch, self.last_step + 1)
         return True
 
-    def _updated(self, copies: Copies, plain: Function, iterator: Any, began: float) -> Any:
+    def _updated(self, copies: Copies, plain: Function, iterator: Any, began: Elapsed) -> Any:
         """A call of which only the update is recorded."""
         self._search = 0
         if self._calls < self._due_call:
@@ -387,24 +386,24 @@ class Beside:
 
     def _record(
         self, copies: Copies, batch: Batch | None, before: Before, logs: Any, batches: int,
-        began: float,
+        began: Elapsed,
     ) -> None:
         """Record the step that Keras' function has made, and plan the next record."""
         self._calls += 1
         found = self._measuring.record(copies, batch, before, lambda: self._note(logs, batches))
-        seconds = time.perf_counter() - began - found.setup_seconds
-        if found.setup_seconds:
-            self._cadence.saw_setup(found.setup_seconds)
+        took = now() - began - found.setup
+        if found.setup != NOTHING:
+            self._cadence.saw_setup(found.setup)
         elif found.wrote and self._mark is not None:
-            self._cadence.saw_record(seconds, batches)
+            self._cadence.saw_record(took, batches)
         self._due_call = self._calls + (self._calls_to_pass(found.advance) if found.wrote else 0)
         if found.grew:
             self._look_closer()
         live = self._writer.live
         if live is not None:
             live.look()
-            self._cadence.saw_look(live.owed())
-        self._mark = time.perf_counter()
+            self._cadence.saw_look(Elapsed.busy(live.owed()))
+        self._mark = now()
 
     def _calls_to_pass(self, advance: int) -> int:
         """Calls between this record and the next; each batch makes `advance` updates."""

@@ -7,7 +7,6 @@ The first exception anywhere in here disables it for the rest of the training, w
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Collection
 from contextlib import suppress
 from typing import Any, Final
@@ -20,10 +19,12 @@ from tb_convergence.training.host.arguments import (
     checked_overhead,
 )
 from tb_convergence.training.host.cadence import Cadence
+from tb_convergence.training.host.elapsed import now
 from tb_convergence.training.host.epochs import Epochs
 from tb_convergence.training.host.guard import Guard, UnsupportedError, weak_close
 from tb_convergence.training.host.live_options import OnFinding, checked_live, checked_rules, wanted
 from tb_convergence.training.host.writer import RunWriter
+from tb_convergence.training.instep.accelerator import accelerated
 from tb_convergence.training.keras import compat
 from tb_convergence.training.keras.trainable_changes import TrainableChanges
 from tb_convergence.training.keras.trajectory_callback import TrajectoryCallback
@@ -45,8 +46,9 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
 
     Args:
         log_dir: where the event file goes; TensorBoard shows the folder as one run.
-        overhead: fraction of the training time that recording may cost, in (0, 1). It is measured
-            while training; the interval between records follows from it. Three seconds of the
+        overhead: fraction of the training time that recording may cost, in (0, 1), by the wall
+            clock and, where no accelerator computes, by the processor's time. Both are measured
+            while training; the interval between records follows from them. Three seconds of the
             whole training are free, so that short ones are recorded finely.
         every_n_steps: record every so many steps (and the first ten) whatever it costs.
         watch_every_step: train with a step that records from within. It finds the first NaN of any
@@ -243,7 +245,7 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
 
         if self._beside is None:
             asked = Asked(self.activations, self.inputs, self.gradient_histograms)
-            cadence = Cadence(self.overhead, self.every_n_steps)
+            cadence = self._cadence()
             if self.keep_last_finite:
                 self._last_finite = LastFinite(self.log_dir, self._guard.say)
             self._beside = Beside(
@@ -255,6 +257,9 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
             self._expected = True
         self._session = self._beside
 
+    def _cadence(self) -> Cadence:
+        return Cadence(self.overhead, self.every_n_steps, processor=not accelerated())
+
     def _watch(self) -> None:
         """A session for the model as it is now, which trains with an instrumented step."""
         from tb_convergence.training.keras.instrumented import Session  # noqa: PLC0415
@@ -262,7 +267,7 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
         self._session = Session(
             self.model,
             self._writer,
-            lambda: Cadence(self.overhead, self.every_n_steps),
+            self._cadence,
             lambda optimizer: self._numbering.first_step(self.model, optimizer),
             activations=self.activations,
             inputs=self.inputs,
@@ -292,12 +297,12 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
             self._describe(trainable_changes=list(self._trainable.found))
 
     def _end_epoch(self, logs: dict[str, Any]) -> None:
-        began = time.perf_counter()
+        began = now()
         validates = any(name.startswith("val_") for name in logs)
         if validates or "validation" not in self._facts:
             self._describe(validation=validates)
         self._epochs.write(self._writer, logs, max(self._session.last_step, 0))
-        self._session.took(time.perf_counter() - began)
+        self._session.took(now() - began)
         if self._writer.live is not None:
             self._writer.live.look()
 

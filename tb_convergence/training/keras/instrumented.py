@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from tb_convergence.training.host.cadence import Cadence
 from tb_convergence.training.host.collector import Collector
+from tb_convergence.training.host.elapsed import Elapsed
 from tb_convergence.training.host.writer import RunWriter
 from tb_convergence.training.instep.recorder import SCOPE
 from tb_convergence.training.keras import introspection
@@ -118,10 +119,10 @@ class Session:
         for collector in self._collectors:
             collector.pause()
 
-    def took(self, seconds: float) -> None:
-        """Something of ours between the steps took `seconds`."""
+    def took(self, took: Elapsed) -> None:
+        """Something of ours between the steps took so long."""
         if self._collectors:
-            self._collectors[0].took(seconds)
+            self._collectors[0].took(took)
 
     # ---- inside the trace -----------------------------------------------------------------
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
+from tb_convergence.training.host.elapsed import NOTHING, Elapsed, now
 from tb_convergence.training.host.free_memory import free_bytes
 from tb_convergence.training.host.guard import UnsupportedError
 from tb_convergence.training.host.step_losses import StepLosses
@@ -36,13 +36,13 @@ class Result:
 
     Attributes:
         wrote: whether a record was written.
-        setup_seconds: time that getting ready took.
+        setup: time that getting ready took.
         advance: updates that the first optimizer made in it.
         grew: whether a gradient norm has grown a lot since the last record.
     """
 
     wrote: bool
-    setup_seconds: float = 0.0
+    setup: Elapsed = NOTHING
     advance: int = 1
     grew: bool = False
 
@@ -210,7 +210,7 @@ class Measuring:
             before: what `before` returned then.
             note: has the losses of the step noted, once there are logs that do.
         """
-        setup = 0.0
+        setup = NOTHING
         if copies.rehearsal is None and copies.updates is None:
             setup = self._prepare(copies)
         if copies.rehearsal is not None:
@@ -236,9 +236,9 @@ class Measuring:
         advance = self._number(site.optimizer) - before.numbers.get(id(site.optimizer), 0)
         return Result(wrote, setup, max(advance, 1), any(log.grew for log in self.logs))
 
-    def _prepare(self, copies: Copies) -> float:
-        """Trace the copy of the step; the seconds it took."""
-        began = time.perf_counter()
+    def _prepare(self, copies: Copies) -> Elapsed:
+        """Trace the copy of the step; the time it took."""
+        began = now()
         assert copies.data is not None
         try:
             if not compat.made_by_keras(self._function):
@@ -251,7 +251,7 @@ class Measuring:
         except Exception as error:  # such as Python code that needs values, in an eager step
             reason = " ".join(f"{type(error).__name__}: {error}".split())
             self._only_updates(copies, f"it cannot be traced again ({reason[:MOST_OF_A_REASON]})")
-        return time.perf_counter() - began
+        return now() - began
 
     def _follow(self, sites: Sequence[Site]) -> None:
         """Have a log for each optimizer call."""

@@ -22,6 +22,7 @@ from tb_convergence.training.host.guard import Guard, UnsupportedError
 from tb_convergence.training.host.live_options import OnFinding, wanted
 from tb_convergence.training.host.writer import RunWriter
 from tb_convergence.training.instep import replicas
+from tb_convergence.training.instep.accelerator import accelerated
 from tb_convergence.training.instep.recorder import SCOPE, Plan, Recorder, outside_of_trace
 from tb_convergence.training.keras.describe import describe_loop
 from tb_convergence.training.loops.watch import Shown, Together, Watch, iterations_of, loss_of
@@ -168,7 +169,7 @@ class LoopRun:
         self, first_step: int, recorder: Callable[[], Recorder | None], name: str
     ) -> Collector:
         assert self._writer is not None
-        cadence = Cadence(self._overhead, self._every_n_steps)
+        cadence = Cadence(self._overhead, self._every_n_steps, processor=not accelerated())
         if self._steps is None:
             cadence.expect_more(first_step)
         else:
