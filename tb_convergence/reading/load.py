@@ -140,14 +140,14 @@ class Run:
 def load(
     logdir: str | os.PathLike[str], *, loader: Loader = "auto", patterns: Sequence[TagRule] = ()
 ) -> dict[str, Run]:
-    """What was recorded of each run of `logdir`, by the run's name, sorted.
+    """Load the recorded data of each run in `logdir`, as a sorted mapping from names to runs.
 
-    All runs are held in memory at once.
+    All runs are in memory at once.
 
     Args:
         logdir: directory that TensorBoard would be given; `gs://` and `s3://` too.
-        loader: which of TensorBoard's loaders reads, as `diagnose`.
-        patterns: what histograms and scalars mean whose names do not say it, as `diagnose`.
+        loader: which of TensorBoard's loaders reads the files, as for `diagnose`.
+        patterns: what histograms and scalars with ambiguous names are, as for `diagnose`.
 
     Raises:
         LogdirError: `logdir` is missing, not a directory, or holds no event files.

@@ -36,16 +36,16 @@ def diagnose(
     progress: Progress | None = None,
     tags: str = "",
 ) -> tuple[RunDiagnosis, ...]:
-    """What is wrong with each run in `logdir`, sorted by the run's name.
+    """Diagnose each run in `logdir`; the results are sorted by the run's name.
 
     A run that cannot be read at all is part of the result, with the reason under `skipped`.
-    `tags` says which histograms are gradients and which variables where their names do not, as in
-    "gradients=dW/{v},variables=W/{v}"; see `patterns`.
+    `tags` states what histograms and scalars with ambiguous names are, as in
+    "gradients=dW/{v},variables=W/{v}"; docs/cli.md lists its rules.
 
     Raises:
-        TagPatternError: `tags` says nothing of the kind.
+        TagPatternError: `tags` is not such a list of rules.
         LogdirError: `logdir` is missing, not a directory, or holds no event files.
-        DataUnavailableError: TensorBoard's data server ended while it was asked.
+        DataUnavailableError: TensorBoard's data server ended during the reading.
     """
     patterns = parse_tags(tags)
     found = examine(logdir, loader=loader, progress=progress, patterns=patterns)

@@ -38,40 +38,41 @@ TRANSIENT: Final = frozenset(
 
 
 class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
-    """Records what TensorBoard's Convergence tab needs to say why a loss does not converge.
+    """Records a Keras training for TensorBoard's Convergence tab.
 
-    Keras' own train function makes every step. A step that is recorded is measured once more, in a
-    copy, and everything is put back: the training is the same with and without the callback, bit
-    for bit.
+    Keras' own train function makes every step. To record a step, the callback repeats it with an
+    instrumented copy and restores every variable, so the training is the same with and without the
+    callback, bit for bit.
 
     Args:
-        log_dir: where the event file goes; TensorBoard shows the folder as one run.
-        overhead: fraction of the training time that recording may cost, in (0, 1), by the wall
-            clock and, where no accelerator computes, by the processor's time. Both are measured
-            while training; the interval between records follows from them. Three seconds of the
-            whole training are free, so that short ones are recorded finely.
-        every_n_steps: record every so many steps (and the first ten) whatever it costs.
-        watch_every_step: train with a step that records from within. It finds the first NaN of any
-            gradient at its exact step and tensor. It costs some percent of each step, and the last
+        log_dir: folder for the event file; TensorBoard shows the folder as one run.
+        overhead: fraction of the training time that recording may cost, in (0, 1). The callback
+            measures its cost in wall time and, without an accelerator, also in processor time. It
+            adapts the interval between records to both. Three seconds per training do not count,
+            so short trainings get many records.
+        every_n_steps: record the first ten steps and then every n-th step, whatever it costs.
+        watch_every_step: train with a step that contains the recorder. It finds the exact step and
+            tensor of the first NaN in any gradient. It costs 8% to 9% of each step, and the last
             bits of the weights may differ from those of a training without the callback.
-        keep_last_finite: keep the state of the last recorded step with a finite loss in memory, and
-            write it to `last_finite` in `log_dir` once the loss is not finite, with the batch that
-            holds NaN where one does. Not with `watch_every_step`.
+        keep_last_finite: keep the state of the last recorded step with a finite loss in memory.
+            Once the loss is not finite, write this state to `last_finite` in `log_dir`, and the
+            batch with NaN if there is one. Not with `watch_every_step`.
         activations: record the outputs of layers.
         inputs: record inputs, targets and predictions per feature.
-        gradient_histograms: record a histogram of the magnitudes of each gradient's entries, from a
-            sample of about a thousand of them. The tab draws it over steps.
-        live: diagnose while training, and log one line when a finding appears and when it is over.
-        on_finding: called with each finding that appears (implies `live`).
-        stop_on: severities ("critical") or ids of findings at which training stops (implies
-            `live`); by default nothing stops it.
-        rules: files of your own rules, which `live`, `on_finding` and `stop_on` then use (implies
+        gradient_histograms: record the distribution of each gradient's entries, from a sample of
+            about a thousand of them. The tab draws it over steps.
+        live: diagnose during the training, and log one line when a finding opens and one when it
+            closes.
+        on_finding: function that gets each finding that opens (implies `live`).
+        stop_on: severities ("critical") or ids of findings that stop the training (implies `live`);
+            by default, none does.
+        rules: files of your own rules, which `live`, `on_finding` and `stop_on` also use (implies
             `live`).
-        trajectory: keep a bounded sample of the weights (50 MB) in `trajectory.npz`, so that
+        trajectory: write a sample of the weights, at most 50 MB, to `trajectory.npz`, so that
             `tb_convergence.landscape(model, data, path=log_dir)` can draw the path.
 
     Raises:
-        ValueError: `log_dir` is empty, `overhead` or `every_n_steps` out of range, a file of
+        ValueError: `log_dir` is empty, `overhead` or `every_n_steps` is out of range, or a file of
             `rules` cannot be used.
         TypeError: an argument is of the wrong type.
 

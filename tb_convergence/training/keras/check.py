@@ -86,17 +86,17 @@ def _check_kind(model: Any) -> None:
 
 
 def check(model: Any, sample_batch: Any) -> Check:
-    """Look at a compiled model and one batch before training. Changes neither.
+    """Check a compiled model and one batch before the training. The check changes neither.
 
     Args:
         model: a compiled and built Keras model, nested or not, with one or several inputs and
-            outputs. A `train_step` of its own is run once on the batch; optimizers that it calls
-            note their gradients and change nothing.
+            outputs. If it has its own `train_step`, this step runs once on the batch. The
+            optimizers then only note their gradients and change nothing.
         sample_batch: `(x, y)` or `(x, y, sample_weight)` as `fit` takes them, or a
             `tf.data.Dataset` of batches, whose first is taken. At most 1,024 samples are looked at.
 
     Raises:
-        TypeError: it is no model of this Keras, such as one of tf_keras.
+        TypeError: `model` is not a model of Keras 3, but of tf_keras, for example.
         ValueError: the model is not compiled, not built, or the batch is empty; or Keras runs on
             JAX or PyTorch.
         Exception: whatever the model or its loss raises on this batch, as `fit` would, unless a

@@ -37,18 +37,18 @@ def health_summary(
     collections: Sequence[str] | None = None,
     model: str = "",
 ) -> Tensor:
-    """A summary op that tells what the Convergence tab needs of gradients and variables.
+    """Create a summary op that records gradients and variables for the Convergence tab.
 
     Args:
         grads_and_vars: what `optimizer.compute_gradients(loss)` returned: gradients dense, sparse
             (`IndexedSlices`) or None.
         loss: scalar tensor.
         learning_rate: number or scalar tensor.
-        updates: what the step adds to each variable, where the graph has it, such as
-            `-learning_rate * gradient` of plain gradient descent; None for a missing one.
+        updates: what the step adds to each variable, if the graph computes it, such as
+            `-learning_rate * gradient` for plain gradient descent; None for a missing one.
         collections: graph collections to add the op to; by default `GraphKeys.SUMMARIES`, so that
             `merge_all` and a `MonitoredTrainingSession` pick it up.
-        model: name of the model, where one run has several.
+        model: name of the model, if one run has several.
 
     Returns:
         Scalar string tensor, a serialized `Summary`: `FileWriter.add_summary` writes it.
@@ -58,7 +58,7 @@ def health_summary(
         ValueError: it is empty, or `updates` has another length.
         RuntimeError: there is no graph, because TensorFlow executes eagerly.
 
-    Any other fault is logged once, and the op is then an empty summary: training goes on.
+    Any other fault causes one log line and an empty summary; the training goes on.
     """
     pairs = list(grads_and_vars)
     if not all(isinstance(pair, (tuple, list)) and len(pair) == 2 for pair in pairs):

@@ -51,29 +51,30 @@ def log_health(
     """Record one step of a training in any framework.
 
     Args:
-        log_dir: where the event file goes; TensorBoard shows the folder as one run. Calls of one
-            process with the same folder share a file, from any thread; it is closed when the
-            process ends, or by `close_health`.
+        log_dir: folder for the event file; TensorBoard shows the folder as one run. All calls of
+            one process with the same folder, from any thread, share a file. `close_health` closes
+            it, or the end of the process.
         step: number of the update, from 0.
         gradients: gradients by name, before clipping, without loss scaling; None for a variable
-            the loss does not depend on.
+            that the loss does not depend on.
         variables: variables by the same names, before the update.
-        updates: new value minus old value by the same names, where known.
+        updates: new value minus old value, by the same names, if known.
         activations: outputs of layers by name, `[B, ..., U]`.
-        inputs, targets, outputs: of the model, an array `[B, ..., F]` or arrays by name.
-        loss, learning_rate: of this step; NaN and infinities are data.
-        epoch_loss, validation_loss: of an epoch that ended with this step.
-        batch_size: examples in a batch; known from `inputs` where these are given.
+        inputs, targets, outputs: data and predictions, an array `[B, ..., F]` or arrays by name.
+        loss, learning_rate: values of this step; the loss may be NaN or infinite.
+        epoch_loss, validation_loss: losses of an epoch that ended with this step.
+        batch_size: samples in a batch; not needed if `inputs` is given.
 
     Raises:
         TypeError: an argument is of the wrong type, or an array does not hold real numbers.
-        ValueError: nothing to record, a negative step, or shapes under one name that differ.
+        ValueError: there is nothing to record, the step is negative, or shapes under one name
+            differ.
 
-    Wrong arguments raise, because the caller can mend them. A file that cannot be written does
-    not: it is said once in the log, and the training goes on.
+    Wrong arguments raise an exception, because you can correct them. If the file cannot be written,
+    the function writes one log line, and the training goes on.
 
-    Names such as "encoder.0.weight" or "dense/kernel" tell the layer (what is before the last
-    separator). Arrays are anything `numpy.asarray` takes; of a PyTorch tensor pass
+    The part of a name before its last separator is the layer: "encoder.0" in "encoder.0.weight",
+    "dense" in "dense/kernel". Arrays are anything `numpy.asarray` takes; of a PyTorch tensor pass
     `tensor.detach().cpu().numpy()`.
     """
     path, number = checked_log_dir(log_dir), _step(step)
@@ -114,7 +115,7 @@ def log_health(
 
 
 def close_health(log_dir: str | os.PathLike[str] | None = None) -> None:
-    """Close the file of `log_dir`, or all files. A later `log_health` begins a new one."""
+    """Close the file of `log_dir`, or all files. A later call of `log_health` begins a new file."""
     with _LOCK:
         keys = list(_LOGS) if log_dir is None else [os.path.abspath(checked_log_dir(log_dir))]
         logs = [_LOGS.pop(key) for key in keys if key in _LOGS]

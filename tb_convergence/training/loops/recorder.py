@@ -31,33 +31,35 @@ class ConvergenceRecorder:
     """Records a custom training loop for TensorBoard's Convergence tab.
 
     Args:
-        log_dir: where the event file goes; TensorBoard shows the folder as one run. Several
-            recorders may share a folder: their models are then parts of one run.
-        variables: the variables that are trained; or the model they belong to (a Keras model, a
-            `tf.Module`), whose layers' names then appear in findings.
-        name: of this model, where several share the folder.
-        steps: how many steps the training will have, where that is known. Records are then spread
-            over all of it, and the last step is among them.
-        first_step: number of the first step, of a training that is resumed. By default what the
-            optimizer's `iterations` says, or 0.
+        log_dir: folder for the event file; TensorBoard shows the folder as one run. Several
+            recorders can share a folder: their models are then parts of one run.
+        variables: the trained variables, or their model (a Keras model or a `tf.Module`). With a
+            model, findings name its layers.
+        name: name of this model, if several recorders share the folder.
+        steps: number of steps that the training will have, if known. The records then cover all of
+            it, including the last step.
+        first_step: number of the first step, for a training that is resumed. By default the
+            optimizer's `iterations`, or 0.
         overhead, every_n_steps, gradient_histograms: as for
             `tb_convergence.keras.ConvergenceCallback`.
-        live, on_finding, stop_on, rules: likewise; what asks the loop to stop is `should_stop`.
+        live, on_finding, stop_on, rules: likewise, but a finding of `stop_on` only sets
+            `should_stop`, which your loop checks.
 
     Raises:
-        ValueError: `log_dir` is empty, a number is out of range.
+        ValueError: `log_dir` is empty, or a number is out of range.
         TypeError: an argument is of the wrong type.
 
-    On several replicas (`MirroredStrategy`, `MultiWorkerMirroredStrategy`) make the recorder in the
-    strategy's scope, in every process, and pass what each replica has. The records hold the sums
-    over all replicas, which the optimizer uses, and the loss of each replica. Data and outputs of
-    layers are those of the first replica. The chief writes the event file.
+    On several replicas (`MirroredStrategy`, `MultiWorkerMirroredStrategy`), make the recorder in
+    the strategy's scope, in every process, and pass each replica's own gradients and loss. The
+    records hold the gradients summed over all replicas, which the optimizer uses, and the loss of
+    each replica. Data and outputs of layers are those of the first replica. The chief writes the
+    event file.
 
-    Nothing else raises: a fault of ours, or a use that cannot be recorded, ends the recording with
-    one log line, and every update is made all the same.
+    Nothing else raises. If the recorder fails, or if it cannot record your program, it writes one
+    log line and stops; every update is still made.
 
     The last record is written by `close`, at the end of a `with` block, when the recorder is no
-    longer referenced, or when the process ends, whichever is first.
+    longer referenced, or when the process ends, whichever comes first.
     """
 
     def __init__(
@@ -112,7 +114,7 @@ class ConvergenceRecorder:
 
     @property
     def should_stop(self) -> bool:
-        """Whether a finding of `stop_on` has appeared. A loop that asks for it looks here."""
+        """Whether a finding of `stop_on` has opened. Your loop checks this to stop."""
         return self._run.should_stop
 
     def apply(
@@ -128,18 +130,19 @@ class ConvergenceRecorder:
         outputs: Any = None,
         activations: Mapping[str, Any] | None = None,
     ) -> Any:
-        """Apply gradients as the optimizer would, and record the step. To be called where
-        `optimizer.apply_gradients(zip(gradients, variables))` would be.
+        """Apply the gradients with the optimizer, and record the step.
+
+        Call it in place of `optimizer.apply_gradients(zip(gradients, variables))`.
 
         Args:
-            optimizer: has `apply_gradients(pairs)` (Keras, TensorFlow) or
-                `apply(gradients, variables)` (Sonnet); or is a function `(gradients, variables)`.
+            optimizer: an object with `apply_gradients(pairs)` (Keras, TensorFlow) or
+                `apply(gradients, variables)` (Sonnet), or a function of `(gradients, variables)`.
             gradients: one per variable, None for a missing one; or pairs (gradient, variable).
-            variables: those of the gradients; by default the recorder's.
-            loss: the loss whose gradients they are, a scalar, before any loss scaling.
-            learning_rate: of this step, where the optimizer has no `learning_rate`.
-            inputs, targets, outputs: of the model, tensors or structures of them, `[B, ..., F]`.
-            activations: outputs of layers by name, `[B, ..., U]`; names as findings should use.
+            variables: the variables of the gradients; by default the recorder's.
+            loss: the scalar loss that the gradients belong to, before any loss scaling.
+            learning_rate: the rate of this step, if the optimizer has no `learning_rate`.
+            inputs, targets, outputs: tensors of the model, or structures of them, `[B, ..., F]`.
+            activations: outputs of layers, `[B, ..., U]`, by the names that findings should use.
 
         Returns:
             What the optimizer returns. What it raises passes through.
@@ -168,7 +171,7 @@ class ConvergenceRecorder:
         outputs: Any = None,
         activations: Mapping[str, Any] | None = None,
     ) -> Iterator[None]:
-        """Record the update that is made inside the block. Arguments as for `apply`.
+        """Record the update that the block makes. The arguments are those of `apply`.
 
         For updates written by hand: `with recorder.step(gradients, loss=loss): ...`
         """
@@ -179,19 +182,19 @@ class ConvergenceRecorder:
         self._after(observed)
 
     def epoch(self, **logs: Any) -> None:
-        """Record what an epoch, or a validation, ended with. To be called outside of the step.
+        """Record the results of an epoch or a validation. Call it outside the step.
 
         Args:
-            logs: numbers by name; `loss` and `val_loss` are known to the rules, others are shown.
+            logs: numbers by name. The rules use `loss` and `val_loss`; the tab shows all of them.
         """
         self._run.epoch(logs)
 
     def flush(self) -> None:
-        """Write what waits, so that TensorBoard sees it. To be called outside of the step."""
+        """Write the waiting record now, so that TensorBoard sees it. Call it outside the step."""
         self._run.flush()
 
     def close(self) -> None:
-        """Write what waits and close the event file. Updates are made, but no longer recorded."""
+        """Write the waiting record and close the file. Later updates are made but not recorded."""
         self._end()
 
     def __enter__(self) -> ConvergenceRecorder:
