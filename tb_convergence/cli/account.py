@@ -1,7 +1,8 @@
-"""What a rule says of itself, apart from how it is shown: its story, its thresholds, its needs.
+"""What a rule's file says about the rule: its explanation, its thresholds, and its needs.
 
-A rule's file is its documentation: its docstring tells the story, and its declaration says what it
-needs, which numbers it uses and where they come from. `explain` and docs/diagnoses.md print both.
+A rule's file is its documentation. The docstring explains the rule. The declaration states which
+data the rule needs, which numbers it uses, and where these come from. `explain` and
+docs/diagnoses.md print both.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`tb-convergence diagnose`: what is wrong with each run, in four formats, and for a script."""
+"""`tb-convergence diagnose`: the findings of each run, in four formats, and an exit status."""
 
 from __future__ import annotations
 

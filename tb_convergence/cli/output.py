@@ -1,4 +1,4 @@
-"""Where a report goes: the terminal, a pipe whose reader may leave, or a file."""
+"""Writes a report to the terminal, to a pipe whose reader may close it, or to a file."""
 
 from __future__ import annotations
 

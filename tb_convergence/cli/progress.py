@@ -1,4 +1,4 @@
-"""How far a command is: one line that redraws itself on a terminal, nothing anywhere else."""
+"""Progress of a command: one line that redraws itself on a terminal, and nothing elsewhere."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What a person is asked about a run: which histograms, which scalars, which training.
+"""Questions to the user about a run: which histograms, which scalars, which training.
 
-Names that leave it open are never guessed at in silence: the report says what was read, what was
-not, and the option that says otherwise.
+The report never guesses silently if names are ambiguous. It states what was read, what was not, and
+the option that changes this.
 """
 
 from __future__ import annotations

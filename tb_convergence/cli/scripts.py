@@ -1,4 +1,4 @@
-"""`tb-convergence run` and `doctor`: a training script, unchanged, watched or examined."""
+"""`tb-convergence run` and `doctor`: run an unchanged training script, and record or examine it."""
 
 from __future__ import annotations
 

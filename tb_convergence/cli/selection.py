@@ -1,4 +1,4 @@
-"""Which runs a person means: a part of the name, or the whole name with `*` for any text."""
+"""Selects runs by a part of the name, or by the whole name with `*` for any text."""
 
 from __future__ import annotations
 

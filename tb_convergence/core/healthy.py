@@ -1,4 +1,4 @@
-"""Between which values a statistic raises no doubt: the ranges that rules declare (`Rule.healthy`).
+"""The healthy range of each statistic, as the rules declare it (`Rule.healthy`).
 
 Views draw these as bands. A statistic that no rule judges by its own size has no band.
 """

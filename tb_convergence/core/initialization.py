@@ -1,8 +1,8 @@
-"""How a variable started, against what its initializer draws from: for the view of a layer.
+"""Compares the initial values of a variable with its initializer, for the view of a layer.
 
 Standard deviations of the draws: Glorot & Bengio 2010 (sqrt(2 / (fan_in + fan_out))), He et al.
-2015 (sqrt(2 / fan_in)), LeCun et al. 1998 (sqrt(1 / fan_in)), Saxe et al. 2014 (orthogonal: rows
-or columns of length 1). Where the spread depends on a setting that was not recorded, nothing is
+2015 (sqrt(2 / fan_in)), LeCun et al. 1998 (sqrt(1 / fan_in)), Saxe et al. 2014 (orthogonal: rows or
+columns of length 1). Where the spread depends on a setting that was not recorded, nothing is
 expected.
 """
 

@@ -1,7 +1,7 @@
-"""The record of a loss landscape: what it holds, what a reader accepts, and how it reads as text.
+"""The record of a loss landscape: its contents, its validation, and its summary as text.
 
-Written by `tb_convergence.landscape`, one strict JSON document per landscape in a
-string tensor under `convergence/landscape/<name>`; docs/landscape.md says what each entry means.
+Written by `tb_convergence.landscape`, one strict JSON document per landscape in a string tensor
+under `convergence/landscape/<name>`; docs/landscape.md says what each entry means.
 """
 
 from __future__ import annotations

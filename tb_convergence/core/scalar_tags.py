@@ -1,4 +1,4 @@
-"""What a run's scalar tags were taken for, and which of them nobody could place.
+"""The role of each scalar tag of a run, and the tags whose role is ambiguous.
 
 The reader fills this in; the objective, the terminal and the page's picker use it.
 """

@@ -1,8 +1,8 @@
 """Whether a statistic grows or shrinks, record by record.
 
-Compared are two medians, not two records: a batch's own noise and a single spike leave the trend
-alone, and a step of the level shows in it for exactly one window. Only what lies before a record
-enters its trend: it could have been told when that record was written.
+The trend compares two medians, not two records. The noise of a batch and a single spike do not
+affect it, and a jump of the level shows for exactly one window. The trend at a record uses
+no later record, so it was known when that record was written.
 """
 
 from __future__ import annotations

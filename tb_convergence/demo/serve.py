@@ -1,4 +1,4 @@
-"""Starts TensorBoard on the demo's runs and says where to look."""
+"""Starts TensorBoard on the demo's runs and prints the address."""
 
 from __future__ import annotations
 

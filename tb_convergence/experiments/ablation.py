@@ -1,4 +1,4 @@
-"""`ablate`: which one change makes this training better, by how much, and how sure that is."""
+"""`ablate`: which single change improves this training, by how much, and how certain that is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an experiment may cost, and how it says how far it is."""
+"""The budget of an experiment, and its progress bar."""
 
 from __future__ import annotations
 

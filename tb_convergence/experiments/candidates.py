@@ -1,4 +1,4 @@
-"""Which changes a doctor tries, and why each: what findings and data speak for comes first."""
+"""The changes that the doctor tries, in order: first those that findings and data suggest."""
 
 from __future__ import annotations
 

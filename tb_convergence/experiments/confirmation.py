@@ -1,4 +1,4 @@
-"""What the doctor's trials say of each diagnosis: confirmed, refuted, or undecided."""
+"""Decides from the doctor's trials whether each diagnosis is confirmed, refuted, or undecided."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`lr_range_test`: which learning rates this model learns at, and which it falls apart at."""
+"""`lr_range_test`: at which learning rates this model learns, and at which it diverges."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """`overfit_small_sample`: can the model memorize a few samples, and up to how many?
 
-A model and a training that are sound memorize 32 samples: what cannot is broken, whatever the data.
-Where a larger number breaks it, the data are hard, the model is small, or the time was short.
+A correct model with a correct training memorizes 32 samples. If it cannot, one of them has a fault,
+whatever the data. If it fails only with more samples, the data is hard, the model is small, or the
+training was short.
 """
 
 from __future__ import annotations

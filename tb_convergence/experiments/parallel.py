@@ -1,8 +1,8 @@
 """Ablations in other processes, through any `concurrent.futures.Executor`.
 
-What is sent is plain data: how to build the model, its weights, and the samples. Weights and seeds
-are sent explicitly, so results do not depend on which process trains what. Threads will not do:
-they share one process' random state.
+Each job is plain data: how to build the model, its weights, and the samples. It contains the
+weights and the seeds, so the results do not depend on the process that trains it. Threads are not
+supported, because they share one random state.
 """
 
 from __future__ import annotations

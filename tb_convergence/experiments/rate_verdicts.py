@@ -1,4 +1,4 @@
-"""What a range test says of the diagnoses of the learning rate."""
+"""Decides from a range test which diagnoses of the learning rate are confirmed or refuted."""
 
 from __future__ import annotations
 

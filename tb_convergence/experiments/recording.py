@@ -1,4 +1,4 @@
-"""The doctor's first look: a short training with the recorder, and what it finds."""
+"""The doctor's first stage: a short training with the recorder, and its findings."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Runs a training script unchanged, and is there when it calls `fit`.
+"""Runs an unchanged training script and intercepts its calls of `fit`.
 
 `keras.Model.fit` is replaced while the script runs, which reaches every model: also classes that
-override `fit` and call `super().fit`. A loop of the user's own and `train_on_batch` are out of
-reach; `ran` says how many calls were seen, so that this can be said.
+override `fit` and call `super().fit`. It cannot intercept a custom loop or `train_on_batch`. `ran`
+returns the number of calls that were seen, so that the command can say so.
 """
 
 from __future__ import annotations

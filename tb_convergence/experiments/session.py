@@ -1,4 +1,4 @@
-"""What every experiment begins and ends with: its subject, its budget, its record."""
+"""The common frame of every experiment: its model and data, its budget, and its record."""
 
 from __future__ import annotations
 

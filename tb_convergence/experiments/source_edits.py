@@ -1,6 +1,7 @@
 """The proven change as edits of the user's script: only calls whose meaning is plain are touched.
 
-The script is parsed, never run here. What cannot be edited safely is left to the person, by name.
+This module parses the script and never runs it. It lists the edits that it cannot make safely, so
+that the user can make them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Leaves a live model as it was: everything a training can change, put back bit for bit.
+"""Restores a live model after an experiment: everything a training can change, bit for bit.
 
 A copy of a model is not the model: `clone_model` fails on subclassed models, misses raw variables
 and states, and moves random states. So experiments train the model itself, inside `untouched`.

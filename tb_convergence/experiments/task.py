@@ -1,7 +1,7 @@
-"""What a model is asked to predict, and how well it does: the same measure whatever its loss is.
+"""The task of a model, and a score that does not depend on its loss.
 
-Losses of two programs cannot be compared once one of them has another loss. So classes are judged
-by accuracy and values by the share of their variance that is explained.
+The losses of two programs are not comparable if their loss functions differ. So the score is the
+accuracy for classes, and the explained share of the variance for values.
 """
 
 from __future__ import annotations

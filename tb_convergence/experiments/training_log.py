@@ -1,7 +1,7 @@
-"""Finished trainings of an experiment, on disk: one that was killed goes on where it was.
+"""Saves finished trainings to disk, so that an interrupted experiment continues.
 
-One line of JSON for each training, appended as soon as it is finished; a line that was cut short
-is ignored. A training is reused only where everything that decides its outcome is the same: the
+One line of JSON for each training, appended as soon as it is finished; a line that was cut short is
+ignored. A training is reused only where everything that decides its outcome is the same: the
 program (model, loss, optimizer), its weights, the samples, the change, the seed, and the steps.
 """
 

@@ -1,8 +1,8 @@
-"""What counts epochs, among scalars that count steps: placed by its wall time.
+"""Aligns series that count epochs with series that count steps, by their wall times.
 
 Keras' callback numbers its histograms and the means of its losses by epoch, and the losses
-themselves by batch. Epoch 3 is not batch 3: what belongs together can only be told from when it was
-written. Our own recorder writes both by step, so rules and views then find one axis either way.
+themselves by batch. Epoch 3 is not batch 3: only the time of writing shows which values belong
+together. Our own recorder writes both by step, so rules and views then find one axis either way.
 """
 
 from __future__ import annotations

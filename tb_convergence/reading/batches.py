@@ -1,9 +1,9 @@
-"""Runs in batches that are loaded together: memory is that of a batch, however many runs there are.
+"""Loads runs in batches, so memory does not grow with the number of runs.
 
-TensorBoard's loaders hold all of a log directory in memory at once. So they are given a folder of
-our own that shows them a few runs at a time: links to the event files, or, where those lie
-elsewhere, copies that are deleted again. Many small runs share a loader, for starting one and
-asking it takes some tenths of a second; a large run has a loader to itself.
+TensorBoard's loaders hold all of a log directory in memory at once. So each loader gets a temporary
+folder with a few runs: links to the event files or, for remote files, copies that are deleted
+afterward. Many small runs share a loader, because starting and querying one takes some tenths of a
+second. A large run has its own loader.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Runs of a log directory, batch by batch, each read and diagnosed: memory is that of two batches.
+"""Reads and diagnoses the runs of a log directory in batches; memory holds two batches.
 
-TensorBoard's loaders load everything they are shown before they answer, so runs are shown to them a
-batch at a time (see `batches`), the next batch while this one is diagnosed.
+TensorBoard's loaders load all files before they answer, so they get one batch of runs at a time
+(see `batches`). The next batch is loaded while this one is diagnosed.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Histogram tags that nobody can tell apart, put together by their form: what to ask a person.
+"""Groups ambiguous histogram tags by their form, to ask the user one question per group.
 
-Ten questions about a hundred histograms can be answered, a hundred cannot. Each family comes with
-the pattern (see `patterns`) that answers for all of it, and for nothing that is known.
+A user can answer a few questions, but not one for each of a hundred histograms. Each family has a
+pattern (see `patterns`) that covers all its tags, and no tag whose role is known.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """One heap for all threads of a process that reads many runs.
 
-The C library of Linux gives threads heaps of their own. What one thread fetches and another one
-lets go leaves holes in all of them, and after a thousand runs a process holds twice the memory that
-it ever needed at once. It may only be asked of a process that is ours: a command, or a reader.
+The C library of Linux gives each thread its own heap. Memory that one thread allocates and another
+one frees fragments these heaps: after a thousand runs, a process holds twice the memory that it
+ever needed. Only our own processes use this setting: commands and reader processes.
 """
 
 from __future__ import annotations

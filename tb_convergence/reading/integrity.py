@@ -1,9 +1,9 @@
-"""Whether event files hold what was written: the checksums of their records, and their clocks.
+"""Verifies event files: the checksums of their records, and their clocks.
 
 TensorBoard's loaders say nothing in the page when they stop at a damaged record, and its data
 server takes numbers from damaged records as they are and drops records whose wall time is no
-number. So the files are looked at here as well: each record once, and what is appended when it
-comes. Nothing is parsed but the record's frame and the first field of the event.
+number. So this module reads the files as well: each record once, and new records when they are
+appended. It parses only the frame of a record and the first field of the event.
 """
 
 from __future__ import annotations

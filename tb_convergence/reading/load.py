@@ -1,4 +1,4 @@
-"""`tb_convergence.load`: what was recorded of each run, as NumPy arrays with names and units."""
+"""`tb_convergence.load`: the recorded data of each run, as NumPy arrays with names and units."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
-"""Whether a log directory holds a loss that can be read, found out a little at a time.
+"""Finds out step by step whether a log directory contains a loss that can be read.
 
 TensorBoard asks a plugin again and again whether it is active, for all runs at once, and waits for
-the answer. So each question looks at a few more runs, newest names first, and what was found once
-is not looked for again.
+the answer. So each call checks a few more runs, newest names first, and a positive result is final.
 """
 
 from __future__ import annotations

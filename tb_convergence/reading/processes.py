@@ -1,8 +1,8 @@
-"""Runs read and worked on in several processes; what comes of them comes in the order of the runs.
+"""Reads and diagnoses runs in several processes; results keep the order of the runs.
 
-A reader of foreign files may die: of memory, of a signal, of a fault in a library. What is left of
-its batch is then tried again run by run, so that only a run that kills its reader is lost.
-Processes are started anew ("spawn"): a fork would inherit the threads of whoever calls.
+A process that reads untrusted files may die from lack of memory, a signal, or a fault in a library.
+The rest of its batch is then read again run by run, so only a run that kills its reader is lost.
+Processes start with "spawn", because a fork would inherit the threads of the caller.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Why data was refused, in words short and plain enough to show.
+"""The reasons why data was refused, short enough to show.
 
 Reasons quote what was found in untrusted files, so they are one line and bounded in length, and a
 series in which everything is bad does not produce one entry per point.

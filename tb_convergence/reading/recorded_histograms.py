@@ -1,8 +1,8 @@
-"""How the entries of one variable are spread, as it was recorded: for the view of a layer.
+"""The recorded distribution of one variable's entries, for the view of a layer.
 
-Reading a run keeps only what its rules need of each histogram. The distribution itself is read when
-somebody looks at it, one variable at a time. Our own recorder writes shares instead of histograms,
-if it is asked to; they are among what is read.
+Reading a run keeps only what its rules need of each histogram. This module reads the distribution
+itself on request, one variable at a time. It also reads the shares that our recorder writes with
+`gradient_histograms=True`.
 """
 
 from __future__ import annotations

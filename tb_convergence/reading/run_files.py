@@ -1,4 +1,4 @@
-"""The event files of one run beside a loader: what is wrong with them, and a way around the loader.
+"""Direct access to the event files of one run, to find damage and to bypass the loader.
 
 Only files below the log directory that TensorBoard was given are opened, only for reading, and only
 in folders whose names TensorBoard lists itself.

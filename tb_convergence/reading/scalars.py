@@ -186,7 +186,7 @@ def _with_epochs(series: dict[str, Series], chosen: Mapping[str, Picked]) -> dic
     """`series`, of which those that are numbered by epoch beside others by step say so.
 
     A writer that logs the loss of each step by step often logs the validation loss by epoch: 0, 1,
-    2 beside 0 to 40,000. The clock then tells at which step an epoch ended (see `placing`).
+    2 beside 0 to 40,000. The clock then tells at which step an epoch ended (see `axis_alignment`).
     """
     last = max((int(one.steps[-1]) for one in series.values() if one.axis == "step"), default=0)
     return {

@@ -1,4 +1,4 @@
-"""Metrics of the heat map that nobody wrote: they follow from recorded columns.
+"""Metrics of the heat map that are computed from recorded columns.
 
 A trend follows from one column over time, the size of a feature from its mean and its spread.
 """

@@ -1,4 +1,4 @@
-"""Runs read and diagnosed, each once, however many ask for it at the same time."""
+"""Reads and diagnoses each run once, even if many requests ask for it at the same time."""
 
 from __future__ import annotations
 

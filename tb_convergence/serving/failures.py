@@ -1,4 +1,4 @@
-"""What happens when one run cannot be read: say so, log it once, try again later."""
+"""Handles a run that cannot be read: report it, log it once, and try again later."""
 
 from __future__ import annotations
 

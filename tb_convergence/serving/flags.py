@@ -1,5 +1,6 @@
-"""What TensorBoard's command line says to this plugin. Nothing here raises: a slip of the pen in
-one flag must not cost the tab.
+"""Reads the plugin's flags from TensorBoard's command line.
+
+Nothing here raises: a typo in a flag must not disable the tab.
 """
 
 from __future__ import annotations

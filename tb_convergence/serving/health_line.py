@@ -1,7 +1,7 @@
-"""One line a run: how far its worst layer is outside the limits of the rules, over the steps.
+"""The health line of a run: how far its worst layer is outside the rules' limits, over steps.
 
-The table of runs draws it, 60 runs beneath each other. It is a string, because 10,000 runs send one
-each: a character is a stretch of steps, and says the worst that was recorded in it.
+The table of runs draws one line per run. The line is a string, because a reply may contain 10,000
+of them: each character is the worst value in a range of steps.
 """
 
 from __future__ import annotations

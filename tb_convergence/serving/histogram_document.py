@@ -1,4 +1,4 @@
-"""The JSON document of `histogram`: how the entries of one variable are spread, over steps."""
+"""The JSON document of `histogram`: the distribution of one variable's entries over steps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs of TensorBoard's data provider: which there are, how far they are read, what they hold."""
+"""Lists and reads runs through TensorBoard's data provider."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the routes answer, apart from HTTP: builds replies once, and remembers them.
+"""Builds the replies of the routes once and caches them; knows nothing of HTTP.
 
 One broken run must not hide the others, and fifty clients must not read a run fifty times.
 """

@@ -1,4 +1,4 @@
-"""Where runs come from: what serving asks of a data provider, and nothing more."""
+"""The interface through which serving reads runs."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Small pictures as SVG: the loss of a run, and the numbers that a finding rests on.
+"""Small SVG pictures: the loss of a run, and the numbers that a finding is based on.
 
-Drawn here rather than by a library, so that the same data give the same bytes: the pictures of the
-documentation are committed, and a stale one fails the check.
+This package draws them without a library, so the same data always gives the same bytes: the
+pictures of the documentation are committed, and a stale one fails the check.
 """

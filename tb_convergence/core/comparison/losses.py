@@ -1,4 +1,5 @@
-"""How the training losses of two runs compare: where they end, and from which step on they part."""
+"""Compares the training losses of two runs: their final values, and the step where they separate.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sets of weights from what people have: models, lists, `.keras` files, a run's folder."""
+"""Reads sets of weights from models, lists, `.keras` files, or a run's folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where along a direction the loss is evaluated: evenly, and at the end of the training itself."""
+"""The points along a direction: evenly spaced, and the final weights of the training."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Points already evaluated, on disk: a landscape that was killed goes on where it was.
+"""Saves evaluated points to disk, so that an interrupted landscape continues where it stopped.
 
-One file, replaced at once every few seconds. It belongs to exactly one question: its fingerprint
-covers the weights, the samples, the directions and the options. With another fingerprint it is
-not used, and overwritten.
+There is one file, which is replaced atomically every few seconds. Its fingerprint covers the
+weights, the samples, the directions, and the options. A file with another fingerprint is ignored
+and overwritten.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """The fixed samples on which every point of a landscape is evaluated.
 
-One subset serves all points: with fresh samples at each point their noise would be drawn as hills.
+All points use the same subset. With new samples at each point, the noise between samples would look
+like hills.
 """
 
 from __future__ import annotations

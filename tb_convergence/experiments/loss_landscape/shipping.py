@@ -1,4 +1,4 @@
-"""One plane's work for another process: everything it needs, and nothing of this process."""
+"""Packs the computation of one plane for another process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person may pass to a recorder, checked where it is passed."""
+"""Checks the arguments of the recorders when they are passed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Time as a person waits for it, and as the processor spends it."""
+"""Elapsed wall time and processor time."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""How much memory of the machine this process may still take.
+"""The amount of memory that this process can still allocate.
 
-Linux kills a process that takes more than there is, without an exception that could be caught. So
-what needs much memory asks before.
+Linux kills a process that takes more memory than there is, without an exception that could be
+caught. So code that needs much memory checks first.
 """
 
 from __future__ import annotations

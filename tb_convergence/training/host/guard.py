@@ -1,4 +1,4 @@
-"""A fault of ours ends the recording, never the training: one log line, and no more is done."""
+"""A fault in the recorder ends the recording with one log line, but never the training."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What a training asks of its live findings, checked before they are needed.
+"""The options of live findings, checked before the training begins.
 
-A training that asks for none, as most do, never imports the rules: that takes half a second of the
-three that recording a short training may cost.
+A training without live findings never imports the rules, because the import takes half a second of
+the three that recording a short training may cost.
 """
 
 from __future__ import annotations

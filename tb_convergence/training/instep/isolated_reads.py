@@ -1,10 +1,10 @@
-"""Looking at a tensor of the train step without adding a consumer to the operation that makes it.
+"""Reads a tensor of the train step without adding a consumer to the operation that makes it.
 
-TensorFlow's graph optimizer reorders sums and products: `(a * b) * rate` becomes
-`(rate * a) * b`, but only where nothing else uses `a * b`. Reading such a tensor would switch that
-off, and the weights would differ in their last bit from those of a training that is not observed.
-So sums and products that only the training's own operations use are computed a second time, from
-the tensors at the far end of them. They are small: gradients of scales and shifts, mostly.
+TensorFlow's graph optimizer reorders sums and products: `(a * b) * rate` becomes `(rate * a) * b`,
+but only where nothing else uses `a * b`. Reading such a tensor would switch that off, and the
+weights would differ in their last bit from those of a training that is not observed. So sums and
+products that only the training's own operations use are computed a second time, from the tensors at
+the far end of them. They are small: gradients of scales and shifts, mostly.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Looking at the batch of a step, and handing it to Keras' own function all the same.
+"""Pulls the batch of a step, and still hands it to Keras' own function.
 
 Keras' function takes an iterator and pulls the batch itself. To see a batch, one is pulled, and
 handed on inside another iterator of the same type, for which TensorFlow does not trace again. As a

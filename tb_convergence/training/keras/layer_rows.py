@@ -1,6 +1,6 @@
-"""What the rows of our tables stand for: layers, variables and features in words a user knows.
+"""Names the rows of our tables: layers, variables, and features as the user knows them.
 
-Only reads the model; every look-up that fails costs one word, never a row.
+This module only reads the model. A failed look-up leaves out one name, never a row.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What is recorded of a step: the values before it, its copy, the tables that are written."""
+"""Records one step: takes the values before it, runs the copy, and writes the tables."""
 
 from __future__ import annotations
 

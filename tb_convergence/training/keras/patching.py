@@ -1,10 +1,10 @@
-"""Looking into Keras' train step while it is traced, and leaving no mark on the model.
+"""Observes Keras' train step while it is traced, without changing the model.
 
 Keras compiles `model.train_step` once. We have it compile a wrapped one, which patches the
 instances it needs (the loss, the optimizer, the layers) while the original `train_step` runs, that
 is during tracing, and unpatches them before it returns. Between traces the model is untouched, so
-saving, pickling and every later `fit` see what they always saw. Only `model.train_function` is
-ours during the training, and `restore` puts the previous one back.
+saving, pickling and every later `fit` see what they always saw. Only `model.train_function` is ours
+during the training, and `restore` puts the previous one back.
 """
 
 from __future__ import annotations

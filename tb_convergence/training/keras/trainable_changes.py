@@ -1,4 +1,4 @@
-"""Other layers are trained than before: frozen, unfrozen, or given low-rank weights on the way.
+"""Detects that the set of trained variables changed: layers frozen, unfrozen, or given LoRA.
 
 Such a change explains a jump of the loss or a row that ends, and nothing else in a record tells it.
 """

@@ -1,7 +1,7 @@
-"""What can be recorded of a step that cannot be repeated: variables, and how the step changed them.
+"""Records a step that cannot be repeated: its variables, and how the step changed them.
 
-Nothing of it runs inside of the step, so it works on several devices, and for steps with effects
-that cannot be rolled back.
+Nothing runs inside the step, so this works on several devices, and for steps with effects that
+cannot be rolled back.
 """
 
 from __future__ import annotations

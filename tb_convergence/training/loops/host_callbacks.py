@@ -1,10 +1,10 @@
-"""How the host gets its turn in a training loop that is not ours.
+"""Calls Python from a training loop that is not ours, so that records can be written.
 
-A record must be written outside of the compiled step, but nobody calls us there: the one call that
-a person adds is inside it. TensorFlow offers a way out. A function may have an argument whose value
-is found by calling Python whenever the function is called (`capture_call_time_value`); ours has no
-use for the value, only for being called. It works for compiled functions too, and functions that
-call the function hand the argument on.
+A record must be written outside the compiled step, but the only call that the user adds is inside
+it. TensorFlow offers a solution. A function may have an argument whose value is found by calling
+Python whenever the function is called (`capture_call_time_value`); ours has no use for the value,
+only for being called. It works for compiled functions too, and functions that call the function
+hand the argument on.
 
 Where the step is part of a larger function (a loop over a data set inside a `tf.function`), a turn
 per call is not enough, and the step itself calls Python when there is something to read. XLA cannot

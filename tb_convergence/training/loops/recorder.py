@@ -1,8 +1,8 @@
-"""Recording a training loop of one's own: one call around the update.
+"""Records a custom training loop through one call around the update.
 
 The call measures gradients before the update, and variables and updates around it. It works in
-eager code, in a `tf.function` and in one that XLA compiles; what it measured is written outside of
-the step, when the step is called the next time (see `turns`).
+eager code, in a `tf.function` and in one that XLA compiles; the next call of the step writes the
+record, outside the compiled code (see `host_callbacks`).
 """
 
 from __future__ import annotations

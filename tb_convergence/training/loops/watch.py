@@ -1,7 +1,8 @@
-"""One list of variables under observation, in a training loop that is not Keras' own.
+"""Observes one list of variables in a training loop that is not Keras' own.
 
-The counterpart of `observer` and `session`: the same recorder goes around the update, the same
-collector takes the records; only what the step shows comes from its author, as arguments.
+It is the counterpart of `keras.observer`, with the same recorder around the update and the same
+collector of records. The only difference: the user passes inputs, outputs, and activations as
+arguments.
 """
 
 from __future__ import annotations
