@@ -63,7 +63,8 @@ LIMIT_IS_THE_START = {"loss-not-decreasing"}
 
 
 WITHOUT_LINE = {
-    "batch-norm-statistics", "constant-loss", "constant-output", "frozen-variable",
+    "batch-norm-statistics", "constant-loss", "constant-output", "discriminator-wins",
+    "frozen-variable",
     "loss-oscillation", "loss-spike",
     "never-updated", "non-finite-input", "non-finite-values", "nothing-trainable", "overfitting",
     "reward-collapse", "too-deep-without-skip", "too-few-steps", "underfitting",

@@ -65,7 +65,7 @@ def guessing(history: RunHistory) -> Guessing | None:
     series, trajectory = judged_metric(history), loss_trajectory(history)
     if series is None or trajectory is None or not ACCURACY.search(series.source):
         return None
-    values = _shares(series)
+    values = shares(series)
     if len(values) < VALUES:
         return None
     late = values[len(values) // 2 :]
@@ -102,7 +102,7 @@ def no_gain(history: RunHistory) -> tuple[str, float, float] | None:
     series = judged_metric(history)
     if series is None:
         return None
-    values = _shares(series)
+    values = shares(series)
     if len(values) < VALUES or _rose(values) or float(values[-1]) >= GOOD:
         return None
     known = np.asarray(series.values, np.float64)
@@ -110,7 +110,7 @@ def no_gain(history: RunHistory) -> tuple[str, float, float] | None:
     return series.source, float(known[0]), float(known[-1])
 
 
-def _shares(series: Series) -> Values:
+def shares(series: Series) -> Values:
     """The finite values as shares, `[S]`; empty if they are neither shares nor percentages."""
     values = np.asarray(series.values, np.float64)
     values = values[np.isfinite(values)]

@@ -20,6 +20,7 @@ from tb_convergence.core.rules import (
     constant_loss,
     constant_output,
     dead_relu,
+    discriminator_wins,
     exploding_gradient,
     frozen_variable,
     index_out_of_range,
@@ -96,6 +97,7 @@ RULES: Final[tuple[Rule, ...]] = catalogue((
     frozen_variable.RULE,
     update_ratio_out_of_range.RULE,
     reward_collapse.RULE,
+    discriminator_wins.RULE,
 ))
 """Our own rules."""
 

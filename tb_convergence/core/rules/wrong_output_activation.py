@@ -4,7 +4,8 @@ The rule recognizes targets outside the range of the output activation, a softma
 (whose output is always 1), a softmax for targets that do not add up to 1, and an activation that
 both the layer and the loss apply, or neither of them. It also recognizes a ReLU before a softmax,
 which discards half of the logits. The configuration shows such a ReLU, and so do probabilities that
-are exactly equal.
+are exactly equal. Without a configuration, the floor of the loss shows a softmax that is applied
+twice.
 """
 
 from __future__ import annotations
@@ -32,10 +33,12 @@ from tb_convergence.core.diagnosis.data import (
 from tb_convergence.core.diagnosis.end_states import ONE_OUTPUT, EndState
 from tb_convergence.core.diagnosis.finding import Evidence, Severity
 from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
+from tb_convergence.core.diagnosis.metric_evidence import judged_metric
 from tb_convergence.core.diagnosis.output_heads import at_any_head
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold, strongest
+from tb_convergence.core.diagnosis.softmax_twice import ABOVE, ACCURATE, softmax_twice
 from tb_convergence.core.diagnosis.training_progress import FALLS, LEARNS, learns
-from tb_convergence.core.history import RunHistory
+from tb_convergence.core.history import NoStatisticError, RunHistory
 from tb_convergence.core.measures import Measure
 from tb_convergence.core.text.numbers import number, number_range
 
@@ -68,7 +71,36 @@ MARGIN: Final = 0.05
 
 
 def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
+    if not history.config:
+        return _floor_of_two(history)
     return at_any_head(history, signs, _of_output)
+
+
+def _floor_of_two(history: RunHistory) -> Match | None:
+    """Two softmaxes, where only losses and accuracies were logged."""
+    if judged_metric(history) is None:
+        raise NoStatisticError("config", "run")
+    twice = softmax_twice(history)
+    if twice is None:
+        return None
+    return Match(
+        "warning", 0.75,
+        f"The loss rests at {number(twice.loss)}, although {twice.source} is "
+        f"{number(twice.accuracy, 3)}. That fits a softmax that is applied twice: over "
+        f"{twice.classes} classes, the cross-entropy then cannot fall below ln(1 + "
+        f"{twice.classes - 1}/e) = {number(twice.floor)}, and each wrong answer adds about 1.",
+        0, max(0, history.last_step), (),
+        (
+            Evidence("loss_over_floor", twice.loss - twice.floor - (1 - twice.accuracy), ABOVE),
+            Evidence("accuracy", twice.accuracy, ACCURATE, side="at least"),
+        ),
+        (
+            "Give the loss the logits: remove the softmax at the end of the model (PyTorch's "
+            "CrossEntropyLoss and TensorFlow's from_logits=True apply their own), or compute "
+            "NLLLoss from log_softmax.",
+        ),
+        title="Softmax is applied twice",
+    )
 
 
 def _of_output(history: RunHistory, _: Signs) -> Match | None:
@@ -353,7 +385,7 @@ RULE = Rule(
     id="wrong-output-activation",
     kind="cause",
     title="Output activation does not fit the targets",
-    needs=("config",),
+    needs=("config|loss|epoch_loss",),
     evaluate=_evaluate,
     thresholds=(
         Threshold(
@@ -375,6 +407,14 @@ RULE = Rule(
             "targets_out_of_reach", high=MARGIN, detail="(rounding)",
             source="A smaller part is rounding.",
         ),
+        Threshold(
+            "loss_over_floor", low=ABOVE,
+            source="A second softmax leaves this distance to answers that are not quite sure.",
+        ),
+        Threshold(
+            "accuracy", high=ACCURATE,
+            source="With a single softmax, few answers are right at such a loss.",
+        ),
     ),
     measures=(
         Measure(
@@ -382,6 +422,11 @@ RULE = Rule(
             ("feature_max",), "fraction",
         ),
         Measure("tied_outputs", "outputs that are always equal", kind="prediction"),
+        Measure(
+            "loss_over_floor", "loss above the floor of two softmaxes, less the share of wrong "
+                               "answers", ("loss",),
+        ),
+        Measure("accuracy", "accuracy at the end", (), "fraction"),
         Measure("target_sum", "sum of a sample's targets", kind="target"),
     ),
     shows=("activation_zero_fraction", "activation_saturated_fraction", "activation_batch_std"),
@@ -390,6 +435,12 @@ RULE = Rule(
               "saturated-activation", "loss-divergence", "dead-relu", "underfitting",
               "learning-rate-too-low",
               "update-ratio-out-of-range"),
-    falsified_by=("The recorded targets are not those that the loss receives.",),
+    falsified_by=(
+        "The recorded targets are not those that the loss receives.",
+        "The model returns logits, of which some are above 1 or below 0.",
+    ),
+    false_alarms=(
+        "Labels that are smoothed so much that their entropy is the floor of two softmaxes.",
+    ),
     references=("Schoop et al. 2021, UMLAUT, CHI", "Zhang et al. 2021, AutoTrainer, ICSE"),
 )

@@ -114,7 +114,7 @@ def test_silent_just_below(rule: str) -> None:
 def test_healthy_run_has_no_finding() -> None:
     diagnosis = diagnose_history(draw.healthy())
     assert diagnosis.findings == ()
-    assert all({"config", "variable_std", "reward"} & set(i.needs)
+    assert all({"config", "variable_std", "reward", "generator_loss"} & set(i.needs)
                for i in diagnosis.not_evaluated)
 
 

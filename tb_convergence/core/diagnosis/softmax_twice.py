@@ -1,0 +1,101 @@
+"""Whether a cross-entropy is that of a softmax of a softmax, judged by its floor.
+
+A softmax of probabilities cannot be sure: the largest one is e / (e + C - 1) for C classes. The
+cross-entropy of a perfect model is then ln(1 + (C - 1) / e), which is 1.46 for ten classes. Each
+wrong answer costs about 1 more. With a single softmax, few answers are right at such a loss, so a
+loss that rests there beside a high accuracy shows the second one.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from tb_convergence.core.diagnosis.loss_trajectory import LossTrajectory, loss_trajectory
+from tb_convergence.core.diagnosis.metric_evidence import ACCURACY, shares
+from tb_convergence.core.history import RunHistory, Series
+
+ACCURATE: Final = 0.8
+"""Accuracy from which a model is right in spite of the loss."""
+FEWEST: Final = 4
+"""Classes from which the floor (0.74) is no loss that augmented training data have as well."""
+MOST: Final = 20_000
+BELOW: Final = 0.02
+ABOVE: Final = 0.12
+"""Loss of the judged data below and above floor + 1 - accuracy, in nats. Answers that are not quite
+sure add the latter."""
+UNSURE: Final = 0.35
+"""Nats that the training loss lies above the floor at most: a fifth of wrong answers, and more."""
+STARTS: Final = 0.05
+"""Relative distance of the first loss from ln C: two softmaxes make every start nearly uniform."""
+RECORDS: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Twice:
+    """A loss at the floor of two softmaxes: `loss` of the data on which `accuracy` was measured."""
+
+    classes: int
+    floor: float
+    loss: float
+    accuracy: float
+    source: str
+
+
+def floor_of(classes: int) -> float:
+    """Smallest cross-entropy of a softmax of a softmax over `classes`.
+
+    >>> round(floor_of(10), 4)
+    1.4612
+    """
+    return math.log(1 + (classes - 1) / math.e)
+
+
+def softmax_twice(history: RunHistory) -> Twice | None:
+    """The floor at which the loss rests; None if it does not, or if the log cannot tell."""
+    trajectory = loss_trajectory(history)
+    if trajectory is None or trajectory.observed < RECORDS or not trajectory.settled:
+        return None
+    for name in ("validation_metric", "metric"):
+        series = history.scalars.get(name)
+        if series is None or not ACCURACY.search(series.source):
+            continue
+        accuracies = shares(series)[-3:]
+        validation = history.series("validation_loss") if name == "validation_metric" else None
+        loss = trajectory.end if validation is None else _late(validation)
+        if len(accuracies) and float(accuracies.mean()) >= ACCURATE:
+            return _at_floor(trajectory, loss, float(accuracies.mean()), series.source)
+    return None
+
+
+def _at_floor(
+    trajectory: LossTrajectory, loss: float, accuracy: float, source: str
+) -> Twice | None:
+    first, lowest = float(trajectory.level[0]), float(trajectory.level.min())
+    # Means of an epoch begin below ln C, and single losses at it.
+    guess = math.exp(min(first, math.log(MOST)))
+    expected = loss - (1 - accuracy)
+    nearest = 1 + math.e * math.expm1(expected) if expected > 0 else 0.0
+    for classes in sorted(
+        range(max(FEWEST, int(0.85 * nearest)), min(MOST, int(1.15 * nearest) + 2)),
+        key=lambda count: abs(count - guess),
+    ):
+        floor = floor_of(classes)
+        if (
+            floor - BELOW <= expected <= floor + ABOVE
+            and lowest >= floor - BELOW
+            and trajectory.end <= floor + UNSURE
+            and floor + UNSURE < first <= (1 + STARTS) * math.log(classes)
+            and (trajectory.axis == "epoch" or first >= (1 - STARTS) * math.log(classes))
+        ):
+            return Twice(classes, floor, loss, accuracy, source)
+    return None
+
+
+def _late(series: Series) -> float:
+    values = np.asarray(series.values, np.float64)
+    values = values[np.isfinite(values)][-3:]
+    return float(values.mean()) if len(values) else math.nan
