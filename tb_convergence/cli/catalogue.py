@@ -119,13 +119,13 @@ def explanation(rule: Rule, *, color: bool = False) -> str:
     if rule.at_least > 1:
         page.wrapped("- ", f"at least {rule.at_least} records", 4)
     _part(page, "thresholds", [
-        f"{what} {limits}" + (f": {source}" if source else "")
+        f"{what}: {limits}" + (f". {source}" if source else "")
         for what, limits, source in account.thresholds(rule)
     ])
-    _part(page, "explains these symptoms if it began before them", rule.explains)
+    _part(page, "explains these findings if it began with them or before", rule.explains)
     _part(page, "not reported if one of these began earlier or at the same step", rule.excluded_by)
     _part(page, "what to do", rule.advice or (
-        "Depends on the run: `diagnose` names the layers, the numbers, and the change.",))
+        "This depends on the run: `diagnose` names the layers, the numbers, and the change.",))
     if rule.experiment:
         _part(page, "experiment that decides", (rule.experiment,))
     _part(page, "the finding is wrong if", rule.falsified_by)

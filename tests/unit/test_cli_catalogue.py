@@ -66,7 +66,7 @@ def test_thresholds_are_the_rules_own_with_their_sources() -> None:
     assert first[:2] == ("dead units", f"above {dead_relu.FRACTION:.0%}")
     assert "TheDeepChecker" in first[2]
     text = catalogue.explanation(dead_relu.RULE)
-    assert "records in a row at the end of the run at least 5" in " ".join(text.split())
+    assert "records in a row at the end of the run: at least 5" in " ".join(text.split())
 
 
 def test_every_number_of_a_rule_is_declared_with_its_source() -> None:
