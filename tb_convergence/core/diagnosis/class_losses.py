@@ -126,6 +126,8 @@ def distance_between_classes(history: RunHistory, signs: Signs) -> Match | None:
     kind = target_kind(history)
     if output is None or model.loss not in REGRESSION_LOSSES or kind not in ("one-hot", "binary"):
         return None
+    if output.activation == "softmax" and output.units == 1:
+        return None  # always 1, whatever the loss: see wrong-output-activation
     targets = columns_of(history, "target")
     outputs = columns_of(history, "prediction")
     squashed = output.activation in ("softmax", "sigmoid") or (

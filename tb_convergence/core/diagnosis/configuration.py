@@ -61,6 +61,9 @@ class Layer:
         owner: attribute of the model that holds it, or the part it is in; "" where unknown.
         moving_statistics: of a trained batch normalization layer: "initial" as long as they are
             those of a new layer, else "moved"; "" where unknown.
+        constraint: class of the constraint of its kernel; "" without.
+        constraint_limit: largest norm of the weights of a unit that it allows; None without.
+        momentum: of the moving averages of a normalization layer; None without.
     """
 
     name: str
@@ -80,6 +83,9 @@ class Layer:
     trainable_parameters: int | None = None
     owner: str = ""
     moving_statistics: str = ""
+    constraint: str = ""
+    constraint_limit: float | None = None
+    momentum: float | None = None
 
     @property
     def penalty(self) -> float:
@@ -278,13 +284,14 @@ def _layer(item: Mapping[str, Any]) -> Layer:
     inputs, shape = item.get("inputs"), item.get("output_shape")
     sizes = _shape(shape)
     penalty = _mapping(_mapping(item.get("kernel_regularizer")).get("config"))
+    constraint = _mapping(item.get("kernel_constraint"))
     return Layer(
         name=_text(item.get("name")),
         kind=_text(item.get("class")),
         activation=_text(item.get("activation")),
         units=sizes[-1] if sizes else _size(item.get("units")),
         inputs=tuple(map(_text, inputs)) if isinstance(inputs, list) else None,
-        rate=_number(item.get("rate")) if "Dropout" in _text(item.get("class")) else None,
+        rate=_rate(item),
         l1=_number(penalty.get("l1")) or 0.0,
         l2=_number(penalty.get("l2")) or 0.0,
         shape=sizes,
@@ -296,7 +303,19 @@ def _layer(item: Mapping[str, Any]) -> Layer:
         trainable_parameters=_count(item.get("trainable_parameters")),
         owner=_text(item.get("owner")),
         moving_statistics=_text(item.get("moving_statistics")),
+        constraint=_text(constraint.get("class")),
+        momentum=_number(item.get("momentum")),
+        constraint_limit=_number(_mapping(constraint.get("config")).get("max_value")),
     )
+
+
+def _rate(item: Mapping[str, Any]) -> float | None:
+    """Rate of a dropout layer, or the larger rate of a recurrent layer; None without dropout."""
+    if "Dropout" in _text(item.get("class")):
+        return _number(item.get("rate"))
+    own = [_number(item.get(name)) or 0.0 for name in ("dropout", "recurrent_dropout")]
+    recurrent = "recurrent_activation" in item or item.get("class") == "SimpleRNN"
+    return max(own) if recurrent and max(own) > 0 else None
 
 
 _INITIALIZERS: Final = {

@@ -239,11 +239,10 @@ def baseline_loss(history: RunHistory) -> float | None:
 
 def _of_indices(history: RunHistory, targets: Columns, units: int) -> float:
     """Entropy of class numbers, or its bound, at most ln C."""
-    labels = history.table("labels")
-    if targets.count == 1 and labels is not None and labels.has("label_fraction"):
-        shares = np.nanmean(labels.column("label_fraction").astype(np.float64), axis=0)
-        if np.isfinite(shares).all() and abs(float(shares.sum()) - 1) < EXACT:
-            return float(-np.sum(_times_log(shares)))
+    if targets.count == 1:
+        recorded = label_shares(history)
+        if recorded is not None:
+            return float(-np.sum(_times_log(recorded.mean(axis=0))))
     # If only the range of a column is known, it bounds the number of classes.
     low, high = targets.low.min(axis=0), targets.high.max(axis=0)
     classes = np.where(np.isfinite(high - low), np.clip(high - low + 1, 1, units), units)
@@ -255,6 +254,23 @@ def _of_indices(history: RunHistory, targets: Columns, units: int) -> float:
         mean = targets.overall[0][some] - low[some]
         entropy[some] = np.minimum(entropy[some], largest_entropy(mean, classes[some]))
     return float(np.sum(share * entropy))
+
+
+@memoized
+def label_shares(history: RunHistory) -> Values | None:
+    """Share of each class in each recorded batch, `[S, C]`, of targets that are class numbers.
+
+    None if they were not recorded, or if some targets are none of the classes. Records without
+    targets are left out.
+    """
+    table = history.table("labels")
+    if table is None or not table.has("label_fraction") or not len(table.rows):
+        return None
+    shares = table.column("label_fraction").astype(np.float64)
+    shares = shares[np.isfinite(shares).all(axis=1)]
+    if not len(shares) or bool((np.abs(shares.sum(axis=1) - 1) >= EXACT).any()):
+        return None
+    return np.asarray(shares)
 
 
 def largest_entropy(mean: Values, classes: Values) -> Values:

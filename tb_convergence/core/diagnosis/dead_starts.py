@@ -91,6 +91,13 @@ def _std_of_weights(table: Table, layer: str) -> float:
     return _first(table, row, "variable_norm") / math.sqrt(shape[-1])
 
 
+def weights_per_unit(history: RunHistory, layer: str) -> float:
+    """Norm of the weights of one unit of `layer` in the first record, on average; NaN if unknown.
+    """
+    table = history.table("variables")
+    return math.nan if table is None or not len(table.steps) else _std_of_weights(table, layer)
+
+
 def _reads_data(history: RunHistory, name: str) -> bool:
     model = configuration(history)
     layer = model.layer(name)

@@ -37,6 +37,8 @@ CONSTANT: Final = 0.05
 """Std of an output over that of the targets up to which the output counts as constant."""
 OFF_MEAN: Final = 0.5
 """A constant this many standard deviations from the mean is a wrong one."""
+OPPOSED: Final = 0.3
+"""Distance of the mean prediction from the mean target that no useful classifier has."""
 SUMMED: Final = 3.0
 """Loss over the largest possible mean; penalties and weights rarely add as much."""
 
@@ -123,6 +125,29 @@ def constant_off_the_mean(history: RunHistory) -> tuple[float, float, float] | N
         return None
     off = abs(output - mean) / std
     return (output, mean, off) if off > OFF_MEAN else None
+
+
+def means_apart(history: RunHistory) -> tuple[tuple[float, float], tuple[float, float]] | None:
+    """Mean prediction and mean target at the start, and at the end, of probabilities of 0 or 1.
+
+    The mean absolute error is at least the distance of the two. None unless a sigmoid is compared
+    with targets of 0 and 1 by a loss that is not one of Keras', whose behavior is known.
+    """
+    targets, outputs = columns_of(history, "target"), columns_of(history, "prediction")
+    model = configuration(history)
+    if model.loss in CROSS_ENTROPIES | REGRESSION_LOSSES or target_kind(history) != "binary":
+        return None
+    if model.output is None or model.output.activation != "sigmoid":
+        return None
+    if targets is None or outputs is None or targets.mean.shape != outputs.mean.shape:
+        return None
+    if len(outputs.steps) < 2 * RECORDS or not np.isfinite(outputs.mean).all():
+        return None
+    first, last = (
+        (float(np.median(outputs.mean[part, 0])), float(np.median(targets.mean[part, 0])))
+        for part in (slice(RECORDS), slice(-RECORDS, None))
+    )
+    return first, last
 
 
 def summed(history: RunHistory) -> tuple[float, int | None] | None:

@@ -85,7 +85,7 @@ def paired_losses(history: RunHistory) -> PairedLosses | None:
     validation = history.series("validation_loss")
     if validation is None or not len(validation):
         return None
-    means = history.series("epoch_loss")
+    means = _epoch_means(history)
     if means is not None and means.axis == validation.axis:
         shared, at_mean, at = np.intersect1d(means.steps, validation.steps, return_indices=True)
         if 2 * len(shared) > len(validation):
@@ -102,6 +102,19 @@ def paired_losses(history: RunHistory) -> PairedLosses | None:
         if places is not None:
             return _paired(series, places, np.asarray(validation.values, np.float64))
     return None
+
+
+def _epoch_means(history: RunHistory) -> Series | None:
+    """The epoch means of the training loss; None if they are no means of what was trained on.
+
+    A train step of one's own that never updates Keras' loss tracker reports a loss of 0 for every
+    epoch, whatever the losses of its steps are.
+    """
+    means, single = history.series("epoch_loss"), history.series("loss")
+    if means is None or single is None or len(means) < 2:
+        return means
+    still = bool((means.values == means.values[0]).all())
+    return None if still and bool((single.values != means.values[0]).any()) else means
 
 
 def _places(history: RunHistory, training: Series, validation: Series) -> Steps | None:

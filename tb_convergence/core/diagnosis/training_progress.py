@@ -8,7 +8,12 @@ from typing import Final
 import numpy as np
 
 from tb_convergence.core.diagnosis.configuration import configuration
-from tb_convergence.core.diagnosis.data import baseline_loss
+from tb_convergence.core.diagnosis.data import (
+    are_probabilities,
+    baseline_loss,
+    columns_of,
+    target_kind,
+)
 from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
 from tb_convergence.core.diagnosis.memoization import memoized
 from tb_convergence.core.diagnosis.metric_evidence import guessing
@@ -24,6 +29,10 @@ may be all that the data allows: with noise in the targets, that is often two th
 """
 USELESS: Final = 0.95
 """Above this part of the loss of a model that ignores its input, nothing was learned."""
+SOLVED: Final = 0.1
+"""Below this part of the loss of a model that ignores its input, little is left to improve."""
+LATEST: Final = 3
+"""The median of this many validation losses is the level at the end; one alone is noise."""
 LAG_STEPS: Final = 500
 """Steps after which the moving averages of batch normalization have caught up."""
 
@@ -82,3 +91,38 @@ def learns(history: RunHistory) -> bool:
     if baseline is None:
         return trajectory.fall > LEARNS and guessing(history) is None
     return trajectory.end < LEARNS * baseline
+
+
+def _entropy_of_classes(history: RunHistory) -> float | None:
+    """Entropy in nats of one-hot targets that probabilities are compared with; None for others."""
+    targets, outputs = columns_of(history, "target"), columns_of(history, "prediction")
+    if targets is None or outputs is None or target_kind(history) != "one-hot":
+        return None
+    if not are_probabilities(outputs):
+        return None
+    mean = targets.overall[0]
+    return float(-np.sum(targets.widths * mean * np.log(np.maximum(mean, 1e-12))))
+
+
+@memoized
+def solved(history: RunHistory) -> bool:
+    """Whether the run fits its task, so that no fault of the setup does it much harm.
+
+    The training loss ends below a tenth of the baseline, and the validation loss, if there is one,
+    below a fifth. False if the baseline is unknown: a fault may have raised the start.
+    """
+    trajectory, baseline = loss_trajectory(history), baseline_loss(history)
+    if trajectory is None:
+        return False
+    if baseline is None:
+        baseline = _entropy_of_classes(history)
+        # A loss of one's own may be on another scale than nats; its start tells.
+        if baseline is None or trajectory.start < baseline:
+            return False
+    if not trajectory.end < SOLVED * baseline:
+        return False
+    series = history.series("validation_loss")
+    if series is None or not len(series):
+        return True
+    last = np.asarray(series.values[-LATEST:], np.float64)
+    return bool(np.isfinite(last).all()) and float(np.median(last)) < 2 * SOLVED * baseline

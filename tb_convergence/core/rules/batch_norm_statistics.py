@@ -3,7 +3,8 @@
 In training, a layer uses the mean and variance of the batch and moves its own statistics toward
 them. If it is called with training=False, or if it has trainable=False, it uses its own statistics
 instead. If these were never updated or loaded, they are 0 and 1, and the layer passes its input
-through. In a batch of one sample, every feature equals its mean, so the layer outputs a constant.
+through. If they move too slowly, only validation suffers. In a batch of one sample, every feature
+equals its mean, so the layer outputs a constant.
 """
 
 from __future__ import annotations
@@ -11,20 +12,75 @@ from __future__ import annotations
 from typing import Final
 
 from tb_convergence.core.diagnosis.configuration import Configuration, Layer, configuration
+from tb_convergence.core.diagnosis.data import baseline_loss
 from tb_convergence.core.diagnosis.finding import Evidence
+from tb_convergence.core.diagnosis.paired_losses import paired_losses
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold, strongest
-from tb_convergence.core.diagnosis.training_progress import FALLS, learns
+from tb_convergence.core.diagnosis.training_progress import FALLS, LEARNS, learns
 from tb_convergence.core.history import RunHistory
+from tb_convergence.core.measures import Measure
+from tb_convergence.core.text.numbers import number, percent
 from tb_convergence.core.text.phrases import counted, listed
 
 FEWEST_SAMPLES: Final = 3
+LEFT: Final = 0.1
+WORSE: Final = 2.0
 KIND: Final = "BatchNormalization"
 
 
 def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     model = configuration(history)
     layers = [layer for layer in model.layers if layer.kind == KIND]
-    return strongest(_still_new(history, layers), _few_samples(history, model, layers))
+    return strongest(
+        _still_new(history, layers), _few_samples(history, model, layers),
+        _too_slow(history, layers),
+    )
+
+
+def _too_slow(history: RunHistory, layers: list[Layer]) -> Match | None:
+    """Moving averages that have hardly left their start, in a run that fits its training data."""
+    slow = [
+        layer for layer in layers
+        if layer.momentum is not None and 0 < layer.momentum < 1 and layer.trainable is not False
+        and layer.momentum ** (history.last_step + 1) > LEFT
+    ]
+    paired = paired_losses(history)
+    both, baseline = None if paired is None else paired.finite, baseline_loss(history)
+    if not slow or both is None or len(both) < 2 or baseline is None or not learns(history):
+        return None
+    last = float(both.validation[-1])
+    if last < WORSE * max(float(both.training[-1]), LEARNS * baseline):
+        return None
+    names, momentum = [layer.name for layer in slow], max(one.momentum or 0.0 for one in slow)
+    left = momentum ** (history.last_step + 1)
+    return Match(
+        "warning", 0.85,
+        f"After {counted(history.last_step + 1, 'step')}, the moving statistics of {listed(names)} "
+        f"(momentum={number(momentum, 6)}) are still {percent(left)} those of a new layer. "
+        f"Training uses the batch, and its loss falls to {number(float(both.training[-1]))}. "
+        f"Validation uses the moving statistics, and its loss is {number(last)}.",
+        0, max(0, history.last_step), tuple(names),
+        (
+            Evidence("initial_statistics_left", left, LEFT),
+            Evidence("validation_over_training_loss", last / max(float(both.training[-1]), 1e-30),
+                     WORSE, side="at least"),
+        ),
+        (
+            f"Use momentum={_momentum_for(history.last_step + 1)} in {listed(names)}, or train "
+            "longer.",
+            "Validate with a model that has seen more batches before you judge it.",
+        ),
+        title="Batch normalization's moving statistics lag behind",
+        explains=("overfitting", "unnormalized-input"),
+    )
+
+
+def _momentum_for(steps: int) -> str:
+    """A usual momentum at which a hundredth of the start is left after a tenth of the steps."""
+    return next(
+        (text for text, value in (("0.99", 0.99), ("0.9", 0.9)) if value ** (steps / 10) < 0.01),
+        "0.8",
+    )
 
 
 def _still_new(history: RunHistory, layers: list[Layer]) -> Match | None:
@@ -120,11 +176,35 @@ RULE = Rule(
     evaluate=_evaluate,
     thresholds=(
         Threshold(
+            "initial_statistics_left", high=LEFT,
+            source=(
+                "momentum ** steps. A tenth of a mean of 0 and a variance of 1 still shifts a "
+                "layer whose inputs have another scale (Ioffe 2017, arXiv:1702.03275)."
+            ),
+        ),
+        Threshold(
+            "validation_over_training_loss", high=WORSE,
+            source=(
+                "The training loss, or half of the loss of a model that ignores its input if that "
+                "is more: validation is then no better than such a model."
+            ),
+        ),
+        Threshold(
             "batch_size", low=FEWEST_SAMPLES, detail="(for layers without a spatial axis)",
             source=(
                 "Normalized over one sample, a feature is 0, and over two it is +1 or -1 (Ioffe & "
                 "Szegedy 2015; Wu & He 2018 on small batches)."
             ),
+        ),
+    ),
+    measures=(
+        Measure(
+            "initial_statistics_left", "part of the initial moving statistics that is left", (),
+            "fraction",
+        ),
+        Measure(
+            "validation_over_training_loss", "validation over training loss at the end",
+            ("validation_loss",),
         ),
     ),
     shows=("activation_std",),

@@ -1,7 +1,8 @@
 """One class makes up nearly all samples, so always predicting it is nearly always right.
 
-The class shares come from the means of targets that hold only 0 and 1. Imbalance by itself is a
-property of the data. It becomes a fault when the model only reproduces the class shares.
+The class shares come from the means of targets that hold only 0 and 1, or were recorded for targets
+that are class numbers. Imbalance by itself is a property of the data. It becomes a fault when the
+model only reproduces the class shares.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tb_convergence.core.diagnosis.configuration import SPARSE_LOSSES, configuration
 from tb_convergence.core.diagnosis.data import (
@@ -17,6 +19,7 @@ from tb_convergence.core.diagnosis.data import (
     baseline_loss,
     columns_of,
     holds_only_zero_and_one,
+    label_shares,
     target_kind,
 )
 from tb_convergence.core.diagnosis.end_states import ONE_OUTPUT, EndState
@@ -37,6 +40,7 @@ POSITIONS: Final = 4
 PADDED: Final = 0.5
 STUCK: Final = 0.9
 RECORDS: Final = 5
+NAMED: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,11 @@ def _shares(history: RunHistory) -> _Shares | None:
         return _Shares((1 - float(mean[0]), float(mean[0])), samples)
     if kind == "one-hot" and len(targets.names) == targets.count:
         return _Shares(tuple(float(value) for value in mean), samples)
-    return None
+    recorded = label_shares(history) if kind == "indices" and targets.count == 1 else None
+    if recorded is None:
+        return None
+    of = tuple(float(value) for value in recorded.mean(axis=0))
+    return _Shares(of, samples)
 
 
 def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
@@ -129,7 +137,7 @@ def _one_class(history: RunHistory) -> Match | None:
         return None
     std_ratio = _repeats_prior(history, shares)
     stuck = _no_better_than_prior(history)
-    never = _batches_never_predicted(history, shares)
+    never, with_rare = _batches_never_predicted(history, shares)
     fault = largest < 1 and ((std_ratio is not None and stuck) or never >= RECORDS)
     name, targets = shares.of.index(largest), columns_of(history, "target")
     evidence = [Evidence("largest_class_share", largest, SHARE, side="at least")]
@@ -152,8 +160,8 @@ def _one_class(history: RunHistory) -> Match | None:
             "no sample got a probability of 50% or more for that class"
         )
         text += (
-            f". In the second half of the run, {never} recorded batches contained samples of {of}, "
-            f"and in all of them {what}"
+            f". In the second half of the run, {with_rare} recorded batches contained samples of "
+            f"{of}, and in {'all' if never == with_rare else f'{never:,}'} of them {what}"
         )
     return Match(
         "warning" if fault else "info", 0.75 if fault else 0.4, text + ".",
@@ -203,28 +211,58 @@ def _last(outputs: Columns) -> tuple[np.ndarray, np.ndarray]:
     return np.mean(outputs.mean[recent], axis=0), np.mean(outputs.std[recent], axis=0)
 
 
-def _batches_never_predicted(history: RunHistory, shares: _Shares) -> int:
+def _batches_never_predicted(history: RunHistory, shares: _Shares) -> tuple[int, int]:
     """Batches of the second half that contain a rare class and predict it for no sample.
 
-    A sample predicts a class to which it gives a probability of at least 1/2. 0 if any sample
-    predicts a rare class that its batch contains.
+    And of how many batches with a rare class. The first is 0 if in more than `NAMED` of them a
+    sample may predict a rare class that its batch contains: the model then recognizes some.
     """
-    targets, outputs = columns_of(history, "target"), columns_of(history, "prediction")
-    if targets is None or outputs is None or targets.mean.shape != outputs.mean.shape:
-        return 0
-    # A logit of 0 is a probability of 1/2. NaN outputs predict no class.
-    even = 0.0 if configuration(history).from_logits else 0.5
-    late = len(targets.steps) // 2
+    outputs = columns_of(history, "prediction")
+    if outputs is None:
+        return 0, 0
+    present = _present(history, outputs, len(shares.of))
+    if present is None:
+        return 0, 0
+    late = len(outputs.steps) // 2
+    # NaN outputs predict no class.
     half = late + np.flatnonzero(np.isfinite(outputs.high[late:]).all(axis=1))
-    if targets.count == 1:
-        rare_is_one = shares.of[1] < 0.5
-        held = targets.high[half] == 1 if rare_is_one else targets.low[half] == 0
-        named = outputs.high[half] >= even if rare_is_one else outputs.low[half] < even
-    else:
-        rare = [index for index, share in enumerate(shares.of) if share < max(shares.of)]
-        held = (targets.high[half] == 1)[:, rare]
-        named = (outputs.high[half] >= even)[:, rare]
-    return 0 if bool((held & named).any()) else int(held.any(axis=1).sum())
+    named = _may_be_named(outputs, shares, configuration(history).from_logits)[half]
+    rare = [index for index, share in enumerate(shares.of) if share < max(shares.of)]
+    held, named = present[half][:, rare], named[:, rare]
+    of, found = int(held.any(axis=1).sum()), int((held & named).any(axis=1).sum())
+    return (0 if found > NAMED * of else of - found), of
+
+
+def _present(history: RunHistory, outputs: Columns, classes: int) -> NDArray[np.bool_] | None:
+    """Whether each record's batch contains each class, `[S, C]`; None if unknown."""
+    targets, labels = columns_of(history, "target"), history.table("labels")
+    if targets is None or len(targets.steps) != len(outputs.steps):
+        return None
+    if targets.count == 1 and classes == 2 and outputs.count == 1:
+        return np.concatenate([targets.low == 0, targets.high == 1], axis=1)
+    if targets.count == classes == outputs.count:
+        return np.asarray(targets.high == 1)
+    if labels is None or not labels.has("label_fraction") or outputs.count != classes:
+        return None
+    if not np.array_equal(labels.steps, outputs.steps):
+        return None
+    return np.asarray(labels.column("label_fraction") > 0)
+
+
+def _may_be_named(outputs: Columns, shares: _Shares, logits: bool) -> NDArray[np.bool_]:
+    """Whether some sample of each record may be predicted to be of each class, `[S, C]`.
+
+    A sample predicts a class to which it gives a probability of at least 1/2, which is a logit of 0
+    for two classes. With the logits of more, a class whose largest is below the smallest of the
+    most frequent class is predicted for no sample.
+    """
+    if outputs.count == 1:
+        even = 0.0 if logits else 0.5
+        return np.concatenate([outputs.low < even, outputs.high >= even], axis=1)
+    if not logits:
+        return np.asarray(outputs.high >= 0.5)
+    most = shares.of.index(max(shares.of))
+    return np.asarray(outputs.high >= outputs.low[:, most : most + 1])
 
 
 def _no_better_than_prior(history: RunHistory) -> bool:
@@ -273,6 +311,10 @@ RULE = Rule(
             source="A single batch may miss the class by chance.",
         ),
         Threshold(
+            "batches_with_class_found", low=NAMED, detail="a rare class",
+            source="The model then recognizes about a tenth of the samples of rare classes.",
+        ),
+        Threshold(
             "loss_over_baseline", high=LITTLE, detail="(at positions that are not padding)",
             source="The model has then learned little beyond the padding.",
         ),
@@ -295,6 +337,11 @@ RULE = Rule(
         Measure(
             "batches_without_class",
             "recorded batches with {detail} in which the model never predicts it",
+        ),
+        Measure(
+            "batches_with_class_found",
+            "part of the recorded batches with {detail} in which the model may predict it",
+            (), "fraction",
         ),
     ),
     shows=("feature_mean",),

@@ -18,8 +18,8 @@ from tb_convergence.core.diagnosis.table_columns import (
     median_over_time,
     weights_column,
 )
-from tb_convergence.core.diagnosis.training_progress import unfinished
-from tb_convergence.core.history import RunHistory, Table
+from tb_convergence.core.diagnosis.training_progress import learns, unfinished
+from tb_convergence.core.history import RunHistory, Steps, Table, Values
 from tb_convergence.core.measures import Measure
 from tb_convergence.core.text.numbers import literal, number, percent, rounded
 
@@ -27,6 +27,8 @@ CLIPPED: Final = 0.5
 EXCESS: Final = 3.0
 RECORDS: Final = 20
 ALL: Final = 5
+SAME: Final = 1e-4
+HARDLY: Final = 1e-4
 OUTLIER: Final = 3.0
 """Above this multiple of the typical gradient, a gradient is an outlier."""
 
@@ -73,7 +75,46 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
             ),
             _advice(history, table, name, limit, excess),
         )
-    return None
+    return _by_hand(history, table, whole, whole_steps)
+
+
+def _by_hand(
+    history: RunHistory, table: Table, norms: Values | None, steps: Steps
+) -> Match | None:
+    """A norm of all gradients that is the same at most steps, as only clipping in the train step
+    makes it.
+
+    What was cut off is unknown, so it counts only where even the fastest layer hardly moves.
+    """
+    if norms is None or not table.has("update_ratio") or learns(history):
+        return None
+    known = np.flatnonzero(np.isfinite(norms) & (norms > 0))
+    values = np.asarray(norms[known], np.float64)
+    if len(values) < RECORDS:
+        return None
+    limit = float(np.median(values))
+    clipped = np.abs(values / limit - 1) < SAME
+    share = float(clipped.mean())
+    fastest = median_over_time(weights_column(table, "update_ratio"))
+    if share <= CLIPPED or not np.isfinite(fastest).any() or float(np.nanmax(fastest)) >= HARDLY:
+        return None
+    return Match(
+        "warning", min(0.9, 0.5 + 0.4 * share),
+        f"The norm of all gradients is {number(limit)} in {percent(share)} of the records. Only "
+        "clipping in the train step makes it the same at each step. Even the fastest layer changes "
+        f"by only {number(float(np.nanmax(fastest)))} of its size per step.",
+        int(steps[known[mostly_since(clipped) or 0]]), int(table.steps[-1]), (),
+        (
+            Evidence("clipped_share", share, CLIPPED),
+            Evidence("fastest_update_ratio", float(np.nanmax(fastest)), HARDLY, side="less than"),
+        ),
+        (
+            f"Raise the limit of the clipping in your train step: 1 instead of {literal(limit)}. "
+            "Then print the norm before clipping, and set a limit that only outliers reach.",
+            "If the loss then jumps, lower the learning rate instead of the limit.",
+        ),
+        title="Gradient clipping in the train step shrinks most steps",
+    )
 
 
 def _advice(
@@ -131,6 +172,14 @@ RULE = Rule(
             ),
         ),
         Threshold(
+            "gradient_norm_deviation", low=SAME, detail="of a clipped norm",
+            source="Gradients of different batches never agree so closely; float32 resolves 6e-8.",
+        ),
+        Threshold(
+            "fastest_update_ratio", low=HARDLY, detail="(clipped in the train step)",
+            source="About 1e-3 is healthy; a tenth is too slow (see learning-rate-too-low).",
+        ),
+        Threshold(
             "records", high=RECORDS,
             source="20 records are enough to tell a share of one half from one quarter.",
         ),
@@ -144,6 +193,10 @@ RULE = Rule(
     ),
     measures=(
         Measure("clipped_share", "share of clipped records", ("gradient_norm",), "fraction"),
+        Measure(
+            "gradient_norm_deviation", "relative deviation from the median norm",
+            ("gradient_global_norm",), "fraction",
+        ),
         Measure("gradient_over_clip_limit", "gradient over {detail}", ("gradient_norm",)),
     ),
     shows=("gradient_norm", "gradient_global_norm"),

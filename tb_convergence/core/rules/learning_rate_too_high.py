@@ -8,7 +8,7 @@ not fall. Many healthy runs begin with large updates, so these alone prove nothi
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -48,6 +48,9 @@ DIED: Final = 0.3
 SPIKED: Final = 3.0
 RECORDS: Final = 5
 EXTREME: Final = 1.0
+HEAVY: Final = 0.99
+_USUAL: Final = 0.9
+"""The momentum of most published recipes (Goodfellow et al. 2016, 8.3.2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +76,11 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
     if harm is None:
         return _destroyed_start(history)
     if table.has("update_ratio"):
-        return strongest(_by_updates(history, table, trajectory, harm), _destroyed_start(history))
-    return (
+        return strongest(
+            _by_momentum(history, harm), _by_updates(history, table, trajectory, harm),
+            _destroyed_start(history),
+        )
+    return _by_momentum(history, harm) or (
         _by_rate(history, table, harm) or _by_growth(history, table, harm)
         or _by_gradients(history, table, harm)
     )
@@ -310,6 +316,47 @@ def _by_rate(history: RunHistory, table: Table, harm: _Harm) -> Match | None:
     )
 
 
+def _by_momentum(history: RunHistory, harm: _Harm) -> Match | None:
+    """A momentum that adds up so many steps that they carry the weights past any minimum.
+
+    In a constant gradient, each step becomes 1 / (1 - momentum) times as large.
+    """
+    model = configuration(history)
+    momentum = model.momentum
+    if momentum is None or not HEAVY < momentum < 1 or not harm.worse:
+        return None
+    factor = 1 / (1 - momentum)
+    if history.last_step < factor / 10:
+        return None  # hardly any steps have been added up
+    acts = ""
+    if model.learning_rate:
+        acts = f" and acts like a learning rate of {number(model.learning_rate * factor, 2)}"
+    return Match(
+        severity="critical",
+        confidence=min(0.9, harm.confidence),
+        summary=(
+            f"Momentum {number(momentum, 6)} adds up about {number(factor, 2)} steps{acts}, and "
+            f"{harm.text}.{harm.note}"
+        ),
+        first_step=0,
+        last_step=history.last_step,
+        layers=(),
+        evidence=(Evidence("momentum", momentum, HEAVY),),
+        advice=_advice(history, None, 0),
+        title="The momentum is too high",
+    )
+
+
+def _momentum_advice(model: Configuration) -> str | None:
+    """The usual momentum instead of a very high one; None where it is not."""
+    if model.momentum is None or not HEAVY < model.momentum < 1:
+        return None
+    usual = replace(model, momentum=_USUAL)
+    if model.learning_rate is None:
+        return f"Lower the momentum: momentum={_USUAL} instead of {number(model.momentum, 6)}."
+    return f"Lower the momentum: {usual.optimizer_text} instead of {model.optimizer_text}."
+
+
 def _by_growth(history: RunHistory, table: Table, harm: _Harm) -> Match | None:
     """Weights that grew between two records by more than small steps could make them grow."""
     if not table.has("variable_norm"):
@@ -444,7 +491,10 @@ def _advice(history: RunHistory, ratio: float | None, step: int) -> tuple[str, .
     rate = None if known is None else known.at(step)
     raised = _mid_run_raise(history, step)
     first = "Lower the learning rate by a factor of 3 to 10."
-    if raised is not None:
+    heavy = _momentum_advice(model)
+    if heavy is not None:
+        first = heavy
+    elif raised is not None:
         back = model.with_rate(raised.before, 3) or number(raised.before)
         unit = "epoch" if history.axis == "epoch" else "step"
         first = (
@@ -502,6 +552,13 @@ RULE = Rule(
             ),
         ),
         Threshold(
+            "momentum", high=HEAVY,
+            source=(
+                "0.9 to 0.99 is usual (Sutskever et al. 2013). At 0.99, each step counts a hundred "
+                "times."
+            ),
+        ),
+        Threshold(
             "steps", low=EARLY, detail="at the start",
             source="The first steps decide whether the initialization survives.",
         ),
@@ -538,6 +595,7 @@ RULE = Rule(
             "first_steps_update_ratio", "largest update ratio of the first steps",
             ("update_ratio",), reading=True,
         ),
+        Measure("momentum", "momentum of the optimizer"),
         Measure("weight_growth", "norm of the weights over its start", ("variable_norm",)),
         Measure("gradient_growth_before_harm", "growth of the gradient norm", ("gradient_norm",)),
         Measure(
@@ -570,6 +628,7 @@ RULE = Rule(
     ),
     references=(
         "Smith 2017, Cyclical Learning Rates, arXiv:1506.01186",
+        "Sutskever et al. 2013, On the Importance of Initialization and Momentum, ICML",
         "Bengio 2012, Practical Recommendations, arXiv:1206.5533",
     ),
 )

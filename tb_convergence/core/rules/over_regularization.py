@@ -18,7 +18,7 @@ from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
 from tb_convergence.core.diagnosis.rate_schedule import rates
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold, strongest
 from tb_convergence.core.diagnosis.table_columns import layers_of
-from tb_convergence.core.diagnosis.training_progress import USELESS, learns
+from tb_convergence.core.diagnosis.training_progress import LITTLE, USELESS, learns
 from tb_convergence.core.history import NoStatisticError, RunHistory
 from tb_convergence.core.measures import Measure
 from tb_convergence.core.regularization import regularization_loss
@@ -35,6 +35,8 @@ ADDED: Final = 0.25
 NARROW: Final = 32
 LEFT: Final = 10.0
 RATE: Final = 0.5
+CUT: Final = 0.3
+MILDER: Final = 0.7
 
 _BESIDE: Final = 0.1
 """Maximum part of an added term in the first loss, so that the data dominates."""
@@ -48,7 +50,9 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
         _by_strength(history, model),
         _by_decay(history, model),
         _by_shrinking(history),
+        _by_constraint(history, model),
         _by_dropout(history, model, signs),
+        _only_in_training(history, model),
     )
     if found is None and not history.config:
         raise NoStatisticError("config", "run")  # norms alone acquit nothing
@@ -194,6 +198,8 @@ def _by_strength(history: RunHistory, model: Configuration) -> Match | None:
             "the training data first. Then add it back step by step, at 1e-5 to 1e-3.",
         ),
         title=f"{kind.upper()} penalty shrinks the weights",
+        # The same step is a larger part of weights that the penalty has shrunk.
+        explains=("learning-rate-too-high",) if kept[layer.name] < VANISHED else (),
     )
 
 
@@ -276,6 +282,45 @@ def _by_shrinking(history: RunHistory) -> Match | None:
     )
 
 
+def _by_constraint(history: RunHistory, model: Configuration) -> Match | None:
+    """A constraint on the norm of a unit's weights that cuts most of the initial weights off."""
+    table = history.table("variables")
+    bound = [layer for layer in model.layers if layer.constraint_limit is not None]
+    if table is None or not bound or not table.has("variable_norm") or learns(history):
+        return None
+    if len(table.steps) < RECORDS or int(table.steps[0]) != 0:
+        return None
+    norm = table.column("variable_norm").astype(np.float64)
+    kept = {
+        table.rows[row].layer: float(norm[1, row] / norm[0, row])
+        for row in table.rows_of("kernel") if norm[0, row] > 0 and np.isfinite(norm[1, row])
+    }
+    cut = [layer for layer in bound if kept.get(layer.name, 1.0) < CUT]
+    if not cut:
+        return None
+    layer = min(cut, key=lambda one: kept[one.name])
+    limit, names = layer.constraint_limit or 0.0, [one.name for one in cut]
+    return Match(
+        "critical", 0.9,
+        f"kernel_constraint={layer.constraint}({number(limit, 6)}) in {listed(names)} cut the "
+        f"weights of {layer.name} to {percent_or_number(kept[layer.name])} of their first size at "
+        "the first step and keeps them there, so each layer passes on hardly any signal.",
+        0, int(table.steps[-1]), tuple(names),
+        (
+            Evidence("weights_after_constraint", kept[layer.name], CUT, int(table.steps[1]),
+                     layer.name),
+            Evidence("constraint_limit", limit, None, None, layer.name),
+        ),
+        (
+            f"Use {layer.constraint}(3) instead of {layer.constraint}({number(limit, 6)}) in "
+            f"{listed(names)}, or no constraint: 2 to 4 is usual.",
+        ),
+        title="A weight constraint is too tight",
+        explains=("wrong-labels", "insufficient-capacity", "learning-rate-too-high",
+                  "poor-initialization", "too-few-steps"),
+    )
+
+
 def _penalized(names: list[str], kind: str, layers: list[Layer]) -> str:
     """Which layers are penalized, and how strongly; of several strengths, that of the first."""
     unlike = len({(item.l1, item.l2) for item in layers}) > 1
@@ -322,6 +367,49 @@ def _by_dropout(history: RunHistory, model: Configuration, signs: Signs) -> Matc
          "wide layers only.",),
         "Dropout too strong for narrow layers" if narrow else "Dropout leaves too few units",
         shows=_cut_by_dropout(history, heavy, signs),
+    )
+
+
+def _only_in_training(history: RunHistory, model: Configuration) -> Match | None:
+    """A training loss far above the validation loss, where layers disturb only the training.
+
+    Dropout, noise and random changes of images are off in validation. If the model does well there
+    and badly in training, they hide too much of the data.
+    """
+    noisy = [
+        layer for layer in model.layers
+        if (layer.rate or 0.0) >= RATE or layer.kind.startswith(("GaussianNoise", "Random"))
+    ]
+    trajectory, baseline = loss_trajectory(history), baseline_loss(history)
+    validation = history.series("validation_loss")
+    if not noisy or trajectory is None or baseline is None or validation is None:
+        return None
+    last = np.asarray(validation.values[-RECORDS:], np.float64)
+    if baseline <= 0 or len(last) < 3 or not np.isfinite(last).all() or learns(history):
+        return None
+    lower, share = float(np.median(last)) / trajectory.end, trajectory.end / baseline
+    if trajectory.end <= 0 or lower > MILDER:
+        return None
+    names = [layer.name for layer in noisy]
+    many = len(names) > 1
+    return Match(
+        "warning" if share > LITTLE else "info", 0.7 if share > LITTLE else 0.5,
+        f"The training loss ends at {number(trajectory.end)}, {percent(share)} of the loss of a "
+        f"model that ignores its input, and the validation loss at {number(float(np.median(last)))}"
+        f". {listed(names)} {'disturb' if many else 'disturbs'} only the training, and so much "
+        "that the model learns little.",
+        0, max(0, history.last_step), tuple(names),
+        (
+            Evidence("validation_loss_over_training", lower, MILDER, None, side="less than"),
+            *(Evidence("dropout_rate", layer.rate, RATE, None, layer.name, side="at least")
+              for layer in noisy if layer.rate is not None and layer.rate >= RATE),
+        ),
+        (
+            f"Weaken {listed(names)}: dropout of 0.1 to 0.3, and noise or shifts that leave the "
+            "sample recognizable. First train without them.",
+        ),
+        title="Dropout or noise hides the training data",
+        explains=("insufficient-capacity", "too-few-steps"),
     )
 
 
@@ -393,8 +481,22 @@ RULE = Rule(
             ),
         ),
         Threshold(
+            "weights_after_constraint", low=CUT,
+            source=(
+                "A limit of 2 to 4 on the norm of a unit's weights, as published (Srivastava et "
+                "al. 2014), cuts nothing off at the start."
+            ),
+        ),
+        Threshold(
             "dropout_units_left", low=LEFT,
             source="Fewer units carry little information, however wide the layer is.",
+        ),
+        Threshold(
+            "validation_loss_over_training", low=MILDER, detail="(with noise only in training)",
+            source=(
+                "Dropout is off in validation, which lowers its loss (Keras FAQ). Here the noise "
+                "is nearly a third of the training loss."
+            ),
         ),
         Threshold(
             "dropout_rate", high=RATE,
@@ -419,6 +521,15 @@ RULE = Rule(
         Measure("weight_decay_per_step", "part of a weight that decay takes per step", (),
                 "fraction"),
         Measure("weight_shrinkage", "norm of the weights over its start", ("variable_norm",)),
+        Measure(
+            "validation_loss_over_training", "validation loss over training loss",
+            ("validation_loss",), "fraction",
+        ),
+        Measure(
+            "weights_after_constraint", "norm of the weights after the first step over its start",
+            ("variable_norm",), "fraction",
+        ),
+        Measure("constraint_limit", "largest norm of a unit's weights that is allowed"),
         Measure("dropout_rate", "dropout rate", (), "fraction"),
         Measure("dropout_units", "units of a layer under heavy dropout"),
         Measure("dropout_units_left", "units that dropout keeps"),

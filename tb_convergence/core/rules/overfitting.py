@@ -1,7 +1,8 @@
 """The validation loss stops falling or rises while the training loss falls to near zero.
 
-The finding has three forms. The validation loss turns and rises. It stalls while the training loss
-falls to near zero. Or it never gets better than its start, which points at the validation data.
+The finding has four forms. The validation loss turns and rises. It stalls while the training loss
+falls to near zero. It never gets better than its start, which points at the validation data. Or it
+ends several times as high as a training loss near zero, which is only informational.
 """
 
 from __future__ import annotations
@@ -47,7 +48,10 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         return None
     if both.end_validation < GAP * both.end_training:
         return None
-    return _never_better(history, both) or _turned(history, both) or _stalled(history, both)
+    return (
+        _never_better(history, both) or _turned(history, both) or _stalled(history, both)
+        or _gap(history, both)
+    )
 
 
 def _level(history: RunHistory, both: PairedLosses) -> float:
@@ -158,6 +162,32 @@ def _stalled(history: RunHistory, both: PairedLosses) -> Match | None:
                      side="at least"),
         ),
         title="Validation loss stopped falling",
+    )
+
+
+def _gap(history: RunHistory, both: PairedLosses) -> Match | None:
+    """Both losses fall, but the training loss to near zero and the validation loss by far less.
+
+    More data or a smaller model would help, but nothing got worse.
+    """
+    level, last = _level(history, both), int(both.steps[-1])
+    end_val, end_train = both.end_validation, both.end_training
+    if level <= 0 or end_train >= NEAR_ZERO * level or end_val < NEAR_ZERO * level:
+        return None
+    if end_val < APART * max(end_train, 0.0) or end_val >= CHANCE * level:
+        return None
+    return Match(
+        "info", 0.55,
+        f"The training loss ends at {number(end_train)} and the validation loss at "
+        f"{number(end_val)}. The model fits its training data far better than other data.",
+        int(both.steps[0]), last, (),
+        (
+            Evidence("training_loss_over_baseline", end_train / level, NEAR_ZERO, last,
+                     side="less than"),
+            Evidence("validation_over_training", end_val / max(end_train, 1e-30), APART, last,
+                     side="at least"),
+        ),
+        title="Validation loss far above the training loss",
     )
 
 

@@ -8,6 +8,8 @@ factor of less than two.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -18,17 +20,19 @@ from tb_convergence.core.diagnosis.data import columns_of, feature_scales, targe
 from tb_convergence.core.diagnosis.finding import Evidence, Severity
 from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
-from tb_convergence.core.diagnosis.training_progress import FALLS, learns
+from tb_convergence.core.diagnosis.saturated_starts import HALF, saturated
+from tb_convergence.core.diagnosis.training_progress import FALLS, SOLVED, learns, solved
 from tb_convergence.core.history import NoStatisticError, RunHistory, Table, Values
 from tb_convergence.core.measures import Measure
 from tb_convergence.core.schema import Row
-from tb_convergence.core.text.numbers import number, rounded
+from tb_convergence.core.text.numbers import number, percent, rounded
 from tb_convergence.core.text.phrases import counted, listed
 
 FACTOR: Final = 10.0
 OVERCONFIDENT: Final = 2.0
 LARGE_INPUT: Final = data.LARGE_INPUT
 MANY_CLASSES: Final = 1000
+SATURATING: Final = 3.0
 EQUAL: Final = 1e-6
 MOVED: Final = 0.3
 BOUNDS: Final = ("low", "high")
@@ -59,7 +63,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     rows = table.rows_of("kernel")
     std, mean = table.column("variable_std")[0], table.column("variable_mean")[0]
     zero = _all_zero(table, rows)
-    constant, scaled = [], []
+    constant, scaled, saturating = [], [], {}
     for row in rows:
         fan = fans(table.rows[row])
         if fan is None and row in zero:
@@ -74,7 +78,10 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
                 constant.append(row)
             continue
         ratio = float(std[row]) / math.sqrt(2 / sum(fan))
-        if not 1 / FACTOR <= ratio <= FACTOR:
+        flat = saturated(history, table.rows[row].layer) if ratio >= SATURATING else None
+        if flat is not None and flat[0] >= HALF:
+            saturating[row] = flat
+        if row in saturating or not 1 / FACTOR <= ratio <= FACTOR:
             scaled.append((row, ratio))
     benign = learns(history)
     layers = [table.rows[row].layer for row in constant]
@@ -95,19 +102,53 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
             # Histograms and `log_health` of bare arrays: no fan, so no scale to compare with.
             raise NoStatisticError("shapes of the weights", "variables")
         return found
+    if any(now >= HALF for _, now in saturating.values()) and not _harmless(history):
+        benign = False  # layers that never left their flat ends hold the run back
     row, ratio = max(scaled, key=lambda pair: abs(math.log(pair[1])))
-    return Match(
+    sure = 0.6 + 0.25 * (abs(math.log10(ratio)) - 1)
+    if saturating:
+        sure = max(sure, 0.75)
+    match = Match(
         "info" if benign else "warning",
-        0.35 if benign else min(0.9, 0.6 + 0.25 * (abs(math.log10(ratio)) - 1)),
+        0.35 if benign else min(0.9, sure),
         f"The weights of {table.rows[row].layer} start with a standard deviation of "
         f"{number(std[row])}, {_times(ratio)} what Glorot's initializer gives "
-        f"({number(float(std[row]) / ratio, 2)}).{FALLS if benign else ''}",
+        f"({number(float(std[row]) / ratio, 2)}).{_saturated_text(table, saturating)}"
+        f"{FALLS if benign else ''}",
         0, history.last_step, tuple(table.rows[r].layer for r, _ in scaled),
-        tuple(Evidence("std_over_glorot", value, FACTOR if value > 1 else
-                       1 / FACTOR, int(table.steps[0]), table.rows[r].layer)
+        tuple(Evidence("std_over_glorot", value, _limit(value, r in saturating),
+                       int(table.steps[0]), table.rows[r].layer)
               for r, value in scaled),
         _advice(table, [r for r, _ in scaled]),
         title=f"Weights initialized too {'large' if ratio > 1 else 'small'}",
+    )
+    # Units that start on the flat ends pass on no gradient, whatever their activation.
+    return replace(match, explains=("wrong-hidden-activation",)) if saturating else match
+
+
+def _limit(ratio: float, saturating: bool) -> float:
+    if saturating and ratio < FACTOR:
+        return SATURATING
+    return FACTOR if ratio > 1 else 1 / FACTOR
+
+
+def _harmless(history: RunHistory) -> bool:
+    """Whether the run fits its task; judged by its start if the baseline is unknown."""
+    trajectory = loss_trajectory(history)
+    if data.baseline_loss(history) is None and trajectory is not None:
+        return trajectory.fall > 1 - SOLVED
+    return solved(history)
+
+
+def _saturated_text(table: Table, saturating: Mapping[int, tuple[float, float]]) -> str:
+    """A sentence on the layers whose units start on flat ends; "" without one."""
+    if not saturating:
+        return ""
+    row = max(saturating, key=lambda one: saturating[one][0])
+    first, last = saturating[row]
+    return (
+        f" In the first step {percent(first)} of the outputs of {table.rows[row].layer} lie on the "
+        f"flat ends of its {table.rows[row].activation}, and {percent(last)} do at the end."
     )
 
 
@@ -272,6 +313,21 @@ RULE = Rule(
         Threshold(
             "std_over_glorot", high=FACTOR, detail="(or below its inverse)",
             source="The variance of a layer is then wrong by a factor of a hundred.",
+        ),
+        Threshold(
+            "std_over_glorot", high=SATURATING, detail="(of a layer that starts saturated)",
+            source=(
+                "Pre-activations then have a standard deviation of about 3, and the slope of a "
+                "tanh has fallen to a hundredth at 3 (Glorot & Bengio 2010)."
+            ),
+        ),
+        Threshold(
+            "activation_saturated_fraction", high=HALF, detail="in the first record",
+            source="Half of the units then pass on hardly any gradient from the beginning.",
+        ),
+        Threshold(
+            "loss_over_baseline", low=SOLVED, detail="(the start does no harm)",
+            source="A loss this low leaves little to improve.",
         ),
         Threshold(
             "first_loss_over_uniform", high=OVERCONFIDENT,

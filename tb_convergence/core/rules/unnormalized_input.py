@@ -1,4 +1,4 @@
-"""Features are on a large scale, or on very different scales.
+"""Features are on a large or a tiny scale, or on very different scales.
 
 Gradients of the first layer grow with its inputs, so no single learning rate suits features of
 scale 1 and of scale 1,000. The rule combines the statistics of all batches (law of total variance),
@@ -16,6 +16,7 @@ from tb_convergence.core.diagnosis.configuration import (
     LOOKUP,
     NORMALIZING,
     Configuration,
+    Layer,
     configuration,
 )
 from tb_convergence.core.diagnosis.data import LARGE_INPUT, feature_scales, features_in
@@ -23,7 +24,8 @@ from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.frozen_base import base_output, frozen_base
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold, strongest
 from tb_convergence.core.diagnosis.threshold import Healthy, Range
-from tb_convergence.core.diagnosis.training_progress import learns
+from tb_convergence.core.diagnosis.tiny_inputs import TINY, tiny_input
+from tb_convergence.core.diagnosis.training_progress import SOLVED, learns, solved
 from tb_convergence.core.history import RunHistory, Table, Values
 from tb_convergence.core.measures import Measure
 from tb_convergence.core.text.numbers import number, percent
@@ -44,16 +46,20 @@ PREPARE: Final = (
 )
 
 
+def _readers(name: str, model: Configuration) -> list[Layer]:
+    """The layers that read the input `name`."""
+    readers = [layer for layer in model.layers if name in (layer.inputs or ())]
+    # The first layer reads a single input, or one that no layer names.
+    return readers or [layer for layer in model.layers if layer.kind != "InputLayer"][:1]
+
+
 def _scaled_already(name: str, model: Configuration) -> bool:
     """Whether the input `name` needs no scaling by the user.
 
     The model normalizes it itself, uses it as an index, or passes it to a frozen base that was
     trained on a scale of its own.
     """
-    readers = [layer for layer in model.layers if name in (layer.inputs or ())]
-    if not readers:
-        # The first layer reads a single input, or one that no layer names.
-        readers = [layer for layer in model.layers if layer.kind != "InputLayer"][:1]
+    readers = _readers(name, model)
     return bool(readers) and all(
         layer.kind in NORMALIZING | LOOKUP or (layer.trainable is False and layer.parameters)
         for layer in readers
@@ -71,7 +77,43 @@ def judged(history: RunHistory, table: Table) -> list[int]:
 
 def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     return strongest(
-        _by_scale(history), _frozen_base(history), _large_base(history), _squeezed(history)
+        _by_scale(history), _frozen_base(history), _large_base(history), _squeezed(history),
+        _tiny(history),
+    )
+
+
+def _tiny(history: RunHistory) -> Match | None:
+    """Inputs that are nearly zero, in a run that learns little."""
+    table = history.table("inputs")
+    if table is None or learns(history):
+        return None
+    found = tiny_input(history, judged(history, table))
+    if found is None:
+        return None
+    if found.scaling:
+        what = f"What {found.scaling} passes to {found.layer} has an RMS of about"
+        names: tuple[str, ...] = (found.scaling, found.layer)
+    else:
+        what = "Even the largest input feature has an RMS of"
+        names = tuple(dict.fromkeys(table.rows[row].name for row in judged(history, table)))
+    return Match(
+        "warning", 0.75,
+        f"{what} {number(found.rms)}, while about 1 is healthy. The gradient of the first layer is "
+        "as small as its input, so the layer hardly learns.",
+        0, max(0, history.last_step), names,
+        (Evidence("tiny_input_rms", found.rms, TINY, None, names[0], side="less than"),),
+        (
+            f"Scale the input once: remove {found.scaling}, or the division in the data pipeline."
+            if found.scaling else
+            "Scale the input once: check whether it was divided twice (such as / 255 in the loader "
+            "and again in the model), or standardize every feature to mean 0 and standard "
+            "deviation 1.",
+            "Print the mean and the standard deviation of one batch as the first layer receives "
+            "it.",
+        ),
+        title="The input is nearly zero",
+        explains=("learning-rate-too-low", "wrong-labels", "insufficient-capacity",
+                  "too-few-steps"),
     )
 
 
@@ -195,10 +237,16 @@ def _by_scale(history: RunHistory) -> Match | None:
         )
     else:
         text += "."
+    behind = None if uneven else _normalized_behind(history, table.rows[rows[worst]].layer)
+    good = solved(history) or behind is not None
+    if behind is not None:
+        text += f" {behind} normalizes what the first layer makes of it."
+    elif good:
+        text += " The run learns well nevertheless."
     still = [table.rows[rows[i]].name for i in big if std[i] == 0]
     offset = abs(mean[worst]) > std[worst]
     return Match(
-        severity="critical" if largest > VERY_LARGE else "warning",
+        severity="info" if good else "critical" if largest > VERY_LARGE else "warning",
         confidence=min(0.95, 0.65 + 0.15 * float(np.log10(max(largest, std_ratio / 10) / LARGE))),
         summary=text,
         first_step=int(table.steps[0]),
@@ -224,6 +272,21 @@ def _by_scale(history: RunHistory) -> Match | None:
                + ": a constant feature carries no information.",) if still and not only else ()),
         ),
     )
+
+
+def _normalized_behind(history: RunHistory, name: str) -> str | None:
+    """The normalization right behind the linear first layer of an input; None without one.
+
+    It takes out the scale that all features share, whatever the weights are.
+    """
+    model = configuration(history)
+    readers = _readers(name, model)
+    if len(readers) != 1 or readers[0].activation != "linear":
+        return None
+    behind = [layer for layer in model.layers if readers[0].name in (layer.inputs or ())]
+    if len(behind) != 1 or behind[0].kind not in NORMALIZING - {"Normalization", "Rescaling"}:
+        return None
+    return behind[0].name if behind[0].moving_statistics != "initial" else None
 
 
 def _squeezed(history: RunHistory) -> Match | None:
@@ -310,6 +373,20 @@ RULE = Rule(
             ),
         ),
         Threshold(
+            "loss_over_baseline", low=SOLVED, detail="(the scale does no harm)",
+            source=(
+                "Little is left to improve. The validation loss must be below twice that."
+            ),
+        ),
+        Threshold(
+            "tiny_input_rms", low=TINY, detail="(if the loss does not get low)",
+            source=(
+                "Gradients of a first layer are proportional to its inputs: with plain gradient "
+                "descent, it learns 2,500 times more slowly than from z-scores (LeCun et al. 1998, "
+                "4.3). Pixels divided by 255 twice are below 0.004."
+            ),
+        ),
+        Threshold(
             "base_output_rms", high=LARGE,
             source=(
                 "The output of a frozen base is the input of the trained layers, so the same limit "
@@ -334,6 +411,7 @@ RULE = Rule(
             "largest_feature_rms", "RMS of the largest feature", ("feature_rms",), reading=True,
             kind="input",
         ),
+        Measure("tiny_input_rms", "RMS of what the first layer receives", ("feature_rms",)),
         Measure(
             "largest_feature_mean", "mean of the largest feature", ("feature_mean",),
             reading=True, kind="input",

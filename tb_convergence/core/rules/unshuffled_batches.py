@@ -14,6 +14,7 @@ import numpy as np
 from tb_convergence.core.diagnosis.configuration import configuration
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
+from tb_convergence.core.diagnosis.training_progress import SOLVED, solved
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.measures import Measure
 from tb_convergence.core.text.numbers import percent
@@ -40,10 +41,12 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     if within + between <= 0 or within / (within + between) >= WITHIN:
         return None
     share = within / (within + between)
+    good = solved(history)
     return Match(
-        "warning", min(0.95, 0.6 + 0.6 * (WITHIN - share)),
+        "info" if good else "warning", min(0.95, 0.6 + 0.6 * (WITHIN - share)),
         f"Only {percent(share)} of the variance of the targets lies within batches of {size}; "
-        f"shuffled batches would have {percent((size - 1) / size)}.",
+        f"shuffled batches would have {percent((size - 1) / size)}."
+        + (" The run learns well nevertheless." if good else ""),
         int(table.steps[0]), int(table.steps[-1]), tuple(table.rows[row].name for row in rows),
         (Evidence("variance_within_batches", share, WITHIN),),
     )
@@ -60,6 +63,10 @@ RULE = Rule(
         Threshold(
             "variance_within_batches", low=WITHIN,
             source="Shuffled batches of eight samples have seven eighths.",
+        ),
+        Threshold(
+            "loss_over_baseline", low=SOLVED, detail="(the order does no harm)",
+            source="Little is left to improve. The validation loss must be below twice that.",
         ),
         Threshold(
             "batch_size", high=BATCH,

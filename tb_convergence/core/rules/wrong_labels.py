@@ -16,7 +16,12 @@ from typing import Final
 import numpy as np
 
 from tb_convergence.core.diagnosis.configuration import SPARSE_LOSSES, configuration
-from tb_convergence.core.diagnosis.data import baseline_loss, columns_of, target_kind
+from tb_convergence.core.diagnosis.data import (
+    baseline_loss,
+    columns_of,
+    label_shares,
+    target_kind,
+)
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.loss_trajectory import LossTrajectory, loss_trajectory
 from tb_convergence.core.diagnosis.output_heads import at_any_head
@@ -156,11 +161,8 @@ def _never_generalizes(
     values, steps = np.asarray(validation.values[finite], np.float64), validation.steps[finite]
     if len(values) < EPOCHS or trajectory.end > baseline or lagging_statistics(history):
         return None
-    targets, kind = columns_of(history, "target"), target_kind(history)
-    if targets is not None and kind in ("binary", "one-hot"):
-        mean = targets.overall[0]
-        if float(np.max(np.maximum(mean, 1 - mean) if kind == "binary" else mean)) > UNEVEN:
-            return None
+    if _largest_share(history) > UNEVEN:
+        return None
     best = float(values.min()) / baseline
     if best >= APART:
         return _apart(history, trajectory, baseline, values, steps)
@@ -177,6 +179,16 @@ def _never_generalizes(
                   int(steps[int(np.argmin(values))]), detail="(best)"),),
         title="Inputs and labels may not belong together",
     )
+
+
+def _largest_share(history: RunHistory) -> float:
+    """Share of the most frequent class; 0 if unknown."""
+    targets, kind = columns_of(history, "target"), target_kind(history)
+    if targets is not None and kind in ("binary", "one-hot"):
+        mean = targets.overall[0]
+        return float(np.max(np.maximum(mean, 1 - mean) if kind == "binary" else mean))
+    shares = label_shares(history)
+    return 0.0 if shares is None else float(shares.mean(axis=0).max())
 
 
 def _apart(

@@ -1,11 +1,12 @@
 """The loss does not measure what the model should do.
 
-The rule fires on any of six signs. (1) The loss never fits this output or these targets. (2)
+The rule fires on any of seven signs. (1) The loss never fits this output or these targets. (2)
 Outputs and targets have different shapes, so the smaller one is repeated. (3) A loss that cannot be
 negative is negative, or falls without bound. (4) The loss is NaN or infinite, although everything
 that it is computed from is finite. (5) The value of the loss, compared with the moments of targets
 and predictions, shows that the loss is summed instead of averaged, or that it compares every
 prediction with every target. (6) The loss falls while the predictions move away from their targets.
+(7) It falls while probabilities move away from the share of ones among the targets.
 """
 
 from __future__ import annotations
@@ -69,7 +70,8 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
 def _of_output(history: RunHistory, signs: Signs) -> Match | None:
     checks: tuple[Check, ...] = (
         one_class, _no_distribution, _first_not_finite, _below_zero, _pairwise, _unequal_shapes,
-        _summed, _leaves_the_targets, _pleased_by_a_constant, several_labels, binary_per_class,
+        _summed, _leaves_the_targets, _pleased_by_a_constant,
+        _rewards_the_opposite, several_labels, binary_per_class,
         distance_between_classes, classes_as_one_number,
     )
     return strongest(*(check(history, signs) for check in checks))
@@ -322,6 +324,32 @@ def _pleased_by_a_constant(history: RunHistory, _: Signs) -> Match | None:
     )
 
 
+def _rewards_the_opposite(history: RunHistory, _: Signs) -> Match | None:
+    """A loss that falls while probabilities move away from the share of ones among the targets.
+
+    A score (Dice, IoU, F1) that is returned as the loss is minimized, although it should grow.
+    """
+    found, trajectory = loss_value.means_apart(history), loss_trajectory(history)
+    if found is None or trajectory is None or not trajectory.fell:
+        return None
+    (begun, share), (ended, target) = found
+    apart = abs(ended - target)
+    if apart < loss_value.OPPOSED or apart < abs(begun - share):
+        return None
+    return loss_match(
+        history, "critical", 0.8,
+        f"The loss falls from {number(trajectory.start)} to {number(trajectory.end)} while the "
+        f"predictions move away from the targets: they average {number(begun)} and the targets "
+        f"{number(share)} at first, {number(ended)} and {number(target)} at the end.",
+        "Flip the sign of the loss: a score that should grow, such as Dice, IoU or F1, becomes a "
+        "loss as 1 - score. A loss should be smallest where prediction and target agree.",
+        Evidence("means_apart", apart, loss_value.OPPOSED, int(trajectory.steps[-1]),
+                 side="at least"),
+        ruins=True,
+        title="The loss rewards predictions that disagree with the targets",
+    )
+
+
 RULE = Rule(
     id="wrong-loss",
     kind="cause",
@@ -341,6 +369,13 @@ RULE = Rule(
             source=(
                 "In standard deviations of the targets. For any loss that penalizes all errors "
                 "alike, the best constant is nearer to the mean."
+            ),
+        ),
+        Threshold(
+            "means_apart", high=loss_value.OPPOSED,
+            source=(
+                "The mean absolute error is at least this distance. It must also be larger than "
+                "at the start, where a sigmoid gives about 0.5."
             ),
         ),
         Threshold(
@@ -382,6 +417,10 @@ RULE = Rule(
         ),
         Measure(
             "constant_off_mean", "distance of a constant output from the mean of the targets",
+            ("feature_mean",),
+        ),
+        Measure(
+            "means_apart", "distance of the mean prediction from the mean target",
             ("feature_mean",),
         ),
         Measure(

@@ -37,7 +37,7 @@ from tb_convergence.core.diagnosis.metric_evidence import judged_metric
 from tb_convergence.core.diagnosis.output_heads import at_any_head
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold, strongest
 from tb_convergence.core.diagnosis.softmax_twice import ABOVE, ACCURATE, softmax_twice
-from tb_convergence.core.diagnosis.training_progress import FALLS, LEARNS, learns
+from tb_convergence.core.diagnosis.training_progress import FALLS, LEARNS, SOLVED, learns, solved
 from tb_convergence.core.history import NoStatisticError, RunHistory
 from tb_convergence.core.measures import Measure
 from tb_convergence.core.text.numbers import number, number_range
@@ -208,6 +208,7 @@ def _applied_twice(history: RunHistory, model: Configuration, output: Layer) -> 
             f"{output.name} {what}, but {model.loss} expects probabilities.",
             f"Use {'sigmoid' if model.loss.startswith('binary') else 'softmax'} in {output.name}, "
             "or no activation and from_logits=True in the loss.",
+            severity="info" if solved(history) else "critical",
             title="Cross-entropy without probabilities",
         )
         # The slope of the logarithm is 1 / p, so outputs at or below 0 make steps of any length.
@@ -402,6 +403,10 @@ RULE = Rule(
                 "A constant output cannot have a lower loss. The margin allows for the class "
                 "shares of batches."
             ),
+        ),
+        Threshold(
+            "loss_over_baseline", low=SOLVED, detail="(no probabilities, but no harm)",
+            source="Little is left to improve. The validation loss must be below twice that.",
         ),
         Threshold(
             "targets_out_of_reach", high=MARGIN, detail="(rounding)",

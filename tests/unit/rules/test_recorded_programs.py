@@ -1,0 +1,455 @@
+"""Faults of recorded programs, each beside a healthy run: momentum, clipping by hand, tiny inputs,
+class numbers of which one dominates, scores used as losses, and starts on flat ends.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import histories as draw
+import numpy as np
+import pytest
+from histories.faults import (
+    N,
+    cause,
+    changed,
+    classes,
+    configured,
+    data,
+    dense,
+    diverging,
+    high_rate,
+    ids,
+    labeled,
+    model,
+    outputs,
+    with_loss,
+)
+
+from tb_convergence.core.diagnosis import diagnose_history
+from tb_convergence.core.diagnosis.paired_losses import paired_losses
+from tb_convergence.core.history import RunHistory
+from tb_convergence.core.schema import Row
+
+SPARSE = "sparse_categorical_crossentropy"
+
+
+def loud(history: RunHistory) -> list[str]:
+    return [f.id for f in diagnose_history(history).findings if f.severity != "info"]
+
+
+# A momentum that adds up a thousand steps
+
+
+def descending(momentum: float, loss: np.ndarray) -> RunHistory:
+    optimizer = {"class": "SGD", "learning_rate": 0.05, "momentum": momentum}
+    return configured(high_rate(1e-3, loss), optimizer=optimizer)
+
+
+@pytest.mark.parametrize(
+    ("momentum", "loss", "named"),
+    [
+        (0.999, diverging(), True),
+        (0.9, diverging(), False),
+        (0.99, diverging(), False),
+        (0.999, draw.falling(), False),
+    ],
+)
+def test_a_momentum_near_one_is_blamed_where_the_loss_suffers(
+    momentum: float, loss: np.ndarray, named: bool
+) -> None:
+    findings = diagnose_history(descending(momentum, loss)).findings
+    titles = [f.title for f in findings if f.id == "learning-rate-too-high"]
+    assert ("The momentum is too high" in titles) == named
+
+
+def test_the_advice_lowers_the_momentum_and_keeps_the_rate() -> None:
+    finding = cause(descending(0.999, diverging()), "learning-rate-too-high")
+    assert "SGD(0.05, momentum=0.9) instead of SGD(0.05, momentum=0.999)" in finding.advice[0]
+    assert "acts like a learning rate of 50" in finding.summary
+
+
+# Clipping in the train step
+
+
+def clipped_by_hand(
+    wobble: float, ratio: float = 1e-6, loss: np.ndarray | None = None
+) -> RunHistory:
+    noise = np.random.default_rng(5).uniform(-wobble, wobble, N)
+    level = draw.flat() if loss is None else loss
+    history = changed("variables", update_ratio=np.full(N, ratio))
+    run = draw.run_table(level, learning_rate=np.full(N, 0.1),
+                         gradient_global_norm=1e-4 * (1 + noise))
+    history = replace(history, tables={**history.tables, "run": run})
+    return configured(history, optimizer={"class": "SGD", "learning_rate": 0.1})
+
+
+@pytest.mark.parametrize(
+    ("history", "found"),
+    [
+        (clipped_by_hand(1e-7), True),
+        (clipped_by_hand(0.05), False),  # gradients of different batches
+        (clipped_by_hand(1e-7, ratio=1e-3), False),  # the steps are long enough
+        (clipped_by_hand(1e-7, loss=draw.falling()), False),
+    ],
+)
+def test_a_norm_that_is_the_same_at_every_step_was_clipped(
+    history: RunHistory, found: bool
+) -> None:
+    assert ("clipping-hides-learning-rate" in ids(history)) == found
+
+
+def test_clipping_by_hand_explains_a_rate_that_looks_too_low() -> None:
+    findings = {f.id: f for f in diagnose_history(clipped_by_hand(1e-7)).findings}
+    assert findings["learning-rate-too-low"].explained_by == "clipping-hides-learning-rate"
+    assert "1 instead of 1e-4" in findings["clipping-hides-learning-rate"].advice[0]
+
+
+# Inputs that are nearly zero
+
+
+def small_inputs(rms: float, loss: np.ndarray) -> RunHistory:
+    history = changed("inputs", feature_mean=np.zeros((N, 2)), feature_std=np.full((N, 2), rms))
+    return with_loss(loss, history)
+
+
+@pytest.mark.parametrize(
+    ("rms", "loss", "found"),
+    [
+        (0.003, draw.flat(), True),  # pixels divided by 255 twice
+        (0.003, draw.falling(), False),
+        (0.1, draw.flat(), False),  # sparse pixels in [0, 1]
+    ],
+)
+def test_inputs_that_are_nearly_zero(rms: float, loss: np.ndarray, found: bool) -> None:
+    assert ("unnormalized-input" in loud(small_inputs(rms, loss))) == found
+
+
+def rescaled(output_std: float) -> RunHistory:
+    """A Rescaling before the first layer, whose outputs have the given standard deviation."""
+    base = with_loss(draw.flat())
+    kernel = Row("first/kernel", "first", "kernel", (4, 16), "float32", "linear")
+    last = Row("last/kernel", "last", "kernel", (16, 3), "float32", "softmax")
+    variables = draw.table("variables", (kernel, last), {
+        "variable_norm": np.full((N, 2), 4.0), "gradient_norm": np.full((N, 2), 0.1),
+        "update_ratio": np.full((N, 2), 1e-3),
+    })
+    activations = draw.table("activations", draw.outputs("first", activation="linear"), {
+        "activation_mean": np.zeros((N, 1)), "activation_std": np.full((N, 1), output_std),
+    })
+    layers = model(
+        {"name": "scale", "class": "Rescaling", "inputs": ["input"]},
+        dense("first", "scale", "linear", 16, bias_initializer={"class": "Zeros"}),
+        dense("last", "first", "softmax", 3),
+    )
+    tables = {**base.tables, "variables": variables, "activations": activations}
+    return replace(base, tables=tables, config={"model": layers, "loss": {"name": SPARSE}})
+
+
+@pytest.mark.parametrize(("output_std", "found"), [(0.003, True), (0.8, False)])
+def test_a_scaling_inside_the_model_shows_in_the_first_layer(
+    output_std: float, found: bool
+) -> None:
+    """Weights of norm 4 / sqrt(16) = 1 per unit: outputs are as large as the inputs."""
+    history = rescaled(output_std)
+    assert ("unnormalized-input" in ids(history)) == found
+    if found:
+        assert "scale passes to first has an RMS of about 0.003" in cause(
+            history, "unnormalized-input").summary
+
+
+# Class numbers of which one dominates
+
+
+def numbered(
+    shares: list[float], rare: float, loss: np.ndarray, logits: bool = False
+) -> RunHistory:
+    """A classifier of class numbers; `rare` is the largest output of each class but the first."""
+    count = len(shares)
+    high = [0.99] + [rare] * (count - 1)
+    history = data(
+        {"mean": [0.5], "std": [0.5], "min": [0.0], "max": [count - 1.0]},
+        {"mean": shares, "std": [0.1] * count, "min": [0.4] + [0.0] * (count - 1), "max": high},
+        **classes(SPARSE, "linear" if logits else "softmax", count),
+    )
+    config = {**history.config, "loss": {"name": SPARSE, "from_logits": logits}}
+    rows = [Row(f"y={i}", "y", "label", (i, i + 1)) for i in range(count)]
+    labels = draw.table("labels", rows, {"label_fraction": np.tile(shares, (N, 1))})
+    return with_loss(loss, replace(history, config=config,
+                                   tables={**history.tables, "labels": labels}))
+
+
+UNEVEN = [0.94, 0.02, 0.02, 0.02]
+ENTROPY = float(-np.sum(np.asarray(UNEVEN) * np.log(UNEVEN)))
+
+
+@pytest.mark.parametrize(
+    ("history", "severity"),
+    [
+        (numbered(UNEVEN, 0.3, draw.flat(level=0.8 * ENTROPY, noise=1e-3)), "warning"),
+        (numbered(UNEVEN, 0.9, draw.falling(start=1.4, end=0.02, noise=1e-3)), "info"),
+        (numbered(UNEVEN, 0.3, draw.flat(level=0.8 * ENTROPY, noise=1e-3), True), "warning"),
+        (numbered([0.4, 0.2, 0.2, 0.2], 0.3, draw.flat(level=1.3)), None),
+    ],
+)
+def test_class_numbers_of_which_one_dominates(history: RunHistory, severity: str | None) -> None:
+    found = [f.severity for f in diagnose_history(history).findings if f.id == "class-imbalance"]
+    assert found == ([] if severity is None else [severity])
+
+
+def test_labels_are_not_doubted_where_one_class_dominates() -> None:
+    """Its validation data may have other shares, so that no loss below the baseline is no sign."""
+    history = numbered(UNEVEN, 0.9, draw.falling(start=1.4, end=0.7 * ENTROPY, noise=1e-3))
+    last = history.tables["run"].steps[-1]
+    steps = np.linspace(20, last, 10).astype(int)
+    validation = draw.table("epoch", (Row("epoch", "epoch", "epoch"),), {
+        "epoch_loss": np.full(10, 0.7 * ENTROPY), "validation_loss": np.full(10, 1.1 * ENTROPY),
+    }, steps)
+    history = replace(history, tables={**history.tables, "epoch": validation})
+    assert "wrong-labels" not in ids(history)
+
+
+# A score that is minimized
+
+
+def scored(end: float, name: str = "dice", activation: str = "sigmoid") -> RunHistory:
+    """Probabilities that average 0.5 at first and `end` at last; a tenth of the targets is 1."""
+    history = data(labeled(0.1), outputs(0.5, 0.1, 0.0, 1.0), **classes(name, activation))
+    table = history.tables["inputs"]
+    row = next(i for i, row in enumerate(table.rows) if row.kind == "prediction")
+    values = np.array(table.low)
+    values[:, row, table.columns.index("feature_mean")] = np.linspace(0.5, end, N)
+    tables = {**history.tables, "inputs": replace(table, low=values, high=values)}
+    history = replace(history, tables=tables)
+    return with_loss(draw.falling(start=0.2, end=0.005, noise=1e-3), history)
+
+
+@pytest.mark.parametrize(
+    ("history", "found"),
+    [
+        (scored(0.8), True),
+        (scored(0.12), False),  # a Dice loss that works
+        (scored(0.45), False),  # weighted toward the rare class
+        (scored(0.8, activation="linear"), False),  # a distance, small for what belongs together
+    ],
+)
+def test_a_score_that_is_minimized_is_the_wrong_loss(history: RunHistory, found: bool) -> None:
+    assert ("wrong-loss" in ids(history)) == found
+
+
+def test_a_false_green_is_none() -> None:
+    assert diagnose_history(scored(0.8)).verdict.state == "sick"
+
+
+def test_a_softmax_of_one_unit_is_not_blamed_on_the_squared_error() -> None:
+    history = data(labeled(0.5), outputs(1.0, 0.0, 1.0, 1.0), **classes("mse", "softmax", 1))
+    found = ids(with_loss(draw.flat(level=0.5, noise=0.0), history))
+    assert "wrong-output-activation" in found
+    assert "wrong-loss" not in found
+
+
+# Weights that start on the flat ends
+
+
+def saturating(std: float, first: float, last: float, loss: np.ndarray) -> RunHistory:
+    names = ("hidden_1", "hidden_2", "output")
+    rows = [Row(f"{n}/kernel", n, "kernel", (100, 100), "float32", "tanh") for n in names]
+    base = with_loss(loss)
+    table = base.tables["variables"]
+    columns = {name: table.low[:, :, i] for i, name in enumerate(table.columns)}
+    columns |= {"variable_std": np.full((N, 3), std), "variable_mean": np.zeros((N, 3))}
+    part = np.linspace(first, last, N)[:, None] * np.ones(3)
+    history = replace(base, tables={
+        **base.tables, "variables": draw.table("variables", rows, columns),
+    })
+    return changed("activations", history, activation_saturated_fraction=part)
+
+
+@pytest.mark.parametrize(
+    ("std", "first", "last", "loss", "severity"),
+    [
+        (0.6, 0.8, 0.8, draw.falling(end=0.9), "warning"),  # six times Glorot's 0.1
+        (0.6, 0.8, 0.8, draw.falling(end=0.01, noise=1e-3), "info"),
+        (0.6, 0.1, 0.1, draw.falling(end=0.9), None),  # the inputs are small: no harm
+        (0.1, 0.8, 0.8, draw.falling(end=0.9), None),  # large inputs saturate any weights
+    ],
+)
+def test_weights_that_start_on_the_flat_ends(
+    std: float, first: float, last: float, loss: np.ndarray, severity: str | None
+) -> None:
+    findings = diagnose_history(saturating(std, first, last, loss)).findings
+    found = [f.severity for f in findings if f.id == "poor-initialization"]
+    assert found == ([] if severity is None else [severity])
+
+
+# Constraints and penalties
+
+
+def constrained(kept: float, limit: float, loss: np.ndarray) -> RunHistory:
+    norm = np.full((N, 3), 8.0 * kept)
+    norm[0] = 8.0
+    history = changed("variables", with_loss(loss), variable_norm=norm)
+    names = ("hidden_1", "hidden_2", "output")
+    bound: dict[str, Any] = {"class": "MaxNorm", "config": {"max_value": limit, "axis": 0}}
+    layers = [dense(name, source, kernel_constraint=bound)
+              for source, name in zip(("x", *names), names, strict=False)]
+    return configured(history, model=model(*layers))
+
+
+@pytest.mark.parametrize(
+    ("kept", "loss", "found"),
+    [(0.05, draw.flat(), True), (0.99, draw.flat(), False), (0.05, draw.falling(), False)],
+)
+def test_a_constraint_that_cuts_the_weights_off(
+    kept: float, loss: np.ndarray, found: bool
+) -> None:
+    history = constrained(kept, 0.05, loss)
+    assert ("over-regularization" in ids(history)) == found
+    if found:
+        assert "MaxNorm(3) instead of MaxNorm(0.05)" in cause(
+            history, "over-regularization").advice[0]
+
+
+def test_a_penalty_that_shrank_the_weights_explains_long_steps() -> None:
+    """The same step is a larger part of smaller weights."""
+    history = changed(
+        "variables", with_loss(draw.flat()), update_ratio=np.linspace(1e-3, 0.4, N),
+        variable_norm=np.geomspace(8.0, 0.02, N),
+    )
+    penalty = {"class": "L2", "config": {"l2": 1.0}}
+    names = ("hidden_1", "hidden_2", "output")
+    layers = [dense(name, source, kernel_regularizer=penalty)
+              for source, name in zip(("x", *names), names, strict=False)]
+    findings = {f.id: f for f in diagnose_history(
+        configured(history, model=model(*layers))).findings}
+    assert findings["learning-rate-too-high"].explained_by == "over-regularization"
+
+
+# Losses by epoch
+
+
+def paired(training: np.ndarray, validation: np.ndarray) -> RunHistory:
+    base = draw.healthy()
+    steps = np.arange(19, N, 20)
+    epoch = draw.table("epoch", (Row("epoch", "epoch", "epoch"),), {
+        "epoch_loss": training, "validation_loss": validation,
+    }, steps)
+    return replace(base, tables={**base.tables, "epoch": epoch})
+
+
+def test_epoch_means_that_never_change_are_no_means_of_losses_that_do() -> None:
+    """A train step of one's own that updates no loss tracker reports 0 for every epoch."""
+    pairs = paired_losses(paired(np.zeros(10), np.full(10, 2.3)))
+    assert pairs is not None
+    assert pairs.training[0] > 0.5
+    assert "overfitting" not in ids(with_loss(draw.flat(), paired(np.zeros(10), np.full(10, 2.3))))
+
+
+def test_a_validation_loss_far_above_a_training_loss_near_zero_is_mentioned() -> None:
+    falls = np.geomspace(2.0, 0.02, 10)
+    apart = diagnose_history(paired(falls, np.linspace(2.2, 0.5, 10))).findings
+    assert [(f.id, f.severity) for f in apart if f.id == "overfitting"] == [("overfitting", "info")]
+    close = diagnose_history(paired(falls, falls * 1.5)).findings
+    assert [f.id for f in close if f.id == "overfitting"] == []
+
+
+# Large inputs that do no harm
+
+
+def large_inputs(loss: np.ndarray, normalized: bool, validation: float = 1.1) -> RunHistory:
+    """Pixels from 0 to 255 for a classifier of ten classes."""
+    base = data(
+        {"mean": [0.1] * 10, "std": [0.3] * 10, "min": [0.0] * 10, "max": [1.0] * 10},
+        {"mean": [0.1] * 10, "std": [0.2] * 10, "min": [0.0] * 10, "max": [0.9] * 10},
+    )
+    behind = {"name": "norm", "class": "BatchNormalization", "inputs": ["first"]}
+    layers = [dense("first", "a", "linear"), behind, dense("last", "norm", "softmax", 10)]
+    if not normalized:
+        layers = [dense("first", "a"), dense("last", "first", "softmax", 10)]
+    table = base.tables["inputs"]
+    values = np.array(table.low)
+    values[:, 0, table.columns.index("feature_mean")] = 80.0
+    values[:, 0, table.columns.index("feature_std")] = 90.0
+    steps = np.arange(19, N, 20)
+    epoch = draw.table("epoch", (Row("epoch", "epoch", "epoch"),), {
+        "epoch_loss": loss[steps], "validation_loss": loss[steps] * validation,
+    }, steps)
+    history = replace(
+        base, config={"model": model(*layers), "loss": {"name": "categorical_crossentropy"}},
+        tables={**base.tables, "inputs": replace(table, low=values, high=values), "epoch": epoch},
+    )
+    return with_loss(loss, history)
+
+
+@pytest.mark.parametrize(
+    ("history", "severity"),
+    [
+        (large_inputs(draw.falling(end=1.0), False), "critical"),
+        (large_inputs(draw.falling(end=0.01, noise=1e-3), False), "info"),
+        (large_inputs(draw.falling(end=0.1, noise=1e-3), False, validation=9.0), "critical"),
+        (large_inputs(draw.falling(end=1.0), True), "info"),
+    ],
+)
+def test_large_inputs_need_action_where_the_run_suffers(
+    history: RunHistory, severity: str
+) -> None:
+    finding = cause(history, "unnormalized-input")
+    assert (finding.severity == "info") == (severity == "info")
+
+
+# Normalization that validates with the statistics of a new layer
+
+
+def lagging(momentum: float, validation: float) -> RunHistory:
+    history = large_inputs(draw.falling(end=0.2, noise=1e-3), True, validation)
+    layers = history.config["model"]["layers"]
+    norm = {**layers[1], "momentum": momentum, "trainable": True, "moving_statistics": "moved"}
+    return replace(history, config={
+        **history.config, "model": {"layers": [layers[0], norm, layers[2]]},
+    })
+
+
+@pytest.mark.parametrize(
+    ("momentum", "validation", "found"),
+    [(0.9999, 20.0, True), (0.9, 20.0, False), (0.9999, 1.1, False)],
+)
+def test_moving_statistics_that_lag_behind(
+    momentum: float, validation: float, found: bool
+) -> None:
+    assert ("batch-norm-statistics" in ids(lagging(momentum, validation))) == found
+
+
+# Noise that only the training has
+
+
+def recurrent(rate: float, training: float, validation: float) -> RunHistory:
+    """An LSTM with dropout on targets of variance 1, and its losses at the end."""
+    history = data({"mean": [0.0], "std": [1.0], "min": [-2.0], "max": [2.0]},
+                   outputs(0.0, 0.5, -1.0, 1.0))
+    loss = draw.falling(start=1.1, end=training)
+    steps = np.arange(19, N, 20)
+    epoch = draw.table("epoch", (Row("epoch", "epoch", "epoch"),), {
+        "epoch_loss": loss[steps], "validation_loss": np.linspace(1.0, validation, len(steps)),
+    }, steps)
+    cell = {"name": "lstm", "class": "LSTM", "inputs": ["a"], "recurrent_activation": "sigmoid",
+            "activation": "tanh", "dropout": rate, "recurrent_dropout": rate,
+            "output_shape": [None, 64], "units": 64}
+    config = {"model": model(cell, dense("out", "lstm", "linear", 1)), "loss": {"name": "mse"}}
+    history = replace(history, config=config, tables={**history.tables, "epoch": epoch})
+    return with_loss(loss, history)
+
+
+@pytest.mark.parametrize(
+    ("rate", "training", "validation", "found"),
+    [
+        (0.8, 0.92, 0.4, True),
+        (0.8, 0.92, 0.9, False),  # both are high: something else is wrong
+        (0.2, 0.92, 0.4, False),
+        (0.8, 0.3, 0.1, False),  # it learns
+    ],
+)
+def test_noise_that_hides_the_training_data(
+    rate: float, training: float, validation: float, found: bool
+) -> None:
+    assert ("over-regularization" in loud(recurrent(rate, training, validation))) == found
