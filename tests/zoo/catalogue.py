@@ -9,6 +9,10 @@ from zoo.families import (
     architectures_joint,
     architectures_sequences,
     architectures_tables,
+    asked_images,
+    asked_optimizers,
+    asked_sequences,
+    asked_tables,
     ends,
     forum_images,
     forum_sequences,
@@ -42,6 +46,10 @@ FAMILIES = {
     ),
     "forum": (*forum_images.PROGRAMS, *forum_tables.PROGRAMS, *forum_sequences.PROGRAMS),
     "posted": (*posted_tables.PROGRAMS, *posted_images.PROGRAMS),
+    "asked": (
+        *asked_tables.PROGRAMS, *asked_optimizers.PROGRAMS, *asked_images.PROGRAMS,
+        *asked_sequences.PROGRAMS,
+    ),
     "unusual": (*unusual_tables.PROGRAMS, *unusual_networks.PROGRAMS),
 }
 
