@@ -43,7 +43,7 @@ SOLVED: Final = 0.05
 """Below this part of the first validation loss, swings are the noise of a solved problem."""
 EXPLODED: Final = 1e4
 """First loss over the last, above which the first one is no start but an explosion. A fit that
-explains 99.99 % of the variance does not rest from the first tenth of the run on."""
+explains 99.99% of the variance does not rest from the first tenth of the run on."""
 GRADIENT_RECORDS: Final = 5
 """The median of fewer gradient records is close to that of a single step."""
 
@@ -170,7 +170,7 @@ def _learned_nothing(history: RunHistory, trajectory: LossTrajectory) -> str:
     rests = trajectory.settled and trajectory.rest_step == trajectory.settled_step
     if rests and first > EXPLODED * abs(trajectory.end):
         return (
-            f"The loss fell from {number(first)} within the first tenth of the run and has rested "
+            f"The loss fell from {number(first)} within the first tenth of the run and has stayed "
             f"at {number(trajectory.end)} since. Its first values may be an explosion that the "
             "model did not recover from."
         )

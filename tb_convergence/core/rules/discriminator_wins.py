@@ -2,9 +2,10 @@
 
 In balance, the discriminator's loss stays near 2 ln 2 (Goodfellow et al. 2014), or somewhat below.
 If it falls to a hundredth of its start and stays there while the generator's loss grows, the
-discriminator is sure of every sample, and the generator's loss hardly depends on what it draws. A
-rate that is too high for both ends in the same way, with losses of 10 and more. Critics whose loss
-is negative in places (WGAN) have no such floor, and the rule does not apply.
+discriminator is sure of every sample. The generator's loss then hardly depends on the samples that
+it generates. A learning rate that is too high for both networks ends in the same way, with losses
+of 10 and more. Critics whose loss is negative in places (WGAN) have no such floor, and the rule
+does not apply.
 """
 
 from __future__ import annotations
@@ -123,7 +124,7 @@ RULE = Rule(
             "discriminator_loss_left", low=WON,
             source=(
                 "In balance, the loss stays near its start (2 ln 2). At a hundredth of it, the "
-                "discriminator gives the right answer a probability of 99 %. A loss near 0 is the "
+                "discriminator gives the right answer a probability of 99%. A loss near 0 is the "
                 "failure that practitioners look for (Chintala et al. 2016, number 10)."
             ),
         ),
@@ -137,8 +138,8 @@ RULE = Rule(
         Threshold(
             "generator_loss_late", high=SATURATED,
             source=(
-                "As -ln D(G(z)), a loss of 10 means that the discriminator believes in one sample "
-                "of 20,000."
+                "As -ln D(G(z)), a loss of 10 means that the discriminator gives a generated "
+                "sample a probability of 1 in 20,000 of being real."
             ),
         ),
         Threshold(

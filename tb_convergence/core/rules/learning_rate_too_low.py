@@ -251,7 +251,7 @@ def _gone_before_it_learned(
         severity="warning",
         confidence=0.7,
         summary=(
-            f"The learning rate is gone after the first quarter of the run, and the loss "
+            f"The learning rate is almost 0 after the first quarter of the run, and the loss "
             f"{loss_change(trajectory.fall, trajectory.chance)}.{decay_text(known, unit)}"
         ),
         first_step=known.decayed_step or 0,

@@ -85,7 +85,7 @@ def _floor_of_two(history: RunHistory) -> Match | None:
         return None
     return Match(
         "warning", 0.75,
-        f"The loss rests at {number(twice.loss)}, although {twice.source} is "
+        f"The loss stays at {number(twice.loss)}, although {twice.source} is "
         f"{number(twice.accuracy, 3)}. That fits a softmax that is applied twice: over "
         f"{twice.classes} classes, the cross-entropy then cannot fall below ln(1 + "
         f"{twice.classes - 1}/e) = {number(twice.floor)}, and each wrong answer adds about 1.",
