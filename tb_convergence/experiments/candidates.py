@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from tb_convergence.core.diagnosis import Finding
 from tb_convergence.core.text.numbers import number
-from tb_convergence.experiments.changes import BY_ID, Change, scale_of
+from tb_convergence.experiments.changes import BY_ID, Change, scale_of, suitable_output
 from tb_convergence.experiments.changes import learning_rate as at_rate
 from tb_convergence.experiments.session import Subject
 
@@ -90,6 +90,10 @@ def ordered(found: Subject, findings: Sequence[Finding], rates: Sequence[Change]
         because.setdefault(id_, []).append(why)
     known = {change.id: change for change in [*rates, *(BY_ID[id_] for id_ in ALWAYS)]}
     known |= {id_: BY_ID[id_] for id_ in because if id_ in BY_ID and id_ not in _REPLACED}
+    if found.task is not None:  # which output and loss that are is what a person needs to know
+        activation, loss = suitable_output(found.task)
+        known["suitable-output"] = replace(
+            known["suitable-output"], settings={"activation": activation, "loss": loss})
     first = [id_ for id_ in because if id_ in known]
     rest = [id_ for id_ in known if id_ not in because]
     return [Candidate(known[id_], tuple(because.get(id_, ()))) for id_ in [*first, *rest]]

@@ -234,6 +234,9 @@ def code_of(change: Change) -> list[str]:
         name = settings.pop("optimizer")
         given = ", ".join(f"{key}={value:g}" for key, value in settings.items())
         return [f"model.compile(optimizer=keras.optimizers.{name}({given}), ...)"]
+    if "loss" in settings:
+        return [f'# output layer: activation="{settings["activation"]}"',
+                f'model.compile(..., loss="{settings["loss"]}")']
     if "learning_rate" in settings:
         return [f"# in the optimizer: learning_rate={settings['learning_rate']:g}"]
     return list(CODE.get(change.id, (f"# train {change.title}",)))
@@ -255,9 +258,9 @@ CODE = {
     "lecun-normal": ('# layers: kernel_initializer="lecun_normal", bias_initializer="zeros"',),
     "glorot-uniform": ('# layers: kernel_initializer="glorot_uniform", bias_initializer="zeros"',),
     "standardised-inputs": (
-        "axes = tuple(range(x_train.ndim - 1))",
-        "input_mean, input_std = x_train.mean(axes), x_train.std(axes)",
-        "input_std[input_std < 1e-6] = 1.0  # constant columns",
+        "input_axes = tuple(range(max(1, x_train.ndim - 1)))",
+        "input_mean, input_std = x_train.mean(input_axes), x_train.std(input_axes)",
+        "input_std = numpy.where(input_std < 1e-6, 1.0, input_std)  # constant columns",
         "x_train, x_val = (x_train - input_mean) / input_std, (x_val - input_mean) / input_std",
     ),
     "standardised-targets": (
