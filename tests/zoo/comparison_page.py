@@ -44,7 +44,7 @@ they wrote its rules.
 * *Names the cause*: at least one report counts for an expected cause.
 * *Names it first*: the earliest report counts for an expected cause.
 * *Silent on healthy runs*: the tool reports nothing at all. For tb_convergence, findings of
-    severity *info* do not count as reports. Every report of the other tools counts, whatever its
+  severity *info* do not count as reports. Every report of the other tools counts, whatever its
   severity.
 
 Intervals are 95% Wilson intervals.
