@@ -21,7 +21,7 @@ Progress = Callable[[int, int, str], None]
 def progress_bar(
     stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic
 ) -> Progress | None:
-    """A callback `(done, total, name of the next)`; None where `stream` is no terminal.
+    """A callback `(done, total, name of the next)`; None if `stream` is no terminal.
 
     Args:
         stream: standard error by default, so that a report in a pipe or a file stays clean.

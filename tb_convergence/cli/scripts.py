@@ -71,7 +71,7 @@ def _add_script(parser: argparse.ArgumentParser) -> None:
 
 
 def _command(options: argparse.Namespace) -> list[str]:
-    """The script and its arguments as they are run; [] where none is given."""
+    """The script and its arguments as they are run; [] if none is given."""
     rest = list(options.script)
     return ["-m", options.module, *rest] if options.module else rest
 

@@ -121,7 +121,7 @@ def verdict_text(run: RunDiagnosis) -> str:
 
 
 def unjudged(run: RunDiagnosis) -> str:
-    """How many rules had too little data; "" where all could be evaluated."""
+    """How many rules had too little data; "" if all could be evaluated."""
     count = len(run.not_evaluated)
     return f"{counted(count, 'rule')} need{'' if count != 1 else 's'} more data" if count else ""
 
@@ -156,7 +156,7 @@ def _question(family: TagFamily) -> str:
 
 
 def skipped_text(run: RunDiagnosis) -> str:
-    """What was refused, by the first example; "" where nothing was."""
+    """What was refused, by the first example; "" if nothing was."""
     if not run.skipped:
         return ""
     first, count = run.skipped[0], len(run.skipped)

@@ -77,7 +77,7 @@ class Tested:
         reason: with the numbers.
         experiment: kind of the experiment, such as "lr_range_test".
         remedy: the lines of code that were proven to help, as a unified diff of the script or as
-            lines to add, each with a leading "+"; "" where no experiment recorded any.
+            lines to add, each with a leading "+"; "" if no experiment recorded any.
     """
 
     outcome: Outcome

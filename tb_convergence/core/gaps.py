@@ -8,7 +8,7 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """Data that was refused, and why. `step` is None where the whole tag was refused."""
+    """Data that was refused, and why. `step` is None if the whole tag was refused."""
 
     tag: str
     step: int | None
@@ -29,7 +29,7 @@ class TagFamily:
             "both": that they are gradients and that they are variables; "operation": that they
             are TensorFlow's gradients of operations, of which variables they do not say;
             "unknown": nothing of the kind.
-        role: what they were said to be; None where nobody has.
+        role: what they were said to be; None if nobody has.
         count: number of tags; 0 where a pattern fits none.
         examples: the first few of them.
     """

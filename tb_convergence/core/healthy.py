@@ -19,7 +19,7 @@ class Band:
     """Values that no rule objects to.
 
     Attributes:
-        low, high: its ends; None where there is none on that side.
+        low, high: its ends; None if there is none on that side.
         rule: id of the rule whose thresholds they are.
     """
 
@@ -29,7 +29,7 @@ class Band:
 
 
 def judged_rows(history: RunHistory, table: Table, name: str) -> list[int]:
-    """Rows of `table` in which a rule judges statistic `name` by its own size; [] where none does.
+    """Rows of `table` in which a rule judges statistic `name` by its own size; [] if none does.
 
     A bias may change by more than its size, and the output of a sure classifier is saturated.
     """
@@ -39,7 +39,7 @@ def judged_rows(history: RunHistory, table: Table, name: str) -> list[int]:
 def band(history: RunHistory, table: Table, name: str, row: int | None = None) -> Band | None:
     """The band of statistic `name` for one row of `table`, or what holds for most of its rows.
 
-    None where no rule judges it, or not in this row.
+    None if no rule judges it, or not in this row.
     """
     rule, ranges = _ranges(history, table, name)
     if row is not None:
@@ -52,7 +52,7 @@ def band(history: RunHistory, table: Table, name: str, row: int | None = None) -
 
 
 def row_bands(history: RunHistory, table: Table, name: str) -> list[Band | None]:
-    """`band` of every row of `table`, `[R]`, in one pass: None where no rule judges the row."""
+    """`band` of every row of `table`, `[R]`, in one pass: None if no rule judges the row."""
     rule, ranges = _ranges(history, table, name)
     return [_band(ranges.get(row), rule) for row in range(len(table.rows))]
 

@@ -151,17 +151,17 @@ class RunHistory:
             recorder wrote none: "loss", "validation_loss", "learning_rate", "epoch_loss", and
             "reward", "generator_loss", "discriminator_loss", "curriculum", "metric",
             "validation_metric", "total_gradient_norm", which the recorder never writes.
-        config: static configuration as the recorder wrote it; empty where unknown.
+        config: static configuration as the recorder wrote it; empty if unknown.
         skipped: data refused.
         restarts: steps at which training resumed from an earlier step, as far as the loader tells:
             the fast one drops what a restart replaced without a trace.
         source_runs: TensorBoard's runs it was read from, such as "a/train" and "a/validation" for
-            the run "a"; empty where it did not come from TensorBoard.
+            the run "a"; empty if it did not come from TensorBoard.
         tag_families: histograms that are not read, or only because a person said what they are.
         summaries_sampled: of ordinary summaries, the series of which most is missing.
         scalar_tags: what each ordinary scalar was taken for, those that are read first.
         earlier_trainings: older trainings in the same folder, of which nothing else here tells.
-        framework: what seems to have written its scalars; "" where nothing tells.
+        framework: what seems to have written its scalars; "" if nothing tells.
         experiments: results of experiments that were written into its folder, oldest first.
         hparams: hyperparameters that TensorBoard's hparams plugin was told, as texts by name.
         growing: whether it is known that more is to come, as while it trains.
@@ -209,7 +209,7 @@ class RunHistory:
 
     @property
     def sampled(self) -> Sampled | None:
-        """What TensorBoard kept of that of which it dropped most; None where it kept all."""
+        """What TensorBoard kept of that of which it dropped most; None if it kept all."""
         found = [
             Sampled(len(table.steps), table.total)
             for table in self.tables.values() if table.total is not None
@@ -284,7 +284,7 @@ class RunHistory:
         )
 
     def table(self, group: str) -> Table | None:
-        """The table of `group`, or None where nothing of it was recorded; no rows are nothing.
+        """The table of `group`, or None if nothing of it was recorded; no rows are nothing.
 
         Of a run with several optimizers, whose losses are the rows of "run", it has the records of
         the first: at the others' own steps its loss is not NaN but unknown.

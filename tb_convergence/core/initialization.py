@@ -48,13 +48,13 @@ class Initialization:
     Attributes:
         step: of the first record that knows its spread; later than 0, it may have been trained.
         low, high: bounds of the observed standard deviation; equal where it is known exactly.
-        mean: middle of the observed mean; None where it was not recorded.
-        expected: None where the initializer, its settings or the shape are not known.
+        mean: middle of the observed mean; None if it was not recorded.
+        expected: None if the initializer, its settings or the shape are not known.
         fans: inputs and outputs of one unit; None for what is no kernel.
-        verdict: "as expected", "narrower" or "wider" than chance explains; "" where nothing is
+        verdict: "as expected", "narrower" or "wider" than chance explains; "" if nothing is
             expected.
         sound: ends beyond which the rule poor-initialization calls the start wrong, and its id;
-            None where it does not judge this variable.
+            None if it does not judge this variable.
     """
 
     step: int
@@ -68,7 +68,7 @@ class Initialization:
 
 
 def initialization(history: RunHistory, table: Table, row: int) -> Initialization | None:
-    """How row `row` of the table of variables started; None where its spread was not recorded."""
+    """How row `row` of the table of variables started; None if its spread was not recorded."""
     if table.group != "variables" or not table.has("variable_std"):
         return None
     low = table.column("variable_std", "low")[:, row]

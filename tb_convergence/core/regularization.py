@@ -38,7 +38,7 @@ def gradient_norm(
 ) -> Values | None:
     """Norm of what an L2 penalty adds to the gradient of one row of `table`, at each record: `[S]`.
 
-    None where the row has no penalty, one of L1 as well, or no recorded norm. NaN where the norm
+    None if the row has no penalty, one of L1 as well, or no recorded norm. NaN where the norm
     is NaN.
     """
     described = table.rows[row]

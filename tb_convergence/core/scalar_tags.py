@@ -34,7 +34,7 @@ Use = Literal["read", "part", "told", "spare", "asked"]
 """
 
 Framework = Literal["keras", "lightning", "huggingface", "yolo", "stable-baselines3", "tf1", ""]
-"""What seems to have written a run; "" where nothing tells."""
+"""What seems to have written a run; "" if nothing tells."""
 
 MOST_LISTED: Final = 200
 """Tags of one run that are listed; a person looks through no more."""
@@ -47,9 +47,9 @@ class ScalarTag:
     Attributes:
         tag: as it was written.
         run: TensorBoard's run that holds it, such as "a/train".
-        role: what it was taken for; None where nobody knows.
+        role: what it was taken for; None if nobody knows.
         use: what became of it.
-        higher_is_better: of a metric or a reward; None where the name does not say.
+        higher_is_better: of a metric or a reward; None if the name does not say.
     """
 
     tag: str

@@ -71,8 +71,8 @@ class Row:
             variables; "output" for layers; "input", "target", "prediction" for data.
         shape: static shape; () for a scalar. For features: (first, last + 1) of the group.
         dtype: name of the dtype, such as "float32".
-        activation: name of the layer's activation, "" where there is none or it is not known.
-        initializer: class name of the initializer, "" where not known.
+        activation: name of the layer's activation, "" if there is none or it is not known.
+        initializer: class name of the initializer, "" if not known.
     """
 
     name: str

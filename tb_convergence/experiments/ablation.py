@@ -77,7 +77,7 @@ class Ablation:
 
     @property
     def best(self) -> Effect | None:
-        """The change that helps most, beyond chance; None where none does."""
+        """The change that helps most, beyond chance; None if none does."""
         helping = [one for one in self.effects if one.difference.helps and not one.change.control]
         return max(helping, key=lambda one: one.difference.mean, default=None)
 

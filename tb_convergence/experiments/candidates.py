@@ -53,7 +53,7 @@ class Candidate:
         change: which.
         because: ids of findings, or what the data show; () for one that is tried on general
             grounds.
-        value: of a short training with it; None where it was not tried.
+        value: of a short training with it; None if it was not tried.
         not_tried: why not; "".
     """
 
@@ -127,7 +127,7 @@ def _of_data(found: Subject) -> dict[str, str]:
 
 
 def odd_scale(array: Any) -> str:
-    """What is odd about the scale of an array's columns; "" where nothing is."""
+    """What is odd about the scale of an array's columns; "" if nothing is."""
     scale = scale_of(array)
     if scale is None:
         return ""

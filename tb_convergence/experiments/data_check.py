@@ -361,7 +361,7 @@ def _target_scale(target: NDArray[Any]) -> Iterator[Issue]:
 
 
 def _classes(target: NDArray[Any]) -> NDArray[np.int64] | None:
-    """Class of each sample `[N]`; None where targets are no classes."""
+    """Class of each sample `[N]`; None if targets are no classes."""
     if target.ndim == 2 and target.shape[1] > 1:
         if np.isin(target, (0, 1)).all() and (target.sum(1) == 1).all():
             return np.asarray(target.argmax(1), np.int64)

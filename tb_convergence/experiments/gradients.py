@@ -220,7 +220,7 @@ def _single(variable: Any) -> bool:
 
 
 def _differences(model: Any, batch: Any, variable: Any, begin: Any, index: int) -> float | None:
-    """The derivative by the weight at `index`; None where two step sizes disagree."""
+    """The derivative by the weight at `index`; None if two step sizes disagree."""
     size = STEP * max(0.1, float(np.abs(begin.reshape(-1)[index])))
     found = []
     for step in (size, size / 2):

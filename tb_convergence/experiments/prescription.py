@@ -105,7 +105,7 @@ class Prescription:
 
     @property
     def proven(self) -> Proof | None:
-        """The proof of the change to make; None where nothing helped."""
+        """The proof of the change to make; None if nothing helped."""
         return best_proof(self.proofs)
 
     @property

@@ -153,7 +153,7 @@ RULES: Final[Mapping[str, Callable[[Floats, Floats], float]]] = {
 
 
 def suggest(curve: Curve, rule: str = "suggested") -> float | None:
-    """The rate that `rule` takes from a curve; None where no rate learned."""
+    """The rate that `rule` takes from a curve; None if no rate learned."""
     if not falls(curve):
         return None
     rates, smoothed = _part(curve)
@@ -161,7 +161,7 @@ def suggest(curve: Curve, rule: str = "suggested") -> float | None:
 
 
 def highest_stable(curve: Curve) -> float | None:
-    """The highest rate before the loss has climbed half way back; None where none learned.
+    """The highest rate before the loss has climbed half way back; None if none learned.
 
     The last rate tried where the loss never climbs.
     """

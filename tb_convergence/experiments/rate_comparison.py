@@ -82,6 +82,6 @@ def compare(loss_at: Callable[[float], float], begin: float, most: int = MOST) -
 
 
 def best_of(rates: list[Compared]) -> float | None:
-    """The rate with the least loss; None where all diverged or none was trained."""
+    """The rate with the least loss; None if all diverged or none was trained."""
     fine = [one for one in rates if math.isfinite(one.loss)]
     return min(fine, key=lambda one: one.loss).rate if fine else None

@@ -31,7 +31,7 @@ class Sample:
 
     Attributes:
         x: inputs.
-        y: targets; None where the loss needs none.
+        y: targets; None if the loss needs none.
         weight: sample weights; None without.
         batch_size: of the training that is examined.
         whole: whether these are all the samples there are.

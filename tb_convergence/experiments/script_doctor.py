@@ -71,7 +71,7 @@ class NotExaminedError(ValueError):
 
 
 def doctor_script(command: Sequence[str], settings: Settings, only: str = "") -> Any:
-    """Run the script to its first `fit` and examine that; None where it calls no `fit`.
+    """Run the script to its first `fit` and examine that; None if it calls no `fit`.
 
     Raises:
         ScriptFailedError: the script raises an exception before its first `fit`.
@@ -124,7 +124,7 @@ _MODULES: dict[str, Path] = {}
 
 
 def source_of(command: Sequence[str]) -> Path | None:
-    """The file of the script or module; None where there is none to edit."""
+    """The file of the script or module; None if there is none to edit."""
     if command[0] != "-m":
         return Path(command[0])
     module = command[1]

@@ -71,7 +71,7 @@ class Search:
     combinations: dict[tuple[str, ...], Changes] = field(default_factory=dict)
 
     def value(self, changes: Changes) -> float | None:
-        """The value of a short training with `changes`; None where it cannot be had."""
+        """The value of a short training with `changes`; None if it cannot be had."""
         key = ids(changes)
         if key in self.tried:
             return self.tried[key]

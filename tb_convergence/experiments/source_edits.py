@@ -78,7 +78,7 @@ def applied(source: str, edits: Sequence[Edit]) -> str:
 
 
 def unified(before: str, after: str, name: str) -> str:
-    """A unified diff; "" where nothing differs."""
+    """A unified diff; "" if nothing differs."""
     lines = difflib.unified_diff(
         io.StringIO(before, newline="\n").readlines(), io.StringIO(after, newline="\n").readlines(),
         name, f"{name} (fixed)")

@@ -113,7 +113,7 @@ def only_compile(source: Source) -> ast.Call | None:
 def optimizer_call(source: Source, node: Any) -> ast.Call | None:
     """The call that makes the optimizer: in place, or where its name was last given a value.
 
-    None where that is no class of Keras: the first argument of another function is not the rate.
+    None if that is no class of Keras: the first argument of another function is not the rate.
     """
     if isinstance(node, ast.Name):
         found = [one.value for one in ast.walk(source.tree) if isinstance(one, ast.Assign)
@@ -125,7 +125,7 @@ def optimizer_call(source: Source, node: Any) -> ast.Call | None:
 
 
 def _keras(source: Source) -> str:
-    """How the script calls Keras; "" where it does not import it by a name of its own."""
+    """How the script calls Keras; "" if it does not import it by a name of its own."""
     tensorflow = ""
     for node in _at_the_top(source.tree):
         if isinstance(node, ast.Import):
@@ -183,7 +183,7 @@ def importing_keras(source: Source, node: Any, text: str) -> Iterator[Edit]:
 def output_call(source: Source) -> ast.Call | None:
     """The last layer with weights in the text, which makes the output by custom.
 
-    None where layers are made in several functions or classes: their order in the text is not that
+    None if layers are made in several functions or classes: their order in the text is not that
     of the model.
     """
     found: list[tuple[Any, ast.Call]] = []

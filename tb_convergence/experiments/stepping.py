@@ -190,7 +190,7 @@ class Runner:
 
 
 def fixed_batch(model: Any) -> int | None:
-    """The batch size that a model is made for, as stateful ones are; None where any will do."""
+    """The batch size that a model is made for, as stateful ones are; None if any will do."""
     for tensor in getattr(model, "inputs", None) or ():
         if tensor.shape and tensor.shape[0] is not None:
             return int(tensor.shape[0])

@@ -75,7 +75,7 @@ def classes_of(target: NDArray[Any], task: Task) -> NDArray[np.int64]:
 
 
 def task_of(y: Any, predicted: Any, from_logits: bool = False) -> Task | None:
-    """The task that targets `y` and outputs `predicted` make; None where it cannot be told.
+    """The task that targets `y` and outputs `predicted` make; None if it cannot be told.
 
     None for several outputs, and for targets whose size fits no common task.
     """

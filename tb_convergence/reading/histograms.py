@@ -54,7 +54,7 @@ EXPECTED_BYTES: Final = 16_384
 
 @dataclass(slots=True)
 class HistogramData:
-    """The table, or None where the run holds no histograms that are known to be of variables."""
+    """The table, or None if the run holds no histograms that are known to be of variables."""
 
     table: Table | None = None
     restarts: tuple[int, ...] = ()

@@ -45,7 +45,7 @@ class FileState:
 
     Attributes:
         checked: bytes that have been looked at.
-        damaged_at: where the first damaged record begins; None where all are as they were written.
+        damaged_at: where the first damaged record begins; None if all are as they were written.
         ends: whether nothing can be read behind that: a length is damaged.
         damaged: number of damaged records.
         no_events: records with a checksum that holds, and no event in them.

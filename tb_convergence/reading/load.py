@@ -33,7 +33,7 @@ class Series:
     Attributes:
         name: the statistic, such as "loss".
         title: what it is, in words.
-        unit: of the values; "" where it is not known.
+        unit: of the values; "" if it is not known.
         axis: what the steps count: "step", "batch" or "epoch".
         steps: int64 `[S]`, increasing.
         values: float `[S]`; NaN and infinities as they were recorded.
@@ -67,7 +67,7 @@ class Table:
         rows: R names, in order of depth.
         layers: R names of the layer that each row belongs to.
         columns: C names of statistics.
-        units: C units; "" where one is not known.
+        units: C units; "" if one is not known.
         axis: what the steps count.
         steps: int64 `[S]`, increasing.
         wall_times: float64 `[S]`, seconds since 1970.

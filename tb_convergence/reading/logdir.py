@@ -60,7 +60,7 @@ def examine(
     patterns: Sequence[TagRule] = (),
     only: Callable[[str], bool] = lambda name: True,
 ) -> Iterator[Examined]:
-    """As `diagnose`, one run after the other, each with its history: None where it has none.
+    """As `diagnose`, one run after the other, each with its history: None if it has none.
 
     Runs whose name `only` refuses are not read. Whatever the loader needs ends with the iterator.
 

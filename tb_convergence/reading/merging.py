@@ -72,7 +72,7 @@ def by_column(records: int, rows: int, columns: int) -> NDArray[np.float32]:
 
 
 def merge_group(group: str, streams: Sequence[Stream]) -> Merged | None:
-    """One table of all `streams` of one group; None where no record is left."""
+    """One table of all `streams` of one group; None if no record is left."""
     ordered = sorted(
         (stream for stream in streams if len(stream.steps)),
         key=lambda stream: (_begin(stream), stream.tag),

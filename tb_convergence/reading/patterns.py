@@ -138,7 +138,7 @@ class TagPattern:
         return f"{_WRITTEN[self.role]}={self.text}"
 
     def name_in(self, tag: str) -> str:
-        """The variable's name in `tag`; "" where the pattern does not fit.
+        """The variable's name in `tag`; "" if the pattern does not fit.
 
         >>> pattern = TagPattern.parse("dW/{v}", "gradient")
         >>> pattern.name_in("dW/fc1"), pattern.name_in("W/fc1")

@@ -95,7 +95,7 @@ def _recorded(tag: str, role: Role, data: list[Any]) -> RecordedHistograms:
 
 
 def recorded_magnitudes(history: RunHistory, variable: str) -> tuple[RecordedHistograms, ...]:
-    """How `history` says that the gradient of `variable` was spread; empty where it does not.
+    """How `history` says that the gradient of `variable` was spread; empty if it does not.
 
     Shares of a sample as histograms of a thousand absolute entries: from zero over the powers of
     two to the largest entry there was. Ends are NaN or infinite where an entry was, as in
@@ -119,7 +119,7 @@ def recorded_magnitudes(history: RunHistory, variable: str) -> tuple[RecordedHis
 
 
 def _shares(table: Table, variable: str) -> NDArray[np.float64] | None:
-    """`[S, E]`, fraction of the entries that reach each power of two; None where none is told."""
+    """`[S, E]`, fraction of the entries that reach each power of two; None if none is told."""
     names = [row.name for row in table.rows]
     wanted = columns("magnitudes")
     if variable not in names or not all(table.has(name) for name in wanted):

@@ -59,7 +59,7 @@ class RunFiles:
     def read_around(
         self, run: FoldedRun, rules: Sequence[TagRule], clocks: Mapping[str, int]
     ) -> RunHistory | None:
-        """`run`, read from its files by the Python loader; None where they are none or too large.
+        """`run`, read from its files by the Python loader; None if they are none or too large.
         """
         found = []
         for member in run.members:

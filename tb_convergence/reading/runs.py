@@ -97,7 +97,7 @@ def fold_runs(runs: Iterable[str]) -> tuple[FoldedRun, ...]:
 
 
 def fold_run(run: str, runs: Iterable[str]) -> FoldedRun | None:
-    """What `fold_runs` makes of `runs` by the name of `run`; None where it makes nothing of it.
+    """What `fold_runs` makes of `runs` by the name of `run`; None if it makes nothing of it.
 
     >>> fold_run("a", ["a/validation", "a/train", "b"])
     FoldedRun(name='a', training=('a/train',), validation=('a/validation',))

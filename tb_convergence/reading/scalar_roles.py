@@ -28,8 +28,8 @@ class ScalarRole:
     """What a scalar's name says.
 
     Attributes:
-        role: what it is; "loss" also for validation data, see `split`. None where nobody knows.
-        split: of which data; "" where the name does not say.
+        role: what it is; "loss" also for validation data, see `split`. None if nobody knows.
+        split: of which data; "" if the name does not say.
         split_rank: place in `scalar_words.VALIDATION`: lower is better to validate by.
         pace: whether the name says that it is of epochs or of steps.
         part: what is left of a loss's name, such as ("box",); () for the whole loss.

@@ -100,9 +100,9 @@ class HistogramTags:
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """How one tag can be read: its role (None where the name does not say), and the variable.
+    """How one tag can be read: its role (None if the name does not say), and the variable.
 
-    `form` is the pattern of a name that is marked twice; None where marks are not at its ends.
+    `form` is the pattern of a name that is marked twice; None if marks are not at its ends.
     `operation`: the name is that of TensorFlow's gradient of an operation, not of a variable.
     """
 

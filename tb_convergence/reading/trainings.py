@@ -78,7 +78,7 @@ def chosen_training(
 
 
 def _beginnings(points: Mapping[Place, Points]) -> list[float]:
-    """Wall times at which another training begins; [] where the clock does not tell."""
+    """Wall times at which another training begins; [] if the clock does not tell."""
     times = [one.wall_times for one in points.values() if len(one.steps)]
     if not times:
         return []

@@ -85,7 +85,7 @@ class AdmissionQueue(Generic[Key, Value]):
             return None if place is None else place.value
 
     def _ticket(self, key: Key) -> _Ticket | None:
-        """What to wait for; None where there is room."""
+        """What to wait for; None if there is room."""
         with self._lock:
             if key in self._here or (len(self._here) < self._places and not self._queue):
                 self._here.setdefault(key, _Place(0)).workers += 1

@@ -32,7 +32,7 @@ def derivable(table: Table) -> list[Statistic]:
 def derived(table: Table, name: str) -> Table | None:
     """A table of statistic `name`, with what says where its tensor was corrupt.
 
-    None where it cannot be derived of `table`.
+    None if it cannot be derived of `table`.
     """
     of = {statistic.name: column for column, statistic in _sources(table)}.get(name)
     if of is None:

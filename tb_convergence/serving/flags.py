@@ -35,7 +35,7 @@ def load_rules(flags: Any) -> None:
 
 
 def logdir_of(flags: Any) -> object:
-    """The log directory; None where runs have names of their own (`--logdir_spec`)."""
+    """The log directory; None if runs have names of their own (`--logdir_spec`)."""
     return None if getattr(flags, "logdir_spec", "") else getattr(flags, "logdir", None)
 
 

@@ -232,7 +232,7 @@ def layer(history: RunHistory, table: Table, index: int, points: int, limits: Li
 
 
 def _ends(low: NDArray[np.floating[Any]], high: NDArray[np.floating[Any]] | None) -> Json:
-    """Both ends `[S]` of a line; `high` is None where they are one."""
+    """Both ends `[S]` of a line; `high` is None if they are one."""
     if high is None:
         return {"low": numbers(low), "high": None}
     return dict(zip(("low", "high"), together(low, high), strict=True))
@@ -241,7 +241,7 @@ def _ends(low: NDArray[np.floating[Any]], high: NDArray[np.floating[Any]] | None
 def _regularization(
     history: RunHistory, table: Table, index: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
-    """Both ends of the norm of the penalty's gradient in row `index`; None where it has none."""
+    """Both ends of the norm of the penalty's gradient in row `index`; None if it has none."""
     model = configuration(history)
     low, high = (gradient_norm(table, model, index, bound) for bound in ("low", "high"))
     if low is None or high is None:

@@ -75,7 +75,7 @@ class ConvergenceLoader(base_plugin.TBLoader):  # type: ignore[misc]
             )
 
     def load(self, context: Any) -> Any:
-        """The plugin, or None where it cannot be loaded."""
+        """The plugin, or None if it cannot be loaded."""
         try:
             from tb_convergence.serving.plugin import ConvergencePlugin  # noqa: PLC0415
 

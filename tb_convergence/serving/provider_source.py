@@ -56,7 +56,7 @@ class ProviderSource:
         logdir: object = None,
     ) -> None:
         """Args:
-            provider: None where TensorBoard was started without one.
+            provider: None if TensorBoard was started without one.
             tags: what histograms mean, where a request does not say otherwise.
             most_kept: points of a series that the loader keeps at most, by plugin.
             logdir: what TensorBoard reads; files of a local directory are checked for damage.

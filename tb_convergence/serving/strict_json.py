@@ -94,7 +94,7 @@ def nonfinite(values: NDArray[np.floating[Any]], nan: bool = True) -> list[list[
     """`[index, "NaN" | "Infinity" | "-Infinity"]` of the non-finite among `values` `[S]`.
 
     Args:
-        nan: whether NaN is data; False where it means "undefined".
+        nan: whether NaN is data; False if it means "undefined".
 
     >>> nonfinite(np.array([1.0, np.nan, -np.inf]), nan=False)
     [[2, '-Infinity']]

@@ -100,7 +100,7 @@ def line(
 
 
 def finite_range(arrays: Sequence[Values]) -> tuple[float, float] | None:
-    """Smallest and largest finite value in `arrays`; None where there is none."""
+    """Smallest and largest finite value in `arrays`; None if there is none."""
     joined = np.concatenate([np.ravel(a) for a in arrays]) if arrays else np.zeros(0)
     finite = joined[np.isfinite(joined)]
     return (float(finite.min()), float(finite.max())) if len(finite) else None

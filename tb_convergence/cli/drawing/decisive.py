@@ -39,7 +39,7 @@ Drawer = Callable[[RunHistory, Finding, Evidence], Picture | None]
 
 
 def decisive(history: RunHistory, finding: Finding) -> Picture | None:
-    """The picture of `finding`; None where the data to draw it are not there."""
+    """The picture of `finding`; None if the data to draw it are not there."""
     for draw, item in _choices(finding):
         try:
             picture = draw(history, finding, item)

@@ -94,7 +94,7 @@ class Over:
     beside: bool = False
 
     def __call__(self, history: RunHistory, finding: Finding, item: Evidence) -> Picture | None:
-        """The chart; None where the statistic was not recorded."""
+        """The chart; None if the statistic was not recorded."""
         table = table_with(history, self.statistic)
         if table is None:
             return None
@@ -124,7 +124,7 @@ class Depth:
     kinds: tuple[str, ...] = WEIGHT_KINDS
 
     def __call__(self, history: RunHistory, finding: Finding) -> Picture | None:
-        """The profile; None where the statistic was not recorded."""
+        """The profile; None if the statistic was not recorded."""
         table = table_with(history, self.statistic)
         if table is None:
             return None

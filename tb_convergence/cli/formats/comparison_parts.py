@@ -58,7 +58,7 @@ def _settings(comparison: Comparison) -> Part:
 
 
 def settings_notes(comparison: Comparison) -> tuple[str, ...]:
-    """Why no setting is listed; empty where some are."""
+    """Why no setting is listed; empty if some are."""
     if comparison.settings is None:
         return ("unknown: at least one run recorded no configuration",)
     return () if comparison.settings else ("none of the recorded ones",)
@@ -80,7 +80,7 @@ def _findings(comparison: Comparison) -> Part:
 
 
 def findings_notes(comparison: Comparison) -> tuple[str, ...]:
-    """That no finding differs; empty where one does."""
+    """That no finding differs; empty if one does."""
     if comparison.findings:
         return ()
     return ("the same in both" if comparison.first.findings else "none in either",)

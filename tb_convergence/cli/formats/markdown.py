@@ -102,7 +102,7 @@ def _table(runs: Sequence[RunDiagnosis]) -> str:
 
 
 def _section(run: RunDiagnosis) -> str:
-    """The details of one run, folded; "" where there is nothing to add to the table."""
+    """The details of one run, folded; "" if there is nothing to add to the table."""
     lines = [line for finding in run.findings if finding.explained_by is None
              for line in _finding(finding, run)]
     lines += [f"* {escaped(question)}" for question in questions(run)]

@@ -41,9 +41,9 @@ class Comparison:
 
     Attributes:
         first, second: their diagnoses.
-        settings: what differs in their configuration; None where not both recorded one.
+        settings: what differs in their configuration; None if not both recorded one.
         findings: what differs in their findings, worst first.
-        loss: None where no loss of both counts the same steps.
+        loss: None if no loss of both counts the same steps.
         differences: statistics that differ lastingly, by orders of magnitude.
     """
 
@@ -67,7 +67,7 @@ class Comparison:
 
     @property
     def diverges_at(self) -> int | None:
-        """First step at which anything that is watched differs lastingly; None where nothing does.
+        """First step at which anything that is watched differs lastingly; None if nothing does.
         """
         steps = [item.since_step for item in self.differences]
         if self.loss is not None and self.loss.diverges_at is not None:

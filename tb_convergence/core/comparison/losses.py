@@ -35,12 +35,12 @@ class LossComparison:
         orders: log10(second / first) of these; NaN where either is negative, and of two kinds.
         last_step: last step compared.
         diverges_at: first step from which the losses stay apart by more than noise, or at which
-            one of them is no longer finite; None where they never part. Of two kinds only the
+            one of them is no longer finite; None if they never part. Of two kinds only the
             latter.
         compared: number of pairs of records.
         largest_gap_steps: how far the steps of a pair lie apart at most: 0 where equal.
         axis: what a step counts.
-        one_kind: False where the runs are known to minimize losses of different kinds, or one
+        one_kind: False if the runs are known to minimize losses of different kinds, or one
             summed and one averaged: then neither level tells anything of the other.
     """
 
@@ -56,7 +56,7 @@ class LossComparison:
 
 
 def compare_losses(first: RunHistory, second: RunHistory) -> LossComparison | None:
-    """The losses of two runs; None where not both have one that counts the same steps."""
+    """The losses of two runs; None if not both have one that counts the same steps."""
     one, two = loss_trajectory(first), loss_trajectory(second)
     if one is None or two is None or one.axis != two.axis:
         return None

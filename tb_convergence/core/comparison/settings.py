@@ -26,7 +26,7 @@ NAMES: Final = frozenset({"name", "inputs"})
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One setting that differs: its path, and its value in either run, None where it has none."""
+    """One setting that differs: its path, and its value in either run, None if it has none."""
 
     name: str
     first: str | None

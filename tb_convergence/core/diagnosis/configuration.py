@@ -47,20 +47,20 @@ class Layer:
 
     Attributes:
         name, kind: its name and its class.
-        activation: "" where it has none, "linear" where it is the identity.
-        units: size of the last axis of its output; None where unknown.
-        inputs: names of the layers that feed it; None where unknown.
+        activation: "" if it has none, "linear" if it is the identity.
+        units: size of the last axis of its output; None if unknown.
+        inputs: names of the layers that feed it; None if unknown.
         rate: dropout rate, else None.
         l1, l2: strength of the kernel's penalty, 0 without one.
-        shape: output shape with None for the batch; None where unknown.
-        parameters: number of weights; None where unknown, or none.
+        shape: output shape with None for the batch; None if unknown.
+        parameters: number of weights; None if unknown, or none.
         entries: rows of an embedding; None for other layers.
-        initializer, bias_initializer: classes of the kernel's and the bias's, "" where unknown.
-        trainable: whether training may change its weights; None where unknown.
-        trainable_parameters: number of weights that training may change; None where unknown.
-        owner: attribute of the model that holds it, or the part it is in; "" where unknown.
+        initializer, bias_initializer: classes of the kernel's and the bias's, "" if unknown.
+        trainable: whether training may change its weights; None if unknown.
+        trainable_parameters: number of weights that training may change; None if unknown.
+        owner: attribute of the model that holds it, or the part it is in; "" if unknown.
         moving_statistics: of a trained batch normalization layer: "initial" as long as they are
-            those of a new layer, else "moved"; "" where unknown.
+            those of a new layer, else "moved"; "" if unknown.
         constraint: class of the constraint of its kernel; "" without.
         constraint_limit: largest norm of the weights of a unit that it allows; None without.
         momentum: of the moving averages of a normalization layer; None without.
@@ -99,9 +99,9 @@ class Configuration:
 
     Attributes:
         layers: in the order of the model.
-        loss: name of the only loss, such as "mse"; "" where unknown or where there are several.
+        loss: name of the only loss, such as "mse"; "" if unknown or where there are several.
         from_logits: whether the loss applies the output's activation itself.
-        optimizer: its class, "" where unknown.
+        optimizer: its class, "" if unknown.
         learning_rate: the constant rate; None for a schedule.
         epsilon: of an adaptive optimizer; None without.
         momentum: of the optimizer; None without.
@@ -110,15 +110,15 @@ class Configuration:
             the rate; None without.
         loss_scaled: whether gradients are computed at a dynamic loss scale.
         batch_size: samples per batch.
-        planned_steps: steps that fit() was asked for; None where unknown.
+        planned_steps: steps that fit() was asked for; None if unknown.
         frameworks: packages whose versions were recorded, such as "keras".
         losses: name of the loss of each output, by the output's name, where there are several.
         schedule: class of the learning rate's schedule; "" for a constant or unknown rate.
         optimizers: how many optimizers the train step calls; 0 where unknown.
-        trainable_parameters: of the whole model; None where unknown.
+        trainable_parameters: of the whole model; None if unknown.
         target_shape, prediction_shape: of the only target and the only output, None for an axis
-            whose size varies; None where unknown.
-        head: name of the layer of the only output that is looked at (see `output_heads`); "" where
+            whose size varies; None if unknown.
+        head: name of the layer of the only output that is looked at (see `output_heads`); "" if
             all are.
     """
 

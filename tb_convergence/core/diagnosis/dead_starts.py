@@ -33,7 +33,7 @@ class Start:
     Attributes:
         layer: its name.
         reason: why its units are dead: the "bias" lies too low, the "inputs" are large, the
-            "weights" are zero, or it is "starved": all that enters is zero. "" where unknown.
+            "weights" are zero, or it is "starved": all that enters is zero. "" if unknown.
         bias: mean of the bias at step 0; NaN where it was not recorded.
         size: root mean square of the weighted inputs at step 0; NaN where it is not known.
         inputs: root mean square of the inputs; NaN where it is not known.

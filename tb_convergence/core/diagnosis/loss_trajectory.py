@@ -50,7 +50,7 @@ class LossTrajectory:
         noise: standard deviation of one batch's loss around its level, robustly estimated.
         nonfinite_step: first step whose loss was NaN or infinite; None without one.
         axis: "step", "batch" or "epoch".
-        elapsed: training steps from the first record to the last; None where the records do not
+        elapsed: training steps from the first record to the last; None if the records do not
             tell: the step of a scalar may count epochs, samples or tokens.
     """
 

@@ -78,7 +78,7 @@ def distance_from_targets(history: RunHistory) -> tuple[float, float, int] | Non
     difference of the standard deviations (Cauchy-Schwarz). The median of the first and of the last
     `RECORDS` records is taken.
 
-    None where prediction and target may be of different kinds: classes, the two signs of a margin,
+    None if prediction and target may be of different kinds: classes, the two signs of a margin,
     values in [0, 1] that the loss may compare with logits, a loss that ignores the scale.
     """
     targets, outputs = columns_of(history, "target"), columns_of(history, "prediction")

@@ -48,7 +48,7 @@ class Objective:
     Attributes:
         kind: "minimized" where the loss is one that is to fall.
         measures_progress: whether the training loss shows how far the training has come.
-        why: in one sentence without a capital or a full stop, why it does not; "" where it does.
+        why: in one sentence without a capital or a full stop, why it does not; "" if it does.
         progress: name of the series that shows it instead, such as "reward"; None without one.
     """
 
@@ -207,7 +207,7 @@ def _contradicted(history: RunHistory) -> Objective | None:
 def _kept_gain(series: Series) -> float | None:
     """Part of the largest gain over the start that a series still has at its end; tenths' means.
 
-    None where it never gained, or holds fewer than `MEANS` finite values.
+    None if it never gained, or holds fewer than `MEANS` finite values.
     """
     values = np.asarray(series.values, np.float64)
     values = values[np.isfinite(values)]

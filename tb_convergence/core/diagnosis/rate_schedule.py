@@ -49,7 +49,7 @@ class Rates:
 
     Attributes:
         steps, values: as recorded.
-        schedule: class of the schedule; "" where the rate is constant, or changed by hand.
+        schedule: class of the schedule; "" if the rate is constant, or changed by hand.
     """
 
     steps: NDArray[np.int64]

@@ -41,7 +41,7 @@ last ten gradients over their size (Kingma & Ba 2015: |step| is at most about th
 
 @memoized
 def path_length(history: RunHistory) -> float | None:
-    """How far the fastest layer can have moved in all, in units of its size; None where unknown.
+    """How far the fastest layer can have moved in all, in units of its size; None if unknown.
 
     The typical update ratio times the number of steps: the length of its path if no step undid
     another. At least the sum of the ratios that were recorded, of which a few large ones do not
@@ -99,7 +99,7 @@ def ratio_from_rate(history: RunHistory) -> tuple[Values, Values] | None:
     a variable by rate x |g|, and with momentum by up to `MOMENTUM` times that; Adam and its
     relatives move each entry by `NOISY` x rate to rate, so a variable by that over its RMS;
     optimizers that scale by the size of the variable move it by the rate itself. The lower bound
-    holds for gradients that are not clipped. NaN where something is undefined; None where the rate,
+    holds for gradients that are not clipped. NaN where something is undefined; None if the rate,
     the gradients or the variables were not recorded.
     """
     table, known = history.table("variables"), rates(history)

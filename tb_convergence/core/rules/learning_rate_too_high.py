@@ -348,7 +348,7 @@ def _by_momentum(history: RunHistory, harm: _Harm) -> Match | None:
 
 
 def _momentum_advice(model: Configuration) -> str | None:
-    """The usual momentum instead of a very high one; None where it is not."""
+    """The usual momentum instead of a very high one; None if it is not."""
     if model.momentum is None or not HEAVY < model.momentum < 1:
         return None
     usual = replace(model, momentum=_USUAL)

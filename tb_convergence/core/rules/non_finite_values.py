@@ -41,7 +41,7 @@ class _Appearance:
         sound: step of the last record before in which that tensor was finite; NEVER without one.
         order: place in the order in which a step's tensors are computed.
         what, layers: the tensor, and the layers of all that are bad in that record.
-        fraction: of its entries; None where only their existence is known.
+        fraction: of its entries; None if only their existence is known.
         kind: "NaN", "Inf" or both.
         statistic: what was recorded of it.
         row: of the table; None for the loss.

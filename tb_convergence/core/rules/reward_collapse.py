@@ -94,7 +94,7 @@ def _is_moved(history: RunHistory) -> bool:
 
 
 def _parts(series: Series) -> _Parts | None:
-    """The parts of `series`; None where it holds too few finite rewards."""
+    """The parts of `series`; None if it holds too few finite rewards."""
     values = np.asarray(series.values, np.float64)
     known = np.flatnonzero(np.isfinite(values))
     if len(known) < RECORDS:

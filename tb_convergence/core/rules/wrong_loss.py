@@ -244,7 +244,7 @@ def _match_of_shapes(
 
 
 def _per_sample(shape: tuple[int | None, ...] | None) -> int | None:
-    """Numbers of one sample in a batch of this shape; None where that varies or is unknown."""
+    """Numbers of one sample in a batch of this shape; None if that varies or is unknown."""
     if shape is None or any(size is None for size in shape[1:]):
         return None
     return math.prod(size or 1 for size in shape[1:])

@@ -15,7 +15,7 @@ from tb_convergence.experiments.loss_landscape.samples import Batches
 def chance_level(
     name: str, function: Loss, batches: Batches, model: Any
 ) -> tuple[float | None, str]:
-    """The level and how it was found; None where the loss is of no known kind.
+    """The level and how it was found; None if the loss is of no known kind.
 
     * cross entropy over C classes: ln C, as in the paper's discussion of basins;
     * binary cross entropy: ln 2;

@@ -127,7 +127,7 @@ def landscape(
             the model; threads share it.
 
     Returns:
-        The landscape; `complete` is False where the budget ended it early.
+        The landscape; `complete` is False if the budget ended it early.
 
     Raises:
         LandscapeError, EvaluationError, SamplesError, PathError, DirectionError: arguments that
@@ -484,7 +484,7 @@ def _parcel_maker(
     refine_to: float | None,
     clock: Budget,
 ) -> Callable[[Plan, int], Parcel] | None:
-    """What makes the work of one plane shippable; None where nothing is shipped."""
+    """What makes the work of one plane shippable; None if nothing is shipped."""
     if executor is None or isinstance(executor, ThreadPoolExecutor):
         return None
     archive = Parcel.pack(model)

@@ -32,7 +32,7 @@ class PathPlane:
         vectors: two directions of unit length.
         explained: fraction of the path's variance along each.
         steps, x, y: the path's points; the last is the end, at (0, 0).
-        exact: False where coordinates are estimated from sketches.
+        exact: False if coordinates are estimated from sketches.
         points: weights along the path that are known, by step: their loss can be evaluated.
     """
 

@@ -42,7 +42,7 @@ class Refined:
             nothing was evaluated.
         known: `[N, M]`, where a point was evaluated; the rest is interpolated.
         stride: the complete lattice is every `stride`-th point.
-        complete: False where the budget ended it early.
+        complete: False if the budget ended it early.
     """
 
     values: Grid
@@ -114,7 +114,7 @@ class _Refinement:
         self._known = np.zeros((points, points), np.bool_)
 
     def fill(self, wanted: Iterable[tuple[int, int]]) -> bool:
-        """Evaluate those of `wanted` that are not known; False where not all came back."""
+        """Evaluate those of `wanted` that are not known; False if not all came back."""
         new = sorted({point for point in wanted if not self._known[point]})
         if not new:
             return True

@@ -30,7 +30,7 @@ class Route:
 
     Attributes:
         steps, x, y: the sampled steps and their coordinates; the last is the end.
-        loss: the loss at the samples' own weights (not at their projection); None where the
+        loss: the loss at the samples' own weights (not at their projection); None if the
             weights were not kept.
         exact: whether coordinates are exact, not estimated from sketches.
     """
@@ -53,9 +53,9 @@ class Plane:
         x, y: coordinates `[N]`, `[M]` along the directions; `y` is None for a line.
         values: quantity -> `[N, M]` (or `[N]`); `values["loss"][i, j]` is at `x[i], y[j]`.
         known: `[N, M]`, which points were evaluated; the others are interpolated.
-        statistics: name -> number, or None where not defined.
+        statistics: name -> number, or None if not defined.
         path: the training's path in this plane, or None.
-        complete: False where the budget ended it early.
+        complete: False if the budget ended it early.
     """
 
     seed: int
@@ -99,7 +99,7 @@ class Landscape:
     Attributes:
         planes: one for each pair of directions.
         statistics: each statistic with its values over the planes.
-        sharpness: eigenvalues of the Hessian; None where they were not asked for or cannot be had.
+        sharpness: eigenvalues of the Hessian; None if they were not asked for or cannot be had.
         settings: what was computed and how: model, loss, samples, batch normalization, directions,
             level, seconds, evaluations.
         notes: sentences that a reader needs beside the picture.

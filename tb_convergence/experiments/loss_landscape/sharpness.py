@@ -145,7 +145,7 @@ class RateVerdict:
 
     Attributes:
         verdict: "acquitted", "not decided".
-        limit: 2 / lambda_max; None where the largest eigenvalue is not positive.
+        limit: 2 / lambda_max; None if the largest eigenvalue is not positive.
         text: the same in a sentence.
     """
 

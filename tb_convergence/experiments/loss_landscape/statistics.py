@@ -59,7 +59,7 @@ Middle = tuple[int, int] | None
 def plane_statistics(
     loss: Grid, spacing: tuple[float, float], level: float | None, middle: Middle = None
 ) -> dict[str, float | None]:
-    """All statistics of one plane `[L, L]`; None where one is not defined.
+    """All statistics of one plane `[L, L]`; None if one is not defined.
 
     `basin_share`, `width`: need a `level`. `width_is_bound` is 1 where a slice stays below the
     level as far as it was evaluated, so the true width is larger.
@@ -180,7 +180,7 @@ def nonconvex_share(
 ) -> float | None:
     """Fraction of the inner points at which the surface bends down in some direction of the plane.
 
-    None where no inner point has finite neighbors.
+    None if no inner point has finite neighbors.
     """
     ratios = _ratios(loss, spacing)
     return float(np.mean(ratios > ratio)) if ratios.size else None

@@ -17,7 +17,7 @@ STAYS: Final = frozenset({"bias", "beta", "gamma", "moving_mean", "moving_varian
 
 
 def filter_axes(model: Any) -> tuple[tuple[int, ...] | None, ...]:
-    """For each trainable variable the axes that number its filters; None where it stays.
+    """For each trainable variable the axes that number its filters; None if it stays.
 
     | layer | kernel | filter |
     |---|---|---|

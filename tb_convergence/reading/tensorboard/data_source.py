@@ -99,7 +99,7 @@ class DataSource:
     def _list_all(
         self, method: str, plugin: str, runs: Sequence[str]
     ) -> Mapping[str, Mapping[str, Any]] | None:
-        """Lists of several runs; None where they can only be had one by one."""
+        """Lists of several runs; None if they can only be had one by one."""
         try:
             with _translated():
                 answer: Mapping[str, Mapping[str, Any]] = getattr(self.provider, method)(
@@ -254,7 +254,7 @@ def _points(cost: int) -> int:
 
 
 def _bad(data: Iterable[Any]) -> ValueError | None:
-    """Why a series of another plugin cannot be unpacked; None where it can.
+    """Why a series of another plugin cannot be unpacked; None if it can.
 
     Ours are unpacked one by one, and cost one point each.
     """

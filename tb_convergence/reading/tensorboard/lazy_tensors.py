@@ -113,12 +113,12 @@ class LazyTensors:
     def _late(
         self, plugin_name: str, experiment_id: str, downsample: int | None, run_tag_filter: Any
     ) -> dict[str, dict[str, list[LazyPoint]]] | None:
-        """Tensors by run and tag; None where TensorBoard has more to do than that."""
+        """Tensors by run and tag; None if TensorBoard has more to do than that."""
         raise NotImplementedError
 
 
 def alike(points: Sequence[Any]) -> NDArray[np.float32] | None:
-    """The arrays `[N, ...]` of N points; None where one differs from the others in any way, or is
+    """The arrays `[N, ...]` of N points; None if one differs from the others in any way, or is
     no `LazyPoint` with floats of its own.
     """
     tensors = [point.tensor for point in points if isinstance(point, LazyPoint)]

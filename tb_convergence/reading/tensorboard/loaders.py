@@ -67,7 +67,7 @@ class _Problems:
 
 
 def fast_binary() -> str | None:
-    """Path of TensorBoard's data server; None where the platform has none."""
+    """Path of TensorBoard's data server; None if the platform has none."""
     try:
         return str(server_ingester.get_server_binary().path)
     except server_ingester.NoDataServerError:

@@ -55,7 +55,7 @@ class Multiplexer(LazyTensors, data_provider.MultiplexerDataProvider):  # type: 
         return found
 
     def _end(self, run: str, tag: str) -> tuple[int | None, float | None]:
-        """Largest step and wall time of a series, None where it has no points."""
+        """Largest step and wall time of a series, None if it has no points."""
         events = self._held.Tensors(run, tag)
         if not events:
             return None, None

@@ -71,7 +71,7 @@ class _Account:
     def interval(self, overhead: float, rest: int | None) -> int:
         """Steps from one record to the next that keep the share `overhead`.
 
-        `rest`: steps that the training is expected to go on for, None where nobody knows.
+        `rest`: steps that the training is expected to go on for, None if nobody knows.
         """
         step, record = self.step, self.record
         if step is None or record is None:
@@ -197,7 +197,7 @@ class Cadence:
 
     @property
     def _rest(self) -> int | None:
-        """Steps that the training is expected to go on for; None where nobody said anything."""
+        """Steps that the training is expected to go on for; None if nobody said anything."""
         if self._last_step is not None:
             return self._last_step - self._now
         if self._open_since is not None:

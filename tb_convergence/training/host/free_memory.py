@@ -21,7 +21,7 @@ NO_LIMIT: Final = 2**60
 
 def free_bytes() -> int | None:
     """Bytes that are free: of the machine, within the limit of the container and that of the
-    process; None where the system does not tell.
+    process; None if the system does not tell.
     """
     found = []
     for ask in (_of_machine, _of_group, _of_process):

@@ -27,7 +27,7 @@ def wanted(
     overhead: float,
     rules: Sequence[str] = (),
 ) -> Live | None:
-    """A `Live` where anything was asked of one; None where not."""
+    """A `Live` where anything was asked of one; None if not."""
     if not (live or on_finding is not None or stop_on or rules):
         return None
     from tb_convergence import rule_plugins  # noqa: PLC0415 - see above

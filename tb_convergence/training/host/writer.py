@@ -240,7 +240,7 @@ class RunWriter:
             self._give_up(f"{type(error).__name__}: {error}", records=0)
 
     def _problem(self) -> str | None:
-        """What is wrong with the file; None where it is well, or is out of our sight."""
+        """What is wrong with the file; None if it is well, or is out of our sight."""
         if "://" in self.path:
             return None
         try:

@@ -35,7 +35,7 @@ class Scaling:
         factor: scalar that gradients were multiplied by, or None.
         skips: whether steps with non-finite gradients are skipped and the factor is lowered.
         batches: batches whose gradients are averaged for one update.
-        applies: bool `[]`, whether this step updates; None where every step does.
+        applies: bool `[]`, whether this step updates; None if every step does.
         accumulated: sums of the gradients of the earlier batches, by variable.
     """
 

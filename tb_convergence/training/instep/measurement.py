@@ -44,7 +44,7 @@ class Measurement:
 
     Args:
         rows: what is recorded; V variables.
-        present: for each variable, whether it has a gradient; None where no step is rehearsed, and
+        present: for each variable, whether it has a gradient; None if no step is rehearsed, and
             so nothing is known of gradients.
         units: for each layer, the number of units whose activity is averaged, else None.
     """
@@ -155,7 +155,7 @@ class Measurement:
 
     @property
     def batch(self) -> int | None:
-        """Examples in it; None where that is not known."""
+        """Examples in it; None if that is not known."""
         found = float(self._numbers.numpy()[BATCH])
         return int(found) if found >= 0 else None
 

@@ -52,7 +52,7 @@ def summed(
     replica.
 
     Args:
-        parts: whether `gradients` are those of this replica; False where they are summed already.
+        parts: whether `gradients` are those of this replica; False if they are summed already.
 
     Raises:
         Exception: this replica could not be measured. The others have its part all the same.

@@ -58,7 +58,7 @@ class Beside:
         numbering: numbers of steps over several trainings.
         asked: what is recorded.
         guard: everything of ours that may fail runs under it.
-        last_finite: keeps the state of the last finite record; None where nobody asked for it.
+        last_finite: keeps the state of the last finite record; None if nobody asked for it.
     """
 
     def __init__(

@@ -101,7 +101,7 @@ def values_of(tensors: Sequence[Tensor]) -> list[Tensor | None]:
     away: the operations that make them run once more, as they do where TensorFlow initializes the
     variables of a traced function.
 
-    None where that could be noticed, because an operation has a state, such as a random generator,
+    None if that could be noticed, because an operation has a state, such as a random generator,
     or where a value depends on what the graph is given.
     """
     found: list[Tensor | None] = [None] * len(tensors)

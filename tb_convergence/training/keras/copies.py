@@ -34,7 +34,7 @@ class Copies:
     """What was made ready for one train function and data of one type.
 
     Attributes:
-        data: takes batches out of its iterators and hands them back; None where that cannot be.
+        data: takes batches out of its iterators and hands them back; None if that cannot be.
         rehearsal: the measuring copy of the step; None before it is traced, and for good where
             `updates` is set.
         updates: what is recorded of a step that cannot be repeated.
@@ -122,7 +122,7 @@ class Before:
         return variable
 
     def complete(self, handles: Sequence[Any], model: Any, optimizers: Sequence[Any]) -> bool:
-        """Find `values`, those of the variables behind `handles`; False where one is newer than
+        """Find `values`, those of the variables behind `handles`; False if one is newer than
         the step, so that its value is not known.
 
         Keras makes the variables of optimizers and metrics in the first step, and those of a

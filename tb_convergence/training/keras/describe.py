@@ -77,7 +77,7 @@ def describe_loop(model: Any, applied: Any, facts: Mapping[str, Any]) -> Documen
 
     Args:
         model: a Keras model, or anything else: then the document has none.
-        applied: the optimizer, or the function that makes the update; None where not known.
+        applied: the optimizer, or the function that makes the update; None if not known.
     """
     document: Document = {"schema": SCHEMA_VERSION}
     fields: dict[str, Callable[[], Any]] = {

@@ -49,14 +49,14 @@ def batches_per_update(optimizer: Any) -> int:
 
 
 def applied(optimizer: Any) -> int | None:
-    """How often the innermost optimizer was applied, to part of an update too; None where it does
+    """How often the innermost optimizer was applied, to part of an update too; None if it does
     not count."""
     found = compat.applications(innermost(optimizer))
     return None if found is None else int(tf.convert_to_tensor(found).numpy())
 
 
 def first_value(optimizer: Any, variable: Any) -> Tensor | None:
-    """What a variable that an optimizer makes at its first step starts with; None where that is
+    """What a variable that an optimizer makes at its first step starts with; None if that is
     not known.
 
     Keras' optimizers start with zeros, except for sums of squares that start with

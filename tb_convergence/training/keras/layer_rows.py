@@ -109,7 +109,7 @@ def _path(layer: Any) -> str:
 
 
 def activation_of(layer: Any) -> str:
-    """Name of the activation `layer` itself applies; "" where there is none."""
+    """Name of the activation `layer` itself applies; "" if there is none."""
     kind = type(layer).__name__
     if kind == "ReLU":
         return _relu(layer)

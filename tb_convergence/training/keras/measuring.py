@@ -56,7 +56,7 @@ class Measuring:
     Attributes:
         losses: what the train function returned.
         logs: one for each optimizer call that is recorded.
-        batch_size: examples in the latest recorded batch; None where not known.
+        batch_size: examples in the latest recorded batch; None if not known.
     """
 
     def __init__(
@@ -206,7 +206,7 @@ class Measuring:
         """Measure the step that Keras' function has made, and write it down.
 
         Args:
-            batch: the step's; None where it was not pulled.
+            batch: the step's; None if it was not pulled.
             before: what `before` returned then.
             note: has the losses of the step noted, once there are logs that do.
         """

@@ -313,7 +313,7 @@ class Observer:
         return isolated(loss) if usable else None
 
     def _regularization(self, seen: Seen) -> list[Any] | None:
-        """Penalties that are part of the loss; None where that cannot be told."""
+        """Penalties that are part of the loss; None if that cannot be told."""
         once = self._adds_regularization and len(self._optimizers) == 1 and seen.loss is not None
         usable = all(supported(p) and reachable(p) for p in seen.regularization)
         return seen.regularization if once and usable else None

@@ -27,7 +27,7 @@ def has_own_step(model: Any) -> bool:
 def run(model: Any, batch: Any) -> tuple[float, list[Any], list[Any]]:
     """The loss of one step on `batch`, and the variables and gradients given to optimizers.
 
-    A gradient is None where the step's own code found none. The loss is NaN where the step reports
+    A gradient is None if the step's own code found none. The loss is NaN where the step reports
     no number. Nothing of the model is changed.
 
     Raises:

@@ -25,9 +25,9 @@ class Probe:
 
     Attributes:
         loss: NaN where there is no target to compare with.
-        prediction: as the model gives it; None where a train step of one's own is all there is.
+        prediction: as the model gives it; None if a train step of one's own is all there is.
         variables: that an optimizer is given.
-        gradients: per variable; None where the loss does not depend on it. Empty where there is no
+        gradients: per variable; None if the loss does not depend on it. Empty where there is no
             loss to take them of.
         outputs: (label, layer, value) of every layer that computes, in the order of the calls.
     """

@@ -26,7 +26,7 @@ class Site:
     Attributes:
         name: tells it from the other sites of the model.
         first_step: number of the first step that is observed.
-        clipping: what the optimizer does to large gradients; None where it leaves them.
+        clipping: what the optimizer does to large gradients; None if it leaves them.
         recorder: what observes the call in the training's own step; None until a trace has
             reached it.
         measurement: what measures the call in a rehearsed step; None likewise.
@@ -35,7 +35,7 @@ class Site:
             where there are several or none.
         layers: those whose outputs are recorded with it, in the order of their rows.
         calls: how often the latest trace calls the optimizer here.
-        applied: how often it had been applied before the first step; None where it does not count.
+        applied: how often it had been applied before the first step; None if it does not count.
     """
 
     def __init__(

@@ -48,7 +48,7 @@ class StepLog:
     def write(
         self, writer: RunWriter, step: int, skipped: bool, old: Sequence[Any], new: Sequence[Any]
     ) -> bool:
-        """Write the tables of `step`; False where there is no step to write.
+        """Write the tables of `step`; False if there is no step to write.
 
         Args:
             skipped: whether the optimizer made no update.

@@ -57,7 +57,7 @@ def rows_of(variables: Sequence[Described]) -> tuple[Row, ...]:
 
 
 def _given(name: str) -> str:
-    """A name without the number of its output; "" where nobody chose it."""
+    """A name without the number of its output; "" if nobody chose it."""
     plain = re.sub(r":\d+$", "", str(name))
     return "" if re.fullmatch(r"(?i)variable(_\d+)?", plain) else plain
 

@@ -100,7 +100,7 @@ class Watch:
     def before(
         self, optimizer: Any, gradients: Sequence[Any], shown: Shown, together: Together | None
     ) -> Plan | None:
-        """In front of the update; None where this trace is not recorded.
+        """In front of the update; None if this trace is not recorded.
 
         Args:
             together: what all replicas have, where there are several.
@@ -222,7 +222,7 @@ class Watch:
 
 
 def loss_of(shown: Shown) -> Tensor | None:
-    """The loss as a scalar tensor; None where there is none."""
+    """The loss as a scalar tensor; None if there is none."""
     loss: Any = None if shown.loss is None else tf.convert_to_tensor(shown.loss)
     usable = supported(loss) and reachable(loss) and loss.shape.rank == 0
     return loss if usable else None
@@ -322,7 +322,7 @@ def _scaling(optimizer: Any, variables: Sequence[Any]) -> Scaling:
 
 
 def iterations_of(optimizer: Any) -> int | None:
-    """Updates that `optimizer` has made; None where it does not count them."""
+    """Updates that `optimizer` has made; None if it does not count them."""
     made = getattr(optimizer, "iterations", None)
     if made is None:
         return None
