@@ -16,12 +16,14 @@ import numpy as np
 
 from tb_convergence.core.diagnosis.configuration import Configuration, Layer, configuration
 from tb_convergence.core.diagnosis.finding import Evidence
-from tb_convergence.core.diagnosis.rate_schedule import rates
+from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
+from tb_convergence.core.diagnosis.rate_schedule import rates, stated_rate
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
 from tb_convergence.core.diagnosis.table_columns import WEIGHT_KINDS, layers_of
 from tb_convergence.core.diagnosis.training_progress import FALLS, learns
 from tb_convergence.core.history import Bound, NoStatisticError, RunHistory, Table
 from tb_convergence.core.measures import Measure
+from tb_convergence.core.text.numbers import number
 from tb_convergence.core.text.phrases import counted, listed, title_with_layers
 
 COPY: Final = re.compile(
@@ -39,7 +41,11 @@ BOUNDS: Final[tuple[Bound, ...]] = ("low", "high")
 def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     table, model = history.table("variables"), configuration(history)
     if table is not None and table.source == "histograms":
-        return _unchanged(history, table)
+        return _unchanged(history, table) or _same_validation(history)
+    if table is None and not history.config:
+        if not history.points("validation_loss"):
+            raise NoStatisticError("config", "run")
+        return _same_validation(history)
     if table is None or not len(table.steps) or table.source != "recorder":
         return None
     if not history.config:
@@ -170,6 +176,43 @@ def _unchanged(history: RunHistory, table: Table) -> Match | None:
     )
 
 
+def _same_validation(history: RunHistory) -> Match | None:
+    """Validation losses that are the same to the last digit, beside training losses that vary.
+
+    Dropout and augmentation are off in validation, so the same weights give the same loss, and any
+    step gives another one.
+    """
+    series, losses = history.series("validation_loss"), loss_trajectory(history)
+    values = np.zeros(0) if series is None else np.asarray(series.values, np.float64)
+    if series is None or losses is None or len(values) < RECORDS or not losses.noise > 0:
+        return None
+    first, known, stated = float(values[0]), rates(history), stated_rate(history)
+    if not np.isfinite(values).all() or first == 0 or not (values == first).all():
+        return None
+    if losses.fell:
+        return None  # the weights change; it is the validation that does not follow
+    highest = (
+        float(known.values.max()) if known is not None else 0.0 if stated is None else stated[1]
+    )
+    if 0 < highest <= _MINUTE or (known is not None and known.died_at_once):
+        return None  # see learning-rate-too-low
+    return Match(
+        "warning", 0.85,
+        f"All {len(values)} validation losses are exactly {number(first, 6)}, so no weight changed "
+        f"between steps {int(series.steps[0]):,} and {int(series.steps[-1]):,}.",
+        int(losses.steps[0]), int(series.steps[-1]), (),
+        (Evidence("equal_validation_losses", float(len(values)), RECORDS, side="at least"),),
+        (
+            "Check that the loss depends on the parameters: detach(), .data, torch.no_grad() or a "
+            "detour through NumPy on the way cuts off the gradient. Print the .grad of one "
+            "parameter after backward().",
+            "Check that the optimizer was given the parameters of this model, that they require "
+            "gradients, and that optimizer.step() is called.",
+            "Check that validation uses the model that is trained, and is computed anew each time.",
+        ),
+    )
+
+
 def _stays(table: Table, row: int) -> bool:
     """Whether a variable is the same to the last bit in enough records with a gradient."""
     gradient = table.column("gradient_norm", "low")[:, row]
@@ -209,7 +252,8 @@ RULE = Rule(
     id="never-updated",
     kind="cause",
     title="Trainable weights are never updated",
-    needs=("config|variable_norm", "gradient_norm|update_norm"),
+    needs=("config|variable_norm|validation_loss",
+           "gradient_norm|update_norm|loss|epoch_loss"),
     evaluate=_evaluate,
     thresholds=(
         Threshold(
@@ -224,6 +268,10 @@ RULE = Rule(
             source="Identical histograms of a few records may be of one step, written twice.",
         ),
         Threshold(
+            "equal_validation_losses", high=RECORDS,
+            source="Fewer may be one evaluation that was logged several times.",
+        ),
+        Threshold(
             "gradient_over_weight", high=FELT, detail="(histograms)",
             source=(
                 "At a rate of 1e-4 or more, SGD then changes weights by more than float32 rounds "
@@ -231,8 +279,12 @@ RULE = Rule(
             ),
         ),
     ),
-    measures=(Measure("gradient_over_weight", "norm of the gradient over that of the weights"),),
-    shows=("update_ratio", "update_norm"),
+    measures=(
+        Measure("gradient_over_weight", "norm of the gradient over that of the weights"),
+        Measure("equal_validation_losses", "validation losses that are equal",
+                ("validation_loss",)),
+    ),
+    shows=("update_ratio", "update_norm", "validation_loss"),
     explains=("frozen-variable", "zero-gradient", "loss-not-decreasing", "underfitting",
               "overfitting", "constant-output", "insufficient-capacity", "wrong-labels",
               "dead-relu", "vanishing-gradient", "poor-initialization", "too-few-steps",
@@ -243,6 +295,7 @@ RULE = Rule(
     false_alarms=(
         "Copies of a network that your own code updates: target networks, teachers, averaged "
         "weights.",
+        "A validation loss that is computed once and logged again and again.",
         "Weights that change by less than their type can hold, as in the last steps of a schedule.",
         "Parts that are kept out of a training on purpose with stop_gradient.",
     ),

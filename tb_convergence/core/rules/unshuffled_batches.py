@@ -3,6 +3,9 @@
 The variance of the targets is the variance within batches plus the variance between batches (law of
 total variance). If batches of B samples are shuffled, a fraction of (B - 1) / B of the variance
 lies within them. If they are sorted, almost none does.
+
+If only losses were logged, those of sorted batches repeat a pattern in each epoch, and the
+validation loss is far higher than the training loss from the first epochs on.
 """
 
 from __future__ import annotations
@@ -12,21 +15,29 @@ from typing import Final
 import numpy as np
 
 from tb_convergence.core.diagnosis.configuration import configuration
+from tb_convergence.core.diagnosis.epoch_pattern import FIRST, epoch_pattern
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
 from tb_convergence.core.diagnosis.training_progress import SOLVED, solved
-from tb_convergence.core.history import RunHistory
+from tb_convergence.core.history import NoStatisticError, RunHistory
 from tb_convergence.core.measures import Measure
-from tb_convergence.core.text.numbers import percent
+from tb_convergence.core.text.numbers import number, percent
 
 WITHIN: Final = 0.5
 BATCH: Final = 8
 RECORDS: Final = 20
+REPEATS: Final = 0.9
+SWINGS: Final = 3.0
+GAP: Final = 1.5
 
 
 def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     table, size = history.table("inputs"), configuration(history).batch_size
-    if table is None or size is None or size < BATCH or len(table.steps) < RECORDS:
+    if table is None and not history.config:
+        return _by_losses(history)
+    if table is None or size is None:
+        raise NoStatisticError("feature_mean" if table is None else "config", "inputs")
+    if size < BATCH or len(table.steps) < RECORDS:
         return None
     rows = table.rows_of("target")
     if not rows:
@@ -52,11 +63,39 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     )
 
 
+def _by_losses(history: RunHistory) -> Match | None:
+    """Losses of single batches that repeat in each epoch, beside a poor validation loss."""
+    pattern, series = epoch_pattern(history), history.series("loss")
+    if pattern is None or series is None:
+        raise NoStatisticError("feature_mean", "inputs")
+    if pattern.repeats < REPEATS or pattern.swings < SWINGS or pattern.gap < GAP:
+        return None
+    return Match(
+        "warning", 0.7,
+        f"In each epoch, the losses of the {pattern.batches} recorded batches repeat those of the "
+        f"epoch before (correlation {number(pattern.repeats)}), and within one they differ "
+        f"{number(pattern.swings, 2)}-fold. The first {FIRST} validation losses are "
+        f"{number(pattern.gap)} times the training loss. Sorted data looks like "
+        "that: the model adapts to one kind of sample after another.",
+        int(series.steps[0]), int(series.steps[-1]), (),
+        (
+            Evidence("repeated_losses", pattern.repeats, REPEATS, side="at least"),
+            Evidence("loss_swing", pattern.swings, SWINGS, side="at least"),
+            Evidence("early_validation_gap", pattern.gap, GAP, side="at least"),
+        ),
+        (
+            "Shuffle the samples anew in every epoch: DataLoader(..., shuffle=True), or "
+            "dataset.shuffle(number_of_samples) before .batch().",
+        ),
+        shows=("loss", "validation_loss"),
+    )
+
+
 RULE = Rule(
     id="unshuffled-batches",
     kind="cause",
     title="The batches are not shuffled",
-    needs=("feature_mean", "feature_std", "config"),
+    needs=("feature_mean|loss", "feature_std|validation_loss"),
     at_least=RECORDS,
     evaluate=_evaluate,
     thresholds=(
@@ -76,11 +115,32 @@ RULE = Rule(
             "records", high=RECORDS,
             source="The means of batches also vary by chance.",
         ),
+        Threshold(
+            "repeated_losses", high=REPEATS,
+            source=(
+                "Losses of shuffled batches have no correlation from epoch to epoch, apart from a "
+                "shorter last batch."
+            ),
+        ),
+        Threshold(
+            "loss_swing", high=SWINGS,
+            source="Smaller differences are those of harder and easier batches.",
+        ),
+        Threshold(
+            "early_validation_gap", high=GAP,
+            source="A model that sees all kinds of samples hardly overfits in its first epochs.",
+        ),
     ),
     measures=(
         Measure(
             "variance_within_batches", "share of the targets' variance within batches",
             ("feature_mean",), "fraction", kind="target",
+        ),
+        Measure("repeated_losses", "correlation of the losses of successive epochs", ("loss",)),
+        Measure("loss_swing", "high over low loss within an epoch", ("loss",)),
+        Measure(
+            "early_validation_gap", "validation loss over training loss in the first epochs",
+            ("validation_loss",),
         ),
     ),
     shows=("feature_mean",),
