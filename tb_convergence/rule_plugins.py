@@ -34,7 +34,7 @@ _logger: Final = logging.getLogger("tensorboard.plugins.convergence")
 
 
 class RuleFileError(ValueError):
-    """A file of rules that cannot be used; the message says why and what to do."""
+    """The file of rules cannot be used; the message says why and what to do."""
 
 
 def load_file(path: str | os.PathLike[str]) -> tuple[Rule, ...]:

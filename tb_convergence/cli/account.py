@@ -40,7 +40,7 @@ def story(rule: Rule) -> tuple[str, ...]:
 
 
 def thresholds(rule: Rule) -> tuple[tuple[str, str, str], ...]:
-    """Numbers that the rule holds statistics against: what, its limits, where they come from.
+    """The rule's thresholds: the measure, its limits, and where they come from.
 
     In words, such as ("dead units", "above 50%", "TheDeepChecker flags more than half.").
     """
@@ -78,7 +78,7 @@ def needed_statistics(rule: Rule) -> tuple[tuple[str, str], ...]:
 
 
 def meaning(name: str) -> str:
-    """What a need means, in a sentence."""
+    """The meaning of a need, in a sentence."""
     if name in BY_NAME:
         return BY_NAME[name].summary
     return _OTHER_DATA.get(name, "")

@@ -16,7 +16,7 @@ from tb_convergence.core.history import RunHistory
 
 
 class ChoiceError(ValueError):
-    """No such run, or more than one where one is meant."""
+    """The run does not exist, or a directory contains several runs."""
 
 
 def add(commands: Any) -> None:

@@ -94,7 +94,7 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
 
 
 def _tags(text: str) -> Any:
-    """The rules in `text`; argparse shows the message of what is none."""
+    """Parse `text` as rules for tags; argparse shows the message of an error."""
     reading = import_module("tb_convergence.reading")
     try:
         return reading.parse_tags(text)
@@ -198,7 +198,7 @@ def _report(
 
 
 def verdict(runs: Sequence[RunDiagnosis], fail_on: str) -> int:
-    """Exit status of `--fail-on`, with one line on standard error that says why it is not 0."""
+    """Exit status of `--fail-on`; one line on standard error gives the reason if it is not 0."""
     bad = SEVERITIES[: SEVERITIES.index(fail_on) + 1]
     failed = [one.run for one in runs if any(f.severity in bad for f in one.findings)]
     unknown = [one.run for one in runs if one.last_step < 0]

@@ -14,7 +14,7 @@ UNAVAILABLE: Final = 1
 
 
 class OutputError(ValueError):
-    """The report cannot be written where it was asked for."""
+    """The report cannot be written to the requested file."""
 
 
 def emit(text: str, path: str | None = None) -> None:
@@ -48,7 +48,7 @@ def complain(message: str, status: int) -> int:
 
 
 def emit_error(text: str) -> None:
-    """What another program reports, on standard error as it is."""
+    """Print the error output of another program unchanged."""
     sys.stderr.write(text)
 
 

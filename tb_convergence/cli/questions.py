@@ -28,7 +28,7 @@ def questions(run: RunDiagnosis) -> tuple[str, ...]:
 
 
 def unclear_scalars(run: RunDiagnosis) -> Iterator[str]:
-    """What is asked about scalars, and which choice was made where several were open."""
+    """The questions about scalars, and the choices that were made."""
     tags = run.scalar_tags
     read = [one for one in tags if one.use in ("read", "part", "told")]
     recorded = not any("loss" in need for item in run.not_evaluated for need in item.needs)

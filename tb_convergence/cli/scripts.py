@@ -71,13 +71,13 @@ def _add_script(parser: argparse.ArgumentParser) -> None:
 
 
 def _command(options: argparse.Namespace) -> list[str]:
-    """The script and its arguments as they are run; [] if none is given."""
+    """The command line of the script; [] if none is given."""
     rest = list(options.script)
     return ["-m", options.module, *rest] if options.module else rest
 
 
 def _missing(command: Sequence[str], name: str) -> str:
-    """What is wrong with the command; "" if nothing."""
+    """The problem with the command; "" if there is none."""
     if not command:
         return f"no script given: for example, tb-convergence {name} train.py ARGS"
     if command[0] != "-m" and not os.path.isfile(command[0]):

@@ -23,7 +23,7 @@ def matches(name: str, pattern: str) -> bool:
 
 
 def chosen(name: str, patterns: Sequence[str]) -> bool:
-    """Whether any of `patterns` means the run; every run where there are none."""
+    """Whether one of `patterns` selects the run; without patterns, every run is selected."""
     return not patterns or any(matches(name, pattern) for pattern in patterns)
 
 

@@ -81,7 +81,7 @@ def finding_steps(finding: Finding, unit: str = "step") -> str:
 
 
 def unit_of(run: RunDiagnosis) -> str:
-    """What the run's steps are called."""
+    """The name of the run's steps."""
     return step_word(run.axis)
 
 
@@ -101,12 +101,12 @@ def sampled_text(sampled: Sampled) -> str:
 
 
 def leading(run: RunDiagnosis) -> Finding | None:
-    """The finding that stands for the run: the first in the order of reading."""
+    """The finding that represents the run: the first in reading order."""
     return run.findings[0] if run.findings else None
 
 
 def headline(run: RunDiagnosis) -> str:
-    """What is said of the run in one line."""
+    """The run in one line."""
     first = leading(run)
     if first is not None:
         return first.title
@@ -127,7 +127,7 @@ def unjudged(run: RunDiagnosis) -> str:
 
 
 def unclear_histograms(run: RunDiagnosis) -> tuple[str, ...]:
-    """What is asked about histograms whose names do not say what they are, a sentence each.
+    """The questions about histograms with ambiguous names, one sentence each.
 
     Those that are named as neither are no question where gradients were found beside them.
     """
@@ -156,7 +156,7 @@ def _question(family: TagFamily) -> str:
 
 
 def skipped_text(run: RunDiagnosis) -> str:
-    """What was refused, by the first example; "" if nothing was."""
+    """The refused data, with the first example; "" if nothing was refused."""
     if not run.skipped:
         return ""
     first, count = run.skipped[0], len(run.skipped)

@@ -34,7 +34,7 @@ OUTCOMES: Final = get_args(Outcome)
 
 @dataclass(frozen=True, slots=True)
 class ExperimentVerdict:
-    """What an experiment says of one diagnosis.
+    """The verdict of an experiment on one diagnosis.
 
     Attributes:
         finding: id of the diagnosis, such as "learning-rate-too-high".
@@ -92,7 +92,7 @@ def tag_of(kind: str, text: bytes) -> str:
 
 
 def is_experiment(tag: str) -> bool:
-    """Whether a tag of ours is that of an experiment."""
+    """Whether a tag of this plugin is that of an experiment."""
     return tag.startswith(f"{EXPERIMENT_TAG}/")
 
 

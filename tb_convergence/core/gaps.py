@@ -20,7 +20,7 @@ WhyUnclear = Literal["user", "either", "both", "operation", "unknown"]
 
 @dataclass(frozen=True, slots=True)
 class TagFamily:
-    """Histograms of one form of name, of which a person was asked, or has said, what they are.
+    """Histograms with names of one form, and what the user said they are.
 
     Attributes:
         pattern: their form, such as "dW/{v}"; an answer is a role and this pattern.
@@ -43,7 +43,7 @@ class TagFamily:
 
 @dataclass(frozen=True, slots=True)
 class Sampled:
-    """TensorBoard kept only some of what a run holds.
+    """TensorBoard kept only some of the records.
 
     Attributes:
         kept: records that can be read.

@@ -129,7 +129,7 @@ def intervals(histograms: Sequence[NDArray[Any]]) -> Intervals:
 
 @dataclass(frozen=True, slots=True)
 class Normalized:
-    """S histograms of one tensor without what the loaders disagree in.
+    """S histograms of one tensor, without the differences between the loaders.
 
     Attributes:
         counts: float64 `[S]`, entries counted.

@@ -38,7 +38,7 @@ class HistogramBands:
 def bands_over_time(
     histograms: Sequence[NDArray[Any]], shares: Sequence[float] = SHARES
 ) -> HistogramBands:
-    """For S arrays `[k, 3]` of one tensor over time, bands that hold at least each of `shares`.
+    """Bands that contain at least each of `shares`, for S histograms `[k, 3]` of one tensor.
 
     The share is the central one: as many entries lie below the band as above. That of share 0
     contains the median. Nothing is known where an entry is not finite, or nothing was counted.

@@ -209,7 +209,7 @@ class RunHistory:
 
     @property
     def sampled(self) -> Sampled | None:
-        """What TensorBoard kept of that of which it dropped most; None if it kept all."""
+        """How many records TensorBoard kept, of the series it sampled most; None if it kept all."""
         found = [
             Sampled(len(table.steps), table.total)
             for table in self.tables.values() if table.total is not None
@@ -255,7 +255,7 @@ class RunHistory:
         return int(part.steps[index])
 
     def until(self, step: int) -> RunHistory:
-        """The run as it was when `step` was its last: nothing in it knows what came later.
+        """The run up to `step`, without anything that came later.
 
         Arrays are views. What counts on another axis than `recorded_steps` is cut at the wall time
         of that step. The configuration is kept whole: it is static.
@@ -322,7 +322,7 @@ class RunHistory:
 
 
 def _of_first_row(table: Table) -> Table:
-    """`table` without the records that hold nothing of its first row."""
+    """`table` without the records that have no value in its first row."""
     kept = ~np.isnan(table.low[:, 0, :]).all(axis=1)
     if kept.all():
         return table
@@ -343,7 +343,7 @@ def _first(table: Table, count: int) -> Table:
 
 
 def steps_since_record(run: Table) -> Values:
-    """Steps `[S]` that each record of the table "run" stands for, itself included.
+    """Number of steps that each record of the table "run" covers, including its own, `[S]`.
 
     Those that were observed, and those of which only the loss is known. NaN where a record does
     not say; 1 each where none does.

@@ -96,7 +96,7 @@ def initialization(history: RunHistory, table: Table, row: int) -> Initializatio
 
 
 def _verdict(low: float, high: float, expected: float, entries: int) -> str:
-    """Whether the spread of so many entries is what was expected, as far as chance allows."""
+    """Whether the standard deviation of so many entries is as expected, within chance."""
     tolerance = max(_LEAST_TOLERANCE, _SIGMAS / math.sqrt(2 * max(1, entries)))
     if high < expected * (1 - tolerance):
         return "narrower"

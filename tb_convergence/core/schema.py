@@ -62,7 +62,7 @@ class SchemaError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What one row of a table stands for.
+    """The description of one row of a table.
 
     Attributes:
         name: path of the variable, name of the layer or of the feature; any text.
@@ -282,7 +282,7 @@ def unseal(layout: Layout, record: NDArray[Any]) -> NDArray[np.float32]:
 
 
 def intact(values: NDArray[np.float32], checks: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Which of the records `values` `[S, R, C]` hold their `checks` `[S, R]`; `[S]`.
+    """Which of the records `values` `[S, R, C]` match their `checks` `[S, R]`; `[S]`.
 
     As `row_checks`, but fastest where each column lies together in memory.
     """

@@ -37,7 +37,7 @@ KEPT_TRACES: Final = 8
 
 
 class Bench:
-    """Runs trials of a subject; the model's weights are put back after each.
+    """Runs trials of a subject, and restores the model's weights after each.
 
     Args:
         apart: keep half of the held-out samples for `Trial.proof`, so that a search which picks

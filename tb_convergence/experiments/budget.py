@@ -75,7 +75,7 @@ class Budget:
             self.parent.spend(steps)
 
     def part(self, share: float = 1.0) -> Budget:
-        """A budget of its own of a share of what is left; what it spends is spent here too."""
+        """A budget for a share of what is left; spending from it also spends from this one."""
         return Budget(
             None if self.seconds is None else self.left * share, self.clock,
             None if self.steps_left == float("inf") else int(self.steps_left * share), self)

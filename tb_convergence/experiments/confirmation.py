@@ -43,7 +43,7 @@ _CLEARER: Final = {"refuted": 0, "undecided": 1, "confirmed": 2}
 
 def verdicts(search: Search, findings: Sequence[Finding], candidates: Sequence[Candidate],
               proven: Proof | None) -> Iterator[ExperimentVerdict]:
-    """What the doctor says of each diagnosis that a candidate addresses."""
+    """The doctor's verdict on each diagnosis that a candidate addresses."""
     said: dict[str, tuple[Outcome, str]] = {}
     helping = set() if proven is None else {change.id for change in proven.changes}
     rate = optimizers.rate_of(search.found.model.optimizer)
@@ -69,7 +69,7 @@ def verdicts(search: Search, findings: Sequence[Finding], candidates: Sequence[C
 
 
 def _outcome(search: Search, value: float) -> Outcome:
-    """What one short training with a change says of the cause that it addresses.
+    """The outcome for a cause, from one short training with a change that addresses it.
 
     It confirms where the unchanged program learns nothing and the change alone makes it learn half
     of what there is: no choice of seeds does that.

@@ -91,7 +91,7 @@ class DataCheck:
 
     @property
     def verdicts(self) -> tuple[ExperimentVerdict, ...]:
-        """What follows for diagnoses; what is clean is refuted."""
+        """Verdicts on diagnoses; a check without problems refutes its diagnosis."""
         found = {
             issue.finding: ExperimentVerdict(
                 issue.finding, "confirmed", f"{issue.where}: {issue.message}."

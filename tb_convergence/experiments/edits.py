@@ -26,7 +26,7 @@ OUTPUTS_OF_LOSSES: Final = ("softmax", "sigmoid")
 
 
 class NotApplicableError(ValueError):
-    """A change that this model or these data leave no room for; the message says why."""
+    """The change does not apply to this model or data; the message gives the reason."""
 
 
 class Edits(ExitStack):

@@ -24,7 +24,7 @@ in a million fresh weights is taken for a trained one."""
 
 @dataclass(frozen=True)
 class Weight:
-    """A variable and the initializer that its layer names for it; None if it names none."""
+    """A variable and the initializer that its layer names for it; None if there is none."""
 
     layer: Any
     variable: Any
@@ -58,7 +58,7 @@ def _long(name: str) -> str:
 
 
 def drawn(initializer: Any, variable: Any, seed: int) -> Any:
-    """New values for `variable`, other ones for each seed; None if it cannot be drawn."""
+    """New initial values for `variable`, different for each seed; None if they cannot be drawn."""
     try:
         config = dict(initializer.get_config())
         if "seed" in config:

@@ -177,7 +177,7 @@ def sweep_subject(
     seeds: Sequence[int] = (0, 1),
     compare: int = 0,
 ) -> RangeTest:
-    """The range test within an experiment that has begun; the model's weights are put back."""
+    """The range test within a running experiment; restores the model's weights."""
     own = found.model.optimizer if optimizer is None else optimizer
     rates = np.geomspace(low, high, steps)
     result = _test(found, own, rates, seeds, compare)

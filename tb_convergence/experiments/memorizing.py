@@ -206,7 +206,7 @@ def overfit_small_sample(
 
 def climb(found: Subject, sizes: Sequence[int] = SIZES, steps: int = FIRST_STEPS, seed: int = 0
           ) -> Ladder:
-    """The ladder within an experiment that has begun; the model's weights are put back."""
+    """The ladder within a running experiment; restores the model's weights."""
     rungs: list[Rung] = []
     ended: Ended = "finished"
     if found.task is None:

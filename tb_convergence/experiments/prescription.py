@@ -40,7 +40,7 @@ class Proof:
     separate: bool = False
 
     def sentence(self, task: Task | None) -> str:
-        """What was measured."""
+        """The result of the proof, in a sentence."""
         measure = "loss" if task is None else task.measure
         sign = -1 if task is None else 1
         where = ", on samples that the search did not use" if self.separate else ""

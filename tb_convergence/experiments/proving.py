@@ -26,7 +26,7 @@ ATTEMPTS: Final = 2
 
 
 def prove(search: Search, options: Sequence[Changes], planned: int, budget: Budget) -> list[Proof]:
-    """Proofs of the best finalists, until one holds.
+    """Prove the best finalists one after another, until one is proven.
 
     Args:
         options: the simplest first.

@@ -61,7 +61,7 @@ def record(found: Subject, bench: Bench, planned: int, settings: Settings, budge
 
 
 def holds_a_run(folder: str | os.PathLike[str]) -> bool:
-    """Whether `folder` holds event files, so that a recording there would restart its run.
+    """Whether `folder` contains event files, so that a recording there would restart its run.
 
     A bucket is taken to hold one: it is not looked into.
     """

@@ -62,7 +62,7 @@ class Sample:
 
     @property
     def parts(self) -> tuple[Any, ...]:
-        """What a train step is given: (x, y, weight) without the last ones that are None."""
+        """The arguments of a train step: (x, y, weight), without trailing ones that are None."""
         parts = (self.x, self.y, self.weight)
         last = max(place for place, part in enumerate(parts) if part is not None)
         return parts[: last + 1]

@@ -168,7 +168,7 @@ def with_callback(fit: Fit, callback: Any) -> Any:
 
 
 def is_watched(fit: Fit) -> bool:
-    """Whether the script attaches a recorder of ours already."""
+    """Whether the script already attaches one of our recorders."""
     from tb_convergence.training.keras.callback import ConvergenceCallback  # noqa: PLC0415 - heavy
 
     given = fit.arguments.get("callbacks")

@@ -49,7 +49,7 @@ choice of seeds does that."""
 
 @dataclass
 class Search:
-    """What is known so far.
+    """The state of the search.
 
     Attributes:
         steps: of a short training.
@@ -71,7 +71,7 @@ class Search:
     combinations: dict[tuple[str, ...], Changes] = field(default_factory=dict)
 
     def value(self, changes: Changes) -> float | None:
-        """The value of a short training with `changes`; None if it cannot be had."""
+        """The score of a short training with `changes`; None if it is not available."""
         key = ids(changes)
         if key in self.tried:
             return self.tried[key]
@@ -160,7 +160,7 @@ def searched(search: Search, pool: list[Candidate]) -> None:
 
 
 def finalists(search: Search) -> list[Changes]:
-    """What to train longer: the best combination, what it consists of, and its best rivals.
+    """The changes to train longer: the best combination, its parts, and its best rivals.
 
     The simplest come first; nothing that is no better than the unchanged program is among them.
     """

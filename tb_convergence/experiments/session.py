@@ -92,7 +92,7 @@ def subject(
     most: int = MOST_SAMPLES,
     experiment: str = "",
 ) -> Iterator[Subject]:
-    """The model and its data for one experiment; afterward the model is as it was.
+    """The model and its data for one experiment; restores the model afterward.
 
     Args:
         model: compiled, or a function without arguments that makes a compiled model.
@@ -128,7 +128,7 @@ def subject(
 
 
 def made(model: Any) -> Any:
-    """The model itself, or what a function without arguments builds."""
+    """The model itself, or the result of a function that builds one."""
     return model() if callable(model) and not isinstance(model, keras.layers.Layer) else model
 
 

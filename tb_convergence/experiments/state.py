@@ -24,7 +24,7 @@ MOST_ITEMS: Final = 1000
 
 
 class UnsupportedModelError(ValueError):
-    """A model that cannot be experimented on; the message says what to do."""
+    """Experiments do not support this model; the message says what to do."""
 
 
 def require_model(model: Any) -> None:

@@ -31,7 +31,7 @@ PREDICT_BATCH: Final = 512
 
 
 class UnsupportedStepError(ValueError):
-    """A train step whose loss cannot be told."""
+    """The loss of the train step cannot be determined."""
 
 
 @dataclass

@@ -20,7 +20,7 @@ Kind = Literal["classes", "binary", "labels", "values"]
 
 @dataclass(frozen=True)
 class Task:
-    """What is predicted.
+    """The task of a model: what it predicts.
 
     Attributes:
         kind: "classes" (one of C), "binary" (a single output for 0 or 1), "labels" (several of C
@@ -75,7 +75,7 @@ def classes_of(target: NDArray[Any], task: Task) -> NDArray[np.int64]:
 
 
 def task_of(y: Any, predicted: Any, from_logits: bool = False) -> Task | None:
-    """The task that targets `y` and outputs `predicted` make; None if it cannot be told.
+    """Infer the task from targets `y` and outputs `predicted`; None if this is not possible.
 
     None for several outputs, and for targets whose size fits no common task.
     """

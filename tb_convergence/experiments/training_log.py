@@ -31,7 +31,7 @@ SCHEMA: Final = 1
 
 
 class TrainingLogError(ValueError):
-    """A file that holds no trainings; the message says what to do."""
+    """The file does not contain trainings; the message says what to do."""
 
 
 class TrainingLog:
@@ -150,7 +150,7 @@ def _foreign(path: Path) -> str:
 
 
 def identity_of(model: Any, *samples: Sample | None) -> str:
-    """Digest of all that decides what a training of `model` on `samples` gives.
+    """Digest of everything that determines the result of a training of `model` on `samples`.
 
     Names of layers do not count: a model that is built again in one process has others.
     """

@@ -93,7 +93,7 @@ def batches(
 
 @contextmanager
 def shown(folders: Folders, batch: Batch) -> Iterator[tuple[Path, Mapping[str, list[str]]]]:
-    """A folder that holds the runs of `batch` and no others, and what of them could not be had.
+    """A folder with the runs of `batch` and no others, and the files that are unavailable.
 
     The reasons are by TensorBoard's name of the run. The folder ends with the context.
     """

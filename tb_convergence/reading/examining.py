@@ -39,7 +39,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is to be read, and how."""
+    """What to read, and how."""
 
     folders: Folders
     batches: tuple[Batch, ...]
@@ -84,7 +84,7 @@ def _dropped(source: DataSource, run: FoldedRun) -> bool:
 
 
 def unread(run: str, reason: str) -> RunDiagnosis:
-    """What is said of a run of which nothing could be read."""
+    """The diagnosis of a run that could not be read at all."""
     skipped = (Skipped("", None, f"the run could not be read: {reason}"),)
     return RunDiagnosis(run, -1, (), (), skipped)
 

@@ -33,7 +33,7 @@ _ASKED: Final[Sequence[WhyUnclear]] = ("either", "both", "operation", "unknown")
 
 @dataclass(frozen=True, slots=True)
 class Unclear:
-    """Why a tag is not read, and the pattern of its form where its marks tell one."""
+    """The reason why a tag is not read, and the pattern of its form if it has one."""
 
     why: WhyUnclear
     form: TagPattern | None = None
@@ -45,7 +45,7 @@ def families(
     told: Mapping[str, TagPattern],
     unclear: Mapping[str, Unclear],
 ) -> tuple[TagFamily, ...]:
-    """What `patterns` decided (`told`, by tag), then what is open (`unclear`), largest first.
+    """Families of tags: first those that `patterns` decided, then the ambiguous ones by size.
 
     `tags` are all there are. A pattern that decided nothing has a family without tags.
     """

@@ -26,7 +26,7 @@ class LogdirError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class EventFile:
-    """One event file: where it lies, what it is called, how many bytes it has."""
+    """One event file: its location, its name, and its size in bytes."""
 
     path: str
     name: str

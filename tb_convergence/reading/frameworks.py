@@ -38,7 +38,7 @@ _KERAS_TAG: Final = re.compile(r"(epoch|batch)_\w+")
 
 
 def framework_of(listed: Mapping[str, Iterable[str]]) -> Framework:
-    """The framework that wrote the scalars `listed` (run -> tags); "" if none is its own.
+    """The framework that wrote the scalars `listed` (run -> tags); "" if it is unknown.
 
     Keras names its scalars "epoch_..." and its folders "train" and "validation"; either alone may
     be anybody's.

@@ -54,7 +54,7 @@ EXPECTED_BYTES: Final = 16_384
 
 @dataclass(slots=True)
 class HistogramData:
-    """The table, or None if the run holds no histograms that are known to be of variables."""
+    """The table; None if the run has no histograms that are known to be of variables."""
 
     table: Table | None = None
     restarts: tuple[int, ...] = ()
@@ -167,7 +167,7 @@ def _part(
 def _usable(
     tag: str, data: list[Any], skipped: list[Skipped]
 ) -> tuple[list[Any], list[NDArray[Any]]]:
-    """Points that are histograms, and their arrays; the others are told one by one."""
+    """Points that are valid histograms, and their arrays; reports the others one by one."""
     refused = SkippedPoints(tag, skipped)
     good, arrays = [], []
     for datum in data:

@@ -49,7 +49,7 @@ def parsed(content: bytes) -> dict[str, str]:
 
 
 def _text(value: Any) -> str:
-    """A `google.protobuf.Value` as it is written in code: 3 and not 3.0."""
+    """A `google.protobuf.Value` as text in the form of code: 3, not 3.0."""
     kind = value.WhichOneof("kind")
     if kind == "number_value":
         number = float(value.number_value)

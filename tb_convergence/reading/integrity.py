@@ -41,7 +41,7 @@ _FIELDS: Final = frozenset({0x09, 0x11, 0x10, 0x1A, 0x22, 0x2A, 0x32, 0x3A, 0x42
 
 @dataclass(slots=True)
 class FileState:
-    """What is known of one file.
+    """The state of the verification of one file.
 
     Attributes:
         checked: bytes that have been looked at.
@@ -64,7 +64,7 @@ class FileState:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a look at the files of one run found.
+    """The damage found in the files of one run.
 
     Attributes:
         problems: reasons to doubt what is shown, each a sentence's part.
@@ -86,7 +86,7 @@ class Integrity:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def report(self, folder: Path | str) -> Report:
-        """The state of the event files in `folder`, after a look at what is new in them.
+        """The state of the event files in `folder`, after reading their new records.
 
         A folder that cannot be read has nothing to report: the loaders say that themselves.
         """

@@ -120,7 +120,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What was recorded of one run.
+    """The recorded data of one run.
 
     Attributes:
         name: as TensorBoard shows it.
@@ -198,7 +198,7 @@ def _table(table: recorded.Table) -> Table:
 
 
 def _words(group: str, name: str) -> tuple[str, str]:
-    """Title and unit; the name and "" of what the catalogue does not know."""
+    """Title and unit of a statistic; the name and "" if it is not in the catalog."""
     known = find(group, name) or find("epoch", name)
     return (name, "") if known is None else (known.title, known.unit)
 

@@ -67,7 +67,7 @@ _STAR: Final[Sign] = ("*", False)
 
 
 class TagPatternError(ValueError):
-    """A text that says nothing about histograms; the message says what is wrong with it."""
+    """The text is not a valid list of tag rules; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,7 @@ class TagPattern:
 
     @property
     def text(self) -> str:
-        """The pattern as it is written; `parse` gives the same again.
+        """The pattern as text; `parse` reads it back.
 
         >>> TagPattern("variable", "a,b/", "", ("conv", "")).text
         'a\\\\,b/{conv*}'

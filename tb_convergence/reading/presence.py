@@ -32,7 +32,7 @@ def holds_loss(tags: Iterable[str]) -> bool:
 
 
 class LossPresence:
-    """Remembers what was found. Thread-safe; never raises."""
+    """Remembers positive results. Thread-safe; never raises."""
 
     def __init__(self, provider: Any, clock: Callable[[], float] = time.monotonic) -> None:
         """Args:

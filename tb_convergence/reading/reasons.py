@@ -34,7 +34,7 @@ def reason_of(error: Exception | str) -> str:
 
 
 def shortened(name: str) -> str:
-    """A name from a file, with its middle left out where it is longer than `MAX_NAME`.
+    """A name from a file; the middle is left out if it is longer than `MAX_NAME`.
 
     >>> len(shortened("x" * 10_000))
     200

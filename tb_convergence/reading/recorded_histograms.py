@@ -45,7 +45,7 @@ class RecordedHistograms:
 def read_recorded_histograms(
     source: DataSource, runs: Iterable[str], variable: str
 ) -> tuple[RecordedHistograms, ...]:
-    """What TensorBoard's runs `runs` hold of `variable`, gradient first; empty without any.
+    """The recorded histograms of `variable` in `runs`, gradient first; empty without any.
 
     The first run that has histograms of it is read. Points that are no histograms are left out:
     reading the run has told of them.

@@ -51,7 +51,7 @@ _TURNS: Final = (
 
 @dataclass(slots=True)
 class RecorderData:
-    """What the recorder wrote for one run."""
+    """The recorder's data of one run."""
 
     tables: dict[str, Table] = field(default_factory=dict)
     config: Mapping[str, Any] = field(default_factory=dict)

@@ -13,7 +13,7 @@ from tb_convergence.core.history import Steps
 def fold_restarts(
     steps: Sequence[int] | Steps, wall_times: Sequence[float] | NDArray[np.float64]
 ) -> tuple[NDArray[np.intp], tuple[int, ...]]:
-    """Which records to keep, in order of step, when a run was restarted, and where it was.
+    """Which records to keep, ordered by step, and at which steps the run was restarted.
 
     Records come in the order they were written or, where a loader lost it, in any order: wall time
     then decides, or the order given where wall times are not finite. Steps that only ever grow are

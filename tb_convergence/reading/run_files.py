@@ -43,7 +43,7 @@ class RunFiles:
     _integrity: Integrity = field(default_factory=Integrity)
 
     def reports(self, run: FoldedRun) -> Mapping[str, Report]:
-        """What a look at the files of each member of `run` found, by member."""
+        """The damage found in the files of each member of `run`."""
         return {member: self._report(member) for member in run.members}
 
     def _report(self, member: str) -> Report:

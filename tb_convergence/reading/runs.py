@@ -43,7 +43,7 @@ Split = Literal["train", "validation"]
 
 @dataclass(frozen=True, slots=True)
 class FoldedRun:
-    """One training, and TensorBoard's runs that tell of it.
+    """One training, and TensorBoard's runs that belong to it.
 
     Attributes:
         name: what a person sees.

@@ -121,7 +121,7 @@ class _Candidate:
 def choose(
     listed: Mapping[str, Iterable[str]], run: FoldedRun, rules: Sequence[ScalarRule] = ()
 ) -> Choice:
-    """What to read of `run`, whose members hold the scalars `listed`; `rules` overrule names."""
+    """Choose the scalars of `run` to read, from those `listed`; `rules` take precedence."""
     told = {tag: rule for rule in rules if rule.role != "training" for tag in rule.tags}
     candidates = []
     for number, member in enumerate(run.members):

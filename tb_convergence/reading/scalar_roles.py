@@ -25,7 +25,7 @@ MAX_NAME: Final = 300
 
 @dataclass(frozen=True, slots=True)
 class ScalarRole:
-    """What a scalar's name says.
+    """The meaning of a scalar's name.
 
     Attributes:
         role: what it is; "loss" also for validation data, see `split`. None if nobody knows.
@@ -107,7 +107,7 @@ _ALONE: Final = {
 
 @lru_cache(maxsize=20_000)
 def scalar_role(tag: str, split: Split = "") -> ScalarRole:
-    """What the scalar `tag` is; `split` says of which data its run is, where the run says so.
+    """The role of the scalar `tag`; `split` is the data of its run, if the run's name shows it.
 
     >>> scalar_role("Loss/train").role, scalar_role("val_loss").split
     ('loss', 'validation')

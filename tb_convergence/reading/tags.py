@@ -289,7 +289,7 @@ def layer_of(variable: str) -> str:
 
 
 def kind_of(variable: str) -> str:
-    """Kind of a variable by the last part of its name; "other" where that says nothing.
+    """Kind of a variable, from the last part of its name; "other" if it is unknown.
 
     >>> kind_of("dense/kernel"), kind_of("encoder.0.bias"), kind_of("rnn.weight_hh_l0")
     ('kernel', 'bias', 'recurrent_kernel')

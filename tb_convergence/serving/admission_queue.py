@@ -30,7 +30,7 @@ class _Place(Generic[Value]):
 
 
 class _Ticket:
-    """A key in the queue: how many wait for it, and what tells them that it is their turn."""
+    """A key in the queue: the number of waiting requests, and the signal that it is their turn."""
 
     __slots__ = ("called", "waiting")
 

@@ -70,7 +70,7 @@ class Cache(Generic[Key, Value]):
             return entry[0]
 
     def get(self, key: Key, compute: Callable[[], Value]) -> Value:
-        """The value of `key`, from `compute` where it is not kept.
+        """The value of `key`; computes it if it is not cached.
 
         Raises:
             BusyError: another thread computes it and did not finish in time.

@@ -69,7 +69,7 @@ class Examined:
         self.failures = Failures(limits.failure_seconds, clock)
 
     def history(self, scope: Scope, key: RunKey) -> RunHistory:
-        """What was read of a run."""
+        """The data of a run."""
 
         def read() -> RunHistory:
             return self._reading.run(lambda: self._source.history(scope, key.run))
@@ -81,7 +81,7 @@ class Examined:
         return known
 
     def diagnosed(self, scope: Scope, key: RunKey) -> tuple[RunDiagnosis, Json]:
-        """What is said of a run, and its entry of `runs`."""
+        """The diagnosis of a run, and its entry in `runs`."""
 
         def compute() -> tuple[RunDiagnosis, Json]:
             history = self.history(scope, key)
@@ -118,7 +118,7 @@ class Examined:
 
 
 def held_bytes(history: RunHistory) -> float:
-    """Memory that `history` holds, nearly."""
+    """Approximate memory of `history` in bytes."""
     total = 10_000.0
     for table in history.tables.values():
         total += table.low.nbytes + table.steps.nbytes + table.wall_times.nbytes

@@ -95,7 +95,7 @@ def quoted(value: object, limits: Limits = LIMITS) -> str:
 
 
 def shortened(text: str, most: int = LIMITS.name_characters) -> str:
-    """`text`, with its middle left out where it is longer than `most` characters.
+    """`text`; the middle is left out if it is longer than `most` characters.
 
     Names of layers differ at both ends, so the middle is what a reader misses least.
 

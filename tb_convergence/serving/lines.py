@@ -69,7 +69,7 @@ class _Line:
 def within(
     build: Callable[[int], Json], points: int, arrays: int, limits: Limits
 ) -> bytes:
-    """The document `build(points)` encoded, with fewer points where it would be too long."""
+    """The document `build(points)` encoded, with fewer points if it would be too long."""
     points = max(limits.points_least, min(points, limits.numbers // max(1, arrays)))
     body = encode(build(points))
     while len(body) > limits.reply_bytes and points > limits.points_least:

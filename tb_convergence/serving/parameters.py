@@ -38,7 +38,7 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A text parameter, any characters; `default` where it is not given, required without one."""
+    """A text parameter with any characters; required if it has no `default`."""
 
     name: str
     default: str | None = None
@@ -46,7 +46,7 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """A whole number in [least, most]; `default` where it is not given, required without one."""
+    """A whole number in [least, most]; required if it has no `default`."""
 
     name: str
     least: int
@@ -59,7 +59,7 @@ Parameter = Text | Whole
 
 @dataclass(frozen=True, slots=True)
 class Values:
-    """What a request asked for, validated."""
+    """The validated parameters of a request."""
 
     texts: Mapping[str, str]
     numbers: Mapping[str, int]
@@ -148,7 +148,7 @@ def _whole(parameter: Whole, value: str | None, limits: Limits) -> int:
 
 
 def rules(text: str) -> tuple[TagRule, ...]:
-    """What the parameter `tags` says of histograms.
+    """The tag rules in the parameter `tags`.
 
     Raises:
         RefusedError: 400, when it is no list of rules, or a longer one than is accepted.

@@ -59,7 +59,7 @@ def _titles() -> dict[str, str]:
 
 
 def fitting(document: Mapping[str, Json], limits: Limits) -> bytes:
-    """`document` encoded, cut until it fits; `"shortened"` says whether anything was left out."""
+    """`document` encoded, cut to fit; `"shortened"` states whether anything was left out."""
     for characters, items, depth in (_WHOLE, *_TIGHTER):
         cut = {key: bounded(value, characters, items, depth) for key, value in document.items()}
         if longer_than(cut, limits.reply_bytes):
@@ -71,7 +71,7 @@ def fitting(document: Mapping[str, Json], limits: Limits) -> bytes:
 
 
 def summary(history: RunHistory, diagnosis: RunDiagnosis) -> dict[str, Json]:
-    """One entry of `runs`: what was read of it, and its diagnosis in short.
+    """One entry of `runs`: the data of the run, and its diagnosis in short.
 
     Without findings the severity is "healthy" where the verdict is "nothing-found", else "unknown".
     """
@@ -109,13 +109,13 @@ def summary(history: RunHistory, diagnosis: RunDiagnosis) -> dict[str, Json]:
 
 
 def settings(history: RunHistory) -> dict[str, Json]:
-    """What was chosen for the run: from its configuration, and hyperparameters that were logged."""
+    """The settings of the run, from its configuration and from logged hyperparameters."""
     logged = {f"hparams.{name}": text for name, text in history.hparams.items()}
     return dict(list({**logged, **main_settings(history.config)}.items())[:MAX_MAIN])
 
 
 def last_loss(history: RunHistory) -> Json:
-    """The last recorded training loss, "NaN" where it is not finite; None for a run without one."""
+    """The last recorded training loss, "NaN" if it is not finite; None for a run without one."""
     loss = history.series("loss") or history.series("epoch_loss")
     return strict_number(float(loss.values[-1])) if loss is not None and len(loss) else None
 
@@ -245,7 +245,7 @@ def row(described: Row) -> dict[str, Json]:
 
 
 def metrics(history: RunHistory, table: Table) -> list[Json]:
-    """What the heat map offers of `table`: statistics of which anything is known."""
+    """The metrics of `table` for the heat map: statistics with at least one value."""
     offered = []
     for name in table.columns:
         statistic = find(table.group, name)

@@ -119,7 +119,7 @@ class Service:
         return entries
 
     def _unaddressable(self, name: str) -> str | None:
-        """Why no request can name this run; None if one can."""
+        """The reason why no request can name this run; None if one can."""
         if len(name) > self.limits.parameter_characters:
             return "its name is too long to request"
         try:

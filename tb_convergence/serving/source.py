@@ -44,7 +44,7 @@ class RunSource(Protocol):
     """Runs and their histories."""
 
     def versions(self, scope: Scope, run: str | None = None) -> Mapping[str, Version]:
-        """The runs that exist now, or only `run` where it does; cheap, called on every request."""
+        """The runs that exist now, or only `run` if it does; cheap, called on every request."""
 
     def history(self, scope: Scope, run: str) -> RunHistory:
         """All that is known of `run`; may take seconds, and may raise anything."""

@@ -46,7 +46,7 @@ class Axis:
 
 
 def value_axis(arrays: Sequence[Values], scale: Scale) -> Axis:
-    """An axis that holds all finite values of `arrays`, with a little room."""
+    """An axis that covers all finite values of `arrays`, with a small margin."""
     if scale == "log10":
         positive = finite_range([a[a > 0] for a in arrays])
         if positive is not None:

@@ -40,7 +40,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """What the numbers are held against: a horizontal line."""
+    """The limit in a chart: a horizontal line."""
 
     value: float
     label: str

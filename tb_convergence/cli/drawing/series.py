@@ -50,7 +50,7 @@ def scale_of(lines: Sequence[Line]) -> Scale:
 
 
 def series_line(series: Series, label: str) -> Line:
-    """A loss or a rate: what is not finite in it is an event."""
+    """A loss or a rate as a line; non-finite values are events."""
     return line(label, series.steps, series.values, broken_is_bad=True)
 
 

@@ -80,7 +80,7 @@ def _findings(comparison: Comparison) -> Part:
 
 
 def findings_notes(comparison: Comparison) -> tuple[str, ...]:
-    """That no finding differs; empty if one does."""
+    """A note that no finding differs; empty if one does."""
     if comparison.findings:
         return ()
     return ("the same in both" if comparison.first.findings else "none in either",)

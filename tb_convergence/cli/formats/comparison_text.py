@@ -21,7 +21,7 @@ def report(
     verbose: bool = False,
     width: int | None = None,
 ) -> str:
-    """The whole comparison; `names` is what the two runs are called."""
+    """The whole comparison; `names` are the names of the two runs."""
     page = Page(color, width)
     for letter, name, run in zip("AB", names, (comparison.first, comparison.second), strict=True):
         page.line(f"{letter}  {printable(name)}  {page.paint(f'({reached(run)})', 'faint')}")

@@ -56,7 +56,7 @@ _text: Final = escaped_html
 
 
 def report(runs: Sequence[RunDiagnosis], sections: Sequence[str]) -> str:
-    """The page; `sections` holds `section` of each of `runs`."""
+    """The page; `sections` are the results of `section` for each of `runs`."""
     total = totals(tuple(runs))
     body = [
         "<h1>Convergence</h1>",
@@ -108,7 +108,7 @@ def _badge(run: RunDiagnosis) -> str:
 
 
 def section(run: RunDiagnosis, history: RunHistory | None) -> str:
-    """One run: its loss, its findings with the numbers they rest on, and what was not judged."""
+    """One run: its loss, its findings with their evidence, and what was not evaluated."""
     parts = [f"<h2>{_text(run.run)} <small>{_text(reached(run))}</small></h2>"]
     loss = None
     if history is not None:
@@ -173,7 +173,7 @@ def _finding(
 
 
 def _is_the_same(picture: Picture, loss: Chart | None) -> bool:
-    """Whether `picture` is the loss as it stands at the head of the run already."""
+    """Whether `picture` is the loss that the head of the run already shows."""
     return (
         isinstance(picture, Chart) and loss is not None and picture.limit is None
         and (picture.title, picture.onset) == (loss.title, loss.onset)

@@ -15,7 +15,7 @@ def document(runs: Sequence[RunDiagnosis]) -> dict[str, Any]:
 
 
 def dumps(value: Mapping[str, Any]) -> str:
-    """`value` as text with a line's end. A bare NaN in it is a fault of ours and raises."""
+    """`value` as one line of JSON. A bare NaN is a bug in this package, so it raises."""
     return json.dumps(value, allow_nan=False, indent=2, ensure_ascii=True) + "\n"
 
 

@@ -59,7 +59,7 @@ def inside(text: str) -> str:
 
 
 def report(runs: Sequence[RunDiagnosis]) -> str:
-    """A table of the runs, then the findings of each; what exceeds a comment is left out, and said.
+    """A table of the runs, then their findings. It says how much does not fit into a comment.
     """
     parts = ["### Convergence", escaped(totals(tuple(runs))) + ".", _table(runs)]
     size, left_out = sum(map(len, parts)), 0

@@ -53,11 +53,11 @@ class Page:
         return f"\x1b[{_COLORS[style]}m{text}\x1b[0m" if self._color else text
 
     def line(self, text: str = "") -> None:
-        """One line as it is: what is foreign in it must be printable already."""
+        """Add one line unchanged; foreign text in it must be printable already."""
         self.lines.append(text)
 
     def wrapped(self, label: str, text: str, indent: int) -> None:
-        """Foreign or long text, made printable; lines after the first stand beneath the text."""
+        """Add foreign or long text, made printable; later lines are indented below the first."""
         first = " " * indent + label
         self.lines.extend(
             textwrap.wrap(
@@ -78,7 +78,7 @@ def report(
     verbose: bool = False,
     width: int | None = None,
 ) -> str:
-    """The whole report; `verbose` adds evidence, disproof, references and what was not judged.
+    """The whole report; `verbose` adds evidence, references, and what was not evaluated.
 
     `width` is that of the terminal, between 60 and 100 columns, unless given.
     """

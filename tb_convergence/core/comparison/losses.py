@@ -132,7 +132,7 @@ def _parting(
 
 
 def _broken(one: LossTrajectory, two: LossTrajectory) -> int | None:
-    """Where one of the losses is no longer finite, and the other still is."""
+    """The step where one of the losses becomes non-finite and the other is still finite."""
     if one.nonfinite_step == two.nonfinite_step:
         return None
     return min(step for step in (one.nonfinite_step, two.nonfinite_step) if step is not None)

@@ -21,7 +21,7 @@ _COUNT: Final = re.compile(r"[_.]?\d+$")
 
 
 def pair_steps(first: NDArray[np.int64], second: NDArray[np.int64]) -> tuple[Indices, Indices]:
-    """Records of two runs that tell of the same time, as equally long indices `[P]`.
+    """Pairs of records of two runs that belong to the same time, as indices `[P]`.
 
     Runs record at steps of their own. Going up the steps of both, a pair is closed as soon as each
     run has a record that is in no pair yet; of the run that had several, the last one counts. So
@@ -51,7 +51,7 @@ def pair_steps(first: NDArray[np.int64], second: NDArray[np.int64]) -> tuple[Ind
 
 @dataclass(frozen=True, slots=True)
 class RowPairs:
-    """Rows of two tables that stand for the same thing.
+    """Pairs of rows of two tables.
 
     Attributes:
         pairs: indices into the first and the second table, in order of depth.
@@ -67,7 +67,7 @@ class RowPairs:
 def pair_rows(
     first: Table, second: Table, among_first: Sequence[int], among_second: Sequence[int]
 ) -> RowPairs:
-    """Which of some rows of two tables stand for the same thing.
+    """Pair the rows of two tables.
 
     By name where both runs have the same names; else by place where kinds and shapes agree one by
     one (a model built twice in one program is called dense_3 where it was dense); else by those

@@ -48,7 +48,7 @@ MAX_MAIN_TEXT: Final = 80
 
 
 def main_settings(document: Mapping[str, Any]) -> dict[str, str]:
-    """What a person chooses for a run: optimizer, rate, batch size, loss, layers, initializers.
+    """The main settings of a run: optimizer, rate, batch size, loss, layers, initializers.
 
     At most 40 settings of at most 80 characters, by path, such as "optimizer.learning_rate". The
     layers are one setting, the initializers of kernels and of biases another one each. Empty for a
@@ -80,7 +80,7 @@ def _run_lengths(texts: Sequence[str]) -> str:
 
 
 def _call(document: Mapping[str, Any]) -> str:
-    """An initializer as it is written in code, without arguments that are not set."""
+    """An initializer as Python code, without arguments that are not set."""
     config = document.get("config")
     given = config.items() if isinstance(config, Mapping) else ()
     inside = [f"{key}={_text(value)}" for key, value in given if value is not None]

@@ -95,7 +95,7 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """What is known of the run before its first step.
+    """The static configuration of the run, as far as it is known.
 
     Attributes:
         layers: in the order of the model.

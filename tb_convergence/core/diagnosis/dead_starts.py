@@ -28,7 +28,7 @@ A normal variable exceeds that for 2% of the samples, and units count as dead be
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """What a layer begins with.
+    """The initial state of a layer.
 
     Attributes:
         layer: its name.

@@ -92,7 +92,7 @@ class Evidence:
 
     @property
     def of(self) -> tuple[str, ...]:
-        """Statistics that show it, the most telling first: itself where it is a recorded one.
+        """Statistics that show it, most informative first; a recorded statistic is first itself.
 
         >>> Evidence("loss_fall", 0.1).of, Evidence("update_ratio", 0.3).of
         (('loss',), ('update_ratio',))

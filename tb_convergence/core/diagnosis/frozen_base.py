@@ -19,7 +19,7 @@ from tb_convergence.core.history import RunHistory
 
 @dataclass(frozen=True, slots=True)
 class BaseOutput:
-    """What the last frozen layer gives.
+    """The output of the last frozen layer.
 
     Attributes:
         layer: its name.

@@ -61,7 +61,7 @@ class Guessing:
 
 @memoized
 def guessing(history: RunHistory) -> Guessing | None:
-    """How the run guesses at its end; None if it learned something, or its log cannot tell."""
+    """The guess to which the run's end corresponds; None if it learned something, or is unknown."""
     series, trajectory = judged_metric(history), loss_trajectory(history)
     if series is None or trajectory is None or not ACCURACY.search(series.source):
         return None

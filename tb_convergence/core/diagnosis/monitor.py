@@ -21,7 +21,7 @@ CLOSES_AFTER: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a look changed.
+    """The changes of one look.
 
     Attributes:
         id: of the finding.
@@ -91,7 +91,7 @@ class Monitor:
         self._last_step = -1
 
     def update(self, diagnosis: RunDiagnosis) -> tuple[Change, ...]:
-        """Process one more look. Returns what it opened, then what it closed."""
+        """Process one more diagnosis. Returns the findings that opened, then those that closed."""
         step = diagnosis.last_step
         if step < self._last_step:
             self._watched, self._closed = {}, []

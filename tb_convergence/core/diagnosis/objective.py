@@ -43,7 +43,7 @@ restarts return to the same peak or a lower one (Loshchilov & Hutter 2017)."""
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """What a run optimizes.
+    """The objective of a run.
 
     Attributes:
         kind: "minimized" where the loss is one that is to fall.

@@ -14,7 +14,7 @@ from tb_convergence.core.measures import Measure
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """What a rule found when it fired. Attributes as in `Finding`.
+    """The result of a rule that fired. The attributes are those of `Finding`.
 
     `severity` is the rule's own, which ranks the finding; "info" asks for no action. The severity
     shown to users is the effect on the run (see `severity`). `ruins` marks a finding that makes the

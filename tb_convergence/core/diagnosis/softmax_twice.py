@@ -55,7 +55,7 @@ def floor_of(classes: int) -> float:
 
 
 def softmax_twice(history: RunHistory) -> Twice | None:
-    """The floor at which the loss rests; None if it does not, or if the log cannot tell."""
+    """The floor at which the loss stays; None if there is none, or if the log cannot show it."""
     trajectory = loss_trajectory(history)
     if trajectory is None or trajectory.observed < RECORDS or not trajectory.settled:
         return None

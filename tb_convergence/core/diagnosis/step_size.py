@@ -73,7 +73,7 @@ def _longest_path(table: Table, ratio: Values) -> float:
 
 
 def implied_ratio(table: Table) -> Values:
-    """What the growth of the weights between records proves of the steps in between: `[S, K]`.
+    """Bounds of the update ratio that the growth of the weights between records implies, `[S, K]`.
 
     A norm that grew from a to b in n steps took at least one step with an update ratio of
     (b / a)^(1/n) - 1. NaN for the first record, wherever a norm is undefined or zero, and

@@ -54,7 +54,7 @@ def tiny_input(history: RunHistory, rows: list[int]) -> TinyInput | None:
 
 
 def _after_scaling(history: RunHistory) -> TinyInput | None:
-    """What a `Rescaling` that reads the data leaves of it."""
+    """The scale of the data after the `Rescaling` layer that reads it."""
     model = configuration(history)
     first = next((one for one in model.layers if one.kind not in ("InputLayer", *LOOKUP)), None)
     if first is None or first.kind != "Rescaling":

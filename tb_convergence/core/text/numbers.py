@@ -59,7 +59,7 @@ def _rounded(size: float, digits: int) -> Decimal:
 
 
 def signed(value: float, digits: int = 3) -> str:
-    """As `number`, with a sign on what is above zero too.
+    """As `number`, with a sign for positive numbers too.
 
     >>> signed(0.25), signed(-0.25), signed(0.0)
     ('+0.25', '-0.25', '0')
@@ -87,7 +87,7 @@ def rounded(value: float, digits: int = 3) -> float:
 
 
 def percent(fraction: float) -> str:
-    """A fraction in per cent, three significant digits; never rounds to 0 or 100 what is not.
+    """A fraction in percent, with three significant digits; never rounds to 0% or 100%.
 
     >>> percent(0.577), percent(0.0508), percent(1.04), percent(0.0), percent(-0.0036)
     ('57.7%', '5.08%', '104%', '0%', '-0.36%')

@@ -63,7 +63,7 @@ def title_with_layers(title: str, layers: Sequence[str]) -> str:
 
 
 def loss_change(fall: float, chance: float = 0.0) -> str:
-    """What the loss did, from the part of its start that it lost (negative where it grew).
+    """The change of the loss, from the fraction of its start that it lost (negative if it grew).
 
     A rise by no more than `chance` does not count: the start is that of a few batches.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def step_word(axis: str) -> str:
-    """What the steps of a run are called: logs of Keras' own callback alone count epochs.
+    """The name of a run's steps: logs of Keras' own callback may count only epochs.
 
     >>> step_word("epoch"), step_word("step")
     ('epoch', 'step')

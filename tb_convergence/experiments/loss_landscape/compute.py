@@ -298,7 +298,7 @@ class _Work:
         return _Curvatures(tuple(largest), tuple(smallest), samples, found)
 
     def sharpness(self, model: Any, found: _Curvatures) -> Sharpness | None:
-        """The eigenvalues beside the learning rate in use."""
+        """The eigenvalues, compared with the learning rate in use."""
         if not found.largest:
             return None
         rate, plain = _rate_of(getattr(model, "optimizer", None))

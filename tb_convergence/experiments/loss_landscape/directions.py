@@ -29,7 +29,7 @@ TINY: Final = 1e-10
 
 
 class DirectionError(ValueError):
-    """No direction can be made of what was given."""
+    """The arguments do not define a direction."""
 
 
 @dataclass(frozen=True, slots=True)

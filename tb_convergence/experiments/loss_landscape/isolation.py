@@ -18,7 +18,7 @@ from tb_convergence.training.keras import compat
 
 @contextmanager
 def read_only(model: Any) -> Iterator[None]:
-    """Put back every variable of the model and the process' random state at the end."""
+    """Restore every variable of the model and the random state of the process at the end."""
     variables = _variables(model)
     saved = [tf.identity(variable) for variable in variables]
     try:

@@ -32,7 +32,7 @@ KINDS: Final = ("random", "path", "between", "hessian")
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What the caller asked for; see `landscape`."""
+    """The arguments of the caller; see `landscape`."""
 
     directions: str | None
     dimensions: int
@@ -45,7 +45,7 @@ class Request:
 
     @property
     def kind(self) -> str:
-        """The kind of directions, from what was given where it was not said."""
+        """The kind of directions; inferred from the other arguments if it is not given."""
         if self.directions is not None:
             if self.directions not in KINDS:
                 raise DirectionError(

@@ -141,7 +141,7 @@ def _unit(vector: Vector) -> Vector:
 
 @dataclass(frozen=True, slots=True)
 class RateVerdict:
-    """What the sharpness says of the learning rate.
+    """The verdict of the sharpness on the learning rate.
 
     Attributes:
         verdict: "acquitted", "not decided".

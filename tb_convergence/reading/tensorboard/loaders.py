@@ -57,7 +57,7 @@ class _Problems:
             logger.info("run %r: %s", run, reason)
 
     def add_damaged(self, path: str) -> None:
-        """An event file with a record that is not what was written."""
+        """Note an event file with a damaged record."""
         file = Path(path)
         run = os.path.relpath(file.parent, self._logdir)
         self.add(run, f"damaged record in {file.name}: data after it may be missing")
@@ -128,7 +128,7 @@ def _started(arguments: list[str]) -> subprocess.Popen[str]:
 
 
 class _Watch:
-    """Follows the server's log: it alone says when loading is done, and what could not be read."""
+    """Follows the server's log, which alone shows when loading is done and what failed."""
 
     BEGUN: Final = "Starting load cycle"
     LOADED: Final = "Finished load cycle"

@@ -86,7 +86,7 @@ class RemoteFolders:
 
 
 def _plain(part: str) -> bool:
-    """Whether a part of a path stays where it is put."""
+    """Whether a part of a path stays inside its folder."""
     return part == "." or not (
         part in {"", ".."} or "\\" in part or "\0" in part or "/" in part
     )

@@ -130,7 +130,7 @@ class Cadence:
         self._minimum = max(1, ceil(steps / (2 * FREE_RECORDS)))
 
     def expect_more(self, first_step: int) -> None:
-        """The training runs from `first_step`, nobody knows for how long.
+        """The training continues from `first_step` for an unknown number of steps.
 
         At any time it is expected to go on for as long as it has: the free second is then spread
         ever thinner, and never used up.

@@ -110,7 +110,7 @@ class Collector:
             self._cadence.saw_steps(reached - began, batches)
 
     def _diagnose(self) -> None:
-        """Let the rules look at what was written; their time is ours."""
+        """Let the rules evaluate the records; their time counts as the recorder's."""
         live = self._writer.live
         if live is not None:
             live.look()

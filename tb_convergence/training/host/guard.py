@@ -55,7 +55,7 @@ class Guard:
         return None
 
     def say(self, text: str) -> None:
-        """One line in the log, about what is not a fault."""
+        """Write one log line that is not about a fault."""
         logger.warning("%s %s", self._who, text)
 
     def disable(self, reason: str) -> None:

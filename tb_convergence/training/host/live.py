@@ -74,7 +74,7 @@ class Live:
     # ---- what is recorded -----------------------------------------------------------------
 
     def config(self, document: Mapping[str, Any]) -> None:
-        """The run's configuration, as it is written."""
+        """Note the run's configuration when it is written."""
         self._history.config = dict(document)
 
     def record(

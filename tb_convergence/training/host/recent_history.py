@@ -76,7 +76,7 @@ class _Kept:
 
 
 class KeptHistory:
-    """Keeps what is written of one run. Several models of a run are kept apart."""
+    """Keeps the records of one run. Several models of a run are kept apart."""
 
     def __init__(self, run: str) -> None:
         self.config: Mapping[str, Any] = {}

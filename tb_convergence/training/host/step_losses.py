@@ -30,7 +30,7 @@ NEVER: Final = -1
 
 @dataclass(slots=True)
 class Window:
-    """What is known of the losses since the last record.
+    """The known losses since the last record.
 
     Attributes:
         first_nonfinite: number of the first batch in it, counted over the whole training, whose

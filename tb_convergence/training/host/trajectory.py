@@ -42,7 +42,7 @@ FILE: Final = "trajectory.npz"
 
 
 class TrajectoryError(ValueError):
-    """A file that holds no trajectory."""
+    """The file does not contain a trajectory."""
 
 
 def sketch_of(weights: Sequence[NDArray[np.floating]], size: int = SKETCH) -> NDArray[np.float32]:

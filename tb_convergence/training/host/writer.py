@@ -275,7 +275,7 @@ class RunWriter:
             self._events.flush()
 
     def close(self) -> None:
-        """Write what is queued and close the file."""
+        """Write the queued records and close the file."""
         events, self._events = self._events, None
         if events is not None and os.getpid() == self._process:
             events.close()

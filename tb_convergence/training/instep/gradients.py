@@ -29,7 +29,7 @@ class Gradient:
 
 @dataclass(frozen=True, slots=True)
 class Scaling:
-    """What the optimizer does with gradients before it uses them.
+    """How the optimizer changes gradients before it uses them.
 
     Attributes:
         factor: scalar that gradients were multiplied by, or None.

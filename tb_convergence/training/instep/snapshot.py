@@ -85,7 +85,7 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """What was accumulated since the previous record, this step included.
+    """Values accumulated since the previous record, including this step.
 
     Attributes:
         gradient_norms: largest norm of each present gradient `[G]`.

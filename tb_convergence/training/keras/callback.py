@@ -175,12 +175,12 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
             self._path.on_train_begin(logs)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Tell an epoch from the next."""
+        """Note that an epoch begins."""
         if self._session is not None:
             self._guard(lambda: self._begin_epoch(epoch))
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
-        """Tell the session that the batch to come is its own."""
+        """Note that the next batch belongs to this training."""
         session = self._session
         if session is not None:
             if not batch:
@@ -195,7 +195,7 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
             self._guard(lambda: self._end_epoch(dict(logs or {})))
 
     def on_train_end(self, logs: Any = None) -> None:
-        """Write what is left and leave the model as it was."""
+        """Write the waiting records and restore the model."""
         self._end()
         if self._path is not None:
             self._path.on_train_end(logs)

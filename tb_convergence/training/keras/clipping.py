@@ -101,7 +101,7 @@ def _half(values: Tensor) -> Tensor:
 
 
 def clipping_of(optimizer: Any) -> Clipping | None:
-    """What `optimizer` does, or None if it does not clip.
+    """The clipping of `optimizer`, or None if it does not clip.
 
     None too where it accumulates gradients: it then clips their mean, at some steps only.
     """

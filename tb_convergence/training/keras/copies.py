@@ -31,7 +31,7 @@ MOST_COPIES: Final = 8
 
 @dataclass(slots=True)
 class Copies:
-    """What was made ready for one train function and data of one type.
+    """The copies for one train function and one type of data.
 
     Attributes:
         data: takes batches out of its iterators and hands them back; None if that cannot be.
@@ -76,7 +76,7 @@ def copies_for(function: Any, model: Any, iterator: Any, asked: Asked) -> Copies
 
 @dataclass(slots=True)
 class Before:
-    """What was so before the step.
+    """The values before the step.
 
     Attributes:
         numbers: of the step, by `id` of the optimizer.

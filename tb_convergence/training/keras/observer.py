@@ -39,7 +39,7 @@ Patch = tuple[Any, str, Any]
 
 
 class Seen:
-    """What the trace in progress has shown so far, in one replica."""
+    """What the current trace has shown so far, in one replica."""
 
     def __init__(self, data: Any) -> None:
         self.data = data

@@ -58,7 +58,7 @@ class _SeveralCallsError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What the user wants recorded."""
+    """What the user wants to record."""
 
     activations: bool
     inputs: bool

@@ -38,7 +38,7 @@ TURNS_TO_LEARN: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What the author of a step shows of it.
+    """What the user passes about a step.
 
     Attributes:
         loss: scalar, or None.
@@ -322,7 +322,7 @@ def _scaling(optimizer: Any, variables: Sequence[Any]) -> Scaling:
 
 
 def iterations_of(optimizer: Any) -> int | None:
-    """Updates that `optimizer` has made; None if it does not count them."""
+    """Number of updates that `optimizer` has made; None if it does not count them."""
     made = getattr(optimizer, "iterations", None)
     if made is None:
         return None
