@@ -19,7 +19,7 @@ import { minify } from "terser";
 
 /** Beyond these the build fails: the page has to open fast over a slow tunnel. */
 const LIMIT_GZIP_BYTES = 80_000;
-const LIMIT_ALL_GZIP_BYTES = 145_000;
+const LIMIT_ALL_GZIP_BYTES = 143_000;
 const LIMIT_VIEW_GZIP_BYTES = 15_000;
 /** Views in files of their own: they neither weigh on the opening nor on what is fetched then. */
 const VIEWS = ["experiments", "landscape"];
@@ -182,7 +182,10 @@ for (const view of views.outputFiles) {
     if (lacking.length) throw new Error(`src/shared.js lacks ${lacking.join(", ")}`);
   }
 }
-const sizes = [...files].map(([name, bytes]) => ({ name, size: gzipSync(bytes).length }));
+const sizes = [...files].map(([name, bytes]) => ({
+  name,
+  size: gzipSync(bytes, { level: 9 }).length,
+}));
 const sum = (/** @type {typeof sizes} */ of) => of.reduce((total, { size }) => total + size, 0);
 const size = sum(sizes.filter(({ name }) => !/^(later|experiments|landscape)\./.test(name)));
 const kilobytes = (/** @type {number} */ bytes) => `${(bytes / 1000).toFixed(1)} kB gzip`;

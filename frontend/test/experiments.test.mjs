@@ -36,6 +36,17 @@ test("a rate stands where its logarithm says, and what diverges leaves the plot"
   for (const tick of frame.xTicks) assert.ok(tick >= 1e-4 * 0.99 && tick <= 1.01);
 });
 
+test("losses that span more than a factor of 100 are on a logarithmic scale", () => {
+  assert.equal(frameOf(sweep(), 700).log, false);
+  const losses = [300, 30, 3, 0.5, 4000];
+  const curves = [{ rates, losses, smoothed: losses, diverged: true }];
+  const { log, up, plot } = frameOf(sweep({ curves }), 700);
+  assert.ok(log);
+  assert.ok(Math.abs(up(300) - up(30) - (up(30) - up(3))) < 1e-6, "tenfold is one distance");
+  assert.ok(up(0.5) < plot.bottom && up(300) > plot.top && up(4000) < plot.top);
+  assert.equal(up(0), plot.bottom, "what has no logarithm is at the bottom");
+});
+
 test("a rate in use outside the sweep is still drawn; one that is far away is not", () => {
   assert.ok(frameOf(sweep({ rate_in_use: 30 }), 700).rates[1] > 30);
   assert.ok(frameOf(sweep({ rate_in_use: 1e-5 }), 700).rates[0] < 1e-5);

@@ -5,7 +5,8 @@ import { crossingOf, distanceOf, healthOf, levelOf } from "../src/charts/health.
 import { decodeHeat } from "../src/data/decode.js";
 import { cellsOf, limitWords } from "../src/model/cell.js";
 import { showsHealth } from "../src/model/map.js";
-import { cut, overallOf } from "../src/model/map_parts.js";
+import { cut } from "../src/model/map_parts.js";
+import { isCalm, lineOf, overallOf } from "../src/model/run_strip.js";
 import { heatBytes } from "./heat_bytes.mjs";
 
 const RATIO = /** @type {any} */ ({
@@ -135,9 +136,31 @@ test("the overview shows the worst of all rows, NaN before anything", () => {
   );
   const health = healthOf(heat, RATIO);
   assert.ok(health);
-  const { heat: worst } = overallOf(health.heat, heat.edges);
+  const overall = overallOf(health.heat, heat.edges, RATIO);
+  const { heat: worst } = overall;
   assert.deepEqual([...worst.codes], [0, 0, 2]);
   assert.deepEqual([levelOf(worst.values[0]), levelOf(worst.values[1])], [-3, 1]);
+  assert.equal(overall.label, `Worst ${RATIO.title.toLowerCase()}`);
+  assert.equal(isCalm(overall), false);
+});
+
+test("where no layer leaves its limits, the overview is of all statistics", () => {
+  const heat = heatOf([[0.01, 0.02, 0.01]]);
+  const health = healthOf(heat, RATIO);
+  assert.ok(health);
+  assert.ok(isCalm(overallOf(health.heat, heat.edges, RATIO)));
+  const run = /** @type {any} */ ({ health: ".013dn", last_step: 11 });
+  const line = lineOf(run, { fromStep: (step) => step }, 14);
+  assert.ok(line);
+  assert.deepEqual([...line.edges], [0, 2, 4, 6, 8, 10, 14]);
+  assert.deepEqual([...line.heat.codes], [1, 0, 0, 0, 0, 2]);
+  assert.deepEqual([...line.heat.values].slice(1, 5).map(levelOf), [0, 1, 3, -4]);
+  assert.equal(lineOf({ ...run, health: "..00" }, { fromStep: (step) => step }, 12), null);
+  assert.equal(
+    lineOf(run, { fromStep: () => Number.NaN }, 12),
+    null,
+    "without a place on the axis",
+  );
 });
 
 test("a zoom cuts what is in view, and its smallest and largest with it", () => {

@@ -80,8 +80,8 @@ class DataCheck:
     @property
     def summary(self) -> str:
         """One sentence."""
-        part = (f"all {self.samples} samples" if self.whole else f"a subset of {self.samples} "
-                "samples")
+        samples = counted(self.samples, "sample")
+        part = f"all {samples}" if self.whole else f"a subset of {samples}"
         if not self.issues:
             return f"No problem found in {part} ({counted(len(self.checked), 'check')})."
         first = self.issues[0]

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from tb_convergence.core.healthy import band, judged_rows
 from tb_convergence.core.history import RunHistory, Table
+from tb_convergence.serving.derived import derived
 from tb_convergence.serving.pooling import INFINITY_SEEN, NAN_SEEN, displayed, record_codes
 
 CELLS: Final = 48
@@ -51,9 +52,13 @@ def health_line(history: RunHistory, cells: int = CELLS) -> str:
     below = np.zeros(cells, dtype=np.bool_)
     for group, names in JUDGED.items():
         table = history.table(group)
-        for name in names if table is not None and table.axis == "step" else ():
-            if table is not None and table.has(name):
-                _worse(badness, below, table, *_levels(history, table, name), last)
+        if table is None or table.axis != "step":
+            continue
+        for name in names:
+            # The size of a feature is not recorded: it follows from its mean and its spread.
+            held = table if table.has(name) else derived(table, name)
+            if held is not None:
+                _worse(badness, below, held, *_levels(history, held, name), last)
     _mark_loss(badness, history, last)
     return "".join(
         (_BELOW if under else _ABOVE)[level - 1] if 1 <= level <= len(_ABOVE) else _LETTERS[level]

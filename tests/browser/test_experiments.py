@@ -18,6 +18,9 @@ from tb_convergence.core.experiments import KINDS
 from tb_convergence.experiments.records import write_record
 from tests.experiment_records import every_kind, no_answer, prescription, range_test
 from tests.reading.event_files import EventFile
+from tests.serving import samples
+from tests.serving.event_logs import write
+from tests.serving.samples import edited
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +34,9 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         with EventFile(logs / run) as file:
             for step in range(30):
                 file.scalar("loss", step, 2.0 - step / 300)
+    write(logs, edited(samples.trained("treated", layers=3, records=60), "inputs", 0,
+                       {"feature_mean": 900.0}))
+    write_record(str(logs / "treated"), prescription())
     with tensorboard(logs) as served:
         yield served
 
@@ -118,6 +124,40 @@ def test_a_verdict_leads_to_its_finding_and_back(chromium: Chromium, address: st
     expect(page).to_have_url(re.compile("view=experiments"))  # it is written a moment later
     page.go_back()
     expect(frame.get_by_test_id("experiments")).to_have_count(0)
+    page.close()
+
+
+@pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 400)])
+def test_the_card_shows_the_change_that_was_proven(
+    chromium: Chromium, address: str, theme: str, width: int
+) -> None:
+    """Its lines are whole, however narrow the card, and what is copied runs as it is."""
+    page = chromium.new_page(viewport={"width": width, "height": 900})
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    if width == 400:  # plain HTTP from another machine: no clipboard interface
+        page.add_init_script("""if (location.href.includes("plugin_entry"))
+            Object.defineProperty(navigator, "clipboard", {value: undefined})""")
+    frame = opened(page, address, "treated", "diagnosis")
+    if theme == "dark":
+        page.evaluate("document.body.classList.add('dark-mode')")
+        expect(frame.locator("html[data-theme=dark]")).to_have_count(1)
+    card = frame.get_by_test_id("finding").filter(has=frame.get_by_test_id("remedy"))
+    expect(card.get_by_role("heading", name="The input is not normalized")).to_be_visible()
+    expect(card.get_by_test_id("tested").first).to_contain_text("Confirmed by experiment")
+    remedy = card.get_by_test_id("remedy")
+    expect(remedy.get_by_role("heading", name="Change this")).to_be_visible()
+    (proof,) = prescription().data["proofs"]
+    lines = remedy.locator("code")
+    expect(lines).to_have_text([f"+ {line}" for line in proof["lines"]])
+    hidden = "all => all.map(one => one.scrollWidth - one.clientWidth)"
+    assert max(remedy.locator("code, pre").evaluate_all(hidden)) <= 0
+    remedy.get_by_role("button", name="Copy").click()
+    expect(remedy.locator(".done")).to_have_count(1)
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied.splitlines() == proof["lines"]
+    frame.evaluate(AXE.read_text())
+    found = frame.evaluate("axe.run(document).then(r => r.violations.map(v => v.id))")
+    assert found == []
     page.close()
 
 

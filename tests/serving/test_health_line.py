@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tb_convergence.core.rules import dead_relu, update_ratio_out_of_range
+from tb_convergence.core.rules import dead_relu, unnormalized_input, update_ratio_out_of_range
 from tb_convergence.serving.health_line import CELLS, health_line
-from tests.histories import history, kernels, outputs, run_table, table
+from tests.histories import features, history, kernels, outputs, run_table, table
 
 LOW, HIGH = update_ratio_out_of_range.LOW, update_ratio_out_of_range.HIGH
 HALF = dead_relu.FRACTION
@@ -45,6 +45,15 @@ def test_how_far_a_ratio_is_outside_its_band(ratio: float, letter: str) -> None:
 def test_a_fraction_is_measured_on_its_way_to_all(share: float, letter: str) -> None:
     rows, name = outputs("a", "b"), "activation_dead_fraction"
     assert set(line("activations", rows, np.full((CELLS, 2), share), name=name)) == {letter}
+
+
+def test_the_size_of_a_feature_follows_from_its_mean_and_its_spread() -> None:
+    """Nobody records the size: the map derives it, and the line must see the same."""
+    columns = {
+        "feature_mean": np.tile([0.0, 40 * unnormalized_input.LARGE], (CELLS, 1)),
+        "feature_std": np.tile([1.0, 30 * unnormalized_input.LARGE], (CELLS, 1)),
+    }
+    assert set(health_line(history(table("inputs", features("a", "b"), columns)))) == {"3"}
 
 
 def test_the_worst_row_and_the_worst_record_of_a_stretch_decide() -> None:

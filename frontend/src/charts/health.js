@@ -69,6 +69,18 @@ export function levelOf(distance) {
 }
 
 /**
+ * A distance whose step of the ramp is `level`: well within it, as cells are float32.
+ *
+ * @param {number} level
+ */
+export function distanceOfLevel(level) {
+  const size = Math.abs(level);
+  return size === 0
+    ? 0
+    : Math.sign(level) * (size <= ENDS.length ? 0.75 * ENDS[size - 1] : FARTHEST);
+}
+
+/**
  * @param {Heat} heat
  * @param {Metric} metric
  * @returns {Health | null} null where no row has a limit.

@@ -227,9 +227,9 @@ function drawPicture(context, layout, props, cells, ratio) {
     context.putImageData(cells(props, width, height, ratio), left, top);
     separateRows(context, layout, props.order.length, props.palette.card);
   }
-  drawLabels(context, layout, props);
+  const named = drawLabels(context, layout, props);
   drawAxis(context, layout, props);
-  if (props.health) drawCrossings(context, layout, props, props.health);
+  if (props.health) drawCrossings(context, layout, props, props.health, named);
   else drawScale(context, layout, props);
 }
 

@@ -25,6 +25,7 @@ const ICON_ROOM = 24;
  * @param {CanvasRenderingContext2D} context
  * @param {HeatLayout} layout
  * @param {HeatProps} props
+ * @returns {number[]} Positions of the rows that got a label: what stands at the right is of the same.
  */
 export function drawLabels(context, layout, props) {
   const { order, rows, marks, palette, selectedRow } = props;
@@ -45,7 +46,8 @@ export function drawLabels(context, layout, props) {
   const common = commonPath(rows.map((row) => row.name));
   const longest = names.reduce((a, b) => (b.length > a.length ? b : a), "");
   const path = measured(longest) > room ? common : "";
-  for (const position of labeled(order.length, layout.height, LABEL_SPACING, importance)) {
+  const named = labeled(order.length, layout.height, LABEL_SPACING, importance);
+  for (const position of named) {
     const row = order[position];
     const mark = marks.get(row);
     const y = layout.top + (position + 0.5) * each;
@@ -57,6 +59,7 @@ export function drawLabels(context, layout, props) {
     if (mark)
       drawIcon(context, mark, layout.left - 21, y - ICON / 2, palette.verdict[mark.verdict]);
   }
+  return named;
 }
 
 /**

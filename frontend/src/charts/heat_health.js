@@ -6,12 +6,11 @@
  * @import { HeatLayout } from "./heat_layout.js"
  * @import { HeatProps } from "./heat.js"
  */
+import { VALUE } from "../data/decode.js";
 import { ordinal } from "../format/numbers.js";
 import { formatStepShort, stepNumber } from "../format/steps.js";
-import { labeled } from "./heat_layout.js";
 
 const FONT_PIXELS = 11;
-const LABEL_SPACING = 14;
 /** Rows thinner than this have no room for a tick. */
 const TICKED = 10;
 const GAP = 10;
@@ -23,8 +22,9 @@ const HEADING = 13;
  * @param {HeatLayout} layout
  * @param {HeatProps} props
  * @param {Health} health
+ * @param {number[]} named  Positions of the rows that have a label.
  */
-export function drawCrossings(context, layout, props, health) {
+export function drawCrossings(context, layout, props, health, named) {
   const { order } = props;
   const each = layout.height / Math.max(1, order.length);
   if (each >= TICKED) {
@@ -33,7 +33,7 @@ export function drawCrossings(context, layout, props, health) {
         drawTick(context, layout, props, health.first[row], position, each);
     });
   }
-  if (props.gutter.right >= 40) drawOrder(context, layout, props, health, each);
+  if (props.gutter.right >= 40) drawOrder(context, layout, props, health, each, named);
 }
 
 /**
@@ -65,6 +65,7 @@ function drawTick(context, layout, { edges, extent: [low, high], palette }, cell
  * @param {HeatProps} props
  * @param {Health} health
  * @param {number} each
+ * @param {number[]} named
  */
 function drawOrder(
   context,
@@ -72,25 +73,22 @@ function drawOrder(
   { order, heat, palette, gutter, axis, crossing },
   health,
   each,
+  named,
 ) {
   const left = layout.left + layout.width + GAP;
   const wide = gutter.right >= 100;
-  const importance = (/** @type {number} */ position) => {
-    const place = health.place[order[position]];
-    return place > 0 ? 1 / place : 0;
-  };
   context.textAlign = "left";
   context.textBaseline = "middle";
   context.font = `${FONT_PIXELS}px ${palette.font}`;
   context.fillStyle = palette.soft;
   if (wide) context.fillText(crossing, left, layout.top - HEADING, gutter.right - GAP);
-  for (const position of labeled(order.length, layout.height, LABEL_SPACING, importance)) {
+  for (const position of named) {
     const row = order[position];
     const y = layout.top + (position + 0.5) * each + 0.5;
     const cell = health.first[row];
     if (cell < 0) {
       context.fillStyle = palette.soft;
-      context.fillText(health.bands[row] ? "within" : "no limit", left, y, gutter.right - GAP);
+      context.fillText(withinWords(health, row), left, y, gutter.right - GAP);
       continue;
     }
     const step = formatStepShort(stepNumber(heat.header.first_steps[cell]));
@@ -102,4 +100,15 @@ function drawOrder(
     const at = Math.max(left + 54, left + context.measureText(text).width + 8);
     context.fillText(ordinal(health.place[row]), at, y);
   }
+}
+
+/**
+ * What is said of a row that never leaves its limits.
+ *
+ * @param {Health} health
+ * @param {number} row
+ */
+function withinWords({ heat: { cells, codes }, bands }, row) {
+  if (!bands[row]) return "no limit";
+  return codes.subarray(row * cells, (row + 1) * cells).includes(VALUE) ? "within" : "no data";
 }

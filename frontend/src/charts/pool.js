@@ -119,7 +119,7 @@ export function spread(spans) {
 }
 
 /**
- * @param {Heat} heat
+ * @param {Pick<Heat, "cells" | "values" | "codes">} heat
  * @param {ArrayLike<number>} order Rows to show, in this order.
  * @param {Int32Array} rowSpans `[2 * height]` over positions in `order`
  * @param {Int32Array} cellSpans `[2 * width]` over cells
@@ -160,7 +160,7 @@ function isOneEach(spans) {
 /**
  * Pools one row of cells into one row of pixels, on top of what is there.
  *
- * @param {Heat} heat
+ * @param {Pick<Heat, "values" | "codes">} heat
  * @param {number} from
  * @param {Int32Array} cellSpans
  * @param {(value: number) => number} badness

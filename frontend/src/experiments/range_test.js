@@ -132,7 +132,7 @@ function picture(data, cursor, width) {
       (tick) =>
         svg`<text x=${across(tick)} y=${plot.bottom + 16} text-anchor="middle">${formatTick(tick)}</text>`,
     )}
-    <text x=${plot.left} y="12">loss</text>
+    <text x=${plot.left} y="12">${frame.log ? "loss, log scale" : "loss"}</text>
     <text x=${plot.right} y=${HEIGHT - 6} text-anchor="end">learning rate</text>
     <svg x=${plot.left} y=${plot.top} width=${plot.right - plot.left} height=${plot.bottom - plot.top}
       viewBox="${plot.left} ${plot.top} ${plot.right - plot.left} ${plot.bottom - plot.top}">

@@ -12,6 +12,8 @@ const [LEFT, RIGHT, TOP, BOTTOM] = [48, 14, 30, 40];
 const FURTHEST = 100;
 /** The axis ends a little above where the losses begin: what diverges leaves the plot. */
 const HEADROOM = 1.25;
+/** Losses that span more are drawn on a logarithmic scale: on a linear one all but the start is flat. */
+const LOGARITHMIC = 100;
 
 /**
  * @typedef {object} Frame
@@ -19,6 +21,7 @@ const HEADROOM = 1.25;
  * @property {(loss: number) => number} up
  * @property {number[]} xTicks
  * @property {number[]} yTicks
+ * @property {boolean} log  Whether the loss is on a logarithmic scale.
  * @property {[number, number]} rates
  * @property {{left: number, right: number, top: number, bottom: number}} plot
  */
@@ -42,7 +45,11 @@ export function frameOf(data, width) {
   const bottom = losses.reduce((a, b) => Math.min(a, b));
   const starts = smoothed.map(([first]) => first).reduce((a, b) => Math.max(a, b));
   const top = starts > bottom ? bottom + (starts - bottom) * HEADROOM : bottom + 1;
-  const floor = bottom >= 0 && bottom < (top - bottom) / 2 ? 0 : bottom - (top - bottom) * 0.05;
+  const log = bottom > 0 && top / bottom > LOGARITHMIC;
+  const near = bottom >= 0 && bottom < (top - bottom) / 2 ? 0 : bottom - (top - bottom) * 0.05;
+  const floor = log ? bottom / HEADROOM : near;
+  const scaled = (/** @type {number} */ loss) => (log ? Math.log(Math.max(loss, floor)) : loss);
+  const [least, most] = [scaled(floor), scaled(top)];
   const plot = {
     left: LEFT,
     right: Math.max(LEFT + 40, width - RIGHT),
@@ -53,9 +60,11 @@ export function frameOf(data, width) {
   return {
     across: (rate) =>
       plot.left + ((Math.log(rate) - from) / (to - from)) * (plot.right - plot.left),
-    up: (loss) => plot.bottom - ((loss - floor) / (top - floor)) * (plot.bottom - plot.top),
+    up: (loss) =>
+      plot.bottom - ((scaled(loss) - least) / (most - least)) * (plot.bottom - plot.top),
     xTicks: logTicks(low, high, Math.max(3, Math.floor((plot.right - plot.left) / 70))),
-    yTicks: linearTicks(floor, top, 5),
+    yTicks: log ? logTicks(floor, top, 5) : linearTicks(floor, top, 5),
+    log,
     rates: [low, high],
     plot,
   };

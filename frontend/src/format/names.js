@@ -130,3 +130,8 @@ export function words(id) {
 export function capital(text) {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
+
+/** With a small first letter, unless the word has others: "NaN gradients". @param {string} text */
+export function uncapital(text) {
+  return text.replace(/^[A-Z](?=[a-z]*\b)/, (letter) => letter.toLowerCase());
+}

@@ -1,9 +1,9 @@
 /**
- * Copies text. Over plain HTTP from another machine there is no clipboard interface: then the text
- * is selected, and the old copy command is tried.
+ * Copies text. Over plain HTTP from another machine there is no clipboard interface: then the old
+ * copy command is tried. Where that is refused too, the text is selected: a person copies it.
  *
  * @param {string} text
- * @param {HTMLElement} button Beside the `code` that shows the text.
+ * @param {HTMLElement} button In the section, or beside the `code`, that shows the text.
  * @returns {Promise<boolean>} Whether it was copied.
  */
 export async function copyText(text, button) {
@@ -12,13 +12,31 @@ export async function copyText(text, button) {
     acknowledge(button);
     return true;
   } catch {
-    const code = button.parentElement?.querySelector("code");
-    if (!code) return false;
-    window.getSelection()?.selectAllChildren(code);
-    const copied = document.execCommand("copy");
-    if (copied) acknowledge(button);
-    return copied;
+    if (copySelected(text, button)) {
+      acknowledge(button);
+      return true;
+    }
+    const beside = button.parentElement?.querySelector("code");
+    const shown = beside ?? button.closest("section")?.querySelector("pre");
+    if (shown) window.getSelection()?.selectAllChildren(shown);
+    return false;
   }
+}
+
+/**
+ * @param {string} text
+ * @param {HTMLElement} button Has the focus afterward, as before.
+ */
+function copySelected(text, button) {
+  const field = document.createElement("textarea");
+  field.className = "hidden-label";
+  field.value = text;
+  button.after(field);
+  field.select();
+  const copied = document.execCommand("copy");
+  field.remove();
+  button.focus();
+  return copied;
 }
 
 /**

@@ -7,6 +7,8 @@ import { html, nothing, svg } from "lit-html";
 import { formatNumber, formatPercent } from "../format/numbers.js";
 import { positionOn, sliceOf } from "./grid.js";
 
+/** Above the picture, which cuts off what does not fit: a line along its edge would be a loss. */
+const BEYOND = -20;
 const [WIDTH, HEIGHT, LEFT, BOTTOM, TOP] = [300, 128, 40, 20, 8];
 
 /**
@@ -31,7 +33,7 @@ export function slice(plane, direction, range) {
           <text x=${LEFT - 6} y=${up(tick) + 4} text-anchor="end">${formatNumber(tick, 2)}</text>`,
       )}
       <path class="end" d="M${across(0)} ${TOP}V${HEIGHT - BOTTOM}"></path>
-      <path class="loss" d=${line(at, loss, across, up, range)}></path>
+      <path class="loss" d=${line(at, loss, across, up)}></path>
       ${end === null || end > range.high ? nothing : svg`<circle cx=${across(0)} cy=${up(end)} r="4"></circle>`}
       <text x=${LEFT} y=${HEIGHT - 5}>${formatNumber(at[0], 2)}</text>
       <text x=${across(0)} y=${HEIGHT - 5} text-anchor="middle">${Math.abs(across(0) - LEFT) > 40 && WIDTH - across(0) > 46 ? "end" : ""}</text>
@@ -67,9 +69,8 @@ function finite(loss) {
  * @param {(number | null)[]} loss
  * @param {(value: number) => number} across
  * @param {(value: number) => number} up
- * @param {{low: number, high: number}} range
  */
-function line(at, loss, across, up, range) {
+function line(at, loss, across, up) {
   let open = false;
   const parts = at.map((value, index) => {
     const here = loss[index];
@@ -77,7 +78,7 @@ function line(at, loss, across, up, range) {
       open = false;
       return "";
     }
-    const part = `${open ? "L" : "M"}${across(value).toFixed(1)} ${up(Math.min(range.high, here)).toFixed(1)}`;
+    const part = `${open ? "L" : "M"}${across(value).toFixed(1)} ${Math.max(BEYOND, up(here)).toFixed(1)}`;
     open = true;
     return part;
   });

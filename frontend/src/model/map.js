@@ -3,7 +3,7 @@
  *
  * @import { HeatProps, RowMark } from "../charts/heat.js"
  * @import { ColorRange } from "../charts/ranges.js"
- * @import { Finding, Group, Heat, Metric, Row, View } from "../types.js"
+ * @import { Finding, Group, Heat, Metric, Row, RunSummary, View } from "../types.js"
  * @import { State } from "../state/state.js"
  * @import { Gutters } from "./layout.js"
  * @import { Surroundings } from "./model.js"
@@ -26,7 +26,8 @@ import { tree } from "../views/findings.js";
 import { edgesOn } from "./axis.js";
 import { cellsOf } from "./cell.js";
 import { heatRoom } from "./layout.js";
-import { codesOf, cut, differenceCells, headingOf, OWN_AXIS, overallOf } from "./map_parts.js";
+import { codesOf, cut, differenceCells, headingOf, OWN_AXIS } from "./map_parts.js";
+import { isCalm, lineOf, overallOf } from "./run_strip.js";
 
 /**
  * @typedef {Omit<HeatProps, "onHover" | "onOpen">} MapProps
@@ -59,8 +60,9 @@ import { codesOf, cut, differenceCells, headingOf, OWN_AXIS, overallOf } from ".
  * @typedef {{nan: boolean, infinite: boolean, none: boolean, free: boolean}} Codes
  *
  * @typedef {object} Overall  Over all steps, for the overview.
- * @property {Heat} heat  One row, of distances.
+ * @property {Pick<Heat, "rows" | "cells" | "values" | "codes">} heat  One row, of distances.
  * @property {Float64Array} edges  On the x axis.
+ * @property {string} label  What it is the worst of.
  */
 
 export function createMapModel() {
@@ -80,6 +82,8 @@ export function createMapModel() {
   const celling = memo(cellsOf);
   const coding = memo(codesOf);
   const pooling = memo(overallOf);
+  const calm = memo(isCalm);
+  const lining = memo(lineOf);
   const saying = memo(differenceCells);
 
   /**
@@ -109,11 +113,11 @@ export function createMapModel() {
    * The run's own map.
    *
    * @param {{heat: Heat, group: Group, metric: Metric, view: View, rest: Rest, room: Room,
-   *   other: Heat | null, bare: boolean, found: boolean}} of  `other`: the same of a run that is
+   *   other: Heat | null, bare: boolean, found: boolean, run: RunSummary | null}} of  `other`: the same of a run that is
    *   compared; `found`: whether a finding is selected.
    * @returns {MapModel}
    */
-  function alone({ heat, group, metric, view, rest, room, other, bare, found }) {
+  function alone({ heat, group, metric, view, rest, room, other, bare, found, run }) {
     const { rows } = group;
     const limits = judged(heat, metric);
     const health = showsHealth(view.shade, limits, found) ? limits : null;
@@ -122,10 +126,11 @@ export function createMapModel() {
     const worst = health ? worstDistance(health.heat) : worsting(heat, metric, own);
     const ranked = view.order === "worst" ? worst : null;
     const order = ordering(rows, view.order, view.filter, ranked, limits?.first ?? null);
+    const overall = limits && pooling(limits.heat, rest.edges, metric);
     return {
       codes: coding(health?.heat ?? heat),
       limited: limits !== null,
-      overall: limits && pooling(limits.heat, rest.edges),
+      overall: overall && ((calm(overall) && lining(run, rest.axis, heatSpan(rest)[1])) || overall),
       recordsInView: part.cells,
       worst: bare ? NO_ROWS : listing(rows, heat, metric, worst),
       props: {
@@ -152,14 +157,14 @@ export function createMapModel() {
    * @param {{heat: Heat | null, group: Group | null, row: number, findings: Finding[],
    *   finding: Finding | null, step: number | null, gutter: Gutters, axis: Axis,
    *   extent: [number, number] | null,
-   *   beside: MapBeside | null, bare: boolean}} of  `bare`: whether the picture is to be painted
+   *   beside: MapBeside | null, bare: boolean, run: RunSummary | null}} of  `bare`: whether the picture is to be painted
    *   before what is said of it.
    * @returns {MapModel | null} null while there is no map.
    */
   return (
     { view, size },
     around,
-    { heat, group, row, findings, finding, step, gutter, axis, extent, beside, bare },
+    { heat, group, row, findings, finding, step, gutter, axis, extent, beside, bare, run },
   ) => {
     const shown = beside && view.map === "difference" ? beside.difference : heat;
     const metric = group?.metrics.find((one) => one.name === shown?.header.metric);
@@ -191,6 +196,7 @@ export function createMapModel() {
       other: beside?.heat ?? null,
       bare,
       found,
+      run,
     });
   };
 }

@@ -2,12 +2,11 @@
  * What the map's model is put together from: what is in view, its marks, the worst of all rows.
  *
  * @import { Health } from "../charts/health.js"
- * @import { Codes, MapProps, Overall } from "./map.js"
+ * @import { Codes, MapProps } from "./map.js"
  * @import { Axis } from "./axis.js"
  * @import { Heat, Metric, Row } from "../types.js"
  */
 import { crossingOf } from "../charts/health.js";
-import { pool } from "../charts/pool.js";
 import { cellAt, INFINITE, NAN, NO_DATA, NO_LIMIT, VALUE } from "../data/decode.js";
 import { fullName } from "../format/names.js";
 import { formatValue } from "../format/numbers.js";
@@ -90,18 +89,6 @@ export function headingOf(health, metric) {
   const { side, limit } = crossingOf(health);
   if (limit !== null) return `First ${side} ${formatValue(limit, metric)}`;
   return side === "outside" ? "First outside limits" : `First ${side} its limit`;
-}
-
-/**
- * @param {Heat} heat  Of distances.
- * @param {Float64Array} edges
- * @returns {Overall}
- */
-export function overallOf(heat, edges) {
-  const every = Int32Array.from({ length: heat.rows }, (_, row) => row);
-  const columns = Int32Array.from({ length: 2 * heat.cells }, (_, at) => (at + 1) >> 1);
-  const { values, codes } = pool(heat, every, Int32Array.of(0, heat.rows), columns, Math.abs);
-  return { heat: { ...heat, rows: 1, values, codes }, edges };
 }
 
 /**

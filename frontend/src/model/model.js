@@ -125,6 +125,7 @@ export function createModel() {
         extent,
         beside: others.map,
         bare: beneath !== slots.heat,
+        run: runs[position] ?? null,
       }),
       step,
       detail: details(state, around, {

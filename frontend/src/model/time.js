@@ -20,7 +20,7 @@ import {
   logByDefault,
   readAt,
 } from "../data/curves.js";
-import { visible } from "../format/names.js";
+import { uncapital, visible } from "../format/names.js";
 import { formatNumber, formatTick } from "../format/numbers.js";
 import { isOver, lookOf } from "../format/severity.js";
 import { stepNumber } from "../format/steps.js";
@@ -308,6 +308,6 @@ function readerOf(picked, placement, hidden, axis) {
   return (x) => {
     const read = main ? readAt(main, xs, x) : null;
     if (!read) return axis.full(x);
-    return `${axis.full(xs[read.index])}, ${label.charAt(0).toLowerCase()}${label.slice(1)} ${formatNumber(read.value)}`;
+    return `${axis.full(xs[read.index])}, ${uncapital(label)} ${formatNumber(read.value)}`;
   };
 }

@@ -5,7 +5,7 @@
  * @import { FindingsHandlers, Shown } from "./findings.js"
  */
 import { html, nothing } from "lit-html";
-import { capital, spelledOut, visible } from "../format/names.js";
+import { capital, spelledOut, uncapital, visible } from "../format/names.js";
 import {
   counted,
   formatConfidence,
@@ -114,7 +114,7 @@ const NAMED = 2;
 export function namesOf(findings) {
   const names = findings.slice(0, NAMED).map(({ title }, at) => {
     const text = visible(title);
-    return at > 0 ? text.replace(/^[A-Z](?=[a-z]*\b)/, (letter) => letter.toLowerCase()) : text;
+    return at > 0 ? uncapital(text) : text;
   });
   const more = findings.length - names.length;
   if (more > 0) return `${names.join(", ")} and ${more} more`;

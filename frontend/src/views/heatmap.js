@@ -71,7 +71,6 @@ export function heatPanel(data, handlers) {
               filter: /** @type {HTMLInputElement} */ (event.target).value,
             })} />
       </label>
-      <span class="soft small in-view">${inView(data, shown)}</span>
       ${fullButton("map", "the heat map", view, handlers)}
       ${exportMenu("map", "the heat map", ["png", "svg", "csv", "json"], handlers)}</div>
     </header>
@@ -81,6 +80,7 @@ export function heatPanel(data, handlers) {
         : nothing
     }
     <div class="heat-frame ${data.pending ? "pending" : ""}">
+      <span class="soft in-view">${inView(data, shown)}</span>
       ${map ? mount(createHeatMap, map) : data.instead}
       ${shown === 0 ? html`<p class="hint over">No row matches the filter.</p>` : nothing}
     </div>

@@ -145,7 +145,7 @@ export function stacked(items, low, high) {
  * @param {number | null} x
  */
 function legend({ items, formatX, onToggle }, x) {
-  return html`<p class="legend-x">${x === null ? "last values" : formatX(x)}</p>
+  return html`<p class="legend-x">${x === null ? "last values" : formatX(recordNear(items, x))}</p>
   ${items.map((item) => {
     const { series, xs, note, smoothed } = item;
     const read = series && readAt(series, xs, x ?? Number.POSITIVE_INFINITY);
@@ -160,6 +160,19 @@ function legend({ items, formatX, onToggle }, x) {
       ${smoothed ? smoothedValue(read ? smoothed[read.index] : null) : nothing}
     </button>`;
   })}`;
+}
+
+/**
+ * The record whose values the legend shows, as the chart's own text names it: the pointer may be
+ * between two.
+ *
+ * @param {LegendItem[]} items
+ * @param {number} x
+ */
+function recordNear(items, x) {
+  const main = items.find(({ series }) => series && series.axis !== "epoch") ?? items[0];
+  const read = main?.series && readAt(main.series, main.xs, x);
+  return read ? main.xs[read.index] : x;
 }
 
 /**

@@ -7,7 +7,7 @@
  * @import { TimeModel } from "../model/time.js"
  */
 import { LABELS, steadyRate } from "../data/curves.js";
-import { visible } from "../format/names.js";
+import { uncapital, visible } from "../format/names.js";
 import { overlayKey } from "../model/overlays.js";
 
 /**
@@ -59,7 +59,7 @@ export function legendItems({ picked, placement, beside, chart }, hidden, color)
 function besideLabel({ run, picked: [main] }) {
   if (!main) return visible(run);
   const label = LABELS.get(main.name) ?? main.title;
-  return `${visible(run)}: ${label.charAt(0).toLowerCase()}${label.slice(1)}`;
+  return `${visible(run)}: ${uncapital(label)}`;
 }
 
 /**

@@ -63,8 +63,10 @@ export function lossPanel(data, handlers) {
           handlers.setView({
             outliers: /** @type {HTMLInputElement} */ (event.target).checked,
           })} /> Ignore outliers</label>
-      ${smoothing(view, handlers)} ${withLater(({ pins }) => pins(data, handlers), handlers.redraw, nothing)} ${fullButton("time", "the curves", view, handlers)}
-      ${exportMenu("curves", "the curves", ["png", "svg", "csv", "json"], handlers)}
+      ${smoothing(view, handlers)}
+      <div class="card-tools">${withLater(({ pins }) => pins(data, handlers), handlers.redraw, nothing)}
+        ${fullButton("time", "the curves", view, handlers)}
+        ${exportMenu("curves", "the curves", ["png", "svg", "csv", "json"], handlers)}</div>
     </header>
     <div class="timeline" data-testid="loss-chart">
       ${mount(createLegend, data.legend)} ${mount(createLineChart, data.chart)}

@@ -46,7 +46,7 @@ export function timeAxis({ slots, view }, model, handlers, { palette }) {
           extent: chart.extent,
           axis: time.axis,
           gutter,
-          label: note === null && map?.overall ? "Worst layer, all steps" : "Loss, all steps",
+          label: (note === null && map?.overall?.label) || "Loss, all steps",
           told: summary
             ? endOf(summary, time.axis.unit, beside.runs.length > 0, gutter.right < 100)
             : "",

@@ -265,11 +265,11 @@ function runRow(row, index, { longest, all, groups }, data, handlers) {
     <td class="number ${loss !== null && !Number.isFinite(loss) ? "lost" : ""}">${formatNumber(loss)}</td>
     <td class="col-changed" title=${changed.join("\n")}>${
       changed.length
-        ? html`${changed.slice(0, CHIPS).map((one) => html`<code class="setting">${one}</code>`)}${
+        ? html`<div class="settings">${changed.slice(0, CHIPS).map((one) => html`<code class="setting">${one}</code>`)}${
             changed.length > CHIPS
               ? html`<span class="soft">+${changed.length - CHIPS}</span>`
               : nothing
-          }`
+          }</div>`
         : html`<span class="soft">${Object.keys(run.settings ?? {}).length ? "nothing" : "not recorded"}</span>`
     }</td>
     <td class="col-health">${healthLine(row, longest)}</td>
