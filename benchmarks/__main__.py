@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 NAMES = (
-    "steps", "short", "first", "records", "bytes", "page", "opening", "routes", "clients", "runs",
-    "large", "landscape", "rates",
+    "steps", "short", "first", "records", "bytes", "page", "page-runs", "opening", "routes",
+    "clients", "runs", "large", "landscape", "rates",
 )
 NEEDS_CASES = ("doctor",)
 """Run only by name: with --cases and --data, which are not part of this project."""
@@ -47,6 +47,7 @@ def main() -> int:
         many_runs,
         opening,
         page,
+        page_of_runs,
         range_rules,
         records,
         routes,
@@ -67,6 +68,7 @@ def main() -> int:
         "records": records.time_of_a_record,
         "bytes": records.bytes_of_a_record,
         "page": page.page_speed,
+        "page-runs": page_of_runs.page_of_many_runs,
         "opening": opening.first_answer,
         "routes": routes.warm,
         "clients": routes.at_once,

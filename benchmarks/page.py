@@ -133,7 +133,7 @@ def page_speed(options: Options) -> Table:
         _write(logs / "many", *many)
         for rows, records in tall:
             _write(logs / "tall", 1, rows, records, f"{rows}x{records}")
-        with _chromium() as browser:
+        with chromium() as browser:
             say("B8: runs x rows x records " + " x ".join(f"{n:,}" for n in many))
             with _tensorboard(logs / "many") as address:
                 lines += _opening(browser, address, many, 3 if options.quick else OPENINGS)
@@ -156,15 +156,16 @@ def page_speed(options: Options) -> Table:
 Line = tuple[str, str, str, str]
 
 
-def _line(what: str, target: str, measured: str, met: bool | None) -> Line:
+def line(what: str, target: str, measured: str, met: bool | None) -> Line:
+    """A line of the table: `met` is None where there is no target."""
     return (what, target, measured, "" if met is None else ("met" if met else "missed"))
 
 
 def _bundle() -> Line:
     size = sum(len(gzip.compress((STATIC / name).read_bytes(), mtime=0))
                for name in ("index.js", "chunk.js", "index.css"))
-    return _line("script and styles of the first view, gzip", "80 kB", f"{size / 1000:.1f} kB",
-                 size <= 80_000)
+    return line("script and styles of the first view, gzip", "80 kB", f"{size / 1000:.1f} kB",
+                size <= 80_000)
 
 
 def _opening(browser: Any, address: str, many: tuple[int, int, int], times: int) -> list[Line]:
@@ -173,7 +174,7 @@ def _opening(browser: Any, address: str, many: tuple[int, int, int], times: int)
     shape = f"{runs:,} runs x {rows:,} rows x {records:,} records"
     first, maps, replies = [], [], []
     for opening in range(times + 1):
-        page, frame = _open(browser, address)
+        page, frame = opened(browser, address)
         frame.wait_for_function("seen.finding && seen.maps.length")
         page.wait_for_timeout(500)
         found = frame.evaluate(REPLIES)
@@ -188,17 +189,17 @@ def _opening(browser: Any, address: str, many: tuple[int, int, int], times: int)
     sent = max(reply["sent"] for reply in replies)
     whole = max(reply["whole"] for reply in replies if reply["route"] != "heatmap")
     return [
-        _line(f"first finding on screen, {shape}", "1,000 ms", str(Spread(first)),
+        line(f"first finding on screen, {shape}", "1,000 ms", str(Spread(first)),
               Spread(first).middle <= 1_000),
-        _line("heat map on screen, after its data", "100 ms", str(Spread(maps)),
+        line("heat map on screen, after its data", "100 ms", str(Spread(maps)),
               Spread(maps).middle <= 100),
-        _line("another statistic on screen, reply included", "", str(Spread(update)), None),
-        _line("processor time of that in the page, TensorBoard's own included", "",
+        line("another statistic on screen, reply included", "", str(Spread(update)), None),
+        line("processor time of that in the page, TensorBoard's own included", "",
               f"{spent:.0f} ms", None),
-        _line("a movement of the pointer over the map", "16 ms", str(Spread(hover)),
+        line("a movement of the pointer over the map", "16 ms", str(Spread(hover)),
               Spread(hover).middle <= 16),
-        _line("largest reply, as sent", "1,000 kB", f"{sent / 1000:,.0f} kB", sent <= 1e6),
-        _line("largest reply of JSON, not compressed", "1,000 kB", f"{whole / 1000:,.0f} kB",
+        line("largest reply, as sent", "1,000 kB", f"{sent / 1000:,.0f} kB", sent <= 1e6),
+        line("largest reply of JSON, not compressed", "1,000 kB", f"{whole / 1000:,.0f} kB",
               whole <= 1e6),
     ]
 
@@ -206,7 +207,7 @@ def _opening(browser: Any, address: str, many: tuple[int, int, int], times: int)
 def _tall(browser: Any, address: str, rows: int, records: int) -> list[Line]:
     """Map, hover and memory on one run with many rows."""
     run = f"{rows}x{records}"
-    page, frame = _open(browser, address, f"convergence&p.convergence.run={run}")
+    page, frame = opened(browser, address, f"convergence&p.convergence.run={run}")
     frame.wait_for_function("seen.finding && seen.maps.length")
     page.wait_for_timeout(500)
     update, hover, spent = _interaction(frame)
@@ -215,13 +216,13 @@ def _tall(browser: Any, address: str, rows: int, records: int) -> list[Line]:
     heap = _heap(browser, address, run)
     shape = f"{rows:,} rows x {records:,} records"
     return [
-        _line(f"{shape}: map on screen, after its data", "100 ms", str(Spread(maps)),
+        line(f"{shape}: map on screen, after its data", "100 ms", str(Spread(maps)),
               Spread(maps).middle <= 100),
-        _line(f"{shape}: another statistic, reply included", "", str(Spread(update)), None),
-        _line(f"{shape}: processor time of that in the page", "", f"{spent:.0f} ms", None),
-        _line(f"{shape}: a movement of the pointer", "16 ms", str(Spread(hover)),
+        line(f"{shape}: another statistic, reply included", "", str(Spread(update)), None),
+        line(f"{shape}: processor time of that in the page", "", f"{spent:.0f} ms", None),
+        line(f"{shape}: a movement of the pointer", "16 ms", str(Spread(hover)),
               Spread(hover).middle <= 16),
-        _line(f"{shape}: memory of the tab", "", f"{heap / 1e6:.1f} MB", None),
+        line(f"{shape}: memory of the tab", "", f"{heap / 1e6:.1f} MB", None),
     ]
 
 
@@ -268,7 +269,7 @@ def _heap(browser: Any, address: str, run: str) -> float:
     return float(usage["usedSize"]) + float(usage.get("backingStorageSize", 0))
 
 
-def _open(browser: Any, address: str, fragment: str = "convergence") -> tuple[Any, Any]:
+def opened(browser: Any, address: str, fragment: str = "convergence") -> tuple[Any, Any]:
     """A page of its own, and the tab's frame in it."""
     context = browser.new_context(viewport={"width": 1440, "height": 1000})
     page = context.new_page()
@@ -290,7 +291,8 @@ def _write(folder: Path, runs: int, rows: int, records: int, name: str | None = 
 
 
 @contextmanager
-def _chromium() -> Iterator[Any]:
+def chromium() -> Iterator[Any]:
+    """A browser; it ends with the context."""
     # Only here: nobody needs a browser to measure recording.
     from playwright.sync_api import sync_playwright  # noqa: PLC0415
 
@@ -298,12 +300,12 @@ def _chromium() -> Iterator[Any]:
     import browser as system_browser  # noqa: PLC0415
 
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
+        browser = playwright.chromium.launch(
             executable_path=system_browser.find(),
             args=["--no-sandbox", "--disable-gpu", "--no-first-run"],
         )
-        yield chromium
-        chromium.close()
+        yield browser
+        browser.close()
 
 
 @contextmanager

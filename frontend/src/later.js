@@ -7,6 +7,7 @@ export { createDifferenceModel } from "./model/difference.js";
 export { askPanel } from "./views/ask.js";
 export { beforeFinding } from "./views/before.js";
 export { comparePanel, pairNote } from "./views/compare.js";
+export { findingsOverTime } from "./views/findings_over_time.js";
 export { goneList } from "./views/gone.js";
 export { helpDialog } from "./views/help.js";
 export { layerPanel } from "./views/layer_panel.js";

@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { formatConfidence } from "../src/format/numbers.js";
 import { limitText, namesOf, spanOf } from "../src/views/finding_card.js";
 import { overview, tree } from "../src/views/findings.js";
+import { barsOf } from "../src/views/findings_over_time.js";
 import { healthyRange } from "../src/views/healthy.js";
 
 test("a limit is said with its side", () => {
@@ -77,4 +78,24 @@ test("a second cause is said beside the one that is looked at, and so is what no
   ]);
   const mild = { ...finding("m", "cause"), severity: "info" };
   assert.deepEqual(said([...two, mild], "a"), ["1 of 2 causes · also: B", "1 notice: M"]);
+});
+
+test("findings over time are in the order in which they begin, each as far as it lasts", () => {
+  const one = (id, first_step, over = {}) => ({ id, severity: "critical", first_step, ...over });
+  const findings = [
+    one("late", 50, { reported_step: 60 }),
+    one("early", 0, { recovered_step: 25, severity: "info" }),
+    one("notice", 10, { severity: "info" }),
+  ];
+  const bars = barsOf({ findings, last_step: 99 });
+  assert.deepEqual(
+    bars.map(({ finding, from, found, to }) => [finding.id, from, found, to]),
+    [
+      ["early", 0, 0, 0.25],
+      ["late", 0.5, 0.6, 1],
+    ],
+  );
+  const together = [one("a", 0), one("b", 0)];
+  assert.deepEqual(barsOf({ findings: together, last_step: 99 }), [], "nothing to see");
+  assert.deepEqual(barsOf({ findings, last_step: -1 }), [], "no step at all");
 });

@@ -235,6 +235,33 @@ def test_a_neutral_map_never_stands_beside_a_finding(served: str, open_tab: Open
     tab = opened(open_tab, served, run="deep-sigmoid")
     expect(tab.frame.locator("select[name=metric]")).to_have_value("variables gradient_norm")
     expect(tab.frame.locator("input[name=shade][value=value]")).to_be_checked()
+    # Nor does a neutral overview: it is of all statistics then, and says so.
+    overview = tab.find("overview")
+    expect(overview).to_have_attribute("aria-label", re.compile("^Worst of all statistics"))
+    picture = pixels(overview.locator("canvas"))
+    assert where(picture[:20, LEFT + 4:-RIGHT], color(tab, "--cell-below-4")).mean() > 0.5
+    tab.choose("variables", "update_ratio")
+    expect(overview).to_have_attribute("aria-label", re.compile("^Worst update ratio"))
+
+
+def test_findings_over_time_are_those_of_the_server_in_their_order(
+    served: str, open_tab: Open
+) -> None:
+    tab = opened(open_tab, served)
+    reply = tab.get("findings", run=SICK)
+    found = sorted((one for one in reply["findings"] if one["severity"] != "info"),
+                   key=lambda one: one["first_step"])
+    rows = tab.find("findings-over-time").locator("button")
+    expect(rows).to_contain_text([f"from step {one['first_step']}" for one in found])
+    whole = reply["last_step"] + 1
+    for row, one in zip(rows.all(), found, strict=True):
+        bar = row.locator(".episode-bar")
+        begun = box_of(bar.locator(".begun"))
+        part = (begun["x"] - box_of(bar)["x"]) / box_of(bar)["width"]
+        assert part == pytest.approx(one["first_step"] / whole, abs=0.01)
+    rows.last.click()
+    expect(rows.last).to_have_attribute("aria-current", "true")
+    expect(tab.page).to_have_url(re.compile(f"finding={found[-1]['id']}"))
 
 
 def test_one_panel_covers_the_page_and_escape_ends_it(served: str, open_tab: Open) -> None:

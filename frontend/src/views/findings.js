@@ -104,6 +104,11 @@ export function findingsPanel(data, handlers) {
           : nothing
       }
       ${withLater(
+        ({ findingsOverTime }) => findingsOverTime(reply, selected, handlers.showFinding),
+        redraw,
+        nothing,
+      )}
+      ${withLater(
         ({ openChecks }) => openChecks(reply, handlers, state === "not-decided"),
         redraw,
         nothing,
