@@ -42,16 +42,19 @@ class Picked:
     """One way to fill a series: a scalar, or the sum of several.
 
     `pace` is what its name or its writer says that it counts: "epoch", "batch" (Keras' own), or "".
+    `logarithm`: its values are perplexities, of which the loss is the natural logarithm.
     """
 
     places: tuple[Place, ...]
     pace: Literal["epoch", "batch", ""] = ""
     told: bool = False
+    logarithm: bool = False
 
     @property
     def source(self) -> str:
         """The tags, as a person would write the sum."""
-        return " + ".join(tag for _, tag in self.places)
+        tags = " + ".join(tag for _, tag in self.places)
+        return f"ln {tags}" if self.logarithm else tags
 
 
 @dataclass(slots=True)
@@ -196,7 +199,26 @@ def _losses(candidates: Sequence[_Candidate], choice: Choice) -> frozenset[Place
             nameless = [one for one in candidates if one.own == own and _is_nameless(one)]
             if len(nameless) == 1:
                 choice.ways["loss" if own else "validation_loss"] = [_single(nameless[0])]
+    if not choice.ways.keys() & {"loss", "epoch_loss"} and not (acting or duel):
+        _likelihoods(candidates, choice)
     return frozenset(asked)
+
+
+def _likelihoods(candidates: Sequence[_Candidate], choice: Choice) -> None:
+    """Read a perplexity, or the bits per symbol, where no loss was logged: both fall with it."""
+    for own in (True, False):
+        found = sorted(
+            (
+                one for one in _of(candidates, "metric", own)
+                if {*one.role.part} <= words.LIKELIHOODS and one.role.part
+            ),
+            key=lambda one: (one.role.split_rank, one.role.split == "", len(one.tag), one.tag),
+        )
+        if found:
+            choice.ways["loss" if own else "validation_loss"] = [
+                replace(_single(one), logarithm=bool({*one.role.part} & words.PERPLEXITIES))
+                for one in found
+            ]
 
 
 def _is_nameless(one: _Candidate) -> bool:

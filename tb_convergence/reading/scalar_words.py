@@ -134,6 +134,9 @@ METRICS_DOWN: Final = _words(
     bpb epe mse mae rmse bpd nll logloss
     """
 )
+PERPLEXITIES: Final = _words("ppl perplexity")
+LIKELIHOODS: Final = PERPLEXITIES | _words("bpc bpb bpd")
+"""Metrics that are the loss of a model of text or images, on another scale."""
 BOTH: Final = _words("dice iou ssim ap acc map")
 """Metrics that also lend their name to a loss (`dice_loss`)."""
 

@@ -176,6 +176,10 @@ def _series(name: str, picked: Picked, known: Mapping[Place, Points]) -> Series 
     at = [np.searchsorted(one.steps, steps) for one in terms]
     with np.errstate(over="ignore", invalid="ignore"):
         values = np.sum([one.values[index] for one, index in zip(terms, at, strict=True)], axis=0)
+    if picked.logarithm:
+        if not np.nanmin(values, initial=np.inf) > 0:
+            return None  # no perplexity
+        values = np.log(values)
     axis: Axis = picked.pace or "step"
     return Series(
         name, steps, np.asarray(values, np.float64), terms[0].wall_times[at[0]], picked.source, axis

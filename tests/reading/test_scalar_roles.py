@@ -135,6 +135,11 @@ def read(*tags: str, tags_rule: str = "") -> dict[str, str]:
     (("train_epoch", "val_epoch", "train_time"), {}),
     (("loss", "accuracy", "val_accuracy"),
      {"loss": "loss", "metric": "accuracy", "validation_metric": "val_accuracy"}),
+    # Where nothing else is a loss, a perplexity is, up to its logarithm.
+    (("train/ppl", "valid/ppl", "wps"),
+     {"loss": "ln train/ppl", "validation_loss": "ln valid/ppl"}),
+    (("train/perplexity", "train/bpc"), {"loss": "train/bpc"}),
+    (("loss", "valid/ppl"), {"loss": "loss"}),
     # What `add_hparams` writes is the result of a whole training, and no series.
     (("loss", "hparam/acc", "Accuracy/val"),
      {"loss": "loss", "validation_metric": "Accuracy/val"}),

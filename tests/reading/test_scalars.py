@@ -139,3 +139,19 @@ def test_means_of_epochs_are_read_where_steps_are_fewer(tmp_path: Path) -> None:
     assert history.scalars.keys() == {"epoch_loss", "validation_loss"}
     assert len(history.scalars["epoch_loss"]) == 20
     assert [one.use for one in history.scalar_tags if one.tag == "train_loss_step"] == ["spare"]
+
+
+@pytest.mark.parametrize(("values", "expected"), [
+    ([12.0, 6.0, 3.0, float("inf")], np.log([12.0, 6.0, 3.0, np.inf]).tolist()),
+    ([12.0, 6.0, 0.0], None),  # no perplexity
+])
+def test_a_perplexity_is_the_exponential_of_the_loss(
+    tmp_path: Path, values: list[float], expected: list[float] | None
+) -> None:
+    with EventFile(tmp_path) as file:
+        for step, value in enumerate(values):
+            file.simple("train/ppl", step, value)
+            file.simple("accuracy", step, 0.5)
+    history = read(tmp_path)
+    loss = history.scalars.get("loss")
+    assert (None if loss is None else loss.values.tolist()) == expected
