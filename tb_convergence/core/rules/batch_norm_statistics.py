@@ -16,7 +16,13 @@ from tb_convergence.core.diagnosis.data import baseline_loss
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.paired_losses import paired_losses
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold, strongest
-from tb_convergence.core.diagnosis.training_progress import FALLS, LEARNS, learns
+from tb_convergence.core.diagnosis.training_progress import (
+    FALLS,
+    LAG_STEPS,
+    LEARNS,
+    lagging_statistics,
+    learns,
+)
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.measures import Measure
 from tb_convergence.core.text.numbers import number, percent
@@ -42,7 +48,7 @@ def _too_slow(history: RunHistory, layers: list[Layer]) -> Match | None:
     slow = [
         layer for layer in layers
         if layer.momentum is not None and 0 < layer.momentum < 1 and layer.trainable is not False
-        and layer.momentum ** (history.last_step + 1) > LEFT
+        and (layer.momentum ** (history.last_step + 1) > LEFT or lagging_statistics(history))
     ]
     paired = paired_losses(history)
     both, baseline = None if paired is None else paired.finite, baseline_loss(history)
@@ -54,14 +60,14 @@ def _too_slow(history: RunHistory, layers: list[Layer]) -> Match | None:
     names, momentum = [layer.name for layer in slow], max(one.momentum or 0.0 for one in slow)
     left = momentum ** (history.last_step + 1)
     return Match(
-        "warning", 0.85,
+        "warning", 0.85 if left > LEFT else 0.6,
         f"After {counted(history.last_step + 1, 'step')}, the moving statistics of {listed(names)} "
         f"(momentum={number(momentum, 6)}) are still {percent(left)} those of a new layer. "
         f"Training uses the batch, and its loss falls to {number(float(both.training[-1]))}. "
         f"Validation uses the moving statistics, and its loss is {number(last)}.",
         0, max(0, history.last_step), tuple(names),
         (
-            Evidence("initial_statistics_left", left, LEFT),
+            Evidence("initial_statistics_left", left, LEFT if left > LEFT else None),
             Evidence("validation_over_training_loss", last / max(float(both.training[-1]), 1e-30),
                      WORSE, side="at least"),
         ),
@@ -180,6 +186,13 @@ RULE = Rule(
             source=(
                 "momentum ** steps. A tenth of a mean of 0 and a variance of 1 still shifts a "
                 "layer whose inputs have another scale (Ioffe 2017, arXiv:1702.03275)."
+            ),
+        ),
+        Threshold(
+            "steps", low=LAG_STEPS, detail="(if less of the start is left)",
+            source=(
+                "In a deep network, the error of each layer's statistics adds to that of the "
+                "layers before it."
             ),
         ),
         Threshold(

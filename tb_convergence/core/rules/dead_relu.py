@@ -90,6 +90,8 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         advice=_advice(table, onsets, configuration(history), starts),
         title=title_with_layers(RULE.title, layers),
         benign=benign,
+        # What only repeats the most frequent class needs few units, so the others may die.
+        caused_by=("class-imbalance",) if share <= NEARLY_ALL and first > 0 else (),
         state=_state(table, dead[-1], silent),
     )
 

@@ -137,6 +137,8 @@ def _by_updates(
     history: RunHistory, table: Table, trajectory: LossTrajectory | None, harm: _Harm
 ) -> Match | None:
     ratios = np.fmax(weights_column(table, "update_ratio", "low"), step_size.implied_ratio(table))
+    if not harm.worse:
+        ratios = ratios * _left_of_start(table)
     ratio = largest_per_record(ratios)
     known = np.isfinite(ratio)
     # The effect of an update shows in the next step; harm at a step precedes its update.
@@ -208,6 +210,20 @@ def _by_updates(
             part_of_layer(history, fastest), float(np.median(ratio[before])), onset
         ),
     )
+
+
+def _left_of_start(table: Table) -> Values:
+    """Norm of the weights over its start, at most 1, `[S, K]`; 1 where it is unknown.
+
+    Where a loss stands still, the best weights may be zero. Steps that are long only beside what is
+    left of the weights do no harm then.
+    """
+    if not table.has("variable_norm"):
+        return np.ones((1, 1))
+    norm = weights_column(table, "variable_norm").astype(np.float64)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        left = np.where(norm[0] > 0, norm / norm[0], 1.0)
+    return np.asarray(np.where(np.isfinite(left), np.minimum(left, 1.0), 1.0))
 
 
 def _destroyed_start(history: RunHistory) -> Match | None:

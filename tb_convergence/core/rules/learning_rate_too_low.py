@@ -37,7 +37,14 @@ from tb_convergence.core.diagnosis.table_columns import (
     weight_rows,
     weights_column,
 )
-from tb_convergence.core.diagnosis.training_progress import LEARNS, LITTLE, learns, unfinished
+from tb_convergence.core.diagnosis.training_progress import (
+    LEARNS,
+    LITTLE,
+    SOLVED,
+    learns,
+    solved,
+    unfinished,
+)
 from tb_convergence.core.history import NoStatisticError, RunHistory, Table
 from tb_convergence.core.measures import Measure
 from tb_convergence.core.text.numbers import number, percent, rounded
@@ -64,6 +71,8 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
         return found
     if trajectory is None or "loss-divergence" in signs or _died(table, signs):
         return None
+    if solved(history):
+        return None  # small steps polish a model that was trained before
     bad = signs.get("non-finite-values")
     if bad is not None and bad.ruins:
         return None  # longer steps do not fix NaN
@@ -450,6 +459,10 @@ RULE = Rule(
     at_least=5,
     evaluate=_evaluate,
     thresholds=(
+        Threshold(
+            "loss_over_baseline", high=SOLVED, detail="(and the validation loss above twice that)",
+            source="Little is left to improve in a run below, such as the last polish of a model.",
+        ),
         Threshold(
             "fastest_update_ratio", low=RATIO, detail="layer",
             source="About 1e-3 is healthy for the fastest layer (Karpathy, CS231n).",

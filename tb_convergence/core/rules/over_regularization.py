@@ -198,8 +198,6 @@ def _by_strength(history: RunHistory, model: Configuration) -> Match | None:
             "the training data first. Then add it back step by step, at 1e-5 to 1e-3.",
         ),
         title=f"{kind.upper()} penalty shrinks the weights",
-        # The same step is a larger part of weights that the penalty has shrunk.
-        explains=("learning-rate-too-high",) if kept[layer.name] < VANISHED else (),
     )
 
 

@@ -29,6 +29,8 @@ RECORDS: Final = 20
 REPEATS: Final = 0.9
 SWINGS: Final = 3.0
 GAP: Final = 1.5
+FEW: Final = 5
+CLEAR: Final = 0.25
 
 
 def _evaluate(history: RunHistory, _: Signs) -> Match | None:
@@ -37,7 +39,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         return _by_losses(history)
     if table is None or size is None:
         raise NoStatisticError("feature_mean" if table is None else "config", "inputs")
-    if size < BATCH or len(table.steps) < RECORDS:
+    if size < BATCH or len(table.steps) < FEW:
         return None
     rows = table.rows_of("target")
     if not rows:
@@ -45,11 +47,12 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     mean = table.column("feature_mean")[:, rows].astype(np.float64)
     variance = table.column("feature_std")[:, rows].astype(np.float64) ** 2
     known = np.isfinite(mean).all(axis=1) & np.isfinite(variance).all(axis=1)
-    if known.sum() < RECORDS:
+    if known.sum() < FEW:
         return None
     within = float(variance[known].mean(axis=0).sum())
     between = float(mean[known].var(axis=0).sum())
-    if within + between <= 0 or within / (within + between) >= WITHIN:
+    limit = WITHIN if known.sum() >= RECORDS else CLEAR
+    if within + between <= 0 or within / (within + between) >= limit:
         return None
     share = within / (within + between)
     good = solved(history)
@@ -59,7 +62,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         f"shuffled batches would have {percent((size - 1) / size)}."
         + (" The run learns well nevertheless." if good else ""),
         int(table.steps[0]), int(table.steps[-1]), tuple(table.rows[row].name for row in rows),
-        (Evidence("variance_within_batches", share, WITHIN),),
+        (Evidence("variance_within_batches", share, limit),),
     )
 
 
@@ -68,6 +71,8 @@ def _by_losses(history: RunHistory) -> Match | None:
     pattern, series = epoch_pattern(history), history.series("loss")
     if pattern is None or series is None:
         raise NoStatisticError("feature_mean", "inputs")
+    if len(series) < RECORDS:
+        return None
     if pattern.repeats < REPEATS or pattern.swings < SWINGS or pattern.gap < GAP:
         return None
     return Match(
@@ -96,7 +101,7 @@ RULE = Rule(
     kind="cause",
     title="The batches are not shuffled",
     needs=("feature_mean|loss", "feature_std|validation_loss"),
-    at_least=RECORDS,
+    at_least=FEW,
     evaluate=_evaluate,
     thresholds=(
         Threshold(
@@ -110,6 +115,13 @@ RULE = Rule(
         Threshold(
             "batch_size", high=BATCH,
             source="In smaller batches, chance alone leaves little variance within.",
+        ),
+        Threshold(
+            "variance_within_batches", low=CLEAR, detail="(with fewer than 20 records)",
+            source=(
+                "The means of five shuffled batches of eight samples vary that much with a "
+                "probability below 1e-5 (F test)."
+            ),
         ),
         Threshold(
             "records", high=RECORDS,
@@ -129,6 +141,10 @@ RULE = Rule(
         Threshold(
             "early_validation_gap", high=GAP,
             source="A model that sees all kinds of samples hardly overfits in its first epochs.",
+        ),
+        Threshold(
+            "records", high=FEW, detail="(if hardly any variance is within batches)",
+            source="Fewer batches may be alike by chance.",
         ),
     ),
     measures=(

@@ -38,6 +38,7 @@ USELESS: Final = 0.9
 SHRUNK: Final = 0.3
 DEEP_SIGMOIDS: Final = 5
 AT_LEAST_LAYERS: Final = 3
+FEW_UNITS: Final = 4
 
 
 def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
@@ -53,7 +54,7 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
 
 def _squashing_stack(history: RunHistory, signs: Signs) -> Match | None:
     table = history.table("variables")
-    sign = signs.get("vanishing-gradient") or signs.get("saturated-activation")
+    sign = signs.get("vanishing-gradient") or _saturated(history, signs)
     useless = signs.get("loss-not-decreasing") or signs.get("underfitting")
     if useless is not None and useless.severity == "info":
         useless = None
@@ -96,6 +97,19 @@ def _squashing_stack(history: RunHistory, signs: Signs) -> Match | None:
         ),
         title=f"{_display_name(activation)} in {len(rows)} hidden layers",
     )
+
+
+def _saturated(history: RunHistory, signs: Signs) -> Match | None:
+    """The sign that units are saturated, unless they are those of a bottleneck.
+
+    The few units of a bottleneck have to use the whole range of their activation.
+    """
+    sign, model = signs.get("saturated-activation"), configuration(history)
+    if sign is None:
+        return None
+    layers = [model.layer(name) for name in sign.layers]
+    narrow = [one for one in layers if one is not None and (one.units or FEW_UNITS) < FEW_UNITS]
+    return None if layers and len(narrow) == len(layers) else sign
 
 
 def _per_layer(table: Table, rows: list[int]) -> list[Evidence]:
@@ -286,6 +300,10 @@ RULE = Rule(
         Threshold(
             "layers", high=DEEP_SIGMOIDS, detail="with sigmoid (without any other sign)",
             source="(1/4)^5 is 1e-3, the limit of vanishing-gradient.",
+        ),
+        Threshold(
+            "output_units", high=FEW_UNITS, detail="of a saturated layer",
+            source="One to three units are a bottleneck (see insufficient-capacity).",
         ),
         Threshold(
             "layers", high=AT_LEAST_LAYERS, detail="that squash",

@@ -11,16 +11,21 @@ import histories as draw
 import numpy as np
 import pytest
 from histories.faults import (
+    NAMES,
     N,
+    batches,
     cause,
     changed,
     classes,
     configured,
+    cut,
     data,
+    deep,
     dense,
     diverging,
     high_rate,
     ids,
+    imbalanced,
     labeled,
     model,
     outputs,
@@ -311,7 +316,7 @@ def test_a_constraint_that_cuts_the_weights_off(
             history, "over-regularization").advice[0]
 
 
-def test_a_penalty_that_shrank_the_weights_explains_long_steps() -> None:
+def test_a_penalty_that_shrank_the_weights_is_no_high_rate() -> None:
     """The same step is a larger part of smaller weights."""
     history = changed(
         "variables", with_loss(draw.flat()), update_ratio=np.linspace(1e-3, 0.4, N),
@@ -321,9 +326,9 @@ def test_a_penalty_that_shrank_the_weights_explains_long_steps() -> None:
     names = ("hidden_1", "hidden_2", "output")
     layers = [dense(name, source, kernel_regularizer=penalty)
               for source, name in zip(("x", *names), names, strict=False)]
-    findings = {f.id: f for f in diagnose_history(
-        configured(history, model=model(*layers))).findings}
-    assert findings["learning-rate-too-high"].explained_by == "over-regularization"
+    found = ids(configured(history, model=model(*layers)))
+    assert "over-regularization" in found
+    assert "learning-rate-too-high" not in found
 
 
 # Losses by epoch
@@ -412,12 +417,25 @@ def lagging(momentum: float, validation: float) -> RunHistory:
 
 @pytest.mark.parametrize(
     ("momentum", "validation", "found"),
-    [(0.9999, 20.0, True), (0.9, 20.0, False), (0.9999, 1.1, False)],
+    [(0.9999, 20.0, True), (0.9, 20.0, True), (0.9999, 1.1, False)],
 )
 def test_moving_statistics_that_lag_behind(
     momentum: float, validation: float, found: bool
 ) -> None:
-    assert ("batch-norm-statistics" in ids(lagging(momentum, validation))) == found
+    history = lagging(momentum, validation)
+    assert ("batch-norm-statistics" in ids(history)) == found
+    if found:
+        sure = cause(history, "batch-norm-statistics").confidence > 0.8
+        assert sure == (momentum == 0.9999)
+
+
+def test_moving_statistics_have_caught_up_after_many_steps() -> None:
+    """Then another fault keeps validation at chance."""
+    long = lagging(0.9, 20.0)
+    tables = {
+        group: replace(table, steps=table.steps * 10) for group, table in long.tables.items()
+    }
+    assert "batch-norm-statistics" not in ids(replace(long, tables=tables))
 
 
 # Noise that only the training has
@@ -453,3 +471,76 @@ def test_noise_that_hides_the_training_data(
     rate: float, training: float, validation: float, found: bool
 ) -> None:
     assert ("over-regularization" in loud(recurrent(rate, training, validation))) == found
+
+
+# What looks like a fault of the rate, and is none
+
+
+def vanishing_weights(kept: float, loss: np.ndarray) -> RunHistory:
+    """Weights that shrink to `kept` of their start; steps are 0.3 times what is left."""
+    early = np.arange(N) < 3
+    history = changed("variables", with_loss(loss), variable_norm=np.where(early, 8.0, 8.0 * kept),
+                      update_ratio=np.where(early, 1e-3, 0.3))
+    return configured(history, optimizer={"class": "Adam", "learning_rate": 0.02})
+
+
+@pytest.mark.parametrize(
+    ("kept", "loss", "found"),
+    [
+        (0.01, draw.flat(), False),  # a linear model of a problem that no line solves
+        (0.9, draw.flat(), True),
+        (0.01, diverging(), True),  # the loss does suffer
+    ],
+)
+def test_steps_that_are_long_only_beside_vanishing_weights(
+    kept: float, loss: np.ndarray, found: bool
+) -> None:
+    history = vanishing_weights(kept, loss)
+    assert ("learning-rate-too-high" in loud(history)) == found
+
+
+@pytest.mark.parametrize(("level", "found"), [(0.1, False), (2.0, True)])
+def test_small_steps_of_a_trained_model_are_no_low_rate(level: float, found: bool) -> None:
+    """A classifier of ten classes that begins, and stays, at a loss of `level`."""
+    history = large_inputs(draw.flat(level=level, noise=1e-3), True)
+    history = changed("variables", history, update_ratio=np.full(N, 1e-5))
+    assert ("learning-rate-too-low" in loud(history)) == found
+
+
+@pytest.mark.parametrize(
+    ("records", "within", "found"),
+    [(6, 0.05, True), (6, 0.4, False), (40, 0.4, True), (40, 0.97, False), (4, 0.05, False)],
+)
+def test_few_batches_tell_if_hardly_any_variance_is_within(
+    records: int, within: float, found: bool
+) -> None:
+    assert ("unshuffled-batches" in ids(cut(batches(within), records))) == found
+
+
+def saturated_stack(units: int) -> RunHistory:
+    """Four tanh layers, of which the second has `units` units that are saturated."""
+    history = deep(1.0, "tanh")
+    part = np.tile([0.1, 0.7, 0.1, 0.1], (N, 1))
+    activations = draw.table("activations", draw.outputs(*NAMES, activation="tanh"), {
+        "activation_std": np.full((N, 4), 0.8), "activation_saturated_fraction": part,
+    })
+    layers = [dense(name, source, "tanh", units if name == NAMES[1] else 32)
+              for source, name in zip(("x", *NAMES), NAMES, strict=False)]
+    return replace(history, tables={**history.tables, "activations": activations},
+                   config={"model": model(*layers)})
+
+
+@pytest.mark.parametrize(("units", "found"), [(1, False), (32, True)])
+def test_the_units_of_a_bottleneck_may_saturate(units: int, found: bool) -> None:
+    assert ("wrong-hidden-activation" in loud(saturated_stack(units))) == found
+
+
+def test_units_that_die_while_one_class_is_repeated_are_explained_by_it() -> None:
+    history = imbalanced(0.02)
+    fraction = np.where(np.arange(N)[:, None] < 50, 0.1, 0.6) * np.ones(3)
+    history = changed("activations", history, activation_dead_fraction=fraction)
+    findings = {f.id: f for f in diagnose_history(history).findings}
+    assert findings["dead-relu"].explained_by == "class-imbalance"
+    always = changed("activations", history, activation_dead_fraction=np.full((N, 3), 0.95))
+    findings = {f.id: f for f in diagnose_history(always).findings}
+    assert findings["dead-relu"].explained_by is None

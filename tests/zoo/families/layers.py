@@ -272,8 +272,9 @@ PROGRAMS = (
     Program("dropped-dense", "dense", REGULAR, dropped_dense, 0.85),
     Program("dropped-recurrent", "recurrent", REGULAR, dropped_recurrent, 0.85),
     Program("masked-dense", "dense", MASKED, masked_dense, 0.85, also=(*HIDDEN, *DEEP)),
+    # In training mode, its loss on unseen data is 0.97 instead of 2.32.
     Program("masked-convolutional", "convolutional", MASKED, masked_convolutional, 0.85,
-            also=(*HIDDEN, *DEEP)),
+            also=(*HIDDEN, *DEEP, "batch-norm-statistics")),
     Program("deep-dense", "dense", DEEP, deep_dense, 0.85),
     Program("deep-convolutional", "convolutional", DEEP, deep_convolutional, 0.85),
     Program("deep-transformer", "transformer", DEEP, deep_transformer, 0.85),
