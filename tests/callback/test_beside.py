@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import logging
+import pickle
 import threading
 import warnings
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,7 +21,7 @@ from tb_convergence.keras import ConvergenceCallback
 from tb_convergence.reading import open_logdir
 from tb_convergence.reading.provider import read_folded
 from tb_convergence.reading.runs import fold_runs
-from tb_convergence.training.host import cadence
+from tb_convergence.training.host import cadence, event_file
 
 
 def read(logdir: Path) -> RunHistory:
@@ -282,6 +285,34 @@ def test_a_new_callback_for_each_fit_traces_nothing_either(keras: Any, tmp_path:
         recorded.fit(3, [ConvergenceCallback(tmp_path / str(number))])
     assert len(recorded.traces) <= 3
     assert read(tmp_path / "4").tables["run"].steps.tolist() == [12, 14]
+
+
+@pytest.mark.parametrize("settings", [{}, {"live": True}, {"trajectory": True}], ids=str)
+def test_neither_model_nor_file_outlives_its_callback(
+    keras: Any, tmp_path: Path, settings: dict[str, Any]
+) -> None:
+    def writing() -> int:
+        return sum(thread.name == event_file.THREAD_NAME for thread in threading.enumerate())
+
+    gc.collect()
+    before, recorded = writing(), Counted(keras)
+    callback = ConvergenceCallback(tmp_path, **settings)
+    recorded.fit(2, [callback])
+    gone = [weakref.ref(callback), weakref.ref(recorded.model)]
+    assert writing() == before + 1
+    del callback, recorded
+    keras.backend.clear_session()
+    gc.collect()
+    assert [item() for item in gone] == [None, None]
+    assert writing() == before
+
+
+def test_a_copied_callback_has_no_path_of_the_original(keras: Any, tmp_path: Path) -> None:
+    recorded, callback = Counted(keras), ConvergenceCallback(tmp_path, trajectory=True)
+    recorded.fit(2, [callback])
+    copied = pickle.loads(pickle.dumps(callback))  # the model of this test cannot be pickled
+    Counted(keras).fit(3, [copied])
+    assert copied.disabled_reason is None
 
 
 def test_two_trainings_in_two_threads_restore_the_tape(keras: Any, tmp_path: Path) -> None:

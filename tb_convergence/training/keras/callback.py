@@ -7,7 +7,8 @@ The first exception anywhere in here disables it for the rest of the training, w
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+import weakref
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from typing import Any, Final
 
@@ -32,7 +33,7 @@ from tb_convergence.training.keras.trajectory_callback import TrajectoryCallback
 TRANSIENT: Final = frozenset(
     {"_guard", "_session", "_beside", "_writer", "_closing", "_epochs", "_facts", "_numbering"}
     | {"_last_finite", "_trainable"}
-    | {"_expected", "_model", "_foreign", "params"}
+    | {"_expected", "_model", "_foreign", "params", "_path", "on_train_batch_end"}
 )
 """Attributes that belong to the training in progress."""
 
@@ -138,7 +139,7 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
 
     def __getstate__(self) -> dict[str, Any]:
         """A copy, also a pickled one, has the settings; the training stays with the original."""
-        fresh = vars(ConvergenceCallback(self.log_dir))
+        fresh = vars(ConvergenceCallback(self.log_dir, trajectory=self.trajectory))
         return {
             name: fresh[name] if name in TRANSIENT else value for name, value in vars(self).items()
         }
@@ -218,8 +219,8 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
             self._writer = RunWriter(self.log_dir)
             self._closing = weak_close(self, self._writer)
             self._writer.live = wanted(
-                self.log_dir, self.live, self.on_finding, self.stop_on, self._stop, self.overhead,
-                self.rules,
+                self.log_dir, self.live, self.on_finding, self.stop_on, _stopper(self),
+                self.overhead, self.rules,
             )
             self._epochs = Epochs()
         # Only here, because it needs TensorFlow, which another Keras backend does without.
@@ -234,9 +235,6 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
         if model.built and not model.trainable_variables:
             # No optimizer will be called, so nothing else is ever recorded: the model shows why.
             self._describe(validation=False)
-
-    def _stop(self) -> None:
-        self.model.stop_training = True
 
     def _stand_beside(self, again: bool) -> None:
         """Record beside the training."""
@@ -360,6 +358,19 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
         if closing is not None:
             with suppress(Exception):
                 closing()
+
+
+def _stopper(callback: ConvergenceCallback) -> Callable[[], None]:
+    """Stops the training of `callback`. The writer keeps what is returned until the process ends,
+    and must not keep the callback and its model with it."""
+    known = weakref.ref(callback)
+
+    def stop() -> None:
+        training = known()
+        if training is not None:
+            training.model.stop_training = True
+
+    return stop
 
 
 def _nothing_seen() -> None:
