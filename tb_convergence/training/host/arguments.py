@@ -26,7 +26,10 @@ def checked_overhead(overhead: Any) -> float:
     Raises:
         TypeError: no number. ValueError: not within (0, 1).
     """
-    value = float(overhead)
+    try:
+        value = float(overhead)
+    except ValueError:
+        value = float("nan")
     if not 0.0 < value < 1.0:
         raise ValueError(f"overhead is {overhead!r}; expected a share of time such as 0.01")
     return value
@@ -38,8 +41,21 @@ def checked_interval(every_n_steps: Any, name: str = "every_n_steps") -> int | N
     Raises:
         TypeError: no number. ValueError: not a whole number of at least 1.
     """
-    if every_n_steps is None:
+    return checked_whole(every_n_steps, name, least=1)
+
+
+def checked_whole(value: Any, name: str, *, least: int) -> int | None:
+    """`value` as a whole number of at least `least`; None stays.
+
+    Raises:
+        TypeError: no number. ValueError: not such a number.
+    """
+    if value is None:
         return None
-    if isinstance(every_n_steps, bool) or int(every_n_steps) != every_n_steps or every_n_steps < 1:
-        raise ValueError(f"{name} is {every_n_steps!r}; expected a whole number >= 1")
-    return int(every_n_steps)
+    try:
+        number = None if isinstance(value, bool) else int(value)
+    except (ValueError, OverflowError):  # a text, an infinity, NaN
+        number = None
+    if number is None or number != value or number < least:
+        raise ValueError(f"{name} is {value!r}; expected a whole number >= {least}")
+    return number

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from tb_convergence.core.schema import Row
-from tb_convergence.training.host.writer import RunWriter, channel
+from tb_convergence.training.host.writer import RunWriter, channel, single
 
 
 class Epochs:
@@ -27,7 +25,7 @@ class Epochs:
         values = [[numbers.get(name, float("nan")) for name in columns.values()]]
         model = ": ".join(filter(None, (writer.label, self._model)))
         target = channel("epoch", (Row("run", "", "run"),), tuple(columns), model)
-        writer.table(target, np.asarray(values, np.float32), step)
+        writer.table(target, single(values), step)
 
 
 def _number(item: tuple[str, Any]) -> tuple[str, float | None]:

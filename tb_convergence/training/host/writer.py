@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from tensorboard.compat.proto import (
     event_pb2,
     summary_pb2,
@@ -90,6 +90,18 @@ def channel(
     """
     layout = schema.layout_of(group, rows, columns, model)
     return Channel(layout.tag, f"Convergence: {group}", schema.encode_layout(layout))
+
+
+def single(values: ArrayLike) -> NDArray[np.float32]:
+    """`values` as float32. A number beyond its range becomes its largest one, not an infinity.
+
+    >>> bool(np.isfinite(single(1e300))), float(single(float("inf")))
+    (True, inf)
+    """
+    exact = np.asarray(values, np.float64)
+    largest = float(np.finfo(np.float32).max)
+    clipped = np.where(np.isfinite(exact), np.clip(exact, -largest, largest), exact)
+    return clipped.astype(np.float32)
 
 
 def metadata_of(target: Channel) -> summary_pb2.SummaryMetadata:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tb_convergence.core import statistics
 from tb_convergence.training.host.step_losses import NEVER, StepLosses
-from tb_convergence.training.host.writer import Channel, RunWriter, channel
+from tb_convergence.training.host.writer import Channel, RunWriter, channel, single
 from tb_convergence.training.instep.measurement import Measurement
 from tb_convergence.training.keras import introspection
 from tb_convergence.training.keras.sites import Site
@@ -87,7 +87,7 @@ class StepLog:
         columns, run = statistics.columns("run"), tables["run"]
 
         def put(name: str, value: float) -> None:
-            run[0, columns.index(name)] = value
+            run[0, columns.index(name)] = single(value)
 
         seen = self.losses.batches
         window = self.losses.take()

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from tb_convergence.core import statistics
 from tb_convergence.core.reductions import ArrayReductions, reduce
 from tb_convergence.core.schema import Row
+from tb_convergence.training.host.writer import single
 from tb_convergence.training.instep.feature_rows import FEATURE_GROUPS, feature_rows
 from tb_convergence.training.loops import naming
 
@@ -89,7 +90,7 @@ def variable_tables(
     if run:
         columns = tuple(name for name in statistics.columns("run") if name in run)
         values = np.array([[run[name] for name in columns]])
-        found.append(Columns("run", (Row("run", "", "run"),), columns, _single(values)))
+        found.append(Columns("run", (Row("run", "", "run"),), columns, single(values)))
     return found
 
 
@@ -180,15 +181,8 @@ def _table(
             continue
         names.append(statistic.name)
     values = np.array(columns, dtype=np.float64).reshape(len(names), len(described)).T
-    return Columns(group, described, tuple(names), _single(values))
+    return Columns(group, described, tuple(names), single(values))
 
 
 def _reduced(array: NDArray[Any] | None) -> ArrayReductions:
     return _UNKNOWN if array is None else reduce(array)
-
-
-def _single(values: NDArray[np.float64]) -> NDArray[np.float32]:
-    """As float32; what is beyond its range is its largest number, not an infinity."""
-    largest = float(np.finfo(np.float32).max)
-    finite = np.isfinite(values)
-    return np.where(finite, np.clip(values, -largest, largest), values).astype(np.float32)
