@@ -15,6 +15,7 @@ import pytest
 import records
 
 from tb_convergence import ConvergenceRecorder
+from tb_convergence.training.loops import loop_run
 
 tf = pytest.importorskip("tensorflow")
 
@@ -388,6 +389,60 @@ def test_what_the_optimizer_raises_is_the_users_own(tmp_path: Path) -> None:
         assert recorder.apply(lambda *_: "theirs", [tf.constant(1.0)]) == "theirs"
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_what_cannot_be_shown_makes_no_update_fail(
+    tmp_path: Path, mode: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    variable = tf.Variable(1.0)
+    recorder = ConvergenceRecorder(tmp_path, [variable])
+
+    def step(gradient: Any) -> None:
+        def update(gradients: Any, variables: Any) -> None:
+            variables[0].assign_sub(gradients[0])
+
+        recorder.apply(update, [gradient], activations=[gradient])
+
+    with caplog.at_level(logging.WARNING, logger="tb_convergence"):
+        made = MODES[mode](step)
+        for _ in range(3):
+            made(tf.constant(1.0))
+    assert variable.numpy() == -2.0
+    assert "activations" in str(recorder.disabled_reason)
+    assert len([record for record in caplog.records if record.name == "tb_convergence"]) == 1
+
+
+def test_pairs_may_be_lists_and_counts_that_differ_are_refused(
+    keras: Any, tmp_path: Path
+) -> None:
+    variables, gradients = [tf.Variable(1.0), tf.Variable(2.0)], [tf.constant(1.0)] * 2
+    optimizer = keras.optimizers.SGD(1.0)
+    with ConvergenceRecorder(tmp_path, variables) as recorder:
+        recorder.apply(optimizer, [list(p) for p in zip(gradients, variables, strict=True)])
+        assert [float(v.numpy()) for v in variables] == [0.0, 1.0]
+        with pytest.raises(ValueError, match="1 gradients for 2 variables"):
+            recorder.apply(optimizer, gradients[:1])
+
+
+def test_lists_of_variables_are_bounded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(loop_run, "MOST_LISTS", 2)
+    made = [tf.Variable(0.0) for _ in range(5)]
+    with (
+        caplog.at_level(logging.WARNING, logger="tb_convergence"),
+        ConvergenceRecorder(tmp_path, made) as recorder,
+    ):
+        for _ in range(2):
+            for variable in made:
+                with recorder.step([tf.constant(1.0)], [variable]):
+                    variable.assign_add(1.0)
+    assert [float(variable.numpy()) for variable in made] == [2.0] * 5
+    assert recorder.disabled_reason is None
+    assert len(caplog.records) == 1
+    assert "the first 2 lists of variables" in caplog.text
+    assert len(records.only(tmp_path).tables["run"].rows) == 2
+
+
 def test_another_list_of_variables_is_another_part_of_the_run(keras: Any, tmp_path: Path) -> None:
     """A layer is thawed after six steps: its rows begin where it began to be trained."""
     model, optimizer = network(keras), keras.optimizers.SGD(0.01)
@@ -470,6 +525,9 @@ def test_epochs_and_validation_reach_the_rules(tmp_path: Path) -> None:
         ({"every_n_steps": 0}, ValueError),
         ({"steps": 2.5}, ValueError),
         ({"first_step": -1}, ValueError),
+        ({"first_step": 2.5}, ValueError),
+        ({"first_step": "first"}, ValueError),
+        ({"every_n_steps": float("inf")}, ValueError),
     ],
 )
 def test_wrong_arguments_are_refused_at_once(

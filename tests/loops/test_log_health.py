@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
+import os
 import subprocess
 import sys
 import threading
@@ -16,6 +17,8 @@ import records
 
 import tb_convergence
 from tb_convergence import close_health, log_health
+from tb_convergence.training.host import event_file
+from tb_convergence.training.loops import health_log
 
 
 @pytest.fixture(autouse=True)
@@ -179,6 +182,86 @@ def test_a_number_too_large_for_the_file_is_not_called_infinite(tmp_path: Path) 
     assert records.value(history, "run", "loss", 0) == np.inf
 
 
+def test_numbers_of_an_epoch_beyond_float32_are_no_infinities(tmp_path: Path) -> None:
+    log_health(tmp_path, 0, epoch_loss=1e300, validation_loss=-np.inf)
+    close_health()
+    epoch = records.only(tmp_path).tables["epoch"]
+    assert epoch.column("epoch_loss")[0, 0] == np.finfo(np.float32).max
+    assert epoch.column("validation_loss")[0, 0] == -np.inf
+
+
+def test_a_loss_in_bfloat16_is_a_number(tmp_path: Path) -> None:
+    ml_dtypes = pytest.importorskip("ml_dtypes")
+    log_health(tmp_path, 0, loss=np.array(1.5, ml_dtypes.bfloat16), learning_rate=0.5)
+    close_health()
+    assert records.value(records.only(tmp_path), "run", "loss", 0) == 1.5
+
+
+def writing_threads() -> int:
+    return sum(thread.name == event_file.THREAD_NAME for thread in threading.enumerate())
+
+
+def test_open_files_are_bounded_however_many_folders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health_log, "MOST_OPEN", 3)
+    before = writing_threads()
+    for step in range(2):
+        for number in range(6):
+            log_health(tmp_path / str(number), step, loss=1.0)
+            assert writing_threads() - before <= 3
+    close_health()
+    for history in records.runs(tmp_path).values():
+        assert history.tables["run"].steps.tolist() == [0, 1], "a file that was closed goes on"
+
+
+def test_an_address_is_closed_like_a_folder() -> None:
+    pytest.importorskip("tensorflow")
+    before = writing_threads()
+    log_health("ram://runs/first", 0, loss=1.0)
+    close_health("ram://runs/first")
+    assert writing_threads() == before
+
+
+FORK = """
+import os, sys, threading
+from tb_convergence import log_health
+from tb_convergence.training.loops import health_log
+held, forked = threading.Event(), threading.Event()
+def hold():
+    with health_log._LOCK:
+        held.set()
+        forked.wait()
+threading.Thread(target=hold).start()
+held.wait()
+child = os.fork()
+if child == 0:
+    log_health(sys.argv[1], 0, loss=1.0)
+    os._exit(0)
+forked.set()
+sys.exit(os.waitpid(child, 0)[1])
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_process_does_not_wait_for_a_lock_of_its_parent(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", FORK, str(tmp_path)], capture_output=True, text=True,
+        check=False, timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+class Refuses:
+    """A value whose conversion raises, as that of a PyTorch tensor with a gradient does."""
+
+    def __array__(self, *args: Any, **kwargs: Any) -> Any:
+        raise RuntimeError("theirs")
+
+    def __repr__(self) -> str:
+        return "Refuses()"
+
+
 WRONG: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "nothing": ({}, ValueError, "nothing to record"),
     "step back": ({"step": -1, "loss": 1.0}, ValueError, "step is -1"),
@@ -194,6 +277,10 @@ WRONG: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
         ValueError, "variables\\['w'\\] has shape \\(3,\\), gradients\\['w'\\] \\(2,\\)",
     ),
     "loss of many": ({"loss": np.ones(3)}, TypeError, "loss is array"),
+    "masked": (
+        {"inputs": np.ma.array([1.0, 2.0], mask=[False, True])}, TypeError, "is a masked array",
+    ),
+    "loss that refuses": ({"loss": Refuses()}, TypeError, "expected one number .theirs"),
     "batch": ({"loss": 1.0, "batch_size": 0}, ValueError, "batch_size is 0"),
 }
 

@@ -28,6 +28,10 @@ logger = logging.getLogger("tb_convergence")
 
 Given = Mapping[str, Any]
 
+MOST_OPEN: Final = 100
+"""Folders whose files are open at a time: each takes a thread and a file of the process, which on
+many systems may open 256. A further call for one that was closed begins a new file."""
+
 LARGEST_STEP: Final = 2**63 - 1
 
 
@@ -111,13 +115,14 @@ def log_health(
     examples = _batch(batch_size, tensors)
     if not found and not logs:
         raise ValueError("nothing to record: pass gradients, variables, or another argument")
-    _log_of(path).write(found, logs, number, examples)
+    while not _log_of(path).write(found, logs, number, examples):
+        pass  # another thread closed the file: begin a new one
 
 
 def close_health(log_dir: str | os.PathLike[str] | None = None) -> None:
     """Close the file of `log_dir`, or all files. A later call of `log_health` begins a new file."""
     with _LOCK:
-        keys = list(_LOGS) if log_dir is None else [os.path.abspath(checked_log_dir(log_dir))]
+        keys = list(_LOGS) if log_dir is None else [_key(checked_log_dir(log_dir))]
         logs = [_LOGS.pop(key) for key in keys if key in _LOGS]
     for log in logs:
         log.close()
@@ -129,7 +134,7 @@ class _Log:
     def __init__(self, log_dir: str) -> None:
         self._log_dir = log_dir
         self._lock = threading.Lock()
-        self._failed = False
+        self._failed = self._closed = False
         self._epochs = Epochs()
         self._facts: dict[str, Any] = {}
         self._writer: RunWriter | None = None
@@ -141,10 +146,13 @@ class _Log:
     def write(
         self, tables: Sequence[array_tables.Columns], logs: Mapping[str, float], step: int,
         batch_size: int | None,
-    ) -> None:
-        """One call of `log_health`."""
+    ) -> bool:
+        """One call of `log_health`; False where the file was closed in the meantime."""
         with self._lock:
+            if self._closed:
+                return False
             self._guarded(lambda: self._write(tables, logs, step, batch_size))
+            return True
 
     def _write(
         self, tables: Sequence[array_tables.Columns], logs: Mapping[str, float], step: int,
@@ -166,6 +174,7 @@ class _Log:
 
     def close(self) -> None:
         with self._lock:
+            self._closed = True
             writer, self._writer = self._writer, None
             with suppress(Exception):
                 if writer is not None:
@@ -185,20 +194,38 @@ class _Log:
 
 
 _LOGS: Final[dict[str, _Log]] = {}
-_LOCK: Final = threading.Lock()
+_LOCK = threading.Lock()
 
 atexit.register(close_health)
+
+
+def _begin_as_child() -> None:
+    """A forked child has no thread that writes, and must not write into its parent's file. A lock
+    that another thread held when the process was forked stays locked in the child for ever."""
+    global _LOCK  # noqa: PLW0603
+    _LOCK = threading.Lock()
+    _LOGS.clear()
+
+
 if hasattr(os, "register_at_fork"):
-    # A forked child has no thread that writes, and must not write into its parent's file.
-    os.register_at_fork(after_in_child=_LOGS.clear)
+    os.register_at_fork(after_in_child=_begin_as_child)
+
+
+def _key(log_dir: str) -> str:
+    return log_dir if "://" in log_dir else os.path.abspath(log_dir)
 
 
 def _log_of(log_dir: str) -> _Log:
-    key = os.path.abspath(log_dir) if "://" not in log_dir else log_dir
+    """The log of a folder; the one that was not used for longest is closed where there are many."""
+    key, longest_unused = _key(log_dir), None
     with _LOCK:
-        if key not in _LOGS:
-            _LOGS[key] = _Log(log_dir)
-        return _LOGS[key]
+        found = _LOGS.pop(key, None) or _Log(log_dir)
+        _LOGS[key] = found  # behind all others
+        if len(_LOGS) > MOST_OPEN:
+            longest_unused = _LOGS.pop(next(iter(_LOGS)))
+    if longest_unused is not None:
+        longest_unused.close()
+    return found
 
 
 # ---- what a caller may pass -------------------------------------------------------------------
@@ -214,12 +241,23 @@ def _step(step: Any) -> int:
 
 def _number(name: str, value: Any) -> float:
     try:
-        array = np.asarray(value)
-        if array.size != 1 or array.dtype.kind not in "fiub":
-            raise TypeError
-        return float(array.reshape(()))
-    except (TypeError, ValueError):
-        raise TypeError(f"{name} is {_cut(value)}; expected one number") from None
+        array = _real(value)
+        if array is not None and array.size == 1:
+            return float(array.reshape(()))
+        problem = ""
+    except Exception as error:  # whatever the value's own conversion raises
+        problem = f" ({error})"
+    raise TypeError(f"{name} is {_cut(value)}; expected one number{problem}")
+
+
+def _real(value: Any) -> NDArray[Any] | None:
+    """`value` as an array of real numbers; None where it holds something else."""
+    array = np.asarray(value)
+    if array.dtype.kind in "fiub":
+        return array
+    if array.dtype.kind == "V" and array.dtype.names is None:
+        return array.astype(np.float32)  # bfloat16 and its like
+    return None
 
 
 def _arrays(name: str, arrays: Any) -> dict[str, NDArray[Any] | None]:
@@ -234,13 +272,16 @@ def _arrays(name: str, arrays: Any) -> dict[str, NDArray[Any] | None]:
 
 
 def _array(name: str, value: Any) -> NDArray[Any]:
+    if np.ma.is_masked(value):
+        raise TypeError(
+            f"{name} is a masked array; pass the entries that count, such as `.compressed()`, or "
+            "fill the others with `.filled(value)`"
+        )
     try:
-        array = np.asarray(value)
-        if array.dtype.kind in "fiub":
+        array = _real(value)
+        if array is not None:
             return array
-        if array.dtype.kind == "V" and array.dtype.names is None:
-            return array.astype(np.float32)  # bfloat16 and its like
-        problem = f"holds {array.dtype}"
+        problem = f"holds {np.asarray(value).dtype}"
     except Exception as error:
         problem = f"cannot be read as an array: {error}"
     raise TypeError(f"{name} {problem}; expected an array of real numbers")

@@ -27,6 +27,10 @@ from tb_convergence.training.instep.recorder import SCOPE, Plan, Recorder, outsi
 from tb_convergence.training.keras.describe import describe_loop
 from tb_convergence.training.loops.watch import Shown, Together, Watch, iterations_of, loss_of
 
+MOST_LISTS: Final = 32
+"""Lists of variables that are recorded, each as a part of the run: further ones are trained but not
+recorded. A loop that picks other variables at every step would fill the memory."""
+
 _OPEN: Final[Counter[str]] = Counter()
 """Recorders of this process that are open, by folder."""
 
@@ -71,7 +75,7 @@ class LoopRun:
         self._optimizer: Any = None
         self._facts: dict[str, Any] = {}
         self._described: dict[str, Any] | None = None
-        self._closed = False
+        self._closed = self._full = False
         self._folder = os.path.abspath(log_dir)
         others, _OPEN[self._folder] = _OPEN[self._folder], _OPEN[self._folder] + 1
         self._name = name or (f"model_{others + 1}" if others else "")
@@ -107,6 +111,8 @@ class LoopRun:
 
         def watch() -> tuple[Watch, Plan] | None:
             found = self._watch(optimizer, variables)
+            if found is None:
+                return None
             plan = found.before(optimizer, gradients, shown, together)
             return None if plan is None else (found, plan)
 
@@ -135,10 +141,19 @@ class LoopRun:
         watch, plan = observed
         self.guard(lambda: watch.after(plan))
 
-    def _watch(self, optimizer: Any, variables: Sequence[Any]) -> Watch:
-        """The watch of these variables. Another list is another part of the run."""
+    def _watch(self, optimizer: Any, variables: Sequence[Any]) -> Watch | None:
+        """The watch of these variables. Another list is another part of the run; None beyond
+        `MOST_LISTS`."""
         key = tuple(id(variable) for variable in variables)
         if key not in self._watches:
+            if len(self._watches) == MOST_LISTS:
+                if not self._full:
+                    self._full = True
+                    self.guard.say(
+                        f"records the first {MOST_LISTS} lists of variables in {self._folder}, and "
+                        "no further ones"
+                    )
+                return None
             for other in self._watches.values():
                 # What it still has was earlier: a reader takes the new part to continue the old.
                 outside_of_trace(other.collector.read)

@@ -19,7 +19,9 @@ from tb_convergence.training.host.arguments import (
     checked_interval,
     checked_log_dir,
     checked_overhead,
+    checked_whole,
 )
+from tb_convergence.training.host.guard import UnsupportedError
 from tb_convergence.training.host.live_options import OnFinding, checked_live, checked_rules
 from tb_convergence.training.loops.loop_run import LoopRun
 from tb_convergence.training.loops.watch import Shown
@@ -84,8 +86,6 @@ class ConvergenceRecorder:
                 f"variables is {type(variables).__name__}; "
                 "expected a list of variables, or a model that has trainable_variables"
             )
-        if first_step is not None and (isinstance(first_step, bool) or int(first_step) < 0):
-            raise ValueError(f"first_step is {first_step!r}; expected a whole number >= 0")
         self._variables: Callable[[], Sequence[Any]] = (
             (lambda: variables.trainable_variables) if holder else (lambda: variables)
         )
@@ -96,7 +96,7 @@ class ConvergenceRecorder:
             self._variables,
             name=str(name),
             steps=checked_interval(steps, "steps"),
-            first_step=None if first_step is None else int(first_step),
+            first_step=checked_whole(first_step, "first_step", least=0),
             overhead=checked_overhead(overhead),
             every_n_steps=checked_interval(every_n_steps),
             gradient_histograms=bool(gradient_histograms),
@@ -151,7 +151,7 @@ class ConvergenceRecorder:
             optimizer,
             gradients,
             variables,
-            _shown(loss, learning_rate, inputs, targets, outputs, activations),
+            (loss, learning_rate, inputs, targets, outputs, activations),
         )
         # Called from here, so that AutoGraph treats the optimizer as it would without us.
         result = update(*arguments)
@@ -175,7 +175,7 @@ class ConvergenceRecorder:
 
         For updates written by hand: `with recorder.step(gradients, loss=loss): ...`
         """
-        shown = _shown(loss, learning_rate, inputs, targets, outputs, activations)
+        shown = (loss, learning_rate, inputs, targets, outputs, activations)
         gradients, variables = self._pairs(gradients, variables)
         observed = self._before(None, gradients, variables, shown)
         yield
@@ -207,10 +207,15 @@ class ConvergenceRecorder:
 
     @_unconverted  # type: ignore[untyped-decorator]
     def _prepared(
-        self, optimizer: Any, gradients: Any, variables: Any, shown: Shown
+        self, optimizer: Any, gradients: Any, variables: Any, shown: tuple[Any, ...]
     ) -> tuple[Callable[..., Any], tuple[Any, ...], Any]:
         """(what makes the update, its arguments, what `_after` needs)."""
         gradients, variables = self._pairs(gradients, variables)
+        if len(gradients) != len(variables):
+            raise ValueError(
+                f"{len(gradients)} gradients for {len(variables)} variables; pass one gradient per "
+                "variable (None for a missing one), or the variables of these gradients as well"
+            )
         observed = self._before(optimizer, gradients, variables, shown)
         if hasattr(optimizer, "apply_gradients"):
             pairs = list(zip(gradients, variables, strict=True))
@@ -223,15 +228,17 @@ class ConvergenceRecorder:
         gradients = list(gradients)
         if variables is not None:
             return gradients, list(variables)
-        if gradients and all(isinstance(item, tuple) and len(item) == 2 for item in gradients):
+        if gradients and all(_is_pair(item) for item in gradients):
             return [pair[0] for pair in gradients], [pair[1] for pair in gradients]
         return gradients, list(self._variables())
 
     @_unconverted  # type: ignore[untyped-decorator]
     def _before(
-        self, optimizer: Any, gradients: list[Any], variables: list[Any], shown: Shown
+        self, optimizer: Any, gradients: list[Any], variables: list[Any], shown: tuple[Any, ...]
     ) -> Any:
-        return self._run.before(optimizer, gradients, variables, shown)
+        # A structure that cannot be read is no reason to leave other replicas waiting.
+        found = self._run.guard(lambda: _shown(*shown)) or Shown(shown[0])
+        return self._run.before(optimizer, gradients, variables, found)
 
     @_unconverted  # type: ignore[untyped-decorator]
     def _after(self, observed: Any) -> None:
@@ -239,9 +246,18 @@ class ConvergenceRecorder:
             self._run.after(observed)
 
 
+def _is_pair(item: Any) -> bool:
+    """Whether it is a gradient with its variable, as `apply_gradients` takes them."""
+    return isinstance(item, (tuple, list)) and len(item) == 2 and hasattr(item[1], "assign")
+
+
 def _shown(
-    loss: Any, learning_rate: Any, inputs: Any, targets: Any, outputs: Any,
-    activations: Mapping[str, Any] | None,
+    loss: Any, learning_rate: Any, inputs: Any, targets: Any, outputs: Any, activations: Any
 ) -> Shown:
+    if activations is not None and not isinstance(activations, Mapping):
+        raise UnsupportedError(
+            f"activations of type {type(activations).__name__}; pass a dictionary from the name of "
+            "a layer to its output"
+        )
     features = {"input": inputs, "target": targets, "prediction": outputs}
     return Shown(loss, learning_rate, features, dict(activations or {}))
