@@ -63,7 +63,7 @@ export function findingsOverTime(reply, selected, show) {
           <i .style=${`left:${percent(found)};right:${percent(1 - to)}`}></i></span></button></li>`;
     })}</ul>
     <p class="episode-axis soft"><span>${unit} 0</span><span>${formatStep(reply.last_step)}</span></p>
-    ${begun ? html`<p class="note">Pale: it had begun, but the records could not show it yet.</p>` : nothing}
+    ${begun ? html`<p class="note">Pale: the fault had begun, but the records could not show it yet.</p>` : nothing}
   </section>`;
 }
 
