@@ -145,7 +145,7 @@ def _doubt(history: RunHistory, trajectory: LossTrajectory) -> str:
         )
     if baseline is not None:
         return ""
-    fall = max(trajectory.fall, _validation_fall(history))
+    fall = max(trajectory.fall, _missed_fall(history, trajectory))
     if fall < 1 - LITTLE:
         # A rate that is far too low, labels without meaning, a model that starts from trained
         # weights: such losses look alike.
@@ -177,11 +177,20 @@ def _learned_nothing(history: RunHistory, trajectory: LossTrajectory) -> str:
     return ""
 
 
-def _validation_fall(history: RunHistory) -> float:
-    """Relative fall of the validation loss from its first value; 0 if there are too few.
+def _missed_fall(history: RunHistory, trajectory: LossTrajectory) -> float:
+    """The fall of the validation loss, if the first training loss is already below its first value.
 
-    Programs that log rarely miss the first fall of the training loss.
+    Programs that log rarely miss the first fall of the training loss. If it was recorded, a
+    validation loss that falls much further is one of other data: labels of training data that are
+    mostly wrong, for example.
     """
+    values = _finite_validations(history)
+    missed = len(values) and float(trajectory.level[0]) < values[0]
+    return _validation_fall(history) if missed else 0.0
+
+
+def _validation_fall(history: RunHistory) -> float:
+    """Relative fall of the validation loss from its first value; 0 if there are too few."""
     values = _finite_validations(history)
     if len(values) < VALIDATIONS or values[0] <= 0:
         return 0.0

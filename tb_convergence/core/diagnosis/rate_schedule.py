@@ -28,6 +28,8 @@ AT_ONCE: Final = 0.1
 """Part of the run in which no schedule should be over: warm-ups alone take as long."""
 EPOCH_RATE: Final = "metric/learning_rate"
 """Column of the epoch table for the rate that Keras' callbacks put into the logs."""
+FIRST: Final = 15
+"""Records in which no schedule that waits for a plateau lowers the rate five times."""
 DECAYED: Final = 0.1
 """Below this part of its maximum, little of the learning rate is left."""
 ANNEALED: Final = 0.5
@@ -112,6 +114,14 @@ class Rates:
         start = int(self.steps[0]) + (int(self.steps[-1]) - int(self.steps[0])) // 4
         later = self.values[self.steps >= start]
         return float(later.max(initial=0.0)) / max(float(self.values.max()), 1e-300)
+
+    @property
+    def falls_from_the_start(self) -> bool:
+        """Whether the rate was lowered several times within the first records.
+
+        So does a schedule, but none that waits for the loss to rest.
+        """
+        return int((np.diff(self.values[:FIRST]) < 0).sum()) >= FIRST // 3
 
     @property
     def died_at_once(self) -> bool:

@@ -29,8 +29,11 @@ ABOVE: Final = 0.12
 sure add the latter."""
 UNSURE: Final = 0.35
 """Nats that the training loss lies above the floor at most: a fifth of wrong answers, and more."""
+ROUNDING: Final = 1e-3
+"""Nats below the floor that no batch can reach. Smoothed labels have a floor of their own."""
 STARTS: Final = 0.05
-"""Relative distance of the first loss from ln C: two softmaxes make every start nearly uniform."""
+"""Part of ln C by which the first loss is above it at most: two softmaxes make every start nearly
+uniform, and the mean of a first epoch is lower."""
 RECORDS: Final = 20
 
 
@@ -64,8 +67,12 @@ def softmax_twice(history: RunHistory) -> Twice | None:
         if series is None or not ACCURACY.search(series.source):
             continue
         accuracies = shares(series)[-3:]
-        validation = history.series("validation_loss") if name == "validation_metric" else None
-        loss = trajectory.end if validation is None else _late(validation)
+        loss = trajectory.end
+        if name == "validation_metric":
+            validation = history.series("validation_loss")
+            if validation is None:
+                continue  # the loss of augmented training data goes with no accuracy but its own
+            loss = _late(validation)
         if len(accuracies) and float(accuracies.mean()) >= ACCURATE:
             return _at_floor(trajectory, loss, float(accuracies.mean()), series.source)
     return None
@@ -86,10 +93,9 @@ def _at_floor(
         floor = floor_of(classes)
         if (
             floor - BELOW <= expected <= floor + ABOVE
-            and lowest >= floor - BELOW
+            and lowest >= floor - ROUNDING
             and trajectory.end <= floor + UNSURE
             and floor + UNSURE < first <= (1 + STARTS) * math.log(classes)
-            and (trajectory.axis == "epoch" or first >= (1 - STARTS) * math.log(classes))
         ):
             return Twice(classes, floor, loss, accuracy, source)
     return None

@@ -253,7 +253,7 @@ def _gone_before_it_learned(
     if left >= GONE or not known.died_at_once or not trajectory.settled:
         return None
     # A loss that never began to fall has another fault, and ReduceLROnPlateau follows it down.
-    if not trajectory.fell or trajectory.fall > 1 - LITTLE:
+    if trajectory.fall > 1 - LITTLE or not (trajectory.fell or known.falls_from_the_start):
         return None
     unit = "epoch" if history.axis == "epoch" else "step"
     return Match(

@@ -40,7 +40,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     if trajectory.axis == "epoch" and trajectory.observed == EPOCHS:
         return _at_chance(history, trajectory)  # too few for anything but a level that is known
     if trajectory.observed < (MINIMUM_STEPS if trajectory.axis != "epoch" else EPOCHS):
-        return None
+        return _by_accuracy(history, trajectory)  # epochs that a program counts as steps
     by_step = trajectory.axis != "epoch"
     noisy = noisy_fall(history) if by_step else None
     if not by_step and (trajectory.fell or _unknown_start(trajectory.fall)):
@@ -119,11 +119,9 @@ def _at_chance(history: RunHistory, trajectory: LossTrajectory) -> Match | None:
     exist, a loss that stays within a few thousandths of ln C is that of a classifier that knows
     nothing.
     """
-    if unfinished(history) or not trajectory.settled:
-        return None
-    guess = guessing(history) if baseline_loss(history) is None else None
-    if guess is not None and trajectory.observed >= GUESS_RECORDS:
-        return _guesses(trajectory, guess)
+    found = _by_accuracy(history, trajectory)
+    if found is not None or unfinished(history) or not trajectory.settled:
+        return found
     baseline, confidence = baseline_loss(history), 0.75
     if baseline is None and trajectory.axis == "epoch":
         baseline, confidence = uniform_loss(trajectory.level), 0.6
@@ -146,6 +144,14 @@ def _at_chance(history: RunHistory, trajectory: LossTrajectory) -> Match | None:
         title="The loss stays at chance level",
         judged_step=trajectory.settled_step,
     )
+
+
+def _by_accuracy(history: RunHistory, trajectory: LossTrajectory) -> Match | None:
+    """A loss that rests where guesses have it, as the accuracy shows."""
+    if trajectory.observed < GUESS_RECORDS or unfinished(history) or not trajectory.settled:
+        return None
+    guess = guessing(history) if baseline_loss(history) is None else None
+    return None if guess is None else _guesses(trajectory, guess)
 
 
 def _guesses(trajectory: LossTrajectory, guess: Guessing) -> Match:

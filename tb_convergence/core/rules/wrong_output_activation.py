@@ -84,7 +84,7 @@ def _floor_of_two(history: RunHistory) -> Match | None:
     if twice is None:
         return None
     return Match(
-        "warning", 0.75,
+        "warning", 0.65,
         f"The loss stays at {number(twice.loss)}, although {twice.source} is "
         f"{number(twice.accuracy, 3)}. That fits a softmax that is applied twice: over "
         f"{twice.classes} classes, the cross-entropy then cannot fall below ln(1 + "
@@ -445,7 +445,8 @@ RULE = Rule(
         "The model returns logits, of which some are above 1 or below 0.",
     ),
     false_alarms=(
-        "Labels that are smoothed so much that their entropy is the floor of two softmaxes.",
+        "Labels that are smoothed so much that their entropy is the floor of two softmaxes (0.4 "
+        "for ten classes).",
     ),
     references=("Schoop et al. 2021, UMLAUT, CHI", "Zhang et al. 2021, AutoTrainer, ICSE"),
 )

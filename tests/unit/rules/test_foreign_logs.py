@@ -144,6 +144,31 @@ def test_a_schedule_that_ends_before_the_loss_falls() -> None:
     assert finding.severity != "info"
 
 
+def test_a_schedule_that_ends_before_the_first_fall() -> None:
+    """ExponentialLR(gamma=0.8), stepped by batch and not by epoch."""
+    flat = noisy(np.full(N, 2.29), 0.01)
+    finding = found(logged(flat, learning_rate=1e-3 * 0.8**STEPS), "learning-rate-too-low")
+    assert finding.title == "The learning rate decays too soon"
+
+
+def test_epochs_that_count_as_steps_are_judged_by_the_accuracy() -> None:
+    epochs = np.arange(20)
+    series = {
+        "loss": draw.series("loss", 2.5 + 0.03 * np.cos(epochs)),
+        "validation_metric": replace(
+            draw.series("validation_metric", 0.1 + 0.005 * np.sin(3 * epochs)), source="val/acc"
+        ),
+    }
+    assert ids(draw.history(**series)) == ["loss-not-decreasing"]
+
+
+def test_a_validation_loss_that_falls_further_than_the_recorded_loss() -> None:
+    """Random training labels beside clean validation labels."""
+    history = logged(noisy(2.28 - 0.0003 * STEPS), validation_loss=np.linspace(2.25, 1.6, 15))
+    verdict = diagnose_history(history).verdict
+    assert (verdict.state, "fell by only" in verdict.why) == ("not-decided", True)
+
+
 @pytest.mark.parametrize(("loss", "rate"), [
     (LEARNED, 0.1 * 0.3 ** (STEPS // 10)),  # learned all the same
     (HARDLY, 0.1 * 0.5 * (1 + np.cos(np.pi * STEPS / N))),  # ends with the run
