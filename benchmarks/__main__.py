@@ -22,15 +22,16 @@ def main() -> int:
         "names", nargs="*", metavar="NAME", default=list(NAMES),
         help=f"which of {', '.join(NAMES)} to run, all by default; and {', '.join(NEEDS_CASES)}",
     )
-    parser.add_argument("--quick", action="store_true", help="a minute in all, to see that it runs")
+    parser.add_argument("--quick", action="store_true",
+                        help="a short run of about a minute, only to see that it works")
     parser.add_argument(
         "--output", type=Path,
-        help="Markdown page to write; where not all are run, their tables replace those in it",
+        help="Markdown page to write; if only some benchmarks run, only their tables change",
     )
     parser.add_argument("--cases", type=Path, help="doctor: faulty programs, a JSON file")
     parser.add_argument("--data", type=Path, help="doctor: the folder of their arrays")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2],
-                        help="doctor: of initial weights")
+                        help="doctor: seeds of the initial weights")
     arguments = parser.parse_args()
     unknown = set(arguments.names) - {*NAMES, *NEEDS_CASES}
     if unknown:

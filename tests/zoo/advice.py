@@ -131,10 +131,10 @@ def _summary(followed: Sequence[Followed]) -> str:
 def _page(followed: Sequence[Followed]) -> str:
     return "\n".join([
         "# Does the first advice work?\n",
-        "`python -m zoo.advice --write` diagnoses recorded faulty programs of the zoo, applies the "
-        "first advice for the first cause, trains again, and writes this page. A program counts as "
-        "fixed if it reaches the score that its healthy twin must reach. The authors of the rules "
-        "knew these programs, so expect a lower fraction for others.\n",
+        "`python -m zoo.advice --write`, run in `tests/`, diagnoses recorded faulty programs of "
+        "the zoo, applies the first advice for the first cause, trains again, and writes this "
+        "page. A program counts as fixed if it reaches the score that its healthy twin must reach. "
+        "The authors of the rules knew these programs, so expect a lower fraction for others.\n",
         f"{time.strftime('%Y-%m-%d', time.gmtime())}. {_summary(followed)}\n",
         tables.as_markdown([one.row() for one in followed], HEAD), "",
     ])
