@@ -13,7 +13,12 @@ import pytest
 from tb_convergence.core.diagnosis import diagnose_history
 from tb_convergence.core.diagnosis.framework_advice import WORDINGS, Wording, fitted
 from tb_convergence.core.history import RunHistory
-from tb_convergence.core.rules import RULES, non_finite_values
+from tb_convergence.core.rules import (
+    RULES,
+    learning_rate_too_low,
+    non_finite_values,
+    poor_initialization,
+)
 from tb_convergence.core.scalar_tags import Framework
 
 ONLY_KERAS = re.compile(
@@ -84,6 +89,7 @@ def test_each_wording_stands_in_the_advice_of_a_rule(wording: Wording) -> None:
     """A rule whose advice is reworded must be reworded here too."""
     advice = [piece for rule in RULES for piece in rule.advice]
     advice += non_finite_values._record_more_advice(RunHistory("r"))
+    advice += [learning_rate_too_low.LOWERED, poor_initialization.DEFAULT]
     assert any(wording.keras in piece for piece in advice)
     assert not ONLY_KERAS.search(wording.any)
     assert wording.keras not in fitted((wording.keras,), RunHistory("r"))[0]

@@ -77,6 +77,24 @@ WORDINGS: Final[tuple[Wording, ...]] = (
         "they show the first bad step, and which of the two goes bad first.",
     ),
     Wording(
+        "glorot_uniform (the default)",
+        "random values (in PyTorch, the default of torch.nn.Linear and Conv2d)",
+        {"tf1": "tf.glorot_uniform_initializer()"},
+    ),
+    Wording(
+        "Use the default glorot_uniform, or he_normal with ReLU, and zero biases.",
+        "Use the framework's default, or He initialization with ReLU "
+        "(torch.nn.init.kaiming_normal_), and zero biases.",
+    ),
+    Wording(
+        "Find what lowers the rate. ReduceLROnPlateau needs mode='min' for a loss, mode='max' for "
+        "an accuracy, and a patience of several epochs; LearningRateScheduler gets the epoch, not "
+        "the step.",
+        "Find what lowers the rate. ReduceLROnPlateau needs mode='min' for a loss, mode='max' for "
+        "an accuracy, and a patience of several epochs. A schedule that counts epochs must not be "
+        "advanced at every step.",
+    ),
+    Wording(
         "Clip by global norm (global_clipnorm=1.0) against outliers. With Adam, try a larger "
         "epsilon or a smaller beta_2.",
         "Clip gradients by their global norm against outliers. With Adam, try a larger epsilon or "

@@ -58,6 +58,11 @@ ALIVE: Final = 1e-7
 MINUTE: Final = 1e-6
 MANY_LOSSES: Final = 15
 GONE: Final = 1e-3
+LOWERED: Final = (
+    "Find what lowers the rate. ReduceLROnPlateau needs mode='min' for a loss, mode='max' for an "
+    "accuracy, and a patience of several epochs; LearningRateScheduler gets the epoch, not the "
+    "step."
+)
 _FAR_ENOUGH: Final = 2.0
 """Path length, relative to the size of a layer, that a whole run should allow."""
 
@@ -442,9 +447,7 @@ def _slower_decay(known: Rates, model: Configuration, test: str) -> tuple[str, .
     return (
         f"Let {known.schedule} decay over the whole training: it counts steps, not epochs "
         "(decay_steps = steps_per_epoch * epochs)." if known.schedule else
-        "Find what lowers the rate. ReduceLROnPlateau needs mode='min' for a loss, mode='max' for "
-        "an accuracy, and a patience of several epochs; LearningRateScheduler gets the epoch, not "
-        "the step.",
+        LOWERED,
         f"Or train at the initial rate, {model.with_rate(highest, 3) or number(highest)}, until "
         "the loss plateaus, and decay from there.",
         f"If the initial rate was too low as well, find a better one with {test}",

@@ -39,6 +39,7 @@ BOUNDS: Final = ("low", "high")
 """First update over weight norm above which the weights after it no longer show how they began."""
 
 
+DEFAULT: Final = "glorot_uniform (the default)"
 INITIALIZERS: Final = {"relu": "he_normal", "relu6": "he_normal", "leaky_relu": "he_normal",
                 "elu": "he_normal", "gelu": "he_normal", "silu": "he_normal",
                 "swish": "he_normal", "selu": "lecun_normal"}
@@ -197,7 +198,7 @@ def _advice(table: Table, rows: list[int]) -> tuple[str, ...]:
     """The initializer that suits the activation of each layer, one line per initializer."""
     layers: dict[str, dict[str, None]] = {}
     for row in rows:
-        start = INITIALIZERS.get(table.rows[row].activation, "glorot_uniform (the default)")
+        start = INITIALIZERS.get(table.rows[row].activation, DEFAULT)
         layers.setdefault(start, {})[table.rows[row].layer] = None
     return tuple(
         f"Initialize {listed(list(names))} with {start}, biases at zero."

@@ -8,6 +8,8 @@ import histories as draw
 import numpy as np
 import pytest
 from histories.faults import ids
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tb_convergence.core.diagnosis import diagnose_history
 from tb_convergence.core.diagnosis.finding import Finding
@@ -234,3 +236,38 @@ def test_a_run_without_a_loss_says_so() -> None:
     history = RunHistory("metrics", scalar_tags=(ScalarTag("acc/val", ".", "metric", "spare"),))
     assert "No loss was recorded" in diagnose_history(history).verdict.why
     assert "Nothing could be read" in diagnose_history(RunHistory("empty")).verdict.why
+
+
+VALUES = st.lists(
+    st.floats(width=32) | st.sampled_from([0.0, 0.5, 1.0, 2.3, float("nan"), 1e30, 50.0]),
+    min_size=1, max_size=60,
+)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from([
+            "loss", "epoch_loss", "validation_loss", "validation_metric", "metric",
+            "generator_loss", "discriminator_loss", "learning_rate",
+        ]),
+        VALUES, min_size=1,
+    ),
+    st.dictionaries(st.sampled_from(["lr", "a/learning_rate"]), st.text(max_size=6), max_size=2),
+    st.integers(1, 40),
+)
+@settings(max_examples=150)
+def test_any_scalars_can_be_judged(
+    scalars: dict[str, list[float]], hparams: dict[str, str], every: int
+) -> None:
+    """Whatever a program logged, each rule answers, and no text holds a number that is none."""
+    series = {
+        name: replace(
+            draw.series(name, values, np.arange(len(values)) * (every if "val" in name else 1)),
+            source="val/acc" if "metric" in name else name,
+        )
+        for name, values in scalars.items()
+    }
+    diagnosis = diagnose_history(replace(draw.history(**series), hparams=hparams))
+    for finding in diagnosis.findings:
+        assert 0 <= finding.confidence <= 1
+        assert finding.first_step <= finding.last_step
