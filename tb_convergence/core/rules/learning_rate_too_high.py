@@ -20,7 +20,7 @@ from tb_convergence.core.diagnosis.first_steps import FirstSteps, first_steps
 from tb_convergence.core.diagnosis.loss_evidence import loss_over_start
 from tb_convergence.core.diagnosis.loss_trajectory import LossTrajectory, loss_trajectory
 from tb_convergence.core.diagnosis.optimizer_parts import part_of_layer
-from tb_convergence.core.diagnosis.rate_schedule import Raise, rates
+from tb_convergence.core.diagnosis.rate_schedule import Raise, rates, stated_rate
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold, strongest
 from tb_convergence.core.diagnosis.table_columns import (
     gradient_growth,
@@ -433,11 +433,17 @@ def _by_gradients(history: RunHistory, table: Table, harm: _Harm) -> Match | Non
 
 def _by_rate_alone(history: RunHistory, harm: _Harm | None) -> Match | None:
     """A rate above those that train networks, in a log of nothing but scalars."""
-    known = rates(history)
-    if known is None or harm is None:
+    known, stated = rates(history), stated_rate(history)
+    if harm is None:
         return None
-    before = known.values[known.steps <= harm.step]
-    highest = float(before.max()) if len(before) else 0.0
+    if known is not None:
+        before = known.values[known.steps <= harm.step]
+        highest, says = float(before.max()) if len(before) else 0.0, "The learning rate reached"
+        first = int(known.steps[int(np.argmax(known.values > EXTREME))])
+    elif stated is not None:
+        highest, says, first = stated[1], f"The hyperparameter {stated[0]} is", 0
+    else:
+        return None
     # 1 itself is the usual rate of Adadelta, Prodigy and L-BFGS.
     if highest <= EXTREME:
         return None
@@ -445,11 +451,11 @@ def _by_rate_alone(history: RunHistory, harm: _Harm | None) -> Match | None:
         severity="critical" if harm.worse else "warning",
         confidence=0.6 if harm.worse else 0.5,
         summary=(
-            f"The learning rate reached {number(highest)}, and {harm.text}.{harm.note}"
+            f"{says} {number(highest)}, and {harm.text}.{harm.note}"
             f"{_raise_text(history, harm.step)} Adam needs 1e-2 or less, and SGD rarely more than "
             "0.1."
         ),
-        first_step=int(known.steps[int(np.argmax(known.values > EXTREME))]),
+        first_step=first,
         last_step=history.last_step,
         layers=(),
         evidence=(
@@ -542,7 +548,7 @@ RULE = Rule(
     id="learning-rate-too-high",
     kind="cause",
     title="The learning rate is too high",
-    needs=("update_ratio|gradient_norm|learning_rate", "loss|epoch_loss"),
+    needs=("update_ratio|gradient_norm|learning_rate|hparams", "loss|epoch_loss"),
     evaluate=_evaluate,
     thresholds=(
         Threshold(

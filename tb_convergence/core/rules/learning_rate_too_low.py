@@ -213,9 +213,9 @@ def _by_rate_alone(
     if gone is not None:
         return gone
     if known is not None:
-        highest, says = float(known.values.max()), "is never above"
+        highest, says = float(known.values.max()), "The learning rate is never above"
     elif stated is not None:
-        highest, says = stated[1], f"is, by the hyperparameter {stated[0]},"
+        highest, says = stated[1], f"The hyperparameter {stated[0]} is"
     else:
         return None
     # Trained weights are tuned at such rates: only a loss that stands still speaks against one,
@@ -230,7 +230,7 @@ def _by_rate_alone(
         severity="warning" if stands else "info",
         confidence=0.5 if stands else 0.4,
         summary=(
-            f"The learning rate {says} {number(highest)}. In {length_of(trajectory)} the "
+            f"{says} {number(highest)}. In {length_of(trajectory)} the "
             f"loss {loss_change(trajectory.fall, trajectory.chance)}. Adam moves a weight by at "
             "most about the rate per step, and SGD by the rate times its gradient."
         ),

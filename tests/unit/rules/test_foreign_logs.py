@@ -197,6 +197,15 @@ def test_a_rate_among_the_hyperparameters(hparams: dict[str, str], blamed: bool)
     assert "learning-rate-too-low" not in ids(replace(logged(LEARNED), hparams=hparams))
 
 
+def test_a_rate_among_the_hyperparameters_that_is_too_high() -> None:
+    """Advice names no rate of a schedule that nobody logged."""
+    diverged = logged(noisy(2.3 + 0.5 * STEPS))
+    for rate, blamed in (("5.0", True), ("1.0", False), ("0.001", False)):
+        history = replace(diverged, hparams={"lr": rate})
+        assert ("learning-rate-too-high" in ids(history)) == blamed
+    assert "learning-rate-too-high" not in ids(replace(logged(LEARNED), hparams={"lr": "5.0"}))
+
+
 def weights(changes: tuple[bool, ...], gradient: tuple[float, ...]) -> RunHistory:
     """Histograms of kernels of norm 4, of which some never change, and a loss that stands still."""
     records, rows = 40, len(changes)
