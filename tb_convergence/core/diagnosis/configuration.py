@@ -258,7 +258,7 @@ def configuration(history: RunHistory) -> Configuration:
         loss_scaled=bool(optimizer.get("loss_scale"))
         or optimizer.get("class") == "LossScaleOptimizer",
         batch_size=_size(document.get("batch_size")),
-        planned_steps=_product(document.get("epochs"), document.get("steps_per_epoch")),
+        planned_steps=_planned(document, optimizer),
         frameworks=tuple(map(_text, _mapping(document.get("framework")))),
         losses=_losses(document.get("loss")),
         schedule=_text(_mapping(optimizer.get("learning_rate")).get("class")),
@@ -358,6 +358,13 @@ def _flag(value: Any) -> bool | None:
 def _count(value: Any) -> int | None:
     """A whole number, or 0."""
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
+def _planned(document: Mapping[str, Any], optimizer: Mapping[str, Any]) -> int | None:
+    """Updates that fit() was asked for: of accumulated gradients, one for several batches."""
+    batches = _product(document.get("epochs"), document.get("steps_per_epoch"))
+    each = _size(optimizer.get("gradient_accumulation_steps")) or 1
+    return None if batches is None else max(1, batches // each)
 
 
 def _product(first: Any, second: Any) -> int | None:

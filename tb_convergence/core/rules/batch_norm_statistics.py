@@ -31,6 +31,7 @@ from tb_convergence.core.text.phrases import counted, listed
 FEWEST_SAMPLES: Final = 3
 LEFT: Final = 0.1
 WORSE: Final = 2.0
+MOSTLY: Final = 0.5
 KIND: Final = "BatchNormalization"
 
 
@@ -54,11 +55,12 @@ def _too_slow(history: RunHistory, layers: list[Layer]) -> Match | None:
     both, baseline = None if paired is None else paired.finite, baseline_loss(history)
     if not slow or both is None or len(both) < 2 or baseline is None or not learns(history):
         return None
-    last = float(both.validation[-1])
-    if last < WORSE * max(float(both.training[-1]), LEARNS * baseline):
-        return None
     names, momentum = [layer.name for layer in slow], max(one.momentum or 0.0 for one in slow)
-    left = momentum ** (history.last_step + 1)
+    left, last = momentum ** (history.last_step + 1), float(both.validation[-1])
+    # Statistics that are mostly new ones have no other effect than a poor validation.
+    least = 0.0 if left > MOSTLY else LEARNS * baseline
+    if last < WORSE * max(float(both.training[-1]), least):
+        return None
     return Match(
         "warning", 0.85 if left > LEFT else 0.6,
         f"After {counted(history.last_step + 1, 'step')}, the moving statistics of {listed(names)} "
@@ -201,6 +203,10 @@ RULE = Rule(
                 "The training loss, or half of the loss of a model that ignores its input if that "
                 "is more: validation is then no better than such a model."
             ),
+        ),
+        Threshold(
+            "initial_statistics_left", high=MOSTLY, detail="(validation better than chance)",
+            source="The larger part of what validation uses is then that of a new layer.",
         ),
         Threshold(
             "batch_size", low=FEWEST_SAMPLES, detail="(for layers without a spatial axis)",

@@ -81,8 +81,8 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
     return at_any_head(history, signs, _of_output)
 
 
-def _of_output(history: RunHistory, _: Signs) -> Match | None:
-    return strongest(_one_class(history), _padding(history))
+def _of_output(history: RunHistory, signs: Signs) -> Match | None:
+    return strongest(_one_class(history, signs), _padding(history))
 
 
 def _padding(history: RunHistory) -> Match | None:
@@ -128,7 +128,7 @@ def _padding(history: RunHistory) -> Match | None:
     )
 
 
-def _one_class(history: RunHistory) -> Match | None:
+def _one_class(history: RunHistory, signs: Signs) -> Match | None:
     shares = _shares(history)
     if shares is None or shares.samples < SAMPLES:
         return None
@@ -138,7 +138,10 @@ def _one_class(history: RunHistory) -> Match | None:
     std_ratio = _repeats_prior(history, shares)
     stuck = _no_better_than_prior(history)
     never, with_rare = _batches_never_predicted(history, shares)
-    fault = largest < 1 and ((std_ratio is not None and stuck) or never >= RECORDS)
+    # A network without any gradient gives the class shares whatever they are.
+    zero = signs.get("zero-gradient")
+    alive = zero is None or zero.severity != "critical"
+    fault = alive and largest < 1 and ((std_ratio is not None and stuck) or never >= RECORDS)
     name, targets = shares.of.index(largest), columns_of(history, "target")
     evidence = [Evidence("largest_class_share", largest, SHARE, side="at least")]
     text = f"Class {name} makes up {percent(largest)} of the recorded samples ({classes} classes)"

@@ -33,7 +33,7 @@ OUTLIER: Final = 3.0
 """Above this multiple of the typical gradient, a gradient is an outlier."""
 
 
-def _evaluate(history: RunHistory, _: Signs) -> Match | None:
+def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
     model, table = configuration(history), history.table("variables")
     if table is None or len(table.steps) < ALL:
         return None
@@ -75,11 +75,11 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
             ),
             _advice(history, table, name, limit, excess),
         )
-    return _by_hand(history, table, whole, whole_steps)
+    return _by_hand(history, signs, table, whole, whole_steps)
 
 
 def _by_hand(
-    history: RunHistory, table: Table, norms: Values | None, steps: Steps
+    history: RunHistory, signs: Signs, table: Table, norms: Values | None, steps: Steps
 ) -> Match | None:
     """A norm of all gradients that is the same at most steps, as only clipping in the train step
     makes it.
@@ -88,6 +88,8 @@ def _by_hand(
     """
     if norms is None or not table.has("update_ratio") or learns(history):
         return None
+    if "zero-gradient" in signs or _same_losses(history):
+        return None  # where nothing changes, neither does the gradient
     known = np.flatnonzero(np.isfinite(norms) & (norms > 0))
     values = np.asarray(norms[known], np.float64)
     if len(values) < RECORDS:
@@ -115,6 +117,17 @@ def _by_hand(
         ),
         title="Gradient clipping in the train step shrinks most steps",
     )
+
+
+def _same_losses(history: RunHistory) -> bool:
+    """Whether the losses of most records agree as closely as clipped norms do."""
+    series = history.series("loss")
+    if series is None or not len(series):
+        return True
+    values = np.asarray(series.values, np.float64)
+    level = float(np.median(values))
+    same = np.abs(values - level) < SAME * abs(level)
+    return bool(same.mean() > CLIPPED)
 
 
 def _advice(

@@ -17,11 +17,12 @@ import numpy as np
 from tb_convergence.core.diagnosis import data
 from tb_convergence.core.diagnosis.configuration import CROSS_ENTROPIES, configuration
 from tb_convergence.core.diagnosis.data import columns_of, feature_scales, target_kind
+from tb_convergence.core.diagnosis.dead_starts import start_of
 from tb_convergence.core.diagnosis.finding import Evidence, Severity
 from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
 from tb_convergence.core.diagnosis.saturated_starts import HALF, saturated
-from tb_convergence.core.diagnosis.training_progress import FALLS, SOLVED, learns, solved
+from tb_convergence.core.diagnosis.training_progress import FALLS, learns
 from tb_convergence.core.history import NoStatisticError, RunHistory, Table, Values
 from tb_convergence.core.measures import Measure
 from tb_convergence.core.schema import Row
@@ -82,6 +83,8 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         flat = saturated(history, table.rows[row].layer) if ratio >= SATURATING else None
         if flat is not None and flat[0] >= HALF:
             saturating[row] = flat
+        if ratio < 1 and start_of(history, table.rows[row].layer).size >= 1 / FACTOR:
+            continue  # its inputs are large, so that its outputs are not small
         if row in saturating or not 1 / FACTOR <= ratio <= FACTOR:
             scaled.append((row, ratio))
     benign = learns(history)
@@ -103,15 +106,13 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
             # Histograms and `log_health` of bare arrays: no fan, so no scale to compare with.
             raise NoStatisticError("shapes of the weights", "variables")
         return found
-    if any(now >= HALF for _, now in saturating.values()) and not _harmless(history):
-        benign = False  # layers that never left their flat ends hold the run back
     row, ratio = max(scaled, key=lambda pair: abs(math.log(pair[1])))
     sure = 0.6 + 0.25 * (abs(math.log10(ratio)) - 1)
     if saturating:
         sure = max(sure, 0.75)
     match = Match(
         "info" if benign else "warning",
-        0.35 if benign else min(0.9, sure),
+        (0.6 if saturating else 0.35) if benign else min(0.9, sure),
         f"The weights of {table.rows[row].layer} start with a standard deviation of "
         f"{number(std[row])}, {_times(ratio)} what Glorot's initializer gives "
         f"({number(float(std[row]) / ratio, 2)}).{_saturated_text(table, saturating)}"
@@ -131,14 +132,6 @@ def _limit(ratio: float, saturating: bool) -> float:
     if saturating and ratio < FACTOR:
         return SATURATING
     return FACTOR if ratio > 1 else 1 / FACTOR
-
-
-def _harmless(history: RunHistory) -> bool:
-    """Whether the run fits its task; judged by its start if the baseline is unknown."""
-    trajectory = loss_trajectory(history)
-    if data.baseline_loss(history) is None and trajectory is not None:
-        return trajectory.fall > 1 - SOLVED
-    return solved(history)
 
 
 def _saturated_text(table: Table, saturating: Mapping[int, tuple[float, float]]) -> str:
@@ -316,6 +309,10 @@ RULE = Rule(
             source="The variance of a layer is then wrong by a factor of a hundred.",
         ),
         Threshold(
+            "small_preactivation_rms", low=1 / FACTOR, detail="(of a layer with small weights)",
+            source="Small weights of large inputs pass on as much as others.",
+        ),
+        Threshold(
             "std_over_glorot", high=SATURATING, detail="(of a layer that starts saturated)",
             source=(
                 "Pre-activations then have a standard deviation of about 3, and the slope of a "
@@ -325,10 +322,6 @@ RULE = Rule(
         Threshold(
             "activation_saturated_fraction", high=HALF, detail="in the first record",
             source="Half of the units then pass on hardly any gradient from the beginning.",
-        ),
-        Threshold(
-            "loss_over_baseline", low=SOLVED, detail="(the start does no harm)",
-            source="A loss this low leaves little to improve.",
         ),
         Threshold(
             "first_loss_over_uniform", high=OVERCONFIDENT,
@@ -356,6 +349,7 @@ RULE = Rule(
     ),
     measures=(
         Measure("input_size", "RMS of the largest feature", ("feature_rms",)),
+        Measure("small_preactivation_rms", "RMS of the first pre-activations"),
         Measure("classes", "classes"),
         Measure("std_over_mean", "std over the mean", ("variable_std",)),
         Measure("first_loss_over_uniform", "first loss over ln C", ("loss",)),

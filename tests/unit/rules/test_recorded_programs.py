@@ -34,6 +34,7 @@ from histories.faults import (
 
 from tb_convergence.core.diagnosis import diagnose_history
 from tb_convergence.core.diagnosis.paired_losses import paired_losses
+from tb_convergence.core.diagnosis.training_progress import unfinished
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.schema import Row
 
@@ -97,6 +98,7 @@ def clipped_by_hand(
         (clipped_by_hand(0.05), False),  # gradients of different batches
         (clipped_by_hand(1e-7, ratio=1e-3), False),  # the steps are long enough
         (clipped_by_hand(1e-7, loss=draw.falling()), False),
+        (clipped_by_hand(1e-7, loss=draw.flat(noise=0.0)), False),  # the same batch, and no change
     ],
 )
 def test_a_norm_that_is_the_same_at_every_step_was_clipped(
@@ -274,8 +276,8 @@ def saturating(std: float, first: float, last: float, loss: np.ndarray) -> RunHi
 @pytest.mark.parametrize(
     ("std", "first", "last", "loss", "severity"),
     [
-        (0.6, 0.8, 0.8, draw.falling(end=0.9), "warning"),  # six times Glorot's 0.1
-        (0.6, 0.8, 0.8, draw.falling(end=0.01, noise=1e-3), "info"),
+        (0.6, 0.8, 0.8, draw.flat(), "critical"),  # six times Glorot's 0.1
+        (0.6, 0.8, 0.8, draw.falling(end=0.9), "info"),
         (0.6, 0.1, 0.1, draw.falling(end=0.9), None),  # the inputs are small: no harm
         (0.1, 0.8, 0.8, draw.falling(end=0.9), None),  # large inputs saturate any weights
     ],
@@ -417,7 +419,10 @@ def lagging(momentum: float, validation: float) -> RunHistory:
 
 @pytest.mark.parametrize(
     ("momentum", "validation", "found"),
-    [(0.9999, 20.0, True), (0.9, 20.0, True), (0.9999, 1.1, False)],
+    [
+        (0.9999, 20.0, True), (0.9999, 4.0, True), (0.9999, 1.1, False),
+        (0.9, 20.0, True), (0.9, 4.0, False),
+    ],
 )
 def test_moving_statistics_that_lag_behind(
     momentum: float, validation: float, found: bool
@@ -544,3 +549,50 @@ def test_units_that_die_while_one_class_is_repeated_are_explained_by_it() -> Non
     always = changed("activations", history, activation_dead_fraction=np.full((N, 3), 0.95))
     findings = {f.id: f for f in diagnose_history(always).findings}
     assert findings["dead-relu"].explained_by is None
+
+
+# Small weights of large inputs
+
+
+def small_weights(input_rms: float) -> RunHistory:
+    """A first layer with a hundredth of Glorot's scale, and inputs of the given RMS."""
+    base = with_loss(draw.flat())
+    rows = [Row("first/kernel", "first", "kernel", (4, 16), "float32", "relu"),
+            Row("last/kernel", "last", "kernel", (16, 3), "float32", "softmax")]
+    glorot = np.sqrt([2 / 20, 2 / 19])
+    std = glorot * [0.01, 1.0]
+    variables = draw.table("variables", rows, {
+        "variable_std": np.tile(std, (N, 1)), "variable_mean": np.zeros((N, 2)),
+        "variable_norm": np.tile(std * np.sqrt([64, 48]), (N, 1)),
+        "gradient_norm": np.full((N, 2), 0.1), "update_ratio": np.full((N, 2), 1e-3),
+    })
+    inputs = draw.table("inputs", draw.features("a"), {
+        "feature_mean": np.zeros((N, 1)), "feature_std": np.full((N, 1), input_rms),
+    })
+    layers = model({"name": "a", "class": "InputLayer", "inputs": []}, dense("first", "a"),
+                   dense("last", "first", "softmax", 3))
+    tables = {**base.tables, "variables": variables, "inputs": inputs}
+    return replace(base, tables=tables, config={"model": layers, "loss": {"name": SPARSE}})
+
+
+@pytest.mark.parametrize(("input_rms", "found"), [(1.0, True), (60.0, False)])
+def test_small_weights_of_large_inputs_are_no_fault(input_rms: float, found: bool) -> None:
+    """A column of 200 pounds, and weights from RandomNormal(0.05): the layer puts out enough."""
+    assert ("poor-initialization" in ids(small_weights(input_rms))) == found
+
+
+def test_accumulated_gradients_make_fewer_steps() -> None:
+    """Nine epochs of 45 batches, of which each 15 make one update: 27 steps are all."""
+    plan = {"epochs": 9, "steps_per_epoch": 45}
+    optimizer = {"class": "Adam", "gradient_accumulation_steps": 15}
+    history = configured(draw.healthy(27), optimizer=optimizer, **plan)
+    assert not unfinished(history)
+    assert unfinished(configured(draw.healthy(27), optimizer={"class": "Adam"}, **plan))
+
+
+def test_a_network_without_a_gradient_is_no_imbalance() -> None:
+    """It puts out a constant, and the best one is the share of the classes."""
+    still = changed("variables", imbalanced(0.05), gradient_norm=np.zeros((N, 3)),
+                    gradient_zero_fraction=np.ones((N, 3)), update_ratio=np.zeros((N, 3)))
+    assert "class-imbalance" not in loud(still)
+    assert "class-imbalance" in loud(imbalanced(0.05))
