@@ -38,7 +38,7 @@ def test_the_json_list_is_the_declarations(capsys: Read) -> None:
     high = found["learning-rate-too-high"]
     assert high["kind"] == "cause"
     assert high["needs"] == [
-        ["update_ratio", "gradient_norm", "learning_rate"], ["loss", "epoch_loss"]
+        ["update_ratio", "gradient_norm", "learning_rate", "hparams"], ["loss", "epoch_loss"]
     ]
     assert "loss-divergence" in high["explains"]
 

@@ -23,6 +23,7 @@ from tb_convergence.core.text.numbers import number
 
 RECORDS: Final = 40
 WON: Final = 0.01
+CLEAR: Final = 0.001
 GREW: Final = 1.5
 SATURATED: Final = 10.0
 STARTS: Final = (0.2, 3.0)
@@ -66,7 +67,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         "discriminator is all but certain of its answers, right or wrong."
     )
     return Match(
-        "warning", 0.75 if won else 0.6, summary,
+        "warning" if left < CLEAR else "info", 0.75 if left < CLEAR else 0.5, summary,
         since, int(duel.steps[-1]), (),
         (
             *([Evidence("discriminator_loss_left", left, WON)] if won else []),
@@ -126,6 +127,13 @@ RULE = Rule(
                 "In balance, the loss stays near its start (2 ln 2). At a hundredth of it, the "
                 "discriminator gives the right answer a probability of 99%. A loss near 0 is the "
                 "failure that practitioners look for (Chintala et al. 2016, number 10)."
+            ),
+        ),
+        Threshold(
+            "discriminator_loss_left", low=CLEAR, detail="(for a warning)",
+            source=(
+                "The right answer has a probability of 99.9 %. Above that, the generator may still "
+                "catch up, and the loss may have a term that the log does not name."
             ),
         ),
         Threshold(
