@@ -64,7 +64,7 @@ class Limits:
     group_characters: int = 200
     reply_bytes: int = 1_000_000
     page_bytes: int = 700_000
-    page_items: int = 2_000
+    page_items: int = 5_000
     name_characters: int = 500
     runs_seconds: float = 0.7
     wait_seconds: float = 60.0

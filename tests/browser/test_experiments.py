@@ -114,12 +114,15 @@ def test_a_verdict_leads_to_its_finding_and_back(chromium: Chromium, address: st
     """The finding's card says what the experiment said; each leads to the other."""
     page = chromium.new_page(viewport={"width": 1440, "height": 1000})
     frame = opened(page, address, "sick", "diagnosis")
-    tested = frame.get_by_test_id("tested")
-    if tested.count():  # the plain loss of this run may have no tested finding
-        tested.first.get_by_role("button").click()
-        expect(frame.get_by_test_id("experiments")).to_be_visible()
-    else:
-        frame.get_by_test_id("page-experiments").click()
+    # No finding of its own: the verdict's card leads to what experiments found.
+    seen = frame.get_by_test_id("see-experiments")
+    expect(seen).to_have_text(f"results of {len(KINDS)} experiments")
+    seen.click()
+    expect(frame.get_by_test_id("experiments")).to_be_visible()
+    page.go_back()
+    page.goto("about:blank")
+    frame = opened(page, address, "treated", "diagnosis")
+    frame.get_by_test_id("tested").first.get_by_role("button").click()
     expect(frame.get_by_test_id("experiment").first).to_be_visible()
     expect(page).to_have_url(re.compile("view=experiments"))  # it is written a moment later
     page.go_back()

@@ -89,7 +89,14 @@ export function findingsPanel(data, handlers) {
       ${
         state === "sick"
           ? nothing
-          : withLater(({ verdictCard }) => verdictCard(reply, summary, series), redraw, nothing)
+          : withLater(
+              ({ verdictCard }) =>
+                verdictCard(reply, summary, series, () =>
+                  handlers.setView({ page: "experiments" }),
+                ),
+              redraw,
+              nothing,
+            )
       } ${cards(standing)}
       ${
         over.length

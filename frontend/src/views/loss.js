@@ -42,7 +42,7 @@ export function lossPanel(data, handlers) {
   const title =
     data.norms || data.metrics
       ? chartChoice(data, handlers)
-      : html`<h2>Loss and learning rate</h2>`;
+      : html`<h2>${data.series.some(({ name }) => name === "learning_rate") ? "Loss and learning rate" : "Loss"}</h2>`;
   if (data.series.length === 0) {
     return html`<header class="panel-head">${title}</header>
       <div class="hint"><p>

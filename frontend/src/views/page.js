@@ -139,6 +139,15 @@ function lines({ slots }) {
 }
 
 /**
+ * Whether there are lines for other kinds of programs as well.
+ *
+ * @param {State} state
+ */
+function waysOf({ slots }) {
+  return (slots.findings.data?.recipes.length ?? 0) > 1;
+}
+
+/**
  * @param {State} state
  * @param {Handlers} handlers
  */
@@ -271,7 +280,8 @@ function map(state, model, handlers, around) {
     retry: () => handlers.again("layers"),
     ready: ({ groups, run }) => {
       const { group, metric } = model;
-      if (!group || !metric) return noLayers(run, handlers.copy, lines(state), asked(state));
+      if (!group || !metric)
+        return noLayers(run, handlers.copy, lines(state), asked(state), waysOf(state));
       const { beside } = model;
       const { other } = beside;
       const apart = other !== null && view.map === "difference";

@@ -110,8 +110,9 @@ export function emptyRun(run, copy, lines) {
  * @param {Copy} copy
  * @param {string[]} [lines]
  * @param {boolean} [asked] Whether there are histograms that may be of layers.
+ * @param {boolean} [ways] Whether there are lines for other programs, with the open checks.
  */
-export function noLayers(run, copy, lines, asked = false) {
+export function noLayers(run, copy, lines, asked = false, ways = false) {
   return html`<div class="hint" data-testid="no-layers">
     <h2>Where in the network?</h2>
     ${
@@ -123,6 +124,7 @@ export function noLayers(run, copy, lines, asked = false) {
       ${inlineName(run)} has no layer statistics. These two lines record them for this map.
     </p>
     ${snippet(copy, lines)}
+    ${ways ? html`<p class="soft">For other programs, see <em>How to decide the open checks</em>.</p>` : nothing}
   </div>`;
 }
 

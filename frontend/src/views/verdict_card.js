@@ -22,8 +22,9 @@ const NAMED = 5;
  * @param {FindingsReply} reply
  * @param {RunSummary} summary
  * @param {import("../types.js").Series[]} series
+ * @param {() => void} showExperiments
  */
-export function verdictCard(reply, summary, series) {
+export function verdictCard(reply, summary, series, showExperiments) {
   const suspected = suspicions(
     series,
     reply.not_evaluated.map(({ id }) => id),
@@ -41,6 +42,12 @@ export function verdictCard(reply, summary, series) {
     </div>
     ${reply.loss_summary ? html`<p class="summary" data-testid="loss-summary">${visible(reply.loss_summary)}</p>` : nothing}
     ${verdict?.why ? html`<p class="summary" data-testid="why">${visible(unsaid(verdict.why, reply.loss_summary))}</p>` : nothing}
+    ${
+      summary.experiments
+        ? html`<p class="summary">This run has <button type="button" class="link" data-testid="see-experiments"
+            @click=${showExperiments}>results of ${counted(summary.experiments, "experiment")}</button>.</p>`
+        : nothing
+    }
     ${suspected.length ? suspicion(suspected) : nothing}
     ${all > 0 && stepNumber(reply.last_step) >= 0 ? coverage(reply, decided, all) : nothing}
     ${
