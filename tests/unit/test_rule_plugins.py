@@ -129,7 +129,7 @@ def test_explain_tells_of_a_rule_of_a_file(
     file = rule_file(tmp_path, example())
     assert cli.main(["explain", "rate-below-float32", "--rules", str(file)]) == 0
     text = " ".join(capsys.readouterr().out.split())
-    assert "learning rate below 1e-8" in text
+    assert "learning rate: below 1e-8" in text
     assert "The learning rate is so small" in text
 
 
