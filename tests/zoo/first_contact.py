@@ -27,6 +27,8 @@ SETS: Final = {
     "forum-2": "held-out programs, third set, second part",
     "unusual-2": "healthy but unusual programs, second part",
     "posted": "held-out programs, fourth set",
+    "forum-3": "held-out programs, third set, third part",
+    "posted-2": "held-out programs, fourth set, second part",
     "asked": "held-out programs, fifth set",
 }
 """Families that were written without knowledge of the rules."""

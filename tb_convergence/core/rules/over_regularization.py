@@ -18,7 +18,14 @@ from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
 from tb_convergence.core.diagnosis.rate_schedule import rates
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold, strongest
 from tb_convergence.core.diagnosis.table_columns import layers_of
-from tb_convergence.core.diagnosis.training_progress import LITTLE, USELESS, learns
+from tb_convergence.core.diagnosis.training_noise import (
+    MILDER,
+    RATE,
+    STUCK,
+    only_in_training,
+    random_changes,
+)
+from tb_convergence.core.diagnosis.training_progress import USELESS, learns
 from tb_convergence.core.history import NoStatisticError, RunHistory
 from tb_convergence.core.measures import Measure
 from tb_convergence.core.regularization import regularization_loss
@@ -34,9 +41,7 @@ RECORDS: Final = 5
 ADDED: Final = 0.25
 NARROW: Final = 32
 LEFT: Final = 10.0
-RATE: Final = 0.5
 CUT: Final = 0.3
-MILDER: Final = 0.7
 
 _BESIDE: Final = 0.1
 """Maximum part of an added term in the first loss, so that the data dominates."""
@@ -52,7 +57,8 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
         _by_shrinking(history),
         _by_constraint(history, model),
         _by_dropout(history, model, signs),
-        _only_in_training(history, model),
+        only_in_training(history, model),
+        random_changes(history, model, signs),
     )
     if found is None and not history.config:
         raise NoStatisticError("config", "run")  # norms alone acquit nothing
@@ -368,49 +374,6 @@ def _by_dropout(history: RunHistory, model: Configuration, signs: Signs) -> Matc
     )
 
 
-def _only_in_training(history: RunHistory, model: Configuration) -> Match | None:
-    """A training loss far above the validation loss, where layers disturb only the training.
-
-    Dropout, noise and random changes of images are off in validation. If the model does well there
-    and badly in training, they hide too much of the data.
-    """
-    noisy = [
-        layer for layer in model.layers
-        if (layer.rate or 0.0) >= RATE or layer.kind.startswith(("GaussianNoise", "Random"))
-    ]
-    trajectory, baseline = loss_trajectory(history), baseline_loss(history)
-    validation = history.series("validation_loss")
-    if not noisy or trajectory is None or baseline is None or validation is None:
-        return None
-    last = np.asarray(validation.values[-RECORDS:], np.float64)
-    if baseline <= 0 or len(last) < 3 or not np.isfinite(last).all() or learns(history):
-        return None
-    lower, share = float(np.median(last)) / trajectory.end, trajectory.end / baseline
-    if trajectory.end <= 0 or lower > MILDER:
-        return None
-    names = [layer.name for layer in noisy]
-    many = len(names) > 1
-    return Match(
-        "warning" if share > LITTLE else "info", 0.7 if share > LITTLE else 0.5,
-        f"The training loss ends at {number(trajectory.end)}, {percent(share)} of the loss of a "
-        f"model that ignores its input, and the validation loss at {number(float(np.median(last)))}"
-        f". {listed(names)} {'disturb' if many else 'disturbs'} only the training, and so much "
-        "that the model learns little.",
-        0, max(0, history.last_step), tuple(names),
-        (
-            Evidence("validation_loss_over_training", lower, MILDER, None, side="less than"),
-            *(Evidence("dropout_rate", layer.rate, RATE, None, layer.name, side="at least")
-              for layer in noisy if layer.rate is not None and layer.rate >= RATE),
-        ),
-        (
-            f"Weaken {listed(names)}: dropout of 0.1 to 0.3, and noise or shifts that leave the "
-            "sample recognizable. First train without them.",
-        ),
-        title="Dropout or noise hides the training data",
-        explains=("insufficient-capacity", "too-few-steps"),
-    )
-
-
 def _cut_by_dropout(
     history: RunHistory, layers: list[Layer], signs: Signs
 ) -> tuple[str, ...]:
@@ -495,6 +458,10 @@ RULE = Rule(
                 "Dropout is off in validation, which lowers its loss (Keras FAQ). Here the noise "
                 "is nearly a third of the training loss."
             ),
+        ),
+        Threshold(
+            "loss_over_baseline", high=STUCK, detail="(behind random changes of images)",
+            source="The model then explains nothing, and no other sign shows a reason.",
         ),
         Threshold(
             "dropout_rate", high=RATE,

@@ -443,41 +443,6 @@ def test_moving_statistics_have_caught_up_after_many_steps() -> None:
     assert "batch-norm-statistics" not in ids(replace(long, tables=tables))
 
 
-# Noise that only the training has
-
-
-def recurrent(rate: float, training: float, validation: float) -> RunHistory:
-    """An LSTM with dropout on targets of variance 1, and its losses at the end."""
-    history = data({"mean": [0.0], "std": [1.0], "min": [-2.0], "max": [2.0]},
-                   outputs(0.0, 0.5, -1.0, 1.0))
-    loss = draw.falling(start=1.1, end=training)
-    steps = np.arange(19, N, 20)
-    epoch = draw.table("epoch", (Row("epoch", "epoch", "epoch"),), {
-        "epoch_loss": loss[steps], "validation_loss": np.linspace(1.0, validation, len(steps)),
-    }, steps)
-    cell = {"name": "lstm", "class": "LSTM", "inputs": ["a"], "recurrent_activation": "sigmoid",
-            "activation": "tanh", "dropout": rate, "recurrent_dropout": rate,
-            "output_shape": [None, 64], "units": 64}
-    config = {"model": model(cell, dense("out", "lstm", "linear", 1)), "loss": {"name": "mse"}}
-    history = replace(history, config=config, tables={**history.tables, "epoch": epoch})
-    return with_loss(loss, history)
-
-
-@pytest.mark.parametrize(
-    ("rate", "training", "validation", "found"),
-    [
-        (0.8, 0.92, 0.4, True),
-        (0.8, 0.92, 0.9, False),  # both are high: something else is wrong
-        (0.2, 0.92, 0.4, False),
-        (0.8, 0.3, 0.1, False),  # it learns
-    ],
-)
-def test_noise_that_hides_the_training_data(
-    rate: float, training: float, validation: float, found: bool
-) -> None:
-    assert ("over-regularization" in loud(recurrent(rate, training, validation))) == found
-
-
 # What looks like a fault of the rate, and is none
 
 
