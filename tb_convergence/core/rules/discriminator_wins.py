@@ -132,7 +132,7 @@ RULE = Rule(
         Threshold(
             "discriminator_loss_left", low=CLEAR, detail="(for a warning)",
             source=(
-                "The right answer has a probability of 99.9 %. Above that, the generator may still "
+                "The right answer has a probability of 99.9%. Above that, the generator may still "
                 "catch up, and the loss may have a term that the log does not name."
             ),
         ),
