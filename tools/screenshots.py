@@ -76,7 +76,7 @@ def _read_cell(tab: Frame) -> None:
         tab.page.keyboard.press(key)
 
 
-TALL = (1360, 2400)
+TALL = (1360, 3600)
 """Whole panels fit in, however long."""
 
 VIEWS = (
