@@ -173,10 +173,45 @@ def test_points_of_other_weights_are_not_resumed(tmp_path: Path) -> None:
     quiet(model, points=9, pairs=1, resume=journal, budget=0.0)
     partial = quiet(model, points=9, pairs=1, resume=journal, budget=0.0)
     assert not partial.complete
-    journal.write_bytes(b"damaged")
+    journal.write_bytes(b"")
     assert quiet(model, points=9, pairs=1, resume=journal).settings["restored"] == 0
     model.trainable_variables[0].assign_add(np.ones((4, 1), "f4"))
     assert quiet(model, points=9, pairs=1, resume=journal).settings["restored"] == 0
+
+
+def test_points_of_other_sample_weights_are_not_resumed(tmp_path: Path) -> None:
+    journal, kept = tmp_path / "points.npz", tmp_path / "kept.npz"
+
+    def stop(done: int, total: int, what: str) -> None:
+        if done > 200:
+            raise KeyboardInterrupt
+
+    model = linear()
+    with pytest.raises(KeyboardInterrupt):
+        quiet(model, points=25, pairs=1, refine_to=None, resume=journal, progress=stop)
+    kept.write_bytes(journal.read_bytes())
+    for weights, restored in ((np.arange(len(X), dtype="f4"), False), (None, True)):
+        journal.write_bytes(kept.read_bytes())
+        data = (X, Y) if weights is None else (X, Y, weights)
+        found = quiet(model, data, points=25, pairs=1, refine_to=None, resume=journal)
+        assert (found.settings["restored"] > 0) is restored
+
+
+@pytest.mark.parametrize("kind", ["text", "array", "samples"])
+def test_a_file_that_holds_no_points_is_kept(tmp_path: Path, kind: str) -> None:
+    """`--resume` may name the wrong file: it would be replaced, and removed in the end."""
+    file = tmp_path / "mine.npz"
+    with file.open("wb") as stream:
+        if kind == "text":
+            stream.write(b"my notes")
+        elif kind == "array":
+            np.save(stream, np.arange(3))
+        else:
+            np.savez(stream, x=np.arange(3), y=np.arange(3))
+    before = file.read_bytes()
+    with pytest.raises(ValueError, match=r"something other than points.*name a new file"):
+        quiet(linear(), points=9, pairs=1, resume=file)
+    assert file.read_bytes() == before
 
 
 def test_a_budget_of_nothing_is_reported_and_not_invented() -> None:

@@ -36,6 +36,7 @@ from tb_convergence.experiments.loss_landscape.samples import Batches, batches_o
 from tb_convergence.experiments.loss_landscape.sharpness import SharpnessError, judge_rate, lanczos
 from tb_convergence.experiments.loss_landscape.shipping import Parcel, run_parcel
 from tb_convergence.experiments.loss_landscape.statistics import Spread, uphill_share
+from tb_convergence.training.keras import compat
 
 CALL_SECONDS: Final = 0.5
 """About how long one compiled call takes, so that progress and budget have their say."""
@@ -130,18 +131,19 @@ def landscape(
         The landscape; `complete` is False if the budget ended it early.
 
     Raises:
-        LandscapeError, EvaluationError, SamplesError, PathError, DirectionError: arguments that
-            cannot be used; all are ValueErrors and say what to change.
+        LandscapeError, EvaluationError, SamplesError, PathError, DirectionError, JournalError:
+            arguments that cannot be used; all are ValueErrors and say what to change.
     """
     _check(dimensions, radius, points, pairs, refine_to)
     clock = Budget(budget)
     function, loss_name = loss_of(model, loss)
     shown = accuracy_for(loss_name, function) if metrics is None else dict(metrics)
-    training = batches_of(data, samples, batch_size, seed)
-    validation = (
-        None if validation_data is None
-        else batches_of(validation_data, samples, batch_size, seed)
-    )
+    with compat.random_state_kept(seeds=True):  # reading a pipeline may draw from it
+        training = batches_of(data, samples, batch_size, seed)
+        validation = (
+            None if validation_data is None
+            else batches_of(validation_data, samples, batch_size, seed)
+        )
     with read_only(model):
         surface = Surface(model, function, shown, training, validation, batch_norm)
         request = Request(directions, dimensions, pairs, seed, path, other, third, radius)
@@ -155,8 +157,8 @@ def landscape(
         plans = planned(model, request, surface.weights(), spectrum.vectors)
         count = points or (33 if dimensions == 2 else 51)
         identity = fingerprint([
-            *surface.weights(), *keras.tree.flatten((training.x, training.y)), loss_name,
-            *(keras.tree.flatten((validation.x, validation.y)) if validation else ()),
+            *surface.weights(), *(np.asarray(one) for one in model.non_trainable_weights),
+            loss_name, *_arrays_of(training), *(_arrays_of(validation) if validation else ()),
             tuple(surface.names), batch_norm, count,
             *(part for plan in plans for v in plan.directions.vectors for part in v),
             [plan.extent for plan in plans],
@@ -200,6 +202,10 @@ def landscape(
     if result.complete:
         journal.remove()
     return result
+
+
+def _arrays_of(batches: Batches) -> list[Any]:
+    return list(keras.tree.flatten((batches.x, batches.y, batches.weights)))
 
 
 def _check(

@@ -1,8 +1,8 @@
 """Saves evaluated points to disk, so that an interrupted landscape continues where it stopped.
 
 There is one file, which is replaced atomically every few seconds. Its fingerprint covers the
-weights, the samples, the directions, and the options. A file with another fingerprint is ignored
-and overwritten.
+weights, the samples, the directions, and the options. Points with another fingerprint are ignored
+and overwritten; a file that holds anything else is refused, because it would be lost.
 """
 
 from __future__ import annotations
@@ -38,8 +38,16 @@ def fingerprint(parts: Iterable[object]) -> str:
     return digest.hexdigest()
 
 
+class JournalError(ValueError):
+    """A file that holds no points; the message says what to do."""
+
+
 class Journal:
-    """Values `[Q]` by pair and grid point. With `path=None` it remembers in memory alone."""
+    """Values `[Q]` by pair and grid point. With `path=None` it remembers in memory alone.
+
+    Raises:
+        JournalError: the file is something else.
+    """
 
     def __init__(self, path: str | os.PathLike[str] | None, identity: str, quantities: int) -> None:
         self._path = None if path is None else Path(path)
@@ -52,22 +60,27 @@ class Journal:
         self.restored = len(self.known)
 
     def _load(self) -> None:
-        if self._path is None or not self._path.is_file():
+        if self._path is None or not self._path.exists() or (
+                self._path.is_file() and not self._path.stat().st_size):
             return
-        wrong = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
-        with (
-            suppress(*wrong),
-            self._path.open("rb") as file,
-            np.load(file, allow_pickle=False) as data,
-        ):
-            if str(data["identity"]) != self._identity:
-                return
-            places = np.asarray(data["places"], np.int64).reshape(-1, 3)
-            values = np.asarray(data["values"], np.float64).reshape(len(places), self._quantities)
-            self.known = {
-                (int(p), int(i), int(j)): value
-                for (p, i, j), value in zip(places, values, strict=True)
-            }
+        try:
+            with self._path.open("rb") as file, np.load(file, allow_pickle=False) as data:
+                if set(data.files) != {"identity", "places", "values"}:
+                    raise KeyError("other arrays")
+                if str(data["identity"]) != self._identity:
+                    return
+                places = np.asarray(data["places"], np.int64).reshape(-1, 3)
+                values = np.asarray(data["values"], np.float64).reshape(
+                    len(places), self._quantities)
+        # An array that is no archive has no `files`.
+        except (OSError, ValueError, KeyError, EOFError, AttributeError, TypeError,
+                zipfile.BadZipFile) as error:
+            raise JournalError(
+                f"{str(self._path)!r} contains something other than points of a landscape, so it "
+                "is not overwritten: name a new file") from error
+        self.known = {
+            (int(p), int(i), int(j)): value for (p, i, j), value in zip(places, values, strict=True)
+        }
 
     def add(self, pair: int, points: NDArray[np.intp], values: NDArray[np.float64]) -> None:
         """Remember `values` `[P, Q]` of grid points `[P, 2]`; save when it is time."""
@@ -103,4 +116,5 @@ class Journal:
     def remove(self) -> None:
         """The landscape is complete: the file is no longer needed."""
         if self._path is not None:
-            self._path.unlink(missing_ok=True)
+            with suppress(OSError):  # such as a file that another program holds open
+                self._path.unlink(missing_ok=True)
