@@ -111,9 +111,13 @@ def run(options: argparse.Namespace) -> int:
             found.write(options.logdir, options.name)
     except (ValueError, OSError) as error:
         return _fail(str(error), 1)
+    status = 0
     for name in options.output:
-        _write(Path(name), document)
-    return 0
+        try:
+            _write(Path(name), document)
+        except OSError as error:  # the others may still be written
+            status = _fail(f"--output {name}: {error.strerror or error}", 1)
+    return status
 
 
 def _write(file: Path, document: dict[str, Any]) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 from collections.abc import Sequence
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 from tb_convergence.cli import output
@@ -47,9 +47,9 @@ def add(commands: Any) -> None:
             "does not call fit; 2 usage error"
         ),
     )
-    doctor.add_argument("--seconds", type=float, metavar="N",
+    doctor.add_argument("--seconds", type=_seconds, metavar="N",
                         help="budget in seconds (default: five times the training, at least 90)")
-    doctor.add_argument("--steps", type=int, metavar="N",
+    doctor.add_argument("--steps", type=_steps, metavar="N",
                         help="budget in training steps (default: five times the training; for a "
                         "short training 15 times, up to 6,000)")
     doctor.add_argument("--only", choices=EXPERIMENTS, help="run only this experiment")
@@ -61,6 +61,20 @@ def add(commands: Any) -> None:
     doctor.add_argument("--write", metavar="FILE", help="write the changed script to FILE")
     _add_script(doctor)
     doctor.set_defaults(command=_doctor)
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a number of seconds above 0")
+    return value
+
+
+def _steps(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected at least 1 step")
+    return value
 
 
 def _add_script(parser: argparse.ArgumentParser) -> None:
@@ -111,6 +125,9 @@ def _run(options: argparse.Namespace) -> int:
 def _doctor(options: argparse.Namespace) -> int:
     command = _command(options)
     wrong = _missing(command, "doctor")
+    if not wrong and options.write and not os.path.isdir(
+            os.path.dirname(os.path.abspath(options.write))):
+        wrong = f"--write {options.write}: there is no such folder"
     if wrong:
         return output.complain(printable(wrong), output.USAGE)
     experiments = import_module("tb_convergence.experiments.script_doctor")
@@ -141,7 +158,11 @@ def _told(experiments: Any, command: Sequence[str], result: Any, write: str | No
         lines = experiments.change_lines(result.proven)
         output.emit("\nThe change:\n" + "".join(f"    {line}\n" for line in lines))
     if write and changed:
-        Path(write).write_text(changed, encoding="utf-8")
+        try:
+            experiments.write_changed(command, changed, write)
+        except (OSError, ValueError, SyntaxError) as error:
+            return output.complain(f"cannot write {printable(write)}: {printable(str(error))}",
+                                   output.UNAVAILABLE)
         output.emit(f"Written: {printable(write)}\n")
     elif write:
         output.complain("the script could not be changed automatically; make the change by hand", 0)
