@@ -16,13 +16,16 @@ from tb_convergence.experiments.bench import Bench
 from tb_convergence.experiments.budget import Ended
 from tb_convergence.experiments.changes import BY_ID, CHANGES, Change
 from tb_convergence.experiments.edits import NotApplicableError
-from tb_convergence.experiments.intervals import Difference, paired
+from tb_convergence.experiments.intervals import Difference, beyond_chance, paired
 from tb_convergence.experiments.session import Settings, Subject, keep, subject
 from tb_convergence.experiments.task import Task
 from tb_convergence.experiments.trials import Trial, value_of
 
 STEPS: Final = 300
 SEEDS: Final = (0, 1, 2)
+CLEARLY: Final = 0.3
+"""Share of what can be learned from which a change that helps beyond chance is believed however
+many were tried: no choice of seeds does that. Of a loss, the part of it that goes."""
 LEARNS: Final = 0.1
 """Share of what can be learned above which a training learns."""
 COSTLY: Final = ("with-penalty", "with-dropout", "early-stopping", "lecun-normal",
@@ -78,8 +81,25 @@ class Ablation:
     @property
     def best(self) -> Effect | None:
         """The change that helps most, beyond chance; None if none does."""
-        helping = [one for one in self.effects if one.difference.helps and not one.change.control]
+        helping = [one for one in self.effects
+                   if one.change.id in self.helping and not one.change.control]
         return max(helping, key=lambda one: one.difference.mean, default=None)
+
+    @property
+    def helping(self) -> frozenset[str]:
+        """Ids of the changes that help beyond chance, although the best of many is looked at."""
+        tried = [one for one in self.effects if not one.change.control]
+        sure = beyond_chance([one.difference for one in tried])
+        return frozenset(
+            one.change.id for one, real in zip(tried, sure, strict=True)
+            if one.difference.helps and (real or one.difference.mean >= CLEARLY * self._scope))
+
+    @property
+    def _scope(self) -> float:
+        """What there is to gain: up to no error, or up to no loss."""
+        if self.task is None:
+            return abs(_mean(self.values))
+        return 1.0 - self.task.baseline
 
     @property
     def values(self) -> tuple[float, ...]:
@@ -114,8 +134,10 @@ class Ablation:
 
     def __str__(self) -> str:
         lines = [f"Ablation of {self.model}: {self.summary}"]
+        helping = self.helping
         for effect in self.effects:
-            mark = "+" if effect.difference.helps else "-" if effect.difference.hurts else " "
+            mark = ("+" if effect.change.id in helping else "-" if effect.difference.hurts
+                    else " ")
             values = [value_of(one, self.task) for one in effect.trials]
             lines.append(f"  {mark} {effect.change.title}: {_value(_mean(values))} "
                          f"({_interval(effect.difference)})")
@@ -135,7 +157,7 @@ class Ablation:
                 {"id": one.change.id, "title": one.change.title, "control": one.change.control,
                  "values": [value_of(t, self.task) for t in one.trials],
                  "mean": one.difference.mean, "low": one.difference.low,
-                 "high": one.difference.high, "helps": one.difference.helps,
+                 "high": one.difference.high, "helps": one.change.id in self.helping,
                  "hurts": one.difference.hurts}
                 for one in self.effects
             ],
@@ -250,15 +272,20 @@ def ablate_subject(found: Subject, wanted: Sequence[Change], steps: int, seeds: 
     finally:
         found.progress = progress
         progress(total, total, "")
-    return compared(found, unchanged, tried, left_out, steps, ended)
+    return compared(found, unchanged, tried, left_out, steps, ended, len(bench.held_out))
 
 
 def compared(
     found: Subject, unchanged: Sequence[Trial], tried: Sequence[tuple[Change, Sequence[Trial]]],
-    left_out: Sequence[tuple[str, str]], steps: int, ended: Ended,
+    left_out: Sequence[tuple[str, str]], steps: int, ended: Ended, judged: int,
 ) -> Ablation:
-    """The result; trials that ended early are not compared."""
+    """The result; trials that ended early are not compared.
+
+    Args:
+        judged: samples that each training was judged on.
+    """
     by_score = found.task is not None
+    grain = 1.0 / judged if found.task is not None and found.task.measure == "accuracy" else 0.0
     whole = [trial for trial in unchanged if trial.complete]
     effects = []
     for change, trials in tried:
@@ -266,7 +293,7 @@ def compared(
         theirs = {trial.seed: value_of(trial, found.task) for trial in whole}
         pairs = [(value_of(t, found.task), theirs[t.seed]) for t in complete if t.seed in theirs]
         if pairs and (by_score or not math.isnan(complete[0].loss) or complete[0].diverged):
-            difference = paired([ours for ours, _ in pairs], [other for _, other in pairs])
+            difference = paired([ours for ours, _ in pairs], [other for _, other in pairs], grain)
             effects.append(Effect(change, tuple(complete), difference))
         elif pairs:
             left_out = [*left_out, (change.id, "it changes the loss, and there is no score to "
@@ -289,7 +316,7 @@ def _verdicts(effect: Effect, result: Ablation) -> list[ExperimentVerdict]:
         known: Outcome = "refuted" if difference.hurts else "undecided"
         return [ExperimentVerdict(id_, known, why) for id_ in effect.change.addresses]
     outcome: Outcome = "undecided"
-    if difference.helps and difference.mean > intervals.MATTERS * _unit(result):
+    if effect.change.id in result.helping and difference.mean > intervals.MATTERS * _unit(result):
         # Another optimizer at a rate of its own helps where the rate was too high, too low, or the
         # optimizer wrong: it cannot be all of these, and the trial does not tell which.
         several = effect.change.slot == "rate" and len(effect.change.addresses) > 1

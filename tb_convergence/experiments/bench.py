@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from tb_convergence.experiments import optimizers
 from tb_convergence.experiments.budget import Budget
 from tb_convergence.experiments.changes import Change, Setup
-from tb_convergence.experiments.edits import Edits
+from tb_convergence.experiments.edits import Edits, NotApplicableError
 from tb_convergence.experiments.range_curve import Curve, curve_of
 from tb_convergence.experiments.sample import split
 from tb_convergence.experiments.session import Subject
-from tb_convergence.experiments.state import all_variables, values_of
+from tb_convergence.experiments.state import UnsupportedModelError, all_variables, values_of
 from tb_convergence.experiments.stepping import tensors_of
 from tb_convergence.experiments.trials import Training, Trial, assign
 from tb_convergence.training.keras import compat
@@ -29,11 +29,17 @@ FEWEST_HELD_OUT: Final = 20
 they see instead, which is what a person without validation data looks at."""
 JUDGED: Final = 4096
 """Held-out samples that are looked at, at most."""
+OF_OPTIMIZER: Final = ("rate", "schedule", "clipping")
+"""Slots of changes that edit the optimizer alone."""
 FEWEST_APART: Final = 40
 """Held-out samples from which half is kept for the proof: half of fewer tell nothing by themselves.
 """
 KEPT_TRACES: Final = 8
 """Traced trainings that a bench keeps; the least recently used is dropped first."""
+
+
+UNUSED: Final = ("the model's train_step does not use the optimizer that compile was given, so "
+                 "this would change nothing")
 
 
 class Bench:
@@ -70,6 +76,18 @@ class Bench:
         self._reuse = reuse
         self._trainings: OrderedDict[tuple[Any, ...], Training] = OrderedDict()
         self._tensors: Any = None
+        self._idle = False
+        if found.task is not None:
+            # A constant answer may fit the held-out samples better than those it was told from.
+            found.task = found.task.against(
+                *(self.held_out.y if rows is None else self.held_out.take(rows).y
+                  for rows in self._rows))
+
+    @property
+    def judged(self) -> int:
+        """Samples on which a proof is judged."""
+        rows = self._rows[1]
+        return len(self.held_out) if rows is None else len(rows)
 
     def restore(self) -> None:
         """The model as it was."""
@@ -82,6 +100,7 @@ class Bench:
         Raises:
             NotApplicableError: one of them leaves nothing to change.
         """
+        self._require_used(changes)
         found = Setup(
             edits, self.found.model, self.train, self.held_out, self.found.task,
             optimizers.twin(self.own), shuffle=self.train.shuffled)
@@ -110,10 +129,36 @@ class Bench:
                 if trial is None:
                     training = training or stack.enter_context(self._training(changes))
                     trial = training.run(seed, steps, budget, self.found)
+                    self._idle = training.idle
+                    self._require_used(changes)
+                    if not changes:
+                        self._require_judged(trial)
                     self.seconds_per_step = training.seconds_per_step or self.seconds_per_step
                     self.keep(changes, steps, trial)
                 trials.append(trial)
         return trials
+
+    def _require_used(self, changes: Sequence[Change]) -> None:
+        """Check that the training uses the optimizer, where a change edits it.
+
+        Raises:
+            NotApplicableError: the model's `train_step` uses others, so the change does nothing.
+        """
+        if self._idle and any(change.slot in OF_OPTIMIZER for change in changes):
+            raise NotApplicableError(UNUSED)
+
+    def _require_judged(self, trial: Trial) -> None:
+        """Check that there is a measure by which trials of the unchanged program are compared.
+
+        Raises:
+            UnsupportedModelError: there is none.
+        """
+        if self.found.task is None and np.isnan(trial.loss) and not trial.diverged and (
+                trial.complete):
+            raise UnsupportedModelError(
+                "trainings of this model cannot be compared: its targets and outputs fit no common "
+                "task, and compute_loss gives no loss of held-out samples. Compile the model with "
+                "a loss, or override compute_loss")
 
     def known(self, changes: Sequence[Change], seed: int, steps: int, budget: Budget
               ) -> Trial | None:
@@ -147,6 +192,8 @@ class Bench:
             NotApplicableError: one of the changes leaves nothing to change, or the optimizer's rate
                 cannot be set.
         """
+        if self._idle:
+            raise NotApplicableError(UNUSED)
         budget = budget or self.found.budget.part()
         key = ("sweep", self._key(changes, 0, len(rates)), rates)
         entry = self.found.log.get(*key, budget=budget)

@@ -105,7 +105,7 @@ def _without_penalties(setup: Setup) -> None:
     count = edits.drop_penalties(setup.edits, setup.model)
     inner = optimizers.innermost(setup.optimizer)
     if getattr(inner, "weight_decay", None):
-        setup.optimizer = optimizers.twin(setup.optimizer, weight_decay=None)
+        setup.optimizer = optimizers.undecayed(setup.optimizer)
         count += 1
     if not count:
         raise NotApplicableError("the model has no L1 or L2 penalty and no weight decay")

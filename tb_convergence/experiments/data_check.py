@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -18,8 +19,8 @@ from tb_convergence.core.text.phrases import counted
 from tb_convergence.experiments.budget import Budget
 from tb_convergence.experiments.changes import scale_of
 from tb_convergence.experiments.edits import layers_of
-from tb_convergence.experiments.sample import Sample, gather
-from tb_convergence.experiments.session import Settings, held_out_of, keep, subject
+from tb_convergence.experiments.sample import DataError, Sample, gather
+from tb_convergence.experiments.session import Settings, held_out_of, keep, made, subject
 from tb_convergence.experiments.task import Task
 
 WIDE: Final = 10.0
@@ -35,6 +36,10 @@ ORDERED_CHANCE: Final = 1e-6
 NEIGHBORS: Final = 5
 JUDGED: Final = 1000
 """Samples whose neighbors are looked for."""
+
+LOOK_UP: Final = (keras.layers.IntegerLookup, keras.layers.StringLookup, keras.layers.Hashing,
+                  keras.layers.TextVectorization, keras.layers.Discretization)
+"""Layers that turn inputs into ids."""
 
 Severity = Literal["critical", "warning", "info"]
 
@@ -173,8 +178,11 @@ def check_data(
     held = held_out_of(validation_data)
     task: Task | None = None
     if model is not None:
-        with subject(model, sample, settings=Settings(progress=False)) as found:
-            task, model = found.task, found.model
+        model = made(model)
+        # A model that fails on these samples, such as on ids out of range, is what checks tell of.
+        with suppress(DataError), subject(
+                model, sample, settings=Settings(progress=False)) as found:
+            task = found.task
     budget, issues, checked = Budget(settings.seconds), [], []
     for name, check in _checks(sample, held, model, task):
         if budget.spent:
@@ -206,6 +214,10 @@ def _checks(sample: Sample, held: Sample | None, model: Any, task: Task | None
         yield "token ids", _tokens(sample, model)
     if sample.y is not None and len(tf.nest.flatten(sample.y)) == 1:
         target = np.asarray(tf.nest.flatten(sample.y)[0])
+        if target.dtype.kind not in "fiub":
+            yield "labels", _texts(target)
+            yield "duplicates", _duplicates(sample, held)
+            return
         yield "labels", _labels(target, task, model is not None)
         if task is not None and task.kind == "values":
             yield "target scale", _target_scale(target)
@@ -295,8 +307,13 @@ def _outliers(name: str, array: NDArray[Any]) -> Iterator[Issue]:
 
 
 def _other_scale(sample: Sample, held: Sample) -> Iterator[Issue]:
-    pairs = zip(tf.nest.flatten(sample.x), tf.nest.flatten(held.x), strict=True)
-    for ours, theirs in pairs:
+    every, others = tf.nest.flatten(sample.x), tf.nest.flatten(held.x)
+    if len(every) != len(others):
+        yield Issue("validation-structure", "critical", "validation",
+                    f"the training data have {counted(len(every), 'input')}, the validation data "
+                    f"{len(others)}", "give both the same inputs", "")
+        return
+    for ours, theirs in zip(every, others, strict=True):
         one, other = scale_of(np.asarray(ours)), scale_of(np.asarray(theirs))
         if one is None or other is None or np.shape(one.std) != np.shape(other.std):
             continue
@@ -310,15 +327,45 @@ def _other_scale(sample: Sample, held: Sample) -> Iterator[Issue]:
 
 
 def _tokens(sample: Sample, model: Any) -> Iterator[Issue]:
-    sizes = [layer.input_dim for layer in layers_of(model)
-             if isinstance(layer, keras.layers.Embedding)]
-    whole = [a for a in tf.nest.flatten(sample.x) if a.dtype.kind in "iu"]
-    for array in whole:
+    for where, array, rows in _embedded(sample, model):
         low, high = int(array.min()), int(array.max())
-        if low < 0 or high >= max(sizes):
-            yield Issue("token-ids", "critical", "x",
-                        f"token ids from {low} to {high}, but the embedding has {max(sizes)} rows",
+        if low < 0 or high >= rows:
+            yield Issue("token-ids", "critical", where,
+                        f"token ids from {low} to {high}, but the embedding has {rows} rows",
                         f"Embedding(input_dim={high + 1}, ...)", "index-out-of-range")
+
+
+def _embedded(sample: Sample, model: Any) -> Iterator[tuple[str, NDArray[Any], int]]:
+    """(name, whole numbers, rows) of each input that goes straight to an embedding.
+
+    Other whole numbers, such as ages, and ids that a layer looks up or hashes, may be larger.
+    """
+    found = [one for one in layers_of(model) if isinstance(one, keras.layers.Embedding)]
+    leaves = tf.nest.flatten(sample.x)
+    if len(leaves) == 1:
+        if leaves[0].dtype.kind in "iu" and not any(
+                isinstance(one, LOOK_UP) for one in layers_of(model)):
+            yield "x", leaves[0], max(one.input_dim for one in found)
+        return
+    inputs = keras.tree.flatten(getattr(model, "inputs", None) or ())
+    names = [tensor.name for tensor in inputs]
+    named = sample.x if isinstance(sample.x, Mapping) else dict(zip(names, leaves, strict=False))
+    for layer in found:
+        with suppress(AttributeError, ValueError):  # of a layer that is used twice, or in a class
+            source = layer.input
+            for tensor in inputs:
+                array = named.get(tensor.name)
+                if tensor is source and array is not None and array.dtype.kind in "iu":
+                    yield f"x[{tensor.name!r}]", array, layer.input_dim
+
+
+def _texts(target: NDArray[Any]) -> Iterator[Issue]:
+    """Targets that are no numbers."""
+    kinds = np.unique(target.astype(str))
+    yield Issue("text-labels", "critical", "y",
+                f"the targets are not numbers (dtype {target.dtype}), with "
+                f"{counted(len(kinds), 'different value')}",
+                "number the classes: numpy.unique(y, return_inverse=True)[1]", "")
 
 
 def _labels(target: NDArray[Any], task: Task | None, with_model: bool) -> Iterator[Issue]:
@@ -449,7 +496,9 @@ def _duplicates(sample: Sample, held: Sample | None) -> Iterator[Issue]:
 
 
 def _digests(sample: Sample) -> list[bytes]:
-    arrays = [np.ascontiguousarray(a).reshape(len(sample), -1) for a in tf.nest.flatten(sample.x)]
+    # Of texts as objects the bytes are addresses.
+    arrays = [np.ascontiguousarray(a.astype(str) if a.dtype.kind == "O" else a).reshape(
+        len(sample), -1) for a in tf.nest.flatten(sample.x)]
     return [
         hashlib.blake2b(b"".join(array[row].tobytes() for array in arrays), digest_size=16).digest()
         for row in range(len(sample))

@@ -88,7 +88,7 @@ def doctor(
                  class_weight=class_weight, batch_size=batch_size, settings=settings,
                  experiment="doctor") as found:
         found.sample = replace(found.sample, shuffled=found.sample.shuffled and shuffle)
-        per_epoch = steps_per_epoch or max(1, len(found.sample) // found.sample.batch_size)
+        per_epoch = steps_per_epoch or found.sample.steps_per_epoch
         result = examine(found, max(1, epochs * per_epoch), settings)
     if diff_of is not None:
         result = replace(result, diff=diff_of(result))

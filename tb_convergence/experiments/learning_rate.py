@@ -24,11 +24,13 @@ from tb_convergence.experiments.rate_verdicts import rate_text
 from tb_convergence.experiments.sample import order_of
 from tb_convergence.experiments.session import Settings, Subject, keep, subject
 from tb_convergence.experiments.state import all_variables, values_of
-from tb_convergence.experiments.stepping import seed_everything
+from tb_convergence.experiments.stepping import UnsupportedStepError, seed_everything
 from tb_convergence.training.keras import compat
 
 STEPS: Final = 100
 LOWEST, HIGHEST = 1e-6, 10.0
+DRAWN: Final = 500
+"""Points of a curve that a record keeps: more than a chart has pixels for, and it stays small."""
 
 
 @dataclass(frozen=True)
@@ -205,7 +207,9 @@ def _test(found: Subject, own: Any, rates: NDArray[np.float64], seeds: Sequence[
         compat.set_untracked(model, "optimizer", stand_in)
         model.optimizer.build(model.trainable_variables)
         for place, seed in enumerate(seeds):
-            curves.append(_sweep(found, trainings, rates, seed, place, len(seeds)))
+            curve = _sweep(found, trainings, rates, seed, place, len(seeds))
+            if curve.diverged or len(curve.rates) == len(rates):
+                curves.append(curve)  # of one that is cut short the higher rates are unknown
             if found.budget.spent:
                 ended = "out of time" if len(curves) < len(seeds) else "finished"
                 break
@@ -247,6 +251,11 @@ class _Trainings:
         seed_everything(seed)
         order = order_of(len(found.sample), found.sample.batch_size, len(rates), seed)
         trace = self._runner.train(order, rates, found.budget.part(), on_chunk)
+        if np.isfinite(trace.losses).any() and optimizers.idle(optimizer):
+            raise UnsupportedStepError(
+                "the model's train_step does not use the optimizer that compile was given "
+                f"({type(optimizers.innermost(optimizer)).__name__}), so its rate has no effect: "
+                "use self.optimizer in train_step")
         if trace.ended == "finished":
             found.log.put({"losses": trace.losses, "steps": len(trace.losses)}, *key)
         return trace.losses
@@ -310,11 +319,16 @@ def _told(model: Any, own: Any, in_use: float, curves: tuple[Curve, ...], ended:
 
 
 def _why(curves: tuple[Curve, ...], ended: Ended) -> str:
-    if not curves or max(len(curve.rates) for curve in curves) < range_curve.FEWEST:
-        if ended == "finished":
-            return "the loss is not finite at any rate, so the rate is not the fault"
+    if ended != "finished":
         return f"the test ended early ({ended})"
+    if not curves or max(len(curve.rates) for curve in curves) < range_curve.FEWEST:
+        return "the loss is not finite at any rate, so the rate is not the fault"
     return "the loss does not fall significantly at any rate, so the rate is not the fault"
+
+
+def _thinned(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Every n-th value, at most `DRAWN` of them."""
+    return values[:: max(1, -(-len(values) // DRAWN))]
 
 
 def _data(result: RangeTest) -> dict[str, Any]:
@@ -326,7 +340,7 @@ def _data(result: RangeTest) -> dict[str, Any]:
         "compared": [{"rate": one.rate, "loss": one.loss} for one in result.compared],
         "compared_steps": result.compared_steps,
         "curves": [
-            {"rates": curve.rates, "losses": curve.losses, "smoothed": curve.smoothed,
+            {**{name: _thinned(getattr(curve, name)) for name in ("rates", "losses", "smoothed")},
              "diverged": curve.diverged} for curve in result.curves
         ],
         "unclipped": None if result.unclipped is None else _data(result.unclipped),

@@ -214,6 +214,10 @@ def climb(found: Subject, sizes: Sequence[int] = SIZES, steps: int = FIRST_STEPS
             "the task cannot be inferred from the targets and outputs (several outputs, or shapes "
             "that fit neither classes nor values), so memorization cannot be measured"
         )
+    if found.task.constant(found.sample.y):
+        raise ValueError(
+            "all targets are the same, so there is nothing to memorize: check the code that reads "
+            "the targets")
     own = found.model.optimizer
     variables = all_variables(found.model)
     begin = values_of(variables)

@@ -45,6 +45,14 @@ def has_schedule(optimizer: Any) -> bool:
     return not isinstance(rate, keras.Variable)
 
 
+def idle(optimizer: Any) -> bool:
+    """Whether no step was made with `optimizer`, which was new: `train_step` may use others.
+
+    Not of a `LossScaleOptimizer`, which skips steps whose gradients are not finite.
+    """
+    return innermost(optimizer) is optimizer and int(optimizer.iterations) == 0
+
+
 def clips(optimizer: Any) -> bool:
     """Whether gradients are clipped before the update."""
     inner = innermost(optimizer)
@@ -88,6 +96,14 @@ def described(optimizer: Any) -> tuple[str, str]:
     config = {name: value for name, value in inner.get_config().items()
               if name not in ("name", "learning_rate")}
     return type(inner).__name__, repr(config)
+
+
+def undecayed(optimizer: Any) -> Any:
+    """A twin without weight decay; 0 where the class needs a number, as `AdamW` does."""
+    try:
+        return twin(optimizer, weight_decay=None)
+    except OptimizerError:
+        return twin(optimizer, weight_decay=0.0)
 
 
 def unclipped(optimizer: Any) -> Any:

@@ -118,7 +118,8 @@ def ablated_by(executor: Executor, model: Any, found: Subject, wanted: Sequence[
         zip(wanted, results[1:], strict=True), 1) if place not in unfinished]
     return compared(
         found, unchanged, [(change, one) for change, one in rest if isinstance(one, list)],
-        [(change.id, one) for change, one in rest if isinstance(one, str)], steps, ended)
+        [(change.id, one) for change, one in rest if isinstance(one, str)], steps, ended,
+        len(bench.held_out))
 
 
 def _joined(bench: Bench, changes: tuple[Change, ...], steps: int, known: list[Trial] | str | None,

@@ -82,6 +82,7 @@ class Prescription:
         diff: the proven change as a diff of your script; "" if there is none.
         restored: trainings that an earlier, interrupted run had made.
         measured: whether the unchanged program was trained at all; else `unchanged` is -inf.
+        notes: how the trials differ from your training, such as by callbacks.
     """
 
     findings: tuple[Finding, ...]
@@ -102,6 +103,7 @@ class Prescription:
     diff: str = ""
     restored: int = 0
     measured: bool = True
+    notes: tuple[str, ...] = ()
 
     @property
     def proven(self) -> Proof | None:
@@ -192,6 +194,7 @@ class Prescription:
         times = self.steps / max(1, self.planned_steps)
         lines.append(f"  cost: {self.steps:,} training steps ({times:.1f} times the "
                      f"{self.planned_steps:,} steps of the training), {self.seconds:.0f} s")
+        lines += [f"  note: {note}" for note in self.notes]
         if self.restored:
             lines.append(f"  {self.restored} trainings are reused from before an interruption")
         return lines

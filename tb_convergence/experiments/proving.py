@@ -21,6 +21,10 @@ from tb_convergence.experiments.session import Subject
 from tb_convergence.experiments.trials import Trial, proof_of, value_of
 
 SEEDS: Final = (0, 1, 2)
+MORE_RIGHT: Final = 5
+"""Samples of which the changed program must answer more rightly: where a change does nothing, five
+that differ do so all in its favor once in 32 times (sign test). Seeds do not show this chance: they
+are all judged on the same samples."""
 ATTEMPTS: Final = 2
 """Finalists that are proven at most."""
 
@@ -48,7 +52,7 @@ def prove(search: Search, options: Sequence[Changes], planned: int, budget: Budg
         unchanged = unchanged or search.bench.run((), SEEDS, steps, untimed)
         others = search.bench.run(option, SEEDS[1:], steps, untimed)
         proofs.append(compared(search.found, option, unchanged, [first, *others], steps,
-                               search.bench.separate))
+                               search.bench.separate, search.bench.judged))
         if proofs[-1].proven or budget.spent:
             break
     return proofs
@@ -93,14 +97,19 @@ def _by_merit(found: Subject, trained: Sequence[tuple[Changes, Trial]]
 
 
 def compared(found: Subject, changes: Changes, unchanged: Sequence[Trial],
-             changed: Sequence[Trial], steps: int, separate: bool) -> Proof:
+             changed: Sequence[Trial], steps: int, separate: bool, judged: int) -> Proof:
     """Compare the trials: proven where each with is better than each without, by what matters.
 
     Of three against three that happens by chance once in twenty times.
+
+    Args:
+        judged: samples that each trial was judged on.
     """
     before = [proof_of(trial, found.task) for trial in unchanged]
     after = [proof_of(trial, found.task) for trial in changed]
     size = MATTERS if found.task is not None else MATTERS * abs(float(np.mean(before)))
+    if found.task is not None and found.task.measure == "accuracy":
+        size = max(size, (MORE_RIGHT - 0.5) / judged)  # half a sample: means are of rounded values
     apart = len(after) == len(before) == len(SEEDS) and min(after) > max(before) and (
         not all(map(math.isfinite, before))
         or float(np.mean(after)) - float(np.mean(before)) > size)

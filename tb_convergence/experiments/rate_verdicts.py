@@ -26,7 +26,13 @@ def verdicts(result: RangeTest) -> tuple[ExperimentVerdict, ...]:
         return ()
     if result.suggested is None and result.unclipped is None:
         why = f"{result.why_none[0].upper()}{result.why_none[1:]}."
-        return ExperimentVerdict(high, "refuted", why), ExperimentVerdict(low, "refuted", why)
+        outcome: Outcome = "refuted"
+        if result.step > 0:
+            # A rate that was too high may have left weights from which nothing learns.
+            outcome = "undecided"
+            why = (f"No rate learns from the weights after {result.step} steps. Test the model "
+                   "before its training.")
+        return ExperimentVerdict(high, outcome, why), ExperimentVerdict(low, outcome, why)
     if not math.isfinite(result.rate_in_use):
         return ()
     return (*_rate_verdicts(result, high, low), *_clipping_verdict(result))

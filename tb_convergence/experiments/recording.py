@@ -52,7 +52,9 @@ def record(found: Subject, bench: Bench, planned: int, settings: Settings, budge
                 batch_size=train.batch_size, epochs=epochs,
                 steps_per_epoch=steps if steps < per_epoch else None, verbose=0,
                 shuffle=train.shuffled, callbacks=[callback, clock],
-                validation_data=(for_keras(held.x), *held.parts[1:]),
+                # Without a compiled loss a model with its own train_step may not evaluate.
+                validation_data=None if found.held_out is None and found.model.loss is None
+                else (for_keras(held.x), *held.parts[1:]),
             )
         finally:
             bench.restore()

@@ -15,6 +15,8 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from tb_convergence.training.keras import compat
+
 MOST_SAMPLES: Final = 20_000
 MOST_BYTES: Final = 2**28
 """Kept at most, whichever comes first; of arrays a random part, of a pipeline its beginning."""
@@ -36,6 +38,7 @@ class Sample:
         batch_size: of the training that is examined.
         whole: whether these are all the samples there are.
         shuffled: whether each epoch has an order of its own; a pipeline keeps its order.
+        total: how many samples there are, also those that are not kept; None where unknown.
     """
 
     x: Any
@@ -44,6 +47,12 @@ class Sample:
     batch_size: int = DEFAULT_BATCH
     whole: bool = True
     shuffled: bool = True
+    total: int | None = None
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Batches of one epoch of all samples, as `fit` counts them."""
+        return max(1, -(-(self.total or len(self)) // self.batch_size))
 
     def __len__(self) -> int:
         return int(tf.nest.flatten(self.x)[0].shape[0])
@@ -54,7 +63,19 @@ class Sample:
             return _mapped(lambda array: array[rows], value)
 
         return replace(
-            self, x=part(self.x), y=part(self.y), weight=part(self.weight), whole=False)
+            self, x=part(self.x), y=part(self.y), weight=part(self.weight), whole=False,
+            total=None)
+
+    def mapped(self, function: Callable[[Any], Any]) -> Sample:
+        """The same with `function` of each array."""
+        return replace(self, x=_mapped(function, self.x), y=_mapped(function, self.y),
+                       weight=_mapped(function, self.weight))
+
+    def part(self, rows: NDArray[np.intp]) -> Sample:
+        """The samples at `rows` as data of their own, such as what a validation split leaves."""
+        share = len(rows) / max(1, len(self))
+        return replace(self.take(rows), whole=self.whole,
+                       total=None if self.total is None else round(self.total * share))
 
     def with_(self, **parts: Any) -> Sample:
         """The same with other `x`, `y` or `weight`."""
@@ -92,6 +113,17 @@ def gather(
         DataError: no samples, parts of different lengths, batches that cannot be joined, or a
             generator.
     """
+    with compat.random_state_kept(seeds=True):  # reading a pipeline may draw from it
+        sample = _gathered(x, y, sample_weight, batch_size, most, one_shot)
+    if class_weight:
+        sample = sample.with_(weight=_class_weights(sample, class_weight))
+    if not len(sample):
+        raise DataError("the data has no samples")
+    return sample
+
+
+def _gathered(x: Any, y: Any, weight: Any, batch_size: int | None, most: int, one_shot: bool
+              ) -> Sample:
     if isinstance(x, (tf.data.Dataset, keras.utils.PyDataset)) or hasattr(x, "__next__"):
         if hasattr(x, "__next__") and not one_shot:
             raise DataError(
@@ -99,15 +131,10 @@ def gather(
                 "keras.utils.PyDataset"
             )
         sample = _of_batches(_batches(x), most)
-    elif isinstance(x, Iterable) and not _is_arrays(x):
-        sample = _of_batches(iter(x), most)
-    else:
-        sample = _of_arrays(x, y, sample_weight, batch_size or DEFAULT_BATCH, most)
-    if class_weight:
-        sample = sample.with_(weight=_class_weights(sample, class_weight))
-    if not len(sample):
-        raise DataError("the data has no samples")
-    return sample
+        return sample if sample.whole else sample.with_(total=_size_of(x, sample.batch_size))
+    if isinstance(x, Iterable) and not _is_arrays(x):
+        return _of_batches(iter(x), most)
+    return _of_arrays(x, y, weight, batch_size or DEFAULT_BATCH, most)
 
 
 def _is_arrays(x: Any) -> bool:
@@ -121,21 +148,25 @@ def _mapped(function: Callable[[Any], Any], value: Any) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """An array as `fit` makes it: floats in Keras' own precision."""
+    """An array, in its own precision."""
     if isinstance(value, (tf.RaggedTensor, tf.SparseTensor)):
         raise DataError(
             f"{type(value).__name__} is not supported by experiments; convert it to a dense tensor"
         )
-    array = np.asarray(keras.ops.convert_to_numpy(value) if tf.is_tensor(value) else value)
-    return array.astype(keras.config.floatx()) if array.dtype.kind == "f" else array
+    return np.asarray(keras.ops.convert_to_numpy(value) if tf.is_tensor(value) else value)
+
+
+def _in_precision(array: NDArray[Any]) -> NDArray[Any]:
+    return (array.astype(keras.config.floatx(), copy=False) if array.dtype.kind == "f" else array)
 
 
 def _structure(value: Any) -> Any:
-    """Lists of numbers become arrays; structures keep their form."""
+    """Lists of numbers become arrays; structures keep their form. Nothing large is copied."""
     if isinstance(value, Mapping):
         return {key: _structure(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)) and any(hasattr(item, "shape") for item in value):
-        return type(value)(_structure(item) for item in value)
+        parts = [_structure(item) for item in value]
+        return parts if isinstance(value, list) else tuple(parts)
     return None if value is None else _plain(value)
 
 
@@ -149,10 +180,11 @@ def _of_arrays(x: Any, y: Any, weight: Any, batch_size: int, most: int) -> Sampl
     count = len(sample)
     size = sum(array.nbytes for array in tf.nest.flatten([p for p in parts if p is not None]))
     kept = min(most, count, max(1, int(MOST_BYTES / max(1, size / max(1, count)))))
-    if kept == count:
-        return sample
-    rows = np.sort(np.random.default_rng(0).choice(count, kept, replace=False))
-    return sample.take(rows)
+    if kept < count:
+        rows = np.sort(np.random.default_rng(0).choice(count, kept, replace=False))
+        sample = sample.take(rows)
+    # Of what is kept: the rest may not fit in memory twice.
+    return sample.with_(total=count).mapped(_in_precision)
 
 
 def _batches(source: Any) -> Iterator[Any]:
@@ -162,13 +194,21 @@ def _batches(source: Any) -> Iterator[Any]:
         yield from iter(source)
 
 
+def _size_of(pipeline: Any, batch_size: int) -> int | None:
+    """Samples of a pipeline that knows how many batches it has; None of an endless one."""
+    batches = pipeline.num_batches if isinstance(pipeline, keras.utils.PyDataset) else (
+        int(pipeline.cardinality()) if isinstance(pipeline, tf.data.Dataset) else None)
+    return batches * batch_size if batches is not None and batches > 0 else None
+
+
 def _of_batches(batches: Iterator[Any], most: int) -> Sample:
     """The first batches of a pipeline, joined."""
     found: list[Any] = []
     count = size = batch_size = 0
     whole = True
     for batch in batches:
-        parts = [_structure(part) for part in keras.utils.unpack_x_y_sample_weight(batch)]
+        parts = [_mapped(_in_precision, _structure(part))
+                 for part in keras.utils.unpack_x_y_sample_weight(batch)]
         leaves = tf.nest.flatten([part for part in parts if part is not None])
         if any(leaf.ndim == 0 for leaf in leaves):
             raise DataError("the pipeline gives single samples; batch it: dataset.batch(32)")
@@ -189,7 +229,8 @@ def _of_batches(batches: Iterator[Any], most: int) -> Sample:
         return tf.nest.map_structure(lambda *arrays: np.concatenate(arrays), *parts)
 
     try:
-        return Sample(joined(0), joined(1), joined(2), batch_size, whole, False)
+        return Sample(joined(0), joined(1), joined(2), batch_size, whole, False,
+                      count if whole else None)
     except ValueError as error:
         raise DataError(
             "the batches have different shapes and cannot be joined; pad all of them to one "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import tokenize
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -34,7 +35,7 @@ def sample_of(fit: Fit) -> tuple[Sample, Sample | None]:
         from numpy import arange  # noqa: PLC0415 - one use
 
         cut = int(len(sample) * (1 - share))  # Keras holds out the last ones
-        return sample.take(arange(cut)), sample.take(arange(cut, len(sample)))
+        return sample.part(arange(cut)), sample.part(arange(cut, len(sample)))
     return sample, held_out_of(held)
 
 
@@ -60,10 +61,27 @@ def examine_fit(
 
         return ablate(fit.model, sample, validation_data=held, settings=settings)
     given = fit.arguments
-    return doctor(
-        fit.model, sample, validation_data=held, epochs=int(given.get("epochs") or 1),
+    result = doctor(
+        fit.model, sample, validation_data=held,
+        epochs=max(1, int(given.get("epochs") or 1) - int(given.get("initial_epoch") or 0)),
         steps_per_epoch=given.get("steps_per_epoch"), shuffle=bool(given.get("shuffle", True)),
         settings=settings, diff_of=lambda result: patch(command, result)[0])
+    return replace(result, notes=_left_out(given.get("callbacks")))
+
+
+def _left_out(callbacks: Any) -> tuple[str, ...]:
+    """What is said of callbacks: trials are made without them."""
+    given = getattr(callbacks, "callbacks", callbacks) or ()
+    names = dict.fromkeys(type(one).__name__ for one in (
+        given if isinstance(given, (list, tuple)) else [given]))
+    known = [name for name in names if name not in _HARMLESS]
+    return (f"all trainings were made without the callbacks of fit: {', '.join(known)}",
+            ) if known else ()
+
+
+_HARMLESS = ("History", "ProgbarLogger", "TensorBoard", "CSVLogger", "ModelCheckpoint",
+             "ConvergenceCallback", "TerminateOnNaN", "BackupAndRestore")
+"""Callbacks that change no training."""
 
 
 class NotExaminedError(ValueError):
@@ -85,6 +103,8 @@ def doctor_script(command: Sequence[str], settings: Settings, only: str = "") ->
                        resume=_absolute(settings.resume))
 
     def on_fit(fit: Fit) -> Any:
+        if results or failures:  # a bare `except` of the script has swallowed the end
+            raise StopScriptError
         try:
             results.append(examine_fit(fit, settings, only, command))
         except Exception as error:  # the script's own `except` must not swallow it
@@ -148,13 +168,37 @@ def patch(command: Sequence[str], result: Prescription) -> tuple[str, str]:
     path = source_of(command)
     if proof is None or path is None:
         return "", ""
-    source = path.read_text(encoding="utf-8")
+    try:
+        source = path.read_bytes().decode(encoding_of(path))
+    except (OSError, SyntaxError, UnicodeDecodeError):  # it ran: it has changed in the meantime
+        return "", ""
+    source = source.replace("\r\n", "\n")
     changed, by_hand = edited(source, proof.changes)
     diff = unified(source, changed, path.name)
     if by_hand:
         rest = [line for change in by_hand for line in change_lines_of(change)]
         diff += "".join(f"# by hand: {line}\n" for line in rest)
     return diff, changed if not by_hand else ""
+
+
+def encoding_of(path: Path) -> str:
+    """How a script is encoded: as its first lines say, UTF-8 by default.
+
+    Raises:
+        OSError, SyntaxError: it cannot be read, or they name no encoding.
+    """
+    with path.open("rb") as file:
+        return tokenize.detect_encoding(file.readline)[0]
+
+
+def write_changed(command: Sequence[str], changed: str, path: str) -> None:
+    """Write the changed script, in the encoding of the original.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    source = source_of(command)
+    Path(path).write_text(changed, encoding="utf-8" if source is None else encoding_of(source))
 
 
 def change_lines_of(change: Any) -> list[str]:
@@ -164,4 +208,5 @@ def change_lines_of(change: Any) -> list[str]:
     return code_of(change)
 
 
-__all__ = ["change_lines", "doctor_script", "examine_fit", "patch", "sample_of"]
+__all__ = ["change_lines", "doctor_script", "examine_fit", "patch", "sample_of",
+           "write_changed"]

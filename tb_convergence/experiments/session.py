@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,8 +11,10 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from tb_convergence.core.experiments import ExperimentRecord
+from tb_convergence.core.schema import SchemaError
 from tb_convergence.experiments import state
 from tb_convergence.experiments.budget import Budget, Progress, chosen
 from tb_convergence.experiments.records import write_record
@@ -118,6 +121,7 @@ def subject(
                 f"the model has a fixed batch size of {fixed}, but there are {len(sample)} samples")
         sample = sample.with_(batch_size=fixed)
     state.build(model, for_keras(first_rows(sample, 2).x))
+    state.require_finite(model)
     with state.untouched(model):
         found = Subject(model, sample, held_out, budget, chosen(settings.progress))
         path = settings.trainings_of(experiment) if experiment else None
@@ -150,11 +154,22 @@ def first_rows(sample: Sample, count: int) -> Sample:
 def told(found: Subject) -> Task | None:
     """The task of the subject's data and outputs."""
     probe = first_rows(found.sample, PROBED)
-    predicted = Runner(found.model, probe).predict()
+    try:
+        predicted = Runner(found.model, probe).predict()
+    except tf.errors.OpError as error:
+        raise DataError(
+            f"the model fails on the first {len(probe)} samples: {str(error.message)[:300]}"
+        ) from error
     return task_of(probe.y, predicted, from_logits(found.model.loss))
 
 
 def keep(settings: Settings, record: Callable[[], ExperimentRecord]) -> None:
-    """Write the record where a run's folder was given."""
-    if settings.log_dir is not None:
+    """Write the record where a run's folder was given; where that fails, warn: the result stands.
+    """
+    if settings.log_dir is None:
+        return
+    try:
         write_record(settings.log_dir, record())
+    except (OSError, SchemaError) as error:
+        warnings.warn(f"the result is not written to {os.fspath(settings.log_dir)!r}: {error}",
+                      RuntimeWarning, stacklevel=3)

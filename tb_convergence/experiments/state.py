@@ -61,6 +61,21 @@ def build(model: Any, batch: Any) -> None:
         model(batch, training=False)
 
 
+def require_finite(model: Any) -> None:
+    """Check that a training can start from the weights of `model`.
+
+    Raises:
+        UnsupportedModelError: some of them are NaN or infinite, as after a training that diverged.
+    """
+    for variable in model.weights:
+        value = tf.convert_to_tensor(variable)
+        if value.dtype.is_floating and not bool(tf.reduce_all(tf.math.is_finite(value))):
+            raise UnsupportedModelError(
+                f"the weights of {variable.path!r} contain NaN or infinite values, so no training "
+                "can begin from them: give a function that builds the model, or build it anew "
+                "before the experiment")
+
+
 def _has_outputs(model: Any) -> bool:
     """Whether all layers have their weights: a subclassed model may say so too early."""
     return all(layer.built for layer in compat.layers_below(model))

@@ -62,6 +62,19 @@ class Task:
                            else target.reshape(-1))
         return replace(self, baseline=share)
 
+    def against(self, *targets: Any) -> Task:
+        """The same task, judged on these targets too: a constant answer is best on any of them."""
+        if self.kind == "values":
+            return self
+        return replace(self, baseline=max(self.baseline, *(self.of(y).baseline for y in targets)))
+
+    def constant(self, y: Any) -> bool:
+        """Whether a constant answer is right for all of the targets `y`."""
+        if self.kind == "values":
+            target = _flat(y)
+            return bool(np.all(target == target[:1]))
+        return self.of(y).baseline >= 1.0
+
     def learned(self, score: float) -> float:
         """How much of what can be learned is: 0 for a constant answer, 1 for no error."""
         return (score - self.baseline) / max(1e-9, 1.0 - self.baseline)

@@ -62,7 +62,11 @@ class TrainingLog:
             lines = path.read_text(encoding="utf-8").splitlines()
         except FileNotFoundError:
             return
-        except (OSError, UnicodeDecodeError) as error:
+        except OSError as error:
+            raise TrainingLogError(
+                f"finished trainings cannot be kept in {str(path)!r} ({error.strerror}): name "
+                "another file or folder") from error
+        except UnicodeDecodeError as error:
             raise TrainingLogError(_foreign(path)) from error
         header = json.dumps({"kind": HEADER, "schema": SCHEMA})
         if len(lines) == 1 and 8 < len(lines[0]) < len(header) and header.startswith(lines[0]):

@@ -83,6 +83,11 @@ class Training:
         self._setup = setup
         self._phases[0].adopt(setup, setup.optimizer)
 
+    @property
+    def idle(self) -> bool:
+        """Whether the last training left its optimizer unused."""
+        return self._phases[0].idle
+
     def _start(self, seed: int) -> None:
         setup = self._setup
         assign(self._variables, self._begin)
@@ -199,6 +204,11 @@ class _Phase:
     def adopt(self, setup: Setup, optimizer: Any) -> None:
         """Go on as `setup` says, at the rate of `optimizer`."""
         self._setup, self._rate = setup, optimizers.rate_of(optimizer)
+
+    @property
+    def idle(self) -> bool:
+        """Whether the last steps were made without the optimizer."""
+        return optimizers.idle(self._optimizer)
 
     def train(self, order: NDArray[np.int64], before: int, steps: int, budget: Budget,
               on_chunk: Any, begins: bool = True) -> Trace:

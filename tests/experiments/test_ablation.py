@@ -53,7 +53,7 @@ def test_another_optimizer_that_helps_does_not_tell_what_was_wrong(
     """Adam helps where the rate was too high, and where it was too low: not both can be true."""
     subject = SimpleNamespace(task=None, step=0, model=SimpleNamespace(name="m"))
     tried = [(BY_ID[id_], trials(loss)) for id_ in ("adam", "standardised-inputs")]
-    found = compared(subject, trials(1.0), tried, [], 10, "finished")  # type: ignore[arg-type]
+    found = compared(subject, trials(1.0), tried, [], 10, "finished", 100)  # type: ignore[arg-type]
     for cause in BY_ID["adam"].addresses:
         assert outcome(found, cause) == expected
     if expected == "undecided":
