@@ -162,8 +162,12 @@ def label_errors(
     settings = settings or Settings()
     with subject(model, x, y, batch_size=batch_size, settings=settings) as found:
         task = found.task
+        if found.step > 0:
+            raise DataError(
+                f"the model has trained for {found.step} steps, perhaps on these very labels, "
+                "which it would then defend: give a function that builds it")
         if task is None or task.kind != "classes":
-            raise DataError("label_errors needs targets that are classes; these are "
+            raise DataError("label_errors needs targets that are classes; these targets are "
                             f"{'of unknown kind' if task is None else task.kind}")
         labels = classes_of(np.asarray(found.sample.y), task)
         if folds < 2 or int(np.bincount(labels)[np.unique(labels)].min()) < folds:
@@ -196,7 +200,7 @@ def _judged(found: Subject, task: Task, labels: NDArray[np.int64], epochs: int, 
                                n_jobs=1), np.int64)
     rows = rows[np.argsort(margins[rows], kind="stable")]
     suspects = tuple(
-        Suspect(int(row), int(labels[row]), int(outside[row].argmax()),
+        Suspect(found.sample.origin(int(row)), int(labels[row]), int(outside[row].argmax()),
                 float(outside[row, labels[row]]), float(margins[row])) for row in rows)
     return LabelErrors(suspects, len(labels), accuracy, task.baseline, "finished", found.step,
                        found.model.name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, Literal
@@ -202,7 +202,8 @@ def _checks(sample: Sample, held: Sample | None, model: Any, task: Task | None
     ids = model is not None and any(
         isinstance(layer, keras.layers.Embedding) for layer in layers_of(model))
     arrays = list(_arrays(sample))
-    yield "finite", (issue for name, array in arrays for issue in _finite(name, array))
+    yield "finite", (issue for name, array in arrays
+                     for issue in _finite(name, array, sample.origin))
     if not ids:
         inputs = [(name, array) for name, array in arrays if name.startswith("x")]
         yield "scale", (issue for name, array in inputs for issue in _scale(name, array))
@@ -238,7 +239,7 @@ def _arrays(sample: Sample) -> Iterator[tuple[str, NDArray[Any]]]:
                 yield name if len(leaves) == 1 else f"{name}[{place}]", array
 
 
-def _finite(name: str, array: NDArray[Any]) -> Iterator[Issue]:
+def _finite(name: str, array: NDArray[Any], origin: Callable[[int], int]) -> Iterator[Issue]:
     if array.dtype.kind != "f":
         return
     bad = ~np.isfinite(array)
@@ -247,8 +248,8 @@ def _finite(name: str, array: NDArray[Any]) -> Iterator[Issue]:
         yield Issue(
             "non-finite", "critical", name,
             f"{int(bad.sum())} values are NaN or infinite, in {len(rows)} samples; the first is "
-            f"sample {int(rows[0])}", "remove or fill them: x[numpy.isfinite(x).all(axis=1)]",
-            "non-finite-input")
+            f"sample {origin(int(rows[0]))}",
+            "remove or fill them: x[numpy.isfinite(x).all(axis=1)]", "non-finite-input")
 
 
 def _columns(array: NDArray[Any]) -> NDArray[np.float64]:

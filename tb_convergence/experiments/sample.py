@@ -38,6 +38,7 @@ class Sample:
         batch_size: of the training that is examined.
         whole: whether these are all the samples there are.
         shuffled: whether each epoch has an order of its own; a pipeline keeps its order.
+        rows: which of the user's samples these are `[N]`; None where they are the first ones.
         total: how many samples there are, also those that are not kept; None where unknown.
     """
 
@@ -48,6 +49,11 @@ class Sample:
     whole: bool = True
     shuffled: bool = True
     total: int | None = None
+    rows: Any = None
+
+    def origin(self, row: int) -> int:
+        """The number of a sample in the user's own data."""
+        return int(row) if self.rows is None else int(self.rows[row])
 
     @property
     def steps_per_epoch(self) -> int:
@@ -64,7 +70,7 @@ class Sample:
 
         return replace(
             self, x=part(self.x), y=part(self.y), weight=part(self.weight), whole=False,
-            total=None)
+            total=None, rows=rows if self.rows is None else self.rows[rows])
 
     def mapped(self, function: Callable[[Any], Any]) -> Sample:
         """The same with `function` of each array."""

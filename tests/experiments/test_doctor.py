@@ -80,3 +80,23 @@ def test_the_doctor_leaves_no_trace() -> None:
     model = begun("Subclassed", "adam", True)
     doctor(model, *models.data(2), epochs=1, settings=patient(200))
     assert_same(model, "Subclassed", "adam", True)
+
+
+def test_overfitting_is_treated_and_proven() -> None:
+    """Sixty noisy samples, which 64 x 64 units learn by heart: the held-out loss doubles."""
+    random = np.random.default_rng(0)
+    x = random.normal(size=(460, 20)).astype("float32")
+    y = (x[:, 0] + x[:, 1] + 1.2 * random.normal(size=460) > 0).astype("float32")
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((20,)), layers.Dense(64, "relu"),
+                              layers.Dense(64, "relu"), layers.Dense(1, "sigmoid")])
+    model.compile(keras.optimizers.Adam(3e-3), "binary_crossentropy")
+    found = doctor(model, x[:60], y[:60], validation_data=(x[60:], y[60:]), batch_size=20,
+                   epochs=60, settings=patient(3500))
+    assert found.findings[0].id == "overfitting"
+    assert found.proven is not None, str(found)
+    assert {change.id for change in found.proven.changes} <= {
+        "early-stopping", "with-penalty", "with-dropout"}
+    assert found.task is None, "losses are compared: accuracy hardly shows overfitting"
+    assert max(map(abs, found.proven.after)) < min(map(abs, found.proven.before))
+    assert {one.finding: one.outcome for one in found.verdicts}["overfitting"] == "confirmed"

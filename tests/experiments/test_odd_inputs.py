@@ -289,3 +289,17 @@ def test_a_constant_answer_is_the_baseline_of_the_samples_it_is_judged_on() -> N
     assert found.task is not None
     assert found.task.baseline == pytest.approx(0.8)
     assert found.values == (pytest.approx(0.8),)
+
+
+def test_samples_are_named_by_their_number_in_all_data() -> None:
+    """Of more samples than are kept, the place among the kept ones would name another sample."""
+    x = np.zeros((30_000, 1), "float32")
+    x[:, 0] = np.arange(30_000)
+    sample = gather(x, np.zeros(30_000))
+    assert [sample.origin(row) for row in (0, 777)] == [int(sample.x[0, 0]), int(sample.x[777, 0])]
+    assert sample.take(np.array([777])).origin(0) == int(sample.x[777, 0])
+    x[20_000:] = np.nan
+    found = check_data(x, np.zeros(30_000)).issues[0]
+    assert found.id == "non-finite"
+    first = int(found.message.rpartition(" ")[2])
+    assert np.isnan(x[first, 0])
