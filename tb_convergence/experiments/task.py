@@ -31,6 +31,8 @@ class Task:
         baseline: what a constant answer reaches on the training targets: the share of the
             commonest class, or 0 for values.
         cut: from which output on a binary answer is 1.
+        floor: what a constant answer reaches at best on the samples that trainings are judged on;
+            a score up to here shows nothing learned.
     """
 
     kind: Kind
@@ -39,6 +41,7 @@ class Task:
     measure: Literal["accuracy", "R2"]
     baseline: float
     cut: float = 0.5
+    floor: float = 0.0
 
     def score(self, y: Any, predicted: Any) -> float:
         """The measure, higher is better: at most 1; NaN for outputs that are not finite."""
@@ -60,13 +63,13 @@ class Task:
         target = _flat(y)
         share = _commonest(classes_of(target, self) if self.kind == "classes"
                            else target.reshape(-1))
-        return replace(self, baseline=share)
+        return replace(self, baseline=share, floor=0.0)
 
     def against(self, *targets: Any) -> Task:
         """The same task, judged on these targets too: a constant answer is best on any of them."""
         if self.kind == "values":
             return self
-        return replace(self, baseline=max(self.baseline, *(self.of(y).baseline for y in targets)))
+        return replace(self, floor=max(self.of(y).baseline for y in targets))
 
     def constant(self, y: Any) -> bool:
         """Whether a constant answer is right for all of the targets `y`."""
@@ -77,7 +80,8 @@ class Task:
 
     def learned(self, score: float) -> float:
         """How much of what can be learned is: 0 for a constant answer, 1 for no error."""
-        return (score - self.baseline) / max(1e-9, 1.0 - self.baseline)
+        found = (score - self.baseline) / max(1e-9, 1.0 - self.baseline)
+        return min(0.0, found) if score <= self.floor else found
 
 
 def classes_of(target: NDArray[Any], task: Task) -> NDArray[np.int64]:

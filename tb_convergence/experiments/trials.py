@@ -239,7 +239,7 @@ def value_of(trial: Trial, task: Task | None) -> float:
     What scores less than a constant answer counts as one: two networks that answer with different
     classes do not differ in what they have learned. A training that diverged is worse than any.
     """
-    value = -trial.loss if task is None else max(trial.score, task.baseline)
+    value = -trial.loss if task is None else max(trial.score, task.baseline, task.floor)
     unknown = not np.isfinite(trial.loss if task is None else trial.score)
     return float("-inf") if unknown else float(value)
 

@@ -287,7 +287,9 @@ def test_a_constant_answer_is_the_baseline_of_the_samples_it_is_judged_on() -> N
         -1e3)), x, np.arange(200) % 2, steps=3, seeds=(0,), settings=QUIET,
         validation_data=(x, np.arange(200) % 5 > 0), changes=["without-dropout"])
     assert found.task is not None
-    assert found.task.baseline == pytest.approx(0.8)
+    assert found.task.floor == pytest.approx(0.8)
+    assert found.task.learned(0.8) == 0.0
+    assert found.task.learned(0.9) > 0.5
     assert found.values == (pytest.approx(0.8),)
 
 
