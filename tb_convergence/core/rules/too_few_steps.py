@@ -25,6 +25,7 @@ from tb_convergence.core.history import RunHistory
 from tb_convergence.core.measures import Measure
 from tb_convergence.core.text.numbers import number, percent
 
+SHORTEST: Final = 15
 FALL: Final = 0.1
 FEW: Final = 200
 STEADY: Final = 4.0
@@ -42,7 +43,11 @@ _ENOUGH: Final = 2.0
 
 def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
     trajectory = loss_trajectory(history)
-    if trajectory is None or trajectory.observed < 15 or trajectory.end <= 0:
+    if trajectory is None or trajectory.end <= 0:
+        return None
+    # A run that made all the steps it was asked for is judged by how far they can have led.
+    tiny = trajectory.observed < SHORTEST
+    if tiny and (configuration(history).planned_steps is None or trajectory.axis != "step"):
         return None
     if {"loss-divergence", "non-finite-values"} & set(signs):
         return None  # more of it would be more of the same
@@ -54,6 +59,9 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
     if trajectory.end < SOLVED * abs(trajectory.start):
         return None
     path = path_length(history)
+    if tiny:
+        begun = path is not None and 0 < path < BEGUN
+        return _hardly_begun(history, trajectory, path) if path is not None and begun else None
     slope = _slope(trajectory)
     found = slope or _few_windows(trajectory)
     if found is None and trajectory.observed < FEW and path is not None and 0 < path < 1:
@@ -261,6 +269,10 @@ RULE = Rule(
     at_least=5,
     evaluate=_evaluate,
     thresholds=(
+        Threshold(
+            "steps", high=SHORTEST, detail="(to judge the slope of the loss)",
+            source="The last half of fewer steps is too short to tell a slope from noise.",
+        ),
         Threshold(
             "late_loss_fall", high=FALL,
             source="Relative to the loss at the beginning of the last quarter (or half).",

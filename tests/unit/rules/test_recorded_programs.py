@@ -561,3 +561,16 @@ def test_a_network_without_a_gradient_is_no_imbalance() -> None:
                     gradient_zero_fraction=np.ones((N, 3)), update_ratio=np.zeros((N, 3)))
     assert "class-imbalance" not in loud(still)
     assert "class-imbalance" in loud(imbalanced(0.05))
+
+
+@pytest.mark.parametrize(
+    ("epochs", "ratio", "found"), [(12, 5e-4, True), (12, 0.3, False), (40, 5e-4, False)]
+)
+def test_a_dozen_steps_that_were_all_are_few(epochs: int, ratio: float, found: bool) -> None:
+    """One batch holds the whole data set; at 40 epochs, the run is still in progress."""
+    base = draw.healthy(12)
+    history = with_loss(draw.falling(12, 2.3, 2.1, 0.0),
+                        changed("variables", base, update_ratio=np.full(12, ratio)))
+    tables = {group: table for group, table in history.tables.items() if group != "epoch"}
+    config = {"epochs": epochs, "steps_per_epoch": 1}
+    assert ("too-few-steps" in ids(replace(history, tables=tables, config=config))) == found
