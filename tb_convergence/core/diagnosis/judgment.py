@@ -44,6 +44,10 @@ SOLVED: Final = 0.05
 EXPLODED: Final = 1e4
 """First loss over the last, above which the first one is no start but an explosion. A fit that
 explains 99.99% of the variance does not rest from the first tenth of the run on."""
+USUAL: Final = 100.0
+"""First losses below this are no explosion: a cross-entropy starts near ln C (12 for the largest
+vocabularies). They fall ten thousandfold where the task is solved, to the smallest loss there is.
+"""
 GRADIENT_RECORDS: Final = 5
 """The median of fewer gradient records is close to that of a single step."""
 
@@ -168,7 +172,7 @@ def _learned_nothing(history: RunHistory, trajectory: LossTrajectory) -> str:
         )
     first = float(trajectory.level[0])
     rests = trajectory.settled and trajectory.rest_step == trajectory.settled_step
-    if rests and first > EXPLODED * abs(trajectory.end):
+    if rests and first > USUAL and first > EXPLODED * abs(trajectory.end) > 0:
         return (
             f"The loss fell from {number(first)} within the first tenth of the run and has stayed "
             f"at {number(trajectory.end)} since. Its first values may be an explosion that the "

@@ -80,10 +80,11 @@ def guessing(history: RunHistory) -> Guessing | None:
     if constant:
         level = -highest * math.log(highest) - (1 - highest) * math.log(1 - highest)
     elif mean <= GUESSES and float(values.max()) <= WANDERS * mean:
-        level = -math.log(mean)
+        level = -math.log(min(mean, 0.5))
     else:
         return None
-    if not all(BELOW * level <= loss <= ABOVE * level for loss in losses):
+    highest_loss = ABOVE * (level if constant else -math.log(mean))
+    if not all(BELOW * level <= loss <= highest_loss for loss in losses):
         return None
     return Guessing(highest if constant else mean, level, series.source, constant)
 
@@ -120,8 +121,7 @@ def shares(series: Series) -> Values:
 
 
 def _rose(values: Values) -> bool:
-    """Whether the last third lies above the first by more than chance, or a later value far above.
-    """
+    """Whether the last third lies above the first by more than chance."""
     third = max(2, len(values) // 3)
     first, last = values[:third], values[-third:]
     noise = float(np.std(np.diff(values)) / math.sqrt(2))

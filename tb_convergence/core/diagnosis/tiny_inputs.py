@@ -16,9 +16,11 @@ import numpy as np
 from tb_convergence.core.diagnosis.configuration import LOOKUP, Layer, configuration
 from tb_convergence.core.diagnosis.data import feature_scales
 from tb_convergence.core.diagnosis.dead_starts import weights_per_unit
-from tb_convergence.core.history import RunHistory
+from tb_convergence.core.history import RunHistory, Table
 
 TINY: Final = 0.02
+SPARSE: Final = 0.2
+"""Absolute value that no dense feature with such an RMS reaches: ten standard deviations."""
 COMPUTES: Final = frozenset({"Dense", "Conv1D", "Conv2D", "Conv3D"})
 HALVED: Final = frozenset({"relu", "relu6"})
 """Activations that leave half of a signal that is centered at zero."""
@@ -49,8 +51,21 @@ def tiny_input(history: RunHistory, rows: list[int]) -> TinyInput | None:
     table = history.table("inputs")
     if table is not None and rows and table.has("feature_mean") and table.has("feature_std"):
         largest = float(np.max(np.hypot(*feature_scales(table, rows))))
-        return TinyInput(largest) if 0 < largest < TINY else None
+        return TinyInput(largest) if 0 < largest < TINY and not _sparse(table, rows) else None
     return _after_scaling(history)
+
+
+def _sparse(table: Table, rows: list[int]) -> bool:
+    """Whether features are small only on average, as those of one-hot vectors or word counts are.
+
+    Where they are not zero, they have the usual size.
+    """
+    extremes = [
+        np.abs(table.column(name)[:, rows]).max(initial=0.0, where=np.isfinite(
+            table.column(name)[:, rows]))
+        for name in ("feature_min", "feature_max") if table.has(name)
+    ]
+    return max(map(float, extremes), default=0.0) >= SPARSE
 
 
 def _after_scaling(history: RunHistory) -> TinyInput | None:

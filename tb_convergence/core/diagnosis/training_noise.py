@@ -14,13 +14,14 @@ from tb_convergence.core.diagnosis.data import baseline_loss
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
 from tb_convergence.core.diagnosis.rule import Match, Signs
-from tb_convergence.core.diagnosis.training_progress import LITTLE, learns
+from tb_convergence.core.diagnosis.training_progress import LITTLE, SOLVED, learns
 from tb_convergence.core.history import RunHistory
 from tb_convergence.core.text.numbers import number, percent
 from tb_convergence.core.text.phrases import listed
 
 RATE: Final = 0.5
 MILDER: Final = 0.7
+SAME_SCALE: Final = 1.1
 STUCK: Final = 0.9
 RECORDS: Final = 5
 STEPS: Final = 100
@@ -48,16 +49,18 @@ def only_in_training(history: RunHistory, model: Configuration) -> Match | None:
     if baseline <= 0 or len(last) < 3 or not np.isfinite(last).all() or learns(history):
         return None
     lower, share = float(np.median(last)) / trajectory.end, trajectory.end / baseline
-    if trajectory.end <= 0 or lower > MILDER:
+    if trajectory.end <= 0 or lower > MILDER or float(np.median(last)) < 2 * SOLVED * baseline:
         return None
+    if share > SAME_SCALE:
+        return None  # weights of classes or samples, which only the training loss has
     names = [layer.name for layer in noisy]
     many = len(names) > 1
     return Match(
         "warning" if share > LITTLE else "info", 0.7 if share > LITTLE else 0.5,
         f"The training loss ends at {number(trajectory.end)}, {percent(share)} of the loss of a "
         f"model that ignores its input, and the validation loss at {number(float(np.median(last)))}"
-        f". {listed(names)} {'disturb' if many else 'disturbs'} only the training, and so much "
-        "that the model learns little.",
+        f". {listed(names)} {'disturb' if many else 'disturbs'} only the training, where the model "
+        "fits the data far worse for it.",
         0, max(0, history.last_step), tuple(names),
         (
             Evidence("validation_loss_over_training", lower, MILDER, None, side="less than"),

@@ -20,7 +20,6 @@ from tb_convergence.core.diagnosis.training_progress import (
     FALLS,
     LAG_STEPS,
     LEARNS,
-    lagging_statistics,
     learns,
 )
 from tb_convergence.core.history import RunHistory
@@ -30,6 +29,7 @@ from tb_convergence.core.text.phrases import counted, listed
 
 FEWEST_SAMPLES: Final = 3
 LEFT: Final = 0.1
+CAUGHT_UP: Final = 0.99**LAG_STEPS
 WORSE: Final = 2.0
 MOSTLY: Final = 0.5
 KIND: Final = "BatchNormalization"
@@ -49,7 +49,7 @@ def _too_slow(history: RunHistory, layers: list[Layer]) -> Match | None:
     slow = [
         layer for layer in layers
         if layer.momentum is not None and 0 < layer.momentum < 1 and layer.trainable is not False
-        and (layer.momentum ** (history.last_step + 1) > LEFT or lagging_statistics(history))
+        and layer.momentum ** (history.last_step + 1) > CAUGHT_UP
     ]
     paired = paired_losses(history)
     both, baseline = None if paired is None else paired.finite, baseline_loss(history)
@@ -57,14 +57,15 @@ def _too_slow(history: RunHistory, layers: list[Layer]) -> Match | None:
         return None
     names, momentum = [layer.name for layer in slow], max(one.momentum or 0.0 for one in slow)
     left, last = momentum ** (history.last_step + 1), float(both.validation[-1])
-    # Statistics that are mostly new ones have no other effect than a poor validation.
+    # Statistics that are mostly those of the data have no other effect than a poor validation.
     least = 0.0 if left > MOSTLY else LEARNS * baseline
     if last < WORSE * max(float(both.training[-1]), least):
         return None
     return Match(
         "warning", 0.85 if left > LEFT else 0.6,
-        f"After {counted(history.last_step + 1, 'step')}, the moving statistics of {listed(names)} "
-        f"(momentum={number(momentum, 6)}) are still {percent(left)} those of a new layer. "
+        f"After {counted(history.last_step + 1, 'step')}, {percent(left)} of the moving statistics "
+        f"of {listed(names)} (momentum={number(momentum, 6)}) still come from their initial "
+        "values. "
         f"Training uses the batch, and its loss falls to {number(float(both.training[-1]))}. "
         f"Validation uses the moving statistics, and its loss is {number(last)}.",
         0, max(0, history.last_step), tuple(names),
@@ -191,10 +192,10 @@ RULE = Rule(
             ),
         ),
         Threshold(
-            "steps", low=LAG_STEPS, detail="(if less of the start is left)",
+            "initial_statistics_left", high=CAUGHT_UP, detail="(in a deep network)",
             source=(
-                "In a deep network, the error of each layer's statistics adds to that of the "
-                "layers before it."
+                "This is left after 500 steps with a momentum of 0.99. The error of each layer's "
+                "statistics adds to that of the layers before it."
             ),
         ),
         Threshold(
@@ -206,7 +207,7 @@ RULE = Rule(
         ),
         Threshold(
             "initial_statistics_left", high=MOSTLY, detail="(validation better than chance)",
-            source="The larger part of what validation uses is then that of a new layer.",
+            source="The larger part of what validation uses is then older than the training.",
         ),
         Threshold(
             "batch_size", low=FEWEST_SAMPLES, detail="(for layers without a spatial axis)",

@@ -27,6 +27,7 @@ CLEAR: Final = 0.001
 GREW: Final = 1.5
 SATURATED: Final = 10.0
 STARTS: Final = (0.2, 3.0)
+BALANCED: Final = (0.5, 2.0)
 
 
 class _Duel(NamedTuple):
@@ -48,7 +49,8 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     if not (STARTS[0] <= began[1] <= STARTS[1] and ends[0] > GREW * began[0]):
         return None
     left = ends[1] / began[1]
-    won, saturated = left < WON, ends[0] > SATURATED
+    won = left < WON
+    saturated = ends[0] > SATURATED and not BALANCED[0] <= left <= BALANCED[1]
     if not (won or saturated):
         return None
     over = duel.discriminator < WON * began[1] if won else duel.generator > SATURATED
@@ -148,6 +150,14 @@ RULE = Rule(
             source=(
                 "As -ln D(G(z)), a loss of 10 means that the discriminator gives a generated "
                 "sample a probability of 1 in 20,000 of being real."
+            ),
+        ),
+        Threshold(
+            "discriminator_loss_left", low=BALANCED[0], high=BALANCED[1],
+            detail="(with a large loss of the generator)",
+            source=(
+                "A discriminator whose loss stays near its start is in balance. The loss of the "
+                "generator then grows for another of its terms, such as a weight that is raised."
             ),
         ),
         Threshold(

@@ -185,10 +185,12 @@ def _same_validation(history: RunHistory) -> Match | None:
     series, losses = history.series("validation_loss"), loss_trajectory(history)
     values = np.zeros(0) if series is None else np.asarray(series.values, np.float64)
     if series is None or losses is None or len(values) < RECORDS or not losses.noise > 0:
-        return None
+        raise NoStatisticError("config", "run")
     first, known, stated = float(values[0]), rates(history), stated_rate(history)
     if not np.isfinite(values).all() or first == 0 or not (values == first).all():
         return None
+    if _coarse(first):
+        return None  # a small change is lost in the rounding
     if losses.fell:
         return None  # the weights change; it is the validation that does not follow
     highest = (
@@ -198,8 +200,9 @@ def _same_validation(history: RunHistory) -> Match | None:
         return None  # see learning-rate-too-low
     return Match(
         "warning", 0.85,
-        f"All {len(values)} validation losses are exactly {number(first, 6)}, so no weight changed "
-        f"between steps {int(series.steps[0]):,} and {int(series.steps[-1]):,}.",
+        f"All {len(values)} validation losses are exactly {number(first, 6)}, so no weight of the "
+        f"validated model changed between steps {int(series.steps[0]):,} and "
+        f"{int(series.steps[-1]):,}.",
         int(losses.steps[0]), int(series.steps[-1]), (),
         (Evidence("equal_validation_losses", float(len(values)), RECORDS, side="at least"),),
         (
@@ -211,6 +214,14 @@ def _same_validation(history: RunHistory) -> Match | None:
             "Check that validation uses the model that is trained, and is computed anew each time.",
         ),
     )
+
+
+def _coarse(value: float) -> bool:
+    """Whether a program rounded a value before it logged it: to few digits, or to 16 bits."""
+    single = np.float32(value)
+    rounded = {np.float32(float(f"{value:.4g}")), np.float32(round(value, 4))}
+    # Half precision has 10 bits after the first, and bfloat16 has 7; float32 has 23.
+    return single in rounded or not int(single.view(np.uint32)) & (2**13 - 1)
 
 
 def _stays(table: Table, row: int) -> bool:
@@ -269,7 +280,10 @@ RULE = Rule(
         ),
         Threshold(
             "equal_validation_losses", high=RECORDS,
-            source="Fewer may be one evaluation that was logged several times.",
+            source=(
+                "Fewer may be one evaluation that was logged several times. Values that were "
+                "rounded to four digits or to half precision do not count."
+            ),
         ),
         Threshold(
             "gradient_over_weight", high=FELT, detail="(histograms)",

@@ -21,11 +21,12 @@ from tb_convergence.core.diagnosis.table_columns import layers_of
 from tb_convergence.core.diagnosis.training_noise import (
     MILDER,
     RATE,
+    SAME_SCALE,
     STUCK,
     only_in_training,
     random_changes,
 )
-from tb_convergence.core.diagnosis.training_progress import USELESS, learns
+from tb_convergence.core.diagnosis.training_progress import SOLVED, USELESS, learns
 from tb_convergence.core.history import NoStatisticError, RunHistory
 from tb_convergence.core.measures import Measure
 from tb_convergence.core.regularization import regularization_loss
@@ -337,7 +338,8 @@ def _penalized(names: list[str], kind: str, layers: list[Layer]) -> str:
 def _by_dropout(history: RunHistory, model: Configuration, signs: Signs) -> Match | None:
     heavy = [
         layer for layer in model.layers
-        if layer.rate is not None and layer.rate >= RATE and layer.units is not None
+        if "Dropout" in layer.kind  # that of a recurrent layer is of its inputs, not of its units
+        and layer.rate is not None and layer.rate >= RATE and layer.units is not None
         and (layer.units < NARROW or layer.units * (1 - layer.rate) < LEFT)
     ]
     if not heavy:
@@ -458,6 +460,15 @@ RULE = Rule(
                 "Dropout is off in validation, which lowers its loss (Keras FAQ). Here the noise "
                 "is nearly a third of the training loss."
             ),
+        ),
+        Threshold(
+            "validation_loss_over_baseline", high=2 * SOLVED,
+            detail="(with noise only in training)",
+            source="Below, the model fits its task, and the noise did no harm.",
+        ),
+        Threshold(
+            "loss_over_baseline", low=SAME_SCALE, detail="(with noise only in training)",
+            source="A higher loss has another scale, such as that of weighted classes.",
         ),
         Threshold(
             "loss_over_baseline", high=STUCK, detail="(behind random changes of images)",

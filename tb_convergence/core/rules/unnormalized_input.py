@@ -24,7 +24,7 @@ from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.frozen_base import base_output, frozen_base
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold, strongest
 from tb_convergence.core.diagnosis.threshold import Healthy, Range
-from tb_convergence.core.diagnosis.tiny_inputs import TINY, tiny_input
+from tb_convergence.core.diagnosis.tiny_inputs import SPARSE, TINY, tiny_input
 from tb_convergence.core.diagnosis.training_progress import SOLVED, learns, solved
 from tb_convergence.core.history import RunHistory, Table, Values
 from tb_convergence.core.measures import Measure
@@ -387,6 +387,13 @@ RULE = Rule(
             ),
         ),
         Threshold(
+            "largest_feature_value", low=SPARSE, detail="(with a tiny RMS)",
+            source=(
+                "Ten standard deviations. Features that are small only on average are sparse: word "
+                "counts, one-hot vectors."
+            ),
+        ),
+        Threshold(
             "base_output_rms", high=LARGE,
             source=(
                 "The output of a frozen base is the input of the trained layers, so the same limit "
@@ -412,6 +419,7 @@ RULE = Rule(
             kind="input",
         ),
         Measure("tiny_input_rms", "RMS of what the first layer receives", ("feature_rms",)),
+        Measure("largest_feature_value", "largest absolute value of a feature", ("feature_max",)),
         Measure(
             "largest_feature_mean", "mean of the largest feature", ("feature_mean",),
             reading=True, kind="input",

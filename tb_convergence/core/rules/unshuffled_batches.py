@@ -55,7 +55,8 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
     if within + between <= 0 or within / (within + between) >= limit:
         return None
     share = within / (within + between)
-    good = solved(history)
+    # Where each batch is of one kind, a low training loss proves nothing: the model follows them.
+    good = solved(history) and history.series("validation_loss") is not None
     return Match(
         "info" if good else "warning", min(0.95, 0.6 + 0.6 * (WITHIN - share)),
         f"Only {percent(share)} of the variance of the targets lies within batches of {size}; "
@@ -110,7 +111,10 @@ RULE = Rule(
         ),
         Threshold(
             "loss_over_baseline", low=SOLVED, detail="(the order does no harm)",
-            source="Little is left to improve. The validation loss must be below twice that.",
+            source=(
+                "Little is left to improve. The validation loss must be known, and below twice "
+                "that."
+            ),
         ),
         Threshold(
             "batch_size", high=BATCH,

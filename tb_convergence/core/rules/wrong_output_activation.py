@@ -33,7 +33,6 @@ from tb_convergence.core.diagnosis.data import (
 from tb_convergence.core.diagnosis.end_states import ONE_OUTPUT, EndState
 from tb_convergence.core.diagnosis.finding import Evidence, Severity
 from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
-from tb_convergence.core.diagnosis.metric_evidence import judged_metric
 from tb_convergence.core.diagnosis.output_heads import at_any_head
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold, strongest
 from tb_convergence.core.diagnosis.softmax_twice import ABOVE, ACCURATE, softmax_twice
@@ -78,11 +77,9 @@ def _evaluate(history: RunHistory, signs: Signs) -> Match | None:
 
 def _floor_of_two(history: RunHistory) -> Match | None:
     """Two softmaxes, where only losses and accuracies were logged."""
-    if judged_metric(history) is None:
-        raise NoStatisticError("config", "run")
     twice = softmax_twice(history)
     if twice is None:
-        return None
+        raise NoStatisticError("config", "run")  # that one fault is absent acquits nothing
     return Match(
         "warning", 0.65,
         f"The loss stays at {number(twice.loss)}, although {twice.source} is "

@@ -421,7 +421,8 @@ def lagging(momentum: float, validation: float) -> RunHistory:
     ("momentum", "validation", "found"),
     [
         (0.9999, 20.0, True), (0.9999, 4.0, True), (0.9999, 1.1, False),
-        (0.9, 20.0, True), (0.9, 4.0, False),
+        (0.98, 20.0, True), (0.98, 4.0, False),  # 2% are left
+        (0.9, 20.0, False),  # none is left
     ],
 )
 def test_moving_statistics_that_lag_behind(
