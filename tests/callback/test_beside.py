@@ -22,6 +22,7 @@ from tb_convergence.reading import open_logdir
 from tb_convergence.reading.provider import read_folded
 from tb_convergence.reading.runs import fold_runs
 from tb_convergence.training.host import cadence, event_file
+from tb_convergence.training.host.elapsed import Elapsed
 
 
 def read(logdir: Path) -> RunHistory:
@@ -267,7 +268,8 @@ def test_what_others_do_is_left_alone(
 def test_a_loop_of_fits_is_one_trace_one_run_and_one_file(
     keras: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cadence, "FREE_SETUP_SECONDS", 1e9)  # however busy the machine is
+    for name in ("FREE_SETUP_SECONDS", "FREE_SECONDS"):
+        monkeypatch.setattr(cadence, name, 1e9)  # however busy the machine is
     plain, recorded = Counted(keras), Counted(keras)
     callback = ConvergenceCallback(tmp_path)
     for _ in range(30):
@@ -288,6 +290,87 @@ def test_a_new_callback_for_each_fit_traces_nothing_either(keras: Any, tmp_path:
         recorded.fit(3, [ConvergenceCallback(tmp_path / str(number))])
     assert len(recorded.traces) <= 3
     assert read(tmp_path / "4").tables["run"].steps.tolist() == [12, 14]
+
+
+def batches_of(sizes: list[int]) -> tuple[Any, list[float]]:
+    """A data set of batches of these sizes, and the loss of each by a model that says 0."""
+    tf = pytest.importorskip("tensorflow")
+    rng = np.random.default_rng(1)
+    batches = [
+        (rng.normal(size=(n, 3)).astype("float32"), rng.gamma(1, 1, (n, 1)).astype("float32"))
+        for n in sizes
+    ]
+    signature = tuple(tf.TensorSpec((None, width), tf.float32) for width in (3, 1))
+    data = tf.data.Dataset.from_generator(lambda: iter(batches), output_signature=signature)
+    data = data.apply(tf.data.experimental.assert_cardinality(len(sizes)))
+    return data, [float(np.mean(np.square(y))) for _, y in batches]
+
+
+SIZES: dict[str, list[int]] = {
+    "alike": [8] * 40,
+    "last smaller": [8] * 39 + [1],
+    "of any size": np.random.default_rng(0).choice([1, 2, 4, 64], 40).tolist(),
+    "first smaller": [3] + [8] * 39,
+}
+
+
+@pytest.mark.parametrize("kind", SIZES)
+def test_no_loss_between_records_is_invented(keras: Any, tmp_path: Path, kind: str) -> None:
+    """Whatever the sizes of batches."""
+    data, losses = batches_of(SIZES[kind])
+    model = keras.Sequential(
+        [keras.Input((3,)), keras.layers.Dense(1, kernel_initializer="zeros")]
+    )
+    model.compile(keras.optimizers.SGD(0.0), "mse")
+    callbacks = [ConvergenceCallback(tmp_path, every_n_steps=15)]
+    model.fit(data, epochs=3, shuffle=False, verbose=0, callbacks=callbacks)
+    run = read(tmp_path).tables["run"]
+    for extreme in ("max", "min"):
+        for told in run.column(f"window_loss_{extreme}").ravel():
+            assert any(told == pytest.approx(loss, rel=0.05) for loss in losses)
+    known = run.column("window_loss_steps").ravel()
+    alone = known == 1
+    np.testing.assert_allclose(
+        run.column("window_loss_mean").ravel()[alone], run.column("loss").ravel()[alone], rtol=1e-3
+    )
+    if kind in ("alike", "last smaller"):
+        assert known.sum() == run.steps[-1] + 1, "and none is left out where it is known"
+
+
+def test_a_validation_is_no_part_of_the_time_of_steps(
+    keras: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tb_convergence.training.keras import beside  # noqa: PLC0415 - needs TensorFlow
+
+    clock = [0.0]
+    monkeypatch.setattr(beside, "now", lambda: Elapsed.busy(clock[0]))
+
+    class Validates(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+            clock[0] += 1.0
+
+        def on_test_begin(self, logs: Any = None) -> None:
+            clock[0] += 1000.0
+
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            clock[0] += 1000.0
+
+    took: list[float] = []
+
+    class Noted(cadence.Cadence):
+        def saw_steps(self, taken: Elapsed, steps: int = 1) -> None:
+            took.append(taken.wall)
+            super().saw_steps(taken, steps)
+
+    monkeypatch.setattr(ConvergenceCallback, "_cadence", lambda self: Noted(every_n_steps=50))
+    recorded = Counted(keras)
+    callbacks = [Validates(), ConvergenceCallback(tmp_path)]
+    x, y = np.ones((24, 3), "float32"), np.ones((24, 2), "float32")
+    recorded.model.fit(
+        x, y, batch_size=4, epochs=8, verbose=0, validation_data=(x, y), callbacks=callbacks
+    )
+    assert took
+    assert max(took) <= 6.0
 
 
 @pytest.mark.parametrize("settings", [{}, {"live": True}, {"trajectory": True}], ids=str)

@@ -1,9 +1,10 @@
 """Losses of single steps, from what Keras' train function returns between two records.
 
 That costs nothing: the function returns it anyway. As a rule it is the running mean since the
-epoch began, `m_n`; with batches of one size the loss of step n is `n m_n - (n - 1) m_(n-1)`. The
-difference cancels: in float32 it is good to about `2.4e-7 n |m_n|`, and a loss that is not known to
-one part in twenty is left out. A non-finite loss shows at its own step, and hides all later ones of
+epoch began, `m_n`; with batches of one size the loss of step n is `n m_n - (n - 1) m_(n-1)`, and
+otherwise the counts behind the means take the place of n (`running_counts`). The difference
+cancels: in float32 it is good to about `2.4e-7 n |m_n|`, and a loss that is not known to one part
+in twenty is left out. A non-finite loss shows at its own step, and hides all later ones of
 its epoch.
 """
 
@@ -61,8 +62,8 @@ class _Value:
 
     kind: Kind
     mean: float = 0.0
-    count: int = 0
-    before: tuple[float, int] = (0.0, 0)
+    count: float = 0.0
+    before: tuple[float, float] = (0.0, 0.0)
     hidden: bool = False
     wrong: set[Kind] = field(default_factory=set)
     window: Window = field(default_factory=Window)
@@ -72,9 +73,11 @@ class _Value:
         mean, count = self.before
         if kind == "single" or count == 0:
             return self.mean
-        batches = self.count - count
-        loss = (self.count * self.mean - count * mean) / batches
-        error = ROUNDING * self.count * max(abs(self.mean), abs(mean)) / batches
+        added = self.count - count
+        if not added > 0:  # not known, or set back by somebody
+            return math.nan
+        loss = (self.count * self.mean - count * mean) / added
+        error = ROUNDING * self.count * max(abs(self.mean), abs(mean)) / added
         return loss if error <= KNOWN_TO * abs(loss) else math.nan
 
 
@@ -107,17 +110,26 @@ class StepLosses:
     def begin_epoch(self) -> None:
         """Running means begin anew."""
         for value in self._values.values():
-            value.count, value.mean, value.hidden = 0, 0.0, False
+            value.count, value.mean, value.hidden = 0.0, 0.0, False
 
-    def add(self, values: Mapping[str, float], batches: int = 1) -> None:
-        """What one call returned: its losses by name."""
+    def add(
+        self, values: Mapping[str, float], batches: int = 1,
+        counts: Mapping[str, float] | None = None,
+    ) -> None:
+        """What one call returned: its losses by name.
+
+        Args:
+            batches: of the call.
+            counts: what the means have counted, by name; NaN where that is not known. Batches are
+                counted where it is not given.
+        """
         self.nonfinite = False
         for name, number in values.items():
             value = self._values.get(name)
             if value is None:
                 value = self._values[name] = _Value(self._kind)
             value.before = (value.mean, value.count)
-            value.mean, value.count = number, value.count + batches
+            value.mean, value.count = number, (counts or {}).get(name, value.count + batches)
             if math.isfinite(number):
                 loss = value.loss(value.kind) if value.kind != "unknown" else math.nan
                 if math.isfinite(loss):

@@ -14,7 +14,7 @@ nothing where it belongs to another call of `fit`.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final
 
@@ -84,6 +84,7 @@ class Beside:
         self._calls = 0
         self._due_call = 0
         self._mark: Elapsed | None = None
+        self._passed = NOTHING
         self._recent: list[float] = []
         self._search = 0
         self._searched = False
@@ -142,8 +143,14 @@ class Beside:
     def begin_epoch(self) -> None:
         """An epoch begins: running means begin anew, and what lies between two is no step."""
         self._read_losses()
-        for losses in self._measuring.every_losses():
-            losses.begin_epoch()
+        self._measuring.begin_epoch()
+        # The first call of the epoch is looked at, and the time of steps counts from there.
+        self._mark, self._free = None, 0
+
+    def end_steps(self) -> None:
+        """The steps of an epoch are over, and something else begins, such as a validation: their
+        time ends here, and the metrics still hold their counts."""
+        self._read_losses(last=True)
         self._mark = None
 
     def end(self) -> None:
@@ -195,8 +202,13 @@ class Beside:
 
     def _pass(self, plain: Function, iterator: Any) -> Any:
         logs = plain(iterator)
-        self._pending.append(logs)
+        self._wait(logs)
         return logs
+
+    def _wait(self, logs: Any) -> None:
+        """Have the losses of a call read later."""
+        self._pending.append(logs)
+        self._passed = now()
 
     def _is_due(self) -> bool:
         return self._calls >= self._due_call or self._search > 0
@@ -208,24 +220,38 @@ class Beside:
         if self._mark is None:
             self._mark = now()
 
-    def _read_losses(self) -> None:
-        """Read what the calls since the last look returned, and count them."""
+    def _read_losses(self, last: bool = False) -> None:
+        """Read what the calls since the last look returned, and count them.
+
+        `last`: whether the steps of the epoch are over.
+        """
         pending, self._pending = self._pending, []
         if not pending:
             return
         batches = int(self.model.steps_per_execution)
+        began = now()
+        values = [losses_in(logs) for logs in pending]  # a device computes until here
         if self._mark is not None:
-            self._cadence.saw_steps(now() - self._mark, len(pending) * batches)
-        for logs in pending:
+            # Until the last call returned, and what the device took longer: neither a validation
+            # nor other callbacks at the end of an epoch.
+            took = self._passed - self._mark - (began - now())
+            self._cadence.saw_steps(took, len(pending) * batches)
+        counts = self._measuring.counts(len(pending), batches, last)
+        for one, counted in zip(values, counts, strict=True):
             self._calls += 1
-            self._note(logs, batches)
+            self._note(one, batches, counted)
         self._mark = now()
 
-    def _note(self, logs: Any, batches: int) -> None:
-        """Follow the losses that a call on so many batches returned."""
-        values = losses_in(logs)
+    def _note(
+        self, values: Mapping[str, float], batches: int,
+        counted: Mapping[str, float] | None = None,
+    ) -> None:
+        """Follow the losses of a call on so many batches: the latest, unless it is said what the
+        metrics had `counted` by then."""
+        if counted is None:
+            (counted,) = self._measuring.counts(1, batches)
         for losses in self._measuring.every_losses():
-            losses.add(values, batches)
+            losses.add(values, batches, counted)
         losses = self._measuring.losses
         if losses.nonfinite:
             if not self._searched:
@@ -281,9 +307,9 @@ class Beside:
         else:
             logs, rest = self._hand(plain, block, iterator, data), []
         if before is None:
-            self._pending.append(logs)
+            self._wait(logs)
         elif rest:
-            self._guard(lambda: self._note(logs, len(rest)))
+            self._guard(lambda: self._note(losses_in(logs), len(rest)))
         if failure is not None:
             raise failure
         return logs
@@ -369,7 +395,7 @@ class Beside:
         before = self._ours(lambda: self._measuring.before(copies))
         logs = plain(iterator)
         if before is None:
-            self._pending.append(logs)
+            self._wait(logs)
         else:
             self._ours(lambda: self._record(copies, None, before, logs, 1, began))
         return logs
@@ -390,7 +416,9 @@ class Beside:
     ) -> None:
         """Record the step that Keras' function has made, and plan the next record."""
         self._calls += 1
-        found = self._measuring.record(copies, batch, before, lambda: self._note(logs, batches))
+        found = self._measuring.record(
+            copies, batch, before, lambda: self._note(losses_in(logs), batches)
+        )
         took = now() - began - found.setup
         if found.setup != NOTHING:
             self._cadence.saw_setup(found.setup)

@@ -190,6 +190,11 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
             if "batch_size" not in self._facts and session.batch_size is not None:
                 self._guard(lambda: self._describe(batch_size=session.batch_size))
 
+    def on_test_begin(self, logs: Any = None) -> None:
+        """A validation begins: it is no step, and resets the metrics."""
+        if self._session is not None:
+            self._guard(self._session.end_steps)
+
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Write the epoch's losses and metrics."""
         if self._session is not None:
@@ -296,6 +301,7 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
             self._describe(trainable_changes=list(self._trainable.found))
 
     def _end_epoch(self, logs: dict[str, Any]) -> None:
+        self._session.end_steps()
         began = now()
         validates = any(name.startswith("val_") for name in logs)
         if validates or "validation" not in self._facts:

@@ -119,6 +119,10 @@ class Session:
         for collector in self._collectors:
             collector.pause()
 
+    def end_steps(self) -> None:
+        """The steps of an epoch are over, and something else begins, such as a validation."""
+        self.begin_epoch()
+
     def took(self, took: Elapsed) -> None:
         """Something of ours between the steps took so long."""
         if self._collectors:

@@ -6,6 +6,7 @@ The private names behind some of the answers are in `compat`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import keras
@@ -41,6 +42,23 @@ def means(model: Any) -> list[float]:
         float(metric.result()) for metric in model.metrics
         if isinstance(metric, keras.metrics.Mean)
     ]
+
+
+def loss_means(model: Any) -> list[Any]:
+    """The metrics of `model` that are means of a loss since the epoch began."""
+    return [
+        metric for metric in model.metrics
+        if isinstance(metric, keras.metrics.Mean) and "loss" in str(metric.name).lower()
+    ]
+
+
+def counts(metrics: Sequence[Any]) -> dict[str, float]:
+    """What means have counted, by name; without those that do not tell."""
+    found: dict[str, float] = {}
+    for metric in metrics:
+        with suppress(Exception):
+            found[str(metric.name)] = float(tf.convert_to_tensor(metric.count))
+    return found
 
 
 def batches_per_update(optimizer: Any) -> int:

@@ -10,6 +10,7 @@ from typing import Any, Final
 from tb_convergence.training.host.elapsed import NOTHING, Elapsed, now
 from tb_convergence.training.host.free_memory import free_bytes
 from tb_convergence.training.host.guard import UnsupportedError
+from tb_convergence.training.host.running_counts import RunningCount
 from tb_convergence.training.host.step_losses import StepLosses
 from tb_convergence.training.host.writer import RunWriter
 from tb_convergence.training.keras import compat, introspection
@@ -81,6 +82,8 @@ class Measuring:
         self._numbers: dict[int, tuple[int, int]] = {}
         self._copies: Copies | None = None
         self._function: Any = None
+        self._counts: dict[str, RunningCount] = {}
+        self._means: list[Any] | None = None
 
     def begin(self, model: Any) -> bool:
         """A call of `fit` begins; whether it trains something else than the last one."""
@@ -88,6 +91,7 @@ class Measuring:
         if model is not self._model:
             self.logs = []
             self.losses = _losses_of(model)
+        self._counts, self._means = {}, None  # other data, perhaps of another batch size
         self._model, self._optimizers = model, optimizers_of(model)
         self._copies = self._function = None
         if self._last_finite is not None:
@@ -104,6 +108,28 @@ class Measuring:
         """The call of `fit` is over."""
         self._copies = self._function = None
         self._numbering.trained(self._model, self._optimizers, self.next_step - 1)
+
+    def begin_epoch(self) -> None:
+        """Running means begin anew."""
+        for losses in self.every_losses():
+            losses.begin_epoch()
+        for count in self._counts.values():
+            count.begin_epoch()
+        self._means = None
+
+    def counts(self, calls: int, batches: int, last: bool = False) -> list[dict[str, float]]:
+        """What the means of losses had counted after each of the latest `calls` calls on `batches`
+        batches each, by name; `last` of an epoch."""
+        found: list[dict[str, float]] = [{} for _ in range(calls)]
+        if self._means is None:
+            self._means = introspection.loss_means(self._model)
+        for name, now_counted in introspection.counts(self._means).items():
+            count = self._counts.setdefault(name, RunningCount())
+            for one, counted in zip(
+                found, count.after(now_counted, calls, batches, last), strict=True
+            ):
+                one[name] = counted
+        return found
 
     def every_losses(self) -> list[StepLosses]:
         """All that follow what the train function returns."""
