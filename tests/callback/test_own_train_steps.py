@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tb_convergence.core.diagnosis.objective import objective
 from tb_convergence.core.history import RunHistory
 from tb_convergence.keras import ConvergenceCallback
 from tb_convergence.reading import open_logdir
@@ -154,8 +155,10 @@ def test_a_step_without_compute_loss_has_the_loss_its_tape_saw(keras: Any, tmp_p
     assert [row.layer for row in variables.rows] == ["out", "out"]
 
 
-def test_one_optimizer_called_for_two_parts(keras: Any, tmp_path: Path) -> None:
-    """Each part is recorded; the step is the optimizer's own count."""
+@pytest.mark.parametrize("shared", [True, False], ids=["one loss", "two losses"])
+def test_one_optimizer_called_for_two_parts(keras: Any, tmp_path: Path, shared: bool) -> None:
+    """Each part is recorded; the step is the optimizer's own count. The loss is judged where it is
+    that of both parts."""
     tf = pytest.importorskip("tensorflow")
 
     class Halves(keras.Model):
@@ -171,9 +174,10 @@ def test_one_optimizer_called_for_two_parts(keras: Any, tmp_path: Path) -> None:
             x, y = data
             with tf.GradientTape(persistent=True) as tape:
                 loss = self.compute_loss(x, y, self(x, training=True))
-            for part in (self.first, self.second):
+                other = loss if shared else 2.0 * loss
+            for part, own in ((self.first, loss), (self.second, other)):
                 weights = part.trainable_variables
-                self.optimizer.apply(tape.gradient(loss, weights), weights)
+                self.optimizer.apply(tape.gradient(own, weights), weights)
             return {"loss": loss}
 
     x = np.random.default_rng(0).normal(size=(64, 3)).astype("float32")
@@ -185,6 +189,10 @@ def test_one_optimizer_called_for_two_parts(keras: Any, tmp_path: Path) -> None:
     callback = ConvergenceCallback(tmp_path)
     model.fit(x, x[:, :1], batch_size=16, verbose=0, callbacks=[callback])
     assert callback.disabled_reason is None
-    variables = read(tmp_path).tables["variables"]
+    history = read(tmp_path)
+    assert objective(history).kind == ("minimized" if shared else "several-losses")
+    assert "one optimizer" in objective(history).why or shared
+    assert history.config["optimizer"]["class"] == "SGD"
+    variables = history.tables["variables"]
     assert {row.layer for row in variables.rows} == {"first: first", "second: second"}
     assert np.isfinite(variables.column("update_norm")[:4]).all()

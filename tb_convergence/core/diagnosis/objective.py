@@ -17,7 +17,7 @@ import numpy as np
 
 from tb_convergence.core.diagnosis.configuration import configuration
 from tb_convergence.core.diagnosis.memoization import memoized
-from tb_convergence.core.history import RunHistory, Series, Values
+from tb_convergence.core.history import RunHistory, Series, Table, Values
 
 Kind = Literal[
     "minimized", "reinforcement", "adversarial", "several-losses", "no-floor", "curriculum",
@@ -28,6 +28,8 @@ NEGATIVE: Final = 1e-6
 """Part of the largest loss by which a loss must be below zero to count; less is rounding."""
 HARDER: Final = 1.01
 """Level of a curriculum over its lowest above which it has made the task harder."""
+SAME_LOSS: Final = 1e-6
+"""Two float32 of one loss differ by less than this part of it."""
 EXPLODED: Final = 1e4
 """Above this multiple of its start, or its lowest, even a loss that need not fall has exploded."""
 MEANS: Final = 10
@@ -101,16 +103,27 @@ def _adversarial(history: RunHistory) -> Objective | None:
 
 
 def _several_losses(history: RunHistory) -> Objective | None:
-    """What the recorder saw of a GAN, an actor and its critic: several optimizers at work."""
+    """What the recorder saw of a GAN, an actor and its critic: several optimizers at work, or one
+    that is called for several losses."""
     run = history.table("run")
-    if run is None or len(run.rows) < 2 or configuration(history).optimizers < 2:
+    if run is None or len(run.rows) < 2:
         return None
-    return Objective(
-        "several-losses",
-        False,
-        "several optimizers each minimize a loss of their own, and one may rise while another "
-        "falls",
-    )
+    if configuration(history).optimizers > 1:
+        who = "several optimizers each minimize a loss of their own"
+    elif history.config.get("optimizer_calls") and _losses_differ(run):
+        who = "one optimizer minimizes different losses for different parts of the model"
+    else:
+        return None
+    return Objective("several-losses", False, f"{who}, and one may rise while another falls")
+
+
+def _losses_differ(run: Table) -> bool:
+    """Whether the parts of a model, one in each row, ever had different losses at one step."""
+    if not run.has("loss"):
+        return False
+    losses = run.column("loss").astype(np.float64)
+    losses = losses[np.isfinite(losses).all(axis=1)]
+    return not bool(np.isclose(losses, losses[:, :1], rtol=SAME_LOSS, atol=0.0).all())
 
 
 def _curriculum(history: RunHistory) -> Objective | None:

@@ -48,7 +48,8 @@ def describe(
         params: as callbacks get them.
         facts: what only the training itself shows: batch size, whether there is validation.
         optimizers: those that the train step calls, by the name they are recorded under. One is
-            "optimizer" in the document; several are "optimizers", and no rule takes one for all.
+            "optimizer" in the document, also where the step calls it for several parts
+            ("optimizer_calls"); several are "optimizers", and no rule takes one for all.
     """
     optimizers = optimizers or {}
     document: Document = {"schema": SCHEMA_VERSION}
@@ -64,7 +65,9 @@ def describe(
         "jit_compile": lambda: bool(model.jit_compile),
         "steps_per_execution": lambda: int(model.steps_per_execution),
     }
-    if len(optimizers) > 1:
+    if len(optimizers) > 1 and len({id(item) for item in optimizers.values()}) == 1:
+        fields["optimizer_calls"] = lambda: len(optimizers)
+    elif len(optimizers) > 1:
         del fields["optimizer"]
         fields["optimizers"] = lambda: {k: optimizer(v) for k, v in optimizers.items()}
     _fill(document, fields)

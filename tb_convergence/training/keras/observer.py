@@ -303,12 +303,15 @@ class Observer:
         """The scalar whose gradients for `variables` were taken, without a loss scale, or None."""
         wanted = {id(variable) for variable in variables}
         loss = seen.loss
-        if len(self._optimizers) > 1 or loss is None:
-            taken = [target for target, sources in seen.targets if wanted <= sources]
-            if taken:
-                loss = taken[-1]
-                if factor is not None and supported(loss):
-                    loss = tf.cast(loss, tf.float32) / tf.cast(factor, tf.float32)
+        taken = [target for target, sources in seen.targets if wanted <= sources]
+        # One optimizer may be called for several losses: that of the model is another part's then.
+        of_others = any(target is loss for target, _ in seen.targets) and not any(
+            target is loss for target in taken
+        )
+        if taken and (len(self._optimizers) > 1 or loss is None or of_others):
+            loss = taken[-1]
+            if factor is not None and supported(loss):
+                loss = tf.cast(loss, tf.float32) / tf.cast(factor, tf.float32)
         usable = supported(loss) and reachable(loss) and loss.shape.rank == 0
         return isolated(loss) if usable else None
 
