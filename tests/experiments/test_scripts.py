@@ -203,3 +203,16 @@ def test_what_cannot_be_edited_is_left_to_the_person() -> None:
     after, by_hand = edited("def f(: broken", [BY_ID["relu"]])
     assert after == "def f(: broken"
     assert by_hand == [BY_ID["relu"]]
+
+
+@pytest.mark.parametrize(("options", "said"), [
+    (("--seconds", "nan"), "above 0"), (("--seconds", "-1"), "above 0"),
+    (("--steps", "0"), "1 step"),
+    (("--write", "absent/fixed.py"), "no such folder"),
+])
+def test_options_are_checked_before_the_work(folder: Path, options: tuple[str, ...], said: str
+                                             ) -> None:
+    done = command(folder, "doctor", *options, "train.py", "--rate", "0.1")
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
