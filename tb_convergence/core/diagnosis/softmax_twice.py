@@ -35,6 +35,13 @@ STARTS: Final = 0.05
 """Part of ln C by which the first loss is above it at most: two softmaxes make every start nearly
 uniform, and the mean of a first epoch is lower."""
 RECORDS: Final = 20
+GAIN: Final = 0.1
+"""Gain of accuracy that shows what a wrong answer costs."""
+STEEP: Final = 2.0
+"""Fall of the loss over the gain of accuracy. Two softmaxes bound the loss to less than 1 above its
+floor, so each answer that turns right takes about 1 off it, or 2 if the others grow surer. With one
+softmax it takes 2.5 and more: 1.6 at 40% and 0.3 at 90% of ten classes, for example. A constant
+term, such as a penalty, then holds the loss up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +79,8 @@ def softmax_twice(history: RunHistory) -> Twice | None:
             validation = history.series("validation_loss")
             if validation is None:
                 continue  # the loss of augmented training data goes with no accuracy but its own
+            if _too_steep(validation, series):
+                continue
             loss = _late(validation)
         if len(accuracies) and float(accuracies.mean()) >= ACCURATE:
             return _at_floor(trajectory, loss, float(accuracies.mean()), series.source)
@@ -85,7 +94,9 @@ def _at_floor(
     # Means of an epoch begin below ln C, and single losses at it.
     guess = math.exp(min(first, math.log(MOST)))
     expected = loss - (1 - accuracy)
-    nearest = 1 + math.e * math.expm1(expected) if expected > 0 else 0.0
+    if not 0 < expected < floor_of(2 * MOST):
+        return None
+    nearest = 1 + math.e * math.expm1(expected)
     for classes in sorted(
         range(max(FEWEST, int(0.85 * nearest)), min(MOST, int(1.15 * nearest) + 2)),
         key=lambda count: abs(count - guess),
@@ -99,6 +110,21 @@ def _at_floor(
         ):
             return Twice(classes, floor, loss, accuracy, source)
     return None
+
+
+def _too_steep(losses: Series, accuracies: Series) -> bool:
+    """Whether the loss fell by more than the gain of accuracy explains with two softmaxes."""
+    if losses.axis != accuracies.axis:
+        return False
+    _, at, of = np.intersect1d(losses.steps, accuracies.steps, return_indices=True)
+    loss = np.asarray(losses.values[at], np.float64)
+    accuracy = np.asarray(accuracies.values[of], np.float64)
+    known = np.isfinite(loss) & np.isfinite(accuracy)
+    if not known.any():
+        return False
+    loss, accuracy = loss[known], accuracy[known]
+    gain = float(accuracy[-1] - accuracy[0]) / (100 if accuracy.max() > 1 else 1)
+    return gain >= GAIN and float(loss[0] - loss[-1]) > STEEP * gain
 
 
 def _late(series: Series) -> float:

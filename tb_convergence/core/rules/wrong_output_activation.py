@@ -35,7 +35,7 @@ from tb_convergence.core.diagnosis.finding import Evidence, Severity
 from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
 from tb_convergence.core.diagnosis.output_heads import at_any_head
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold, strongest
-from tb_convergence.core.diagnosis.softmax_twice import ABOVE, ACCURATE, softmax_twice
+from tb_convergence.core.diagnosis.softmax_twice import ABOVE, ACCURATE, STEEP, softmax_twice
 from tb_convergence.core.diagnosis.training_progress import FALLS, LEARNS, SOLVED, learns, solved
 from tb_convergence.core.history import NoStatisticError, RunHistory
 from tb_convergence.core.measures import Measure
@@ -414,6 +414,14 @@ RULE = Rule(
             source="A second softmax leaves this distance to answers that are not quite sure.",
         ),
         Threshold(
+            "loss_fall_per_accuracy", low=STEEP, detail="(with a gain of accuracy of 0.1)",
+            source=(
+                "With two softmaxes, the loss is less than 1 above its floor. A single softmax "
+                "takes 2.5 and more off the loss per gain of accuracy, and a penalty may hold it "
+                "up."
+            ),
+        ),
+        Threshold(
             "accuracy", high=ACCURATE,
             source="With a single softmax, few answers are right at such a loss.",
         ),
@@ -429,6 +437,10 @@ RULE = Rule(
                                "answers", ("loss",),
         ),
         Measure("accuracy", "accuracy at the end", (), "fraction"),
+        Measure(
+            "loss_fall_per_accuracy", "fall of the validation loss over the gain of accuracy",
+            ("validation_loss",),
+        ),
         Measure("target_sum", "sum of a sample's targets", kind="target"),
     ),
     shows=("activation_zero_fraction", "activation_saturated_fraction", "activation_batch_std"),

@@ -91,3 +91,34 @@ def test_a_loss_of_mixed_training_data_is_not_compared_with_a_validation_accurac
     assert "wrong-output-activation" in ids(twice)
     scalars = {name: one for name, one in twice.scalars.items() if name != "validation_loss"}
     assert "wrong-output-activation" not in ids(replace(twice, scalars=scalars))
+
+
+@pytest.mark.parametrize("penalty", [0.7, 0.9, 1.1, 1.4])
+@pytest.mark.parametrize(("accuracy", "end"), [(0.85, 0.5), (0.9, 0.3), (0.95, 0.15)])
+@pytest.mark.parametrize(("first", "start"), [(0.52, 1.3), (0.65, 1.0)])
+def test_a_penalty_that_stays_in_the_loss(
+    penalty: float, accuracy: float, end: float, first: float, start: float
+) -> None:
+    """Keras' losses of an epoch contain the penalties. Those of the first epoch are below ln C."""
+    epochs = np.arange(30.0)
+    left, later = np.exp(-epochs / 5), np.exp(-(epochs + 0.5) / 5)
+    noise = 0.005 * np.random.default_rng(0).normal(size=30)
+    reached = accuracy + (first - accuracy) * later
+    history = draw.history(
+        epoch_loss=draw.series(
+            "epoch_loss", end + (start - end) * left + penalty + noise, axis="epoch"),
+        validation_loss=draw.series(
+            "validation_loss", end + (start - end) * later + penalty, axis="epoch"),
+        validation_metric=replace(
+            draw.series("validation_metric", reached, axis="epoch"), source="val_acc"),
+    )
+    assert "wrong-output-activation" not in ids(history)
+
+
+def test_a_loss_as_large_as_float32_allows() -> None:
+    twice = run(10, 0.96, 12.0, 2)
+    huge = replace(twice.scalars["validation_loss"], values=np.full(EPOCHS, 3e38))
+    history = replace(twice, scalars={**twice.scalars, "validation_loss": huge})
+    (missing,) = [one for one in diagnose_history(history).not_evaluated
+                  if one.id == "wrong-output-activation"]
+    assert missing.needs == ("config",)
