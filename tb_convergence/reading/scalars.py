@@ -177,8 +177,8 @@ def _series(name: str, picked: Picked, known: Mapping[Place, Points]) -> Series 
     with np.errstate(over="ignore", invalid="ignore"):
         values = np.sum([one.values[index] for one, index in zip(terms, at, strict=True)], axis=0)
     if picked.logarithm:
-        if not np.nanmin(values, initial=np.inf) > 0:
-            return None  # no perplexity
+        if not np.nanmin(values, initial=np.inf) >= 1:
+            return None  # no perplexity: its loss would be negative
         values = np.log(values)
     axis: Axis = picked.pace or "step"
     return Series(

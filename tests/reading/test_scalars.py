@@ -144,6 +144,7 @@ def test_means_of_epochs_are_read_where_steps_are_fewer(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("values", "expected"), [
     ([12.0, 6.0, 3.0, float("inf")], np.log([12.0, 6.0, 3.0, np.inf]).tolist()),
     ([12.0, 6.0, 0.0], None),  # no perplexity
+    ([0.9, 0.5, 0.25], None),  # a share of a codebook, or the logarithm of a perplexity
 ])
 def test_a_perplexity_is_the_exponential_of_the_loss(
     tmp_path: Path, values: list[float], expected: list[float] | None
