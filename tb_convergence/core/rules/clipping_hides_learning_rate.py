@@ -28,6 +28,7 @@ EXCESS: Final = 3.0
 RECORDS: Final = 20
 ALL: Final = 5
 SAME: Final = 1e-4
+ONE_WAY: Final = 0.1
 HARDLY: Final = 1e-4
 OUTLIER: Final = 3.0
 """Above this multiple of the typical gradient, a gradient is an outlier."""
@@ -88,8 +89,8 @@ def _by_hand(
     """
     if norms is None or not table.has("update_ratio") or learns(history):
         return None
-    if "zero-gradient" in signs or _same_losses(history):
-        return None  # where nothing changes, neither does the gradient
+    if "zero-gradient" in signs or _same_batch(history):
+        return None  # of the same data, the gradient may be the same
     known = np.flatnonzero(np.isfinite(norms) & (norms > 0))
     values = np.asarray(norms[known], np.float64)
     if len(values) < RECORDS:
@@ -119,15 +120,18 @@ def _by_hand(
     )
 
 
-def _same_losses(history: RunHistory) -> bool:
-    """Whether the losses of most records agree as closely as clipped norms do."""
+def _same_batch(history: RunHistory) -> bool:
+    """Whether all losses seem to be of the same data: they stay, or nearly all go one way.
+
+    The gradient of an absolute error, for example, is then constant without any clipping.
+    """
     series = history.series("loss")
-    if series is None or not len(series):
+    if series is None or len(series) < 2:
         return True
     values = np.asarray(series.values, np.float64)
-    level = float(np.median(values))
+    level, rises = float(np.median(values)), float((np.diff(values) > 0).mean())
     same = np.abs(values - level) < SAME * abs(level)
-    return bool(same.mean() > CLIPPED)
+    return bool(same.mean() > CLIPPED) or min(rises, 1 - rises) < ONE_WAY
 
 
 def _advice(
@@ -189,6 +193,13 @@ RULE = Rule(
             source="Gradients of different batches never agree so closely; float32 resolves 6e-8.",
         ),
         Threshold(
+            "rising_losses", high=ONE_WAY, detail="(clipped in the train step)",
+            source=(
+                "The losses of different batches rise as well as fall. If they go one way, each is "
+                "of the same data, whose gradient may be constant."
+            ),
+        ),
+        Threshold(
             "fastest_update_ratio", low=HARDLY, detail="(clipped in the train step)",
             source="About 1e-3 is healthy; a tenth is too slow (see learning-rate-too-low).",
         ),
@@ -210,6 +221,8 @@ RULE = Rule(
             "gradient_norm_deviation", "relative deviation from the median norm",
             ("gradient_global_norm",), "fraction",
         ),
+        Measure("rising_losses", "part of the records at which the loss rises", ("loss",),
+                "fraction"),
         Measure("gradient_over_clip_limit", "gradient over {detail}", ("gradient_norm",)),
     ),
     shows=("gradient_norm", "gradient_global_norm"),

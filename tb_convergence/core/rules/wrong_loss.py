@@ -336,6 +336,8 @@ def _rewards_the_opposite(history: RunHistory, _: Signs) -> Match | None:
     apart = abs(ended - target)
     if apart < loss_value.OPPOSED or apart < abs(begun - share):
         return None
+    if min(target, 0.5) <= ended <= max(target, 0.5):
+        return None  # a loss that weighs the rare class as much as the other one moves there
     return loss_match(
         history, "critical", 0.8,
         f"The loss falls from {number(trajectory.start)} to {number(trajectory.end)} while the "
@@ -375,7 +377,8 @@ RULE = Rule(
             "means_apart", high=loss_value.OPPOSED,
             source=(
                 "The mean absolute error is at least this distance. It must also be larger than "
-                "at the start, where a sigmoid gives about 0.5."
+                "at the start, where a sigmoid gives about 0.5. A mean prediction between the mean "
+                "target and 0.5 is that of a loss that weighs the rare class more."
             ),
         ),
         Threshold(

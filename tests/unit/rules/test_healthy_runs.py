@@ -16,6 +16,7 @@ from histories.faults import (
     dense,
     dropout,
     ids,
+    labeled,
     model,
     outputs,
     with_loss,
@@ -159,3 +160,32 @@ def test_two_classes_are_guessed_at_ln_2(epochs: int) -> None:
                            validation_metric=replace(accuracy, source="val_acc"))
     finding = cause(history, "loss-not-decreasing")
     assert "has a loss of 0.6931" in finding.summary
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.02])
+def test_a_constant_gradient_of_the_same_data_is_not_clipped(noise: float) -> None:
+    """That of an absolute error, while all residuals have one sign: each loss is a little lower."""
+    loss = np.linspace(2.3, 2.28, N) + noise * RANDOM.normal(size=N)
+    base = draw.healthy()
+    table = base.tables["variables"]
+    values = np.array(table.low)
+    values[:, :, table.columns.index("update_ratio")] = 1e-6
+    run = draw.run_table(loss, gradient_global_norm=np.full(N, 0.5))
+    history = configured(replace(base, tables={
+        **base.tables, "run": run, "variables": replace(table, low=values, high=values),
+    }), optimizer={"class": "SGD", "learning_rate": 1e-5})
+    assert ("clipping-hides-learning-rate" in ids(history)) == (noise > 0)
+
+
+@pytest.mark.parametrize(("end", "found"), [(0.42, False), (0.9, True)])
+def test_weights_of_the_rare_class_reward_no_opposite(end: float, found: bool) -> None:
+    """The bias starts at the share of ones, and a loss of one's own weighs these 20 times."""
+    history = data(labeled(0.05), outputs(0.05, 0.1, 0.0, 1.0), **classes("weighted", "sigmoid"))
+    table = history.tables["inputs"]
+    row = next(i for i, row in enumerate(table.rows) if row.kind == "prediction")
+    values = np.array(table.low)
+    values[:, row, table.columns.index("feature_mean")] = np.linspace(0.05, end, N)
+    inputs = replace(table, low=values, high=values)
+    history = replace(history, tables={**history.tables, "inputs": inputs})
+    history = with_loss(draw.falling(start=2.9, end=0.4, noise=1e-3), history)
+    assert ("wrong-loss" in ids(history)) == found
