@@ -19,7 +19,7 @@ import { minify } from "terser";
 
 /** Beyond these the build fails: the page has to open fast over a slow tunnel. */
 const LIMIT_GZIP_BYTES = 80_000;
-const LIMIT_ALL_GZIP_BYTES = 144_000;
+const LIMIT_ALL_GZIP_BYTES = 146_500;
 const LIMIT_VIEW_GZIP_BYTES = 15_000;
 /** Views in files of their own: they neither weigh on the opening nor on what is fetched then. */
 const VIEWS = ["experiments", "landscape"];

@@ -5,8 +5,8 @@
  * @import { Scale } from "./scale.js"
  * @import { Place, Plane } from "./types.js"
  */
+import { contours } from "d3-contour";
 import { positionOn, valueAt } from "./grid.js";
-import { regionOf } from "./regions.js";
 import { FLOOR } from "./scale.js";
 
 /** Where points lie on the canvas. */
@@ -49,16 +49,16 @@ export class Frame {
 }
 
 /**
- * Where the loss is at or above each level: interpolated on a logarithmic scale, as the levels are.
+ * Polygons of the losses at or above each level, in grid units: 0 to N - 1 along both directions.
  *
  * @param {Plane} plane
  * @param {number[]} levels
- * @returns {import("./regions.js").Region[]} By level.
+ * @returns {number[][][][][]} By level: polygons, their rings, points `[x, y]`.
  */
 export function bandsOf(plane, levels) {
   const y = /** @type {number[]} */ (plane.y);
   const [n, m] = [plane.x.length, y.length];
-  // What is not finite is above every level.
+  // d3 wants rows along its second axis; what is not finite is above every level.
   /** @type {number[]} */
   const values = [];
   for (let j = 0; j < m; j += 1) {
@@ -67,7 +67,13 @@ export function bandsOf(plane, levels) {
       values.push(loss === null ? 1e9 : Math.log(Math.max(FLOOR, loss)));
     }
   }
-  return levels.map((level) => regionOf(values, n, Math.log(level)));
+  const find = contours().size([n, m]).smooth(true);
+  return levels.map((level) =>
+    find.contour(values, Math.log(level)).coordinates.map((polygon) =>
+      // A sample lies in the middle of d3's cell: half a step off.
+      polygon.map((ring) => ring.map(([a, b]) => [a - 0.5, b - 0.5])),
+    ),
+  );
 }
 
 /**
@@ -83,24 +89,20 @@ export function drawContour(context, frame, scale, colors, cursor) {
   context.fillStyle = colors.loss[0];
   context.fillRect(0, 0, width, height);
   const step = [width / (plane.x.length - 1), height / (y.length - 1)];
-  const trace = (/** @type {import("./regions.js").Point[][]} */ pieces) => {
+  bandsOf(plane, scale.levels).forEach((polygons, at) => {
+    context.fillStyle = colors.loss[at + 1];
     context.beginPath();
-    for (const piece of pieces) {
-      piece.forEach(([a, b], index) => {
+    for (const ring of polygons.flat()) {
+      ring.forEach(([a, b], index) => {
         const [left, top] = [a * step[0], height - b * step[1]];
         if (index) context.lineTo(left, top);
         else context.moveTo(left, top);
       });
+      context.closePath();
     }
-  };
-  context.strokeStyle = colors.edge;
-  context.lineWidth = 0.7;
-  context.lineCap = "round";
-  bandsOf(plane, scale.levels).forEach(({ areas, lines }, at) => {
-    context.fillStyle = colors.loss[at + 1];
-    trace(areas);
-    context.fill();
-    trace(lines);
+    context.fill("evenodd");
+    context.strokeStyle = colors.edge;
+    context.lineWidth = 0.7;
     context.stroke();
   });
   drawUnknown(context, frame, colors);
