@@ -158,10 +158,8 @@ def sources(history: RunHistory) -> list[str]:
     return [name for name in ("recorder", "histograms", "scalars") if name in found]
 
 
-def findings(
-    history: RunHistory, diagnosis: RunDiagnosis, limits: Limits, rules: int = 0
-) -> bytes:
-    """The document of `findings`; `rules` is how many rules there are."""
+def findings(history: RunHistory, diagnosis: RunDiagnosis, limits: Limits) -> bytes:
+    """The document of `findings`."""
     said = as_json(diagnosis)
     for finding in said["findings"]:
         # As `layers` names them, so that the page finds the row a finding speaks of.
@@ -173,7 +171,7 @@ def findings(
         {
             "schema": SCHEMA,
             **said,
-            "evaluated": max(0, rules - len(diagnosis.not_evaluated)),
+            "evaluated": diagnosis.verdict.decided,
             "config": dict(history.config) or None,
             "restarts": list(history.restarts),
         },

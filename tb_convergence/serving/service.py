@@ -12,7 +12,6 @@ from tb_convergence import __version__
 from tb_convergence.core.comparison import compare
 from tb_convergence.core.diagnosis import RunDiagnosis, diagnose_history
 from tb_convergence.core.history import RunHistory, Table
-from tb_convergence.core.rules import in_force
 from tb_convergence.reading.recorded_histograms import recorded_magnitudes
 from tb_convergence.serving import comparing, experiments, landscapes, lines, payloads
 from tb_convergence.serving.cache import BusyError, Cache
@@ -41,7 +40,6 @@ class Service:
         self,
         source: RunSource,
         diagnose: Callable[[RunHistory], RunDiagnosis] = diagnose_history,
-        rules: int | None = None,
         limits: Limits = LIMITS,
         clock: Callable[[], float] = time.monotonic,
         follow: Callable[[RunHistory, RunDiagnosis], RunDiagnosis] = followed,
@@ -49,14 +47,12 @@ class Service:
         """Args:
             source: where runs come from.
             diagnose: what is said of a history.
-            rules: how many rules `diagnose` applies; all that are in force by default.
             limits: bounds of every reply.
             clock: seconds, for the time budget.
             follow: adds to a diagnosis when each finding was first reported, and what is over.
         """
         self.limits = limits
         self._source = source
-        self._rules = len(in_force()) if rules is None else rules
         self._clock = clock
         self._runs = Examined(source, diagnose, follow, limits, clock)
         self._replies: Cache[tuple[RunKey, str], Reply] = Cache(
@@ -147,7 +143,7 @@ class Service:
 
         def build(key: RunKey) -> bytes:
             history, told = self._runs.followed(scope, key)
-            return payloads.findings(history, told, self.limits, self._rules)
+            return payloads.findings(history, told, self.limits)
 
         return self._about(scope, run, "findings", build)
 

@@ -188,3 +188,12 @@ def test_information_is_no_reason_for_what_needs_action() -> None:
         rule("fault", "cause", confidence=0.5),
     )
     assert {f.id: f.explained_by for f in found} == {"fault": None, "note": None}
+
+
+@pytest.mark.parametrize("special", [True, False])
+def test_a_rule_about_another_kind_of_training_does_not_apply(special: bool) -> None:
+    """A healthy classifier has no reward: no check is left undecided for that."""
+    one = replace(rule("about-rewards"), needs=("reward",), special=special)
+    diagnosis = diagnose_history(RunHistory("drawn"), [one, rule("other")])
+    assert [item.id for item in diagnosis.not_evaluated] == ([] if special else ["about-rewards"])
+    assert (diagnosis.verdict.decided, diagnosis.verdict.applicable) == (1, 1 if special else 2)

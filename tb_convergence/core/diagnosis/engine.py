@@ -77,6 +77,7 @@ def diagnose_history(history: RunHistory, rules: Sequence[Rule] | None = None) -
     missing: list[NotEvaluated] = []
     lacking: list[str] = []
     signals = history.signals
+    rules = [rule for rule in rules if not (rule.special and _absent(rule, signals))]
     for rule in sorted(rules, key=lambda rule: _ORDER.index(rule.kind)):
         looked_at = sound_part(history) if rule.of_sound else history
         lacks = _lacks(rule, history, looked_at, signals)

@@ -94,6 +94,8 @@ class Rule:
             evaluated on the part of the run before (`dating.sound_part`).
         assumes_progress: whether it treats the training loss as progress. It is then evaluated only
             if `objective` says that the loss measures progress.
+        special: whether the rule is about one kind of training, which shows by what the rule needs
+            (a reward, a pair of adversaries). It does not apply to a run that has none of it.
         delay_steps: how long after its first sign the earliest effect can show. It is 1 for a cause
             that acts through updates, because statistics of a step are taken before its update.
         advice: what to do, most promising first.
@@ -118,6 +120,7 @@ class Rule:
     excluded_by: tuple[str, ...] = ()
     of_sound: bool = False
     assumes_progress: bool = False
+    special: bool = False
     delay_steps: int = 0
     advice: tuple[str, ...] = ()
     experiment: str = ""

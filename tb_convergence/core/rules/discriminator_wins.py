@@ -116,6 +116,7 @@ RULE = Rule(
     kind="symptom",
     title="The discriminator wins",
     needs=("generator_loss", "discriminator_loss"),
+    special=True,
     at_least=RECORDS,
     evaluate=_evaluate,
     thresholds=(

@@ -114,6 +114,7 @@ RULE = Rule(
     kind="symptom",
     title="The reward collapses",
     needs=("reward",),
+    special=True,
     at_least=RECORDS,
     evaluate=_evaluate,
     thresholds=(
