@@ -14,6 +14,7 @@ import numpy as np
 from tb_convergence.core.diagnosis.data import baseline_loss
 from tb_convergence.core.diagnosis.finding import Evidence
 from tb_convergence.core.diagnosis.loss_trajectory import loss_trajectory
+from tb_convergence.core.diagnosis.metric_evidence import ACCURACY, GUESSES, SAME, shares
 from tb_convergence.core.diagnosis.paired_losses import END, PairedLosses, paired_losses
 from tb_convergence.core.diagnosis.rule import Match, Rule, Signs, Threshold
 from tb_convergence.core.diagnosis.training_progress import lagging_statistics
@@ -191,6 +192,19 @@ def _gap(history: RunHistory, both: PairedLosses) -> Match | None:
     )
 
 
+def _is_often_right(history: RunHistory) -> bool:
+    """Whether the accuracy on the validation data is above that of guesses.
+
+    The first validation is then that of a model that was trained before. Equal accuracies are those
+    of a constant answer.
+    """
+    series = history.scalars.get("validation_metric")
+    if series is None or not ACCURACY.search(series.source):
+        return False
+    values = shares(series)
+    return bool(len(values)) and float(values.mean()) > GUESSES and float(np.ptp(values)) > SAME
+
+
 def _never_better(history: RunHistory, both: PairedLosses) -> Match | None:
     """The model fits the training data, but validation was never better than chance."""
     baseline, level = baseline_loss(history), _level(history, both)
@@ -201,7 +215,7 @@ def _never_better(history: RunHistory, both: PairedLosses) -> Match | None:
     trajectory = loss_trajectory(history)
     # A first validation far below the training's start was made when much was learned already.
     begun = float(trajectory.level[0]) if trajectory is not None else float(both.training[0])
-    if baseline is None and chance < HALVED * begun:
+    if baseline is None and (chance < HALVED * begun or _is_often_right(history)):
         return None
     if both.end_training > HALVED * level or both.end_training > HALVED * both.training[0]:
         return None
@@ -326,6 +340,13 @@ RULE: Final = Rule(
             source="The training loss must have kept falling since the middle of the run.",
         ),
         Threshold(
+            "validation_accuracy", low=GUESSES, detail="(if the chance level is unknown)",
+            source=(
+                "A guess of two equal classes is right in half of the cases. A model that is right "
+                "more often was trained before the first validation."
+            ),
+        ),
+        Threshold(
             "validation_over_chance", high=CHANCE,
             source="If no validation loss is lower, nothing generalizes.",
         ),
@@ -333,6 +354,7 @@ RULE: Final = Rule(
     assumes_progress=True,
     measures=(
         Measure("validations", "validations", ("validation_loss",)),
+        Measure("validation_accuracy", "mean accuracy of the validations", (), "fraction"),
         Measure("rising_validations", "share of validations that rose", ("validation_loss",),
                 "fraction"),
         Measure(

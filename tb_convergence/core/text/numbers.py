@@ -138,12 +138,13 @@ def number_range(low: float, high: float) -> str:
 
     >>> number_range(-1.8697, 1.904), number_range(5.0, 10.0), number_range(-0.5, 0.25)
     ('-1.87 to 1.90', '5 to 10', '-0.500 to 0.250')
-    >>> number_range(0.0, 206_600.0), number_range(2.0, float("inf"))
-    ('0 to 206,600', '2 to Inf')
+    >>> number_range(0.0, 206_600.0), number_range(-1.0, float("nan"))
+    ('0 to 206,600', '-1 to NaN')
     """
     size = max(abs(low), abs(high))
-    whole = math.isfinite(size) and low == int(low) and high == int(high)
-    if whole or not SMALLEST_PLAIN <= size < 1e3:
+    known = math.isfinite(low) and math.isfinite(high)
+    whole = known and low == int(low) and high == int(high)
+    if whole or not known or not SMALLEST_PLAIN <= size < 1e3:
         return f"{number(low)} to {number(high)}"
     decimals = max(0, 2 - math.floor(math.log10(size)))
     return f"{low:.{decimals}f} to {high:.{decimals}f}"

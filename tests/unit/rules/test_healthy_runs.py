@@ -189,3 +189,24 @@ def test_weights_of_the_rare_class_reward_no_opposite(end: float, found: bool) -
     history = replace(history, tables={**history.tables, "inputs": inputs})
     history = with_loss(draw.falling(start=2.9, end=0.4, noise=1e-3), history)
     assert ("wrong-loss" in ids(history)) == found
+
+
+@pytest.mark.parametrize(("accuracy", "wobble", "found"), [
+    (0.88, 0.004, False),
+    (0.88, 0.0, True),  # one answer for all
+    (0.34, 0.004, True),
+])
+def test_validation_of_trained_weights_is_not_at_chance(
+    accuracy: float, wobble: float, found: bool
+) -> None:
+    """Fine-tuning fits the training data, and the validation stays as good as it was."""
+    epochs = np.arange(99, 600, 50)
+    history = draw.history(
+        loss=draw.series("loss", 0.02 + 0.33 * np.exp(-STEPS / 150)
+                         + 0.01 * np.abs(RANDOM.normal(size=600))),
+        validation_loss=draw.series("validation_loss", 0.36 + 0.005 * np.cos(epochs), epochs),
+        validation_metric=replace(draw.series(
+            "validation_metric", accuracy + wobble * np.sin(epochs), epochs), source="val_acc"),
+    )
+    titles = {f.title for f in diagnose_history(history).findings}
+    assert ("Validation is no better than chance" in titles) == found
