@@ -21,7 +21,8 @@ FORMATS = ("text", "json", "markdown", "html")
 MAX_JOBS = 256
 EPILOG = """\
 exit status:
-  0  all runs were read; with --fail-on: no run has a finding of that severity
+  0  the report is complete; with --fail-on: all runs were read, and none has a finding of that
+     severity or worse
   1  TensorBoard's data server stopped, so data is missing; with --fail-on, also if a run is
      unreadable or empty, because its state is then unknown
   2  usage error: an unknown option, a missing directory, no matching run, or an output file that

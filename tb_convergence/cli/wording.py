@@ -114,10 +114,12 @@ def headline(run: RunDiagnosis) -> str:
 
 
 def verdict_text(run: RunDiagnosis) -> str:
-    """The verdict on a run and how many checks it rests on: "nothing found (28 of 35 checks)"."""
+    """The verdict on a run and how many checks ran: "nothing found (28 of 35 checks ran)"."""
     verdict = run.verdict
-    checks = f" ({verdict.decided} of {verdict.applicable} checks)" if verdict.applicable else ""
-    return f"{VERDICT_WORDS[verdict.state]}{checks}"
+    words = VERDICT_WORDS[verdict.state]
+    if not verdict.applicable:
+        return words
+    return f"{words} ({verdict.decided} of {verdict.applicable} checks ran)"
 
 
 def unjudged(run: RunDiagnosis) -> str:

@@ -48,9 +48,10 @@ def dying(*shares: tuple[float, int]) -> RunHistory:
         (((1.0, 0), (1.0, 0)),
          "100% of the units of hidden_1 and hidden_2 are dead from the first step on."),
         (((0.97, 60), (0.7, 90)),
-         "97% of the units of hidden_1 and 70% of hidden_2 are dead, the earliest since step 60."),
+         "97% of the units of hidden_1 and 70% of hidden_2 have been dead, the earliest since "
+         "step 60."),
         (((0.97, 60), (0.7, 60), (0.8, 60)),
-         "70% to 97% of the units of hidden_1, hidden_2 and output are dead since step 60."),
+         "70% to 97% of the units of hidden_1, hidden_2 and output have been dead since step 60."),
     ],
 )
 def test_each_layer_has_its_own_share_of_dead_units(shares, words: str) -> None:

@@ -111,7 +111,7 @@ def _names() -> str:
     """How names of faults in the file of published cases become ids."""
     lines = [(name, id_, why) for name, (id_, why) in NAMES.items()]
     lines += [(name, id_, "a symptom: not counted as a cause") for name, id_ in SYMPTOMS.items()]
-    return ("### How their fault names map to ids\n\n"
+    return ("### How the fault names of the published cases map to ids\n\n"
             + tables.as_markdown(lines, ("name in the file", "id", "reason")) + "\n")
 
 

@@ -201,8 +201,8 @@ RULE = Rule(
         Threshold(
             "validation_over_training_loss", high=WORSE,
             source=(
-                "The training loss, or half of the loss of a model that ignores its input if that "
-                "is more: validation is then no better than such a model."
+                "The validation loss must also be no better than that of a model that ignores its "
+                "input."
             ),
         ),
         Threshold(

@@ -1,8 +1,8 @@
 """One class makes up nearly all samples, so always predicting it is nearly always right.
 
-The class shares come from the means of targets that hold only 0 and 1, or were recorded for targets
-that are class numbers. Imbalance by itself is a property of the data. It becomes a fault when the
-model only reproduces the class shares.
+If the targets hold only 0 and 1, their means are the class shares. If they are class numbers, the
+recorder counts the classes. Imbalance by itself is a property of the data. It becomes a fault when
+the model only reproduces the class shares.
 """
 
 from __future__ import annotations
@@ -315,7 +315,7 @@ RULE = Rule(
         ),
         Threshold(
             "batches_with_class_found", low=NAMED, detail="a rare class",
-            source="The model then recognizes about a tenth of the samples of rare classes.",
+            source="The model then finds a rare class in at most a tenth of these batches.",
         ),
         Threshold(
             "loss_over_baseline", high=LITTLE, detail="(at positions that are not padding)",
@@ -343,7 +343,7 @@ RULE = Rule(
         ),
         Measure(
             "batches_with_class_found",
-            "part of the recorded batches with {detail} in which the model may predict it",
+            "part of the recorded batches with {detail} in which the model possibly predicts it",
             (), "fraction",
         ),
     ),

@@ -189,18 +189,21 @@ RULE = Rule(
             ),
         ),
         Threshold(
-            "gradient_norm_deviation", low=SAME, detail="of a clipped norm",
-            source="Gradients of different batches never agree so closely; float32 resolves 6e-8.",
+            "gradient_norm_deviation", low=SAME,
+            source=(
+                "Only clipping makes the norms of different batches agree so closely. float32 "
+                "resolves 6e-8."
+            ),
         ),
         Threshold(
             "rising_losses", high=ONE_WAY, detail="(clipped in the train step)",
             source=(
-                "The losses of different batches rise as well as fall. If they go one way, each is "
-                "of the same data, whose gradient may be constant."
+                "The losses of different batches rise as well as fall. If they only fall or only "
+                "rise, all are of the same data, whose gradient may be constant."
             ),
         ),
         Threshold(
-            "fastest_update_ratio", low=HARDLY, detail="(clipped in the train step)",
+            "fastest_update_ratio", low=HARDLY, detail="layer (clipped in the train step)",
             source="About 1e-3 is healthy; a tenth is too slow (see learning-rate-too-low).",
         ),
         Threshold(
@@ -218,7 +221,8 @@ RULE = Rule(
     measures=(
         Measure("clipped_share", "share of clipped records", ("gradient_norm",), "fraction"),
         Measure(
-            "gradient_norm_deviation", "relative deviation from the median norm",
+            "gradient_norm_deviation",
+            "relative deviation of a clipped norm from the median norm",
             ("gradient_global_norm",), "fraction",
         ),
         Measure("rising_losses", "part of the records at which the loss rises", ("loss",),

@@ -1,8 +1,8 @@
 """ReLU units that are never active pass on no signal and get no gradient, so they stay dead.
 
 The recorder finds dead units with a moving average, which reacts long after a unit was last active.
-The rule therefore dates the onset by the activations: it is the first record in which as many
-outputs are zero.
+The rule therefore dates the onset by the activations: it is the first record in which the share of
+zero outputs reaches the share of dead units.
 """
 
 from __future__ import annotations
@@ -203,7 +203,8 @@ def _summary(table: Table, dead: Values, onsets: dict[int, int]) -> str:
         what = f"{low} to {high} of the units of {names}"
     step = int(table.steps[min(onsets.values())])
     when = "from the first step on" if step == 0 else f"since step {step:,}"
-    return f"{what} are dead{', the earliest' if len(set(onsets.values())) > 1 else ''} {when}."
+    earliest = ", the earliest" if len(set(onsets.values())) > 1 else ""
+    return f"{what} {'are' if step == 0 else 'have been'} dead{earliest} {when}."
 
 
 def _advice(
@@ -294,10 +295,10 @@ RULE = Rule(
             source="One unusual batch must not trigger the finding.",
         ),
         Threshold(
-            "records", low=LAG, detail="until the moving average shows a death",
+            "records", low=LAG, detail="until the moving average shows that a unit died",
             source=(
-                "The moving average of a unit that was always active needs this long to fall to "
-                "that of a dead one."
+                "If a unit was always active before, its moving average takes this long to fall to "
+                "the level of a dead unit."
             ),
         ),
     ),

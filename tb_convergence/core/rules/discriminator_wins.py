@@ -142,8 +142,8 @@ RULE = Rule(
         Threshold(
             "generator_loss_growth", high=GREW,
             source=(
-                "While the discriminator is strong but beatable, as beside a reconstruction loss, "
-                "the loss of the generator does not grow."
+                "As long as the generator can still deceive a strong discriminator, its loss does "
+                "not grow. This happens with an additional reconstruction loss, for example."
             ),
         ),
         Threshold(

@@ -34,7 +34,7 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         beyond = largest >= layer.entries
         return Match(
             "critical", 0.95,
-            f"{layer.name} has rows 0 to {layer.entries - 1}, but gets indices from "
+            f"{layer.name} has rows 0 to {layer.entries - 1:,}, but gets indices from "
             f"{number(smallest, 6)} to {number(largest, 6)}.",
             0, max(0, history.last_step), (layer.name,),
             (Evidence("largest_index" if beyond else "smallest_index",

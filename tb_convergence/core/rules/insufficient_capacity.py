@@ -2,8 +2,9 @@
 
 Records cannot distinguish a model that is too small from uninformative features or noisy targets:
 each of them leads to a plateau with healthy gradients and updates. The rule therefore reports a
-plateau only if it is close to the baseline loss, as information that names the experiment to make.
-It also looks for signs in the configuration: no hidden layer, or one with fewer units than classes.
+plateau only if it is close to the baseline loss. The finding is then only informational, and names
+the experiment that decides. The rule also looks for signs in the configuration: no hidden layer, or
+one with fewer units than classes.
 """
 
 from __future__ import annotations

@@ -562,8 +562,8 @@ RULE = Rule(
         Threshold(
             "large_update_share", high=LASTING,
             source=(
-                "Of the records before the loss suffers. If large updates are rarer, they count "
-                "only right before that step."
+                "Counted in the records before the loss suffers. If large updates are rarer, one "
+                "must come right before the loss begins to suffer."
             ),
         ),
         Threshold(
@@ -576,8 +576,8 @@ RULE = Rule(
         Threshold(
             "momentum", high=HEAVY,
             source=(
-                "0.9 to 0.99 is usual (Sutskever et al. 2013). At 0.99, each step counts a hundred "
-                "times."
+                "0.9 to 0.99 is usual (Sutskever et al. 2013). At 0.99, the steps of a constant "
+                "gradient become a hundred times as large."
             ),
         ),
         Threshold(

@@ -463,8 +463,10 @@ RULE = Rule(
     evaluate=_evaluate,
     thresholds=(
         Threshold(
-            "loss_over_baseline", high=SOLVED, detail="(and the validation loss above twice that)",
-            source="Little is left to improve in a run below, such as the last polish of a model.",
+            "loss_over_baseline", high=SOLVED, detail="(or the validation loss above twice that)",
+            source=(
+                "If both are lower, little is left to improve, and small updates do no harm."
+            ),
         ),
         Threshold(
             "fastest_update_ratio", low=RATIO, detail="layer",
@@ -492,7 +494,7 @@ RULE = Rule(
         Threshold(
             "path_length", low=LED_FAR,
             source=(
-                "A layer learns about as much as it started with. Once the fastest layer has moved "
+                "Learning changes a layer by about its own size. Once the fastest layer has moved "
                 "that far, the rate did not hold it back."
             ),
         ),
@@ -510,8 +512,8 @@ RULE = Rule(
         Threshold(
             "learning_rate_left", low=GONE, detail="(after the first quarter)",
             source=(
-                "Schedules end near a thousandth of the peak, and reach it with the last steps. "
-                "Less during three quarters of the run trains nothing."
+                "Schedules end near a thousandth of the peak, and reach it only with the last "
+                "steps. A lower rate during three quarters of the run trains nothing."
             ),
         ),
         Threshold(

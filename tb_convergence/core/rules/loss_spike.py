@@ -55,10 +55,11 @@ def _evaluate(history: RunHistory, _: Signs) -> Match | None:
         return None
     worst = int(found[np.argmax(peaks[found])])
     times = peaks[worst] / max(abs(float(around[worst])), 1e-30)
+    often = "once" if len(found) == 1 else f"{len(found)} times"
     return Match(
         "warning" if len(found) >= MANY and not learns(history) else "info",
         min(0.8, 0.5 + 0.05 * len(found)),
-        f"The loss of single batches shot up {len(found)} time{'s' * (len(found) > 1)}, to "
+        f"The loss of single batches shot up {often}, to "
         f"{number(peaks[worst], 4)} by step {int(run.steps[worst]):,} ({number(times)} times the "
         "level around it), and came back.",
         int(run.steps[found[0]]), int(run.steps[found[-1]]), (),
@@ -90,7 +91,7 @@ RULE = Rule(
         ),
         Threshold(
             "spike_over_noise", high=NOISE,
-            source="The same, in standard deviations of the loss of one batch.",
+            source="Relative to the noise: the standard deviation of the loss of one batch.",
         ),
         Threshold(
             "spike_over_baseline", high=OF_START,

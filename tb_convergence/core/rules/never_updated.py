@@ -288,8 +288,8 @@ RULE = Rule(
         Threshold(
             "gradient_over_weight", high=FELT, detail="(histograms)",
             source=(
-                "At a rate of 1e-4 or more, SGD then changes weights by more than float32 rounds "
-                "away (6e-8 of them), and Adam does so at any gradient."
+                "SGD at a rate of 1e-4 or more then changes the weights by more than the precision "
+                "of float32 (6e-8 of their size). The steps of Adam do not depend on this norm."
             ),
         ),
     ),

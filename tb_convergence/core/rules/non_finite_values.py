@@ -4,8 +4,8 @@ The rule searches the tensors of one step in the order in which they are compute
 by depth, loss, gradients from the output back, variables. The first bad one is where to look.
 
 If steps between two records were not observed, NaN may have appeared in any of them. The finding
-then names the steps it lies between. It names no tensor once the variables contain NaN from an
-earlier step.
+then names the steps between which NaN appeared. It names no tensor once the variables contain NaN
+from an earlier step.
 """
 
 from __future__ import annotations

@@ -471,7 +471,7 @@ RULE = Rule(
             source="A higher loss has another scale, such as that of weighted classes.",
         ),
         Threshold(
-            "loss_over_baseline", high=STUCK, detail="(behind random changes of images)",
+            "loss_over_baseline", high=STUCK, detail="(with random image augmentation)",
             source="The model then explains nothing, and no other sign shows a reason.",
         ),
         Threshold(

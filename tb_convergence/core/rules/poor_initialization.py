@@ -310,7 +310,10 @@ RULE = Rule(
         ),
         Threshold(
             "small_preactivation_rms", low=1 / FACTOR, detail="(of a layer with small weights)",
-            source="Small weights of large inputs pass on as much as others.",
+            source=(
+                "On large inputs, small weights give pre-activations of the usual size and do no "
+                "harm."
+            ),
         ),
         Threshold(
             "std_over_glorot", high=SATURATING, detail="(of a layer that starts saturated)",

@@ -120,7 +120,9 @@ RULE = Rule(
     thresholds=(
         Threshold(
             "reward_parts", high=PARTS,
-            source="A twentieth of a run is long enough for a mean and short enough for a date.",
+            source=(
+                "A twentieth of a run is long enough for a mean and short enough to date the fall."
+            ),
         ),
         Threshold(
             "reward_parts", high=LATE, detail="(at the end)",

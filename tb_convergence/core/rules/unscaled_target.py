@@ -110,7 +110,8 @@ RULE = Rule(
         Threshold(
             "target_rms", high=LARGE,
             source=(
-                "Prices in units and calendar years fail in practice; an age in decades does not."
+                "In practice, training fails on prices in single dollars and on calendar years, "
+                "but not on an age in decades."
             ),
         ),
     ),

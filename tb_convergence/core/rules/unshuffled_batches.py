@@ -118,7 +118,7 @@ RULE = Rule(
         ),
         Threshold(
             "batch_size", high=BATCH,
-            source="In smaller batches, chance alone leaves little variance within.",
+            source="In smaller batches, chance alone leaves little variance within them.",
         ),
         Threshold(
             "variance_within_batches", low=CLEAR, detail="(with fewer than 20 records)",
@@ -140,7 +140,7 @@ RULE = Rule(
         ),
         Threshold(
             "loss_swing", high=SWINGS,
-            source="Smaller differences are those of harder and easier batches.",
+            source="Batches that are merely harder or easier differ by less.",
         ),
         Threshold(
             "early_validation_gap", high=GAP,

@@ -302,7 +302,7 @@ RULE = Rule(
             source="(1/4)^5 is 1e-3, the limit of vanishing-gradient.",
         ),
         Threshold(
-            "output_units", high=FEW_UNITS, detail="of a saturated layer",
+            "output_units", high=FEW_UNITS, detail="saturated layer",
             source="One to three units are a bottleneck (see insufficient-capacity).",
         ),
         Threshold(

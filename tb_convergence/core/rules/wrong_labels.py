@@ -283,7 +283,7 @@ RULE = Rule(
         ),
         Threshold(
             "slowest_path_length", high=MOVED,
-            source="A tenth of the distance that the fastest layer must have moved.",
+            source="A tenth of the 20% by which the fastest layer must have moved.",
         ),
         Threshold(
             "loss_over_baseline", low=FITS, detail="(of a run that fits its training data)",
@@ -305,7 +305,10 @@ RULE = Rule(
         ),
         Threshold(
             "validation_loss_over_baseline", low=BELOW, detail="(a little is learned)",
-            source="Below this, chance does not explain the difference between the class shares.",
+            source=(
+                "Chance makes the class shares of the two sets differ, but this explains only a "
+                "smaller distance from the baseline."
+            ),
         ),
         Threshold(
             "largest_share", low=UNEVEN,

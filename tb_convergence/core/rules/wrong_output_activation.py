@@ -392,7 +392,7 @@ RULE = Rule(
         ),
         Threshold(
             "records", high=TIED_RECORDS, detail="with equal outputs",
-            source="A single batch may be empty.",
+            source="In a single batch, outputs may be equal for another reason.",
         ),
         Threshold(
             "loss_over_baseline", low=BESIDE, detail="(of a constant output)",
@@ -402,7 +402,7 @@ RULE = Rule(
             ),
         ),
         Threshold(
-            "loss_over_baseline", low=SOLVED, detail="(no probabilities, but no harm)",
+            "loss_over_baseline", low=SOLVED, detail="(without probabilities: then only info)",
             source="Little is left to improve. The validation loss must be below twice that.",
         ),
         Threshold(
@@ -411,7 +411,7 @@ RULE = Rule(
         ),
         Threshold(
             "loss_over_floor", low=ABOVE,
-            source="A second softmax leaves this distance to answers that are not quite sure.",
+            source="Sure answers lie at the floor. The margin allows for less certain ones.",
         ),
         Threshold(
             "loss_fall_per_accuracy", low=STEEP, detail="(with a gain of accuracy of 0.1)",

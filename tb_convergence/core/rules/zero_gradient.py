@@ -227,7 +227,7 @@ RULE = Rule(
         ),
         Threshold(
             "gradient_zero_fraction", high=ALL, detail="(all)",
-            source="All entries except a stray one. A gradient of exactly zero is a separate case.",
+            source="Apart from a stray entry, the kernel then gets no gradient at all.",
         ),
         Threshold(
             "records", high=RECORDS, detail="in a row at the end of the run",
