@@ -115,7 +115,8 @@ def _run(page: Page, run: RunDiagnosis, verbose: bool) -> None:
         _not_evaluated(page, run)
     elif run.not_evaluated:
         more = ", with the code that records the data" if run.recipes else ""
-        page.line("  " + page.paint(f"{unjudged(run)} (-v lists them{more})", "faint"))
+        them = "it" if len(run.not_evaluated) == 1 else "them"
+        page.line("  " + page.paint(f"{unjudged(run)} (-v lists {them}{more})", "faint"))
     page.line()
 
 
