@@ -21,7 +21,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from histories.fault_cases import CASES  # noqa: E402
 
-from tb_convergence.cli.wording import about, evidence_text, finding_steps  # noqa: E402
+from tb_convergence.cli.wording import about, evidence_text, finding_steps, unit_of  # noqa: E402
 from tb_convergence.core.diagnosis import diagnose_history  # noqa: E402
 
 SNAPSHOT: Final = ROOT / "tests" / "snapshots" / "findings.txt"
@@ -36,10 +36,10 @@ def _finding(rule: str) -> Iterator[str]:
     run = diagnose_history(CASES[rule][0]())
     (finding, *_) = [one for one in run.findings if one.id == rule]
     yield f"{rule}: {finding.title}"
-    yield f"  {about(finding, run)}, {finding_steps(finding)}"
+    yield f"  {about(finding, run)}, {finding_steps(finding, unit_of(run))}"
     yield from _wrapped("", finding.summary)
     for item in finding.evidence:
-        yield from _wrapped("- ", evidence_text(item))
+        yield from _wrapped("- ", evidence_text(item, unit_of(run)))
     for advice in finding.advice:
         yield from _wrapped("try: ", advice)
     if finding.experiment:
