@@ -158,7 +158,7 @@ RULE = Rule(
             detail="(with a large loss of the generator)",
             source=(
                 "A discriminator whose loss stays near its start is in balance. The loss of the "
-                "generator then grows for another of its terms, such as a weight that is raised."
+                "generator then grows because of another term, such as one whose weight is raised."
             ),
         ),
         Threshold(

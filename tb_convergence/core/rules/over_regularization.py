@@ -464,7 +464,7 @@ RULE = Rule(
         Threshold(
             "validation_loss_over_baseline", high=2 * SOLVED,
             detail="(with noise only in training)",
-            source="Below, the model fits its task, and the noise did no harm.",
+            source="Below this, the model fits its task, and the noise did no harm.",
         ),
         Threshold(
             "loss_over_baseline", low=SAME_SCALE, detail="(with noise only in training)",

@@ -342,8 +342,8 @@ RULE: Final = Rule(
         Threshold(
             "validation_accuracy", low=GUESSES, detail="(if the chance level is unknown)",
             source=(
-                "A guess of two equal classes is right in half of the cases. A model that is right "
-                "more often was trained before the first validation."
+                "Guessing between two equally frequent classes is right in half of the cases. A "
+                "model that is right more often was trained before the first validation."
             ),
         ),
         Threshold(

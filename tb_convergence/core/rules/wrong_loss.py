@@ -377,8 +377,8 @@ RULE = Rule(
             "means_apart", high=loss_value.OPPOSED,
             source=(
                 "The mean absolute error is at least this distance. It must also be larger than "
-                "at the start, where a sigmoid gives about 0.5. A mean prediction between the mean "
-                "target and 0.5 is that of a loss that weighs the rare class more."
+                "at the start, where a sigmoid gives about 0.5. A loss that weighs the rare class "
+                "more leads to a mean prediction between the mean target and 0.5."
             ),
         ),
         Threshold(

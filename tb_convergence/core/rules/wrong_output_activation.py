@@ -416,9 +416,9 @@ RULE = Rule(
         Threshold(
             "loss_fall_per_accuracy", low=STEEP, detail="(with a gain of accuracy of 0.1)",
             source=(
-                "With two softmaxes, the loss is less than 1 above its floor. A single softmax "
-                "takes 2.5 and more off the loss per gain of accuracy, and a penalty may hold it "
-                "up."
+                "With two softmaxes, the loss is less than 1 above its floor, so it falls little. "
+                "With a single softmax, it falls by 2.5 or more per unit of accuracy. If it stays "
+                "high all the same, another term, such as a penalty, is the reason."
             ),
         ),
         Threshold(
