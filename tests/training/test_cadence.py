@@ -182,3 +182,13 @@ def test_neither_clock_exceeds_the_budget(
         cadence.saw_record(Elapsed(steps[0] + record[0], steps[1] + record[1]))
     for step, added in zip(steps, record, strict=True):
         assert added <= 0.01 * cadence.interval * step * 1.001 + 1e-9
+
+
+def test_a_processor_clock_that_ticks_slowly_does_not_end_the_records() -> None:
+    """As on Windows: steps of 1 ms, ticks of 16 ms."""
+    cadence = Cadence(0.01)
+    for number in range(30):
+        tick = 16e-3 if number % 8 == 3 else 0.0
+        cadence.saw_steps(Elapsed(wall=1e-3, processor=tick))
+        cadence.saw_record(Elapsed(wall=3e-3, processor=tick))
+    assert 200 <= cadence.interval < 2_000

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from math import ceil
-from statistics import median
+from statistics import fmean, median
 from typing import Final
 
 from tb_convergence.training.host.elapsed import Elapsed
@@ -55,8 +55,14 @@ class _Account:
 
     @property
     def step(self) -> float | None:
-        """Median time of a step without a record; None before the first."""
-        return median(self._steps) if self._steps else None
+        """Median time of a step without a record; None before the first.
+
+        A clock that ticks more slowly than steps are made shows 0 for most of them; their mean is
+        right all the same.
+        """
+        if not self._steps:
+            return None
+        return median(self._steps) or fmean(self._steps)
 
     @property
     def record(self) -> float | None:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any, Final
 
 import tensorflow as tf
@@ -289,6 +289,7 @@ class Beside:
         block, failure = self._pulled(data, iterator)
         if not block:
             if failure is not None:
+                self._fail_as_usual(plain, iterator)
                 raise failure
             return self._pass(plain, iterator)  # Keras' function finds the end for itself
         before = None
@@ -311,6 +312,7 @@ class Beside:
         elif rest:
             self._guard(lambda: self._note(losses_in(logs), len(rest)))
         if failure is not None:
+            self._fail_as_usual(plain, iterator)
             raise failure
         return logs
 
@@ -337,6 +339,16 @@ class Beside:
         except Exception as error:
             self._guard.disable(f"{type(error).__name__}: {error}")
         return block, None
+
+    def _fail_as_usual(self, plain: Function, iterator: Any) -> None:
+        """Let Keras' function meet data that raise an error, as it would have without us.
+
+        It counts the step before it finds out that there is no batch.
+        """
+        failing = self._guard(lambda: compat.failing_iterator(iterator))
+        if failing is not None and self._guard(lambda: compat.same_type(failing, iterator)):
+            with suppress(Exception):
+                plain(failing)
 
     def _hand(
         self, plain: Function, batches: Sequence[Batch], iterator: Any, data: HandBack

@@ -68,6 +68,17 @@ def iterator_over(batches: Sequence[Sequence[Tensor]], iterator: Any) -> Any:
     return iterator_ops.OwnedIterator(components=[resource], element_spec=iterator.element_spec)
 
 
+def failing_iterator(iterator: Any) -> Any:
+    """An iterator that raises in place of its first element, and that a function takes for
+    `iterator`."""
+
+    def fail() -> Iterator[Any]:
+        raise RuntimeError("the data raised an error")
+        yield
+
+    return iter(tf.data.Dataset.from_generator(fail, output_signature=iterator.element_spec))
+
+
 def same_type(first: Any, second: Any) -> bool:
     """Whether a function traced for one of two iterators takes the other."""
     return bool(first._type_spec == second._type_spec)
