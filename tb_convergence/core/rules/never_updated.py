@@ -219,7 +219,8 @@ def _same_validation(history: RunHistory) -> Match | None:
 def _coarse(value: float) -> bool:
     """Whether a program rounded a value before it logged it: to few digits, or to 16 bits."""
     single = np.float32(value)
-    rounded = {np.float32(float(f"{value:.4g}")), np.float32(round(value, 4))}
+    four_digits = np.format_float_scientific(value, precision=3)
+    rounded = {np.float32(four_digits), np.float32(round(value, 4))}
     # Half precision has 10 bits after the first, and bfloat16 has 7; float32 has 23.
     return single in rounded or not int(single.view(np.uint32)) & (2**13 - 1)
 
