@@ -11,8 +11,8 @@ model = keras.Sequential([
     keras.layers.Dense(1),
 ])
 model.compile("adagrad", "mae", steps_per_execution=4)
-# Shuffled alike each time: validation takes its order from the same generator as the training, which
-# draws ahead in a thread, so that the order differs from run to run.
+# Shuffled alike each time: validation takes its order from the same generator as the training,
+# which draws ahead in a thread, so that the order differs from run to run.
 endless = tf.data.Dataset.from_tensor_slices((x, y))
 endless = endless.shuffle(70, seed=1, reshuffle_each_iteration=False).repeat().batch(10)
 model.fit(endless, steps_per_epoch=10, epochs=3, validation_data=endless, validation_steps=3,
