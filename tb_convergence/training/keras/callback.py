@@ -73,8 +73,9 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
             `tb_convergence.landscape(model, data, path=log_dir)` can draw the path.
 
     Raises:
-        ValueError: `log_dir` is empty, `overhead` or `every_n_steps` is out of range, or a file of
-            `rules` cannot be used.
+        ValueError: `log_dir` is empty, or an address where `keep_last_finite` or `trajectory` needs
+            a local folder; `overhead` or `every_n_steps` is out of range; or a file of `rules`
+            cannot be used.
         TypeError: an argument is of the wrong type.
 
     Steps are numbered by the optimizer's `iterations`, so several calls of `fit` continue one run,
@@ -115,6 +116,12 @@ class ConvergenceCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
         self.rules = checked_rules(rules)
         self.stop_on = checked_live(on_finding, stop_on)
         self.trajectory = bool(trajectory)
+        for name in ("keep_last_finite", "trajectory"):
+            if getattr(self, name) and "://" in self.log_dir:
+                raise ValueError(
+                    f"{name}=True writes a file of its own and needs a local folder, but log_dir "
+                    f"is {self.log_dir!r}: use a local log_dir, or leave {name} out"
+                )
         self._path = TrajectoryCallback(self.log_dir) if self.trajectory else None
         if self._path is not None:
             # Of this object alone: without a path Keras needs no call after each batch.
