@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol
 
 MAX_FOLDERS: Final = 500_000
 """Folders that are walked: links upon links can make far more of a few."""
@@ -71,6 +71,20 @@ class Folders(Protocol):
 def is_event_file(name: str) -> bool:
     """Whether TensorBoard takes a file of this name for one with summaries."""
     return "tfevents" in name and not name.endswith(".profile-empty")
+
+
+def kind_of(entry: os.DirEntry[str]) -> os.stat_result | Literal["folder"] | None:
+    """Whether `entry` is a folder, or the status of an event file; None of anything else.
+
+    An entry that cannot be looked at, such as a link to itself, is nothing, and hides no other.
+    """
+    try:
+        if entry.is_dir():
+            return "folder"
+        return entry.stat() if is_event_file(entry.name) and entry.is_file() else None
+    except OSError as error:
+        logger.info("%r is left out: %s", entry.path, error.strerror)
+        return None
 
 
 def printable_name(name: str) -> str:
@@ -153,11 +167,12 @@ class LocalFolders:
                 if here in above:
                     continue
                 for entry in os.scandir(folder):
-                    if entry.is_dir():
+                    kind = kind_of(entry)
+                    if kind == "folder":
                         waiting.append((entry.path, (*above, here)))
-                    elif is_event_file(entry.name) and entry.is_file():
+                    elif isinstance(kind, os.stat_result):
                         name = printable_name(entry.name)
-                        files.append(EventFile(entry.path, name, entry.stat().st_size))
+                        files.append(EventFile(entry.path, name, kind.st_size))
             except OSError as error:
                 # It went away meanwhile, or is not ours to read.
                 logger.info("folder %r is left out: %s", folder, error.strerror)

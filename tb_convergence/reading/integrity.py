@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tb_convergence.reading.crc32c import crc32c_of_each, masked
-from tb_convergence.reading.folders import is_event_file, printable_name
+from tb_convergence.reading.folders import kind_of, printable_name
 
 HEAD: Final = 12
 """Bytes before a record's data: its length, and the checksum of that."""
@@ -51,6 +51,7 @@ class FileState:
         no_events: records with a checksum that holds, and no event in them.
         bad_clocks: records whose wall time is NaN or infinite.
         identity: device and file number: a replaced file is another one.
+        lock: held while the file is read, so that nobody waits for another file.
     """
 
     checked: int = 0
@@ -60,6 +61,7 @@ class FileState:
     no_events: int = 0
     bad_clocks: int = 0
     identity: tuple[int, int] = (0, 0)
+    lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +103,11 @@ class Integrity:
                 self._states.move_to_end(path)
                 while len(self._states) > MAX_FILES:
                     self._states.popitem(last=False)
+            with state.lock:
                 if state.checked < length and not state.ends and left > 0:
                     left -= _look(path, state, min(left, length - state.checked), self.verify)
-            problems += _told(printable_name(os.path.basename(path)), state)
-            clocks += state.bad_clocks
+                problems += _told(printable_name(os.path.basename(path)), state)
+                clocks += state.bad_clocks
             size += length
         return Report(tuple(problems), clocks, size)
 
@@ -124,8 +127,8 @@ def event_files(folder: Path | str) -> list[tuple[str, int, tuple[int, int]]]:
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
-                if is_event_file(entry.name) and entry.is_file():
-                    status = entry.stat()
+                status = kind_of(entry)
+                if isinstance(status, os.stat_result):
                     found.append((entry.path, status.st_size, (status.st_dev, status.st_ino)))
     except OSError:
         return []

@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import random
 import struct
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +19,7 @@ from tensorboard.compat.proto import event_pb2
 from tensorboard.compat.tensorflow_stub.pywrap_tensorflow import masked_crc32c
 
 import tb_convergence
+from tb_convergence.reading import integrity as integrity_module
 from tb_convergence.reading.crc32c import crc32c, crc32c_of_each
 from tb_convergence.reading.integrity import CHUNK_BYTES, Integrity
 from tb_convergence.reading.run_files import RunFiles
@@ -87,6 +91,16 @@ def test_a_forged_length_ends_what_can_be_read(tmp_path: Path) -> None:
         file.write(struct.pack("<Q", 2**40) + b"\0" * 40)
     (told,) = problems(tmp_path)
     assert told.endswith("nothing after it can be read")
+
+
+def test_a_link_to_itself_hides_no_damage(tmp_path: Path) -> None:
+    with EventFile(tmp_path) as file:
+        file.simple("loss", 0, 1.0)
+    content = bytearray(file.path.read_bytes())
+    content[-6] ^= 1
+    file.path.write_bytes(content)
+    (tmp_path / "z.tfevents.loop").symlink_to("z.tfevents.loop")
+    assert "damaged record" in Integrity().report(tmp_path).problems[0]
 
 
 def test_records_larger_than_a_chunk(tmp_path: Path) -> None:
@@ -195,3 +209,29 @@ def test_a_name_that_is_not_utf_8_is_shown_with_escapes(tmp_path: Path) -> None:
     for loader in LOADERS:
         told = tb_convergence.diagnose(tmp_path, loader=loader)  # type: ignore[arg-type]
         assert [(one.run, one.last_step) for one in told] == [("bad%FF", 59), ("good", 59)]
+
+
+def test_nobody_waits_for_the_file_of_another_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("slow", "quick"):
+        with EventFile(tmp_path / name) as file:
+            file.simple("loss", 0, 1.0)
+    integrity, read = Integrity(), integrity_module._look
+    begun, done = threading.Event(), threading.Event()
+
+    def look(path: str, *given: Any) -> int:
+        if "slow" in path:
+            begun.set()
+            assert done.wait(30)
+        return read(path, *given)
+
+    monkeypatch.setattr(integrity_module, "_look", look)
+    with ThreadPoolExecutor(2) as threads:
+        slow = threads.submit(integrity.report, tmp_path / "slow")
+        assert begun.wait(30)
+        try:
+            quick = threads.submit(integrity.report, tmp_path / "quick").result(20)
+        finally:
+            done.set()
+        assert slow.result(30).size == quick.size

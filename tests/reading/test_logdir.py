@@ -110,6 +110,14 @@ def test_symlinks_that_lead_in_circles(tmp_path: Path, loader: str) -> None:
     assert "a" in {found.run for found in tb_convergence.diagnose(tmp_path, loader=loader)}
 
 
+def test_a_link_to_itself_hides_nothing(tmp_path: Path, loader: str) -> None:
+    for name in "afmrz":  # whatever the order in which the system lists them
+        (tmp_path / f"{name}_loop").symlink_to(f"{name}_loop")
+        write(tmp_path / f"{name}_run")
+    found = [found.run for found in tb_convergence.diagnose(tmp_path, loader=loader)]
+    assert found == [f"{name}_run" for name in "afmrz"]
+
+
 def test_a_directory_of_links(tmp_path: Path, loader: str) -> None:
     write(tmp_path / "elsewhere" / "run")
     (tmp_path / "logs" / "empty").mkdir(parents=True)
