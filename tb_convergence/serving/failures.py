@@ -51,7 +51,8 @@ class Failures:
         self._seconds = seconds
         self._clock = clock
         self._lock = threading.Lock()
-        self._failed: OrderedDict[Hashable, tuple[float, RunUnreadableError]] = OrderedDict()
+        # The text alone: an exception would keep what was read of the run alive with its frames.
+        self._failed: OrderedDict[Hashable, tuple[float, str]] = OrderedDict()
         self._logged: OrderedDict[Hashable, None] = OrderedDict()
 
     def guarded(self, key: Hashable, action: str, compute: Callable[[], Value]) -> Value:
@@ -69,24 +70,22 @@ class Failures:
         with self._lock:
             failed = self._failed.get((key, action))
         if failed is not None and self._clock() - failed[0] < self._seconds:
-            raise RunUnreadableError(failed[1].public)
+            raise RunUnreadableError(failed[1])
         try:
             return compute()
         except _ANSWERS:
             raise
         except Exception as error:
-            failure = RunUnreadableError(
-                f"it could not be {action} ({type(error).__name__}); see TensorBoard's log"
-            )
-            self._remember((key, action), failure, error)
-            raise failure from error
+            public = f"it could not be {action} ({type(error).__name__}); see TensorBoard's log"
+            self._remember((key, action), public, error)
+            raise RunUnreadableError(public) from error
 
     def _remember(
-        self, key: tuple[Hashable, str], failure: RunUnreadableError, error: Exception
+        self, key: tuple[Hashable, str], public: str, error: Exception
     ) -> None:
         kind = (key, f"{type(error).__name__}: {error}")
         with self._lock:
-            self._failed[key] = (self._clock(), failure)
+            self._failed[key] = (self._clock(), public)
             self._failed.move_to_end(key)
             known = kind in self._logged
             self._logged[kind] = None
