@@ -120,9 +120,8 @@ def _opened(plan: Plan, batch: Batch) -> tuple[ExitStack, DataSource, bool]:
             run: (*source.problems.get(run, ()), *missing.get(run, ()))
             for run in source.problems.keys() | missing.keys()
         }
-        most_kept = {plugin: (count,) for plugin, count in samples.items()}
         source = replace(
-            source, patterns=plan.patterns, problems=problems, most_kept=most_kept,
+            source, patterns=plan.patterns, problems=problems,
             bad_clocks=_bad_clocks(logdir, batch),
         )
         fetched = fetch_lists(source, batch.runs, with_points=batch.small)

@@ -12,7 +12,8 @@ from histogram_writers import tensorflow_2
 
 from tb_convergence.core.diagnosis import diagnose_history
 from tb_convergence.core.gaps import Sampled
-from tb_convergence.reading import batches, logdir, open_logdir, read_run
+from tb_convergence.reading import batches, logdir, open_logdir, read_run, run_files
+from tb_convergence.reading.runs import FoldedRun
 from tb_convergence.reading.sampling import Sampling, sampled
 
 
@@ -68,3 +69,16 @@ def test_no_number_is_made_up(steps: list[int]) -> None:
 def test_a_damaged_step_is_not_taken_for_missing_points() -> None:
     assert sampled([0, 1, 2, 3 * 10**11]) is not None
     assert sampled([0, 1, 2, 2**63 - 1]) is None
+
+
+def test_a_run_read_around_the_data_server_tells_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_files, "SAMPLES", {**batches.SAMPLES, "scalars": 20})
+    with EventFile(tmp_path / "r") as file:
+        for step in range(0, 500, 10):
+            file.simple("loss", step, 1.0)
+    run = run_files.RunFiles(tmp_path).read_around(FoldedRun("r", ("r",)), (), {"r": 1})
+    assert run is not None
+    assert run.summaries_sampled is not None
+    assert run.summaries_sampled.kept == 20

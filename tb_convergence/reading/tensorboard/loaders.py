@@ -63,6 +63,11 @@ class _Problems:
         self.add(run, f"damaged record in {file.name}: data after it may be missing")
 
 
+def _most_kept(samples: Mapping[str, int]) -> Mapping[str, tuple[int]]:
+    """Points that a loader keeps of each series at most, as it was told (see `sampling`)."""
+    return {plugin: (count,) for plugin, count in samples.items()}
+
+
 # The fast loader ----------------------------------------------------------------------------------
 
 
@@ -104,7 +109,8 @@ def fast(logdir: Path, binary: str, samples: Mapping[str, int]) -> Iterator[Data
                 watch.wait_until_loaded()
                 with connected(port) as provider:
                     yield DataSource(
-                        answering_at_once(provider), RequestContext(), "", watch.problems.by_run
+                        answering_at_once(provider), RequestContext(), "", watch.problems.by_run,
+                        _most_kept(samples),
                     )
             finally:
                 server.kill()
@@ -219,7 +225,10 @@ def python(logdir: Path, samples: Mapping[str, int]) -> Iterator[DataSource]:
             for run in sorted(multiplexer.Runs()):
                 # One at a time: an exception of one run would keep the others from loading.
                 _load(multiplexer.GetAccumulator(run), run, problems)
-        yield DataSource(_Loaded(multiplexer, str(logdir)), RequestContext(), "", problems.by_run)
+        yield DataSource(
+            _Loaded(multiplexer, str(logdir)), RequestContext(), "", problems.by_run,
+            _most_kept(samples),
+        )
 
 
 def _load(accumulator: Any, run: str, problems: _Problems) -> None:
