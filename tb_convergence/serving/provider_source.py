@@ -89,6 +89,8 @@ class ProviderSource:
                 folded = fold_runs(self._names(scope))
             else:
                 one = fold_run(run, self._names(scope))
+                if self._recent.runs.get(run) != one:
+                    self._recent = _Recent()  # it has more or fewer parts than just now
                 folded = () if one is None else (one,)
                 for found in folded:
                     self._look(found)
@@ -168,9 +170,13 @@ class ProviderSource:
         return read_folded(source, run)
 
     def _look(self, run: FoldedRun) -> Mapping[str, Report]:
-        """Look at the files of `run`, and remember whether anything is wrong with them."""
+        """Look at the files of `run`, and remember what is wrong with them."""
         reports = self._files.reports(run)
         mark = tuple(problem for one in reports.values() for problem in one.problems)
+        clocks = sum(one.bad_clocks for one in reports.values())
+        if clocks:
+            # The data server lists no such record, so that nothing else tells of a new one.
+            mark += (f"{clocks} clocks",)
         if mark:
             self._marks[run.name] = mark
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,6 +17,7 @@ from tb_convergence.reading.runs import FoldedRun
 from tb_convergence.serving import provider_source
 from tb_convergence.serving.provider_source import ProviderSource
 from tb_convergence.serving.source import NoSuchRunError, Scope, UnavailableError
+from tests.reading.event_files import EventFile
 from tests.serving.samples import healthy
 
 CONTEXT = object()
@@ -220,3 +222,29 @@ def test_what_another_experiment_listed_says_nothing(monkeypatch: pytest.MonkeyP
     with pytest.raises(NoSuchRunError):
         source.history(Scope(CONTEXT, "e8"), "r")
     assert "list_runs e8" in provider.calls
+
+
+def test_a_part_that_has_come_since_runs_were_listed_is_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else its version would be remembered with data that lack it."""
+    provider = Provider(r__train={"t": (1, 5.0)})
+    read = reads(monkeypatch, **{"r/train": healthy()})
+    source = ProviderSource(provider)
+    before = source.versions(SCOPE)["r"]
+    provider.series["r/validation"] = {"t": (1, 6.0)}
+    assert source.versions(SCOPE, "r")["r"] != before
+    source.history(SCOPE, "r")
+    assert read == [FoldedRun("r", ("r/train",), ("r/validation",))]
+
+
+def test_a_record_that_no_list_shows_for_its_clock_is_a_new_version(tmp_path: Path) -> None:
+    source = ProviderSource(Provider(r={"t": (1, 5.0)}), logdir=str(tmp_path))
+    with EventFile(tmp_path / "r") as file:
+        file.simple("loss", 0, 1.0)
+        seen = [source.versions(SCOPE, "r")["r"].digest]
+        for step in (1, 2):
+            file.simple("loss", step, 1.0, float("nan"))
+            seen.append(source.versions(SCOPE, "r")["r"].digest)
+    assert len(set(seen)) == 3
+    assert source.versions(SCOPE)["r"].digest == seen[-1]
