@@ -26,6 +26,9 @@ ROOT: Final = "."
 _NUMBERED: Final = re.compile(r"eval(?:_[^/\\]+)?|(?:validation|val|valid|eval|test|dev)_?\d{1,3}")
 """Evaluations of an estimator that were given a name, and of Object Detection (`eval_0`)."""
 
+_EXPERIMENT: Final = re.compile(r"(?:test|dev)_?\d{1,3}")
+"""What people call their experiments, too: "test1", "test2"."""
+
 _LAST: Final = {
     f"{mark}{word}": word for word in (*TRAINING, *VALIDATION) for mark in ("_", "-", " ")
 }
@@ -141,7 +144,9 @@ def _parts(names: tuple[str, ...]) -> dict[str, _Part]:
             groups.setdefault((part.base, part.stem), []).append((part, name))
     found = {}
     known = set(names)
-    for (base, stem), members in groups.items():
+    for (base, stem), named_alike in groups.items():
+        trained = any(part.split == "train" for part, _ in named_alike)
+        members = [one for one in named_alike if trained or not _is_experiment(one[1])]
         splits = {part.split for part, _ in members}
         named = stem and not _is_scalar(stem, base == ROOT)
         joined = _below(base, stem)
@@ -154,6 +159,10 @@ def _parts(names: tuple[str, ...]) -> dict[str, _Part]:
             part, name = min((one for one in members if one[0].split == of), key=_choice)
             found[name] = _Part(joined, of, part.rank, stem) if named else part
     return found
+
+
+def _is_experiment(name: str) -> bool:
+    return _EXPERIMENT.fullmatch(split(name)[1].lower()) is not None
 
 
 def _choice(one: tuple[_Part, str]) -> tuple[int, str]:

@@ -113,3 +113,10 @@ def test_names_that_end_nowhere() -> None:
         names = [name, "a", "b/train"]
         folded = {run.name: run for run in fold_runs(names)}
         assert fold_run(name, names) == folded.get(name)
+
+
+@pytest.mark.parametrize("names", [
+    [".", "test1", "test2"], ["exp", "exp/test_1"], ["exp", "exp/dev1", "exp/dev2"],
+])
+def test_numbered_tests_beside_a_run_are_experiments(names: list[str]) -> None:
+    assert [run.name for run in fold_runs(names)] == names
