@@ -197,8 +197,10 @@ def _losses(candidates: Sequence[_Candidate], choice: Choice) -> frozenset[Place
     if not choice.ways.keys() & {"loss", "epoch_loss"} and not acting:
         for own in (True, False):
             nameless = [one for one in candidates if one.own == own and _is_nameless(one)]
-            if len(nameless) == 1:
-                choice.ways["loss" if own else "validation_loss"] = [_single(nameless[0])]
+            name = "loss" if own else "validation_loss"
+            # Beside a validation loss that says so, it is read only to go with one of training.
+            if len(nameless) == 1 and (name not in choice.ways or "loss" in choice.ways):
+                choice.ways[name] = [_single(nameless[0])]
     if not choice.ways.keys() & {"loss", "epoch_loss"} and not (acting or duel):
         _likelihoods(candidates, choice)
     return frozenset(asked)

@@ -124,6 +124,7 @@ def read(*tags: str, tags_rule: str = "") -> dict[str, str]:
      {"loss": "train_loss", "validation_loss": "val_loss_epoch"}),
     (("Training/Overall", "Training/KL", "Validation/Overall", "Validation/KL"),
      {"loss": "Training/Overall", "validation_loss": "Validation/Overall"}),
+    (("val/loss", "val/entropy"), {"validation_loss": "val/loss"}),
     (("Overall", "total"), {}),  # of what, nobody knows
     (("train/loss", "linear-schedule/pg2", "linear-schedule/pg1"),
      {"loss": "train/loss", "learning_rate": "linear-schedule/pg1"}),
