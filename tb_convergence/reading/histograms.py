@@ -25,6 +25,7 @@ from tb_convergence.reading.restarts import fold_restarts
 from tb_convergence.reading.sampling import Sampling
 from tb_convergence.reading.tags import KERAS_ENDING, HistogramTags, match_histograms
 from tb_convergence.reading.tensorboard.data_source import DataSource
+from tb_convergence.reading.trainings import WHOLE, Span, within
 
 PLUGIN: Final = "histograms"
 
@@ -76,12 +77,14 @@ class _Part:
 
 
 def read_histograms(
-    source: DataSource, runs: tuple[str, ...], sampling: Sampling, framework: Framework = ""
+    source: DataSource, runs: tuple[str, ...], sampling: Sampling, framework: Framework = "",
+    span: Span = WHOLE,
 ) -> HistogramData:
     """The table of variables from the histograms in TensorBoard's runs `runs`.
 
     The first run that has recognizable histograms is read; several runs of one training do not
-    share them. `framework` is what wrote the run's scalars.
+    share them. `framework` is what wrote the run's scalars, and `span` when the training was
+    recorded that is read of several in one folder.
     """
     result = HistogramData()
     for run in runs:
@@ -96,7 +99,7 @@ def read_histograms(
         result.families = joined(result.families, tags.families)
         if tags.rows and result.table is None:
             restarts: set[int] = set()
-            parts = list(_parts(source, run, tags, restarts, result.skipped, sampling))
+            parts = list(_parts(source, run, tags, restarts, result.skipped, sampling, span))
             parts, axis = _on_one_axis(parts, result.skipped)
             result.table = _table(tags, parts, axis, result.skipped)
             result.restarts = tuple(sorted(restarts))
@@ -105,7 +108,7 @@ def read_histograms(
 
 def _parts(
     source: DataSource, run: str, tags: HistogramTags, restarts: set[int], skipped: list[Skipped],
-    sampling: Sampling,
+    sampling: Sampling, span: Span,
 ) -> Iterator[_Part]:
     owners: dict[str, tuple[int, Role]] = {}
     owners |= {tag: (row, "gradient") for row, tag in tags.gradients.items()}
@@ -122,7 +125,8 @@ def _parts(
                 point_bytes = _expected_bytes(data)
             sampling.look(PLUGIN, (datum.step for datum in data))
             row, role = owners[tag]
-            part = _part(row, role, tag, data, restarts, skipped)
+            ours = [datum for datum in data if within(span, datum.wall_time)]
+            part = _part(row, role, tag, ours, restarts, skipped) if ours else None
             if part is not None:
                 yield part
 

@@ -87,7 +87,9 @@ def read_folded(source: DataSource, run: FoldedRun) -> RunHistory:
     scalars = read_scalars(source, run, recorder.tables, sampling)
     histograms = HistogramData()
     if "variables" not in recorder.tables:
-        histograms = read_histograms(source, run.training, sampling, scalars.framework)
+        histograms = read_histograms(
+            source, run.training, sampling, scalars.framework, scalars.span
+        )
     clock = clock_of(scalars.series.values())
     tables = dict(recorder.tables)
     if histograms.table is not None:

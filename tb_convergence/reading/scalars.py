@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import reduce
@@ -21,7 +20,7 @@ from tb_convergence.reading.runs import FoldedRun
 from tb_convergence.reading.sampling import Sampling
 from tb_convergence.reading.scalar_choice import Choice, Picked, Place, choose
 from tb_convergence.reading.tensorboard.data_source import DataSource
-from tb_convergence.reading.trainings import Points, chosen_training
+from tb_convergence.reading.trainings import WHOLE, Points, Span, chosen_training
 
 _REAL: Final = (bool, int, float, np.bool_, np.integer, np.floating)
 
@@ -39,14 +38,14 @@ class ScalarData:
         tags: what each scalar was taken for.
         earlier: older trainings in the same folder, which are left out.
         framework: what seems to have written them.
-        since: wall time at which the training that is read begins; `-inf` where there is only one.
+        span: wall times between which the training that is read was recorded.
     """
 
     series: dict[str, Series] = field(default_factory=dict)
     skipped: list[Skipped] = field(default_factory=list)
     tags: tuple[ScalarTag, ...] = ()
     earlier: tuple[EarlierTraining, ...] = ()
-    since: float = -math.inf
+    span: Span = WHOLE
     framework: Framework = ""
 
 
@@ -81,7 +80,7 @@ def read_scalars(
                 chosen[name] = picked
         wanted = {name: ways for name, ways in wanted.items() if ways and name not in chosen}
     span, result.earlier = chosen_training(known, scalar_rules(source.patterns))
-    result.since = span[0]
+    result.span = span
     kept = {place: one.between(*span) for place, one in known.items()}
     for name, picked in chosen.items():
         series = _series(name, picked, kept)

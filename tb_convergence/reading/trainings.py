@@ -58,6 +58,11 @@ Span = tuple[float, float]
 WHOLE: Final[Span] = (-math.inf, math.inf)
 
 
+def within(span: Span, time: float) -> bool:
+    """Whether a record of wall time `time` is of the training of `span`, as `Points.between`."""
+    return not time < span[0] and not (math.isfinite(span[1]) and time >= span[1])
+
+
 def chosen_training(
     points: Mapping[Place, Points], rules: Sequence[ScalarRule] = ()
 ) -> tuple[Span, tuple[EarlierTraining, ...]]:
@@ -109,12 +114,26 @@ def _begins_anew(points: Mapping[Place, Points], time: float) -> bool:
         earlier, steps = one.steps[one.wall_times < time], one.steps[one.wall_times >= time]
         if len(steps) and len(earlier) and steps[0] < FAR_BACK * int(earlier.max()):
             return True
+    if any(_goes_on(one, time) for one in points.values()):
+        return False  # resumed: a series that counts something else may begin here
+    for one in points.values():
+        steps = one.steps[one.wall_times >= time]
         if len(steps) < 2:
             continue
         apart = float(np.median(np.abs(np.diff(steps))))
         if 0 <= steps[0] <= max(1.0, apart):
             return True
     return False
+
+
+def _goes_on(one: Points, time: float) -> bool:
+    """Whether a series counts on at `time` from where it was, and not from its start."""
+    earlier, steps = one.steps[one.wall_times < time], one.steps[one.wall_times >= time]
+    if not len(earlier) or not len(steps):
+        return False
+    distances = np.abs(np.diff(steps if len(steps) > 1 else earlier))
+    apart = float(np.median(distances)) if len(distances) else 1.0
+    return bool(steps[0] > max(1.0, apart, float(earlier.max())))
 
 
 def _described(points: Mapping[Place, Points], low: float, high: float) -> EarlierTraining | None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from both_loaders import LOADERS
 from event_files import EventFile
 
 import tb_convergence
 from tb_convergence.cli.questions import questions
+from tb_convergence.reading.logdir import examine
+from tb_convergence.reading.trainings import WHOLE, Points, chosen_training
 
 HOUR = 3_600.0
 
@@ -75,3 +78,47 @@ def test_a_step_far_back_after_a_pause_begins_another_training(
     resumed = back_to > 100
     assert len(run.earlier_trainings) == (0 if resumed else 1)
     assert (run.verdict.state == "too-early") != resumed
+
+
+def points(steps: list[int], times: list[float]) -> Points:
+    return Points(np.array(steps), np.array(times), np.zeros(len(steps)))
+
+
+@pytest.mark.parametrize("first", [1_000.5, 1_800.5])
+def test_a_validation_by_epoch_does_not_make_a_resumed_training_another(first: float) -> None:
+    """It counts 0, 1, 2: its first or second point after the pause is no beginning."""
+    def later(time: float) -> float:
+        return 1e9 + time + (HOUR if time > 1_500 else 0.0)
+
+    steps = list(range(0, 3_000, 10))
+    loss = points(steps, [later(step + 0.1) for step in steps])
+    validation = points([0, 1, 2], [later(time) for time in (first, 2_000.5, 2_990.5)])
+    assert chosen_training({("r", "loss"): loss, ("r", "val_loss"): validation}) == (WHOLE, ())
+
+
+def test_a_series_of_another_name_that_begins_after_a_pause_is_another_training() -> None:
+    old = points(list(range(0, 500, 10)), [1e9 + step for step in range(0, 500, 10)])
+    new = points(list(range(0, 300, 5)), [2e9 + step for step in range(0, 300, 5)])
+    (begin, _), earlier = chosen_training({("r", "loss"): old, ("r", "train/loss"): new})
+    assert begin == 2e9
+    assert [one.last_step for one in earlier] == [490]
+
+
+def test_histograms_of_an_earlier_training_are_not_told_of_the_newest(tmp_path: Path) -> None:
+    counts = np.array([[-1.0, 0.0, 5.0], [0.0, 1.0, 5.0]])
+    with EventFile(tmp_path / "r", "events.out.tfevents.1.x") as file:
+        for step in range(0, 200, 10):
+            file.simple("train/loss", step, 1.0, 1e9 + step)
+            file.tensor("dense/kernel_0/gradient", step, counts, plugin="histograms",
+                        wall_time=1e9 + step)
+    (before, history) = next(iter(examine(tmp_path, loader="python")))
+    assert before.earlier_trainings == ()
+    assert history is not None
+    assert history.table("variables") is not None
+    with EventFile(tmp_path / "r", "events.out.tfevents.2.x") as file:
+        for step in range(0, 300, 10):
+            file.simple("train/loss", step, 1.0, 2e9 + step)
+    (run, history) = next(iter(examine(tmp_path, loader="python")))
+    assert len(run.earlier_trainings) == 1
+    assert history is not None
+    assert history.table("variables") is None
