@@ -27,6 +27,11 @@ test("a pattern that cannot be used hides nothing and says why", () => {
     ["(x+x+)+y", /inside/],
     ["(?:a{2,}){2,}", /inside/],
     ["a*b*c*d*e*f*", /repetitions/],
+    ["(a?a?)+b", /inside/],
+    ["(a?){9}b", /inside/],
+    ["((a|aa){9}){9}b", /inside/],
+    [`${".?".repeat(13)}b`, /optional/],
+    [`${"(.|..)".repeat(13)}b`, /optional/],
     ["(a)\\1", /References/],
     ["x".repeat(201), /characters/],
   ]) {
@@ -37,7 +42,20 @@ test("a pattern that cannot be used hides nothing and says why", () => {
 });
 
 test("what is repeated once, escaped, or inside a class is no nested repetition", () => {
-  for (const pattern of ["(a+)b", "[+*]+", "(ab)+", "\\(a+\\)+", "(a+)(b)", "(?=a+)b", "(a|b)c+"]) {
+  for (const pattern of [
+    "(a+)b",
+    "[+*]+",
+    "(ab)+",
+    "\\(a+\\)+",
+    "(a+)(b)",
+    "(?=a+)b",
+    "(a|b)c+",
+    "(ab){3}",
+    "a+?b*?c??",
+    "(?:lr)?=?0\\.\\d{2}",
+    "seed=(1|2|3|5|7|11|13|17|19|23)_(sgd|adam|rmsprop)-?(a|b)?$",
+    Array.from({ length: 60 }, (_, seed) => seed).join("|"),
+  ]) {
     assert.equal(runFilter(pattern).error, "", pattern);
   }
 });
