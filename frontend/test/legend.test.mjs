@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { edgeKinds } from "../src/charts/line_marks.js";
+import { frameOf } from "../src/charts/line_scales.js";
 import { place } from "../src/data/axes.js";
 import { chosenSeries, curves, fallsBelow } from "../src/data/curves.js";
 import { overlayKey, overlayLines } from "../src/model/overlays.js";
@@ -108,4 +109,59 @@ test("the key of the edge's marks lists what is in view, and calls zero by its n
   assert.deepEqual(edgeKinds([line([])], [0, 5]), []);
   assert.equal(edgeWord("nonpositive", fallsBelow({ values: [0, null, 2] })), "exactly 0");
   assert.equal(edgeWord("nonpositive", fallsBelow({ values: [0, -1] })), "0 or less");
+});
+
+test("what is pinned rises where it rises, below zero as above it", () => {
+  const values = (/** @type {number[]} */ of) => ({ values: of, steps: [0, 1, 2] });
+  const loss = { ...series("loss", 3), ...values([3, 2, 1]) };
+  for (const rewards of [
+    [-10, -9.8, -9.5],
+    [-1500, -600, -150],
+    [-2, 0, 3],
+    [1, 2, 3],
+    [0, 1e-9, 2e-9],
+  ]) {
+    const pinned = [
+      { ...series("reward", 3), ...values(rewards) },
+      { ...series("metric/accuracy", 3), ...values([0.1, 0.5, 0.9]) },
+    ];
+    const all = chosenSeries([loss, ...pinned], "loss", ["reward", "metric/accuracy"]);
+    const view = { ...DEFAULT_VIEW, smoothing: 0 };
+    const lines = curves(all, place(all, "step"), view, false, COLORS, PALETTE);
+    const props = /** @type {any} */ ({
+      lines,
+      extent: [0, 2],
+      gutter: { left: 0, right: 0 },
+      log: false,
+    });
+    const { toY, plot } = frameOf(props, 200, 200);
+    for (const line of lines.filter(({ scale }) => scale === "right")) {
+      const heights = line.y.map((value) => toY(Number(value), "right"));
+      const said = `${rewards} ${line.id}: ${heights}`;
+      assert.ok(heights[0] > heights[1] && heights[1] > heights[2], said);
+      assert.ok(heights[2] >= plot.top - 1e-6 && heights[0] <= plot.top + plot.height + 1e-6, said);
+    }
+  }
+});
+
+test("a pinned series of one negative value has an axis that is not upside down", () => {
+  for (const value of [-10, 0, 4]) {
+    const line = {
+      id: "a",
+      label: "a",
+      color: "#000",
+      scale: "right",
+      x: [0],
+      y: [value],
+      bad: [],
+    };
+    const props = /** @type {any} */ ({
+      lines: [line],
+      extent: [-0.5, 0.5],
+      gutter: { left: 0, right: 0 },
+      log: false,
+    });
+    const [low, high] = frameOf(props, 200, 200).right ?? [0, 0];
+    assert.ok(low < high && low <= value && value <= high, `${low} to ${high} around ${value}`);
+  }
 });

@@ -242,6 +242,22 @@ test("ticks stay inside whatever the range", () => {
   }
 });
 
+test("ticks end where a step is less than the last bit of a number, and at infinity", () => {
+  for (const [low, high] of [
+    [1.7e18, 1.7e18 + 512],
+    [2 ** 60, 2 ** 60 + 2 ** 10],
+    [1 - 1.2e-16, 1 + 3e-16],
+    [-1 - 3e-16, -1],
+  ]) {
+    for (const count of [2, 5, 8, 14]) {
+      assert.ok(linearTicks(low, high, count).length <= count + 2, `${low} ${high} ${count}`);
+      assert.ok(linearTicks(low, high, count, true).length <= count + 2, `${low} ${count}`);
+      assert.ok(timeTicks(low, high, count, 7200).length <= count + 2, `${low} ${count}`);
+    }
+  }
+  assert.deepEqual(logTicks(1, Infinity, 5), [1]);
+});
+
 test("the end of the scale says that there is more beyond it", () => {
   const place = (/** @type {number} */ value) => 100 - value / 2;
   const labels = (/** @type {boolean} */ clippedLow, /** @type {boolean} */ clippedHigh) =>

@@ -122,7 +122,8 @@ function trimmed(props) {
 function rightRange(props) {
   if (!props.lines.some((line) => line.scale === "right")) return null;
   const [low, high] = span(props, "right");
-  return [Math.min(0, low ?? 0), (high ?? 1) * ROOM || 1];
+  // From zero on, to whichever side: what is negative ends there.
+  return [Math.min(0, low ?? 0), Math.max(0, (high ?? 1) * ROOM) || Number(!(Number(low) < 0))];
 }
 
 /**
@@ -167,7 +168,7 @@ export function padded(low, high, log) {
   if (low === null || high === null) return log ? [0.1, 1] : [0, 1];
   if (log) {
     const wide = Math.log10(high / low) < 0.3 ? 1.5 : 1.15;
-    return [low / wide, high * wide];
+    return [low / wide, Math.min(high * wide, Number.MAX_VALUE)];
   }
   const size = Math.max(Math.abs(low), Math.abs(high)) || 1;
   if (high - low < FLAT * size)

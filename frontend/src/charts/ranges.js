@@ -192,11 +192,28 @@ export function linearTicks(low, high, count, whole = false) {
   let step = [1, 2, 2.5, 5, 10].map((factor) => factor * power).find((size) => size >= rough);
   step = step ?? 10 * power;
   if (whole) step = Math.max(1, step === 2.5 * power && power === 1 ? 5 : step);
-  const ticks = [];
-  for (let index = Math.ceil(low / step - 1e-9); index * step <= high + step * 1e-9; index += 1) {
-    ticks.push(Number((index * step).toPrecision(12)));
+  const ticks = multiples(step, low, high, 0, 1e-9);
+  return [...new Set(ticks.map((tick) => Number(tick.toPrecision(12))))];
+}
+
+/**
+ * The multiples of `step` within `[low, high]`, moved by `offset`. Where a step is less than the last
+ * bit of these numbers, one more changes nothing: so they are counted.
+ *
+ * @param {number} step
+ * @param {number} low
+ * @param {number} high
+ * @param {number} offset
+ * @param {number} slack  How far beyond the ends they may be, in steps.
+ */
+function multiples(step, low, high, offset, slack) {
+  const first = Math.ceil((low + offset) / step - slack);
+  const found = [];
+  for (let nth = 0; nth <= (high - low) / step + 1; nth += 1) {
+    const tick = (first + nth) * step - offset;
+    if (tick <= high + step * slack) found.push(tick);
   }
-  return ticks;
+  return found;
 }
 
 /** What stands in a decade, ever finer. */
@@ -212,7 +229,7 @@ const MARKS = [[1], [1, 3], [1, 2, 5], [1, 2, 3, 5], [1, 1.5, 2, 3, 4, 5, 7]];
  * @returns {number[]}
  */
 export function logTicks(low, high, count) {
-  if (!(low > 0) || !(high > low)) return low > 0 ? [low] : [];
+  if (!(low > 0) || !(high > low) || high === Infinity) return low > 0 ? [low] : [];
   const first = Math.floor(Math.log10(low) + 1e-9);
   const last = Math.ceil(Math.log10(high) - 1e-9);
   const within = (/** @type {number[]} */ marks) => {
@@ -275,9 +292,5 @@ export function timeTicks(low, high, count, offset = 0) {
   const rough = (high - low) / Math.max(1, count);
   const step = DURATIONS.find((size) => size >= rough);
   if (step === undefined || !(high > low)) return linearTicks(low, high, count);
-  const ticks = [];
-  for (let index = Math.ceil((low + offset) / step); index * step - offset <= high; index += 1) {
-    ticks.push(index * step - offset);
-  }
-  return ticks;
+  return multiples(step, low, high, offset, 0);
 }

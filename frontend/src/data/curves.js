@@ -127,13 +127,15 @@ export function curves(chosen, placement, view, log, colors, palette) {
 function onOneScale(lines) {
   const right = lines.filter((line) => line.scale === "right");
   if (right.length < 2) return lines;
-  const [, top] = spanOf(right[0].y);
+  const [least, most] = spanOf(right[0].y);
+  const floor = Math.min(0, least);
+  const height = Math.max(0, most) - floor;
   return lines.map((line) => {
     if (line.scale !== "right" || line === right[0]) return line;
     const [low, high] = spanOf(line.y);
     const bottom = Math.min(0, low);
-    const scale = (top || 1) / (high - bottom || 1);
-    const y = line.y.map((value) => (value === null ? null : (value - bottom) * scale));
+    const scale = (height || 1) / (high - bottom || 1);
+    const y = line.y.map((value) => (value === null ? null : floor + (value - bottom) * scale));
     return { ...line, y, read: line.y };
   });
 }
