@@ -105,6 +105,8 @@ test("a curve is told in words", () => {
     ).look,
     /^no clear trend/,
   );
+  const many = Array.from({ length: 200_000 }, (_, k) => [1e9 + k, k, 1 - k / 200_000]);
+  assert.equal(candidate("a", "r", many).look, "falls, between 0 and 1, every step");
   const lost = candidate(
     "a",
     "r",

@@ -97,8 +97,9 @@ function lookOf(steps, values) {
   const finite = values.filter((value) => value !== null);
   if (finite.length < 2) return finite.length ? "a single value" : "could not be read";
   const parts = [course(finite)];
-  const least = Math.min(...finite);
-  if (least >= 0) parts.push(Math.max(...finite) <= 1 ? "between 0 and 1" : "never negative");
+  if (finite.every((value) => value >= 0)) {
+    parts.push(finite.every((value) => value <= 1) ? "between 0 and 1" : "never negative");
+  }
   const gaps = steps.slice(1).map((step, index) => step - steps[index]);
   const gap = gaps.sort((a, b) => a - b)[gaps.length >> 1];
   if (gap > 0) parts.push(gap === 1 ? "every step" : `every ${gap} steps`);
