@@ -72,6 +72,10 @@ test("a loss that stays, rises, or is lost suggests what could be the cause", ()
   assert.deepEqual(suspicions([series("loss", rising)], OPEN)[0].ids, ["learning-rate-too-high"]);
   const lost = suspicions([series("loss", [1, 2, 3, null, null])], OPEN)[0];
   assert.equal(lost.said, "The loss is not finite from step 30 on.");
+  const twice = suspicions([series("loss", [1, null, 2, 3, 4, null])], OPEN)[0];
+  assert.equal(twice.said, "The loss is not finite from step 50 on.", "it came back in between");
+  const epochs = { ...series("epoch_loss", [1, 2, 3, null]), axis: "epoch" };
+  assert.equal(suspicions([epochs], OPEN)[0].said, "The loss is not finite from epoch 30 on.");
   assert.deepEqual(lost.ids, ["non-finite-values", "learning-rate-too-high"]);
 });
 

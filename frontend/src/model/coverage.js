@@ -5,7 +5,7 @@
  * @import { FindingsReply, Series } from "../types.js"
  */
 import { formatNumber } from "../format/numbers.js";
-import { formatStep } from "../format/steps.js";
+import { formatStep, stepWord } from "../format/steps.js";
 
 /**
  * @typedef {"loss" | "validation" | "gradients" | "inputs" | "activations" | "config" | "records" | "other"} Need
@@ -93,7 +93,7 @@ export function suspicions(series, open) {
     if (there.length) found.push({ said, ids: there });
   };
   if (loss?.lost !== undefined) {
-    add(`The loss is not finite from step ${formatStep(loss.lost)} on.`, [
+    add(`The loss is not finite from ${loss.unit} ${formatStep(loss.lost)} on.`, [
       "non-finite-values",
       "learning-rate-too-high",
       "exploding-gradient",
@@ -123,7 +123,7 @@ export function suspicions(series, open) {
   }
   if (validation && validation.end > validation.least * (1 + CLEAR) && validation.least > 0) {
     add(
-      `The validation loss rises from ${formatNumber(validation.least)} at step ${formatStep(validation.at)} to ${formatNumber(validation.end)}.`,
+      `The validation loss rises from ${formatNumber(validation.least)} at ${validation.unit} ${formatStep(validation.at)} to ${formatNumber(validation.end)}.`,
       ["overfitting"],
     );
   }
@@ -145,13 +145,15 @@ function curveOf(series, name) {
   const mean = (/** @type {typeof finite} */ part) =>
     part.reduce((sum, { value }) => sum + value, 0) / part.length;
   const least = finite.reduce((best, each) => (each.value < best.value ? each : best));
-  const bad = one.nonfinite.at(-1)?.[0];
-  const atEnd = bad !== undefined && bad === one.values.length - 1;
+  const bad = new Set(one.nonfinite.map(([index]) => index));
+  let lost = one.values.length;
+  while (bad.has(lost - 1)) lost -= 1;
   return {
     start: mean(finite.slice(0, few)),
     end: mean(finite.slice(-few)),
     least: least.value,
     at: least.step,
-    lost: atEnd ? Number(one.steps[one.nonfinite[0][0]]) : undefined,
+    lost: lost < one.values.length ? Number(one.steps[lost]) : undefined,
+    unit: stepWord(one.axis),
   };
 }
