@@ -174,8 +174,13 @@ test("failures say what happened", async () => {
   );
   await fails(
     () => apiWith(() => new Response("<html>", { status: 502 })).runs(SIGNAL),
-    "server",
+    "busy",
     /502/,
+  );
+  await fails(
+    () => apiWith(() => new Response("<html>", { status: 500 })).runs(SIGNAL),
+    "server",
+    /500/,
   );
   await fails(
     () => apiWith(() => new Response("<html>")).runs(SIGNAL),
