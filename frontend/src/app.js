@@ -180,7 +180,10 @@ export function startApp(root, connect) {
   const fullScreen = createFullScreen(root, () => change({ view: { ...state.view, full: null } }));
   /** @param {Partial<State>} part */
   function change(part) {
+    const leaves = part.view && part.view.page !== state.view.page;
     state = { ...state, ...part };
+    // A view that is drawn anew stands at its top.
+    if (leaves) state = { ...state, table: { ...state.table, scrolled: 0 } };
     if (scheduled) return;
     scheduled = true;
     queueMicrotask(() => {
