@@ -116,5 +116,5 @@ def test_a_folder_that_cannot_be_made_ends_the_recording_alone(
 @pytest.mark.parametrize("option", ["keep_last_finite", "trajectory"])
 def test_files_beside_the_log_need_a_local_folder(option: str) -> None:
     """`gs:` would become a folder here, where nobody looks for them."""
-    with pytest.raises(ValueError, match=f"{option}=True .* gs://bucket/run"):
+    with pytest.raises(ValueError, match=f"{option}=True .*gs://bucket/run"):
         ConvergenceCallback("gs://bucket/run", **{option: True})
