@@ -213,7 +213,7 @@ def _tall(browser: Any, address: str, rows: int, records: int) -> list[Line]:
     update, hover, spent = _interaction(frame)
     maps = _after_data(frame.evaluate(REPLIES), frame.evaluate("seen.maps"))
     page.context.close()
-    heap = _heap(browser, address, run)
+    heap = heap_of(browser, address, f"run={run}", "layer-panel")
     shape = f"{rows:,} rows x {records:,} records"
     return [
         line(f"{shape}: map on screen, after its data", "100 ms", str(Spread(maps)),
@@ -255,13 +255,21 @@ def _processor_seconds(session: Any) -> float:
     return float(found)
 
 
-def _heap(browser: Any, address: str, run: str) -> float:
-    """Bytes of the page by itself, outside TensorBoard's."""
+def heap_of(
+    browser: Any, address: str, state: str, part: str, settle_ms: int = 1_000,
+    wait_ms: int = 30_000,
+) -> float:
+    """Bytes of the page by itself, outside TensorBoard's.
+
+    `state` is what the link says, such as "view=runs"; the page is measured `settle_ms` after
+    `part` has appeared, which may take `wait_ms`.
+    """
     context = browser.new_context(viewport={"width": 1440, "height": 1000})
     page = context.new_page()
-    page.goto(f"{address}/data/plugin_entry.html?name=convergence#p.convergence.run={run}")
-    page.locator("[data-testid=layer-panel]").first.wait_for()
-    page.wait_for_timeout(1_000)
+    page.set_default_timeout(wait_ms)
+    page.goto(f"{address}/data/plugin_entry.html?name=convergence#p.convergence.{state}")
+    page.locator(f"[data-testid={part}]").first.wait_for()
+    page.wait_for_timeout(settle_ms)
     session = context.new_cdp_session(page)
     session.send("HeapProfiler.collectGarbage")
     usage = session.send("Runtime.getHeapUsage")

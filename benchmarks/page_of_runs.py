@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from benchmarks import board, logs
-from benchmarks.page import Line, Spread, chromium, line, opened
+from benchmarks.page import Line, Spread, chromium, heap_of, line, opened
 from benchmarks.report import Options, Table, say
 
 ROWS: Final = 6
@@ -109,7 +109,9 @@ def _measured(browser: Any, address: str, runs: int) -> list[Line]:
         for how in ("folder", "none", "verdict", "none")
     ]
     page.context.close()
-    heap = _heap(browser, address)
+    heap = heap_of(
+        browser, address, "view=runs", "run-row", settle_ms=2_000, wait_ms=120_000
+    )
     return [
         line("first run on screen, after the tab opens", "", f"{first:,.0f} ms", None),
         line("rows in the document", "", str(rows), None),
@@ -121,18 +123,3 @@ def _measured(browser: Any, address: str, runs: int) -> list[Line]:
         line("another grouping", "", str(Spread(groups)), None),
         line("memory of the tab", "", f"{heap / 1e6:.1f} MB", None),
     ]
-
-
-def _heap(browser: Any, address: str) -> float:
-    """Bytes of the page by itself, with the table open."""
-    context = browser.new_context(viewport={"width": 1440, "height": 1000})
-    page = context.new_page()
-    page.set_default_timeout(120_000)
-    page.goto(f"{address}/data/plugin_entry.html?name=convergence#p.convergence.view=runs")
-    page.locator("[data-testid=run-row]").first.wait_for()
-    page.wait_for_timeout(2_000)
-    session = context.new_cdp_session(page)
-    session.send("HeapProfiler.collectGarbage")
-    usage = session.send("Runtime.getHeapUsage")
-    context.close()
-    return float(usage["usedSize"]) + float(usage.get("backingStorageSize", 0))

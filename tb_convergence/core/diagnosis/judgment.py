@@ -16,11 +16,11 @@ import numpy as np
 from tb_convergence.core.diagnosis.data import baseline_loss
 from tb_convergence.core.diagnosis.finding import Finding
 from tb_convergence.core.diagnosis.loss_trajectory import LossTrajectory, loss_trajectory
-from tb_convergence.core.diagnosis.metric_evidence import NOTHING, no_gain
+from tb_convergence.core.diagnosis.metric_evidence import NOTHING, finite_validations, no_gain
 from tb_convergence.core.diagnosis.objective import objective
 from tb_convergence.core.diagnosis.training_progress import LEARNS, LITTLE, USELESS, learns
 from tb_convergence.core.diagnosis.verdict import UNKNOWN, State, Verdict
-from tb_convergence.core.history import RunHistory, Values
+from tb_convergence.core.history import RunHistory
 from tb_convergence.core.text.numbers import number, percent
 from tb_convergence.core.text.phrases import counted
 
@@ -188,14 +188,14 @@ def _missed_fall(history: RunHistory, trajectory: LossTrajectory) -> float:
     validation loss that falls much further is one of other data: labels of training data that are
     mostly wrong, for example.
     """
-    values = _finite_validations(history)
+    values = finite_validations(history)
     missed = len(values) and float(trajectory.level[0]) < values[0]
     return _validation_fall(history) if missed else 0.0
 
 
 def _validation_fall(history: RunHistory) -> float:
     """Relative fall of the validation loss from its first value; 0 if there are too few."""
-    values = _finite_validations(history)
+    values = finite_validations(history)
     if len(values) < VALIDATIONS or values[0] <= 0:
         return 0.0
     return 1 - float(np.median(values[-3:])) / float(values[0])
@@ -203,7 +203,7 @@ def _validation_fall(history: RunHistory) -> float:
 
 def _validation_doubt(history: RunHistory) -> str:
     """What forbids a green verdict on the validation loss; "" if nothing does."""
-    series, values = history.series("validation_loss"), _finite_validations(history)
+    series, values = history.series("validation_loss"), finite_validations(history)
     if series is None or len(values) < VALIDATIONS:
         return ""
     finite = np.flatnonzero(np.isfinite(series.values))
@@ -230,15 +230,8 @@ def _validation_doubt(history: RunHistory) -> str:
     )
 
 
-def _finite_validations(history: RunHistory) -> Values:
-    """The finite validation losses: an epoch without validation is NaN in its table."""
-    series = history.series("validation_loss")
-    values = np.zeros(0) if series is None else np.asarray(series.values, np.float64)
-    return values[np.isfinite(values)]
-
-
 def _validations(history: RunHistory) -> int:
-    return len(_finite_validations(history))
+    return len(finite_validations(history))
 
 
 def _validated(history: RunHistory) -> bool:

@@ -106,15 +106,25 @@ def no_gain(history: RunHistory) -> tuple[str, float, float] | None:
     values = shares(series)
     if len(values) < VALUES or _rose(values) or float(values[-1]) >= GOOD:
         return None
-    known = np.asarray(series.values, np.float64)
-    known = known[np.isfinite(known)]
+    known = finite_values(series)
     return series.source, float(known[0]), float(known[-1])
+
+
+def finite_values(series: Series) -> Values:
+    """The values that are numbers, `[S]`."""
+    values = np.asarray(series.values, np.float64)
+    return values[np.isfinite(values)]
+
+
+def finite_validations(history: RunHistory) -> Values:
+    """The finite validation losses: an epoch without validation is NaN in its table."""
+    series = history.series("validation_loss")
+    return np.zeros(0) if series is None else finite_values(series)
 
 
 def shares(series: Series) -> Values:
     """The finite values as shares, `[S]`; empty if they are neither shares nor percentages."""
-    values = np.asarray(series.values, np.float64)
-    values = values[np.isfinite(values)]
+    values = finite_values(series)
     if not len(values) or values.min() < 0 or values.max() > 100:
         return np.zeros(0)
     return values / 100 if values.max() > 1 else values
@@ -130,7 +140,5 @@ def _rose(values: Values) -> bool:
 
 def _last_validation(history: RunHistory) -> tuple[float, ...]:
     """The level of the last validation losses, if there are any: the lowest of the last three."""
-    series = history.series("validation_loss")
-    values = np.zeros(0) if series is None else np.asarray(series.values, np.float64)
-    values = values[np.isfinite(values)]
+    values = finite_validations(history)
     return (float(values[-3:].min()),) if len(values) else ()

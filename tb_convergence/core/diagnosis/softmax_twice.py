@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 
 from tb_convergence.core.diagnosis.loss_trajectory import LossTrajectory, loss_trajectory
-from tb_convergence.core.diagnosis.metric_evidence import ACCURACY, shares
+from tb_convergence.core.diagnosis.metric_evidence import ACCURACY, finite_values, shares
 from tb_convergence.core.history import RunHistory, Series
 
 ACCURATE: Final = 0.8
@@ -128,6 +128,5 @@ def _too_steep(losses: Series, accuracies: Series) -> bool:
 
 
 def _late(series: Series) -> float:
-    values = np.asarray(series.values, np.float64)
-    values = values[np.isfinite(values)][-3:]
+    values = finite_values(series)[-3:]
     return float(values.mean()) if len(values) else math.nan

@@ -466,7 +466,7 @@ def _by_rate_alone(history: RunHistory, harm: _Harm | None) -> Match | None:
 
 
 def _times(ratio: float) -> str:
-    return f"{number(ratio) if ratio < 1e6 else f'{number(ratio)}'} times"
+    return f"{number(ratio)} times"
 
 
 def _mid_run_raise(history: RunHistory, step: int) -> Raise | None:
